@@ -1,0 +1,55 @@
+/** The arrows of docs/reference/architecture.md: who may import whom. */
+const room = (name) => `^${name}/`;
+const only = (from, allowed) => ({
+  name: `${from}-imports`,
+  comment: `${from} may import only: ${allowed.join(', ')}`,
+  severity: 'error',
+  from: { path: room(from), pathNot: '[.]test[.]ts$' },
+  to: {
+    path: '^(common|session|client|worker|agent|controller|devcluster|test)/',
+    pathNot: [from, ...allowed].map(room),
+  },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    only('common', []),
+    only('session', ['common']),
+    only('client', ['common', 'session']),
+    only('worker', ['common', 'session']),
+    only('agent', ['common']),
+    only('controller', ['common']),
+    only('devcluster', ['common']),
+    {
+      name: 'kubernetes-client-in-kube-only',
+      severity: 'error',
+      from: { path: '^(common|session|client|worker|agent|controller|devcluster)/', pathNot: '^controller/kube/' },
+      to: { path: 'node_modules/@kubernetes/client-node', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'tests-stay-outside',
+      severity: 'error',
+      from: { path: '^(common|session|client|worker|agent|controller|devcluster)/', pathNot: '[.]test[.]ts$' },
+      to: { path: '^test/|[.]test[.]ts$' },
+    },
+    {
+      name: 'session-is-pure',
+      comment: 'The engine knows no transport, no file and no process.',
+      severity: 'error',
+      from: { path: room('session'), pathNot: '[.]test[.]ts$' },
+      to: { path: '^(node:)?(fs|net|http2|child_process|fs/promises)$|@grpc/grpc-js' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|coverage)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['panelet-source', 'import', 'node', 'default', 'types'],
+      mainFields: ['module', 'main', 'types'],
+    },
+  },
+};

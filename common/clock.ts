@@ -1,0 +1,91 @@
+/** Stops a timer that has not fired. Stopping twice is fine. */
+export interface Timer {
+  stop(): void;
+}
+
+/** Source of time for everything in Panelet; tests inject {@link createFakeClock}. */
+export interface Clock {
+  /** Monotonic milliseconds; only differences mean something. */
+  nowMs(): number;
+  /** Wall-clock time, for people and for Kubernetes objects; never for measuring. */
+  date(): Date;
+  /** Calls `fire` once after `delayMs` milliseconds. The timer does not keep the process alive on its own. */
+  after(delayMs: number, fire: () => void): Timer;
+}
+
+/** Clock of this machine. */
+export function createSystemClock(): Clock {
+  return {
+    nowMs: () => performance.now(),
+    date: () => new Date(),
+    after: (delayMs, fire) => {
+      const handle = setTimeout(fire, delayMs);
+      handle.unref();
+      return { stop: () => clearTimeout(handle) };
+    },
+  };
+}
+
+/** Clock that moves only when told to. */
+export interface FakeClock extends Clock {
+  /** Moves time forward and fires what is due, in order of due time. */
+  advance(byMs: number): void;
+  /** Number of timers that have not fired. */
+  pending(): number;
+}
+
+/** Clock for tests, at 0 ms and at the Unix epoch. */
+export function createFakeClock(): FakeClock {
+  let nowMs = 0;
+  let nextId = 0;
+  const timers = new Map<number, { dueMs: number; fire: () => void }>();
+  const nextDue = (limitMs: number): number | undefined => {
+    let found: number | undefined;
+    for (const [id, timer] of timers) {
+      if (timer.dueMs > limitMs) continue;
+      const best = found === undefined ? undefined : timers.get(found);
+      if (best === undefined || timer.dueMs < best.dueMs) found = id;
+    }
+    return found;
+  };
+  return {
+    nowMs: () => nowMs,
+    date: () => new Date(nowMs),
+    after: (delayMs, fire) => {
+      const id = nextId++;
+      timers.set(id, { dueMs: nowMs + Math.max(0, delayMs), fire });
+      return { stop: () => void timers.delete(id) };
+    },
+    advance: (byMs) => {
+      const limitMs = nowMs + byMs;
+      for (let id = nextDue(limitMs); id !== undefined; id = nextDue(limitMs)) {
+        const timer = timers.get(id);
+        timers.delete(id);
+        if (timer === undefined) continue;
+        nowMs = Math.max(nowMs, timer.dueMs);
+        timer.fire();
+      }
+      nowMs = limitMs;
+    },
+    pending: () => timers.size,
+  };
+}
+
+/**
+ * Resolves after `delayMs` milliseconds.
+ * @throws the signal's reason as soon as it aborts.
+ */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      timer.stop();
+      reject(signal?.reason as Error);
+    };
+    const timer = clock.after(delayMs, () => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    });
+    if (signal?.aborted === true) abort();
+    else signal?.addEventListener('abort', abort, { once: true });
+  });
+}

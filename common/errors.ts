@@ -1,0 +1,72 @@
+/**
+ * Every error code of Panelet. docs/reference/errors.md describes each; a test keeps the two in step.
+ * Edges map a code once: gRPC status, Kubernetes condition, exit code.
+ */
+export const errorCodes = [
+  'AGENT_UNREACHABLE',
+  'ALREADY_RUNNING',
+  'API_CONFLICT',
+  'API_NOT_FOUND',
+  'API_UNAVAILABLE',
+  'ATTACH_SUPERSEDED',
+  'CHECKPOINT_FAILED',
+  'CHECKPOINT_UNREADABLE',
+  'CONFIG_INVALID',
+  'CORDONED',
+  'CREDIT_EXCEEDED',
+  'DRAIN_FORCED',
+  'FENCED',
+  'FRAME_INVALID',
+  'GATE_REFUSED',
+  'IDENTITY_MISSING',
+  'IDENTITY_REFUSED',
+  'INTERNAL',
+  'KUBECONFIG_INVALID',
+  'LIMIT_EXCEEDED',
+  'OPERATION_REFUSED',
+  'PANEL_FAILED',
+  'PANEL_UNKNOWN',
+  'PORT_TAKEN',
+  'RESTART_FAILED',
+  'SESSION_ENDED',
+  'SESSION_LOST',
+  'SESSION_UNKNOWN',
+  'SESSION_WRONG_MODE',
+  'STATE_DIR_UNUSABLE',
+  'TIMEOUT',
+  'TRANSPORT_LOST',
+  'VERSION_UNSUPPORTED',
+  'WORKER_UNAVAILABLE',
+] as const;
+
+/** One of {@link errorCodes}. */
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** The one error class: a code to switch on, a message that says what is wrong, where, and what to do. */
+export class PaneletError extends Error {
+  override readonly name = 'PaneletError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: { readonly cause?: unknown },
+  ) {
+    super(message, options);
+  }
+
+  /** The error itself when it is a PaneletError, else one of the code `fallback` with the error as its cause. */
+  static from(error: unknown, fallback: ErrorCode = 'INTERNAL'): PaneletError {
+    if (error instanceof PaneletError) return error;
+    return new PaneletError(fallback, error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** True for a PaneletError, of the given code if one is given. */
+export function isPaneletError(error: unknown, code?: ErrorCode): error is PaneletError {
+  return error instanceof PaneletError && (code === undefined || error.code === code);
+}
+
+/** For the default of a switch that the compiler proves complete. */
+export function unreachable(value: never): never {
+  throw new PaneletError('INTERNAL', `Unexpected value ${JSON.stringify(value)}. This is a bug in Panelet.`);
+}

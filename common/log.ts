@@ -1,0 +1,28 @@
+import { destination, pino, type Logger } from 'pino';
+
+/** Structured log; one child per component, constant messages, values in the first argument. */
+export type Log = Logger;
+
+/** How a program logs. */
+export interface LogOptions {
+  /** Name of the program. */
+  readonly name: string;
+  /** Lowest level that is written. @default 'info' */
+  readonly level?: string;
+}
+
+// Tokens and session content never reach a log (invariant I11), even when somebody logs a whole message.
+const redactedPaths = ['token', '*.token', 'resumeToken', '*.resumeToken', 'authorization', '*.authorization'];
+
+/** Log of a program: JSON lines on standard error, so that standard output belongs to the program. */
+export function createLog(options: LogOptions): Log {
+  return pino(
+    { name: options.name, level: options.level ?? 'info', redact: redactedPaths, timestamp: pino.stdTimeFunctions.isoTime },
+    destination({ fd: 2, sync: true }),
+  );
+}
+
+/** Log that writes nothing. */
+export function createSilentLog(): Log {
+  return pino({ level: 'silent' });
+}

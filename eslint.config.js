@@ -1,0 +1,68 @@
+import js from '@eslint/js';
+import prettier from 'eslint-config-prettier';
+import jest from 'eslint-plugin-jest';
+import n from 'eslint-plugin-n';
+import tseslint from 'typescript-eslint';
+
+const timeMessage = 'Take time from an injected Clock (common/clock.ts).';
+const ownTypes = ['*.test.ts', 'test/**/*.ts'].map((glob) => `**/${glob}`);
+
+export default tseslint.config(
+  { ignores: ['dist/**', 'proto/gen/**', 'node_modules/**', 'coverage/**'] },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { n },
+    rules: {
+      '@typescript-eslint/explicit-module-boundary-types': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      'n/prefer-node-protocol': 'error',
+      'no-console': 'error',
+      'no-restricted-globals': [
+        'error',
+        { name: 'setTimeout', message: timeMessage },
+        { name: 'setInterval', message: timeMessage },
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Date', property: 'now', message: timeMessage },
+        { object: 'performance', property: 'now', message: timeMessage },
+        { object: 'Math', property: 'random', message: 'Take randomness from an injected Random (common/random.ts).' },
+        { object: 'process', property: 'env', message: 'Read the environment in main files only.' },
+        { object: 'process', property: 'argv', message: 'Read arguments in main files only.' },
+      ],
+      'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
+      'max-params': ['error', 4],
+    },
+  },
+  {
+    files: ['common/clock.ts', 'common/random.ts', '**/main.ts', '**/*-main.ts', 'test/**/*.ts', '**/*.test.ts'],
+    rules: {
+      'no-restricted-globals': 'off',
+      'no-restricted-properties': 'off',
+      'no-console': 'off',
+    },
+  },
+  {
+    files: ownTypes,
+    extends: [jest.configs['flat/recommended']],
+    languageOptions: { globals: {} },
+    settings: { jest: { globalPackage: '@jest/globals', version: 30 } },
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      'jest/expect-expect': 'off',
+      'jest/no-conditional-expect': 'off',
+      'max-lines': ['error', { max: 600, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  {
+    files: ['**/*.js', '**/*.mjs'],
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
+  },
+  prettier,
+);

@@ -1,0 +1,34 @@
+/** Bundles the programs that ship, the SDK, and the tools around them, into dist/. */
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+const programs = {
+  'panelet-agent': 'agent/main.ts',
+  'panelet-worker': 'worker/main.ts',
+  'panelet-controller': 'controller/main.ts',
+  panelet: 'client/cli/main.ts',
+  'panelet-devcluster': 'devcluster/main.ts',
+  'panelet-demo': 'test/demo/main.ts',
+  'panelet-soak': 'test/soak/main.ts',
+};
+
+const common = {
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  conditions: ['panelet-source'],
+  keepNames: true,
+  logLevel: 'warning',
+  // The PTY package loads its native file from beside itself.
+  external: ['@lydell/node-pty'],
+};
+
+const entryPoints = Object.fromEntries(Object.entries(programs).filter(([, file]) => existsSync(file)));
+await rm('dist/bin', { recursive: true, force: true });
+await build({ ...common, entryPoints, outdir: 'dist/bin', banner: { js: `#!/usr/bin/env node\n${banner}` } });
+if (existsSync('client/sdk.ts')) {
+  await build({ ...common, entryPoints: { sdk: 'client/sdk.ts' }, outdir: 'dist', packages: 'external' });
+}
