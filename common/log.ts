@@ -17,7 +17,12 @@ const redactedPaths = ['token', '*.token', 'resumeToken', '*.resumeToken', 'auth
 /** Log of a program: JSON lines on standard error, so that standard output belongs to the program. */
 export function createLog(options: LogOptions): Log {
   return pino(
-    { name: options.name, level: options.level ?? 'info', redact: redactedPaths, timestamp: pino.stdTimeFunctions.isoTime },
+    {
+      name: options.name,
+      level: options.level ?? 'info',
+      redact: redactedPaths,
+      timestamp: pino.stdTimeFunctions.isoTime,
+    },
     destination({ fd: 2, sync: true }),
   );
 }

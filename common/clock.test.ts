@@ -1,0 +1,58 @@
+import { describe, expect, test } from '@jest/globals';
+import { createFakeClock, sleep } from './clock.js';
+
+describe('fake clock', () => {
+  test('fires timers in order of due time, at their own time', () => {
+    const clock = createFakeClock();
+    const fired: [string, number][] = [];
+    clock.after(20, () => fired.push(['late', clock.nowMs()]));
+    clock.after(10, () => fired.push(['early', clock.nowMs()]));
+    clock.advance(30);
+    expect(fired).toEqual([
+      ['early', 10],
+      ['late', 20],
+    ]);
+    expect(clock.nowMs()).toBe(30);
+  });
+
+  test('fires a timer that a timer sets within the same advance', () => {
+    const clock = createFakeClock();
+    const fired: number[] = [];
+    clock.after(5, () => clock.after(5, () => fired.push(clock.nowMs())));
+    clock.advance(10);
+    expect(fired).toEqual([10]);
+  });
+
+  test('does not fire a stopped timer', () => {
+    const clock = createFakeClock();
+    const timer = clock.after(5, () => {
+      throw new Error('fired');
+    });
+    timer.stop();
+    clock.advance(10);
+    expect(clock.pending()).toBe(0);
+  });
+});
+
+describe('sleep', () => {
+  test('resolves when its time has come', async () => {
+    const clock = createFakeClock();
+    const slept = sleep(clock, 100);
+    clock.advance(100);
+    await expect(slept).resolves.toBeUndefined();
+  });
+
+  test('rejects with the reason of its signal and leaves no timer', async () => {
+    const clock = createFakeClock();
+    const abort = new AbortController();
+    const slept = sleep(clock, 100, abort.signal);
+    abort.abort(new Error('enough'));
+    await expect(slept).rejects.toThrow('enough');
+    expect(clock.pending()).toBe(0);
+  });
+
+  test('rejects at once when its signal has aborted before', async () => {
+    const clock = createFakeClock();
+    await expect(sleep(clock, 100, AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
+  });
+});

@@ -1,0 +1,23 @@
+import { expect, test } from '@jest/globals';
+import { errorCodes, isPaneletError, PaneletError } from './errors.js';
+
+test('keeps a PaneletError as it is and wraps anything else with its cause', () => {
+  const own = new PaneletError('CORDONED', 'The gate is cordoned.');
+  expect(PaneletError.from(own)).toBe(own);
+  const cause = new TypeError('boom');
+  const wrapped = PaneletError.from(cause, 'TRANSPORT_LOST');
+  expect(wrapped).toMatchObject({ code: 'TRANSPORT_LOST', message: 'boom', cause });
+  expect(PaneletError.from('text')).toMatchObject({ code: 'INTERNAL', message: 'text' });
+});
+
+test('is recognised by code', () => {
+  const error: unknown = new PaneletError('FENCED', 'Older than the last command.');
+  expect(isPaneletError(error)).toBe(true);
+  expect(isPaneletError(error, 'FENCED')).toBe(true);
+  expect(isPaneletError(error, 'CORDONED')).toBe(false);
+  expect(isPaneletError(new Error('x'))).toBe(false);
+});
+
+test('codes are listed once, in order', () => {
+  expect([...errorCodes]).toEqual([...new Set(errorCodes)].sort());
+});

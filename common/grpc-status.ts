@@ -1,0 +1,136 @@
+import { Metadata, status } from '@grpc/grpc-js';
+import { errorCodes, PaneletError, type ErrorCode } from './errors.js';
+import { encodeStatusDetails } from './status-details.js';
+
+/** Trailing metadata key that carries the {@link ErrorCode}. */
+export const reasonKey = 'panelet-reason';
+/** Trailing metadata key that says how many milliseconds to wait before trying again. */
+export const retryAfterKey = 'panelet-retry-after-ms';
+
+const retryPushbackKey = 'grpc-retry-pushback-ms';
+const detailsKey = 'grpc-status-details-bin';
+
+// The table "Status codes at the edge" of docs/reference/session-protocol.md; codes that no edge sends are mapped too.
+const statusByCode: Readonly<Record<ErrorCode, status>> = {
+  AGENT_UNREACHABLE: status.UNAVAILABLE,
+  ALREADY_RUNNING: status.FAILED_PRECONDITION,
+  API_CONFLICT: status.ABORTED,
+  API_NOT_FOUND: status.NOT_FOUND,
+  API_UNAVAILABLE: status.UNAVAILABLE,
+  ATTACH_SUPERSEDED: status.ABORTED,
+  CHECKPOINT_FAILED: status.INTERNAL,
+  CHECKPOINT_UNREADABLE: status.DATA_LOSS,
+  CONFIG_INVALID: status.FAILED_PRECONDITION,
+  CORDONED: status.UNAVAILABLE,
+  CREDIT_EXCEEDED: status.INVALID_ARGUMENT,
+  DRAIN_FORCED: status.FAILED_PRECONDITION,
+  FENCED: status.ABORTED,
+  FRAME_INVALID: status.INVALID_ARGUMENT,
+  GATE_REFUSED: status.FAILED_PRECONDITION,
+  IDENTITY_MISSING: status.UNAUTHENTICATED,
+  IDENTITY_REFUSED: status.PERMISSION_DENIED,
+  INTERNAL: status.INTERNAL,
+  KUBECONFIG_INVALID: status.FAILED_PRECONDITION,
+  LIMIT_EXCEEDED: status.RESOURCE_EXHAUSTED,
+  OPERATION_REFUSED: status.FAILED_PRECONDITION,
+  PANEL_FAILED: status.FAILED_PRECONDITION,
+  PANEL_UNKNOWN: status.NOT_FOUND,
+  PORT_TAKEN: status.UNAVAILABLE,
+  RESTART_FAILED: status.INTERNAL,
+  SESSION_ENDED: status.FAILED_PRECONDITION,
+  SESSION_LOST: status.DATA_LOSS,
+  SESSION_UNKNOWN: status.NOT_FOUND,
+  SESSION_WRONG_MODE: status.FAILED_PRECONDITION,
+  STATE_DIR_UNUSABLE: status.FAILED_PRECONDITION,
+  TIMEOUT: status.DEADLINE_EXCEEDED,
+  TRANSPORT_LOST: status.UNAVAILABLE,
+  VERSION_UNSUPPORTED: status.FAILED_PRECONDITION,
+  WORKER_UNAVAILABLE: status.UNAVAILABLE,
+};
+
+const codeByStatus: Readonly<Record<number, ErrorCode | undefined>> = {
+  [status.ABORTED]: 'FENCED',
+  [status.CANCELLED]: 'TRANSPORT_LOST',
+  [status.DEADLINE_EXCEEDED]: 'TIMEOUT',
+  [status.INVALID_ARGUMENT]: 'FRAME_INVALID',
+  [status.NOT_FOUND]: 'SESSION_UNKNOWN',
+  [status.PERMISSION_DENIED]: 'IDENTITY_REFUSED',
+  [status.RESOURCE_EXHAUSTED]: 'LIMIT_EXCEEDED',
+  [status.UNAUTHENTICATED]: 'IDENTITY_MISSING',
+  [status.UNAVAILABLE]: 'TRANSPORT_LOST',
+};
+
+const defaultRetryAfterMs: Readonly<Partial<Record<ErrorCode, number>>> = { CORDONED: 1000, WORKER_UNAVAILABLE: 250 };
+
+/** How an RPC ends: what grpc-js takes as a status. */
+export interface RpcStatus {
+  readonly code: status;
+  readonly details: string;
+  readonly metadata: Metadata;
+}
+
+/** What a status says besides its error. */
+export interface StatusOptions {
+  /** When to try again, in milliseconds. @default 1000 for CORDONED, 250 for WORKER_UNAVAILABLE, else not said */
+  readonly retryAfterMs?: number;
+  /** What the error is about: the limit of a LIMIT_EXCEEDED, the field of a FRAME_INVALID. */
+  readonly subject?: string;
+}
+
+/** gRPC status code of an error code. */
+export function grpcCodeOf(code: ErrorCode): status {
+  return statusByCode[code];
+}
+
+/**
+ * The status that tells a peer about an error: code, sentence, `panelet-reason`, and google.rpc details. The text of an
+ * error that is not a PaneletError stays inside.
+ */
+export function statusOf(error: unknown, options: StatusOptions = {}): RpcStatus {
+  const known =
+    error instanceof PaneletError
+      ? error
+      : new PaneletError('INTERNAL', 'Internal error; the log of the server has it.');
+  const code = grpcCodeOf(known.code);
+  const retryAfterMs = options.retryAfterMs ?? defaultRetryAfterMs[known.code];
+  const subject = options.subject ?? 'frame';
+  const metadata = new Metadata();
+  metadata.set(reasonKey, known.code);
+  if (retryAfterMs !== undefined) {
+    metadata.set(retryAfterKey, String(Math.ceil(retryAfterMs)));
+    metadata.set(retryPushbackKey, String(Math.ceil(retryAfterMs)));
+  }
+  const details = encodeStatusDetails({
+    code,
+    message: known.message,
+    reason: known.code,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(code === status.RESOURCE_EXHAUSTED ? { quota: { subject, description: known.message } } : {}),
+    ...(code === status.INVALID_ARGUMENT ? { badField: { field: subject, description: known.message } } : {}),
+  });
+  metadata.set(detailsKey, Buffer.from(details));
+  return { code, details: known.message, metadata };
+}
+
+/** The {@link ErrorCode} that trailing metadata names, if it names one that this release knows. */
+export function reasonOf(metadata: Metadata | undefined): ErrorCode | undefined {
+  const value = metadata?.get(reasonKey)[0];
+  return errorCodes.find((code) => code === value);
+}
+
+/** How long the peer asks to wait before trying again, in milliseconds; undefined when it says nothing. */
+export function retryAfterMsOf(metadata: Metadata | undefined): number | undefined {
+  const value = Number(metadata?.get(retryAfterKey)[0]);
+  return Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+/** The PaneletError behind the error of an RPC: by its `panelet-reason`, else by its status code. */
+export function errorOfStatus(error: {
+  readonly code?: number | undefined;
+  readonly details?: string | undefined;
+  readonly metadata?: Metadata | undefined;
+}): PaneletError {
+  const byStatus = error.code === undefined ? undefined : codeByStatus[error.code];
+  const code = reasonOf(error.metadata) ?? byStatus ?? 'INTERNAL';
+  return new PaneletError(code, error.details ?? 'The call failed without a reason.', { cause: error });
+}
