@@ -76,6 +76,7 @@ export interface ObjectStore {
   /** @throws StatusError AlreadyExists, NotFound (namespace), Invalid. */
   create<T extends KubeObject>(resource: string, object: T, options?: Pick<WriteOptions, 'dryRun'>): Promise<T>;
   /** The object, or undefined. `ns` is undefined or '' for what has no namespace. */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows the shape of a resource
   get<T extends KubeObject>(resource: string, ns: string | undefined, name: string): T | undefined;
   /** Sorted by namespace and name. @throws StatusError BadRequest for a selector that makes no sense. */
   list<T extends KubeObject>(resource: string, options?: ListOptions): ObjectList<T>;
@@ -85,14 +86,13 @@ export interface ObjectStore {
    */
   update<T extends KubeObject>(resource: string, object: T, options?: WriteOptions): Promise<T>;
   /**
-   * Reads, lets `change` alter a copy (in place, or by returning another object), and writes; starts over when somebody else wrote meanwhile.
-   * Nothing is written when nothing changed.
+   * Reads, lets `change` alter a copy in place, and writes. Nothing is written when nothing changed.
    * @throws StatusError NotFound, Invalid, and whatever `change` throws.
    */
   mutate<T extends KubeObject>(
     resource: string,
     key: { readonly ns?: string | undefined; readonly name: string },
-    change: (object: T) => T | undefined | void,
+    change: (object: T) => void,
     options?: WriteOptions,
   ): Promise<T>;
   /** @throws StatusError NotFound, Conflict. */
