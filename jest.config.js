@@ -1,6 +1,7 @@
 /** Unit tests stand beside their file; tests of real processes are in test/. Bundles are built before (npm test). */
 export default {
   testEnvironment: 'node',
+  reporters: ['default', './test/support/plain-line-reporter.js'],
   testEnvironmentOptions: { customExportConditions: ['panelet-source', 'node', 'node-addons'] },
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/**/*.test.ts'],

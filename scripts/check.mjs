@@ -1,0 +1,53 @@
+/**
+ * Everything that must hold before a change lands, in one command: generated code, types, lint, format, arrows between
+ * rooms, unused code, protos, tests. `--static` leaves the tests out.
+ */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+const rooms = ['common', 'session', 'client', 'worker', 'agent', 'controller', 'devcluster', 'test'];
+const bin = (name) => join('node_modules', '.bin', name);
+
+/** All generated files by path, to compare before and after generation. */
+function generated(folder = 'proto/gen', found = new Map()) {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (statSync(path).isDirectory()) generated(path, found);
+    else found.set(path, readFileSync(path, 'utf8'));
+  }
+  return found;
+}
+
+function run(command, args, options = {}) {
+  const done = spawnSync(command, args, { stdio: 'inherit', ...options });
+  return done.status === 0;
+}
+
+function generateIsClean() {
+  const before = generated();
+  if (!run('npm', ['run', '--silent', 'generate'])) return false;
+  const after = generated();
+  const stale = [...new Set([...before.keys(), ...after.keys()])].filter((path) => before.get(path) !== after.get(path));
+  for (const path of stale) console.error(`${path} was not up to date: commit what "npm run generate" wrote.`);
+  return stale.length === 0;
+}
+
+const steps = [
+  ['generated code is up to date', generateIsClean],
+  ['buf lint', () => run(join('..', bin('buf')), ['lint'], { cwd: 'proto' })],
+  ['types', () => run(bin('tsc'), ['--noEmit'])],
+  ['eslint', () => run(bin('eslint'), ['--max-warnings', '0', '.'])],
+  ['prettier', () => run(bin('prettier'), ['--check', '--log-level', 'warn', '.'])],
+  ['arrows between rooms', () => run(bin('depcruise'), ['--output-type', 'err', ...rooms])],
+  ['unused code', () => run(bin('knip'), ['--no-progress'])],
+];
+if (!process.argv.includes('--static')) steps.push(['tests', () => run('npm', ['test', '--silent'])]);
+
+const failed = [];
+for (const [name, step] of steps) {
+  console.log(`── ${name}`);
+  if (!step()) failed.push(name);
+}
+if (failed.length > 0) console.error(`\nFailed: ${failed.join(', ')}.`);
+process.exit(failed.length > 0 ? 1 : 0);
