@@ -1,3 +1,5 @@
+import type { Clock } from '#common/clock.js';
+
 /** Somebody who holds a gate. */
 export interface Hold {
   /** Name of the operation, for example "pty.write". */
@@ -29,4 +31,53 @@ export interface OpGate {
   close(deadlineMs: number): Promise<CloseAttempt>;
   readonly holders: readonly Hold[];
   readonly closing: boolean;
+}
+
+/**
+ * An open gate. A `close` that reaches its deadline leaves the gate closing: nobody enters any more, those inside stay
+ * named, and `close` or `tryClose` may be called again once they have been cancelled.
+ */
+export function createOpGate(deps: { readonly clock: Clock }): OpGate {
+  const inside = new Set<Hold>();
+  const waiting = new Set<() => void>();
+  let state: 'open' | 'closing' | 'closed' = 'open';
+
+  const attempt = (): CloseAttempt => {
+    if (inside.size > 0) return { kind: 'locked', holders: [...inside] };
+    state = 'closed';
+    return { kind: 'closed' };
+  };
+  const leave = (hold: Hold): void => {
+    if (!inside.delete(hold) || inside.size > 0) return;
+    for (const wake of [...waiting]) wake();
+  };
+  return {
+    enter: (operation, bytes = 0) => {
+      if (state !== 'open') return undefined;
+      const hold: Hold = { operation, sinceMs: deps.clock.nowMs(), bytes };
+      inside.add(hold);
+      return { release: () => leave(hold) };
+    },
+    tryClose: attempt,
+    close: (deadlineMs) => {
+      if (state === 'open') state = 'closing';
+      const first = attempt();
+      if (first.kind === 'closed') return Promise.resolve(first);
+      return new Promise((resolve) => {
+        const settle = (): void => {
+          waiting.delete(settle);
+          timer.stop();
+          resolve(attempt());
+        };
+        const timer = deps.clock.after(deadlineMs, settle);
+        waiting.add(settle);
+      });
+    },
+    get holders() {
+      return [...inside];
+    },
+    get closing() {
+      return state !== 'open';
+    },
+  };
 }

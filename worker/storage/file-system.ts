@@ -1,0 +1,56 @@
+import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
+
+/** A file open for writing. */
+export interface WritableFile {
+  /** Writes all bytes. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Forces content and size to the disk (fsync). */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The calls that storage makes on the file system; tests inject one that fails at every step. */
+export interface FileSystem {
+  /** Creates or empties a file with the given mode. */
+  create(path: string, mode: number): Promise<WritableFile>;
+  read(path: string): Promise<Buffer>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  /** Creates one directory. @throws EEXIST */
+  mkdir(path: string, mode: number): Promise<void>;
+  /** Creates a directory and those above it. */
+  mkdirs(path: string, mode: number): Promise<void>;
+  /** Names in a directory. */
+  list(path: string): Promise<string[]>;
+  /** Forces the entries of a directory to the disk. */
+  syncDirectory(path: string): Promise<void>;
+  /** Removes a directory and all below it. */
+  removeTree(path: string): Promise<void>;
+  isDirectory(path: string): Promise<boolean>;
+}
+
+/** The file system of this machine. */
+export function createNodeFileSystem(): FileSystem {
+  return {
+    create: async (path, mode) => {
+      const handle = await open(path, 'w', mode);
+      return { write: (bytes) => handle.writeFile(bytes), sync: () => handle.sync(), close: () => handle.close() };
+    },
+    read: (path) => readFile(path),
+    rename,
+    unlink,
+    mkdir: (path, mode) => mkdir(path, { mode }),
+    mkdirs: async (path, mode) => void (await mkdir(path, { recursive: true, mode })),
+    list: (path) => readdir(path),
+    syncDirectory: async (path) => {
+      const handle = await open(path, 'r');
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    },
+    removeTree: (path) => rm(path, { recursive: true, force: true }),
+    isDirectory: async (path) => (await stat(path)).isDirectory(),
+  };
+}
