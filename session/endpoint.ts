@@ -1,6 +1,9 @@
 import type { Channel, Event, Frame, Frames } from '#proto/session/v1/session.js';
 
-/** One numbered frame as its consumer sees it. */
+/**
+ * Input as its consumer sees it: one numbered frame, or several small data frames of one channel that waited together,
+ * in which case `seq` is that of the last.
+ */
 export type InputItem =
   | { readonly kind: 'data'; readonly seq: number; readonly channel: Channel; readonly payload: Uint8Array }
   | { readonly kind: 'event'; readonly seq: number; readonly event: Event }
@@ -19,6 +22,20 @@ export interface Cursors {
 /** How soon the peer should hear an acknowledgement when nothing else is sent (rule R5). */
 export type AckUrgency = 'none' | 'soon' | 'now';
 
+/** Totals of one end; what a Welcome tells a client that holds no state, and what a list of sessions shows. */
+export interface EndpointTotals {
+  /** Data bytes of all frames ever received. */
+  readonly receivedDataBytes: number;
+  /** Data bytes of all frames before `txBase`. */
+  readonly trimmedDataBytes: number;
+  /** Data bytes of all frames ever numbered here. */
+  readonly sentDataBytes: number;
+  /** True once fin was received. */
+  readonly finReceived: boolean;
+  /** True once fin was written. */
+  readonly finSent: boolean;
+}
+
 /** Everything an endpoint must remember to continue in another process. Plain data. */
 export interface EndpointState {
   readonly cursors: Cursors;
@@ -26,6 +43,8 @@ export interface EndpointState {
   readonly unacked: readonly Uint8Array[];
   /** Numbered frames received and not consumed yet, in order, encoded as Frame messages. */
   readonly unread: readonly Uint8Array[];
+  /** Highest sequence number that was ever handed to a transport; the peer cannot acknowledge more. */
+  readonly sentSeq: number;
   /** Data bytes of all frames ever numbered here. */
   readonly sentDataBytes: number;
   /** Credit the peer gave, absolute. */
@@ -49,6 +68,7 @@ export interface EndpointState {
  */
 export interface Endpoint {
   readonly cursors: Cursors;
+  readonly totals: EndpointTotals;
 
   /**
    * Numbers the bytes as data frames of at most `maxDataBytes`, copying them.
@@ -76,6 +96,11 @@ export interface Endpoint {
    * only ack or credit changed.
    */
   pull(ackNow: boolean): Frames | undefined;
+  /**
+   * A message of frames that are not numbered (welcome, drain, detach, pong …), with the current ack and credit. Works
+   * detached too, for a hello.
+   */
+  wrap(frames: readonly Frame[]): Frames;
   /** How soon an acknowledgement should go out if `pull(false)` gives nothing. */
   ackUrgency(): AckUrgency;
 
@@ -85,16 +110,21 @@ export interface Endpoint {
    * @throws FRAME_INVALID, CREDIT_EXCEEDED, LIMIT_EXCEEDED; the state is then as before the call.
    */
   receive(message: Frames): readonly Frame[];
+  /**
+   * A snapshot or a reset covers the peer's frames below `nextRx`: they will not come, and those waiting for `read` are
+   * dropped. Does nothing when they were received already. `dataBytes` is the total of their data bytes.
+   */
+  skipInput(nextRx: number, dataBytes: number): void;
   /** Takes the next input for consumption; its bytes count as consumed, which is what extends credit. */
   read(): InputItem | undefined;
-  /** Number of inputs waiting for `read`. */
+  /** Number of inputs waiting for `read`; small data frames that follow each other wait, and are read, as one. */
   unreadCount(): number;
   /** Number of frames not acknowledged by the peer. */
   unackedCount(): number;
   /** Data bytes not acknowledged by the peer. */
   unackedBytes(): number;
 
-  /** Gives no more credit until `thaw`. */
+  /** Gives no more credit until `thaw`; what is in is acknowledged at once. */
   freeze(): void;
   /** Gives credit again. */
   thaw(): void;

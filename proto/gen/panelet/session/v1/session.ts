@@ -261,6 +261,12 @@ export interface Welcome {
     | undefined;
   /** Name of the node, where the worker knows it; tells a client where the session lives. */
   node: string;
+  /** Data bytes of all the client's frames before next_rx, so that a client without state counts on from there. */
+  rxDataBytes: number;
+  /** Data bytes of all the worker's frames before tx_base. */
+  txDataBytes: number;
+  /** True when the client's direction has ended: its fin is before next_rx. */
+  rxFin: boolean;
 }
 
 /** Limits are enforced on receipt, after decompression. */
@@ -349,6 +355,8 @@ export interface Snapshot {
   chunk: Buffer;
   /** True on the last chunk. */
   last: boolean;
+  /** Data bytes of all frames up to through_seq. */
+  dataBytes: number;
 }
 
 /** Drain tells a client how a restart proceeds. Idempotent. */
@@ -1148,6 +1156,9 @@ function createBaseWelcome(): Welcome {
     txNext: 0,
     limits: undefined,
     node: "",
+    rxDataBytes: 0,
+    txDataBytes: 0,
+    rxFin: false,
   };
 }
 
@@ -1191,6 +1202,15 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.node !== "") {
       writer.uint32(106).string(message.node);
+    }
+    if (message.rxDataBytes !== 0) {
+      writer.uint32(112).uint64(message.rxDataBytes);
+    }
+    if (message.txDataBytes !== 0) {
+      writer.uint32(120).uint64(message.txDataBytes);
+    }
+    if (message.rxFin !== false) {
+      writer.uint32(128).bool(message.rxFin);
     }
     return writer;
   },
@@ -1312,6 +1332,30 @@ export const Welcome: MessageFns<Welcome> = {
             message.node = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.rxDataBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.txDataBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.rxFin = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1346,6 +1390,9 @@ export const Welcome: MessageFns<Welcome> = {
       ? Limits.fromPartial(object.limits)
       : undefined;
     message.node = object.node ?? "";
+    message.rxDataBytes = object.rxDataBytes ?? 0;
+    message.txDataBytes = object.txDataBytes ?? 0;
+    message.rxFin = object.rxFin ?? false;
     return message;
   },
 };
@@ -1923,7 +1970,7 @@ export const Fin: MessageFns<Fin> = {
 };
 
 function createBaseSnapshot(): Snapshot {
-  return { throughSeq: 0, contentType: "", chunk: Buffer.alloc(0), last: false };
+  return { throughSeq: 0, contentType: "", chunk: Buffer.alloc(0), last: false, dataBytes: 0 };
 }
 
 export const Snapshot: MessageFns<Snapshot> = {
@@ -1939,6 +1986,9 @@ export const Snapshot: MessageFns<Snapshot> = {
     }
     if (message.last !== false) {
       writer.uint32(32).bool(message.last);
+    }
+    if (message.dataBytes !== 0) {
+      writer.uint32(40).uint64(message.dataBytes);
     }
     return writer;
   },
@@ -1988,6 +2038,14 @@ export const Snapshot: MessageFns<Snapshot> = {
             message.last = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.dataBytes = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2009,6 +2067,7 @@ export const Snapshot: MessageFns<Snapshot> = {
     message.contentType = object.contentType ?? "";
     message.chunk = object.chunk ?? Buffer.alloc(0);
     message.last = object.last ?? false;
+    message.dataBytes = object.dataBytes ?? 0;
     return message;
   },
 };
