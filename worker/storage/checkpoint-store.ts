@@ -1,3 +1,12 @@
+import { join } from 'node:path';
+import type { Log } from '#common/log.js';
+import { PaneletError, isPaneletError } from '#common/errors.js';
+import { decodeCheckpoint, encodeCheckpoint, sha256Hex } from './checkpoint-format.js';
+import { temporaryPath, writeDurably } from './durable-file.js';
+import type { FileSystem } from './file-system.js';
+import { requireSessionId } from './session-id.js';
+import { storageError, systemCode } from './storage-error.js';
+
 /** A checkpoint that is complete on disk. */
 export interface SealedCheckpoint {
   /** Size of the content in bytes, without the header. */
@@ -27,7 +36,109 @@ export interface CheckpointStore {
    * Makes the sealed checkpoint unusable, durably, before the session goes on: renames it to
    * checkpoint.consumed-<incarnation>. Keeps the last consumed one for a look after trouble.
    * @returns false when nothing was sealed.
-   * @throws CHECKPOINT_FAILED; the session must not go on then.
+   * @throws CHECKPOINT_FAILED, STATE_DIR_UNUSABLE; the session must not go on then.
    */
   consume(sessionId: string, incarnation: number): Promise<boolean>;
+}
+
+/** What the store needs. */
+export interface CheckpointStoreDeps {
+  /** Directory that holds a directory for each session. */
+  readonly directory: string;
+  readonly fileSystem: FileSystem;
+  readonly log: Log;
+}
+
+const consumedPrefix = 'checkpoint.consumed-';
+
+/** Checkpoints in `<directory>/<session id>/`; the session's directory must exist. */
+export function createCheckpointStore(deps: CheckpointStoreDeps): CheckpointStore {
+  const { fileSystem, log } = deps;
+  const directoryOf = (sessionId: string): string => join(deps.directory, requireSessionId(sessionId));
+
+  /** After a failed seal: no file that could be taken for the session's present state. */
+  const discard = async (directory: string): Promise<void> => {
+    const sealed = join(directory, 'checkpoint.sealed');
+    for (const path of [temporaryPath(sealed), sealed]) {
+      await fileSystem.unlink(path).catch((error: unknown) => {
+        if (systemCode(error) !== 'ENOENT') log.warn({ err: error, path }, 'cannot remove a checkpoint that failed');
+      });
+    }
+    await fileSystem.syncDirectory(directory).catch(() => undefined);
+  };
+
+  const readSealed = async (sessionId: string): Promise<Buffer | undefined> => {
+    const directory = directoryOf(sessionId);
+    const sealed = join(directory, 'checkpoint.sealed');
+    try {
+      return decodeCheckpoint(await fileSystem.read(sealed));
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      if (!isPaneletError(error, 'CHECKPOINT_UNREADABLE')) {
+        throw storageError(error, { code: 'CHECKPOINT_UNREADABLE', action: 'read the checkpoint', directory });
+      }
+      const kept = join(directory, 'checkpoint.unreadable');
+      await fileSystem.rename(sealed, kept).catch((cause: unknown) => {
+        log.warn({ err: cause, path: sealed }, 'cannot set an unreadable checkpoint aside');
+      });
+      log.error({ sessionId, path: kept, reason: error.message }, 'checkpoint is unreadable and was kept');
+      throw new PaneletError(
+        'CHECKPOINT_UNREADABLE',
+        `The checkpoint of session ${sessionId} cannot be used: ${error.message}. It is kept as ${kept}.`,
+        { cause: error },
+      );
+    }
+  };
+
+  const setAside = async (directory: string, consumed: string): Promise<boolean> => {
+    try {
+      const found = await fileSystem.rename(join(directory, 'checkpoint.sealed'), join(directory, consumed)).then(
+        () => true,
+        (error: unknown) => {
+          if (systemCode(error) !== 'ENOENT') throw error;
+          return false;
+        },
+      );
+      // Even when nothing was found: an earlier attempt may have renamed and failed here.
+      await fileSystem.syncDirectory(directory);
+      return found;
+    } catch (error) {
+      throw storageError(error, { code: 'CHECKPOINT_FAILED', action: 'set the used checkpoint aside', directory });
+    }
+  };
+
+  const forgetConsumed = async (directory: string, except: string): Promise<void> => {
+    for (const name of await fileSystem.list(directory)) {
+      if (name.startsWith(consumedPrefix) && name !== except) await fileSystem.unlink(join(directory, name));
+    }
+  };
+
+  return {
+    seal: async (sessionId, content) => {
+      const directory = directoryOf(sessionId);
+      try {
+        await writeDurably(fileSystem, join(directory, 'checkpoint.sealed'), encodeCheckpoint(content));
+      } catch (error) {
+        await discard(directory);
+        throw storageError(error, { code: 'CHECKPOINT_FAILED', action: 'write the checkpoint', directory });
+      }
+      return { sizeBytes: content.length, sha256: sha256Hex(content) };
+    },
+    verify: async (sessionId) => {
+      const content = await readSealed(sessionId);
+      return content && { sizeBytes: content.length, sha256: sha256Hex(content) };
+    },
+    read: readSealed,
+    consume: async (sessionId, incarnation) => {
+      const directory = directoryOf(sessionId);
+      const consumed = `${consumedPrefix}${incarnation}`;
+      const found = await setAside(directory, consumed);
+      if (found) {
+        await forgetConsumed(directory, consumed).catch((error: unknown) => {
+          log.warn({ err: error, directory }, 'cannot remove old consumed checkpoints');
+        });
+      }
+      return found;
+    },
+  };
 }

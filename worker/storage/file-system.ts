@@ -40,7 +40,9 @@ export function createNodeFileSystem(): FileSystem {
     rename,
     unlink,
     mkdir: (path, mode) => mkdir(path, { mode }),
-    mkdirs: async (path, mode) => void (await mkdir(path, { recursive: true, mode })),
+    mkdirs: async (path, mode) => {
+      await mkdir(path, { recursive: true, mode });
+    },
     list: (path) => readdir(path),
     syncDirectory: async (path) => {
       const handle = await open(path, 'r');

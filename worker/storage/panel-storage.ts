@@ -1,10 +1,13 @@
+import { join } from 'node:path';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import { PaneletError } from '#common/errors.js';
-import type { CheckpointStore } from './checkpoint-store.js';
-import type { FileSystem } from './file-system.js';
-import type { IncarnationStore } from './incarnation.js';
-import type { SessionRecordStore } from './session-record.js';
+import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js';
+import { lockDirectory } from './directory-lock.js';
+import { createNodeFileSystem, type FileSystem } from './file-system.js';
+import { createIncarnationStore, type IncarnationStore } from './incarnation.js';
+import { requirePanelName } from './session-id.js';
+import { createSessionRecordStore, type SessionRecordStore } from './session-record.js';
+import { storageError } from './storage-error.js';
 
 /** Everything durable of one panel on one node: `<stateDir>/sessions/<panel>/`. One worker at a time has it. */
 export interface PanelStorage {
@@ -26,9 +29,29 @@ export interface PanelStorageDeps {
 }
 
 /**
- * Creates the directory where it is missing, and locks it for this process.
+ * Creates the directory where it is missing, locks it for this process, and cleans up after a crash.
  * @throws STATE_DIR_UNUSABLE when the directory cannot be used; ALREADY_RUNNING when another worker has it.
  */
-export function openPanelStorage(_deps: PanelStorageDeps): Promise<PanelStorage> {
-  return Promise.reject(new PaneletError('INTERNAL', 'not built yet'));
+export async function openPanelStorage(deps: PanelStorageDeps): Promise<PanelStorage> {
+  const fileSystem = deps.fileSystem ?? createNodeFileSystem();
+  const directory = join(deps.stateDir, 'sessions', requirePanelName(deps.panel));
+  try {
+    await fileSystem.mkdirs(directory, 0o700);
+  } catch (error) {
+    throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action: 'create the state directory', directory });
+  }
+  const lock = await lockDirectory(join(directory, 'lock'), deps);
+  const records = createSessionRecordStore({ directory, fileSystem });
+  try {
+    await records.sweep();
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+  return {
+    records,
+    incarnations: createIncarnationStore({ directory, fileSystem }),
+    checkpoints: createCheckpointStore({ directory, fileSystem, log: deps.log }),
+    close: () => lock.release(),
+  };
 }
