@@ -1,0 +1,56 @@
+import type { Pod } from '../launcher/pod.js';
+import type { ObjectStore } from '../store/object-store.js';
+import { isStatusError } from '../store/status-error.js';
+import { selectorText, type DaemonSet } from './daemon-set.js';
+import { ownedBy } from './revisions.js';
+
+function isOwnedBy(pod: Pod, set: DaemonSet): boolean {
+  return (
+    pod.metadata.ownerReferences?.some((owner) => owner.controller === true && owner.uid === set.metadata.uid) === true
+  );
+}
+
+function isOrphan(pod: Pod): boolean {
+  return pod.metadata.ownerReferences?.some((owner) => owner.controller === true) !== true;
+}
+
+async function rewriteOwners(store: ObjectStore, pod: Pod, change: (pod: Pod) => void): Promise<boolean> {
+  try {
+    await store.mutate<Pod>('pods', { ns: pod.metadata.namespace, name: pod.metadata.name }, (stored) => {
+      if (stored.metadata.uid === pod.metadata.uid) change(stored);
+    });
+    return true;
+  } catch (error) {
+    if (isStatusError(error, 'NotFound')) return false;
+    throw error;
+  }
+}
+
+/**
+ * Pods of a set: those it owns and selects. One that it owns but no longer selects is released, an orphan that it
+ * selects is adopted, as ControllerRefManager does in Kubernetes.
+ */
+export async function claimPods(store: ObjectStore, set: DaemonSet): Promise<Pod[]> {
+  const ns = set.metadata.namespace ?? '';
+  const selected = store.list<Pod>('pods', { ns, labelSelector: selectorText(set.spec.selector) }).items;
+  const names = new Set(selected.map((pod) => pod.metadata.name));
+  const released = store
+    .list<Pod>('pods', { ns })
+    .items.filter((pod) => isOwnedBy(pod, set) && !names.has(pod.metadata.name));
+  for (const pod of released) {
+    await rewriteOwners(store, pod, (stored) => {
+      stored.metadata.ownerReferences = (stored.metadata.ownerReferences ?? []).filter(
+        (owner) => owner.uid !== set.metadata.uid,
+      );
+    });
+  }
+  const mine = selected.filter((pod) => isOwnedBy(pod, set));
+  const orphans = selected.filter((pod) => isOrphan(pod) && pod.metadata.deletionTimestamp === undefined);
+  for (const pod of orphans) {
+    const adopted = await rewriteOwners(store, pod, (stored) => {
+      stored.metadata.ownerReferences = [...(stored.metadata.ownerReferences ?? []), ownedBy(set)];
+    });
+    if (adopted) mine.push(pod);
+  }
+  return mine;
+}

@@ -1,0 +1,50 @@
+import type { Node, Taint } from '../launcher/node.js';
+import type { PodSpec, Toleration } from '../launcher/pod.js';
+
+/** What a node means to a DaemonSet. */
+export interface Placement {
+  /** A pod should be made there. */
+  readonly shouldRun: boolean;
+  /** A pod that is there may stay. */
+  readonly shouldContinue: boolean;
+}
+
+/**
+ * Tolerations that the DaemonSet controller adds, so that its pods stay on nodes in trouble. Source: Kubernetes,
+ * pkg/controller/daemon/util/daemonset_util.go.
+ */
+export const daemonTolerations: readonly Toleration[] = [
+  { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute' },
+  { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute' },
+  { key: 'node.kubernetes.io/disk-pressure', operator: 'Exists', effect: 'NoSchedule' },
+  { key: 'node.kubernetes.io/memory-pressure', operator: 'Exists', effect: 'NoSchedule' },
+  { key: 'node.kubernetes.io/pid-pressure', operator: 'Exists', effect: 'NoSchedule' },
+  { key: 'node.kubernetes.io/unschedulable', operator: 'Exists', effect: 'NoSchedule' },
+];
+
+function tolerates(toleration: Toleration, taint: Taint): boolean {
+  if (toleration.effect !== undefined && toleration.effect !== taint.effect) return false;
+  if (toleration.key === undefined) return toleration.operator === 'Exists';
+  if (toleration.key !== taint.key) return false;
+  return toleration.operator === 'Exists' || (toleration.value ?? '') === (taint.value ?? '');
+}
+
+/**
+ * Whether a DaemonSet with this pod spec belongs on a node: selector first, then taints. `spec.unschedulable` keeps
+ * nothing away, because a DaemonSet tolerates that taint.
+ */
+export function placeOn(node: Node, spec: PodSpec): Placement {
+  const labels = node.metadata.labels ?? {};
+  const selected = Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
+  if (!selected || (spec.nodeName !== undefined && spec.nodeName !== node.metadata.name)) {
+    return { shouldRun: false, shouldContinue: false };
+  }
+  const tolerations = [...(spec.tolerations ?? []), ...daemonTolerations];
+  const repelling = (node.spec.taints ?? []).filter(
+    (taint) => !tolerations.some((toleration) => tolerates(toleration, taint)),
+  );
+  return {
+    shouldRun: !repelling.some((taint) => taint.effect !== 'PreferNoSchedule'),
+    shouldContinue: !repelling.some((taint) => taint.effect === 'NoExecute'),
+  };
+}

@@ -1,0 +1,98 @@
+import type { Clock } from '#common/clock.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+import type { KubeObject } from './store/kube-object.js';
+import type { ObjectStore } from './store/object-store.js';
+
+/** One thing that happened to an object, as `kubectl describe` shows it. */
+export interface EventNote {
+  readonly type: 'Normal' | 'Warning';
+  /** One word, for example `SuccessfulCreate`. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Writes events; never throws, and nobody waits for it. */
+export interface EventRecorder {
+  record(about: KubeObject, note: EventNote): void;
+}
+
+interface EventObject extends KubeObject {
+  count: number;
+  lastTimestamp: string;
+}
+
+/** What a recorder needs. */
+export interface EventRecorderDeps {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Name of the part that reports, for example `daemonset-controller`. */
+  readonly component: string;
+  readonly host?: string;
+}
+
+// Repetitions are counted in one event, as client-go's correlator does; only the latest few are remembered.
+const rememberedEvents = 256;
+
+/** Recorder for one component. */
+export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
+  const names = new Map<string, string>();
+
+  const create = async (about: KubeObject, note: EventNote): Promise<string> => {
+    const now = deps.clock
+      .date()
+      .toISOString()
+      .replace(/\.\d+Z$/, 'Z');
+    const namespace = about.metadata.namespace ?? 'default';
+    const name = `${about.metadata.name}.${deps.random.bytes(8).toString('hex')}`;
+    const { kind, apiVersion } = about;
+    const { uid, resourceVersion } = about.metadata;
+    await deps.store.create('events', {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name, namespace },
+      involvedObject: { kind, apiVersion, name: about.metadata.name, namespace, uid, resourceVersion },
+      ...note,
+      source: { component: deps.component, ...(deps.host === undefined ? {} : { host: deps.host }) },
+      reportingComponent: deps.component,
+      reportingInstance: deps.host ?? '',
+      firstTimestamp: now,
+      lastTimestamp: now,
+      count: 1,
+    } as KubeObject);
+    return name;
+  };
+
+  const repeat = async (namespace: string, name: string): Promise<void> => {
+    await deps.store.mutate<EventObject>('events', { ns: namespace, name }, (event) => {
+      event.count += 1;
+      event.lastTimestamp = deps.clock
+        .date()
+        .toISOString()
+        .replace(/\.\d+Z$/, 'Z');
+    });
+  };
+
+  const write = async (about: KubeObject, note: EventNote): Promise<void> => {
+    const identity = [about.metadata.uid, note.reason, note.message].join('\n');
+    const known = names.get(identity);
+    const namespace = about.metadata.namespace ?? 'default';
+    if (known !== undefined && deps.store.get('events', namespace, known) !== undefined) {
+      await repeat(namespace, known);
+      return;
+    }
+    names.set(identity, await create(about, note));
+    const [oldest] = names.keys();
+    if (names.size > rememberedEvents && oldest !== undefined) names.delete(oldest);
+  };
+
+  return {
+    record: (about, note) => {
+      write(about, note).catch((err: unknown) => {
+        deps.log.warn({ err, reason: note.reason }, 'Event not written');
+      });
+    },
+  };
+}
