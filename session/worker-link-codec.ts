@@ -1,9 +1,12 @@
-import type { SessionIdentity, WorkerLinkState } from './worker-link.js';
 import type { SessionView } from './admission.js';
+import { endpointHeader, endpointParts, endpointStateFrom } from './endpoint-codec.js';
+import { numberIn, sealBytes, textIn, unsealBytes } from './sealed-bytes.js';
+import type { SessionIdentity, WorkerLinkState } from './worker-link.js';
 
 /** The state as self-checking bytes (magic, version, lengths, SHA-256), for a checkpoint. */
 export function encodeWorkerLinkState(state: WorkerLinkState): Uint8Array {
-  throw new Error('unfinished', { cause: state });
+  const { endpoint, ...link } = state;
+  return sealBytes({ ...endpointHeader(endpoint), ...link }, endpointParts(endpoint));
 }
 
 /**
@@ -11,10 +14,29 @@ export function encodeWorkerLinkState(state: WorkerLinkState): Uint8Array {
  * @throws CHECKPOINT_UNREADABLE when the bytes are truncated, changed or of an unknown version.
  */
 export function decodeWorkerLinkState(bytes: Uint8Array): WorkerLinkState {
-  throw new Error('unfinished', { cause: bytes });
+  const { header, parts } = unsealBytes(bytes);
+  return {
+    incarnation: numberIn(header, 'incarnation'),
+    numberedSince: numberIn(header, 'numberedSince'),
+    attachEpoch: numberIn(header, 'attachEpoch'),
+    confirmedEpoch: numberIn(header, 'confirmedEpoch'),
+    attachNonce: textIn(header, 'attachNonce'),
+    clientId: textIn(header, 'clientId'),
+    endpoint: endpointStateFrom(header, parts),
+  };
 }
 
 /** What `decideAttach` needs to know of a session in a sealed checkpoint. `claimed` is the last incarnation claimed. */
 export function sealedView(identity: SessionIdentity, state: WorkerLinkState, claimed: number): SessionView {
-  throw new Error('unfinished', { cause: { identity, state, claimed } });
+  return {
+    panel: identity.panel,
+    owner: identity.owner,
+    clientId: state.clientId,
+    incarnation: claimed,
+    numberedSince: state.numberedSince,
+    attachEpoch: state.attachEpoch,
+    confirmedEpoch: state.confirmedEpoch,
+    attachNonce: state.attachNonce,
+    life: { kind: 'sealed', cursors: state.endpoint.cursors },
+  };
 }

@@ -1,0 +1,209 @@
+import { PaneletError } from '#common/errors.js';
+import type { Frame } from '#proto/session/v1/session.js';
+import type { InputItem } from './endpoint.js';
+import { checkNumbered, dataBytesOf, isNumbered, type NumberedFrame } from './frame-codec.js';
+import { createFifo } from './fifo.js';
+import type { SessionLimits } from './limits.js';
+import { createUnreadQueue } from './unread-queue.js';
+
+// A client that took over does not know how many events of the one before it still wait here: it gets a share of its own.
+const takeoverFactor = 2;
+
+/** Where a receive window starts. */
+export interface ReceiveStart {
+  readonly next: number;
+  readonly receivedDataBytes: number;
+  readonly consumedDataBytes: number;
+  readonly creditGiven: number;
+  readonly finReceived: boolean;
+  readonly unread: readonly InputItem[];
+}
+
+/** What `inspect` found in a message; `accept` applies it. */
+export interface Inspected {
+  readonly accepted: readonly NumberedFrame[];
+  readonly duplicates: number;
+  readonly unnumbered: readonly Frame[];
+}
+
+/** Frames of the peer: what may come, what has come, what waits to be consumed. */
+export interface ReceiveWindow {
+  /** Next sequence number expected. */
+  readonly next: number;
+  /** Highest sequence number vouched for: all that was received, except from the first event on that is not consumed. */
+  readonly ack: number;
+  readonly receivedDataBytes: number;
+  readonly consumedDataBytes: number;
+  readonly finReceived: boolean;
+  readonly duplicates: number;
+  readonly unreadCount: number;
+  /** Credit given so far. Raised by whoever sends it. */
+  creditGiven: number;
+  /**
+   * Checks a message's frames without changing anything.
+   * @throws FRAME_INVALID, CREDIT_EXCEEDED, LIMIT_EXCEEDED
+   */
+  inspect(frames: readonly Frame[]): Inspected;
+  accept(inspected: Inspected): void;
+  read(): InputItem | undefined;
+  unread(): InputItem[];
+  skipTo(next: number, dataBytes: number): void;
+}
+
+/**
+ * A receive window. Acknowledgement stops before the first event that waits: the sender may have only so many events
+ * without acknowledgement, so that bound holds for the events waiting here as well. Data is bounded by credit.
+ */
+export function createReceiveWindow(limits: SessionLimits, start: ReceiveStart): ReceiveWindow {
+  const queue = createUnreadQueue();
+  const eventSeqs = createFifo<number>();
+  let { next, receivedDataBytes, consumedDataBytes, finReceived } = start;
+  let duplicates = 0;
+  for (const item of start.unread) enqueue(item);
+
+  function enqueue(item: InputItem): void {
+    queue.push(item);
+    if (item.kind === 'event') eventSeqs.push(item.seq);
+  }
+  const read = (): InputItem | undefined => {
+    const item = queue.shift();
+    if (item?.kind === 'event') eventSeqs.shift();
+    if (item?.kind === 'data') consumedDataBytes += item.payload.length;
+    return item;
+  };
+
+  const window: ReceiveWindow = {
+    get next() {
+      return next;
+    },
+    get ack() {
+      return Math.min(next, eventSeqs.at(0) ?? next) - 1;
+    },
+    get receivedDataBytes() {
+      return receivedDataBytes;
+    },
+    get consumedDataBytes() {
+      return consumedDataBytes;
+    },
+    get finReceived() {
+      return finReceived;
+    },
+    get duplicates() {
+      return duplicates;
+    },
+    get unreadCount() {
+      return queue.length;
+    },
+    creditGiven: start.creditGiven,
+    inspect: (frames) => {
+      const scan = createScan(limits, {
+        next,
+        finReceived,
+        unreadEvents: eventSeqs.length,
+        dataBytesLeft: window.creditGiven - receivedDataBytes,
+      });
+      for (const frame of frames) scan.take(frame);
+      return scan.result();
+    },
+    accept: (inspected) => {
+      queue.settle();
+      duplicates += inspected.duplicates;
+      for (const frame of inspected.accepted) {
+        next = frame.seq + 1;
+        receivedDataBytes += dataBytesOf(frame);
+        if (frame.kind.$case === 'fin') finReceived = true;
+        enqueue(inputOf(frame));
+      }
+    },
+    read,
+    unread: () => queue.items(),
+    skipTo: (skipNext, dataBytes) => {
+      if (skipNext <= next) return;
+      while (read() !== undefined);
+      next = skipNext;
+      receivedDataBytes = dataBytes;
+      consumedDataBytes = dataBytes;
+      window.creditGiven = Math.max(window.creditGiven, dataBytes);
+    },
+  };
+  return window;
+}
+
+/** A numbered frame as input. */
+export function inputOf(frame: NumberedFrame): InputItem {
+  const { seq, kind } = frame;
+  switch (kind.$case) {
+    case 'data':
+      return { kind: 'data', seq, channel: kind.value.channel, payload: kind.value.payload };
+    case 'event':
+      return { kind: 'event', seq, event: kind.value };
+    case 'fin':
+      return { kind: 'fin', seq };
+  }
+}
+
+interface ScanStart {
+  readonly next: number;
+  readonly finReceived: boolean;
+  readonly unreadEvents: number;
+  readonly dataBytesLeft: number;
+}
+
+function createScan(limits: SessionLimits, start: ScanStart): { take(frame: Frame): void; result(): Inspected } {
+  const accepted: NumberedFrame[] = [];
+  const unnumbered: Frame[] = [];
+  let { next, finReceived, unreadEvents, dataBytesLeft } = start;
+  let duplicates = 0;
+  let sizeBytes = 0;
+
+  const takeNumbered = (frame: NumberedFrame): void => {
+    if (frame.seq === 0) throw new PaneletError('FRAME_INVALID', 'A data, event or fin frame has no sequence number.');
+    checkNumbered(frame, limits);
+    if (frame.seq < next) {
+      duplicates += 1;
+      return;
+    }
+    if (frame.seq > next) {
+      throw new PaneletError('FRAME_INVALID', `Frame ${frame.seq} came where ${next} was due. Send frames in order.`);
+    }
+    if (finReceived) throw new PaneletError('FRAME_INVALID', `Frame ${frame.seq} follows a fin.`);
+    dataBytesLeft -= dataBytesOf(frame);
+    if (dataBytesLeft < 0) {
+      throw new PaneletError(
+        'CREDIT_EXCEEDED',
+        `Frame ${frame.seq} is ${-dataBytesLeft} bytes beyond the credit given.`,
+      );
+    }
+    if (frame.kind.$case === 'event') unreadEvents += 1;
+    if (unreadEvents > takeoverFactor * limits.maxUnackedEvents) {
+      throw new PaneletError(
+        'LIMIT_EXCEEDED',
+        `More than ${limits.maxUnackedEvents} events without an acknowledgement. Wait for it.`,
+      );
+    }
+    finReceived = frame.kind.$case === 'fin';
+    next += 1;
+    accepted.push(frame);
+  };
+
+  return {
+    take: (frame) => {
+      sizeBytes += frame.kind?.$case === 'snapshot' ? frame.kind.value.chunk.length : dataBytesOf(frame);
+      if (sizeBytes > limits.maxMessageBytes) {
+        throw new PaneletError(
+          'LIMIT_EXCEEDED',
+          `A message is larger than the limit of ${limits.maxMessageBytes} bytes.`,
+        );
+      }
+      if (isNumbered(frame)) return takeNumbered(frame);
+      if (frame.seq !== 0) {
+        throw new PaneletError(
+          'FRAME_INVALID',
+          `Frame ${frame.seq} is numbered and of a kind that was not negotiated.`,
+        );
+      }
+      if (frame.kind !== undefined) unnumbered.push(frame);
+    },
+    result: () => ({ accepted, duplicates, unnumbered }),
+  };
+}
