@@ -1,5 +1,6 @@
 import { PaneletError } from '#common/errors.js';
 import type { PanelDefinition } from '../panel.js';
+import { createEchoPanel } from './echo.js';
 
 /** What the panels that ship need from their worker's main. */
 export interface PanelCatalogueDeps {
@@ -9,13 +10,19 @@ export interface PanelCatalogueDeps {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
+const factories: Readonly<Record<string, (deps: PanelCatalogueDeps) => PanelDefinition>> = {
+  echo: () => createEchoPanel(),
+};
+
 /** Names of the panels that ship. */
-export const panelNames = ['echo', 'logs', 'terminal'] as const;
+export const panelNames: readonly string[] = Object.keys(factories);
 
 /**
  * The panel of a name.
  * @throws PANEL_UNKNOWN; CONFIG_INVALID when a parameter of the worker is wrong.
  */
-export function createPanel(name: string, _deps: PanelCatalogueDeps): PanelDefinition {
+export function createPanel(name: string, deps: PanelCatalogueDeps): PanelDefinition {
+  const create = Object.hasOwn(factories, name) ? factories[name] : undefined;
+  if (create) return create(deps);
   throw new PaneletError('PANEL_UNKNOWN', `There is no panel "${name}". Known panels: ${panelNames.join(', ')}.`);
 }
