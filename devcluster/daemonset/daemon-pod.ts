@@ -1,4 +1,3 @@
-import type { Random } from '#common/random.js';
 import type { Pod } from '../launcher/pod.js';
 import { revisionLabel, templateGenerationAnnotation, templateGenerationLabel, type DaemonSet } from './daemon-set.js';
 import { daemonTolerations } from './placement.js';
@@ -10,18 +9,10 @@ export interface DaemonPodOptions {
   readonly nodeName: string;
   /** Hash of the template. */
   readonly hash: string;
-  readonly random: Random;
-}
-
-// As the API server's generateName: letters and digits that spell no word.
-const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
-
-function nameSuffix(random: Random): string {
-  return Array.from({ length: 5 }, () => alphabet[Math.floor(random.number() * alphabet.length)]).join('');
 }
 
 /** A pod of a DaemonSet for one node, bound to it: the dev cluster has no scheduler. */
-export function newDaemonPod({ set, nodeName, hash, random }: DaemonPodOptions): Pod {
+export function newDaemonPod({ set, nodeName, hash }: DaemonPodOptions): Pod {
   const { template } = set.spec;
   const generateName = `${set.metadata.name}-`;
   const templateGeneration =
@@ -31,7 +22,8 @@ export function newDaemonPod({ set, nodeName, hash, random }: DaemonPodOptions):
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      name: `${generateName}${nameSuffix(random)}`,
+      // The store makes one of generateName.
+      name: '',
       generateName,
       namespace: set.metadata.namespace ?? '',
       labels: { ...template.metadata?.labels, [revisionLabel]: hash, [templateGenerationLabel]: templateGeneration },

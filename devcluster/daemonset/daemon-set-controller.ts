@@ -1,6 +1,5 @@
 import type { Clock, Timer } from '#common/clock.js';
 import type { Log } from '#common/log.js';
-import type { Random } from '#common/random.js';
 import type { EventRecorder } from '../event-recorder.js';
 import type { Node } from '../launcher/node.js';
 import { keyOf, type KubeObject } from '../store/kube-object.js';
@@ -17,7 +16,6 @@ export interface DaemonSetControllerDeps {
   readonly store: ObjectStore;
   readonly recorder: EventRecorder;
   readonly clock: Clock;
-  readonly random: Random;
   readonly log: Log;
 }
 
@@ -48,7 +46,7 @@ export function createDaemonSetController(deps: DaemonSetControllerDeps): Daemon
   };
 
   const create = async (set: DaemonSet, nodeName: string, hash: string): Promise<void> => {
-    const pod = await store.create('pods', newDaemonPod({ set, nodeName, hash, random: deps.random }));
+    const pod = await store.create('pods', newDaemonPod({ set, nodeName, hash }));
     recorder.record(set, { type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${pod.metadata.name}` });
     const bound = `Successfully assigned ${keyOf(pod.metadata.namespace, pod.metadata.name)} to ${nodeName}`;
     recorder.record(pod, { type: 'Normal', reason: 'Scheduled', message: bound });
