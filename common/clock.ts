@@ -9,18 +9,21 @@ export interface Clock {
   nowMs(): number;
   /** Wall-clock time, for people and for Kubernetes objects; never for measuring. */
   date(): Date;
-  /** Calls `fire` once after `delayMs` milliseconds. The timer does not keep the process alive on its own. */
+  /** Calls `fire` once after `delayMs` milliseconds. The timer does not keep the process alive unless the clock says so. */
   after(delayMs: number, fire: () => void): Timer;
 }
 
-/** Clock of this machine. */
-export function createSystemClock(): Clock {
+/**
+ * Clock of this machine. With `keepsAlive` a timer that has not fired keeps the process alive: for programs that have
+ * nothing else to wait for, as a client between two connections.
+ */
+export function createSystemClock(options: { readonly keepsAlive?: boolean } = {}): Clock {
   return {
     nowMs: () => performance.now(),
     date: () => new Date(),
     after: (delayMs, fire) => {
       const handle = setTimeout(fire, delayMs);
-      handle.unref();
+      if (options.keepsAlive !== true) handle.unref();
       return { stop: () => clearTimeout(handle) };
     },
   };

@@ -1,0 +1,220 @@
+import { Metadata, status } from '@grpc/grpc-js';
+import type { Clock, Timer } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import { createLatch, type Latch } from '#common/latch.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#session/client-link.js';
+import { openAttachment, type Attachment, type AttachmentResult } from './attachment.js';
+import type { ChannelLease, ChannelPool } from './channel-pool.js';
+import type { LivenessOptions } from './liveness.js';
+import { attachmentEndOf, createReattachPacing, errorOfEnd, type ReattachOptions } from './reattach-policy.js';
+import { reasonOf } from './status-errors.js';
+
+/** Where to look for a session. */
+export interface AddressQuery {
+  readonly sessionId: string;
+  readonly panel: string;
+  /** Node to attach to, as the worker named it; empty when not known. */
+  readonly node: string;
+  /** Attempts that have failed in a row. */
+  readonly attempt: number;
+}
+
+/** Times of an attachment loop, in milliseconds. */
+export interface AttachTimes {
+  /** For the first attachment, while agents answer "not now". @default 30000 */
+  readonly openTimeoutMs?: number;
+  /** For the first attachment, while no agent answers at all. @default 5000 */
+  readonly connectTimeoutMs?: number;
+  /** For one attempt, until its welcome. An agent holds an attempt up to 10 s. @default 15000 */
+  readonly attachTimeoutMs?: number;
+  /** How long to try again after a loss. @default the time to live that the worker says */
+  readonly reattachTimeoutMs?: number;
+}
+
+/** How a loop ended. */
+export type LoopEnd = Exclude<ClientNext, { readonly kind: 'reattach' }> | { readonly kind: 'left' };
+
+/** What the owner of a loop hears, in order. Nothing after `over`. */
+export interface AttachmentEvents {
+  /** A message has arrived; acknowledgements in it have been taken. */
+  received(effects: readonly ClientEffect[]): void;
+  /** The attachment, or an attempt, has ended and another follows. */
+  reattaching(event: {
+    readonly attempt: number;
+    readonly delayMs: number;
+    readonly planned: boolean;
+    readonly error: PaneletError | undefined;
+  }): void;
+  pinged(ms: number): void;
+  over(end: LoopEnd): void;
+}
+
+/** What a loop is made with. */
+export interface AttachmentLoopDeps {
+  readonly link: ClientLink;
+  readonly panel: string;
+  /** Node that the session is known to live on; empty when not known. */
+  readonly node: string;
+  readonly pool: ChannelPool;
+  readonly resolve: (query: AddressQuery) => Promise<string>;
+  readonly metadata: () => Promise<Metadata>;
+  readonly times: AttachTimes;
+  readonly reattach: ReattachOptions;
+  readonly liveness: LivenessOptions;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly events: AttachmentEvents;
+}
+
+/** Keeps one session attached, over as many attachments as it takes. */
+export interface AttachmentLoop {
+  start(): void;
+  /** There may be something to send. */
+  poke(): void;
+  /** Leaves with a detach frame, and waits at most two seconds for the worker to see it. */
+  leave(): Promise<void>;
+  /** Stops at once, without a word. */
+  stop(): void;
+}
+
+const leaveTimeoutMs = 2000;
+
+/** A loop that has not started. */
+export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
+  const { link, clock, log, events } = deps;
+  const pacing = createReattachPacing(deps.random, deps.reattach);
+  let current: { readonly attachment: Attachment; readonly lease: ChannelLease } | undefined;
+  let retryTimer: Timer | undefined;
+  let left: Latch<void> | undefined;
+  let over = false;
+  let everAttached = false;
+  let node = deps.node;
+  let ttlMs = Infinity;
+  let attempt = 0;
+  /** When the session was last attached, or when the loop started. */
+  let sinceMs = 0;
+
+  const finish = (end: LoopEnd): void => {
+    if (over) return;
+    over = true;
+    retryTimer?.stop();
+    events.over(end);
+  };
+  const note = (effect: ClientEffect): void => {
+    if (effect.kind !== 'welcomed') return;
+    everAttached = true;
+    attempt = 0;
+    node = effect.node === '' ? node : effect.node;
+    ttlMs = effect.resumeTtlMs;
+    log.debug({ sessionId: link.sessionId, incarnation: effect.incarnation, node }, 'attached');
+  };
+  const budgetMs = (result: AttachmentResult): number => {
+    if (everAttached) return deps.times.reattachTimeoutMs ?? ttlMs;
+    const answered = reasonOf(result.rpc) !== undefined;
+    return answered ? (deps.times.openTimeoutMs ?? 30_000) : (deps.times.connectTimeoutMs ?? 5000);
+  };
+  const again = (result: AttachmentResult, address: string, next: ClientNext & { kind: 'reattach' }): void => {
+    const error = result.violation ?? errorOfEnd(result.rpc, address);
+    if (result.livedMs !== undefined) sinceMs = clock.nowMs();
+    node = next.node === '' ? node : next.node;
+    const delayMs = pacing.delayMs({ ...result, afterMs: next.afterMs });
+    if (clock.nowMs() + delayMs - sinceMs > budgetMs(result)) {
+      const message = `No connection to the session for too long. ${error?.message ?? ''}`.trim();
+      const given = everAttached || error === undefined ? new PaneletError('TRANSPORT_LOST', message) : error;
+      finish({ kind: 'failed', code: given.code, message: given.message });
+      return;
+    }
+    attempt++;
+    log.debug({ sessionId: link.sessionId, attempt, delayMs, err: error }, 'attaching again');
+    events.reattaching({ attempt, delayMs, planned: result.ready, error });
+    if (!over) retryTimer = clock.after(delayMs, () => void connect());
+  };
+  const ended = (result: AttachmentResult, lease: ChannelLease): void => {
+    current = undefined;
+    // An answer with a reason shows that the connection works; after everything else a fresh one is faster.
+    if (reasonOf(result.rpc) === undefined) lease.retire();
+    lease.release();
+    const end: AttachmentEnd =
+      result.violation === undefined
+        ? attachmentEndOf(result.rpc, lease.address, everAttached)
+        : { kind: 'refused', code: result.violation.code, message: result.violation.message };
+    const next = link.ended(end);
+    if (left !== undefined) {
+      left.resolve();
+      return;
+    }
+    if (next.kind === 'reattach') again(result, lease.address, next);
+    else finish(next);
+  };
+  const unresolved = (error: PaneletError): void => {
+    if (!everAttached || error.code === 'CONFIG_INVALID') {
+      finish({ kind: 'failed', code: error.code, message: error.message });
+      return;
+    }
+    const rpc = { code: status.UNAVAILABLE, details: error.message, metadata: new Metadata() };
+    const result = { rpc, violation: error, livedMs: undefined, ready: false };
+    again(result, 'no address', { kind: 'reattach', afterMs: 0, backoff: true, node: '' });
+  };
+  const connect = async (): Promise<void> => {
+    const query = { sessionId: link.sessionId, panel: deps.panel, node, attempt };
+    let lease: ChannelLease;
+    let metadata: Metadata;
+    try {
+      metadata = await deps.metadata();
+      lease = deps.pool.lease(await deps.resolve(query));
+    } catch (error) {
+      unresolved(PaneletError.from(error, 'AGENT_UNREACHABLE'));
+      return;
+    }
+    if (over) lease.release();
+    else attach(lease, metadata);
+  };
+  const attach = (lease: ChannelLease, metadata: Metadata): void => {
+    const attachment = openAttachment({
+      link,
+      lease,
+      metadata,
+      nonce: deps.random.uuid(),
+      clock,
+      attachTimeoutMs: deps.times.attachTimeoutMs ?? 15_000,
+      liveness: deps.liveness,
+      received: (effects) => {
+        effects.forEach(note);
+        events.received(effects);
+      },
+      ended: (result) => ended(result, lease),
+      pinged: (ms) => events.pinged(ms),
+    });
+    current = { attachment, lease };
+  };
+  const stop = (): void => {
+    if (current !== undefined) {
+      current.attachment.stop();
+      current.lease.release();
+      current = undefined;
+    }
+    finish({ kind: 'left' });
+  };
+  return {
+    start: () => {
+      sinceMs = clock.nowMs();
+      void connect();
+    },
+    poke: () => current?.attachment.poke(),
+    leave: async () => {
+      if (over) return;
+      if (current !== undefined && link.attached) {
+        left = createLatch();
+        const timer = clock.after(leaveTimeoutMs, () => left?.resolve());
+        current.attachment.leave();
+        await left.promise;
+        timer.stop();
+      }
+      stop();
+    },
+    stop,
+  };
+}

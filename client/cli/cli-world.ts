@@ -1,0 +1,18 @@
+import type { ReadStream, WriteStream } from 'node:tty';
+import type { Readable, Writable } from 'node:stream';
+import type { Clock } from '#common/clock.js';
+import type { Random } from '#common/random.js';
+
+/** Everything the CLI knows of the process it runs in; `main.ts` has the real one. */
+export interface CliWorld {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly homeDir: string;
+  readonly stdin: Readable & Partial<ReadStream>;
+  readonly stdout: Writable & Partial<WriteStream>;
+  readonly stderr: Writable & Partial<WriteStream>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborts when the process is asked to end (SIGTERM, SIGHUP, and SIGINT where the terminal is not raw). */
+  readonly stop: AbortSignal;
+  readonly version: string;
+}

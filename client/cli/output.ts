@@ -1,0 +1,41 @@
+import type { Writable } from 'node:stream';
+
+/** How results are written. */
+export type OutputFormat = 'table' | 'json';
+
+/** A result: for machines one JSON document, for people a table or lines. */
+export interface OutputDocument {
+  /** Shape of the JSON document. Fields are added, never renamed or removed. */
+  readonly json: unknown;
+  /** Lines for people. */
+  readonly lines: readonly string[];
+}
+
+/** Lines of a table with aligned columns; upper-case headings, two spaces between. Empty cells show as `-`. */
+export function tableLines(headings: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const all = [headings, ...rows.map((row) => row.map((cell) => (cell === '' ? '-' : cell)))];
+  const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** Writes a result as one document. */
+export function writeDocument(out: Writable, format: OutputFormat, document: OutputDocument): void {
+  if (format === 'json') out.write(`${JSON.stringify(document.json, undefined, 2)}\n`);
+  else for (const line of document.lines) out.write(`${line}\n`);
+}
+
+/** A duration for people, as kubectl shows ages: `45s`, `12m`, `3h20m`, `4d`. */
+export function ageText(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < 120) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
+  return `${Math.floor(hours / 24)}d`;
+}

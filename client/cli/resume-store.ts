@@ -1,0 +1,82 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { PaneletError } from '#common/errors.js';
+
+const savedSession = z.object({
+  version: z.literal(1),
+  sessionId: z.string(),
+  panel: z.string(),
+  resumeToken: z.string(),
+  incarnation: z.number(),
+  node: z.string(),
+  ttlMs: z.number(),
+  address: z.string(),
+  savedAt: z.iso.datetime(),
+});
+
+/** What a later run of the CLI needs to go on with a session. Holds its resume token. */
+export type SavedSession = z.infer<typeof savedSession>;
+
+/** The sessions that this user's CLI has left behind. */
+export interface ResumeStore {
+  /** Writes the file of a session, readable by its user only. */
+  save(session: SavedSession): Promise<void>;
+  /** @throws SESSION_UNKNOWN when there is no file for it; CONFIG_INVALID when it cannot be read. */
+  load(sessionId: string): Promise<SavedSession>;
+  /** All of them, latest first. Unreadable files are left out. */
+  list(): Promise<SavedSession[]>;
+  remove(sessionId: string): Promise<void>;
+}
+
+/** Directory of the store by the XDG base directory specification. */
+export function resumeStoreDir(env: Readonly<Record<string, string | undefined>>, homeDir: string): string {
+  const stateHome = env['XDG_STATE_HOME'];
+  const base = stateHome === undefined || stateHome === '' ? join(homeDir, '.local', 'state') : stateHome;
+  return join(base, 'panelet', 'sessions');
+}
+
+/** A store of one JSON file per session in `dir` (created with mode 0700, files 0600). */
+export function createResumeStore(dir: string): ResumeStore {
+  const fileOf = (sessionId: string): string => {
+    if (!/^[\w-]+$/.test(sessionId)) {
+      throw new PaneletError('CONFIG_INVALID', `"${sessionId}" is not a session id. \`panelet sessions\` lists yours.`);
+    }
+    return join(dir, `${sessionId}.json`);
+  };
+  const read = async (file: string): Promise<SavedSession> => {
+    try {
+      return savedSession.parse(JSON.parse(await readFile(file, 'utf8')));
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') throw cause;
+      throw new PaneletError('CONFIG_INVALID', `The saved session ${file} cannot be read. Remove it.`, { cause });
+    }
+  };
+  return {
+    save: async (session) => {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      const file = fileOf(session.sessionId);
+      // Another run may read it at any moment: it sees the old or the new file, never half of one.
+      await writeFile(`${file}.new`, `${JSON.stringify(session)}\n`, { mode: 0o600 });
+      await rename(`${file}.new`, file);
+    },
+    load: async (sessionId) => {
+      try {
+        return await read(fileOf(sessionId));
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+        const message = `No saved session ${sessionId} here. A session is resumed by the user and machine that opened it.`;
+        throw new PaneletError('SESSION_UNKNOWN', message, { cause });
+      }
+    },
+    list: async () => {
+      const names = await readdir(dir).catch(() => []);
+      const files = names.filter((name) => name.endsWith('.json')).map((name) => join(dir, name));
+      const saved = await Promise.all(files.map((file) => read(file).catch(() => undefined)));
+      return saved
+        .filter((session) => session !== undefined)
+        .sort((left, right) => right.savedAt.localeCompare(left.savedAt));
+    },
+    remove: (sessionId) => rm(fileOf(sessionId), { force: true }),
+  };
+}

@@ -1,0 +1,69 @@
+import type { Clock } from '#common/clock.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+import type { AddressQuery, AttachTimes } from './attachment-loop.js';
+import type { TlsOption } from './endpoint-address.js';
+import type { LivenessOptions } from './liveness.js';
+import type { ReattachOptions } from './reattach-policy.js';
+
+/** How a client finds agents, in order of precedence `resolve`, `addresses`, `address`. */
+export interface AddressOptions {
+  /** Address of an agent, `host:port`. */
+  readonly address?: string;
+  /** Addresses by name of the node. A session goes to the agent of its node; a new one to the first that answers. */
+  readonly addresses?: Readonly<Record<string, string>>;
+  /** Finds the agent for a session; asked before every attempt, so that a session may move between nodes. */
+  readonly resolve?: (query: AddressQuery) => string | Promise<string>;
+}
+
+/** What a client is made with. */
+export interface PaneletClientOptions extends AddressOptions {
+  /** Token of the identity; a function is asked before every attempt, so that tokens may rotate. */
+  readonly token?: string | (() => string | Promise<string>);
+  /** @default 'auto': TLS, except to this machine */
+  readonly tls?: TlsOption;
+  /** Spacing of the attempts after a loss. */
+  readonly reattach?: ReattachOptions;
+  /** Limits in time of opening and of re-attaching. */
+  readonly times?: AttachTimes;
+  /** End-to-end ping of silent sessions. */
+  readonly liveness?: LivenessOptions;
+  /** Sessions on one connection. @default 100 */
+  readonly maxSessionsPerConnection?: number;
+  /** @default silent */
+  readonly log?: Log;
+  /** @default the system's */
+  readonly clock?: Clock;
+  /** @default the system's */
+  readonly random?: Random;
+}
+
+/** What to open. */
+export interface OpenOptions {
+  readonly panel: string;
+  /** Parameters of the panel. @default none */
+  readonly parameters?: Readonly<Record<string, string>>;
+  /** A UUID, so that opening twice opens once. @default a new one */
+  readonly sessionId?: string;
+  /** Take an existing session over from another client. @default false */
+  readonly takeover?: boolean;
+  /** Gives up opening; has no effect once open. */
+  readonly signal?: AbortSignal;
+  /** What happens when frames are lost: go on, told; or end with SESSION_LOST. @default 'continue' */
+  readonly onLoss?: 'continue' | 'end';
+}
+
+/** What to go on with. */
+export interface ResumeOptions {
+  readonly sessionId: string;
+  readonly panel: string;
+  /** The resume token of `resumeState()`, base64 or bytes. */
+  readonly resumeToken: string | Uint8Array;
+  /** Node that the session lives on, where known. */
+  readonly node?: string;
+  /** Take it from the client that has it. @default true */
+  readonly takeover?: boolean;
+  readonly signal?: AbortSignal;
+  /** @default 'continue' */
+  readonly onLoss?: 'continue' | 'end';
+}

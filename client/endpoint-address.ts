@@ -1,0 +1,36 @@
+import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
+import { PaneletError } from '#common/errors.js';
+
+/** How connections are protected. `'auto'`: TLS with the system's authorities, except to this machine. */
+export type TlsOption =
+  | 'auto'
+  | 'plaintext'
+  | {
+      /** Authorities to trust, PEM. @default the system's */
+      readonly ca?: Buffer;
+      /** Name to check the certificate against, when it is not the host of the address. */
+      readonly serverName?: string;
+    };
+
+const loopbackHost = /^(localhost|127(\.\d{1,3}){3}|\[::1\]|unix:.*)$/;
+
+function hostOf(address: string): string {
+  if (address.startsWith('unix:')) return address;
+  const match = /^(\[[0-9a-fA-F:]+\]|[^:/\s]+):(\d{1,5})$/.exec(address);
+  const port = Number(match?.[2]);
+  if (match?.[1] === undefined || port < 1 || port > 65_535) {
+    const message = `The address "${address}" is not of the form host:port. Give the address of an agent, for example 127.0.0.1:7443.`;
+    throw new PaneletError('CONFIG_INVALID', message);
+  }
+  return match[1];
+}
+
+/**
+ * Credentials for an agent's address. A token never travels in plaintext to another machine, unless asked for.
+ * @throws CONFIG_INVALID for an address that is not `host:port`.
+ */
+export function credentialsFor(address: string, tls: TlsOption): ChannelCredentials {
+  const host = hostOf(address);
+  if (tls === 'plaintext' || (tls === 'auto' && loopbackHost.test(host))) return credentials.createInsecure();
+  return credentials.createSsl(tls === 'auto' ? null : (tls.ca ?? null));
+}

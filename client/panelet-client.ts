@@ -1,0 +1,166 @@
+import { Metadata } from '@grpc/grpc-js';
+import { createSystemClock } from '#common/clock.js';
+import { isPaneletError, PaneletError } from '#common/errors.js';
+import { createSilentLog } from '#common/log.js';
+import { createSystemRandom } from '#common/random.js';
+import { AttachMode, type ListPanelsResponse, type Session } from '#proto/session/v1/session.js';
+import { createClientLink, type ClientLinkOptions } from '#session/client-link.js';
+import { createAddressBook } from './address-book.js';
+import { createAttachmentLoop } from './attachment-loop.js';
+import { createChannelPool, type ChannelLease } from './channel-pool.js';
+import type { OpenOptions, PaneletClientOptions, ResumeOptions } from './client-options.js';
+import { startSession } from './create-session.js';
+import { credentialsFor } from './endpoint-address.js';
+import type { PaneletSession } from './panelet-session.js';
+import { callUnary, type UnaryContext } from './unary-call.js';
+
+/** Opens sessions on the agents of a cluster, and keeps them attached. */
+export interface PaneletClient {
+  /** Opens a session. @throws PaneletError when it is refused, or no agent answers in time. */
+  open(options: OpenOptions): Promise<PaneletSession>;
+  /**
+   * Goes on with a session of another process. Its cursors are gone: output so far comes as a snapshot, or is told as
+   * lost. @throws SESSION_UNKNOWN when there is none, or the token is not for it.
+   */
+  resume(options: ResumeOptions): Promise<PaneletSession>;
+  /** The panels of the node that answers. */
+  listPanels(): Promise<ListPanelsResponse>;
+  /** The caller's own sessions, oldest first. */
+  listSessions(panel?: string): Promise<readonly Session[]>;
+  /** Ends a session for good. @throws SESSION_UNKNOWN when there is none, or it is somebody else's. */
+  endSession(sessionId: string): Promise<void>;
+  /** Leaves all sessions, which are kept, and closes the connections. */
+  close(): Promise<void>;
+}
+
+const callTimeoutMs = 10_000;
+
+/** A client. Connects when it is first used. @throws CONFIG_INVALID for addresses that cannot be used. */
+export function createPaneletClient(options: PaneletClientOptions): PaneletClient {
+  const clock = options.clock ?? createSystemClock({ keepsAlive: true });
+  const random = options.random ?? createSystemRandom();
+  const log = options.log ?? createSilentLog();
+  const tls = options.tls ?? 'auto';
+  const book = createAddressBook(options);
+  const clientId = random.uuid();
+  const pool = createChannelPool({
+    credentialsFor: (address) => credentialsFor(address, tls),
+    serverName: typeof tls === 'object' ? tls.serverName : undefined,
+    ...(options.maxSessionsPerConnection === undefined ? {} : { maxLeases: options.maxSessionsPerConnection }),
+  });
+  const sessions = new Set<PaneletSession>();
+
+  const metadata = async (): Promise<Metadata> => {
+    const token = typeof options.token === 'function' ? await options.token() : options.token;
+    const sent = new Metadata();
+    if (token !== undefined && token !== '') sent.set('authorization', `Bearer ${token}`);
+    return sent;
+  };
+  const unary = async <Result>(
+    sessionId: string,
+    call: (lease: ChannelLease, context: UnaryContext) => Promise<Result>,
+  ): Promise<Result> => {
+    const lease = pool.lease(await book.resolve({ sessionId, panel: '', node: '', attempt: 0 }));
+    try {
+      const deadline = new Date(clock.date().getTime() + callTimeoutMs);
+      return await call(lease, { address: lease.address, metadata: await metadata(), deadline });
+    } catch (error) {
+      if (isPaneletError(error, 'AGENT_UNREACHABLE')) lease.retire();
+      throw error;
+    } finally {
+      lease.release();
+    }
+  };
+  const endSession = (sessionId: string): Promise<void> =>
+    unary(sessionId, async ({ client }, context) => {
+      await callUnary(client.endSession.bind(client), { sessionId }, context);
+    });
+  const endOwn = async (sessionId: string): Promise<void> => {
+    try {
+      await endSession(sessionId);
+    } catch (error) {
+      if (!isPaneletError(error, 'SESSION_UNKNOWN') && !isPaneletError(error, 'SESSION_ENDED')) throw error;
+    }
+  };
+  const start = async (
+    linkOptions: Omit<ClientLinkOptions, 'clientId'>,
+    more: Pick<ResumeOptions, 'signal' | 'onLoss' | 'node'>,
+  ): Promise<PaneletSession> => {
+    const link = createClientLink({ ...linkOptions, clientId });
+    const { panel, sessionId } = linkOptions;
+    const { session, opened } = startSession({
+      link,
+      panel,
+      onLoss: more.onLoss ?? 'continue',
+      clock,
+      log,
+      endSession: () => endOwn(sessionId),
+      loop: (events) =>
+        createAttachmentLoop({
+          link,
+          panel,
+          node: more.node ?? '',
+          pool,
+          resolve: (query) => book.resolve(query),
+          metadata,
+          times: options.times ?? {},
+          reattach: options.reattach ?? {},
+          liveness: options.liveness ?? {},
+          clock,
+          random,
+          log,
+          events,
+        }),
+    });
+    sessions.add(session);
+    void session.over.then(() => sessions.delete(session));
+    const abort = (): void => void session.detach();
+    more.signal?.addEventListener('abort', abort, { once: true });
+    try {
+      await opened;
+    } catch (error) {
+      throw more.signal?.aborted === true
+        ? new PaneletError('TIMEOUT', 'Opening was given up.', { cause: error })
+        : error;
+    } finally {
+      more.signal?.removeEventListener('abort', abort);
+    }
+    return session;
+  };
+  return {
+    open: (open) =>
+      start(
+        {
+          panel: open.panel,
+          sessionId: open.sessionId ?? random.uuid(),
+          mode: AttachMode.OPEN,
+          parameters: open.parameters ?? {},
+          takeover: open.takeover ?? false,
+        },
+        open,
+      ),
+    resume: (resume) =>
+      start(
+        {
+          panel: resume.panel,
+          sessionId: resume.sessionId,
+          mode: AttachMode.RESUME,
+          takeover: resume.takeover ?? true,
+          resumeToken:
+            typeof resume.resumeToken === 'string' ? Buffer.from(resume.resumeToken, 'base64') : resume.resumeToken,
+        },
+        resume,
+      ),
+    listPanels: () => unary('', ({ client }, context) => callUnary(client.listPanels.bind(client), {}, context)),
+    listSessions: (panel) =>
+      unary('', async ({ client }, context) => {
+        const response = await callUnary(client.listSessions.bind(client), { panel: panel ?? '' }, context);
+        return response.sessions;
+      }),
+    endSession,
+    close: async () => {
+      await Promise.all([...sessions].map((session) => session.detach()));
+      pool.close();
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import type { Channel } from '#proto/session/v1/session.js';
+import type { Loss } from '#session/client-link.js';
+import type { SessionEventMap, SessionEventName } from './session-events.js';
+
+/** One piece of a session's output, in order. */
+export type SessionItem =
+  | { readonly kind: 'data'; readonly seq: number; readonly channel: Channel; readonly payload: Uint8Array }
+  /** The program of the panel has ended; `signal` is set when a signal ended it. */
+  | { readonly kind: 'exit'; readonly seq: number; readonly code: number; readonly signal: string | undefined }
+  | { readonly kind: 'event'; readonly seq: number; readonly name: string; readonly payload: Uint8Array }
+  /** Replaces all output up to `throughSeq` by a state, for example a screen. */
+  | {
+      readonly kind: 'snapshot';
+      readonly throughSeq: number;
+      readonly contentType: string;
+      readonly payload: Uint8Array;
+    }
+  /** These frames are gone; what follows comes after them. */
+  | { readonly kind: 'lost'; readonly loss: Loss }
+  /** No more output. The last item. */
+  | { readonly kind: 'fin'; readonly seq: number };
+
+/** Where a session is in its life at this client. */
+export type SessionPhase = 'attached' | 'reattaching' | 'over';
+
+/** How a session ended for this client. */
+export type SessionEnd =
+  /** The worker ended it: its program is done, or it was ended by `close`. */
+  | 'ended'
+  /** This client left; the session is kept. */
+  | 'detached'
+  /** It failed; the iteration and pending writes throw the reason. */
+  | 'failed';
+
+/** Counters of one session at this client. */
+export interface SessionStats {
+  /** Time without an attachment at each resume, in milliseconds; the latest 1000. */
+  readonly gapsMs: readonly number[];
+  /** Attachments after the first. */
+  readonly resumes: number;
+  /** Frames received twice and dropped. */
+  readonly duplicates: number;
+  /** Data bytes handed to the reader. */
+  readonly bytesIn: number;
+  /** Data bytes taken from the writer. */
+  readonly bytesOut: number;
+  /** Frames told as lost events so far. */
+  readonly losses: number;
+  /** Round trip of the latest liveness probe, in milliseconds. */
+  readonly pingMs: number | undefined;
+}
+
+/** What another process needs to go on with a session. Holds a secret: keep it as one. */
+export interface ResumeState {
+  readonly sessionId: string;
+  readonly panel: string;
+  /** The resume token, base64. */
+  readonly resumeToken: string;
+  readonly incarnation: number;
+  /** Node that the session lives on, empty when not known. */
+  readonly node: string;
+  /** How long the session is kept without a client, in milliseconds. */
+  readonly ttlMs: number;
+}
+
+/**
+ * A session on a panel. Survives connections, agents and planned restarts by itself: writes wait, and the iteration
+ * goes on where it was. Reading is by pull: what is not read holds the worker back, and costs at most the credit window.
+ */
+export interface PaneletSession extends AsyncIterable<SessionItem> {
+  readonly sessionId: string;
+  readonly panel: string;
+  readonly phase: SessionPhase;
+  /** Resolves when nothing more will come: ended, detached or failed. Never rejects. */
+  readonly over: Promise<SessionEnd>;
+  /** Why it failed, once it has. */
+  readonly failure: Error | undefined;
+  /**
+   * Writes bytes, on stdin unless said otherwise. Resolves once all are in the replay buffer, below its limit: from
+   * then on they are delivered exactly once, or told as lost.
+   * @throws PaneletError when the session is over, or after `end`.
+   */
+  write(bytes: Uint8Array | string, options?: { readonly channel?: Channel }): Promise<void>;
+  /** Tells the size of the window, in character cells. Sizes that follow fast are merged. */
+  resize(size: { readonly rows: number; readonly cols: number }): void;
+  /** Asks the panel to signal its program, for example `SIGINT`, in order with the bytes written before. */
+  signal(name: string): Promise<void>;
+  /** Sends a panel-specific event. */
+  send(name: string, payload: Uint8Array): Promise<void>;
+  /** No more input. */
+  end(): Promise<void>;
+  /** Resolves when the worker has acknowledged everything written so far. @throws when the session is over before. */
+  settled(): Promise<void>;
+  /** Listens to an event. @returns a function that stops it. */
+  on<Name extends SessionEventName>(name: Name, listener: (event: SessionEventMap[Name]) => void): () => void;
+  /** Leaves, and keeps the session for its time to live. What was written and not acknowledged may be lost: see `settled`. */
+  detach(): Promise<void>;
+  /** Ends the session for good. */
+  close(): Promise<void>;
+  stats(): SessionStats;
+  /** For another process, for example a later run of a CLI. Changes with every attachment. */
+  resumeState(): ResumeState;
+}

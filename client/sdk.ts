@@ -1,0 +1,19 @@
+/** The client SDK of Panelet: sessions that survive connections, agents and planned restarts. */
+export { createPaneletClient, type PaneletClient } from './panelet-client.js';
+export type { AddressOptions, OpenOptions, PaneletClientOptions, ResumeOptions } from './client-options.js';
+export type { AddressQuery, AttachTimes } from './attachment-loop.js';
+export type { TlsOption } from './endpoint-address.js';
+export type { LivenessOptions } from './liveness.js';
+export type { ReattachOptions } from './reattach-policy.js';
+export type {
+  PaneletSession,
+  ResumeState,
+  SessionEnd,
+  SessionItem,
+  SessionPhase,
+  SessionStats,
+} from './panelet-session.js';
+export type { Fate, SessionEventMap, SessionEventName } from './session-events.js';
+export type { Loss, LostRange } from '#session/client-link.js';
+export { errorCodes, isPaneletError, PaneletError, type ErrorCode } from '#common/errors.js';
+export { Channel } from '#proto/session/v1/session.js';

@@ -1,0 +1,121 @@
+import { Metadata, status } from '@grpc/grpc-js';
+import { errorCodes, PaneletError, type ErrorCode } from '#common/errors.js';
+
+/** How an RPC ended: the three things a gRPC status consists of. */
+export interface RpcStatus {
+  readonly code: status;
+  readonly details: string;
+  readonly metadata: Metadata;
+}
+
+/** What a peer said about trying again. */
+export type RetryAdvice =
+  { readonly kind: 'none' } | { readonly kind: 'never' } | { readonly kind: 'after'; readonly delayMs: number };
+
+const knownCodes: ReadonlySet<string> = new Set(errorCodes);
+
+function firstValue(metadata: Metadata, key: string): string | undefined {
+  return metadata.get(key)[0]?.toString();
+}
+
+/** The error code a Panelet agent or worker gave, or undefined when the status is not from one (a broken connection, a proxy). */
+export function reasonOf(rpc: RpcStatus): ErrorCode | undefined {
+  const reason = firstValue(rpc.metadata, 'panelet-reason');
+  return reason !== undefined && knownCodes.has(reason) ? (reason as ErrorCode) : undefined;
+}
+
+/**
+ * Advice in `grpc-retry-pushback-ms` (gRFC A6: a negative or unreadable value means "do not retry") or in
+ * `panelet-retry-after-ms`.
+ */
+export function retryAdvice(rpc: RpcStatus): RetryAdvice {
+  const pushback = firstValue(rpc.metadata, 'grpc-retry-pushback-ms');
+  const text = pushback ?? firstValue(rpc.metadata, 'panelet-retry-after-ms');
+  if (text === undefined) return { kind: 'none' };
+  const delayMs = /^\d+$/.test(text) ? Number(text) : NaN;
+  return Number.isFinite(delayMs) ? { kind: 'after', delayMs } : { kind: 'never' };
+}
+
+function codeOf(rpc: RpcStatus): ErrorCode {
+  switch (rpc.code) {
+    case status.UNAUTHENTICATED:
+      return 'IDENTITY_MISSING';
+    case status.PERMISSION_DENIED:
+      return 'IDENTITY_REFUSED';
+    case status.NOT_FOUND:
+      return 'SESSION_UNKNOWN';
+    case status.FAILED_PRECONDITION:
+      return 'SESSION_ENDED';
+    case status.ABORTED:
+      return 'FENCED';
+    case status.RESOURCE_EXHAUSTED:
+      return 'LIMIT_EXCEEDED';
+    case status.INVALID_ARGUMENT:
+      return 'FRAME_INVALID';
+    case status.UNIMPLEMENTED:
+      return 'VERSION_UNSUPPORTED';
+    case status.DEADLINE_EXCEEDED:
+      return 'TIMEOUT';
+    case status.UNAVAILABLE:
+      return 'AGENT_UNREACHABLE';
+    case status.CANCELLED:
+      return 'TRANSPORT_LOST';
+    default:
+      return 'INTERNAL';
+  }
+}
+
+function unreachableAdvice(details: string): string {
+  if (/certificate|self.signed|unable to (verify|get)|altname/i.test(details)) {
+    return 'Its certificate is not trusted: give the authority that signed it (--ca).';
+  }
+  if (/wrong version number|EPROTO|packet length/i.test(details)) {
+    return 'It does not speak TLS: check the address, or ask for plaintext.';
+  }
+  if (/ENOTFOUND|EAI_AGAIN|Name resolution failed/i.test(details))
+    return 'The name does not resolve: check the address.';
+  if (details.includes('ECONNREFUSED'))
+    return 'Nothing listens there: check the address (PANELET_ADDRESS) and that the agent runs.';
+  return 'Check the address (PANELET_ADDRESS), and that it is the port of a Panelet agent.';
+}
+
+function sentenceOf(code: ErrorCode, rpc: RpcStatus, address: string): string {
+  switch (code) {
+    case 'IDENTITY_MISSING':
+      return `The agent at ${address} does not accept this token. Check PANELET_TOKEN or --token-file.`;
+    case 'IDENTITY_REFUSED':
+      return `The agent at ${address} does not allow this to your identity. Use a token with the role it needs.`;
+    case 'AGENT_UNREACHABLE':
+      return `The agent at ${address} cannot be reached. ${unreachableAdvice(rpc.details)}`;
+    case 'VERSION_UNSUPPORTED':
+      return `What answers at ${address} does not offer this call. Check that it is a Panelet agent of this version.`;
+    case 'TIMEOUT':
+      return `The agent at ${address} did not answer in time. Try again.`;
+    case 'TRANSPORT_LOST':
+      return `The connection to ${address} was cut. Try again.`;
+    default:
+      return `The agent at ${address} answered: ${rpc.details}`;
+  }
+}
+
+/**
+ * The error of a status that is not OK. What an agent or worker says (`panelet-reason`, the message) is kept; the rest
+ * gets a sentence that says what to do. The status itself is the cause.
+ */
+export function errorOfStatus(rpc: RpcStatus, address: string): PaneletError {
+  const cause = new Error(`gRPC status ${status[rpc.code]}: ${rpc.details}`);
+  const reason = reasonOf(rpc);
+  if (reason !== undefined && rpc.details !== '') return new PaneletError(reason, rpc.details, { cause });
+  const code = reason ?? codeOf(rpc);
+  return new PaneletError(code, sentenceOf(code, rpc, address), { cause });
+}
+
+/** A status from what grpc-js throws or calls back with. */
+export function statusOfError(error: unknown): RpcStatus {
+  const partial = (error ?? {}) as Partial<RpcStatus>;
+  return {
+    code: partial.code ?? status.UNKNOWN,
+    details: partial.details ?? (error instanceof Error ? error.message : String(error)),
+    metadata: partial.metadata ?? new Metadata(),
+  };
+}
