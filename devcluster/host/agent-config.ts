@@ -1,0 +1,51 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { stringify } from 'yaml';
+import type { NodePaths } from './cluster-directory.js';
+
+/** One panel as an agent's configuration names it. */
+export interface PanelEntry {
+  readonly name: string;
+  /** What its worker is killed with. */
+  readonly target: 'agent' | 'host';
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** What an agent's configuration says. */
+export interface AgentConfigOptions {
+  readonly nodeName: string;
+  readonly address: string;
+  readonly port: number;
+  readonly paths: NodePaths;
+  readonly identities: string;
+  readonly panels: readonly PanelEntry[];
+  readonly logLevel: string;
+}
+
+/** Panels of a new dev cluster. */
+export const defaultPanels: readonly PanelEntry[] = [
+  { name: 'echo', target: 'agent' },
+  { name: 'logs', target: 'agent' },
+  { name: 'terminal', target: 'host' },
+];
+
+/** Makes the directories of a node and its agent's configuration; one that is there is left, because people edit it. */
+export function writeAgentConfig(options: AgentConfigOptions): void {
+  const { paths } = options;
+  for (const directory of [paths.directory, paths.run, paths.state]) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  }
+  mkdirSync(paths.panels, { recursive: true });
+  if (existsSync(paths.agentConfig)) return;
+  const config = {
+    node: options.nodeName,
+    listen: `${options.address}:${options.port}`,
+    runDir: paths.run,
+    stateDir: paths.state,
+    identity: { file: options.identities },
+    panels: options.panels.map((panel) => ({ ...panel, run: 'spawn' })),
+    panelsDir: paths.panels,
+    gracePeriodSeconds: 25,
+    log: { level: options.logLevel },
+  };
+  writeFileSync(paths.agentConfig, stringify(config), { mode: 0o600 });
+}

@@ -1,0 +1,41 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { PaneletError } from '#common/errors.js';
+import { isProcessAlive, readProcessStat, type ProcessIdentity } from '../launcher/proc-fs.js';
+
+const lockSchema = z.object({ pid: z.number(), startTime: z.number() });
+
+function readOwner(path: string): ProcessIdentity | undefined {
+  try {
+    return lockSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Takes a directory for one dev cluster. What a killed one left is taken over.
+ * @returns a function that gives it back.
+ * @throws ALREADY_RUNNING when another process holds it; STATE_DIR_UNUSABLE when the lock can't be written.
+ */
+export function lockDirectory(directory: string, pid: number): () => void {
+  const path = join(directory, 'devcluster.lock');
+  const owner = readOwner(path);
+  if (owner !== undefined && isProcessAlive(owner)) {
+    const message = `A dev cluster already runs in ${directory} (pid ${owner.pid}). Stop it, or give another --dir.`;
+    throw new PaneletError('ALREADY_RUNNING', message);
+  }
+  try {
+    rmSync(path, { force: true });
+    const content = JSON.stringify({ pid, startTime: readProcessStat(pid)?.startTime ?? 0 });
+    writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
+      throw new PaneletError('ALREADY_RUNNING', `Another dev cluster is being started in ${directory}.`, { cause });
+    }
+    const message = `Cannot write ${path}: ${(cause as Error).message}. Check its owner and the disk.`;
+    throw new PaneletError('STATE_DIR_UNUSABLE', message, { cause });
+  }
+  return () => rmSync(path, { force: true });
+}

@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import type { DaemonSet } from '../daemonset/daemon-set.js';
+import type { KubeObject } from '../store/kube-object.js';
+import type { ObjectStore } from '../store/object-store.js';
+import { isStatusError } from '../store/status-error.js';
+
+/** Namespace of Panelet. */
+export const paneletNamespace = 'panelet-system';
+
+/** Name of the agents' DaemonSet. */
+export const agentDaemonSet = 'panelet-agent';
+
+/** Port of every agent, for clients and for the gate. */
+export const agentPort = 7443;
+
+const labels = { 'app.kubernetes.io/name': 'panelet-agent', 'app.kubernetes.io/part-of': 'panelet' };
+
+function fieldVariable(
+  name: string,
+  fieldPath: string,
+): { name: string; valueFrom: { fieldRef: { fieldPath: string } } } {
+  return { name, valueFrom: { fieldRef: { fieldPath } } };
+}
+
+/** The agents' DaemonSet, as the Helm chart makes it but for what only containers need. */
+export function agentDaemonSetObject(directory: string): DaemonSet {
+  const config = join(directory, 'nodes', '$(PANELET_NODE_NAME)', 'agent.yaml');
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: agentDaemonSet, namespace: paneletNamespace, labels },
+    spec: {
+      selector: { matchLabels: { 'app.kubernetes.io/name': 'panelet-agent' } },
+      // Pods are deleted by the controller only, after their sessions are safe.
+      updateStrategy: { type: 'OnDelete' },
+      revisionHistoryLimit: 10,
+      template: {
+        metadata: { labels },
+        spec: {
+          restartPolicy: 'Always',
+          terminationGracePeriodSeconds: 30,
+          containers: [
+            {
+              name: 'agent',
+              image: 'panelet/panelet:dev',
+              command: ['panelet-agent', '--config', '$(PANELET_CONFIG)'],
+              env: [
+                fieldVariable('PANELET_NODE_NAME', 'spec.nodeName'),
+                fieldVariable('PANELET_POD_UID', 'metadata.uid'),
+                fieldVariable('PANELET_POD_IP', 'status.podIP'),
+                { name: 'PANELET_CONFIG', value: config },
+              ],
+              ports: [{ name: 'gate', containerPort: agentPort, protocol: 'TCP' }],
+              readinessProbe: { grpc: { port: agentPort }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 3 },
+            },
+          ],
+        },
+      },
+    },
+  };
+}
+
+async function ensure(store: ObjectStore, resource: string, object: KubeObject): Promise<void> {
+  try {
+    await store.create(resource, object);
+  } catch (error) {
+    if (!isStatusError(error, 'AlreadyExists')) throw error;
+  }
+}
+
+/** Makes what a dev cluster starts with; what is there already is left alone. */
+export async function createInitialObjects(store: ObjectStore, directory: string): Promise<void> {
+  for (const name of ['default', 'kube-system', 'kube-node-lease', paneletNamespace]) {
+    await ensure(store, 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  }
+  await ensure(store, 'daemonsets', agentDaemonSetObject(directory));
+}
