@@ -1,7 +1,8 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
 import type { Frames, SessionServiceClient } from '#proto/session/v1/session.js';
-import { statusOfError, type RpcStatus } from './status-errors.js';
+import type { RpcStatus } from '#common/grpc-status.js';
+import { statusOfError } from './status-errors.js';
 
 /** One Attach RPC. */
 export interface AttachTransport {

@@ -9,7 +9,7 @@ import { openAttachment, type Attachment, type AttachmentResult } from './attach
 import type { ChannelLease, ChannelPool } from './channel-pool.js';
 import type { LivenessOptions } from './liveness.js';
 import { attachmentEndOf, createReattachPacing, errorOfEnd, type ReattachOptions } from './reattach-policy.js';
-import { reasonOf } from './status-errors.js';
+import { reasonOf } from '#common/grpc-status.js';
 
 /** Where to look for a session. */
 export interface AddressQuery {
@@ -113,7 +113,7 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
   };
   const budgetMs = (result: AttachmentResult): number => {
     if (everAttached) return deps.times.reattachTimeoutMs ?? ttlMs;
-    const answered = reasonOf(result.rpc) !== undefined;
+    const answered = reasonOf(result.rpc.metadata) !== undefined;
     return answered ? (deps.times.openTimeoutMs ?? 30_000) : (deps.times.connectTimeoutMs ?? 5000);
   };
   const again = (result: AttachmentResult, address: string, next: ClientNext & { kind: 'reattach' }): void => {
@@ -135,7 +135,7 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
   const ended = (result: AttachmentResult, lease: ChannelLease): void => {
     current = undefined;
     // An answer with a reason shows that the connection works; after everything else a fresh one is faster.
-    if (reasonOf(result.rpc) === undefined) lease.retire();
+    if (reasonOf(result.rpc.metadata) === undefined) lease.retire();
     lease.release();
     const end: AttachmentEnd =
       result.violation === undefined

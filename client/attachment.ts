@@ -6,7 +6,7 @@ import type { ClientEffect, ClientLink } from '#session/client-link.js';
 import { openAttachTransport } from './attach-transport.js';
 import type { ChannelLease } from './channel-pool.js';
 import { createLiveness, type LivenessOptions } from './liveness.js';
-import type { RpcStatus } from './status-errors.js';
+import type { RpcStatus } from '#common/grpc-status.js';
 
 /** How one attachment ended. */
 export interface AttachmentResult {

@@ -3,7 +3,8 @@ import { createBackoff } from '#common/backoff.js';
 import type { PaneletError } from '#common/errors.js';
 import type { Random } from '#common/random.js';
 import type { AttachmentEnd } from '#session/client-link.js';
-import { errorOfStatus, reasonOf, retryAdvice, type RpcStatus } from './status-errors.js';
+import { reasonOf, type RpcStatus } from '#common/grpc-status.js';
+import { errorOfStatus, retryAdvice } from './status-errors.js';
 
 /** Numbers of the pacing, in milliseconds. */
 export interface ReattachOptions {
@@ -49,7 +50,7 @@ export function attachmentEndOf(rpc: RpcStatus, address: string, everAttached: b
     if (rpc.code === status.UNAVAILABLE || rpc.code === status.CANCELLED) return { kind: 'transport' };
     if (rpc.code === status.RESOURCE_EXHAUSTED && advice.kind === 'after') return { kind: 'transport' };
     const nobodySaidIt = rpc.code === status.INTERNAL || rpc.code === status.UNKNOWN;
-    if (nobodySaidIt && everAttached && reasonOf(rpc) === undefined) return { kind: 'transport' };
+    if (nobodySaidIt && everAttached && reasonOf(rpc.metadata) === undefined) return { kind: 'transport' };
   }
   const error = errorOfStatus(rpc, address);
   return { kind: 'refused', code: error.code, message: error.message };

@@ -1,27 +1,13 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { errorCodes, PaneletError, type ErrorCode } from '#common/errors.js';
-
-/** How an RPC ended: the three things a gRPC status consists of. */
-export interface RpcStatus {
-  readonly code: status;
-  readonly details: string;
-  readonly metadata: Metadata;
-}
+import { PaneletError, type ErrorCode } from '#common/errors.js';
+import { reasonOf, retryAfterKey, type RpcStatus } from '#common/grpc-status.js';
 
 /** What a peer said about trying again. */
 export type RetryAdvice =
   { readonly kind: 'none' } | { readonly kind: 'never' } | { readonly kind: 'after'; readonly delayMs: number };
 
-const knownCodes: ReadonlySet<string> = new Set(errorCodes);
-
 function firstValue(metadata: Metadata, key: string): string | undefined {
   return metadata.get(key)[0]?.toString();
-}
-
-/** The error code a Panelet agent or worker gave, or undefined when the status is not from one (a broken connection, a proxy). */
-export function reasonOf(rpc: RpcStatus): ErrorCode | undefined {
-  const reason = firstValue(rpc.metadata, 'panelet-reason');
-  return reason !== undefined && knownCodes.has(reason) ? (reason as ErrorCode) : undefined;
 }
 
 /**
@@ -30,7 +16,7 @@ export function reasonOf(rpc: RpcStatus): ErrorCode | undefined {
  */
 export function retryAdvice(rpc: RpcStatus): RetryAdvice {
   const pushback = firstValue(rpc.metadata, 'grpc-retry-pushback-ms');
-  const text = pushback ?? firstValue(rpc.metadata, 'panelet-retry-after-ms');
+  const text = pushback ?? firstValue(rpc.metadata, retryAfterKey);
   if (text === undefined) return { kind: 'none' };
   const delayMs = /^\d+$/.test(text) ? Number(text) : NaN;
   return Number.isFinite(delayMs) ? { kind: 'after', delayMs } : { kind: 'never' };
@@ -104,7 +90,7 @@ function sentenceOf(code: ErrorCode, rpc: RpcStatus, address: string): string {
  */
 export function errorOfStatus(rpc: RpcStatus, address: string): PaneletError {
   const cause = new Error(`gRPC status ${status[rpc.code]}: ${rpc.details}`);
-  const reason = reasonOf(rpc);
+  const reason = reasonOf(rpc.metadata);
   if (reason !== undefined && rpc.details !== '') return new PaneletError(reason, rpc.details, { cause });
   const code = reason ?? codeOf(rpc);
   return new PaneletError(code, sentenceOf(code, rpc, address), { cause });
