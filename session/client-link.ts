@@ -1,87 +1,30 @@
-import type { ErrorCode } from '#common/errors.js';
-import type { AttachMode, DetachReason, Drain, Frames, ResumeOutcome } from '#proto/session/v1/session.js';
-import type { Endpoint, InputItem } from './endpoint.js';
-import type { SessionLimits } from './limits.js';
+import { PaneletError } from '#common/errors.js';
+import { durationToMs } from '#common/duration.js';
+import {
+  AttachMode,
+  DetachReason,
+  Direction,
+  DrainPhase,
+  ResumeOutcome,
+  type Detach,
+  type Drain,
+  type Frame,
+  type Frames,
+  type Hello,
+  type Reset,
+  type Snapshot,
+  type Welcome,
+} from '#proto/session/v1/session.js';
+import type { AttachmentEnd, ClientEffect, ClientNext } from './client-effects.js';
+import { nextAfter } from './client-next.js';
+import { continueWith, lossFrom } from './client-welcome.js';
+import { createEndpoint } from './create-endpoint.js';
+import { detachMessage } from './detach-message.js';
+import type { Endpoint } from './endpoint.js';
+import { defaultLimits, protocolVersion, type SessionLimits } from './limits.js';
+import { createSnapshotAssembly } from './snapshot-assembly.js';
 
-/** A range of sequence numbers, ends included; `through` is undefined when nobody knows. */
-export interface LostRange {
-  readonly from: number;
-  readonly through: number | undefined;
-}
-
-/** What is lost, in the numbers of `incarnation`. */
-export interface Loss {
-  /** Incarnation whose numbers these are. */
-  readonly incarnation: number;
-  /** Frames written here whose effect is gone or unknown. */
-  readonly input: LostRange | undefined;
-  /** Frames of the worker that will not come. */
-  readonly output: LostRange | undefined;
-  /** Upper-case reason, for example "WORKER_CRASHED". */
-  readonly code: string;
-  /** For a person. */
-  readonly message: string;
-}
-
-/** Something the owner of a link has to act on, in order. */
-export type ClientEffect =
-  /**
-   * Let in. Use `link.endpoint` anew: it may be another one. `leftover` is what was received in the earlier life and
-   * not read; it comes before everything else. `reset` is true when numbering started again.
-   */
-  | {
-      readonly kind: 'welcomed';
-      readonly outcome: ResumeOutcome;
-      readonly incarnation: number;
-      readonly attachEpoch: number;
-      readonly node: string;
-      readonly resumeToken: Uint8Array;
-      readonly resumeTtlMs: number;
-      readonly reset: boolean;
-      readonly leftover: readonly InputItem[];
-    }
-  /** Something is lost. */
-  | { readonly kind: 'lost'; readonly loss: Loss }
-  /** State that replaces the output up to `throughSeq`; output still unread below it is dropped. */
-  | {
-      readonly kind: 'snapshot';
-      readonly throughSeq: number;
-      readonly contentType: string;
-      readonly bytes: Uint8Array;
-    }
-  /** Progress of a drain; a phase is reported once per generation. */
-  | { readonly kind: 'drain'; readonly drain: Drain }
-  /** The worker ends this attachment. `ended` tells what follows when the RPC has ended. */
-  | { readonly kind: 'detach'; readonly reason: DetachReason; readonly message: string }
-  /** Send this now. */
-  | { readonly kind: 'send'; readonly message: Frames }
-  /** The answer to a ping of ours. */
-  | { readonly kind: 'pong'; readonly nonce: number };
-
-/** How an attachment's RPC ended. */
-export type AttachmentEnd =
-  /** Status OK. */
-  | { readonly kind: 'ok' }
-  /** The connection broke, or a cancel that was not ours. */
-  | { readonly kind: 'transport' }
-  /** An error status with its reason. */
-  | {
-      readonly kind: 'refused';
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly retryAfterMs?: number;
-    };
-
-/** What to do after an attachment has ended. */
-export type ClientNext =
-  /** Attach again after `afterMs`, or after the owner's backoff if that is longer and `backoff` is set. */
-  | { readonly kind: 'reattach'; readonly afterMs: number; readonly backoff: boolean; readonly node: string }
-  /** Another client holds the session: stop, never fight back. */
-  | { readonly kind: 'superseded'; readonly message: string }
-  /** The session is over. */
-  | { readonly kind: 'ended'; readonly code: ErrorCode | undefined; readonly message: string }
-  /** It never began, or cannot go on. */
-  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
+export type { AttachmentEnd, ClientEffect, ClientNext, Loss, LostRange } from './client-effects.js';
 
 /** What a client wants. */
 export interface ClientLinkOptions {
@@ -127,7 +70,194 @@ export interface ClientLink {
   ended(end: AttachmentEnd): ClientNext;
 }
 
+/** What a client has seen on one attachment. */
+interface Attachment {
+  welcome: Welcome | undefined;
+  drain: Drain | undefined;
+  detach: Detach | undefined;
+}
+
 /** A client that has not attached yet. */
 export function createClientLink(options: ClientLinkOptions): ClientLink {
-  throw new Error('unfinished', { cause: options });
+  const limits = options.limits ?? defaultLimits;
+  let endpoint = createEndpoint({ limits });
+  let incarnation = 0;
+  let resumeToken = Buffer.from(options.resumeToken ?? []);
+  let current: Attachment = { welcome: undefined, drain: undefined, detach: undefined };
+  let pictures = createSnapshotAssembly();
+
+  const enter = (welcome: Welcome, resets: readonly Reset[]): ClientEffect[] => {
+    checkWelcome(welcome, options.sessionId);
+    const continued = continueWith({ welcome, endpoint, incarnation, limits, resets });
+    endpoint = continued.endpoint;
+    endpoint.attach(welcome.nextRx);
+    incarnation = welcome.incarnation;
+    resumeToken = Buffer.from(welcome.resumeToken);
+    current.welcome = welcome;
+    const effects: ClientEffect[] = [
+      {
+        kind: 'welcomed',
+        outcome: welcome.outcome,
+        incarnation,
+        attachEpoch: welcome.attachEpoch,
+        node: welcome.node,
+        resumeToken,
+        resumeTtlMs: durationToMs(welcome.resumeTtl, 0),
+        reset: continued.reset,
+        leftover: continued.leftover,
+      },
+    ];
+    if (continued.loss !== undefined) effects.push({ kind: 'lost', loss: continued.loss });
+    return effects;
+  };
+
+  // Resets of another life were told with the Welcome.
+  const takeReset = (reset: Reset): ClientEffect[] => {
+    if (reset.incarnation !== incarnation) return [];
+    const { txBase, txDataBytes } = current.welcome ?? { txBase: 0, txDataBytes: 0 };
+    if (reset.direction === Direction.OUTPUT && reset.throughSeq + 1 === txBase) {
+      endpoint.skipInput(txBase, txDataBytes);
+    }
+    return [{ kind: 'lost', loss: lossFrom([reset]) }];
+  };
+
+  const takeSnapshot = (snapshot: Snapshot): ClientEffect[] => {
+    const picture = pictures.take(snapshot);
+    // One that is older than what is here would turn time back.
+    if (picture === undefined || snapshot.throughSeq + 1 < endpoint.cursors.nextRx) return [];
+    endpoint.skipInput(snapshot.throughSeq + 1, snapshot.dataBytes);
+    return [{ kind: 'snapshot', throughSeq: snapshot.throughSeq, ...picture }];
+  };
+
+  const takeDrain = (drain: Drain): ClientEffect[] => {
+    const isRepeated = drain.generation === current.drain?.generation && drain.phase === current.drain.phase;
+    current.drain = drain;
+    if (drain.phase === DrainPhase.UNSPECIFIED || isRepeated) return [];
+    return [{ kind: 'drain', drain }];
+  };
+
+  const take = (frame: Frame): ClientEffect[] => {
+    switch (frame.kind?.$case) {
+      case 'snapshot':
+        return takeSnapshot(frame.kind.value);
+      case 'drain':
+        return takeDrain(frame.kind.value);
+      case 'detach':
+        current.detach = frame.kind.value;
+        return [{ kind: 'detach', ...frame.kind.value }];
+      case 'reset':
+        return takeReset(frame.kind.value);
+      case 'ping':
+        return [
+          { kind: 'send', message: endpoint.wrap([{ seq: 0, kind: { $case: 'pong', value: frame.kind.value } }]) },
+        ];
+      case 'pong':
+        return [{ kind: 'pong', nonce: frame.kind.value.nonce }];
+      default:
+        throw new PaneletError('FRAME_INVALID', 'The worker sent a frame that has no place here.');
+    }
+  };
+
+  return {
+    sessionId: options.sessionId,
+    get endpoint() {
+      return endpoint;
+    },
+    get incarnation() {
+      return incarnation;
+    },
+    get resumeToken() {
+      return resumeToken;
+    },
+    get attached() {
+      return current.welcome !== undefined;
+    },
+    hello: (nonce) => {
+      current = { welcome: undefined, drain: undefined, detach: undefined };
+      pictures = createSnapshotAssembly();
+      endpoint.detach();
+      const hello = helloOf(options, { endpoint, incarnation, resumeToken, nonce });
+      return endpoint.wrap([{ seq: 0, kind: { $case: 'hello', value: hello } }]);
+    },
+    receive: (message) => {
+      const { welcome, resets, rest } = splitWelcome(message, current.welcome !== undefined);
+      const effects = welcome === undefined ? [] : enter(welcome, resets);
+      for (const frame of endpoint.receive(rest)) effects.push(...take(frame));
+      return effects;
+    },
+    leave: () => detachMessage(endpoint, DetachReason.LEAVING, ''),
+    ping: (nonce) => endpoint.wrap([{ seq: 0, kind: { $case: 'ping', value: { nonce } } }]),
+    ended: (end) => {
+      const { drain, detach } = current;
+      current = { welcome: undefined, drain: undefined, detach: undefined };
+      endpoint.detach();
+      return nextAfter(end, { drain, detach, wasWelcomed: incarnation > 0 });
+    },
+  };
+}
+
+interface HelloFacts {
+  readonly endpoint: Endpoint;
+  readonly incarnation: number;
+  readonly resumeToken: Buffer;
+  readonly nonce: string;
+}
+
+function helloOf(options: ClientLinkOptions, facts: HelloFacts): Hello {
+  const isFirst = facts.incarnation === 0;
+  const { nextRx, txBase, txNext } = facts.endpoint.cursors;
+  return {
+    versions: [protocolVersion],
+    capabilities: ['snapshot'],
+    panel: options.panel,
+    sessionId: options.sessionId,
+    clientId: options.clientId,
+    // Taking over is asked for once: whoever is superseded later stops.
+    takeover: isFirst && options.takeover === true,
+    mode: !isFirst && options.mode === AttachMode.OPEN ? AttachMode.RESUME : options.mode,
+    attachNonce: facts.nonce,
+    resumeToken: facts.resumeToken,
+    incarnation: facts.incarnation,
+    nextRx,
+    txBase,
+    txNext,
+    parameters: { ...options.parameters },
+  };
+}
+
+function checkWelcome(welcome: Welcome, sessionId: string): void {
+  if (welcome.version !== protocolVersion) {
+    throw new PaneletError(
+      'VERSION_UNSUPPORTED',
+      `The worker chose version ${welcome.version}, which was not offered.`,
+    );
+  }
+  const isSound =
+    welcome.sessionId === sessionId && welcome.incarnation >= 1 && welcome.nextRx >= 1 && welcome.txBase >= 1;
+  if (!isSound) throw new PaneletError('FRAME_INVALID', 'The Welcome is not for this session, or contradicts itself.');
+}
+
+interface SplitMessage {
+  readonly welcome: Welcome | undefined;
+  /** The Resets that came with the Welcome and belong to an earlier life. */
+  readonly resets: readonly Reset[];
+  readonly rest: Frames;
+}
+
+function splitWelcome(message: Frames, isWelcomed: boolean): SplitMessage {
+  if (isWelcomed) return { welcome: undefined, resets: [], rest: message };
+  const [first, ...others] = message.frames;
+  if (first?.kind?.$case !== 'welcome') {
+    throw new PaneletError('FRAME_INVALID', 'The first frame of a worker has to be a Welcome.');
+  }
+  const welcome = first.kind.value;
+  // After a Welcome that continues, Resets are about this life, and are taken as they come.
+  if (welcome.outcome === ResumeOutcome.EXACT) return { welcome, resets: [], rest: { ...message, frames: others } };
+  const resets: Reset[] = [];
+  const rest: Frame[] = [];
+  for (const frame of others) {
+    if (frame.kind?.$case === 'reset') resets.push(frame.kind.value);
+    else rest.push(frame);
+  }
+  return { welcome, resets, rest: { ...message, frames: rest } };
 }

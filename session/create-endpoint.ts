@@ -105,6 +105,9 @@ function assemble(
         finSent: replay.finWritten,
       };
     },
+    get lastDataSeq() {
+      return replay.lastDataSeq;
+    },
     get duplicates() {
       return window.duplicates;
     },

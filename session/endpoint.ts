@@ -69,6 +69,8 @@ export interface EndpointState {
 export interface Endpoint {
   readonly cursors: Cursors;
   readonly totals: EndpointTotals;
+  /** Sequence number of the last data frame numbered here: a snapshot can cover no more, since events must arrive. */
+  readonly lastDataSeq: number;
 
   /**
    * Numbers the bytes as data frames of at most `maxDataBytes`, copying them.
@@ -112,7 +114,7 @@ export interface Endpoint {
   receive(message: Frames): readonly Frame[];
   /**
    * A snapshot or a reset covers the peer's frames below `nextRx`: they will not come, and those waiting for `read` are
-   * dropped. Does nothing when they were received already. `dataBytes` is the total of their data bytes.
+   * dropped. Does nothing when more than that was received already. `dataBytes` is the total of their data bytes.
    */
   skipInput(nextRx: number, dataBytes: number): void;
   /** Takes the next input for consumption; its bytes count as consumed, which is what extends credit. */

@@ -1,5 +1,6 @@
 import { PaneletError } from '#common/errors.js';
-import { Channel, Event, Frame } from '#proto/session/v1/session.js';
+import type { Event} from '#proto/session/v1/session.js';
+import { Channel, Frame } from '#proto/session/v1/session.js';
 import type { SessionLimits } from './limits.js';
 
 /** A frame that has a place in its direction's sequence. */
@@ -53,9 +54,9 @@ function varintBytes(value: number): number {
 export function checkNumbered(frame: NumberedFrame, limits: SessionLimits): void {
   switch (frame.kind.$case) {
     case 'data':
-      return checkData(frame.kind.value.channel, frame.kind.value.payload.length, limits);
+      { checkData(frame.kind.value.channel, frame.kind.value.payload.length, limits); return; }
     case 'event':
-      return checkEvent(frame.kind.value, limits);
+      { checkEvent(frame.kind.value, limits); return; }
     case 'fin':
       return;
   }

@@ -118,7 +118,7 @@ export function createReceiveWindow(limits: SessionLimits, start: ReceiveStart):
     read,
     unread: () => queue.items(),
     skipTo: (skipNext, dataBytes) => {
-      if (skipNext <= next) return;
+      if (skipNext < next) return;
       while (read() !== undefined);
       next = skipNext;
       receivedDataBytes = dataBytes;
@@ -195,7 +195,7 @@ function createScan(limits: SessionLimits, start: ScanStart): { take(frame: Fram
           `A message is larger than the limit of ${limits.maxMessageBytes} bytes.`,
         );
       }
-      if (isNumbered(frame)) return takeNumbered(frame);
+      if (isNumbered(frame)) { takeNumbered(frame); return; }
       if (frame.seq !== 0) {
         throw new PaneletError(
           'FRAME_INVALID',

@@ -40,6 +40,8 @@ export interface ReplayBuffer {
   readonly next: number;
   /** Highest sequence number ever taken for sending. */
   sentSeq: number;
+  /** Sequence number of the last data frame, or `base - 1` of the start. */
+  readonly lastDataSeq: number;
   /** Data bytes of all frames ever numbered. */
   readonly dataBytes: number;
   /** Data bytes of all frames before `base`. */
@@ -64,6 +66,7 @@ export function createReplayBuffer(limits: SessionLimits, start: ReplayStart): R
   const entries = createFifo<Entry>();
   let { base, trimmedDataBytes, finWritten } = start;
   let dataBytes = trimmedDataBytes;
+  let lastDataSeq = base - 1;
   let events = 0;
   const batchBytes = Math.min(limits.coalesceBytes, limits.maxMessageBytes);
   const pieceBytes = Math.min(limits.maxDataBytes, limits.maxMessageBytes - envelopeBytes - dataOverheadBytes);
@@ -71,6 +74,7 @@ export function createReplayBuffer(limits: SessionLimits, start: ReplayStart): R
   const append = (kind: NumberedFrame['kind']): void => {
     const frame: NumberedFrame = { seq: base + entries.length, kind };
     dataBytes += dataBytesOf(frame);
+    if (kind.$case === 'data') lastDataSeq = frame.seq;
     if (kind.$case === 'event') events += 1;
     if (kind.$case === 'fin') finWritten = true;
     entries.push({ frame, sizeBytes: frameBytes(frame), endBytes: dataBytes });
@@ -87,6 +91,9 @@ export function createReplayBuffer(limits: SessionLimits, start: ReplayStart): R
       return base + entries.length;
     },
     sentSeq: start.sentSeq,
+    get lastDataSeq() {
+      return lastDataSeq;
+    },
     get dataBytes() {
       return dataBytes;
     },

@@ -32,11 +32,11 @@ export function createUnreadQueue(): UnreadQueue {
   const fresh = createFifo<InputItem>();
 
   const keep = (item: InputItem): void => {
-    if (item.kind === 'event') return settled.push({ ...item, event: ownEvent(item.event) });
-    if (item.kind === 'fin') return settled.push(item);
+    if (item.kind === 'event') { settled.push({ ...item, event: ownEvent(item.event) }); return; }
+    if (item.kind === 'fin') { settled.push(item); return; }
     const tail = settled.at(settled.length - 1);
     if (tail?.kind === 'data' && join(tail, item)) return;
-    if (item.payload.length > joinBytes) return settled.push({ ...item, payload: ownBytes(item.payload) });
+    if (item.payload.length > joinBytes) { settled.push({ ...item, payload: ownBytes(item.payload) }); return; }
     const { seq, channel, payload } = item;
     settled.push({ kind: 'data', seq, channel, bytes: ownBytes(payload), length: payload.length });
   };

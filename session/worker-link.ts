@@ -1,8 +1,12 @@
-import type { Drain, Frame, Frames, Hello } from '#proto/session/v1/session.js';
-import type { Admitted, SessionView } from './admission.js';
+import type { DetachReason, Drain, Frame, Frames, Hello } from '#proto/session/v1/session.js';
+import type { Admitted, OutputStart, SessionView } from './admission.js';
+import { detachMessage } from './detach-message.js';
+import { createEndpoint, restoreEndpoint } from './create-endpoint.js';
 import type { Endpoint, EndpointState } from './endpoint.js';
-import type { SessionLimits } from './limits.js';
-import type { LossReason } from './welcome.js';
+import { defaultLimits, type SessionLimits } from './limits.js';
+import { mintResumeToken } from './resume-token.js';
+import { maxSnapshotBytes, snapshotMessages, type Picture } from './snapshot-messages.js';
+import { buildWelcome, lossResets, type LossReason } from './welcome.js';
 
 /** What stays the same over all lives of a session; what its record on disk says. */
 export interface SessionIdentity {
@@ -16,6 +20,7 @@ export interface SessionIdentity {
 /** What a worker link must remember to continue in another process. Plain data. */
 export interface WorkerLinkState {
   readonly incarnation: number;
+  /** The incarnation in which numbering last started at 1. */
   readonly numberedSince: number;
   readonly attachEpoch: number;
   readonly confirmedEpoch: number;
@@ -41,15 +46,25 @@ export interface AttachRequest {
   readonly attachment: string;
   readonly decision: Admitted;
   readonly hello: Hello;
-  /** The envelope of the Hello: its ack and credit. */
+  /** The message that held the Hello: its ack and credit. */
   readonly message: Frames;
   /**
    * Picture of the panel as of now, asked for only when the client is behind the replay buffer. Undefined: a Reset says
    * what is missing.
    */
-  readonly snapshot?: () => { readonly contentType: string; readonly bytes: Uint8Array } | undefined;
-  /** Words of the Resets after a crash. */
+  readonly snapshot?: () => Picture | undefined;
+  /** Words of the Resets after a crash. @default crashReason */
   readonly loss?: LossReason;
+}
+
+/** What a message of the current attachment held besides numbered frames. */
+export interface ReceivedFrames {
+  /** Send this, if it is there: answers to pings. */
+  readonly reply: Frames | undefined;
+  /** True when the client leaves: end the RPC with OK. */
+  readonly leaves: boolean;
+  /** Everything else that is not numbered. */
+  readonly frames: readonly Frame[];
 }
 
 /** The worker's half of a session: who is attached, in which epoch, and the endpoint. Pure: no time, no transport. */
@@ -65,14 +80,13 @@ export interface WorkerLink {
   /**
    * Makes the attachment the current one. The one that `decision.fence` names has to be ended by the caller, after
    * `detachMessage`; its messages are not taken any more.
-   * @returns the messages to send first, in order: Welcome, Resets, Snapshot chunks.
+   * @returns the messages to send first, in order: Welcome (with Resets in the same message), then Snapshot chunks.
    * @throws FRAME_INVALID and the like when the hello's envelope contradicts the session; nothing has changed then.
    */
   attach(request: AttachRequest): readonly Frames[];
   /**
    * Takes a message of an attachment.
-   * @returns undefined when the attachment is not the current one: drop the message and end the RPC. Otherwise the
-   * frames that are not numbered, pings already answered in `reply`.
+   * @returns undefined when the attachment is not the current one: drop the message and end the RPC.
    * @throws FRAME_INVALID, CREDIT_EXCEEDED, LIMIT_EXCEEDED: refuse the RPC with it; the state is as before.
    */
   receive(attachment: string, message: Frames): ReceivedFrames | undefined;
@@ -80,25 +94,25 @@ export interface WorkerLink {
   pull(attachment: string, ackNow: boolean): Frames | undefined;
   /** A Drain frame as a message, with the current ack and credit. */
   drainMessage(drain: Drain): Frames;
+  /** The message that ends an attachment and keeps the session. */
+  detachMessage(reason: DetachReason, message: string): Frames;
   /** The attachment has ended, for whatever reason. Does nothing unless it is the current one. */
   detach(attachment: string): void;
   /** Everything needed to continue elsewhere; consistent at any moment between calls. */
   save(): WorkerLinkState;
 }
 
-/** What a message of the current attachment held besides numbered frames. */
-export interface ReceivedFrames {
-  /** Send this, if it is there: answers to pings. */
-  readonly reply: Frames | undefined;
-  /** True when the client leaves: end the RPC with OK. */
-  readonly leaves: boolean;
-  /** Everything else that is not numbered. */
-  readonly frames: readonly Frame[];
-}
-
 /** The worker side of a session that is new (incarnation 1), or fresh in a new incarnation after a crash. */
 export function createWorkerLink(options: WorkerLinkOptions, incarnation: number): WorkerLink {
-  throw new Error('unfinished', { cause: { options, incarnation } });
+  const endpoint = createEndpoint({ limits: options.limits ?? defaultLimits });
+  return assemble(options, endpoint, {
+    incarnation,
+    numberedSince: incarnation,
+    attachEpoch: 0,
+    confirmedEpoch: 0,
+    attachNonce: '',
+    clientId: '',
+  });
 }
 
 /**
@@ -106,5 +120,118 @@ export function createWorkerLink(options: WorkerLinkOptions, incarnation: number
  * @throws CHECKPOINT_UNREADABLE when the state contradicts itself.
  */
 export function restoreWorkerLink(options: WorkerLinkOptions, state: WorkerLinkState, incarnation: number): WorkerLink {
-  throw new Error('unfinished', { cause: { options, state, incarnation } });
+  const { endpoint, ...holder } = state;
+  const restored = restoreEndpoint(endpoint, { limits: options.limits ?? defaultLimits });
+  return assemble(options, restored, { ...holder, incarnation });
+}
+
+type Holder = Omit<WorkerLinkState, 'endpoint'>;
+
+function assemble(options: WorkerLinkOptions, endpoint: Endpoint, start: Holder): WorkerLink {
+  const { identity } = options;
+  const limits = options.limits ?? defaultLimits;
+  let holder = start;
+  let attachment: string | undefined;
+
+  const welcomeFrames = (request: AttachRequest, hasPicture: boolean): Frame[] => {
+    const { decision, hello } = request;
+    const welcome = buildWelcome(decision, {
+      sessionId: identity.sessionId,
+      resumeToken: mintResumeToken(identity.tokenKey, identity.sessionId, decision.attachEpoch),
+      resumeTtlMs: options.resumeTtlMs,
+      cursors: endpoint.cursors,
+      totals: endpoint.totals,
+      limits,
+      node: options.node ?? '',
+    });
+    const resets = hasPicture ? [] : lossResets(hello, decision, request.loss);
+    return [{ seq: 0, kind: { $case: 'welcome', value: welcome } }, ...resets];
+  };
+
+  return {
+    identity,
+    endpoint,
+    get incarnation() {
+      return holder.incarnation;
+    },
+    get attachEpoch() {
+      return holder.attachEpoch;
+    },
+    get attachment() {
+      return attachment;
+    },
+    view: () => ({
+      panel: identity.panel,
+      owner: identity.owner,
+      ...holder,
+      life: { kind: 'live', cursors: endpoint.cursors, attachment },
+    }),
+    attach: (request) => {
+      const { decision, hello, message } = request;
+      endpoint.receive(helloEnvelope(decision, hello, message));
+      const output = decision.kind === 'open' ? fromStart : decision.output;
+      const picture = output.kind === 'behind' ? pictureFor(request) : undefined;
+      const { txBase } = endpoint.cursors;
+      const throughSeq = Math.max(endpoint.lastDataSeq, txBase - 1);
+      if (picture !== undefined) endpoint.attach(throughSeq + 1);
+      else endpoint.attach(output.kind === 'behind' ? txBase : output.seq);
+      attachment = request.attachment;
+      holder = {
+        ...holder,
+        attachEpoch: decision.attachEpoch,
+        confirmedEpoch: decision.confirmedEpoch,
+        attachNonce: hello.attachNonce,
+        clientId: hello.clientId,
+      };
+      const first = endpoint.wrap(welcomeFrames(request, picture !== undefined));
+      return picture === undefined ? [first] : [first, ...snapshotMessages(endpoint, picture, { throughSeq, limits })];
+    },
+    receive: (from, message) => {
+      if (from !== attachment) return undefined;
+      const frames = endpoint.receive(message);
+      // Whatever a client says after its Hello, it says because the Welcome has come.
+      holder = { ...holder, confirmedEpoch: holder.attachEpoch };
+      return sortFrames(frames, endpoint);
+    },
+    pull: (to, ackNow) => (to === attachment ? endpoint.pull(ackNow) : undefined),
+    drainMessage: (drain) => endpoint.wrap([{ seq: 0, kind: { $case: 'drain', value: drain } }]),
+    detachMessage: (reason, message) => detachMessage(endpoint, reason, message),
+    detach: (from) => {
+      if (from !== attachment) return;
+      attachment = undefined;
+      endpoint.detach();
+    },
+    save: () => ({ ...holder, endpoint: endpoint.save() }),
+  };
+}
+
+// A picture that no client would assemble is none.
+function pictureFor(request: AttachRequest): Picture | undefined {
+  const picture = request.snapshot?.();
+  return picture !== undefined && picture.bytes.length <= maxSnapshotBytes ? picture : undefined;
+}
+
+const fromStart: OutputStart = { kind: 'replay', seq: 1 };
+
+// The ack of another life means nothing here; neither does its credit. A client without state has received nothing.
+function helloEnvelope(decision: Admitted, hello: Hello, message: Frames): Frames {
+  const isSameLife = decision.outcome === 'EXACT' && hello.incarnation > 0;
+  const isBlank = decision.outcome !== 'ROLLED_BACK' && hello.incarnation === 0;
+  return {
+    ack: isSameLife ? message.ack : 0,
+    credit: isSameLife || isBlank ? message.credit : 0,
+    frames: [],
+  };
+}
+
+function sortFrames(frames: readonly Frame[], endpoint: Endpoint): ReceivedFrames {
+  const pongs: Frame[] = [];
+  const rest: Frame[] = [];
+  let leaves = false;
+  for (const frame of frames) {
+    if (frame.kind?.$case === 'ping') pongs.push({ seq: 0, kind: { $case: 'pong', value: frame.kind.value } });
+    else if (frame.kind?.$case === 'detach') leaves = true;
+    else rest.push(frame);
+  }
+  return { reply: pongs.length === 0 ? undefined : endpoint.wrap(pongs), leaves, frames: rest };
 }

@@ -1,0 +1,61 @@
+import { durationToMs } from '#common/duration.js';
+import type { ErrorCode } from '#common/errors.js';
+import { DetachReason, DrainPhase, type Detach, type Drain } from '#proto/session/v1/session.js';
+import type { AttachmentEnd, ClientNext } from './client-effects.js';
+
+/** What was known when an attachment ended. */
+export interface Ending {
+  readonly drain: Drain | undefined;
+  readonly detach: Detach | undefined;
+  /** True when the session was entered, on this attachment or an earlier one. */
+  readonly wasWelcomed: boolean;
+}
+
+// Refusals that another attempt may not get.
+const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'AGENT_UNREACHABLE',
+  'CORDONED',
+  'TIMEOUT',
+  'TRANSPORT_LOST',
+  'WORKER_UNAVAILABLE',
+]);
+
+/** What follows the end of an attachment. Pure. */
+export function nextAfter(end: AttachmentEnd, ending: Ending): ClientNext {
+  switch (end.kind) {
+    case 'ok':
+      return afterOk(ending);
+    case 'transport':
+      return afterFrames(ending) ?? again;
+    case 'refused':
+      return afterRefusal(end, ending);
+  }
+}
+
+const again: ClientNext = { kind: 'reattach', afterMs: 0, backoff: true, node: '' };
+
+function afterOk(ending: Ending): ClientNext {
+  return afterFrames(ending) ?? again;
+}
+
+// The frames that came before the end say more than its status.
+function afterFrames({ drain, detach }: Ending): ClientNext | undefined {
+  const message = detach?.message ?? '';
+  if (detach?.reason === DetachReason.SUPERSEDED) return { kind: 'superseded', message };
+  if (detach?.reason === DetachReason.ENDED) return { kind: 'ended', code: undefined, message };
+  if (drain?.phase === DrainPhase.READY) {
+    return { kind: 'reattach', afterMs: durationToMs(drain.retryAfter, 0), backoff: false, node: drain.node };
+  }
+  return undefined;
+}
+
+function afterRefusal(end: Extract<AttachmentEnd, { readonly kind: 'refused' }>, ending: Ending): ClientNext {
+  const { code, message } = end;
+  if (passing.has(code) || (code === 'LIMIT_EXCEEDED' && ending.wasWelcomed)) {
+    return { kind: 'reattach', afterMs: end.retryAfterMs ?? 0, backoff: true, node: '' };
+  }
+  if (!ending.wasWelcomed) return { kind: 'failed', code, message };
+  if (code === 'FENCED' || code === 'ATTACH_SUPERSEDED') return { kind: 'superseded', message };
+  if (code === 'SESSION_ENDED' || code === 'SESSION_UNKNOWN') return { kind: 'ended', code, message };
+  return { kind: 'failed', code, message };
+}
