@@ -94,8 +94,14 @@ export interface KubeApi {
   patch<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, patch: object): Promise<T>;
   /** As {@link KubeApi.patch}, on the status. */
   patchStatus<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, patch: object): Promise<T>;
-  /** Asks for an object to be deleted, with its own grace period. */
-  delete<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, preconditions: Preconditions): Promise<void>;
+  /**
+   * Asks for an object to be deleted, with its own grace period. Returns the object while it is still there, going.
+   */
+  delete<T extends KubeObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    preconditions: Preconditions,
+  ): Promise<T | undefined>;
   /**
    * Calls `onEvent` for every change until the watch ends: resolves when the server ends it, rejects when it fails.
    */

@@ -46,8 +46,8 @@ export function claimOf(pod: KubeObject): Claim | undefined {
     return {
       restart: value.restart,
       deadline: value.deadline,
-      fencing: Number(value.fencing ?? 0),
-      generation: Number(value.generation ?? 0),
+      fencing: value.fencing ?? 0,
+      generation: value.generation ?? 0,
     };
   } catch {
     return undefined;

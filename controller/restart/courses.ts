@@ -1,0 +1,127 @@
+import type { DaemonSet, Pod } from '../kube/objects.js';
+import type { FailedPod, PanelRestart, Phase } from './types.js';
+import type { Note, World } from './world.js';
+
+/** The course a restart takes: its phase, with a word and a sentence why. */
+export interface Course {
+  readonly phase: Phase;
+  readonly reason: string;
+  readonly message: string;
+  /** True when nothing more is done. */
+  readonly over: boolean;
+  /** True when it needs a person. */
+  readonly stalled: boolean;
+  readonly notes: readonly Note[];
+}
+
+function course(phase: Phase, reason: string, message: string, rest: Partial<Course> = {}): Course {
+  const { over = false, stalled = false } = rest;
+  return { phase, reason, message, over, stalled, notes: rest.notes ?? [] };
+}
+
+/** A note for the first time a course is taken; {@link newsOf} drops it afterwards. */
+function news(type: Note['type'], reason: string, text: string): { notes: readonly Note[] } {
+  return { notes: [{ type, reason, action: 'Restart', text }] };
+}
+
+function nameOf(restart: PanelRestart): string {
+  return restart.spec.targetRef.name;
+}
+
+/** What {@link courses.running} is derived from. */
+export interface RunningInput {
+  readonly world: World;
+  /** Where it is heading when it stops. */
+  readonly stop: Course | undefined;
+  readonly over: boolean;
+  readonly unsafe: boolean;
+  readonly failures: readonly FailedPod[];
+}
+
+function unsafeStrategy(target: DaemonSet): Course {
+  const name = target.metadata.name;
+  const message =
+    `DaemonSet ${name} has the update strategy ${target.spec?.updateStrategy?.type ?? 'RollingUpdate'}, under which its pods ` +
+    `are killed without a drain. Set spec.updateStrategy.type to OnDelete.`;
+  return course('Stalled', 'UnsafeUpdateStrategy', message, {
+    stalled: true,
+    ...news('Warning', 'UnsafeUpdateStrategy', message),
+  });
+}
+
+function running({ world, stop, over, unsafe, failures }: RunningInput): Course {
+  const { restart, target } = world;
+  if (stop !== undefined) {
+    const message = over ? stop.message : `${stop.message} Pods under way are finished or given back.`;
+    const phase = over ? stop.phase : 'Stopping';
+    return { ...stop, phase, message, over, notes: over ? stop.notes : [] };
+  }
+  if (over && failures.length > 0) {
+    return { ...courses.failed('PodsFailed', `${failures.length} pods could not be restarted.`), over };
+  }
+  if (over) {
+    const message = `Every pod of ${nameOf(restart)} was restarted.`;
+    return course('Succeeded', 'Succeeded', message, { over, ...news('Normal', 'Succeeded', message) });
+  }
+  if (unsafe && target !== undefined) return unsafeStrategy(target);
+  if (restart.spec.paused === true) return courses.paused();
+  const why = restart.spec.reason === undefined ? '' : ` Reason: ${restart.spec.reason}.`;
+  const text = `Restarting ${nameOf(restart)} pod by pod.${why}`;
+  return course('Running', 'Restarting', text, news('Normal', 'Started', text));
+}
+
+/** Every course a restart can take. */
+export const courses = {
+  running,
+  unsafeStrategy,
+  aborted: (): Course => {
+    const message = 'The restart was aborted.';
+    return course('Aborted', 'Aborted', message, { over: true, ...news('Normal', 'Aborted', message) });
+  },
+  superseded: (rival: PanelRestart): Course => {
+    const message = `A newer request, ${rival.metadata.name}, takes the place of this one.`;
+    return course('Superseded', 'Superseded', message, { over: true, ...news('Normal', 'Superseded', message) });
+  },
+  failed: (reason: string, message: string): Course =>
+    course('Failed', reason, message, { over: true, stalled: true, ...news('Warning', 'Failed', message) }),
+  tooManyFailed: (failures: readonly FailedPod[], limit: number): Course => {
+    const last = failures.at(-1);
+    const message = `More than ${limit} pods failed; the last: ${last?.message ?? last?.pod ?? ''}`;
+    return courses.failed(limit === 0 ? (last?.reason ?? 'PodFailed') : 'TooManyFailedPods', message);
+  },
+  tooManyForced: (forced: number, limit: number): Course =>
+    courses.failed('TooManyForcedSessions', `${forced} sessions were forced and no more than ${limit} may be.`),
+  targetGone: (restart: PanelRestart): Course =>
+    courses.failed('TargetNotFound', `DaemonSet ${nameOf(restart)} was deleted during the restart.`),
+  targetMissing: (restart: PanelRestart): Course => {
+    const message = `There is no DaemonSet ${nameOf(restart)} in namespace ${restart.metadata.namespace ?? ''}.`;
+    return course('Stalled', 'TargetNotFound', message, {
+      stalled: true,
+      ...news('Warning', 'TargetNotFound', message),
+    });
+  },
+  scheduled: (restart: PanelRestart): Course => {
+    const message = `Starts at ${restart.spec.notBefore ?? ''}.`;
+    return course('Scheduled', 'Scheduled', message, news('Normal', 'Scheduled', message));
+  },
+  paused: (): Course => {
+    const message = 'Paused: no further pod is started until spec.paused is false.';
+    return course('Paused', 'Paused', message, news('Normal', 'Paused', message));
+  },
+  waiting: (rival: PanelRestart): Course => {
+    const message = `Waits until ${rival.metadata.name} is done with the same target.`;
+    return course('Waiting', 'Waiting', message, news('Normal', 'Waiting', message));
+  },
+  dryRun: (pods: readonly Pod[]): Course => {
+    const names = pods.slice(0, 20).map((pod) => pod.metadata.name);
+    const more = pods.length > names.length ? ` and ${pods.length - names.length} more` : '';
+    const message = `Dry run: would restart ${pods.length} pods in this order: ${names.join(', ')}${more}.`;
+    return course('Succeeded', 'DryRun', message, { over: true, ...news('Normal', 'DryRun', message) });
+  },
+};
+
+/** The notes of a course, unless the restart is on it already. */
+export function newsOf(restart: PanelRestart, taken: Course): readonly Note[] {
+  const before = restart.status?.conditions?.find(({ type }) => type === 'Succeeded')?.reason;
+  return restart.status?.phase === taken.phase && before === taken.reason ? [] : taken.notes;
+}

@@ -1,0 +1,224 @@
+import { isPaneletError, PaneletError, unreachable } from '#common/errors.js';
+import { msToDuration } from '#common/duration.js';
+import type { Log } from '#common/log.js';
+import { OnTimeout, type Command } from '#proto/gate/v1/gate.js';
+
+import { keyOf, objectKey, pods as podResource, type KubeApi } from '../kube/kube-api.js';
+import type { Pod } from '../kube/objects.js';
+import { claimAnnotation, uncordonFinalizer } from './annotations.js';
+import type { DrainStreams } from './drain-streams.js';
+import { gateAddressOf } from './gate-asker.js';
+import { isTerminating, uidOf } from './pod-facts.js';
+import type { ClusterView, GateAddress, GateCalls, Leadership, Recorder } from './ports.js';
+import { referenceTo } from './references.js';
+import type { Settings } from './settings.js';
+import { cordonLeaseMs } from './steps.js';
+import { panelRestarts, type PanelRestart, type TimeoutPolicy } from './types.js';
+import type { Action } from './world.js';
+
+/** What an executor is made of. */
+export interface ExecutorDeps {
+  readonly api: KubeApi;
+  readonly gates: GateCalls;
+  readonly streams: DrainStreams;
+  readonly view: ClusterView;
+  readonly recorder: Recorder;
+  readonly leadership: Leadership;
+  readonly log: Log;
+}
+
+/** For which restart an action is done. */
+export interface ActionContext {
+  readonly restart: PanelRestart;
+  readonly settings: Settings;
+  /** Called when a drain gets further. */
+  readonly onChange: () => void;
+}
+
+/** What an action led to. */
+export interface ActionResult {
+  /** True when the world is another one now, so that the next steps have to be derived again at once. */
+  readonly progress: boolean;
+  /** When to try again, in milliseconds. */
+  readonly retryInMs?: number;
+}
+
+/** Does what {@link Action}s say. */
+export interface Executor {
+  execute(context: ActionContext, action: Action): Promise<ActionResult>;
+}
+
+const policies: Record<TimeoutPolicy, OnTimeout> = {
+  Force: OnTimeout.FORCE,
+  Abort: OnTimeout.ABORT,
+  Wait: OnTimeout.WAIT,
+};
+
+const quiet: ActionResult = { progress: false };
+const progress: ActionResult = { progress: true };
+
+function mustHaveAddress(pod: Pod): GateAddress {
+  const address = gateAddressOf(pod);
+  if (address !== undefined) return address;
+  throw new PaneletError('AGENT_UNREACHABLE', `Pod ${keyOf(pod)} has no IP or no container port named gate.`);
+}
+
+/** Does the writes and calls of a restart. Every write is conditional, so that a late one does nothing. */
+export function createExecutor(deps: ExecutorDeps): Executor {
+  const { api, gates, streams, view, recorder, leadership, log } = deps;
+
+  const commandOf = ({ restart }: ActionContext): Command => ({
+    restartUid: uidOf(restart),
+    fencing: leadership.fencing(),
+    generation: restart.metadata.generation ?? 0,
+  });
+
+  const patchPod = async (pod: Pod, claim: string | null): Promise<void> => {
+    const { resourceVersion } = pod.metadata;
+    const metadata = { resourceVersion, uid: uidOf(pod), annotations: { [claimAnnotation]: claim } };
+    view.observe(podResource, await api.patch(podResource, objectKey(pod), { metadata }));
+  };
+
+  const patchFinalizers = async ({ restart }: ActionContext, finalizers: readonly string[]): Promise<void> => {
+    const { resourceVersion } = restart.metadata;
+    const patch = { metadata: { resourceVersion, uid: uidOf(restart), finalizers } };
+    view.observe(panelRestarts, await api.patch(panelRestarts, objectKey(restart), patch));
+  };
+
+  const tell = ({ restart }: ActionContext, action: Extract<Action, { note: unknown }>): void => {
+    recorder.record(referenceTo(panelRestarts, restart), action.note, referenceTo(podResource, action.pod));
+  };
+
+  /** A call to a gate that may fail without harm: the next look at it decides. */
+  const tryGate = async (pod: Pod, call: () => Promise<void>): Promise<ActionResult> => {
+    try {
+      await call();
+      return progress;
+    } catch (error) {
+      if (!isPaneletError(error)) throw error;
+      log.info({ err: error, pod: { namespace: pod.metadata.namespace, name: pod.metadata.name } }, 'gate call failed');
+      return { progress: false, retryInMs: 500 };
+    }
+  };
+
+  const cordon = async (context: ActionContext, pod: Pod, renewal: boolean): Promise<ActionResult> => {
+    const result = await tryGate(pod, () =>
+      gates.cordon(mustHaveAddress(pod), {
+        command: commandOf(context),
+        lease: msToDuration(cordonLeaseMs),
+        reason: context.settings.reason,
+        target: context.settings.gateTarget,
+      }),
+    );
+    return renewal && result.progress ? quiet : result;
+  };
+
+  const drain = (context: ActionContext, pod: Pod, timeoutMs: number): ActionResult => {
+    const address = gateAddressOf(pod);
+    if (address === undefined) return { progress: false, retryInMs: 500 };
+    const { settings, onChange } = context;
+    const request = {
+      command: commandOf(context),
+      target: settings.gateTarget,
+      notice: msToDuration(Math.min(settings.noticeMs, timeoutMs)),
+      timeout: msToDuration(timeoutMs),
+      onTimeout: policies[settings.onTimeout],
+      reason: settings.reason,
+      lease: msToDuration(cordonLeaseMs),
+    };
+    const waitMs = streams.ensure({ uid: uidOf(pod), address, request, onChange });
+    return waitMs > 0 ? { progress: false, retryInMs: waitMs } : quiet;
+  };
+
+  const release = async (
+    context: ActionContext,
+    action: Extract<Action, { kind: 'release' }>,
+  ): Promise<ActionResult> => {
+    const { pod } = action;
+    streams.stop(uidOf(pod));
+    const address = gateAddressOf(pod);
+    if (action.uncordon && address !== undefined) {
+      const request = { command: commandOf(context), target: context.settings.gateTarget, anyRestart: false };
+      try {
+        await gates.uncordon(address, request);
+      } catch (error) {
+        // One that cannot be reached, or is not cordoned by this restart any more, is freed by its lease.
+        if (!isPaneletError(error, 'AGENT_UNREACHABLE') && !isPaneletError(error, 'GATE_REFUSED')) throw error;
+        log.info({ err: error, pod: { namespace: pod.metadata.namespace, name: pod.metadata.name } }, 'not uncordoned');
+      }
+    }
+    await patchPod(pod, null);
+    tell(context, action);
+    return progress;
+  };
+
+  /** The last look before the kill: the receipt must still be given, by the same instance, for this very restart. */
+  const isStillDrained = async ({ restart, settings }: ActionContext, action: Extract<Action, { kind: 'delete' }>) => {
+    if (action.receipt.withoutReceipt !== undefined) return true;
+    const address = mustHaveAddress(action.pod);
+    const receipt = await gates.receipt(address, uidOf(restart));
+    return (
+      receipt?.digest === action.receipt.digest &&
+      receipt?.instance === action.receipt.instance &&
+      receipt?.target === settings.gateTarget
+    );
+  };
+
+  const kill = async (context: ActionContext, action: Extract<Action, { kind: 'delete' }>): Promise<ActionResult> => {
+    const { pod } = action;
+    let drained = false;
+    const asked = await tryGate(pod, async () => {
+      drained = await isStillDrained(context, action);
+    });
+    if (!drained) return asked.progress ? { progress: false, retryInMs: 100 } : asked;
+    const { resourceVersion } = pod.metadata;
+    const gone = await api.delete(podResource, objectKey(pod), {
+      uid: uidOf(pod),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    });
+    streams.stop(uidOf(pod));
+    if (gone !== undefined && uidOf(gone) === uidOf(pod)) view.observe(podResource, gone);
+    tell(context, action);
+    return gone !== undefined && isTerminating(gone) ? progress : quiet;
+  };
+
+  const removeRestart = async ({ restart }: ActionContext): Promise<ActionResult> => {
+    await api.delete(panelRestarts, objectKey(restart), { uid: uidOf(restart) });
+    return quiet;
+  };
+
+  const withoutOwn = ({ restart }: ActionContext): string[] =>
+    (restart.metadata.finalizers ?? []).filter((name) => name !== uncordonFinalizer);
+
+  return {
+    execute: async (context, action) => {
+      switch (action.kind) {
+        case 'addFinalizer':
+          await patchFinalizers(context, [...withoutOwn(context), uncordonFinalizer]);
+          return progress;
+        case 'removeFinalizer':
+          await patchFinalizers(context, withoutOwn(context));
+          return quiet;
+        case 'removeRestart':
+          return removeRestart(context);
+        case 'claim':
+          await patchPod(action.pod, JSON.stringify(action.claim));
+          tell(context, action);
+          return progress;
+        case 'release':
+          return release(context, action);
+        case 'cordon':
+          return cordon(context, action.pod, action.renewal);
+        case 'drain':
+          return drain(context, action.pod, action.timeoutMs);
+        case 'delete':
+          return kill(context, action);
+        case 'raiseFencing':
+          await leadership.raise(action.above);
+          return progress;
+        default:
+          return unreachable(action);
+      }
+    },
+  };
+}

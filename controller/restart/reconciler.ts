@@ -1,0 +1,152 @@
+import type { Clock } from '#common/clock.js';
+import type { Log } from '#common/log.js';
+
+import { daemonSets } from '../kube/kube-api.js';
+import { claimOf } from './annotations.js';
+import type { ActionContext, Executor } from './executor.js';
+import type { GateAsker } from './gate-asker.js';
+import { isTerminating, uidOf } from './pod-facts.js';
+import type { ClusterView, Leadership, Recorder } from './ports.js';
+import { referenceTo } from './references.js';
+import { settingsOf } from './settings.js';
+import { compareAge } from './standing.js';
+import type { StatusWriter } from './status-writer.js';
+import { gatesToAsk, nextSteps } from './steps.js';
+import type { Trigger } from './trigger.js';
+import { isFinished, panelRestarts, type PanelRestart } from './types.js';
+import type { WatchTimes } from './watch-times.js';
+import type { Action, Decision, Note, World } from './world.js';
+
+/** What a reconciler is made of. */
+export interface ReconcilerDeps {
+  readonly view: ClusterView;
+  readonly trigger: Trigger;
+  readonly executor: Executor;
+  readonly asker: GateAsker;
+  readonly statusWriter: StatusWriter;
+  readonly watchTimes: WatchTimes;
+  readonly recorder: Recorder;
+  readonly leadership: Leadership;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Looks at a target again soon. */
+  readonly enqueue: (targetKey: string) => void;
+}
+
+/** When to look again although nothing changed; not set when only a change matters. */
+export interface ReconcileResult {
+  readonly requeueAfterMs?: number;
+}
+
+/** Brings one target a step further. */
+export interface Reconciler {
+  /**
+   * Looks at everything about one DaemonSet and does what follows from it.
+   * @throws PaneletError when the API server refuses or cannot be reached; trying again later is safe.
+   */
+  reconcile(targetKey: string): Promise<ReconcileResult>;
+}
+
+/** Steps that follow each other at once, at most; then others get their turn. */
+const maxPasses = 20;
+
+function soonest(...values: readonly (number | undefined)[]): ReconcileResult {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) };
+}
+
+/** A reconciler for targets: the request in the annotations first, then each restart of the target, oldest first. */
+export function createReconciler(deps: ReconcilerDeps): Reconciler {
+  const { view, trigger, executor, asker, statusWriter, watchTimes, recorder, leadership, clock, enqueue } = deps;
+
+  const find = (targetKey: string, uid: string): PanelRestart | undefined =>
+    view.restartsOf(targetKey).find((restart) => uidOf(restart) === uid);
+
+  const lookAt = async (targetKey: string, restart: PanelRestart): Promise<World> => {
+    const target = view.target(targetKey);
+    const pods = target === undefined ? [] : view.podsOf(target);
+    const uid = uidOf(restart);
+    const claimed = pods.filter((pod) => claimOf(pod)?.restart === uid).map(uidOf);
+    watchTimes.note(uid, isFinished(restart) || isTerminating(restart) ? claimed : [uid, ...claimed]);
+    const seen = {
+      restart,
+      target,
+      pods,
+      nodes: view.nodes(),
+      rivals: view.restartsOf(targetKey).filter((rival) => uidOf(rival) !== uid && !isFinished(rival)),
+      now: clock.date(),
+      watchedMs: (thing: string) => watchTimes.watchedMs(uid, thing),
+      fencing: leadership.fencing(),
+    };
+    const toAsk = new Set(gatesToAsk(seen));
+    const gates = await asker.ask(
+      pods.filter((pod) => toAsk.has(uidOf(pod))),
+      uid,
+    );
+    return { ...seen, gates };
+  };
+
+  const act = async (
+    context: ActionContext,
+    actions: readonly Action[],
+  ): Promise<{ progress: boolean; waitMs?: number }> => {
+    const results = await Promise.allSettled(actions.map((action) => executor.execute(context, action)));
+    const waits: number[] = [];
+    let progress = false;
+    for (const result of results) {
+      if (result.status === 'rejected') throw result.reason;
+      progress ||= result.value.progress;
+      if (result.value.retryInMs !== undefined) waits.push(result.value.retryInMs);
+    }
+    return { progress, ...(waits.length === 0 ? {} : { waitMs: Math.min(...waits) }) };
+  };
+
+  /** Sentences about the whole restart stand at its target too, where people look first. */
+  const tell = ({ restart, target }: World, notes: readonly Note[]): void => {
+    for (const note of notes) {
+      recorder.record(referenceTo(panelRestarts, restart), note);
+      if (note.action !== 'Restart' || target === undefined) continue;
+      const text = `${note.text} See panelrestart/${restart.metadata.name}.`;
+      recorder.record(referenceTo(daemonSets, target), { ...note, text }, referenceTo(panelRestarts, restart));
+    }
+  };
+
+  const carryOut = async (targetKey: string, world: World, decision: Decision): Promise<ReconcileResult | 'again'> => {
+    const { restart } = world;
+    const wrote = decision.status === undefined ? undefined : await statusWriter.write(restart, decision.status);
+    if (wrote?.written === true) {
+      tell(world, decision.notes);
+    }
+    const context: ActionContext = {
+      restart: find(targetKey, uidOf(restart)) ?? restart,
+      settings: settingsOf(restart, world.target),
+      onChange: () => enqueue(targetKey),
+    };
+    const acted = await act(context, decision.actions);
+    if (wrote?.written === true || acted.progress) return 'again';
+    const askMs = asker.againInMs(uidOf(restart), decision.askAgain);
+    return soonest(decision.requeueAfterMs, wrote?.retryInMs, acted.waitMs, askMs);
+  };
+
+  const advance = async (targetKey: string, uid: string): Promise<ReconcileResult> => {
+    for (let pass = 0; pass < maxPasses; pass++) {
+      const restart = find(targetKey, uid);
+      if (restart === undefined) return {};
+      const world = await lookAt(targetKey, restart);
+      const result = await carryOut(targetKey, world, nextSteps(world));
+      if (result !== 'again') return result;
+    }
+    return { requeueAfterMs: 0 };
+  };
+
+  return {
+    reconcile: async (targetKey) => {
+      const target = view.target(targetKey);
+      if (target !== undefined) await trigger.take(target);
+      const restarts = [...view.restartsOf(targetKey)].sort(compareAge);
+      const waits: (number | undefined)[] = [];
+      for (const restart of restarts) waits.push((await advance(targetKey, uidOf(restart))).requeueAfterMs);
+      return soonest(...waits);
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { durationToMs } from '#common/duration.js';
+import { State, type GateStatus, type Holder, type Receipt } from '#proto/gate/v1/gate.js';
+
+import type { Pod } from '../kube/objects.js';
+import type { Settings } from './settings.js';
+import type { ActivePod, FailedPod, RecordedReceipt } from './types.js';
+import type { Note } from './world.js';
+
+/** Name of a gate's state; UNKNOWN for what this controller does not know. */
+export function gateStateName(state: State): string {
+  const name = (State as Record<number, string | undefined>)[state];
+  return name === undefined || state === State.UNSPECIFIED || state === State.UNRECOGNIZED ? 'UNKNOWN' : name;
+}
+
+function holderText(holder: Holder): string {
+  const seconds = (durationToMs(holder.held, 0) / 1000).toFixed(1);
+  const bytes = holder.bytes > 0 ? `, ${holder.bytes} bytes to go` : '';
+  return `${holder.panel}/${holder.sessionId}: ${holder.operation} for ${seconds} s${bytes}`.slice(0, 256);
+}
+
+/** The operations that still hold, at most ten. */
+export function holderTexts(status: GateStatus): string[] {
+  return status.holders.slice(0, 10).map(holderText);
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function where(pod: Pod): string {
+  const node = pod.spec?.nodeName;
+  return node === undefined ? `pod ${pod.metadata.name}` : `pod ${pod.metadata.name} on ${node}`;
+}
+
+function countsText(receipt: RecordedReceipt): string {
+  const parts = [
+    `${receipt.kept ?? 0} kept`,
+    `${receipt.checkpointed ?? 0} checkpointed`,
+    `${receipt.finished ?? 0} finished`,
+    `${receipt.forced ?? 0} forced`,
+  ];
+  return parts.join(', ');
+}
+
+function forcedText(receipt: Receipt): string {
+  const named = receipt.forced.slice(0, 3).map(({ panel, sessionId, reason }) => `${panel}/${sessionId}: ${reason}`);
+  return named.length === 0 ? '' : ` Forced: ${named.join('; ')}${receipt.forced.length > 3 ? '; …' : ''}.`;
+}
+
+/** The sentences that tell a restart, pod by pod. */
+export const notes = {
+  claimed: (pod: Pod, settings: Settings): Note => ({
+    type: 'Normal',
+    reason: 'Draining',
+    action: 'Drain',
+    text: `Draining ${where(pod)}: it takes no new session and has ${Math.round(settings.timeoutMs / 1000)} s to bring its sessions to safety.`,
+  }),
+  drained: (pod: Pod, receipt: RecordedReceipt, given: Receipt): Note => ({
+    type: (receipt.forced ?? 0) > 0 ? 'Warning' : 'Normal',
+    reason: 'Drained',
+    action: 'Drain',
+    text: `Drained ${where(pod)} in ${((receipt.tookMilliseconds ?? 0) / 1000).toFixed(1)} s: ${countsText(receipt)}.${forcedText(given)}`,
+  }),
+  killing: (pod: Pod, receipt: RecordedReceipt): Note => {
+    const forced = receipt.withoutReceipt !== undefined;
+    return {
+      type: forced ? 'Warning' : 'Normal',
+      reason: forced ? 'KilledWithoutReceipt' : 'Killed',
+      action: 'Kill',
+      text: forced
+        ? `Deleted ${where(pod)} without a receipt, as the policy Force says: ${receipt.withoutReceipt ?? ''}`
+        : `Deleted ${where(pod)}, whose sessions are safe.`,
+    };
+  },
+  killedByOther: (entry: ActivePod): Note => ({
+    type: 'Warning',
+    reason: 'KilledByOther',
+    action: 'Verify',
+    text: `Pod ${entry.pod} was deleted by somebody else before its drain was over.`,
+  }),
+  forcing: (pod: Pod, message: string): Note => ({
+    type: 'Warning',
+    reason: 'DeadlinePassed',
+    action: 'Force',
+    text: `The deadline of ${where(pod)} has passed and the policy is Force. ${message}`,
+  }),
+  replaced: (entry: ActivePod, replacement: Pod, resumed: number): Note => {
+    const expected = entry.receipt?.checkpointed ?? 0;
+    const sessions =
+      expected === 0 ? 'no session had to be restored' : `${resumed} of ${plural(expected, 'session')} restored`;
+    return {
+      type: 'Normal',
+      reason: 'Replaced',
+      action: 'Verify',
+      text: `Pod ${replacement.metadata.name} took the place of ${entry.pod} and serves; ${sessions}.`,
+    };
+  },
+  released: (pod: Pod, why: string): Note => ({
+    type: 'Normal',
+    reason: 'Uncordoned',
+    action: 'Uncordon',
+    text: `Uncordoned ${where(pod)}: ${why}`,
+  }),
+  failed: (failure: FailedPod): Note => ({
+    type: 'Warning',
+    reason: failure.reason,
+    action: 'Restart',
+    text: `Pod ${failure.pod} failed. ${failure.message ?? ''}`,
+  }),
+  /** Why a gate that answers is not drained at its deadline. */
+  timeoutCause: (pod: Pod, status: GateStatus, foreign: boolean): { reason: string; message: string } => {
+    if (foreign) return { reason: 'GateBusy', message: `Pod ${pod.metadata.name}: ${notes.foreignCordon(status)}` };
+    const holders = holderTexts(status);
+    const held = holders.length === 0 ? '' : ` Still held by: ${holders.join('; ')}.`;
+    const remaining = status.counts?.remaining ?? status.sessions;
+    const message = `Pod ${pod.metadata.name} was not drained in time; ${plural(remaining, 'session')} not safe.${held}`;
+    return { reason: 'DrainTimeout', message };
+  },
+  foreignCordon: (status: GateStatus): string =>
+    `The gate is held by another restart (${status.restartUid}); uncordon it or wait for its lease to run out.`,
+};

@@ -1,0 +1,65 @@
+import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
+
+import type { DaemonSet, KubeNode, Pod } from '../kube/objects.js';
+import type { Claim } from './annotations.js';
+import type { PanelRestart, PanelRestartStatus, RecordedReceipt } from './types.js';
+
+/** What a pod's gate answered. No answer is never read as drained. */
+export type GateView =
+  | { readonly kind: 'answered'; readonly status: GateStatus; readonly receipt: Receipt | undefined }
+  | { readonly kind: 'unreachable'; readonly message: string };
+
+/** Everything the next steps of a restart are derived from. */
+export interface World {
+  readonly restart: PanelRestart;
+  readonly target: DaemonSet | undefined;
+  /** The target's pods, also those that are going. */
+  readonly pods: readonly Pod[];
+  readonly nodes: ReadonlyMap<string, KubeNode>;
+  /** Other restarts of the same target that are not finished. */
+  readonly rivals: readonly PanelRestart[];
+  /** By uid of the pod; a pod that was not asked is missing. */
+  readonly gates: ReadonlyMap<string, GateView>;
+  /** Wall-clock time, compared with the times in objects. */
+  readonly now: Date;
+  /** How long this leader has watched the restart or the claim on the pod of this uid, in monotonic milliseconds. */
+  readonly watchedMs: (uid: string) => number;
+  /** Fencing number of this leader. */
+  readonly fencing: number;
+}
+
+/** A sentence for the people who run `kubectl describe`. */
+export interface Note {
+  readonly type: 'Normal' | 'Warning';
+  /** Why, in one word. */
+  readonly reason: string;
+  /** What the controller does, in one word. */
+  readonly action: string;
+  readonly text: string;
+}
+
+/** Something to do in the world. Each may be repeated without harm. */
+export type Action =
+  | { readonly kind: 'addFinalizer' }
+  | { readonly kind: 'removeFinalizer' }
+  | { readonly kind: 'removeRestart' }
+  | { readonly kind: 'claim'; readonly pod: Pod; readonly claim: Claim; readonly note: Note }
+  | { readonly kind: 'release'; readonly pod: Pod; readonly uncordon: boolean; readonly note: Note }
+  | { readonly kind: 'cordon'; readonly pod: Pod; readonly renewal: boolean }
+  | { readonly kind: 'drain'; readonly pod: Pod; readonly timeoutMs: number }
+  | { readonly kind: 'delete'; readonly pod: Pod; readonly receipt: RecordedReceipt; readonly note: Note }
+  | { readonly kind: 'raiseFencing'; readonly above: number };
+
+/** What to do next. */
+export interface Decision {
+  /** The status as it should be; undefined when it is not to be touched. */
+  readonly status: PanelRestartStatus | undefined;
+  /** Told once the status is written. */
+  readonly notes: readonly Note[];
+  /** In order. */
+  readonly actions: readonly Action[];
+  /** Uids of pods whose gates have to be asked again soon, because nobody tells when their answer changes. */
+  readonly askAgain: readonly string[];
+  /** When to look again although nothing changed; undefined when only a change matters. */
+  readonly requeueAfterMs: number | undefined;
+}
