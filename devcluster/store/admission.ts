@@ -3,7 +3,15 @@ import type { Random } from '#common/random.js';
 import { copyOf, isSameJson } from './json-copy.js';
 import type { AnyObject } from './kube-object.js';
 import { tidyMetadata, validateMetadata } from './metadata-rules.js';
-import { badRequest, conflict, forbiddenField, invalid, invalidValue, modifiedMeanwhile, requiredValue } from './refusals.js';
+import {
+  badRequest,
+  conflict,
+  forbiddenField,
+  invalid,
+  invalidValue,
+  modifiedMeanwhile,
+  requiredValue,
+} from './refusals.js';
 import { apiVersionOf, qualifiedResource, type ResourceKind } from './resource-kind.js';
 
 /** Time as Kubernetes writes it, in whole seconds. */
@@ -63,12 +71,19 @@ export function admitNew(kind: ResourceKind, asked: AnyObject, deps: AdmissionDe
     if (status === undefined) delete object['status'];
     else object['status'] = status;
   }
-  kind.applyDefaults(object);
+  kind.applyDefaults(object, undefined);
   check(kind, object, undefined);
   return object;
 }
 
-const systemFields = ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation', 'generateName'] as const;
+const systemFields = [
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'generation',
+  'generateName',
+] as const;
 
 const keepSystemFields = (object: AnyObject, old: AnyObject): void => {
   const kept: Record<string, unknown> = { ...object.metadata };
@@ -138,7 +153,7 @@ export function admitUpdate(
   object.metadata.name = old.metadata.name;
   if (old.metadata.namespace !== undefined) object.metadata.namespace = old.metadata.namespace;
   if (old.metadata.resourceVersion !== undefined) object.metadata.resourceVersion = old.metadata.resourceVersion;
-  kind.applyDefaults(object);
+  kind.applyDefaults(object, old);
   refuseNewFinalizers(kind, object, old);
   check(kind, object, old);
   if (kind.hasGeneration && !isSameJson(desired(object), desired(old))) {
@@ -148,12 +163,15 @@ export function admitUpdate(
 }
 
 /** @throws StatusError BadRequest when an object's name or namespace is not the one of the request. */
-export function checkAddress(kind: ResourceKind, object: AnyObject, ns: string | undefined, name: string | undefined): void {
+export function checkAddress(
+  kind: ResourceKind,
+  object: AnyObject,
+  ns: string | undefined,
+  name: string | undefined,
+): void {
   const { metadata } = object;
   if (kind.namespaced && metadata.namespace !== undefined && metadata.namespace !== '' && metadata.namespace !== ns) {
-    throw badRequest(
-      `the namespace of the provided object does not match the namespace sent on the request`,
-    );
+    throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
   }
   if (name !== undefined && metadata.name !== '' && metadata.name !== name) {
     throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
@@ -163,6 +181,8 @@ export function checkAddress(kind: ResourceKind, object: AnyObject, ns: string |
 /** @throws StatusError Invalid when a name is missing. */
 export function requireName(kind: ResourceKind, object: AnyObject): void {
   if (object.metadata.name === '' && object.metadata.generateName === undefined) {
-    throw invalid(kind, '', [requiredValue('metadata.name', `name of ${qualifiedResource(kind)} or generateName is required`)]);
+    throw invalid(kind, '', [
+      requiredValue('metadata.name', `name of ${qualifiedResource(kind)} or generateName is required`),
+    ]);
   }
 }

@@ -5,23 +5,26 @@ import type { AnyObject } from './kube-object.js';
 import type { DeleteOptions } from './object-store.js';
 import { conflict } from './refusals.js';
 import type { ResourceKind } from './resource-kind.js';
+import type { StatusError } from './status-error.js';
 
 /** What a deletion does to an object: nothing, a mark, or the end. */
 export type DeletionStep =
-  | { readonly kind: 'remove' }
-  | { readonly kind: 'mark'; readonly object: AnyObject }
-  | { readonly kind: 'unchanged' };
+  { readonly kind: 'remove' } | { readonly kind: 'mark'; readonly object: AnyObject } | { readonly kind: 'unchanged' };
+
+/** A conflict that names the kind instead of the resource, as the real server does for preconditions. */
+const preconditionFailed = (kind: ResourceKind, name: string, why: string): StatusError =>
+  conflict({ ...kind, plural: kind.kind }, name, why);
 
 /** @throws StatusError Conflict when uid or resource version are not those of the stored object. */
 export function checkPreconditions(kind: ResourceKind, object: AnyObject, options: DeleteOptions): void {
   const { name, uid = '', resourceVersion = '' } = object.metadata;
   if (options.uid !== undefined && options.uid !== uid) {
     const why = `the UID in the precondition (${options.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`;
-    throw conflict(kind, name, why);
+    throw preconditionFailed(kind, name, why);
   }
   if (options.resourceVersion !== undefined && options.resourceVersion !== resourceVersion) {
     const why = `the ResourceVersion in the precondition (${options.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`;
-    throw conflict(kind, name, why);
+    throw preconditionFailed(kind, name, why);
   }
 }
 
@@ -31,12 +34,16 @@ export function isHeld(object: AnyObject): boolean {
   return (object.metadata.finalizers ?? []).length > 0 || (Array.isArray(own) && own.length > 0);
 }
 
-const finalizerOf: Readonly<Record<string, string | undefined>> = { Foreground: 'foregroundDeletion', Orphan: 'orphan' };
+const finalizerOf: Readonly<Record<string, string | undefined>> = {
+  Foreground: 'foregroundDeletion',
+  Orphan: 'orphan',
+};
 
 const withPropagation = (object: AnyObject, options: DeleteOptions): AnyObject => {
   const next = copyOf(object);
   const finalizer = finalizerOf[options.propagationPolicy ?? 'Background'];
-  if (finalizer !== undefined) next.metadata.finalizers = [...new Set([...(next.metadata.finalizers ?? []), finalizer])];
+  if (finalizer !== undefined)
+    next.metadata.finalizers = [...new Set([...(next.metadata.finalizers ?? []), finalizer])];
   return next;
 };
 
@@ -49,7 +56,12 @@ const mark = (object: AnyObject, graceSeconds: number, clock: Clock): DeletionSt
 };
 
 /** What is to be done with an object somebody asked to delete. A later request may shorten a grace period, never lengthen it. */
-export function planDeletion(kind: ResourceKind, stored: AnyObject, options: DeleteOptions, clock: Clock): DeletionStep {
+export function planDeletion(
+  kind: ResourceKind,
+  stored: AnyObject,
+  options: DeleteOptions,
+  clock: Clock,
+): DeletionStep {
   const object = withPropagation(stored, options);
   const graceSeconds = kind.graceSeconds(object, options.gracePeriodSeconds);
   const before = stored.metadata.deletionGracePeriodSeconds;

@@ -29,11 +29,13 @@ export function startGarbageCollector(deps: GarbageCollectorDeps): () => void {
   const { store, log } = deps;
   const byUid = new Map<string, Known>();
   const remember = (known: Known): void => void byUid.set(known.object.metadata.uid ?? '', known);
-  const dependentsOf = (uid: string): Known[] => [...byUid.values()].filter(({ object }) => ownersOf(object).includes(uid));
+  const dependentsOf = (uid: string): Known[] =>
+    [...byUid.values()].filter(({ object }) => ownersOf(object).includes(uid));
 
   const attempt = (work: Promise<unknown>): void => {
     work.catch((error: unknown) => {
-      if (!isStatusError(error, 'NotFound') && !isStatusError(error, 'Conflict')) log.error({ err: error }, 'garbage collection failed');
+      if (!isStatusError(error, 'NotFound') && !isStatusError(error, 'Conflict'))
+        log.error({ err: error }, 'garbage collection failed');
     });
   };
   const collect = ({ resource, object }: Known): void => {

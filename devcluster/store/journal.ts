@@ -48,7 +48,9 @@ const readLines = (path: string): string[] => {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw new PaneletError('STATE_DIR_UNUSABLE', `Cannot read ${path}. Check its owner and the disk.`, { cause: error });
+    throw new PaneletError('STATE_DIR_UNUSABLE', `Cannot read ${path}. Check its owner and the disk.`, {
+      cause: error,
+    });
   }
   // What follows the last line break was cut off in the middle of a write and never acknowledged.
   return text.split('\n').slice(0, -1);
@@ -59,9 +61,13 @@ const parseLines = <T>(path: string, lines: readonly string[]): T[] =>
     try {
       return JSON.parse(line) as T;
     } catch (error) {
-      throw new PaneletError('STATE_DIR_UNUSABLE', `Line ${index + 1} of ${path} is damaged. Move the file away to start anew.`, {
-        cause: error,
-      });
+      throw new PaneletError(
+        'STATE_DIR_UNUSABLE',
+        `Line ${index + 1} of ${path} is damaged. Move the file away to start anew.`,
+        {
+          cause: error,
+        },
+      );
     }
   });
 
@@ -155,7 +161,9 @@ export function openJournal(directory: string): { readonly journal: Journal; rea
         writeFileSync(fd, line);
       } catch (error) {
         ftruncateSync(fd, sizeBytes);
-        throw new PaneletError('STATE_DIR_UNUSABLE', `Cannot write to ${directory}. Is the disk full?`, { cause: error });
+        throw new PaneletError('STATE_DIR_UNUSABLE', `Cannot write to ${directory}. Is the disk full?`, {
+          cause: error,
+        });
       }
       sizeBytes += line.length;
     },

@@ -21,9 +21,7 @@ export function isSameJson(left: unknown, right: unknown): boolean {
   const leftFields = Object.entries(left).filter(([, value]) => value !== undefined);
   const rightFields = right as Record<string, unknown>;
   const rightCount = Object.values(right).filter((value) => value !== undefined).length;
-  return (
-    leftFields.length === rightCount && leftFields.every(([key, value]) => isSameJson(value, rightFields[key]))
-  );
+  return leftFields.length === rightCount && leftFields.every(([key, value]) => isSameJson(value, rightFields[key]));
 }
 
 /** True for `{…}`; false for null, lists and scalars. */

@@ -28,7 +28,8 @@ const parseTerm = (selector: string, term: string): Requirement => {
   const check = (key: string, values: readonly string[]): void => {
     if (!keyPattern.test(key)) throw refuse(selector, `<nil>: Invalid value: "${key}": name part is malformed`);
     const wrong = values.find((value) => !valuePattern.test(value));
-    if (wrong !== undefined) throw refuse(selector, `values: Invalid value: "${wrong}": a valid label must be alphanumeric`);
+    if (wrong !== undefined)
+      throw refuse(selector, `values: Invalid value: "${wrong}": a valid label must be alphanumeric`);
   };
   const set = setTerm.exec(term);
   if (set !== null) {

@@ -160,7 +160,11 @@ class MemoryObjectStore implements ObjectStore {
     if (!kind.namespaced || namespace === undefined) return;
     const found = this.need(this.kindOf('namespaces'), undefined, namespace);
     if (found.metadata.deletionTimestamp === undefined) return;
-    throw forbidden(kind, name, `unable to create new content in namespace ${namespace} because it is being terminated`);
+    throw forbidden(
+      kind,
+      name,
+      `unable to create new content in namespace ${namespace} because it is being terminated`,
+    );
   }
 
   private async write(kind: ResourceKind, asked: AnyObject, old: AnyObject, options: WriteOptions): Promise<AnyObject> {

@@ -74,7 +74,13 @@ export function validateMetadata(kind: ResourceKind, object: AnyObject): StatusC
     ...(metadata.finalizers ?? [])
       .filter((finalizer) => !labelKey.test(finalizer) || !finalizer.includes('/'))
       .filter((finalizer) => !['foregroundDeletion', 'orphan', 'kubernetes'].includes(finalizer))
-      .map((finalizer) => invalidValue('metadata.finalizers', finalizer, 'name is neither a standard finalizer name nor is it fully qualified')),
+      .map((finalizer) =>
+        invalidValue(
+          'metadata.finalizers',
+          finalizer,
+          'name is neither a standard finalizer name nor is it fully qualified',
+        ),
+      ),
   ];
 }
 

@@ -69,7 +69,7 @@ export function requiredValue(field: string, why = ''): StatusCause {
 
 /** A value that is none of those supported. */
 export function unsupportedValue(field: string, value: unknown, supported: readonly string[]): StatusCause {
-  const list = [...supported].sort().map((text) => JSON.stringify(text));
+  const list = supported.map((text) => JSON.stringify(text));
   return {
     reason: 'FieldValueNotSupported',
     message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${list.join(', ')}`,

@@ -27,7 +27,7 @@ export interface ResourceKind {
   /** Fields that a field selector may use, beside metadata.name and metadata.namespace. */
   readonly selectableFields: Readonly<Record<string, (object: AnyObject) => string>>;
   /** Fills in what was left out, in place, and drops fields that are not in the schema. */
-  readonly applyDefaults: (object: AnyObject) => void;
+  readonly applyDefaults: (object: AnyObject, old: AnyObject | undefined) => void;
   /** Status of a new object, which is mostly not the one it came with. */
   readonly newStatus: (object: AnyObject) => unknown;
   /** Everything that is wrong with an object, or with turning `old` into it. */

@@ -1,0 +1,107 @@
+import { isFields, isSameJson, listAt, textAt, valueAt } from '../store/json-copy.js';
+import type { AnyObject } from '../store/kube-object.js';
+import { validateLabels } from '../store/metadata-rules.js';
+import { invalidValue, requiredValue, unsupportedValue } from '../store/refusals.js';
+import type { StatusCause } from '../store/status-error.js';
+import { setDefault } from './container-defaults.js';
+import { applyPodSpecDefaults } from './pod-defaults.js';
+import { validatePodSpec } from './pod-validation.js';
+
+type Fields = Record<string, unknown>;
+
+const templateGeneration = 'deprecated.daemonset.template.generation';
+
+const fieldsAt = (object: unknown, ...path: readonly string[]): Fields | undefined => {
+  const found = valueAt(object, ...path);
+  return isFields(found) ? found : undefined;
+};
+
+const applyStrategyDefaults = (spec: Fields): void => {
+  setDefault(spec, 'updateStrategy', {});
+  const strategy = fieldsAt(spec, 'updateStrategy');
+  if (strategy === undefined) return;
+  setDefault(strategy, 'type', 'RollingUpdate');
+  if (strategy['type'] !== 'RollingUpdate') return;
+  setDefault(strategy, 'rollingUpdate', {});
+  const rolling = fieldsAt(strategy, 'rollingUpdate');
+  if (rolling === undefined) return;
+  setDefault(rolling, 'maxUnavailable', 1);
+  setDefault(rolling, 'maxSurge', 0);
+};
+
+/** Fills in what the API server fills in for a DaemonSet, in place. */
+export function applyDaemonSetDefaults(daemonSet: AnyObject, old: AnyObject | undefined): void {
+  const spec = fieldsAt(daemonSet, 'spec');
+  if (spec === undefined) return;
+  applyStrategyDefaults(spec);
+  setDefault(spec, 'revisionHistoryLimit', 10);
+  const podSpec = fieldsAt(spec, 'template', 'spec');
+  if (podSpec !== undefined) applyPodSpecDefaults(podSpec);
+  const before = old?.metadata.annotations?.[templateGeneration];
+  const isChanged = old !== undefined && !isSameJson(valueAt(old, 'spec', 'template'), spec['template']);
+  const generation = before === undefined ? 1 : Number(before) + Number(isChanged);
+  daemonSet.metadata.annotations = { ...daemonSet.metadata.annotations, [templateGeneration]: String(generation) };
+}
+
+const matchesExpression = (labels: Fields, expression: Fields): boolean => {
+  const key = textAt(expression, 'key');
+  const values = valueAt(expression, 'values');
+  const isListed = Array.isArray(values) && Object.hasOwn(labels, key) && values.includes(labels[key]);
+  switch (expression['operator']) {
+    case 'In':
+      return isListed;
+    case 'NotIn':
+      return !isListed;
+    case 'Exists':
+      return Object.hasOwn(labels, key);
+    default:
+      return !Object.hasOwn(labels, key);
+  }
+};
+
+const validateSelector = (daemonSet: AnyObject): StatusCause[] => {
+  const selector = fieldsAt(daemonSet, 'spec', 'selector');
+  if (selector === undefined) return [requiredValue('spec.selector')];
+  const wanted = fieldsAt(selector, 'matchLabels') ?? {};
+  const expressions = listAt(selector, 'matchExpressions');
+  if (Object.keys(wanted).length + expressions.length === 0) {
+    return [invalidValue('spec.selector', selector, 'empty selector is invalid for daemonset')];
+  }
+  const labels = fieldsAt(daemonSet, 'spec', 'template', 'metadata', 'labels') ?? {};
+  const isMatched =
+    Object.entries(wanted).every(([key, value]) => labels[key] === value) &&
+    expressions.every((expression) => matchesExpression(labels, expression));
+  if (isMatched) return validateLabels(wanted, 'spec.selector.matchLabels');
+  return [invalidValue('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')];
+};
+
+const validateNumbers = (daemonSet: AnyObject): StatusCause[] =>
+  ['minReadySeconds', 'revisionHistoryLimit'].flatMap((field) => {
+    const value = valueAt(daemonSet, 'spec', field);
+    if (typeof value !== 'number' || value >= 0) return [];
+    return [invalidValue(`spec.${field}`, value, 'must be greater than or equal to 0')];
+  });
+
+const validateStrategy = (daemonSet: AnyObject): StatusCause[] => {
+  const types = ['RollingUpdate', 'OnDelete'];
+  const type = textAt(daemonSet, 'spec', 'updateStrategy', 'type');
+  return types.includes(type) ? [] : [unsupportedValue('spec.updateStrategy.type', type, types)];
+};
+
+/** The essentials of a DaemonSet, and of changing it. */
+export function validateDaemonSet(daemonSet: AnyObject, old: AnyObject | undefined): StatusCause[] {
+  const selector = valueAt(daemonSet, 'spec', 'selector');
+  const policy = textAt(daemonSet, 'spec', 'template', 'spec', 'restartPolicy');
+  const isMoved = old !== undefined && !isSameJson(selector, valueAt(old, 'spec', 'selector'));
+  return [
+    ...(isMoved ? [invalidValue('spec.selector', selector, 'field is immutable')] : []),
+    ...validateSelector(daemonSet),
+    ...validateLabels(valueAt(daemonSet, 'spec', 'template', 'metadata', 'labels'), 'spec.template.labels'),
+    ...validatePodSpec(valueAt(daemonSet, 'spec', 'template', 'spec'), 'spec.template.spec'),
+    ...(['OnFailure', 'Never'].includes(policy)
+      ? [unsupportedValue('spec.template.spec.restartPolicy', policy, ['Always'])]
+      : []),
+    ...validateNumbers(daemonSet),
+    ...validateStrategy(daemonSet),
+  ];
+}
