@@ -1,0 +1,185 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createSystemClock, sleep } from '#common/clock.js';
+import { createSilentLog } from '#common/log.js';
+import { createSystemRandom } from '#common/random.js';
+import { createEventRecorder } from '../event-recorder.js';
+import { builtinKinds } from '../kinds/builtin-kinds.js';
+import type { Pod, PodStatus } from '../launcher/pod.js';
+import type { KubeObject } from '../store/kube-object.js';
+import { createObjectStore } from '../store/memory-object-store.js';
+import type { ObjectStore } from '../store/object-store.js';
+import { createDaemonSetController, type DaemonSetController } from './daemon-set-controller.js';
+import type { ControllerRevision, DaemonSet } from './daemon-set.js';
+
+let seconds = 0;
+// Every look at the time is a second later, so that creation times differ as they do in life.
+const clock = { ...createSystemClock(), date: () => new Date(1000 * seconds++) };
+const random = createSystemRandom();
+const log = createSilentLog();
+const key = { ns: 'ns', name: 'agent' };
+
+let store: ObjectStore;
+let controller: DaemonSetController;
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(clock, 2);
+}
+
+function pods(): readonly Pod[] {
+  return store.list<Pod>('pods', { ns: 'ns' }).items;
+}
+
+function daemonSet(): DaemonSet {
+  return store.get<DaemonSet>('daemonsets', 'ns', 'agent')!;
+}
+
+function revisions(): ControllerRevision[] {
+  const items = store.list<ControllerRevision>('controllerrevisions', { ns: 'ns' }).items;
+  return [...items].sort((a, b) => a.revision - b.revision);
+}
+
+async function setImage(image: string): Promise<void> {
+  await store.mutate<DaemonSet>('daemonsets', key, (set) => {
+    const [container] = set.spec.template.spec.containers as { image: string }[];
+    container!.image = image;
+  });
+}
+
+async function report(pod: Pod, status: PodStatus): Promise<void> {
+  const change = (stored: Pod): void => {
+    stored.status = { ...stored.status, ...status };
+  };
+  await store.mutate<Pod>('pods', { ns: 'ns', name: pod.metadata.name }, change, { subresource: 'status' });
+}
+
+beforeEach(async () => {
+  // Events have two names and are stored once.
+  const kinds = builtinKinds.map(({ kind }) => kind).filter(({ group }) => group !== 'events.k8s.io');
+  store = createObjectStore({ kinds, clock, random });
+  await store.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
+  for (const name of ['node-a', 'node-b']) {
+    await store.create('nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name } });
+  }
+  const set: DaemonSet = {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'agent', namespace: 'ns' },
+    spec: {
+      selector: { matchLabels: { app: 'agent' } },
+      updateStrategy: { type: 'OnDelete' },
+      template: {
+        metadata: { labels: { app: 'agent' } },
+        spec: { containers: [{ name: 'c', image: 'one', command: ['x'] }] },
+      },
+    },
+  };
+  await store.create('daemonsets', set);
+  const recorder = createEventRecorder({ store, clock, random, log, component: 'daemonset-controller' });
+  controller = createDaemonSetController({ store, recorder, clock, log });
+  controller.start();
+  await until(() => pods().length === 2 && daemonSet().status?.currentNumberScheduled === 2);
+});
+
+afterEach(async () => {
+  await controller.stop();
+});
+
+describe('DaemonSet controller', () => {
+  test('makes one pod per node, named, labelled and owned like those of a cluster', () => {
+    const [pod] = pods();
+    expect(pod?.metadata.name).toMatch(/^agent-[a-z0-9]{5}$/);
+    expect(pod?.metadata.labels).toEqual({
+      app: 'agent',
+      'controller-revision-hash': revisions()[0]?.metadata.labels?.['controller-revision-hash'],
+      'pod-template-generation': '1',
+    });
+    expect(pod?.metadata.ownerReferences).toMatchObject([{ kind: 'DaemonSet', name: 'agent', controller: true }]);
+    expect(pods().map((each) => each.spec.nodeName)).toEqual(expect.arrayContaining(['node-a', 'node-b']));
+    expect(daemonSet().status).toMatchObject({ desiredNumberScheduled: 2, numberReady: 0, observedGeneration: 1 });
+  });
+
+  test('tells SuccessfulCreate', async () => {
+    const messages = (): string[] =>
+      store
+        .list<KubeObject & { reason: string; message: string }>('events', { ns: 'ns' })
+        .items.filter((event) => event.reason === 'SuccessfulCreate')
+        .map((event) => event.message);
+    await until(() => messages().length === 2);
+    expect(messages()).toContain(`Created pod: ${pods()[0]?.metadata.name ?? ''}`);
+  });
+
+  test('replaces a pod that is gone', async () => {
+    const [pod] = pods();
+    await store.delete('pods', 'ns', pod!.metadata.name, { gracePeriodSeconds: 0 });
+    await until(() => pods().length === 2);
+    expect(pods().some((each) => each.metadata.uid === pod?.metadata.uid)).toBe(false);
+  });
+
+  test('replaces a pod that has ended while a finalizer still holds its object', async () => {
+    const [pod] = pods();
+    await store.mutate<Pod>('pods', { ns: 'ns', name: pod!.metadata.name }, (stored) => {
+      stored.metadata.finalizers = ['panelet.dev/uncordon'];
+    });
+    await store.delete('pods', 'ns', pod!.metadata.name);
+    await report(pod!, { phase: 'Succeeded' });
+    await until(() => pods().length === 3);
+  });
+
+  test('counts ready, available and updated pods', async () => {
+    const since = clock.date().toISOString();
+    for (const pod of pods()) {
+      await report(pod, {
+        phase: 'Running',
+        conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: since }],
+      });
+    }
+    await until(() => daemonSet().status?.numberAvailable === 2);
+    expect(daemonSet().status).toMatchObject({ numberReady: 2, updatedNumberScheduled: 2 });
+    await setImage('two');
+    await until(() => daemonSet().status?.observedGeneration === 2);
+    expect(daemonSet().status).not.toHaveProperty('updatedNumberScheduled');
+    expect(pods()).toHaveLength(2);
+  });
+
+  test('keeps a revision per template and raises the old one on an undo', async () => {
+    const first = revisions()[0];
+    await setImage('two');
+    await until(() => revisions().length === 2);
+    await setImage('one');
+    await until(() => revisions()[1]?.metadata.uid === first?.metadata.uid);
+    expect(revisions().map((revision) => revision.revision)).toEqual([2, 3]);
+  });
+
+  test('releases a pod whose label was changed, replaces it, and gives way when it comes back', async () => {
+    const [pod] = pods();
+    const name = pod!.metadata.name;
+    const relabel = (app: string): Promise<Pod> =>
+      store.mutate<Pod>('pods', { ns: 'ns', name }, (stored) => {
+        stored.metadata.labels = { ...stored.metadata.labels, app };
+      });
+    await relabel('detached');
+    await until(
+      () => pods().length === 3 && store.get<Pod>('pods', 'ns', name)?.metadata.ownerReferences?.length !== 1,
+    );
+    await relabel('agent');
+    await until(() => pods().some((each) => each.metadata.deletionTimestamp !== undefined));
+    expect(store.get<Pod>('pods', 'ns', name)?.metadata.deletionTimestamp).toBeUndefined();
+  });
+
+  test('removes the pod of a node that is gone from the selector, and follows new nodes', async () => {
+    await store.create('nodes', {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'node-c', labels: { fast: 'yes' } },
+    });
+    await until(() => pods().length === 3);
+    await store.mutate<DaemonSet>('daemonsets', key, (set) => {
+      set.spec = {
+        ...set.spec,
+        template: { ...set.spec.template, spec: { ...set.spec.template.spec, nodeSelector: { fast: 'yes' } } },
+      };
+    });
+    await until(() => pods().filter((each) => each.metadata.deletionTimestamp !== undefined).length === 2);
+    expect(daemonSet().status).toMatchObject({ desiredNumberScheduled: 1 });
+  });
+});
