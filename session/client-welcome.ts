@@ -32,7 +32,9 @@ export function continueWith(context: WelcomeContext): Continued {
   const isExact = welcome.outcome === ResumeOutcome.EXACT;
   if (isExact && incarnation > 0) return { endpoint, reset: false, leftover: [], loss: undefined };
 
-  const adopted = adopt(welcome, context.limits);
+  // A client that was blank gave credit with its Hello, which the worker has taken.
+  const creditGiven = incarnation === 0 ? endpoint.save().creditGiven : 0;
+  const adopted = adopt(welcome, context.limits, creditGiven);
   if (incarnation === 0) {
     const unwritten = rewrite(endpoint, adopted);
     const loss = unwritten ?? (context.resets.length > 0 ? lossFrom(context.resets) : undefined);
@@ -71,7 +73,7 @@ function lossOfLife({ endpoint, incarnation, resets }: WelcomeContext): Loss {
   };
 }
 
-function adopt(welcome: Welcome, limits: SessionLimits): Endpoint {
+function adopt(welcome: Welcome, limits: SessionLimits, creditGiven: number): Endpoint {
   const state = {
     cursors: { nextRx: welcome.txBase, txBase: welcome.nextRx, txNext: welcome.nextRx },
     unacked: [],
@@ -81,7 +83,7 @@ function adopt(welcome: Welcome, limits: SessionLimits): Endpoint {
     creditReceived: 0,
     receivedDataBytes: welcome.txDataBytes,
     consumedDataBytes: welcome.txDataBytes,
-    creditGiven: welcome.txDataBytes,
+    creditGiven: Math.max(welcome.txDataBytes, creditGiven),
     finSent: welcome.rxFin,
     finReceived: false,
   };
