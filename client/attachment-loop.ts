@@ -8,6 +8,7 @@ import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#sessi
 import { openAttachment, type Attachment, type AttachmentResult } from './attachment.js';
 import type { ChannelLease, ChannelPool } from './channel-pool.js';
 import type { LivenessOptions } from './liveness.js';
+import { errorOfStatus, retryAdvice } from './status-errors.js';
 import { attachmentEndOf, createReattachPacing, errorOfEnd, type ReattachOptions } from './reattach-policy.js';
 import { reasonOf } from '#common/grpc-status.js';
 
@@ -82,6 +83,10 @@ export interface AttachmentLoop {
 
 const leaveTimeoutMs = 2000;
 
+function failureOf(error: PaneletError): LoopEnd {
+  return { kind: 'failed', code: error.code, message: error.message };
+}
+
 /** A loop that has not started. */
 export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
   const { link, clock, log, events } = deps;
@@ -146,12 +151,14 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
       left.resolve();
       return;
     }
-    if (next.kind === 'reattach') again(result, lease.address, next);
-    else finish(next);
+    const forbidden = retryAdvice(result.rpc).kind === 'never' && result.violation === undefined;
+    if (next.kind !== 'reattach') finish(next);
+    else if (forbidden) finish(failureOf(errorOfStatus(result.rpc, lease.address)));
+    else again(result, lease.address, next);
   };
   const unresolved = (error: PaneletError): void => {
     if (!everAttached || error.code === 'CONFIG_INVALID') {
-      finish({ kind: 'failed', code: error.code, message: error.message });
+      finish(failureOf(error));
       return;
     }
     const rpc = { code: status.UNAVAILABLE, details: error.message, metadata: new Metadata() };
