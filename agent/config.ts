@@ -1,0 +1,148 @@
+import { BlockList, isIP } from 'node:net';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { PaneletError } from '#common/errors.js';
+import { describeIssues } from './issues.js';
+
+const panelName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, 'must be 1 to 32 lower-case letters, digits or dashes');
+const parameter = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+const positive = z.number().int().positive();
+
+const panelSchema = z.strictObject({
+  name: panelName,
+  target: z.enum(['agent', 'host']).default('agent'),
+  run: z.enum(['spawn', 'external']).default('spawn'),
+  parameters: z.record(z.string(), parameter).default({}),
+  command: z.array(z.string().min(1)).min(1).optional(),
+});
+
+const limitsSchema = z.strictObject({
+  maxConnections: positive.default(4096),
+  maxStreamsPerConnection: positive.default(1024),
+  maxPendingAttaches: positive.default(4096),
+  helloTimeoutMs: positive.default(10_000),
+  holdMs: positive.default(10_000),
+  keepaliveMs: positive.default(30_000),
+  keepaliveTimeoutMs: positive.default(10_000),
+});
+
+const configSchema = z.strictObject({
+  node: z.string().min(1),
+  listen: z.string().transform((value, context) => {
+    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(value);
+    const port = Number(match?.[3]);
+    if (match !== null && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port };
+    context.addIssue({ code: 'custom', message: 'must be host:port, for example 127.0.0.1:7443' });
+    return z.NEVER;
+  }),
+  runDir: z.string().startsWith('/', 'must be an absolute path'),
+  stateDir: z.string().startsWith('/', 'must be an absolute path'),
+  tls: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+  identity: z
+    .union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ insecureLoopback: z.literal(true) })])
+    .optional(),
+  panels: z.array(panelSchema).default([]),
+  panelsDir: z.string().startsWith('/', 'must be an absolute path').optional(),
+  workerCommand: z.array(z.string().min(1)).min(1).optional(),
+  gracePeriodSeconds: z.number().positive().default(25),
+  limits: limitsSchema.prefault({}),
+  log: z
+    .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info') })
+    .prefault({}),
+});
+
+/** One panel of the node. */
+export type PanelConfig = Readonly<z.infer<typeof panelSchema>>;
+/** Bounds of the front; docs/reference/configuration.md. */
+export type FrontLimits = Readonly<z.infer<typeof limitsSchema>>;
+/** Everything an agent is told by its configuration file. */
+export type AgentConfig = Readonly<z.infer<typeof configSchema>>;
+
+/** What the environment says about the pod; wins over the file. */
+export interface ConfigOverrides {
+  readonly node?: string | undefined;
+  readonly listenHost?: string | undefined;
+}
+
+/**
+ * Reads the configuration and the panels beside it.
+ * @throws PaneletError CONFIG_INVALID that names the file, the key and what is expected.
+ */
+export async function readAgentConfig(file: string, overrides: ConfigOverrides = {}): Promise<AgentConfig> {
+  const content = await readYaml(file);
+  if (typeof content === 'object' && content !== null && overrides.node !== undefined) {
+    (content as Record<string, unknown>)['node'] = overrides.node;
+  }
+  const config = check(configSchema, content, file);
+  const listen = { ...config.listen, host: overrides.listenHost ?? config.listen.host };
+  const panels = [...config.panels];
+  if (config.panelsDir !== undefined) panels.push(...(await readPanelsDir(config.panelsDir)));
+  const complete = { ...config, listen, panels };
+  checkTogether(complete, file);
+  return complete;
+}
+
+async function readPanelsDir(dir: string): Promise<PanelConfig[]> {
+  let names: string[];
+  try {
+    names = await readdir(dir);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new PaneletError('CONFIG_INVALID', `panelsDir: ${dir} cannot be read: ${(error as Error).message}`);
+  }
+  const files = names.filter((name) => name.endsWith('.yaml')).sort();
+  return Promise.all(
+    files.map(async (name) => {
+      const path = join(dir, name);
+      return check(panelSchema, await readYaml(path), path);
+    }),
+  );
+}
+
+function checkTogether(config: AgentConfig, file: string): void {
+  const refuse = (message: string): never => {
+    throw new PaneletError('CONFIG_INVALID', `The configuration ${file} is wrong: ${message}`);
+  };
+  const loopback = isLoopback(config.listen.host);
+  if (config.identity === undefined) {
+    refuse('identity: missing; set identity.file (or identity.insecureLoopback: true on a loopback address)');
+  } else if ('insecureLoopback' in config.identity && !loopback) {
+    refuse('identity.insecureLoopback: only allowed while listen is a loopback address');
+  }
+  if (config.tls === undefined && !loopback) {
+    refuse('tls: missing; without TLS, listen must be a loopback address');
+  }
+  const seen = new Set<string>();
+  for (const panel of config.panels) {
+    if (seen.has(panel.name)) refuse(`panels: the name "${panel.name}" is used twice`);
+    seen.add(panel.name);
+  }
+}
+
+/** True for 127.0.0.0/8, ::1 and localhost. */
+export function isLoopback(host: string): boolean {
+  if (host === 'localhost') return true;
+  const list = new BlockList();
+  list.addSubnet('127.0.0.0', 8);
+  list.addAddress('::1', 'ipv6');
+  const version = isIP(host);
+  return version !== 0 && list.check(host, version === 6 ? 'ipv6' : 'ipv4');
+}
+
+async function readYaml(file: string): Promise<unknown> {
+  try {
+    return parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new PaneletError('CONFIG_INVALID', `${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function check<T extends z.ZodType>(schema: T, content: unknown, file: string): z.infer<T> {
+  const parsed = schema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  throw new PaneletError('CONFIG_INVALID', `The configuration ${file} is wrong: ${describeIssues(parsed.error)}`);
+}

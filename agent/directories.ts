@@ -1,0 +1,69 @@
+import { access, chmod, constants, mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { PaneletError } from '#common/errors.js';
+import { probeSocket } from './workers/worker-link.js';
+import type { AgentConfig } from './config.js';
+
+// sockaddr_un holds 108 bytes with the terminating zero (unix(7)).
+const maxSocketPathBytes = 107;
+
+/**
+ * Makes the directories fit for use: private to this user, and writable.
+ * @throws PaneletError STATE_DIR_UNUSABLE or CONFIG_INVALID that names the directory and the cause.
+ */
+export async function prepareDirectories({ runDir, stateDir, panels }: AgentConfig): Promise<void> {
+  for (const { name } of panels) {
+    const socketPath = join(runDir, 'workers', `${name}.sock`);
+    if (Buffer.byteLength(socketPath) > maxSocketPathBytes) {
+      throw new PaneletError(
+        'CONFIG_INVALID',
+        `runDir: ${socketPath} is too long for a socket; choose a shorter directory.`,
+      );
+    }
+  }
+  for (const dir of [runDir, join(runDir, 'workers'), stateDir]) {
+    try {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      if (dir !== stateDir) await chmod(dir, 0o700);
+      await access(dir, constants.R_OK | constants.W_OK | constants.X_OK);
+    } catch (cause) {
+      const message = `The directory ${dir} cannot be used: ${(cause as Error).message}`;
+      throw new PaneletError('STATE_DIR_UNUSABLE', message, { cause });
+    }
+  }
+}
+
+/** Held while this process is the agent of its directory. */
+export interface DirectoryLock {
+  release(): Promise<void>;
+}
+
+/**
+ * Makes this process the only agent of the run directory, so that no panel is ever supervised twice. The lock is a
+ * socket in the abstract namespace: taking it is atomic, and the kernel frees it whichever way the process ends.
+ * @throws PaneletError ALREADY_RUNNING when another agent has it.
+ */
+export async function lockDirectory(runDir: string): Promise<DirectoryLock> {
+  const name = `\0panelet-agent:${await realpath(runDir)}`;
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => {
+      const message = `Another agent uses ${runDir}. Stop it, or choose another runDir.`;
+      reject(new PaneletError('ALREADY_RUNNING', message, { cause }));
+    });
+    server.listen({ path: name }, resolve);
+  });
+  server.unref();
+  return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+/** Removes sockets of earlier agents that nobody listens on any more. */
+export async function removeStaleSockets(runDir: string): Promise<void> {
+  const names = await readdir(runDir);
+  for (const name of names.filter((entry) => /^agent-.*\.sock$/.test(entry))) {
+    const path = join(runDir, name);
+    const probe = await probeSocket(path);
+    if (probe !== 'open' && probe.kind === 'absent') await rm(path, { force: true });
+  }
+}

@@ -1,0 +1,48 @@
+import type { Clock } from '#common/clock.js';
+import { durationToMs, msToDuration } from '#common/duration.js';
+import { State, type CordonRequest, type GateStatus, type Target } from '#proto/gate/v1/gate.js';
+import type { WorkerAdmission } from '../workers/registry.js';
+import type { Cordons } from './cordons.js';
+import type { Fencing } from './fencing.js';
+import { cordonMember } from './member-calls.js';
+
+/** Lease of a cordon that does not say. */
+export const defaultLeaseMs = 60_000;
+
+/** What is in force, for workers that come up in the middle of it. */
+export function createWorkerAdmission(cordons: Cordons, fencing: Fencing, clock: Clock): WorkerAdmission {
+  return {
+    mayStart: (target) => cordons.get(target) === undefined,
+    prepare: async (target, clients, status) => {
+      fencing.observe(status.fencing);
+      const inForce = cordons.get(target);
+      if (inForce === undefined) {
+        learnCordon(cordons, target, { status, clock });
+        return status;
+      }
+      if (status.state !== State.SERVING) return status;
+      const { restartUid, generation, reason } = inForce;
+      const request: CordonRequest = {
+        command: { restartUid, generation, fencing: inForce.fencing },
+        lease: msToDuration(inForce.untilMs - clock.nowMs()),
+        ...{ reason, target },
+      };
+      const answer = await cordonMember(clients, request, clock);
+      return answer.status ?? status;
+    },
+  };
+}
+
+// An agent that finds cordoned workers takes their cordon over, before it admits anyone.
+function learnCordon(cordons: Cordons, target: Target, found: { status: GateStatus; clock: Clock }): void {
+  const { status, clock } = found;
+  if (status.state === State.SERVING || status.restartUid === '') return;
+  cordons.set(target, {
+    restartUid: status.restartUid,
+    fencing: status.fencing,
+    generation: 0,
+    reason: '',
+    untilMs: clock.nowMs() + durationToMs(status.leaseRemaining, defaultLeaseMs),
+    draining: status.state !== State.CORDONED,
+  });
+}

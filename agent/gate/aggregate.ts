@@ -1,0 +1,93 @@
+import { durationToMs, msToDuration, type ProtoDuration } from '#common/duration.js';
+import { State, type GateStatus, type Holder, type SessionCounts } from '#proto/gate/v1/gate.js';
+
+/** One worker as the gate sees it. Absent is certain: there is no process, so there is nothing to lose. */
+export type MemberView =
+  { readonly kind: 'up'; readonly status: GateStatus } | { readonly kind: 'absent' } | { readonly kind: 'unknown' };
+
+const order: readonly State[] = [
+  State.SERVING,
+  State.CORDONED,
+  State.NOTIFIED,
+  State.FROZEN,
+  State.QUIESCED,
+  State.CHECKPOINTED,
+  State.RELEASED,
+  State.FORCED,
+  State.CLOSED,
+];
+
+/**
+ * The least advanced state over the members. One that is unknown makes the sum unknown: it is never read as drained.
+ * Absent ones do not count; `idle` is the state where none is left.
+ */
+export function aggregateState(members: readonly MemberView[], idle: State): State {
+  let least = order.length;
+  for (const member of members) {
+    if (member.kind === 'absent') continue;
+    const rank = member.kind === 'up' ? order.indexOf(member.status.state) : -1;
+    if (rank < 0) return State.UNSPECIFIED;
+    least = Math.min(least, rank);
+  }
+  return order[least] ?? idle;
+}
+
+const noCounts: SessionCounts = { finished: 0, kept: 0, checkpointed: 0, forced: 0, remaining: 0, restored: 0 };
+
+/** Counts added up. */
+export function sumCounts(all: readonly (SessionCounts | undefined)[]): SessionCounts {
+  const sum = { ...noCounts };
+  for (const counts of all) {
+    if (counts === undefined) continue;
+    sum.finished += counts.finished;
+    sum.kept += counts.kept;
+    sum.checkpointed += counts.checkpointed;
+    sum.forced += counts.forced;
+    sum.remaining += counts.remaining;
+    sum.restored += counts.restored;
+  }
+  return sum;
+}
+
+/** Statuses of the members that answer. */
+export function knownStatuses(members: readonly MemberView[]): readonly GateStatus[] {
+  return members.filter((member) => member.kind === 'up').map((member) => member.status);
+}
+
+const maxHolders = 50;
+
+/** Operations that hold, of all members, the longest first. */
+export function collectHolders(members: readonly MemberView[]): Holder[] {
+  return knownStatuses(members)
+    .flatMap((status) => status.holders)
+    .sort((a, b) => durationToMs(b.held, 0) - durationToMs(a.held, 0))
+    .slice(0, maxHolders);
+}
+
+/** The lease that runs out first, among members that are cordoned. */
+export function shortestLease(members: readonly MemberView[]): ProtoDuration | undefined {
+  return pick(members, (status) => status.leaseRemaining, Math.min);
+}
+
+/** The deadline that is furthest away, among members that drain. */
+export function longestDeadline(members: readonly MemberView[]): ProtoDuration | undefined {
+  return pick(members, (status) => status.deadlineRemaining, Math.max);
+}
+
+function pick(
+  members: readonly MemberView[],
+  read: (status: GateStatus) => ProtoDuration | undefined,
+  choose: (...values: number[]) => number,
+): ProtoDuration | undefined {
+  const values = knownStatuses(members)
+    .map(read)
+    .filter((duration) => duration !== undefined)
+    .map((duration) => durationToMs(duration, 0));
+  return values.length === 0 ? undefined : msToDuration(choose(...values));
+}
+
+/** Uid of the restart that has cordoned a member; undefined when all serve. */
+export function restartOf(members: readonly MemberView[]): string | undefined {
+  return knownStatuses(members).find((status) => status.state !== State.SERVING && status.restartUid !== '')
+    ?.restartUid;
+}

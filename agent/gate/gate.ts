@@ -1,0 +1,267 @@
+import type { Clock } from '#common/clock.js';
+import { durationToMs, msToDuration } from '#common/duration.js';
+import { PaneletError } from '#common/errors.js';
+import type { Log } from '#common/log.js';
+import {
+  State,
+  Target,
+  type Command,
+  type CordonRequest,
+  type CordonResponse,
+  type DrainRequest,
+  type DrainResponse,
+  type GateStatus,
+  type GetReceiptResponse,
+  type Receipt,
+  type UncordonRequest,
+  type UncordonResponse,
+} from '#proto/gate/v1/gate.js';
+import { unitStatus, viewUnit } from '../workers/unit.js';
+import {
+  aggregateState,
+  collectHolders,
+  knownStatuses,
+  longestDeadline,
+  restartOf,
+  shortestLease,
+  sumCounts,
+  type MemberView,
+} from './aggregate.js';
+import { defaultLeaseMs } from './admission.js';
+import type { Cordons } from './cordons.js';
+import type { Fencing } from './fencing.js';
+import { callAll, cordonMembers, drainMembers, readReceipt, settleMs, uncordonMember } from './member-calls.js';
+import { liveMembers, settleMembers, unitsOf, type Members } from './members.js';
+import { sumReceipts } from './receipt.js';
+
+/** Who the agent is. */
+export interface GateNames {
+  readonly instance: string;
+  readonly node: string;
+  readonly podUid: string;
+  readonly version: string;
+}
+
+/** What the gate needs. */
+export interface AgentGateDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly names: GateNames;
+  readonly members: Members;
+  readonly cordons: Cordons;
+  readonly fencing: Fencing;
+  /** True when the configuration changed in a way that only a restart takes up. */
+  readonly restartRequired: () => boolean;
+}
+
+/** The node's gate: the sum over its workers. */
+export interface AgentGate {
+  cordon(request: CordonRequest): Promise<CordonResponse>;
+  uncordon(request: UncordonRequest): Promise<UncordonResponse>;
+  /** Emits each state; resolves after the last. Aborting the signal leaves the drain under way. */
+  drain(request: DrainRequest, emit: (response: DrainResponse) => void, signal: AbortSignal): Promise<void>;
+  receipt(restartUid: string): Promise<GetReceiptResponse>;
+  /** Of the target that was cordoned last, else of the agent's. */
+  status(target?: Target): GateStatus;
+}
+
+/** The node's gate over its members. */
+export function createAgentGate(deps: AgentGateDeps): AgentGate {
+  const { members, cordons, fencing, clock } = deps;
+  const given = new Map<string, Receipt>();
+  const turn = createTurns();
+  const views = (target: Target): readonly MemberView[] => unitsOf(members, target).map(viewUnit);
+  const holder = (target: Target): string | undefined => {
+    const seen = views(target);
+    return restartOf(seen) ?? (knownStatuses(seen).length === 0 ? cordons.get(target)?.restartUid : undefined);
+  };
+  const kept = (target: Target): number =>
+    sumSessions(
+      members
+        .units()
+        .filter((unit) => !unitsOf(members, target).includes(unit))
+        .map(viewUnit),
+    );
+
+  const status = (asked?: Target): GateStatus => {
+    const target = asked ?? cordons.latest() ?? Target.AGENT;
+    const seen = views(target);
+    const cordon = cordons.get(target);
+    const idle = cordon === undefined ? State.SERVING : cordon.draining ? State.CLOSED : State.CORDONED;
+    const counts = sumCounts(knownStatuses(seen).map((known) => known.counts));
+    const state = aggregateState(seen, idle);
+    const elsewhere = state === State.SERVING ? 0 : kept(target);
+    return {
+      state,
+      restartUid: state === State.SERVING ? '' : (holder(target) ?? ''),
+      instance: deps.names.instance,
+      sessions: sumSessions(members.units().map(viewUnit)),
+      counts: { ...counts, kept: counts.kept + elsewhere },
+      holders: collectHolders(seen),
+      leaseRemaining:
+        shortestLease(seen) ?? (cordon === undefined ? undefined : msToDuration(cordon.untilMs - clock.nowMs())),
+      deadlineRemaining: longestDeadline(seen),
+      fencing: fencing.highest(),
+      workers: members.units().map(unitStatus),
+      node: deps.names.node,
+      restartRequired: deps.restartRequired(),
+      version: deps.names.version,
+      podUid: deps.names.podUid,
+    };
+  };
+
+  const remember = (
+    target: Target,
+    command: Command,
+    seen: { leaseMs: number; reason: string; draining: boolean },
+  ): void => {
+    const draining = seen.draining || (cordons.get(target)?.draining ?? false);
+    const untilMs = clock.nowMs() + seen.leaseMs;
+    cordons.set(target, { ...command, reason: seen.reason, untilMs, draining });
+  };
+  const forget = (target: Target): void => {
+    cordons.clear(target);
+    members.changes.notify();
+  };
+  const refuseOther = (target: Target, command: Command): void => {
+    const other = holder(target);
+    if (other === undefined || other === command.restartUid) return;
+    throw new PaneletError(
+      'GATE_REFUSED',
+      `The restart ${other} has cordoned this gate. Uncordon it first, or wait for its lease.`,
+    );
+  };
+  const cordonAll = async (target: Target, request: CordonRequest, draining: boolean): Promise<void> => {
+    const command = fencing.check(request.command);
+    refuseOther(target, command);
+    const before = cordons.get(target);
+    const leaseMs = durationToMs(request.lease, defaultLeaseMs);
+    // First the memory, so that no worker starts in between.
+    remember(target, command, { leaseMs, reason: request.reason, draining });
+    try {
+      await cordonMembers({ ...deps, target, request: { ...request, target, lease: msToDuration(leaseMs) }, command });
+    } catch (error) {
+      if (before === undefined) forget(target);
+      else cordons.set(target, before);
+      throw error;
+    }
+    deps.log.info({ restartUid: command.restartUid, target: request.target }, 'Gate cordoned');
+  };
+  const uncordonAll = async (target: Target, request: UncordonRequest): Promise<void> => {
+    const restartUid = holder(target);
+    if (restartUid !== undefined && !request.anyRestart && restartUid !== request.command?.restartUid) {
+      throw new PaneletError('GATE_REFUSED', `The restart ${restartUid} has cordoned this gate; only it may uncordon.`);
+    }
+    const live = await settleMembers(members, target, { clock, limitMs: settleMs }).catch(() => undefined);
+    const known = live ?? liveMembers(unitsOf(members, target));
+    await callAll(known, (member) => uncordonMember(member.clients, { ...request, target }, clock));
+    forget(target);
+    deps.log.info({ restartUid, target }, 'Gate uncordoned');
+    if (live === undefined) {
+      throw new PaneletError('WORKER_UNAVAILABLE', 'A worker does not answer; its own lease uncordons it.');
+    }
+  };
+
+  return {
+    status,
+    cordon: (request) =>
+      turn(async () => {
+        const target = targetIn(request.target);
+        await cordonAll(target, request, false);
+        return { status: status(target) };
+      }),
+    uncordon: (request) =>
+      turn(async () => {
+        const target = targetIn(request.target);
+        if (!request.anyRestart) fencing.check(request.command);
+        await uncordonAll(target, request);
+        return { status: status(target) };
+      }),
+    drain: async (asked, emit, signal) => {
+      const target = targetIn(asked.target);
+      const request: DrainRequest = { ...asked, target };
+      await turn(() => cordonAll(target, { ...request, lease: request.lease }, true));
+      const ended = await drainMembers({
+        members,
+        target,
+        request,
+        signal,
+        emit: () => emit({ status: status(target), receipt: undefined }),
+      });
+      const restartUid = request.command?.restartUid ?? '';
+      if (ended === 'cancelled') {
+        await turn(() => uncordonAll(target, { command: request.command, target, anyRestart: false })).catch(
+          (error: unknown) => {
+            deps.log.warn({ err: error }, 'After a cancelled drain, not every worker could be uncordoned');
+          },
+        );
+        emit({ status: { ...status(target), state: State.SERVING, restartUid: '' }, receipt: undefined });
+        return;
+      }
+      const receipt = giveReceipt(restartUid, target, ended);
+      emit({ status: { ...status(target), state: State.CLOSED, restartUid }, receipt });
+    },
+    receipt: async (restartUid) => {
+      for (const target of [Target.AGENT, Target.HOST]) {
+        const workers = await memberReceipts(restartUid, target);
+        if (workers !== undefined) return { receipt: giveReceipt(restartUid, target, workers) };
+      }
+      throw new PaneletError(
+        'RECEIPT_MISSING',
+        `There is no receipt for the restart "${restartUid}": not drained, or serving again.`,
+      );
+    },
+  };
+
+  function giveReceipt(restartUid: string, target: Target, workers: readonly Receipt[]): Receipt {
+    const key = `${target}/${restartUid}`;
+    // What others kept is as of the moment of the drain: it changes while the receipt is read again.
+    const before = given.get(key);
+    const keptNow = kept(target);
+    const make = (keptThen: number): Receipt =>
+      sumReceipts({ restartUid, instance: deps.names.instance, target, workers, kept: keptThen });
+    const same = before === undefined ? undefined : make((before.counts?.kept ?? 0) - keptOfWorkers(workers));
+    if (before !== undefined && same?.digest === before.digest) return before;
+    const receipt = make(keptNow);
+    given.delete(key);
+    given.set(key, receipt);
+    if (given.size > 64) given.delete([...given.keys()][0] ?? '');
+    return receipt;
+  }
+
+  // Undefined when the target's workers are not all drained by that restart.
+  async function memberReceipts(restartUid: string, target: Target): Promise<readonly Receipt[] | undefined> {
+    const cordon = cordons.get(target);
+    const live = await settleMembers(members, target, { clock, limitMs: settleMs });
+    if (live.length === 0) return cordon?.restartUid === restartUid && cordon.draining ? [] : undefined;
+    const receipts: Receipt[] = [];
+    for (const { clients } of live) {
+      const receipt = await readReceipt(clients, restartUid, clock);
+      if (receipt === undefined) return undefined;
+      receipts.push(receipt);
+    }
+    return receipts;
+  }
+}
+
+function keptOfWorkers(workers: readonly Receipt[]): number {
+  return sumCounts(workers.map((receipt) => receipt.counts)).kept;
+}
+
+function targetIn(target: Target): Target {
+  return target === Target.HOST ? Target.HOST : Target.AGENT;
+}
+
+function sumSessions(views: readonly MemberView[]): number {
+  return knownStatuses(views).reduce((sum, known) => sum + known.sessions, 0);
+}
+
+// One command after the other: a rollback never meets the command that follows.
+function createTurns(): <T>(run: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (run) => {
+    const next = last.then(run, run);
+    last = next.catch(() => undefined);
+    return next;
+  };
+}

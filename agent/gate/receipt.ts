@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { durationToMs, msToDuration } from '#common/duration.js';
+import { Receipt, type Target } from '#proto/gate/v1/gate.js';
+import { sumCounts } from './aggregate.js';
+
+/** What an agent's receipt is made of. */
+export interface ReceiptParts {
+  readonly restartUid: string;
+  readonly instance: string;
+  readonly target: Target;
+  /** Receipts of the workers, in any order. */
+  readonly workers: readonly Receipt[];
+  /** Sessions of workers that are not of the target. */
+  readonly kept: number;
+}
+
+const maxForced = 50;
+
+/** The agent's receipt: counts added up, the longest time, and a digest that is the same for the same content. */
+export function sumReceipts(parts: ReceiptParts): Receipt {
+  const counts = sumCounts(parts.workers.map((receipt) => receipt.counts));
+  const forced = parts.workers
+    .flatMap((receipt) => receipt.forced)
+    .sort((a, b) => (a.sessionId < b.sessionId ? -1 : 1))
+    .slice(0, maxForced);
+  const tookMs = Math.max(0, ...parts.workers.map((receipt) => durationToMs(receipt.took, 0)));
+  const receipt: Receipt = {
+    restartUid: parts.restartUid,
+    instance: parts.instance,
+    counts: { ...counts, kept: counts.kept + parts.kept },
+    forced,
+    took: msToDuration(tookMs),
+    target: parts.target,
+    digest: '',
+  };
+  return { ...receipt, digest: createHash('sha256').update(Receipt.encode(receipt).finish()).digest('hex') };
+}

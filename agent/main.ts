@@ -1,0 +1,77 @@
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { createSystemClock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import { createLog } from '#common/log.js';
+import { createSystemRandom } from '#common/random.js';
+import { startAgent, type Agent } from './agent.js';
+import { createLauncher } from './workers/launcher.js';
+import { createProcessTable } from './workers/process-table.js';
+
+const version = '0.1.0';
+const usage = `panelet-agent --config <file>
+
+The agent of one node: authenticates clients, relays their sessions to workers, and speaks for the node's gate.
+SIGTERM drains and ends, a second one hurries; SIGHUP reloads configuration and installs panels.
+Exit codes: 0 nothing was forced; 1 something was forced, or a crash; 2 it could not start.
+`;
+
+const exitForced = 1;
+const exitNotStarted = 2;
+const log = createLog({ name: 'panelet-agent' });
+
+const crash = (error: unknown): void => {
+  log.fatal({ err: error }, 'Agent crashed');
+  process.exit(1);
+};
+process.on('uncaughtException', crash);
+process.on('unhandledRejection', crash);
+
+function readArguments(): string {
+  const { values } = parseArgs({ options: { config: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+  if (values.help === true) {
+    process.stdout.write(usage);
+    process.exit(0);
+  }
+  if (values.config === undefined) throw new PaneletError('CONFIG_INVALID', 'The option --config <file> is missing.');
+  return values.config;
+}
+
+async function start(): Promise<Agent> {
+  const table = createProcessTable();
+  return startAgent({
+    configFile: readArguments(),
+    overrides: { node: process.env['PANELET_NODE_NAME'], listenHost: process.env['PANELET_POD_IP'] },
+    podUid: process.env['PANELET_POD_UID'] ?? '',
+    version,
+    workerCommand: [process.execPath, fileURLToPath(new URL('panelet-worker.js', import.meta.url))],
+    env: process.env,
+    log,
+    clock: createSystemClock(),
+    random: createSystemRandom(),
+    table,
+    launch: createLauncher(table),
+  });
+}
+
+let agent: Agent | undefined;
+const stopped = new AbortController();
+const stop = (): void => {
+  stopped.abort();
+  agent?.stop().then((clean) => process.exit(clean ? 0 : exitForced), crash);
+};
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);
+let reloading = Promise.resolve();
+process.on('SIGHUP', () => {
+  reloading = reloading.then(() => agent?.reload()).catch(crash);
+});
+
+try {
+  agent = await start();
+  if (stopped.signal.aborted) stop();
+} catch (error) {
+  const { code, message } = PaneletError.from(error);
+  process.stderr.write(`panelet-agent: ${code}: ${message}\n`);
+  process.exit(exitNotStarted);
+}

@@ -1,0 +1,107 @@
+import type { ServiceError } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import type { Clock } from '#common/clock.js';
+import { msToDuration } from '#common/duration.js';
+import type { Log } from '#common/log.js';
+import { OnTimeout, type Command, type DrainRequest, type Receipt } from '#proto/gate/v1/gate.js';
+import type { ShutdownResponse } from '#proto/worker/v1/worker.js';
+import { drainUnit } from './gate/drain.js';
+import { unary } from './unary.js';
+import type { Registry } from './workers/registry.js';
+import { viewUnit, type Unit } from './workers/unit.js';
+import { targetOf } from './workers/worker-command.js';
+
+/** What draining and ending single workers needs. */
+export interface RetireDeps {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly instance: string;
+}
+
+/** How a worker is drained before it ends. */
+export interface DrainBounds {
+  readonly command: Command;
+  readonly timeoutMs: number;
+  readonly reason: string;
+  readonly signal: AbortSignal;
+}
+
+const exitMs = 3_000;
+const termMs = 2_000;
+const removalMs = 30_000;
+
+/** Drains one worker at once, without notice; undefined when there was none, or it could not be drained in time. */
+export async function drainForEnd(deps: RetireDeps, unit: Unit, bounds: DrainBounds): Promise<Receipt | undefined> {
+  const request: DrainRequest = {
+    command: bounds.command,
+    target: targetOf(unit.panel),
+    notice: msToDuration(0),
+    timeout: msToDuration(bounds.timeoutMs),
+    onTimeout: OnTimeout.FORCE,
+    reason: bounds.reason,
+    lease: msToDuration(bounds.timeoutMs + 60_000),
+  };
+  const { signal } = bounds;
+  try {
+    const { changes } = deps.registry;
+    const outcome = await drainUnit({ unit, request, changes, signal, onStatus: () => undefined });
+    return outcome.kind === 'receipt' ? outcome.receipt : undefined;
+  } catch (error) {
+    deps.log.warn({ err: error, panel: unit.panel.name }, 'A worker could not be drained');
+    return undefined;
+  }
+}
+
+/** Ends a worker's process; true when that lost nothing the worker did not already give a receipt for. */
+export async function endUnit(deps: RetireDeps, unit: Unit): Promise<boolean> {
+  const { supervisor } = unit;
+  if (supervisor === undefined) return true;
+  const exited = supervisor.retire(exitMs);
+  const asked = await askToEnd(deps, unit);
+  if (asked !== 'refused' && (await exited)) return true;
+  const how = await supervisor.stop(termMs);
+  deps.log.warn({ panel: unit.panel.name, how }, 'A worker had to be ended by signal');
+  return asked !== 'refused' && how !== 'killed';
+}
+
+async function askToEnd({ clock, log }: RetireDeps, unit: Unit): Promise<'asked' | 'refused'> {
+  const view = viewUnit(unit);
+  if (view.kind === 'absent') return 'asked';
+  if (view.kind === 'unknown') return 'refused';
+  try {
+    await unary<ShutdownResponse>((...rest) => view.clients.worker.shutdown({ force: false }, ...rest), {
+      clock,
+      timeoutMs: exitMs,
+    });
+    return 'asked';
+  } catch (error) {
+    const refused = (error as ServiceError).code === status.FAILED_PRECONDITION;
+    log.warn({ err: error, panel: unit.panel.name }, 'A worker did not take the order to end');
+    return refused ? 'refused' : 'asked';
+  }
+}
+
+/** Drains and ends the worker of a panel that was removed. */
+export async function retireUnit(deps: RetireDeps, unit: Unit): Promise<void> {
+  unit.leaving = true;
+  deps.registry.changes.notify();
+  if (unit.supervisor !== undefined) {
+    const command = {
+      restartUid: `remove-${deps.instance}-${unit.panel.name}`,
+      fencing: knownFencing(unit),
+      generation: 1,
+    };
+    const reason = `The panel "${unit.panel.name}" was removed from this node.`;
+    const signal = AbortSignal.any([]);
+    await drainForEnd(deps, unit, { command, timeoutMs: removalMs, reason, signal });
+    await endUnit(deps, unit);
+  }
+  deps.registry.remove(unit);
+}
+
+/** Fencing number that the worker accepts: the highest it has seen. */
+export function knownFencing(unit: Unit): number {
+  const view = viewUnit(unit);
+  return view.kind === 'up' ? view.status.fencing : 0;
+}

@@ -1,0 +1,41 @@
+import { rm } from 'node:fs/promises';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { HealthService } from '#grpc/health/v1/health.js';
+import { GateServiceService, type GateServiceServer } from '#proto/gate/v1/gate.js';
+import { SessionServiceService, type SessionServiceServer } from '#proto/session/v1/session.js';
+import type { Health } from './health.js';
+
+/** The agent's own services on a private socket. */
+export interface Services {
+  /** Ends every call at once, and removes the socket. */
+  close(): Promise<void>;
+}
+
+/** What they need. */
+export interface ServicesDeps {
+  readonly socketPath: string;
+  readonly session: SessionServiceServer;
+  readonly gate: GateServiceServer;
+  readonly health: Health;
+}
+
+/** Opens the services. */
+export async function openServices(deps: ServicesDeps): Promise<Services> {
+  await rm(deps.socketPath, { force: true });
+  const server = new Server({ 'grpc.max_receive_message_length': 1024 * 1024 });
+  server.addService(SessionServiceService, deps.session);
+  server.addService(GateServiceService, deps.gate);
+  server.addService(HealthService, deps.health.handlers);
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(`unix:${deps.socketPath}`, ServerCredentials.createInsecure(), (error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
+  return {
+    close: async () => {
+      server.forceShutdown();
+      await rm(deps.socketPath, { force: true });
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { Metadata, status, type sendUnaryData, type ServerUnaryCall, type ServiceError } from '@grpc/grpc-js';
+import type { Clock } from '#common/clock.js';
+import { durationToMs } from '#common/duration.js';
+import { PaneletError } from '#common/errors.js';
+import type { Log } from '#common/log.js';
+import { State } from '#proto/gate/v1/gate.js';
+import type {
+  EndSessionResponse,
+  ListPanelsResponse,
+  ListSessionsResponse,
+  Panel,
+  Session,
+  SessionServiceServer,
+} from '#proto/session/v1/session.js';
+import type { Caller } from '../front/identity.js';
+import { liveMembers, type LiveMember } from '../gate/members.js';
+import { unary } from '../unary.js';
+import type { Registry } from '../workers/registry.js';
+import { unitMessage, type Unit } from '../workers/unit.js';
+import type { CallerReader } from './caller.js';
+import { statusOf } from './errors.js';
+
+/** What the service needs. */
+export interface SessionServiceDeps {
+  readonly registry: Registry;
+  readonly node: string;
+  readonly clock: Clock;
+  readonly caller: CallerReader;
+  readonly log: Log;
+}
+
+const callTimeoutMs = 5_000;
+
+/** Everything of the session service but Attach, as the sum over the node's workers. */
+export function createSessionService(deps: SessionServiceDeps): SessionServiceServer {
+  const { registry, caller, log } = deps;
+  const answer =
+    <Q, S>(run: (request: Q, who: Caller) => S | Promise<S>) =>
+    (call: ServerUnaryCall<Q, S>, callback: sendUnaryData<S>): void => {
+      const handle = async (): Promise<S> => run(call.request, caller(call.metadata, 'client'));
+      handle().then(
+        (response) => callback(null, response),
+        (error: unknown) => callback(statusOf(error, log)),
+      );
+    };
+  return {
+    attach: (call) => {
+      const error = new PaneletError('OPERATION_REFUSED', 'Attach is relayed to a worker, never served here.');
+      call.emit('error', statusOf(error, log));
+    },
+    listPanels: answer((): ListPanelsResponse => {
+      const panels = registry.units().map(describePanel);
+      return { panels: panels.sort((a, b) => (a.name < b.name ? -1 : 1)), node: deps.node };
+    }),
+    listSessions: answer(async ({ panel }, who): Promise<ListSessionsResponse> => {
+      const units = registry.units().filter((unit) => panel === '' || unit.panel.name === panel);
+      if (panel !== '' && units.length === 0) {
+        throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
+      }
+      const lists = await Promise.all(liveMembers(units).map((member) => listOf(deps, member, { panel, who })));
+      return { sessions: lists.flat().sort(byAge) };
+    }),
+    endSession: answer(async ({ sessionId }, who): Promise<EndSessionResponse> => {
+      for (const member of liveMembers(registry.units())) {
+        if (await endAt(deps, member, { sessionId, who })) return {};
+      }
+      throw new PaneletError('SESSION_UNKNOWN', 'There is no such session, or it is somebody else’s.');
+    }),
+  };
+}
+
+function describePanel(unit: Unit): Panel {
+  const link = unit.link.state();
+  const up = link.kind === 'up' ? link : undefined;
+  const cordoned = up !== undefined && up.status.state !== State.SERVING;
+  return {
+    name: unit.panel.name,
+    serving: up !== undefined && !cordoned,
+    sessions: up?.status.sessions ?? 0,
+    checkpointable: up?.about.checkpointable ?? false,
+    message: cordoned ? 'A restart is under way: no new sessions.' : unitMessage(unit),
+    version: up?.about.version ?? '',
+  };
+}
+
+interface Asked {
+  readonly panel: string;
+  readonly who: Caller;
+}
+
+// A worker that fails is left out: its panel's message says so.
+async function listOf(deps: SessionServiceDeps, { clients, unit }: LiveMember, asked: Asked): Promise<Session[]> {
+  const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata: callerMetadata(asked.who) };
+  try {
+    const request = { panel: asked.panel };
+    const response = await unary<ListSessionsResponse>(
+      (...rest) => clients.session.listSessions(request, ...rest),
+      bounds,
+    );
+    return response.sessions;
+  } catch (error) {
+    deps.log.warn({ err: error, panel: unit.panel.name }, 'A worker could not list its sessions');
+    return [];
+  }
+}
+
+interface Ending {
+  readonly sessionId: string;
+  readonly who: Caller;
+}
+
+async function endAt(deps: SessionServiceDeps, { clients }: LiveMember, { sessionId, who }: Ending): Promise<boolean> {
+  const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata: callerMetadata(who) };
+  try {
+    await unary<EndSessionResponse>((...rest) => clients.session.endSession({ sessionId }, ...rest), bounds);
+    return true;
+  } catch (error) {
+    if ((error as ServiceError).code === status.NOT_FOUND) return false;
+    throw error;
+  }
+}
+
+function callerMetadata(who: Caller): Metadata {
+  const metadata = new Metadata();
+  metadata.set('panelet-identity', who.name);
+  metadata.set('panelet-roles', who.roles.join(','));
+  return metadata;
+}
+
+function byAge(a: Session, b: Session): number {
+  return durationToMs(b.age, 0) - durationToMs(a.age, 0);
+}

@@ -1,0 +1,171 @@
+import { watch, type FSWatcher } from 'node:fs';
+import { basename, join } from 'node:path';
+import { createBackoff } from '#common/backoff.js';
+import type { Clock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+import type { GateStatus, Target } from '#proto/gate/v1/gate.js';
+import { createChanges, type Changes } from '../changes.js';
+import type { PanelConfig } from '../config.js';
+import { createUpstream, type Upstream } from '../front/upstream.js';
+import type { Launcher } from './launcher.js';
+import type { ProcessTable } from './process-table.js';
+import { createSupervisor, type Supervisor } from './supervisor.js';
+import { isAttachable, type Unit } from './unit.js';
+import { targetOf, workerArgv, type WorkerCommandOptions } from './worker-command.js';
+import { createWorkerLink, type WorkerClients, type WorkerLink } from './worker-link.js';
+
+/** What the gate has to say about workers that come and go. */
+export interface WorkerAdmission {
+  /** True while a worker of the target may be started. */
+  mayStart(target: Target): boolean;
+  /** Applies what is in force to a worker that has just answered; resolves with its status then. */
+  prepare(target: Target, clients: WorkerClients, status: GateStatus): Promise<GateStatus>;
+}
+
+/** What the registry needs. */
+export interface RegistryDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly agentInstance: string;
+  readonly runDir: string;
+  readonly stateDir: string;
+  readonly command: WorkerCommandOptions;
+  readonly env: NodeJS.ProcessEnv;
+  readonly table: ProcessTable;
+  readonly launch: Launcher;
+  readonly admission: WorkerAdmission;
+  readonly keepaliveMs: number;
+  readonly keepaliveTimeoutMs: number;
+}
+
+/** The panels of this node and their workers. */
+export interface Registry {
+  readonly changes: Changes;
+  units(): readonly Unit[];
+  /** Starts a panel. */
+  add(panel: PanelConfig): Unit;
+  /** Forgets a panel whose worker is gone or left alone. */
+  remove(unit: Unit): void;
+  /** As {@link AttachTargets.ready}. */
+  ready(panel: string, signal: AbortSignal): Promise<Upstream>;
+  /** From now on no attachment is let through; those that come wait. */
+  holdAttaches(): void;
+  /** Arguments that the panel's worker would be started with now. */
+  argv(panel: PanelConfig): readonly string[];
+  /** Leaves every worker alone and closes every connection to them. */
+  close(): void;
+}
+
+const startMs = 15_000;
+const answerMs = 5_000;
+const termMs = 5_000;
+
+/** A registry without panels. */
+export function createRegistry(deps: RegistryDeps): Registry {
+  const changes = createChanges();
+  const units = new Map<string, Unit>();
+  const workersDir = join(deps.runDir, 'workers');
+  const argv = (panel: PanelConfig): readonly string[] =>
+    workerArgv(panel, join(workersDir, `${panel.name}.sock`), deps.command);
+  let holding = false;
+  let closed = false;
+  const watcher = watchSockets(workersDir, (name) => units.get(name)?.link.kick());
+  return {
+    changes,
+    units: () => [...units.values()],
+    argv,
+    add: (panel) => {
+      const unit = createUnit(deps, { panel, changes, workersDir, argv: argv(panel) });
+      units.set(panel.name, unit);
+      return unit;
+    },
+    remove: (unit) => {
+      closeUnit(unit);
+      units.delete(unit.panel.name);
+      changes.notify();
+    },
+    ready: (panel, signal) =>
+      changes.until(() => {
+        if (closed) throw new PaneletError('WORKER_UNAVAILABLE', 'The agent restarts. Attach again.');
+        const unit = units.get(panel);
+        if (unit === undefined || unit.leaving) {
+          throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
+        }
+        return !holding && isAttachable(unit) ? unit.upstream : undefined;
+      }, signal),
+    holdAttaches: () => {
+      holding = true;
+    },
+    close: () => {
+      closed = true;
+      watcher.close();
+      changes.notify();
+      for (const unit of units.values()) closeUnit(unit);
+      units.clear();
+    },
+  };
+}
+
+function closeUnit(unit: Unit): void {
+  unit.supervisor?.release();
+  unit.link.close();
+  unit.upstream.close();
+}
+
+// A socket that appears is tried at once, instead of after the backoff.
+function watchSockets(workersDir: string, kick: (panel: string) => void): FSWatcher {
+  const watcher = watch(workersDir, { persistent: false }, (_event, file) => {
+    if (file?.endsWith('.sock') === true) kick(basename(file, '.sock'));
+  });
+  watcher.on('error', () => watcher.close());
+  return watcher;
+}
+
+interface UnitOptions {
+  readonly panel: PanelConfig;
+  readonly changes: Changes;
+  readonly workersDir: string;
+  readonly argv: readonly string[];
+}
+
+function createUnit(deps: RegistryDeps, options: UnitOptions): Unit {
+  const { panel, changes, workersDir } = options;
+  const target = targetOf(panel);
+  const socketPath = join(workersDir, `${panel.name}.sock`);
+  const log = deps.log.child({ panel: panel.name });
+  const link = createWorkerLink({
+    ...deps,
+    panel: panel.name,
+    socketPath,
+    log,
+    backoff: createBackoff(deps.random, { initialMs: 20, maxMs: 1_000 }),
+    prepare: (clients, status) => deps.admission.prepare(target, clients, status),
+    onChange: () => changes.notify(),
+  });
+  const { keepaliveMs, keepaliveTimeoutMs } = deps;
+  const upstream = createUpstream({ socketPath, clock: deps.clock, keepaliveMs, keepaliveTimeoutMs });
+  const supervisor = panel.run === 'spawn' ? superviseUnit(deps, { ...options, socketPath, link, log }) : undefined;
+  return { panel, link, upstream, supervisor, leaving: false };
+}
+
+interface SuperviseOptions extends UnitOptions {
+  readonly socketPath: string;
+  readonly link: WorkerLink;
+  readonly log: Log;
+}
+
+function superviseUnit(deps: RegistryDeps, options: SuperviseOptions): Supervisor {
+  const { panel, link, log, changes, socketPath, argv } = options;
+  const target = targetOf(panel);
+  return createSupervisor({
+    ...{ clock: deps.clock, random: deps.random, table: deps.table, launch: deps.launch, env: deps.env },
+    ...{ link, log, changes, socketPath, argv, startMs, answerMs, termMs },
+    panel: panel.name,
+    recordFile: join(options.workersDir, `${panel.name}.json`),
+    logFile: join(deps.stateDir, 'logs', `${panel.name}.log`),
+    mayStart: () => deps.admission.mayStart(target),
+  });
+}

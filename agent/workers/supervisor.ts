@@ -1,0 +1,257 @@
+import { rm } from 'node:fs/promises';
+import { createBackoff } from '#common/backoff.js';
+import { sleep } from '#common/clock.js';
+import { createLatch } from '#common/latch.js';
+import type { Random } from '#common/random.js';
+import { adoptWorker, type AdoptionDeps } from './adoption.js';
+import type { Launcher, WorkerProcess } from './launcher.js';
+import { endProcess, waitForExit, type ProcessId } from './process-table.js';
+import { hashCommand } from './worker-command.js';
+import { removeWorkerRecord, writeWorkerRecord } from './worker-record.js';
+
+/** What a supervisor needs. */
+export interface SupervisorDeps extends AdoptionDeps {
+  readonly random: Random;
+  readonly launch: Launcher;
+  readonly argv: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly logFile: string;
+  /** True while a worker may be started: not while its gate is cordoned. */
+  readonly mayStart: () => boolean;
+  /** Time for a new worker to answer before it counts as failed. */
+  readonly startMs: number;
+}
+
+/** What is known about the process of a panel. */
+export interface SupervisorStatus {
+  /** The process, while there is one. */
+  readonly process: ProcessId | undefined;
+  /** What a person should know; empty when all is well. */
+  readonly message: string;
+  /** True when the command has changed since the process was started. */
+  readonly restartRequired: boolean;
+}
+
+/** Keeps one worker process running for a panel: adopts or starts it, and starts it again with backoff. */
+export interface Supervisor {
+  /** Resolves once it is clear whether a worker lives from before; never rejects. */
+  readonly adopted: Promise<void>;
+  status(): SupervisorStatus;
+  /** Compares the running process with the command that would be started now. */
+  compare(argv: readonly string[]): Promise<void>;
+  /** Ends the process for good, and its record and socket. */
+  stop(termMs: number): Promise<'ended' | 'killed' | 'none'>;
+  /** Waits at most `limitMs` for a process that was told to end, and does not start another. */
+  retire(limitMs: number): Promise<boolean>;
+  /** Stops supervising and leaves the process alone: another agent adopts it. */
+  release(): void;
+}
+
+// A worker that lived this long was not part of a crash loop.
+const steadyMs = 30_000;
+const crashLoopCount = 3;
+
+/** A supervisor that begins at once. */
+export function createSupervisor(deps: SupervisorDeps): Supervisor {
+  const state = {
+    process: undefined as WorkerProcess | undefined,
+    commandHash: undefined as string | undefined,
+    instance: '',
+    message: '',
+    crashes: 0,
+    restartRequired: false,
+  };
+  const adopted = createLatch();
+  const ending = new AbortController();
+  const show = (message: string): void => {
+    state.message = message;
+    deps.changes.notify();
+  };
+  const compare = async (argv: readonly string[]): Promise<void> => {
+    const now = await hashCommand(argv);
+    state.restartRequired = state.commandHash !== undefined && now !== undefined && now !== state.commandHash;
+    deps.changes.notify();
+  };
+  const finished = supervise({ deps, state, show, compare, signal: ending.signal, adopted: () => adopted.resolve() });
+  const settle = async (): Promise<void> => {
+    ending.abort(new Error('stopped'));
+    await finished;
+  };
+  return {
+    adopted: adopted.promise,
+    status: () => ({ process: state.process?.id, message: state.message, restartRequired: state.restartRequired }),
+    compare,
+    stop: async (termMs) => {
+      await settle();
+      const how =
+        state.process === undefined ? 'none' : await endProcess(deps.table, state.process.id, { ...deps, termMs });
+      state.process = undefined;
+      await forgetWorker(deps);
+      show('Stopped.');
+      return how;
+    },
+    retire: async (limitMs) => {
+      await settle();
+      const gone = state.process === undefined || (await exitsWithin(deps, state.process.id, limitMs));
+      if (gone) await forgetWorker(deps);
+      return gone;
+    },
+    release: () => ending.abort(new Error('released')),
+  };
+}
+
+async function exitsWithin(deps: SupervisorDeps, id: ProcessId, limitMs: number): Promise<boolean> {
+  const late = new AbortController();
+  const timer = deps.clock.after(limitMs, () => late.abort(new Error('late')));
+  try {
+    await waitForExit(deps.table, id, deps.clock, late.signal);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    timer.stop();
+  }
+}
+
+interface Supervision {
+  readonly deps: SupervisorDeps;
+  readonly state: {
+    process: WorkerProcess | undefined;
+    commandHash: string | undefined;
+    instance: string;
+    message: string;
+    crashes: number;
+  };
+  readonly show: (message: string) => void;
+  readonly compare: (argv: readonly string[]) => Promise<void>;
+  readonly signal: AbortSignal;
+  readonly adopted: () => void;
+}
+
+async function supervise(supervision: Supervision): Promise<void> {
+  const { deps, state, signal } = supervision;
+  const backoff = createBackoff(deps.random, { initialMs: 200, maxMs: 10_000 });
+  try {
+    await takeOver(supervision);
+    supervision.adopted();
+    for (;;) {
+      if (state.process === undefined) await startWorker(supervision);
+      const sinceMs = deps.clock.nowMs();
+      const how = await untilGone(supervision);
+      if (deps.clock.nowMs() - sinceMs > steadyMs) {
+        state.crashes = 0;
+        backoff.reset();
+      }
+      state.crashes++;
+      const delayMs = backoff.nextMs();
+      deps.log.warn({ how, crashes: state.crashes, delayMs, logFile: deps.logFile }, 'Worker ended by itself');
+      supervision.show(crashMessage(how, state.crashes, deps.logFile));
+      await sleep(deps.clock, delayMs, signal);
+    }
+  } catch (error) {
+    if (!signal.aborted) deps.log.error({ err: error }, 'Supervision failed');
+  } finally {
+    supervision.adopted();
+  }
+}
+
+function crashMessage(how: string, crashes: number, logFile: string): string {
+  const times = crashes >= crashLoopCount ? `crash loop, ${crashes} times in a row` : 'it is started again';
+  return `The worker ended: ${how} (${times}); see ${logFile}`;
+}
+
+async function takeOver({ deps, state, compare }: Supervision): Promise<void> {
+  const found = await adoptWorker(deps);
+  if (found === undefined) return;
+  const { id } = found;
+  state.commandHash = found.commandHash;
+  state.process = { id, exited: waitForExit(deps.table, id, deps.clock).then(() => 'gone') };
+  await compare(deps.argv);
+}
+
+// Resolves once a process runs; one that cannot be started counts as gone at once.
+async function startWorker({ deps, state, show, signal }: Supervision): Promise<void> {
+  if (!deps.mayStart()) show('Not started while the gate is cordoned.');
+  await deps.changes.until(() => deps.mayStart() || undefined, signal);
+  await rm(deps.socketPath, { force: true });
+  const commandHash = await hashCommand(deps.argv);
+  signal.throwIfAborted();
+  try {
+    const started = await deps.launch(deps);
+    state.process = started;
+    state.commandHash = commandHash;
+    await writeRecord(deps, started.id, { instance: '', commandHash });
+    deps.log.info({ pid: started.id.pid }, 'Worker started');
+    show(state.crashes >= crashLoopCount ? state.message : '');
+  } catch (error) {
+    const message = (error as Error).message;
+    state.process = { id: { pid: 0, startTime: 'gone' }, exited: Promise.resolve(message) };
+  }
+  deps.link.kick();
+}
+
+// Resolves with what is known about the end of the process; one that never answers is ended.
+async function untilGone(supervision: Supervision): Promise<string> {
+  const { deps, state, show, signal } = supervision;
+  const running = state.process;
+  if (running === undefined) return 'not started';
+  const gone = new AbortController();
+  const aborted = createLatch<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  const silent = waitForUp(supervision, gone.signal).then(async (instance) => {
+    if (instance === undefined) {
+      await endProcess(deps.table, running.id, deps);
+      return 'it did not answer';
+    }
+    state.instance = instance;
+    await writeRecord(deps, running.id, state);
+    show('');
+    return running.exited;
+  });
+  silent.catch(() => undefined);
+  try {
+    const how = await Promise.race([running.exited, silent, aborted.promise]);
+    state.process = undefined;
+    for (const orphan of deps.table.leftBehind(running.id)) deps.table.signal(orphan, 'SIGKILL');
+    await forgetWorker(deps);
+    return how;
+  } finally {
+    gone.abort(new Error('gone'));
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+// The worker's instance; undefined when it does not answer in time. The instance of the one before does not count.
+async function waitForUp({ deps, state }: Supervision, signal: AbortSignal): Promise<string | undefined> {
+  const late = new AbortController();
+  const timer = deps.clock.after(deps.startMs, () => late.abort(new Error('late')));
+  const look = (): string | undefined => {
+    const link = deps.link.state();
+    return link.kind === 'up' && link.about.instance !== state.instance ? link.about.instance : undefined;
+  };
+  try {
+    return await deps.changes.until(look, AbortSignal.any([late.signal, signal]));
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return undefined;
+  } finally {
+    timer.stop();
+  }
+}
+
+interface RecordedWorker {
+  readonly instance: string;
+  readonly commandHash: string | undefined;
+}
+
+async function writeRecord(deps: SupervisorDeps, id: ProcessId, recorded: RecordedWorker): Promise<void> {
+  const { instance, commandHash = '' } = recorded;
+  await writeWorkerRecord(deps.recordFile, { panel: deps.panel, ...id, instance, commandHash });
+}
+
+async function forgetWorker(deps: SupervisorDeps): Promise<void> {
+  await removeWorkerRecord(deps.recordFile);
+  await rm(deps.socketPath, { force: true });
+}

@@ -1,0 +1,66 @@
+import type { WorkerStatus } from '#proto/gate/v1/gate.js';
+import { State, type GateStatus } from '#proto/gate/v1/gate.js';
+import type { PanelConfig } from '../config.js';
+import type { Upstream } from '../front/upstream.js';
+import type { Supervisor } from './supervisor.js';
+import { targetOf } from './worker-command.js';
+import type { WorkerClients, WorkerLink } from './worker-link.js';
+
+/** A panel of this node with everything the agent holds for it. */
+export interface Unit {
+  readonly panel: PanelConfig;
+  readonly link: WorkerLink;
+  readonly upstream: Upstream;
+  /** Set for panels whose worker the agent starts. */
+  readonly supervisor: Supervisor | undefined;
+  /** True once the panel was removed from the configuration. */
+  leaving: boolean;
+}
+
+/** What the gate needs to know about a unit's worker. */
+export type UnitView =
+  | { readonly kind: 'up'; readonly status: GateStatus; readonly clients: WorkerClients }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'unknown'; readonly message: string };
+
+/**
+ * Absent is certain: nobody is at the socket, and no process of it lives. Everything else that is not up is unknown,
+ * and never to be read as drained.
+ */
+export function viewUnit(unit: Unit): UnitView {
+  const link = unit.link.state();
+  if (link.kind === 'up') return { kind: 'up', status: link.status, clients: link.clients };
+  const alive = unit.supervisor?.status().process !== undefined;
+  if (link.kind === 'absent' && !alive) return { kind: 'absent' };
+  return { kind: 'unknown', message: link.kind === 'absent' ? 'The worker is starting.' : link.message };
+}
+
+/** What is wrong with a unit, in words; empty when nothing is. */
+export function unitMessage(unit: Unit): string {
+  const view = viewUnit(unit);
+  if (view.kind === 'up') return '';
+  const supervised = unit.supervisor?.status().message ?? '';
+  if (supervised !== '') return supervised;
+  return view.kind === 'absent' ? 'The worker is not running.' : view.message;
+}
+
+/** True while the worker takes attachments. One that is released waits to be killed: better wait for the next. */
+export function isAttachable(unit: Unit): boolean {
+  const link = unit.link.state();
+  if (link.kind !== 'up') return false;
+  return link.status.state !== State.RELEASED && link.status.state !== State.CLOSED;
+}
+
+/** A unit's line in the agent's gate status. */
+export function unitStatus(unit: Unit): WorkerStatus {
+  const link = unit.link.state();
+  const up = link.kind === 'up';
+  return {
+    panel: unit.panel.name,
+    state: up ? link.status.state : State.UNSPECIFIED,
+    sessions: up ? link.status.sessions : 0,
+    pid: up ? link.about.pid : (unit.supervisor?.status().process?.pid ?? 0),
+    target: targetOf(unit.panel),
+    message: unitMessage(unit),
+  };
+}
