@@ -37,6 +37,7 @@ const statusByCode: Readonly<Record<ErrorCode, status>> = {
   PANEL_FAILED: status.FAILED_PRECONDITION,
   PANEL_UNKNOWN: status.NOT_FOUND,
   PORT_TAKEN: status.UNAVAILABLE,
+  RECEIPT_MISSING: status.NOT_FOUND,
   RESTART_FAILED: status.INTERNAL,
   SESSION_ENDED: status.FAILED_PRECONDITION,
   SESSION_LOST: status.DATA_LOSS,

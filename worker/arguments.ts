@@ -1,0 +1,118 @@
+import { parseArgs } from 'node:util';
+import { PaneletError } from '#common/errors.js';
+
+/** What the command line of a worker says. */
+export interface WorkerArguments {
+  readonly panel: string;
+  /** Path of the Unix socket to serve on. */
+  readonly socket: string;
+  readonly stateDir: string;
+  readonly node: string;
+  /** What the worker is killed with. */
+  readonly target: 'agent' | 'host';
+  /** Parameters of the panel. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly logLevel: string;
+  /** Bound of the drain that SIGTERM starts, in milliseconds. */
+  readonly gracePeriodMs: number;
+  /** How long a session without a client is kept, in milliseconds. */
+  readonly detachTtlMs: number;
+  readonly maxSessions: number;
+}
+
+/** What `panelet-worker --help` prints. */
+export const workerUsage = `Usage: panelet-worker --panel <name> --socket <path> --state-dir <dir> --node <name> --target agent|host [options]
+
+Runs the sessions of one panel and serves them on a Unix socket. Started by panelet-agent; by hand for a look.
+
+  --panel <name>          panel to run
+  --socket <path>         Unix socket to serve on; its directory has mode 0700
+  --state-dir <dir>       where session records and checkpoints live
+  --node <name>           name of this node, told to clients
+  --target agent|host     what the worker is killed with
+  --parameter <k=v>       parameter of the panel; repeatable
+  --log-level <level>     trace, debug, info, warn, error, fatal or silent (default info)
+  --grace-period <s>      bound of the drain on SIGTERM, in seconds (default 25)
+  --detach-ttl <s>        how long a session without a client is kept, in seconds (default 900)
+  --max-sessions <n>      most sessions at a time (default 1000)
+
+Exit status: 0 ended and nothing was forced · 1 failed, or a session was forced to end · 2 wrong arguments
+`;
+
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+const invalid = (message: string): PaneletError => new PaneletError('CONFIG_INVALID', message);
+
+function rawArguments(argv: readonly string[]): ReturnType<typeof parse> {
+  try {
+    return parse(argv);
+  } catch (error) {
+    throw invalid(`${error instanceof Error ? error.message : String(error)} See panelet-worker --help.`);
+  }
+}
+
+function parse(argv: readonly string[]) {
+  return parseArgs({
+    args: [...argv],
+    allowPositionals: false,
+    options: {
+      panel: { type: 'string' },
+      socket: { type: 'string' },
+      'state-dir': { type: 'string' },
+      node: { type: 'string' },
+      target: { type: 'string' },
+      parameter: { type: 'string', multiple: true },
+      'log-level': { type: 'string', default: 'info' },
+      'grace-period': { type: 'string', default: '25' },
+      'detach-ttl': { type: 'string', default: '900' },
+      'max-sessions': { type: 'string', default: '1000' },
+      help: { type: 'boolean', default: false },
+    },
+  }).values;
+}
+
+function parametersOf(pairs: readonly string[]): Record<string, string> {
+  const parameters: Record<string, string> = {};
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    if (at < 1) throw invalid(`--parameter ${pair} is not of the form key=value.`);
+    parameters[pair.slice(0, at)] = pair.slice(at + 1);
+  }
+  return parameters;
+}
+
+function numberOf(flag: string, text: string, least: number): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < least) throw invalid(`--${flag} ${text} must be a number from ${least}.`);
+  return value;
+}
+
+/**
+ * Reads the command line of a worker; undefined when it asks for help.
+ * @throws CONFIG_INVALID naming the argument
+ */
+export function parseWorkerArguments(argv: readonly string[]): WorkerArguments | undefined {
+  const values = rawArguments(argv);
+  if (values.help) return undefined;
+  const required = (flag: 'panel' | 'socket' | 'state-dir' | 'node'): string => {
+    const value = values[flag];
+    if (value === undefined || value === '') throw invalid(`--${flag} is missing. See panelet-worker --help.`);
+    return value;
+  };
+  const { target } = values;
+  if (target !== 'agent' && target !== 'host') throw invalid('--target must be agent or host.');
+  const level = values['log-level'];
+  if (!levels.includes(level)) throw invalid(`--log-level ${level} is not one of ${levels.join(', ')}.`);
+  return {
+    panel: required('panel'),
+    socket: required('socket'),
+    stateDir: required('state-dir'),
+    node: required('node'),
+    target,
+    parameters: parametersOf(values.parameter ?? []),
+    logLevel: level,
+    gracePeriodMs: numberOf('grace-period', values['grace-period'], 0) * 1000,
+    detachTtlMs: numberOf('detach-ttl', values['detach-ttl'], 0) * 1000,
+    maxSessions: numberOf('max-sessions', values['max-sessions'], 1),
+  };
+}

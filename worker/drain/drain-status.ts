@@ -1,0 +1,78 @@
+import { msToDuration } from '#common/duration.js';
+import {
+  State,
+  type ForcedSession,
+  type GateStatus,
+  type Holder,
+  type Receipt,
+  type SessionCounts,
+  type Target,
+} from '#proto/gate/v1/gate.js';
+import { sealReceipt } from './receipt.js';
+import type { DrainState, Phase } from './state.js';
+
+/** Most holders and forced sessions that are named; counts are exact beyond it. */
+const maxNamed = 50;
+
+const stateOfPhase: Readonly<Record<Phase, State>> = {
+  SERVING: State.SERVING,
+  CORDONED: State.CORDONED,
+  NOTIFIED: State.NOTIFIED,
+  FROZEN: State.FROZEN,
+  QUIESCED: State.QUIESCED,
+  CHECKPOINTED: State.CHECKPOINTED,
+  RELEASED: State.RELEASED,
+  CLOSED: State.CLOSED,
+  FORCED: State.FORCED,
+};
+
+/** What a worker says about itself in every status. */
+export interface WorkerFacts {
+  /** Random for each process. */
+  readonly instance: string;
+  readonly node: string;
+  readonly version: string;
+  readonly target: Target;
+}
+
+/** What the gate counted, for its status and its receipt. */
+export interface DrainTally {
+  readonly counts: SessionCounts;
+  readonly sessions: number;
+  readonly holders: readonly Holder[];
+  readonly forced: readonly ForcedSession[];
+}
+
+/** The gate as its services tell it. */
+export function gateStatusOf(state: DrainState, tally: DrainTally, facts: WorkerFacts, nowMs: number): GateStatus {
+  const leaseUntilMs = state.cordon?.leaseUntilMs ?? Infinity;
+  const { plan } = state;
+  return {
+    state: stateOfPhase[state.phase],
+    restartUid: state.cordon?.fence.restartUid ?? '',
+    instance: facts.instance,
+    sessions: tally.sessions,
+    counts: tally.counts,
+    holders: tally.holders.slice(0, maxNamed),
+    leaseRemaining: Number.isFinite(leaseUntilMs) ? msToDuration(leaseUntilMs - nowMs) : undefined,
+    deadlineRemaining: plan === undefined ? undefined : msToDuration(plan.deadlineMs - nowMs),
+    fencing: state.highestFencing,
+    workers: [],
+    node: facts.node,
+    restartRequired: false,
+    version: facts.version,
+    podUid: '',
+  };
+}
+
+/** The receipt of a drain that is complete. */
+export function receiptOf(state: DrainState, tally: DrainTally, facts: WorkerFacts, nowMs: number): Receipt {
+  return sealReceipt({
+    restartUid: state.cordon?.fence.restartUid ?? '',
+    instance: facts.instance,
+    counts: tally.counts,
+    forced: tally.forced.slice(0, maxNamed),
+    took: msToDuration(nowMs - (state.plan?.startedMs ?? nowMs)),
+    target: facts.target,
+  });
+}

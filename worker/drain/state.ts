@@ -1,0 +1,114 @@
+/** Where a worker's gate is; docs/reference/gate.md. */
+export type Phase =
+  'SERVING' | 'CORDONED' | 'NOTIFIED' | 'FROZEN' | 'QUIESCED' | 'CHECKPOINTED' | 'RELEASED' | 'CLOSED' | 'FORCED';
+
+/** Who commands; orders commands of one restart and of controllers that follow each other. */
+export interface Fence {
+  readonly restartUid: string;
+  readonly fencing: number;
+  readonly generation: number;
+}
+
+/** What to do with sessions that are not safe in time. */
+export type TimeoutPolicy = 'force' | 'abort' | 'wait';
+
+/** A drain under way; times are of the monotonic clock, in milliseconds. */
+export interface DrainPlan {
+  /** Counts the drains of this worker. */
+  readonly serial: number;
+  readonly startedMs: number;
+  /** Sessions are frozen from here on at the latest. */
+  readonly noticeUntilMs: number;
+  /** The policy applies here; what is left until the deadline is for sealing the others. */
+  readonly policyAtMs: number;
+  readonly deadlineMs: number;
+  readonly onTimeout: TimeoutPolicy;
+}
+
+/** The state of a gate. */
+export interface DrainState {
+  readonly phase: Phase;
+  readonly sinceMs: number;
+  /** Set from CORDONED on. */
+  readonly cordon?: { readonly fence: Fence; readonly reason: string; readonly leaseUntilMs: number } | undefined;
+  /** Set from NOTIFIED on. */
+  readonly plan?: DrainPlan | undefined;
+  readonly highestFencing: number;
+  /** The last command that was accepted. */
+  readonly lastFence?: Fence | undefined;
+  readonly drains: number;
+  /** The process is ending: the gate opens no more. */
+  readonly terminating: boolean;
+}
+
+/** What the sessions of the worker look like; forced ones count in `attached` only. */
+export interface DrainFacts {
+  readonly sessions: number;
+  /** In the middle of something. */
+  readonly busy: number;
+  /** Asked to freeze and still moving or holding something. */
+  readonly restless: number;
+  /** Whose client is still taking or acknowledging output. */
+  readonly unflushed: number;
+  readonly unsealed: number;
+  readonly attached: number;
+}
+
+/** What can happen to a gate. */
+export type DrainEvent =
+  | { readonly kind: 'cordon'; readonly fence: Fence; readonly leaseMs: number; readonly reason: string }
+  | { readonly kind: 'uncordon'; readonly fence: Fence; readonly anyRestart: boolean }
+  | {
+      readonly kind: 'drain';
+      readonly fence: Fence;
+      readonly leaseMs: number;
+      readonly reason: string;
+      readonly noticeMs: number;
+      readonly timeoutMs: number;
+      readonly onTimeout: TimeoutPolicy;
+    }
+  | { readonly kind: 'terminate'; readonly graceMs: number; readonly restartUid: string }
+  | { readonly kind: 'observe'; readonly facts: DrainFacts };
+
+/** What the executor has to do, in order. Each is idempotent. */
+export type DrainEffect =
+  | { readonly kind: 'refuse-new' }
+  | { readonly kind: 'admit-new' }
+  | { readonly kind: 'notice' }
+  | { readonly kind: 'freeze' }
+  | { readonly kind: 'flush' }
+  | { readonly kind: 'seal' }
+  | { readonly kind: 'force'; readonly who: 'all' | 'restless' | 'unsealed'; readonly reason: string }
+  | { readonly kind: 'release' }
+  | { readonly kind: 'receipt' }
+  /** Consume what is sealed, thaw, tell CANCELLED, void the receipt. */
+  | { readonly kind: 'reopen'; readonly reason: string };
+
+/** Limits of the states, in milliseconds. */
+export interface DrainRules {
+  readonly checkpointable: boolean;
+  /** Longest freeze before the policy applies. */
+  readonly freezeMs: number;
+  /** Longest wait for acknowledgements; the replay is saved anyway. */
+  readonly quiesceMs: number;
+  /** Longest wait for the storage before the policy applies. */
+  readonly sealMs: number;
+  /** Longest wait for RPCs to end. */
+  readonly releaseMs: number;
+  /** Deadline after a second SIGTERM. */
+  readonly hurryMs: number;
+}
+
+/** The limits of docs/reference/gate.md. */
+export const defaultDrainRules: Omit<DrainRules, 'checkpointable'> = {
+  freezeMs: 20_000,
+  quiesceMs: 5_000,
+  sealMs: 10_000,
+  releaseMs: 2_000,
+  hurryMs: 2_000,
+};
+
+/** A gate that serves. */
+export function servingState(nowMs: number): DrainState {
+  return { phase: 'SERVING', sinceMs: nowMs, highestFencing: 0, drains: 0, terminating: false };
+}

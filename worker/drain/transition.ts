@@ -1,0 +1,233 @@
+import { unreachable } from '#common/errors.js';
+import type { DrainEffect, DrainEvent, DrainFacts, DrainPlan, DrainRules, DrainState, Fence, Phase } from './state.js';
+
+/** Outcome of one event. */
+export interface Transition {
+  readonly state: DrainState;
+  readonly effects: readonly DrainEffect[];
+  /** Set when the command was refused; nothing changed then. */
+  readonly refusal?: string;
+}
+
+// Time kept back from the deadline, so that a stuck session does not cost the others their checkpoints.
+const reserveShare = 0.2;
+const maxReserveMs = 2_000;
+// Share of the whole time that the notice may take.
+const noticeShare = 0.5;
+
+/** The next state of a gate; pure. `observe` takes one step at most: repeat it until nothing changes. */
+export function transition(state: DrainState, event: DrainEvent, nowMs: number, rules: DrainRules): Transition {
+  switch (event.kind) {
+    case 'cordon':
+      return cordon(state, event, nowMs);
+    case 'uncordon':
+      return uncordon(state, event, nowMs);
+    case 'drain':
+      return drain(state, event, nowMs);
+    case 'terminate':
+      return terminate(state, event, nowMs, rules);
+    case 'observe':
+      return observe(state, event.facts, nowMs, rules);
+    default:
+      return unreachable(event);
+  }
+}
+
+/** When time alone changes the state next, in milliseconds of the clock; undefined for never. */
+export function nextDueMs(state: DrainState, rules: DrainRules): number | undefined {
+  const due: number[] = [];
+  const { plan } = state;
+  if (state.cordon !== undefined && !state.terminating) due.push(state.cordon.leaseUntilMs);
+  if (plan !== undefined) {
+    const waits = plan.onTimeout === 'wait';
+    if (state.phase === 'NOTIFIED' && rules.checkpointable) due.push(plan.noticeUntilMs);
+    if (state.phase === 'NOTIFIED' && !rules.checkpointable && !waits) due.push(plan.policyAtMs);
+    if (state.phase === 'FROZEN' && !waits) due.push(frozenUntilMs(state, plan, rules));
+    if (state.phase === 'QUIESCED') due.push(Math.min(state.sinceMs + rules.quiesceMs, plan.policyAtMs));
+    if (state.phase === 'CHECKPOINTED' && !waits) due.push(Math.min(state.sinceMs + rules.sealMs, plan.deadlineMs));
+    if (state.phase === 'RELEASED') due.push(state.sinceMs + rules.releaseMs);
+  }
+  return due.length === 0 ? undefined : Math.min(...due);
+}
+
+const unchanged = (state: DrainState): Transition => ({ state, effects: [] });
+
+function enter(state: DrainState, phase: Phase, nowMs: number, effects: readonly DrainEffect[]): Transition {
+  return { state: { ...state, phase, sinceMs: nowMs }, effects };
+}
+
+const frozenUntilMs = (state: DrainState, plan: DrainPlan, rules: DrainRules): number =>
+  Math.min(state.sinceMs + rules.freezeMs, plan.policyAtMs);
+
+function refusalOf(state: DrainState, fence: Fence): string | undefined {
+  if (fence.restartUid === '') return 'The command names no restart.';
+  if (fence.fencing < state.highestFencing) {
+    return `Fencing number ${fence.fencing} is behind ${state.highestFencing}: another controller has taken over.`;
+  }
+  const last = state.lastFence;
+  if (last?.restartUid === fence.restartUid && fence.generation < last.generation) {
+    return `Generation ${fence.generation} of restart ${fence.restartUid} is behind ${last.generation}.`;
+  }
+  if (state.cordon !== undefined && state.cordon.fence.restartUid !== fence.restartUid) {
+    return `Restart ${state.cordon.fence.restartUid} has the cordon.`;
+  }
+  return undefined;
+}
+
+function accept(
+  state: DrainState,
+  event: { fence: Fence; leaseMs: number; reason: string },
+  nowMs: number,
+): DrainState {
+  const { fence } = event;
+  const leaseUntilMs = state.terminating ? Infinity : nowMs + event.leaseMs;
+  return {
+    ...state,
+    highestFencing: Math.max(state.highestFencing, fence.fencing),
+    lastFence: fence,
+    cordon: { fence, reason: event.reason === '' ? (state.cordon?.reason ?? '') : event.reason, leaseUntilMs },
+  };
+}
+
+function cordon(state: DrainState, event: Extract<DrainEvent, { kind: 'cordon' }>, nowMs: number): Transition {
+  const refusal = refusalOf(state, event.fence);
+  if (refusal !== undefined) return { ...unchanged(state), refusal };
+  const accepted = accept(state, event, nowMs);
+  return state.phase === 'SERVING' ? enter(accepted, 'CORDONED', nowMs, [{ kind: 'refuse-new' }]) : unchanged(accepted);
+}
+
+function uncordon(state: DrainState, event: Extract<DrainEvent, { kind: 'uncordon' }>, nowMs: number): Transition {
+  const refuse = (refusal: string): Transition => ({ ...unchanged(state), refusal });
+  if (state.terminating) return refuse('The worker is shutting down.');
+  const refusal = event.anyRestart ? undefined : refusalOf(state, event.fence);
+  if (refusal !== undefined) return refuse(refusal);
+  return state.phase === 'SERVING' ? unchanged(state) : reopen(state, 'The restart was called off.', nowMs);
+}
+
+function reopen(state: DrainState, reason: string, nowMs: number): Transition {
+  const drained = state.plan !== undefined;
+  const open: DrainState = { ...state, cordon: undefined, plan: undefined };
+  return enter(open, 'SERVING', nowMs, [
+    ...(drained ? [{ kind: 'reopen', reason } as const] : []),
+    { kind: 'admit-new' },
+  ]);
+}
+
+function planOf(
+  state: DrainState,
+  event: { noticeMs: number; timeoutMs: number; onTimeout: DrainPlan['onTimeout'] },
+  nowMs: number,
+): DrainPlan {
+  const deadlineMs = nowMs + event.timeoutMs;
+  return {
+    serial: state.drains + 1,
+    startedMs: nowMs,
+    noticeUntilMs: nowMs + Math.min(event.noticeMs, event.timeoutMs * noticeShare),
+    policyAtMs: deadlineMs - Math.min(maxReserveMs, event.timeoutMs * reserveShare),
+    deadlineMs,
+    onTimeout: event.onTimeout,
+  };
+}
+
+function begin(state: DrainState, plan: DrainPlan, nowMs: number): Transition {
+  const planned = { ...state, plan, drains: plan.serial };
+  return enter(planned, 'NOTIFIED', nowMs, [{ kind: 'refuse-new' }, { kind: 'notice' }]);
+}
+
+function drain(state: DrainState, event: Extract<DrainEvent, { kind: 'drain' }>, nowMs: number): Transition {
+  const refusal = refusalOf(state, event.fence);
+  if (refusal !== undefined) return { ...unchanged(state), refusal };
+  const accepted = accept(state, event, nowMs);
+  if (state.plan === undefined) return begin(accepted, planOf(state, event, nowMs), nowMs);
+  const before = state.lastFence;
+  const newer =
+    before === undefined || event.fence.fencing > before.fencing || event.fence.generation > before.generation;
+  if (!newer || state.terminating) return unchanged(accepted);
+  const { deadlineMs, policyAtMs, onTimeout } = planOf(state, event, nowMs);
+  return unchanged({ ...accepted, plan: { ...state.plan, deadlineMs, policyAtMs, onTimeout } });
+}
+
+function terminate(
+  state: DrainState,
+  event: Extract<DrainEvent, { kind: 'terminate' }>,
+  nowMs: number,
+  rules: DrainRules,
+): Transition {
+  const graceMs = state.terminating ? Math.min(event.graceMs, rules.hurryMs) : event.graceMs;
+  const own = { restartUid: event.restartUid, fencing: state.highestFencing, generation: 0 };
+  const before = state.cordon ?? { fence: own, reason: 'The worker is shutting down.' };
+  const ending: DrainState = { ...state, terminating: true, cordon: { ...before, leaseUntilMs: Infinity } };
+  const short = planOf(state, { noticeMs: 0, timeoutMs: graceMs, onTimeout: 'force' }, nowMs);
+  if (state.plan === undefined) return begin(ending, short, nowMs);
+  return unchanged({
+    ...ending,
+    plan: {
+      ...state.plan,
+      noticeUntilMs: Math.min(state.plan.noticeUntilMs, nowMs),
+      policyAtMs: Math.min(state.plan.policyAtMs, short.policyAtMs),
+      deadlineMs: Math.min(state.plan.deadlineMs, short.deadlineMs),
+      onTimeout: 'force',
+    },
+  });
+}
+
+function observe(state: DrainState, facts: DrainFacts, nowMs: number, rules: DrainRules): Transition {
+  if (state.cordon !== undefined && !state.terminating && nowMs >= state.cordon.leaseUntilMs) {
+    return reopen(state, 'The lease of the cordon ran out.', nowMs);
+  }
+  return state.plan === undefined ? unchanged(state) : advance(state, state.plan, { facts, nowMs, rules });
+}
+
+interface Observed {
+  readonly facts: DrainFacts;
+  readonly nowMs: number;
+  readonly rules: DrainRules;
+}
+
+function advance(state: DrainState, plan: DrainPlan, observed: Observed): Transition {
+  const { facts, nowMs, rules } = observed;
+  switch (state.phase) {
+    case 'NOTIFIED': {
+      const told = rules.checkpointable && (facts.busy === 0 || nowMs >= plan.noticeUntilMs);
+      if (facts.sessions === 0 || told) return enter(state, 'FROZEN', nowMs, [{ kind: 'freeze' }]);
+      return rules.checkpointable || nowMs < plan.policyAtMs ? unchanged(state) : late(state, plan, 'all', nowMs);
+    }
+    case 'FROZEN':
+      if (facts.restless === 0) return enter(state, 'QUIESCED', nowMs, [{ kind: 'flush' }]);
+      return nowMs < frozenUntilMs(state, plan, rules) ? unchanged(state) : late(state, plan, 'restless', nowMs);
+    case 'QUIESCED': {
+      const limitMs = Math.min(state.sinceMs + rules.quiesceMs, plan.policyAtMs);
+      if (facts.unflushed > 0 && nowMs < limitMs) return unchanged(state);
+      return enter(state, 'CHECKPOINTED', nowMs, [{ kind: 'seal' }]);
+    }
+    case 'FORCED':
+      return enter(state, 'CHECKPOINTED', nowMs, [{ kind: 'seal' }]);
+    case 'CHECKPOINTED': {
+      if (facts.unsealed === 0) return enter(state, 'RELEASED', nowMs, [{ kind: 'release' }]);
+      const limitMs = Math.min(state.sinceMs + rules.sealMs, plan.deadlineMs);
+      return nowMs < limitMs ? unchanged(state) : late(state, plan, 'unsealed', nowMs);
+    }
+    case 'RELEASED':
+      if (facts.attached > 0 && nowMs < state.sinceMs + rules.releaseMs) return unchanged(state);
+      return enter(state, 'CLOSED', nowMs, [{ kind: 'receipt' }]);
+    case 'SERVING':
+    case 'CORDONED':
+    case 'CLOSED':
+      return unchanged(state);
+    default:
+      return unreachable(state.phase);
+  }
+}
+
+const lateReasons = {
+  all: 'It cannot be written down and did not end in time.',
+  restless: 'It did not come to rest in time.',
+  unsealed: 'Its checkpoint was not on storage in time.',
+} as const;
+
+function late(state: DrainState, plan: DrainPlan, who: keyof typeof lateReasons, nowMs: number): Transition {
+  if (plan.onTimeout === 'force') {
+    return enter(state, 'FORCED', nowMs, [{ kind: 'force', who, reason: lateReasons[who] }]);
+  }
+  return plan.onTimeout === 'wait' ? unchanged(state) : reopen(state, 'The drain did not end in time.', nowMs);
+}

@@ -1,0 +1,54 @@
+import { createSystemClock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import { createLog } from '#common/log.js';
+import { createSystemRandom } from '#common/random.js';
+import { parseWorkerArguments, workerUsage, type WorkerArguments } from './arguments.js';
+import { createPanel } from './panels/catalogue.js';
+import { openPanelStorage } from './storage/panel-storage.js';
+import { startWorker } from './worker.js';
+
+const exitFailed = 1;
+const exitUsage = 2;
+
+function readArguments(): WorkerArguments {
+  const parsed = parseWorkerArguments(process.argv.slice(2));
+  if (parsed !== undefined) return parsed;
+  process.stdout.write(workerUsage);
+  process.exit(0);
+}
+
+async function run(): Promise<number> {
+  const options = readArguments();
+  const { panel, stateDir, parameters, gracePeriodMs } = options;
+  const log = createLog({ name: 'panelet-worker', level: options.logLevel }).child({ panel });
+  const random = createSystemRandom();
+  // Before anything else: a reload of the agent reaches its whole process group where workers are not detached.
+  process.on('SIGHUP', () => undefined);
+  const definition = createPanel(panel, { environment: process.env, parameters });
+  const storage = await openPanelStorage({ stateDir, panel, log, random });
+  const worker = await startWorker({
+    definition,
+    storage,
+    clock: createSystemClock(),
+    random,
+    log,
+    options: { ...options, pid: process.pid },
+  });
+  const terminate = (signal: string): void => {
+    log.info({ signal }, 'The worker is asked to end.');
+    worker.terminate(gracePeriodMs);
+  };
+  process.on('SIGTERM', terminate);
+  process.on('SIGINT', terminate);
+  const { forced } = await worker.ended;
+  log.info({ forced }, 'The worker ends.');
+  return forced === 0 ? 0 : exitFailed;
+}
+
+try {
+  process.exit(await run());
+} catch (error) {
+  const known = PaneletError.from(error);
+  process.stderr.write(`panelet-worker: ${known.message} (${known.code})\n`);
+  process.exit(known.code === 'CONFIG_INVALID' || known.code === 'PANEL_UNKNOWN' ? exitUsage : exitFailed);
+}

@@ -1,0 +1,19 @@
+import type { Metadata } from '@grpc/grpc-js';
+import { PaneletError } from '#common/errors.js';
+import type { Asker } from '../sessions/session-registry.js';
+
+const identityKey = 'panelet-identity';
+const rolesKey = 'panelet-roles';
+
+/**
+ * Who calls, as the agent verified it. A worker trusts this metadata: its socket is in a directory of mode 0700, and
+ * the agent strips such keys from clients.
+ * @throws IDENTITY_MISSING
+ */
+export function callerOf(metadata: Metadata): Asker {
+  const identity = String(metadata.get(identityKey)[0] ?? '');
+  if (identity === '')
+    throw new PaneletError('IDENTITY_MISSING', 'The call carries no identity. Call through an agent.');
+  const roles = String(metadata.get(rolesKey)[0] ?? '');
+  return { identity, roles: roles.split(',').filter((role) => role !== '') };
+}

@@ -1,0 +1,123 @@
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import { durationToMs } from '#common/duration.js';
+import { PaneletError } from '#common/errors.js';
+import { statusOf } from '#common/grpc-status.js';
+import type { Log } from '#common/log.js';
+import {
+  OnTimeout,
+  Target,
+  type Command,
+  type DrainRequest,
+  type DrainResponse,
+  type GateServiceServer,
+  type GateStatus,
+} from '#proto/gate/v1/gate.js';
+import type { Gate } from '../drain/gate.js';
+import type { Fence, TimeoutPolicy } from '../drain/state.js';
+import { unary } from './unary.js';
+
+/** What the gate service needs. */
+export interface GateServiceDeps {
+  readonly gate: Gate;
+  readonly target: Target;
+  readonly checkpointable: boolean;
+  readonly log: Log;
+}
+
+const defaults = { leaseMs: 60_000, noticeMs: 10_000, timeoutMs: 60_000 } as const;
+
+function fenceOf(command: Command | undefined): Fence {
+  const { restartUid = '', fencing = 0, generation = 0 } = command ?? {};
+  return { restartUid, fencing, generation };
+}
+
+function policyOf(onTimeout: OnTimeout): TimeoutPolicy {
+  if (onTimeout === OnTimeout.FORCE) return 'force';
+  return onTimeout === OnTimeout.WAIT ? 'wait' : 'abort';
+}
+
+/** What of a status is news to somebody who follows a drain; durations are not. */
+export function newsOf(status: GateStatus): string {
+  const { state, restartUid, sessions, counts, holders, fencing } = status;
+  const names = holders.map(({ sessionId, operation }) => [sessionId, operation]);
+  return JSON.stringify([state, restartUid, sessions, counts, names, fencing]);
+}
+
+/** Streams the gate's states until the drain is complete or called off. */
+function follow(
+  deps: GateServiceDeps,
+  call: ServerWritableStream<DrainRequest, DrainResponse>,
+  begin: () => void,
+): void {
+  const { gate } = deps;
+  let told = '';
+  const look = (): void => {
+    const { phase } = gate.state;
+    const status = gate.status();
+    const news = newsOf(status);
+    if (news !== told) call.write({ status, receipt: phase === 'CLOSED' ? gate.receipt : undefined });
+    told = news;
+    if (phase !== 'CLOSED' && phase !== 'SERVING') return;
+    stop();
+    call.end();
+  };
+  let stop = (): void => undefined;
+  call.on('cancelled', () => stop());
+  call.on('error', (err: Error) => deps.log.debug({ err }, 'A follower of a drain has left.'));
+  try {
+    begin();
+  } catch (error) {
+    call.emit('error', statusOf(error));
+    return;
+  }
+  stop = gate.listen(look);
+  look();
+}
+
+/** GateService of one worker. */
+export function createGateService(deps: GateServiceDeps): GateServiceServer {
+  const { gate, log } = deps;
+  const requireTarget = (target: Target): void => {
+    if (target === Target.UNSPECIFIED || target === deps.target) return;
+    const own = deps.target === Target.HOST ? 'host' : 'agent';
+    throw new PaneletError('GATE_REFUSED', `This worker is killed with the ${own}; the command is for another target.`);
+  };
+  return {
+    cordon: unary(log, (request) => {
+      requireTarget(request.target);
+      const leaseMs = durationToMs(request.lease, defaults.leaseMs);
+      gate.command({ kind: 'cordon', fence: fenceOf(request.command), leaseMs, reason: request.reason });
+      return { status: gate.status() };
+    }),
+    uncordon: unary(log, async (request) => {
+      requireTarget(request.target);
+      gate.command({ kind: 'uncordon', fence: fenceOf(request.command), anyRestart: request.anyRestart });
+      await gate.reopened();
+      return { status: gate.status() };
+    }),
+    drain: (call) => {
+      const { request } = call;
+      follow(deps, call, () => {
+        requireTarget(request.target);
+        // Where sessions cannot be written down, nobody ends them by default (and the proto says so).
+        gate.command({
+          kind: 'drain',
+          fence: fenceOf(request.command),
+          leaseMs: durationToMs(request.lease, defaults.leaseMs),
+          reason: request.reason,
+          noticeMs: durationToMs(request.notice, defaults.noticeMs),
+          timeoutMs: durationToMs(request.timeout, defaults.timeoutMs),
+          onTimeout: policyOf(request.onTimeout),
+        });
+      });
+    },
+    getReceipt: unary(log, ({ restartUid }) => {
+      const { receipt } = gate;
+      if (receipt?.restartUid !== restartUid) {
+        throw new PaneletError('RECEIPT_MISSING', `There is no receipt of restart ${restartUid} here.`);
+      }
+      return { receipt };
+    }),
+    status: unary(log, () => ({ status: gate.status() })),
+  };
+}

@@ -1,0 +1,94 @@
+import type { Clock } from '#common/clock.js';
+import { msToDuration } from '#common/duration.js';
+import type { Log } from '#common/log.js';
+import type {
+  EndSessionRequest,
+  EndSessionResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
+  Session,
+  SessionServiceServer,
+} from '#proto/session/v1/session.js';
+import { SessionServiceService } from '#proto/session/v1/session.js';
+import type { PanelDefinition } from '../panel.js';
+import type { SessionDriver } from '../sessions/session-driver.js';
+import type { Gate } from '../drain/gate.js';
+import type { AttachHandler } from '../sessions/attach-handler.js';
+import type { SessionRegistry } from '../sessions/session-registry.js';
+import type { SessionRecord } from '../storage/session-record.js';
+import { callerOf } from './caller.js';
+import { unary } from './unary.js';
+
+/** What the session service needs. */
+export interface SessionServiceDeps {
+  readonly definition: PanelDefinition;
+  readonly node: string;
+  readonly registry: SessionRegistry;
+  readonly gate: Gate;
+  readonly attach: AttachHandler;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+/** SessionService whose Attach speaks bytes: a malformed message is answered as the protocol says, not by grpc-js. */
+export const sessionServiceDefinition = {
+  ...SessionServiceService,
+  attach: {
+    ...SessionServiceService.attach,
+    requestDeserialize: asIs,
+    requestSerialize: asIs,
+    responseSerialize: asIs,
+    responseDeserialize: asIs,
+  },
+};
+
+/** SessionService of one worker. */
+export function createSessionService(
+  deps: SessionServiceDeps,
+): Pick<SessionServiceServer, 'listPanels' | 'listSessions' | 'endSession'> & { attach: AttachHandler['handle'] } {
+  const { definition, registry, gate, log } = deps;
+  const describe = (record: SessionRecord, driver: SessionDriver | undefined): Session => {
+    const cursors = driver?.link.endpoint.cursors;
+    return {
+      sessionId: record.id,
+      panel: definition.name,
+      node: deps.node,
+      owner: record.owner,
+      incarnation: driver?.link.incarnation ?? 0,
+      attached: driver?.attached ?? false,
+      age: msToDuration(deps.clock.date().getTime() - Date.parse(record.createdAt)),
+      framesIn: (cursors?.nextRx ?? 1) - 1,
+      framesOut: (cursors?.txNext ?? 1) - 1,
+      checkpointable: definition.checkpointable,
+      details: driver?.details() ?? {},
+    };
+  };
+  return {
+    attach: deps.attach.handle,
+    listPanels: unary(log, () => ({
+      node: deps.node,
+      panels: [
+        {
+          name: definition.name,
+          serving: gate.admitsNew,
+          sessions: registry.live.size + registry.dormant.size,
+          checkpointable: definition.checkpointable,
+          message: gate.admitsNew ? '' : 'A restart is coming: no new sessions for now.',
+          version: definition.version,
+        },
+      ],
+    })),
+    listSessions: unary<ListSessionsRequest, ListSessionsResponse>(log, (request, call) => {
+      const found = registry.visible(callerOf(call.metadata));
+      const wanted = request.panel === '' || request.panel === definition.name ? found : [];
+      const sorted = wanted.toSorted((a, b) => a.record.createdAt.localeCompare(b.record.createdAt));
+      return { sessions: sorted.map(({ record, driver }) => describe(record, driver)) };
+    }),
+    endSession: unary<EndSessionRequest, EndSessionResponse>(log, async (request, call) => {
+      await registry.endSession(request.sessionId, callerOf(call.metadata));
+      return {};
+    }),
+  };
+}

@@ -1,0 +1,298 @@
+import type { Clock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+import { DetachReason, type Drain, type Frames, type Hello } from '#proto/session/v1/session.js';
+import type { Admitted } from '#session/admission.js';
+import { detachMessage } from '#session/detach-message.js';
+import type { LossReason } from '#session/welcome.js';
+import type { WorkerLink } from '#session/worker-link.js';
+import { createOpGate, type Hold, type OpGate } from '../op-gate.js';
+import type { PanelContext, PanelDefinition, PanelSession } from '../panel.js';
+import type { CheckpointStore } from '../storage/checkpoint-store.js';
+import type { SessionRecord } from '../storage/session-record.js';
+import type { Attachment } from './attachment.js';
+import { createPanelOutput, type DrivenOutput } from './panel-output.js';
+import { createSessionRest, type SessionRest } from './session-rest.js';
+
+/** How a session ended. */
+export interface SessionEnd {
+  readonly kind: 'finished' | 'asked' | 'expired' | 'failed' | 'forced';
+  /** For a person. */
+  readonly message: string;
+}
+
+/** How far a session is from rest, for the drain. */
+export interface SessionProgress {
+  readonly busy: boolean;
+  readonly restless: boolean;
+  readonly unflushed: boolean;
+  readonly unsealed: boolean;
+  readonly holders: readonly Hold[];
+  /** Why its checkpoint could not be written, if it could not. */
+  readonly failure: string | undefined;
+}
+
+/** What a session driver needs. */
+export interface SessionDriverDeps {
+  readonly record: SessionRecord;
+  readonly definition: PanelDefinition;
+  readonly link: WorkerLink;
+  readonly checkpoints: CheckpointStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Something happened that a drain may wait for. */
+  readonly onChange: () => void;
+  /** The session is over; called once. */
+  readonly onEnded: (end: SessionEnd) => void;
+}
+
+/** A Hello that was let in. */
+export interface AttachOrder {
+  readonly attachment: Attachment;
+  readonly decision: Admitted;
+  readonly hello: Hello;
+  readonly message: Frames;
+  readonly loss?: LossReason | undefined;
+  /** How far the drain is that is under way. */
+  readonly drain?: Drain | undefined;
+}
+
+// A client that has acknowledged nothing for so long is not waited for in a drain; its replay is saved.
+const patienceMs = 1_000;
+
+/** Joins the three parts of one live session: its link, its panel and the attachment of its client. */
+export class SessionDriver {
+  readonly context: PanelContext;
+  readonly rest: SessionRest;
+  readonly gate: OpGate;
+  readonly #deps: SessionDriverDeps;
+  readonly #driven: DrivenOutput;
+  #panel: PanelSession | undefined;
+  #attachment: Attachment | undefined;
+  #inputSince: number | undefined;
+  #heardMs: number;
+  #end: SessionEnd | undefined;
+  #closed: Promise<void> | undefined;
+  /** Time without a client while an agent was there, in milliseconds; kept by the registry. */
+  detachedMs = 0;
+
+  constructor(deps: SessionDriverDeps) {
+    this.#deps = deps;
+    this.#heardMs = deps.clock.nowMs();
+    this.gate = createOpGate({ clock: deps.clock });
+    this.#driven = createPanelOutput({
+      endpoint: deps.link.endpoint,
+      log: deps.log,
+      onWritten: () => this.#attachment?.wake(),
+    });
+    this.rest = createSessionRest({
+      sessionId: deps.record.id,
+      link: deps.link,
+      checkpoints: deps.checkpoints,
+      clock: deps.clock,
+      log: deps.log,
+      onChange: deps.onChange,
+      panel: () => this.#panel,
+      attachment: () => this.#attachment,
+      onThawed: () => this.#pump(),
+    });
+    this.context = {
+      sessionId: deps.record.id,
+      owner: deps.record.owner,
+      parameters: deps.record.parameters,
+      output: this.#driven.output,
+      gate: this.gate,
+      log: deps.log,
+      clock: deps.clock,
+      random: deps.random,
+    };
+  }
+
+  get record(): SessionRecord {
+    return this.#deps.record;
+  }
+  get link(): WorkerLink {
+    return this.#deps.link;
+  }
+  get attached(): boolean {
+    return this.#attachment !== undefined;
+  }
+  get ended(): SessionEnd | undefined {
+    return this.#end;
+  }
+
+  /** The panel session is there: input flows. */
+  begin(panel: PanelSession): void {
+    this.#panel = panel;
+    this.#pump();
+  }
+
+  /** What the panel tells people about the session. */
+  details(): Record<string, string> {
+    return this.#panel?.details() ?? {};
+  }
+
+  /** Lets a client in. @throws FRAME_INVALID and the like; then nothing has changed */
+  attach(order: AttachOrder): void {
+    const { attachment, decision, hello, message } = order;
+    const before = this.#attachment;
+    const first = this.link.attach({
+      attachment: attachment.id,
+      decision,
+      hello,
+      message,
+      snapshot: () => this.#panel?.snapshot?.(),
+      ...(order.loss === undefined ? {} : { loss: order.loss }),
+    });
+    before?.finish([detachMessage(this.link.endpoint, DetachReason.SUPERSEDED, 'Another attachment took over.')]);
+    this.#attachment = attachment;
+    this.detachedMs = 0;
+    this.#heardMs = this.#deps.clock.nowMs();
+    attachment.send(first);
+    if (order.drain !== undefined) attachment.send([this.link.drainMessage(order.drain)]);
+    attachment.start({
+      pull: (id, ackNow) => this.link.pull(id, ackNow),
+      ackUrgency: () => this.link.endpoint.ackUrgency(),
+    });
+    this.#heard();
+  }
+
+  /** Takes a message of an attachment. @throws FRAME_INVALID, CREDIT_EXCEEDED; then the RPC is to be refused */
+  receive(attachment: Attachment, message: Frames): void {
+    const received = this.link.receive(attachment.id, message);
+    if (received === undefined) {
+      attachment.finish([]);
+      return;
+    }
+    this.#heardMs = this.#deps.clock.nowMs();
+    if (received.reply !== undefined && !attachment.blocked) attachment.send([received.reply]);
+    this.#heard();
+    if (received.leaves) attachment.finish([]);
+  }
+
+  /** An attachment is over, for whatever reason; the session is kept. */
+  detach(attachment: Attachment): void {
+    this.link.detach(attachment.id);
+    if (this.#attachment?.id !== attachment.id) return;
+    this.#attachment = undefined;
+    this.#deps.onChange();
+  }
+
+  /** Sends what the client takes now, with an acknowledgement. */
+  flush(): void {
+    this.#attachment?.flush();
+  }
+
+  /** Tells the client about a drain. */
+  tell(drain: Drain): void {
+    this.#attachment?.send([this.link.drainMessage(drain)]);
+  }
+
+  /** Tells the client where to go on and ends its RPC with OK. @returns true when there was a client */
+  release(drain: Drain): boolean {
+    const attachment = this.#attachment;
+    attachment?.finish([this.link.drainMessage(drain)]);
+    return attachment !== undefined;
+  }
+
+  progress(): SessionProgress {
+    const { endpoint } = this.link;
+    const holders = this.holders();
+    const unacked = this.#attachment !== undefined && endpoint.unackedCount() > 0;
+    const patient = this.#deps.clock.nowMs() - this.#heardMs < patienceMs;
+    const moving = this.#panel === undefined || this.#inputSince !== undefined || holders.length > 0;
+    return {
+      busy: moving || endpoint.unreadCount() > 0 || unacked,
+      restless: moving || !this.rest.still,
+      unflushed: unacked && this.#attachment?.open === true && !this.#attachment.blocked && patient,
+      unsealed: !this.rest.sealed,
+      holders,
+      failure: this.rest.failure,
+    };
+  }
+
+  /** Who holds the session, by name; what the panel does not name is named here. */
+  holders(): readonly Hold[] {
+    const { holders } = this.gate;
+    if (holders.length > 0) return holders;
+    if (this.#inputSince !== undefined) return [{ operation: 'panel.input', sinceMs: this.#inputSince, bytes: 0 }];
+    const freezingSince = this.rest.freezingSinceMs;
+    return freezingSince === undefined ? [] : [{ operation: 'panel.freeze', sinceMs: freezingSince, bytes: 0 }];
+  }
+
+  /** Ends the session for good; the client is told. Idempotent: the first reason stays. */
+  end(end: SessionEnd, last: readonly Frames[] = []): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#driven.close();
+    this.#attachment?.finish([...last, detachMessage(this.link.endpoint, DetachReason.ENDED, end.message)]);
+    this.#deps.onEnded(end);
+    void this.close();
+  }
+
+  /** Resolves when the panel session has let go of everything. It may never do so: bound it. */
+  close(): Promise<void> {
+    this.#closed ??= this.#closePanel();
+    return this.#closed;
+  }
+
+  async #closePanel(): Promise<void> {
+    try {
+      await this.#panel?.close();
+    } catch (err) {
+      this.#deps.log.error({ err }, 'A panel session did not close cleanly.');
+    }
+  }
+
+  #heard(): void {
+    this.#driven.acknowledged();
+    this.#pump();
+    this.#attachment?.wake();
+    const { endpoint } = this.link;
+    if (endpoint.totals.finSent && endpoint.unackedCount() === 0 && !this.rest.sealing) {
+      this.end({ kind: 'finished', message: 'The session has ended.' });
+    }
+    this.#deps.onChange();
+  }
+
+  #pump(): void {
+    const panel = this.#panel;
+    while (panel !== undefined && this.#inputSince === undefined && !this.rest.frozen && this.#end === undefined) {
+      const item = this.link.endpoint.read();
+      if (item === undefined) break;
+      try {
+        const taken = panel.input(item);
+        if (taken !== undefined) this.#waitFor(taken);
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    this.#attachment?.wake();
+  }
+
+  #waitFor(taken: Promise<void>): void {
+    this.#inputSince = this.#deps.clock.nowMs();
+    const done = (): void => {
+      this.#inputSince = undefined;
+      this.#deps.onChange();
+    };
+    taken.then(
+      () => {
+        done();
+        this.#pump();
+      },
+      (error: unknown) => {
+        done();
+        this.#fail(error);
+      },
+    );
+  }
+
+  #fail(error: unknown): void {
+    const { message } = PaneletError.from(error, 'PANEL_FAILED');
+    this.#deps.log.error({ err: error }, 'A panel session failed.');
+    this.end({ kind: 'failed', message: `The panel failed: ${message}` });
+  }
+}

@@ -1,0 +1,191 @@
+import type { Clock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+import type { Hello } from '#proto/session/v1/session.js';
+import type { SessionLimits } from '#session/limits.js';
+import { tokenKeyBytes } from '#session/resume-token.js';
+import {
+  createWorkerLink,
+  restoreWorkerLink,
+  type SessionIdentity,
+  type WorkerLink,
+  type WorkerLinkOptions,
+  type WorkerLinkState,
+} from '#session/worker-link.js';
+import type { PanelDefinition, PanelSession } from '../panel.js';
+import type { PanelStorage } from '../storage/panel-storage.js';
+import type { SessionRecord } from '../storage/session-record.js';
+import { SessionDriver, type SessionDriverDeps, type SessionEnd } from './session-driver.js';
+
+/** What opening sessions needs. */
+export interface SessionOpeningDeps {
+  readonly definition: PanelDefinition;
+  readonly storage: PanelStorage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly node: string;
+  readonly limits: SessionLimits;
+  readonly resumeTtlMs: number;
+  /** How long a panel may take to start a session, in milliseconds. */
+  readonly openLimitMs: number;
+  readonly onChange: () => void;
+  readonly onEnded: (driver: SessionDriver, end: SessionEnd) => void;
+}
+
+/** Brings sessions to life. Each driver that is returned has begun and has no client yet. */
+export interface SessionOpening {
+  /** A new session: record written, incarnation 1 claimed. @throws PANEL_FAILED, STATE_DIR_UNUSABLE */
+  open(hello: Hello, owner: string): Promise<SessionDriver>;
+  /** The session of a sealed checkpoint, exactly; the checkpoint is consumed then. @throws CHECKPOINT_UNREADABLE */
+  restore(order: RestoreOrder): Promise<SessionDriver>;
+  /** A fresh life of a session whose worker crashed. @throws PANEL_FAILED */
+  restart(record: SessionRecord, incarnation: number): Promise<SessionDriver>;
+}
+
+/** Which checkpoint to bring back. */
+export interface RestoreOrder {
+  readonly record: SessionRecord;
+  readonly sealed: SealedState;
+  readonly incarnation: number;
+  /** Asked right before the checkpoint is consumed; false calls the restore off and leaves the checkpoint sealed. */
+  readonly commit: () => boolean;
+}
+
+/** A checkpoint, taken apart. */
+export interface SealedState {
+  readonly link: WorkerLinkState;
+  readonly panel: Uint8Array;
+}
+
+/** The identity that a record describes. */
+export function identityOf(record: SessionRecord): SessionIdentity {
+  return {
+    sessionId: record.id,
+    panel: record.panel,
+    owner: record.owner,
+    tokenKey: Buffer.from(record.tokenKey, 'hex'),
+  };
+}
+
+class Opening implements SessionOpening {
+  readonly #deps: SessionOpeningDeps;
+
+  constructor(deps: SessionOpeningDeps) {
+    this.#deps = deps;
+  }
+
+  async open(hello: Hello, owner: string): Promise<SessionDriver> {
+    const { storage, definition, random, clock } = this.#deps;
+    const record: SessionRecord = {
+      id: hello.sessionId,
+      panel: definition.name,
+      owner,
+      tokenKey: random.bytes(tokenKeyBytes).toString('hex'),
+      clientId: hello.clientId,
+      parameters: hello.parameters,
+      createdAt: clock.date().toISOString(),
+      version: definition.version,
+    };
+    try {
+      await storage.records.write(record);
+      return await this.restart(record, 1);
+    } catch (error) {
+      await storage.records.remove(record.id).catch((err: unknown) => {
+        this.#deps.log.warn({ err, sessionId: record.id }, 'The record of a session that did not open is left over.');
+      });
+      throw error;
+    }
+  }
+
+  async restart(record: SessionRecord, incarnation: number): Promise<SessionDriver> {
+    await this.#claim(record.id, incarnation);
+    const driver = this.#driver(record, createWorkerLink(this.#linkOptions(record), incarnation));
+    driver.begin(await this.#inTime(() => this.#deps.definition.open(driver.context)));
+    return driver;
+  }
+
+  async restore(order: RestoreOrder): Promise<SessionDriver> {
+    const { definition, storage } = this.#deps;
+    const { record, sealed, incarnation } = order;
+    await this.#claim(record.id, incarnation);
+    const driver = this.#driver(record, restoreWorkerLink(this.#linkOptions(record), sealed.link, incarnation));
+    const panel = await this.#inTime(async () => {
+      if (definition.restore === undefined) {
+        throw new PaneletError('CHECKPOINT_UNREADABLE', `Panel ${definition.name} cannot read checkpoints.`);
+      }
+      return definition.restore(driver.context, sealed.panel);
+    });
+    try {
+      if (!order.commit()) throw new PaneletError('WORKER_UNAVAILABLE', 'A restart is under way. Attach again.');
+      // Last, so that a panel that cannot be restored leaves its checkpoint; before any frame is accepted (I13).
+      await storage.checkpoints.consume(record.id, incarnation);
+    } catch (error) {
+      await panel.close();
+      throw error;
+    }
+    driver.begin(panel);
+    return driver;
+  }
+
+  async #claim(sessionId: string, incarnation: number): Promise<void> {
+    if (await this.#deps.storage.incarnations.claim(sessionId, incarnation)) return;
+    throw new PaneletError('WORKER_UNAVAILABLE', 'Another worker has just taken this session up. Attach again.');
+  }
+
+  #linkOptions(record: SessionRecord): WorkerLinkOptions {
+    const { node, limits, resumeTtlMs } = this.#deps;
+    return { identity: identityOf(record), resumeTtlMs, node, limits };
+  }
+
+  #driver(record: SessionRecord, link: WorkerLink): SessionDriver {
+    const { definition, storage, clock, random, log, onChange, onEnded } = this.#deps;
+    const deps: SessionDriverDeps = {
+      record,
+      definition,
+      link,
+      checkpoints: storage.checkpoints,
+      clock,
+      random,
+      log: log.child({ sessionId: record.id }),
+      onChange,
+      onEnded: (end) => onEnded(driver, end),
+    };
+    const driver = new SessionDriver(deps);
+    return driver;
+  }
+
+  /** A panel that starts too late is closed when it has started. */
+  async #inTime(start: () => Promise<PanelSession>): Promise<PanelSession> {
+    const { clock, openLimitMs, definition, log } = this.#deps;
+    const starting = start();
+    let late = false;
+    const limit = new Promise<never>((_, reject) => {
+      const timer = clock.after(openLimitMs, () => {
+        late = true;
+        reject(new PaneletError('PANEL_FAILED', `Panel ${definition.name} did not start in ${openLimitMs} ms.`));
+      });
+      starting.then(
+        () => timer.stop(),
+        () => timer.stop(),
+      );
+    });
+    starting.then(
+      (panel) => {
+        if (late) panel.close().catch((err: unknown) => log.error({ err }, 'A late panel session did not close.'));
+      },
+      () => undefined,
+    );
+    try {
+      return await Promise.race([starting, limit]);
+    } catch (error) {
+      throw PaneletError.from(error, 'PANEL_FAILED');
+    }
+  }
+}
+
+/** Opening of sessions on one panel's storage. */
+export function createSessionOpening(deps: SessionOpeningDeps): SessionOpening {
+  return new Opening(deps);
+}

@@ -1,0 +1,295 @@
+import { isPaneletError, PaneletError } from '#common/errors.js';
+import type { Drain, Frames, Hello } from '#proto/session/v1/session.js';
+import { decideAttach, type AdmissionGate, type Admitted, type SessionView } from '#session/admission.js';
+import { verifyResumeToken } from '#session/resume-token.js';
+import { decodeWorkerLinkState, sealedView } from '#session/worker-link-codec.js';
+import type { LossReason } from '#session/welcome.js';
+import type { SessionRecord } from '../storage/session-record.js';
+import { requireSessionId } from '../storage/session-id.js';
+import type { Attachment } from './attachment.js';
+import { decodeCheckpointContent } from './checkpoint-content.js';
+import { checkpointUnreadable, workerCrashed, type DormantSession } from './dormant-sessions.js';
+import { createKeyedLock } from './keyed-lock.js';
+import type { SessionDriver, SessionEnd } from './session-driver.js';
+import { createSessionOpening, identityOf, type SealedState, type SessionOpeningDeps } from './session-opening.js';
+
+/** A Hello at the door, with what the agent verified about its sender. */
+export interface Knock {
+  readonly hello: Hello;
+  /** The message the Hello came in. */
+  readonly message: Frames;
+  readonly identity: string;
+  readonly roles: readonly string[];
+  readonly attachment: Attachment;
+}
+
+/** Who asks about sessions. */
+export interface Asker {
+  readonly identity: string;
+  readonly roles: readonly string[];
+}
+
+/** What the gate says to the registry. */
+export interface RegistryGate {
+  readonly admitsNew: boolean;
+  /** Own sessions that are live may attach. */
+  readonly admitsAttach: boolean;
+  /** Sessions may be brought up from storage. */
+  readonly admitsRestore: boolean;
+  /** What to tell a client that attaches now; undefined when no drain is under way. */
+  drainFor(): Drain | undefined;
+}
+
+/** What the registry needs. */
+export interface SessionRegistryDeps extends Omit<SessionOpeningDeps, 'onEnded'> {
+  readonly dormant: Map<string, DormantSession>;
+  readonly gate: () => RegistryGate;
+  readonly maxSessions: number;
+  /** There is one live session more. */
+  readonly onOpened: () => void;
+  /** A session is over; called once for each. */
+  readonly onEnded: (driver: SessionDriver, end: SessionEnd) => void;
+}
+
+interface Known {
+  readonly record: SessionRecord;
+  readonly view: SessionView;
+  readonly sealed?: SealedState;
+  readonly loss?: LossReason;
+}
+
+/** A session being opened or brought back. */
+export interface Opening {
+  readonly sinceMs: number;
+  /** It can no longer be called off: its checkpoint is being consumed. */
+  committed: boolean;
+}
+
+interface Tombstone {
+  readonly record: SessionRecord;
+  readonly incarnation: number;
+  readonly message: string;
+}
+
+const maxTombstones = 1_000;
+
+/** Every session of one worker: live in this process, or dormant on its storage. */
+export class SessionRegistry {
+  readonly live = new Map<string, SessionDriver>();
+  readonly dormant: Map<string, DormantSession>;
+  /** Sessions being opened or brought back. */
+  readonly opening = new Map<string, Opening>();
+  readonly #deps: SessionRegistryDeps;
+  readonly #opener;
+  readonly #lock = createKeyedLock();
+  readonly #tombstones = new Map<string, Tombstone>();
+
+  constructor(deps: SessionRegistryDeps) {
+    this.#deps = deps;
+    this.dormant = deps.dormant;
+    this.#opener = createSessionOpening({ ...deps, onEnded: (driver, end) => this.#ended(driver, end) });
+  }
+
+  /**
+   * Lets a client in, opening or bringing back its session where that is due.
+   * @throws what the table of status codes in docs/reference/session-protocol.md names
+   */
+  attach(knock: Knock): Promise<SessionDriver> {
+    const { hello } = knock;
+    const { name } = this.#deps.definition;
+    if (hello.panel !== name) {
+      throw new PaneletError('PANEL_UNKNOWN', `This worker runs panel ${name}, not ${hello.panel.slice(0, 64)}.`);
+    }
+    return this.#lock.run(requireSessionId(hello.sessionId), () => this.#admit(knock));
+  }
+
+  /** Sessions that the asker may see. */
+  visible(asker: Asker): { readonly record: SessionRecord; readonly driver: SessionDriver | undefined }[] {
+    const all = [
+      ...[...this.live.values()].map((driver) => ({ record: driver.record, driver })),
+      ...[...this.dormant.values()].map(({ record }) => ({ record, driver: undefined })),
+    ];
+    return all.filter(({ record }) => asker.roles.includes('admin') || record.owner === asker.identity);
+  }
+
+  /** Ends a session for good. @throws SESSION_UNKNOWN, also for somebody else's */
+  async endSession(sessionId: string, asker: Asker): Promise<void> {
+    const found = this.visible(asker).find(({ record }) => record.id === sessionId);
+    if (found === undefined) throw new PaneletError('SESSION_UNKNOWN', 'There is no such session of yours here.');
+    found.driver?.end({ kind: 'asked', message: 'The session was ended on request.' });
+    await found.driver?.close();
+    if (found.driver === undefined) await this.forget(sessionId);
+  }
+
+  /** Removes a dormant session and everything about it. */
+  async forget(sessionId: string): Promise<void> {
+    await this.#lock.run(sessionId, async () => {
+      if (this.dormant.delete(sessionId)) await this.#deps.storage.records.remove(sessionId);
+    });
+  }
+
+  /** Gives up on sessions that are still being opened; what is sealed stays so. */
+  abandonOpening(): void {
+    for (const [id, opening] of this.opening) if (!opening.committed) this.opening.delete(id);
+  }
+
+  #commit(sessionId: string): boolean {
+    const opening = this.opening.get(sessionId);
+    if (opening === undefined) return false;
+    opening.committed = true;
+    return true;
+  }
+
+  async #admit(knock: Knock): Promise<SessionDriver> {
+    const { hello, identity, roles, attachment } = knock;
+    const id = hello.sessionId;
+    await this.live.get(id)?.rest.thawed();
+    const known = await this.#known(knock);
+    if (!attachment.open) throw new PaneletError('TRANSPORT_LOST', 'The client has left.');
+    const token =
+      known === undefined
+        ? ({ kind: 'absent' } as const)
+        : verifyResumeToken(Buffer.from(known.record.tokenKey, 'hex'), id, hello.resumeToken);
+    const decision = decideAttach(known?.view, hello, { identity, roles, token }, this.#admission(id));
+    if (decision.kind === 'refuse') throw new PaneletError(decision.code, decision.message);
+    const driver = this.live.get(id) ?? (await this.#bringUp(knock, decision, known));
+    this.#seat(knock, decision, { driver, loss: known?.loss });
+    return driver;
+  }
+
+  #seat(
+    knock: Knock,
+    decision: Admitted,
+    place: { readonly driver: SessionDriver; readonly loss: LossReason | undefined },
+  ): void {
+    const { driver, loss } = place;
+    const { hello, message, attachment } = knock;
+    const drain = this.#deps.gate().drainFor();
+    try {
+      driver.attach({ attachment, decision, hello, message, loss, drain });
+    } catch (error) {
+      if (decision.kind === 'open') driver.end({ kind: 'failed', message: 'Its first Hello was not valid.' });
+      throw error;
+    }
+    void attachment.over.then(() => driver.detach(attachment));
+  }
+
+  #admission(sessionId: string): AdmissionGate {
+    const gate = this.#deps.gate();
+    const driver = this.live.get(sessionId);
+    const isThere = driver !== undefined || !this.dormant.has(sessionId);
+    const admitsAttach = gate.admitsAttach && (isThere || gate.admitsRestore) && driver?.rest.sealing !== true;
+    return { admitsNew: gate.admitsNew, admitsAttach };
+  }
+
+  async #bringUp(knock: Knock, decision: Admitted, known: Known | undefined): Promise<SessionDriver> {
+    const { hello } = knock;
+    const { maxSessions, clock, storage } = this.#deps;
+    if (this.live.size + this.opening.size >= maxSessions) {
+      throw new PaneletError(
+        'LIMIT_EXCEEDED',
+        `This worker has its ${maxSessions} sessions. End one, or use another node.`,
+      );
+    }
+    this.opening.set(hello.sessionId, { sinceMs: clock.nowMs(), committed: false });
+    try {
+      const driver = await this.#make(knock, decision, known);
+      // The worker decides, at the last moment: an open in flight does not slip in behind a cordon (I9).
+      if (known === undefined && !(this.#deps.gate().admitsNew && this.opening.has(hello.sessionId))) {
+        await driver.close();
+        await storage.records.remove(hello.sessionId);
+        throw new PaneletError('CORDONED', 'A restart is coming: no new sessions here for now. Try again.');
+      }
+      this.dormant.delete(hello.sessionId);
+      this.#tombstones.delete(hello.sessionId);
+      this.live.set(hello.sessionId, driver);
+      this.#deps.onOpened();
+      return driver;
+    } finally {
+      this.opening.delete(hello.sessionId);
+      this.#deps.onChange();
+    }
+  }
+
+  #make(knock: Knock, decision: Admitted, known: Known | undefined): Promise<SessionDriver> {
+    if (decision.kind === 'open' || known === undefined) return this.#opener.open(knock.hello, knock.identity);
+    const { incarnation } = decision;
+    const { record, sealed } = known;
+    const commit = (): boolean => this.#commit(record.id);
+    if (sealed !== undefined) return this.#opener.restore({ record, sealed, incarnation, commit });
+    return this.#opener.restart(record, incarnation);
+  }
+
+  async #known(knock: Knock): Promise<Known | undefined> {
+    const { hello } = knock;
+    const driver = this.live.get(hello.sessionId);
+    if (driver !== undefined) return { record: driver.record, view: driver.link.view() };
+    const tombstone = this.#tombstones.get(hello.sessionId);
+    if (tombstone !== undefined) {
+      const { record, incarnation, message } = tombstone;
+      return { record, view: goneView(record, incarnation, { kind: 'ended', message }) };
+    }
+    const dormant = this.dormant.get(hello.sessionId);
+    return dormant === undefined ? undefined : this.#wake(dormant, hello);
+  }
+
+  async #wake(dormant: DormantSession, hello: Hello): Promise<Known> {
+    const { record } = dormant;
+    const { storage, definition, log } = this.#deps;
+    const incarnation = await storage.incarnations.highest(record.id);
+    let loss = dormant.life.kind === 'crashed' ? dormant.life.loss : workerCrashed;
+    if (dormant.life.kind === 'sealed') {
+      try {
+        const sealed = await this.#read(record.id);
+        if (sealed !== undefined) {
+          return { record, sealed, view: sealedView(identityOf(record), sealed.link, incarnation) };
+        }
+      } catch (err) {
+        if (!isPaneletError(err, 'CHECKPOINT_UNREADABLE')) throw err;
+        log.error({ err, sessionId: record.id }, 'A checkpoint is unreadable.');
+        loss = checkpointUnreadable;
+      }
+    }
+    const view = goneView(record, incarnation, { kind: 'crashed', afterCrash: definition.afterCrash });
+    // Who took the session over since it was opened is not on record; a valid token of it is enough.
+    const isOpener = hello.clientId === record.clientId;
+    return { record, loss, view: { ...view, clientId: isOpener ? record.clientId : '' } };
+  }
+
+  async #read(sessionId: string): Promise<SealedState | undefined> {
+    const bytes = await this.#deps.storage.checkpoints.read(sessionId);
+    if (bytes === undefined) return undefined;
+    const content = decodeCheckpointContent(bytes);
+    return { link: decodeWorkerLinkState(content.link), panel: content.panel };
+  }
+
+  #ended(driver: SessionDriver, end: SessionEnd): void {
+    const { record, link } = driver;
+    this.live.delete(record.id);
+    if (end.kind !== 'expired') {
+      this.#tombstones.set(record.id, { record, incarnation: link.incarnation, message: end.message });
+      const [oldest] = this.#tombstones.keys();
+      if (this.#tombstones.size > maxTombstones && oldest !== undefined) this.#tombstones.delete(oldest);
+    }
+    this.#deps.onEnded(driver, end);
+    // A forced one keeps its record: should its client miss the word, the next worker says what is lost.
+    if (end.kind !== 'forced') void this.#removeRecord(record.id);
+    this.#deps.onChange();
+  }
+
+  async #removeRecord(sessionId: string): Promise<void> {
+    try {
+      await this.#lock.run(sessionId, async () => {
+        if (!this.live.has(sessionId)) await this.#deps.storage.records.remove(sessionId);
+      });
+    } catch (err) {
+      this.#deps.log.error({ err, sessionId }, 'The record of an ended session could not be removed.');
+    }
+  }
+}
+
+function goneView(record: SessionRecord, incarnation: number, life: SessionView['life']): SessionView {
+  const unknown = { clientId: '', attachEpoch: 0, confirmedEpoch: 0, attachNonce: '' };
+  const { panel, owner } = record;
+  return { panel, owner, incarnation, numberedSince: incarnation, ...unknown, life };
+}

@@ -1,0 +1,176 @@
+import { sleep, type Clock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import type { Log } from '#common/log.js';
+import type { WorkerLink } from '#session/worker-link.js';
+import { encodeWorkerLinkState } from '#session/worker-link-codec.js';
+import type { PanelSession } from '../panel.js';
+import type { CheckpointStore } from '../storage/checkpoint-store.js';
+import type { Attachment } from './attachment.js';
+import { encodeCheckpointContent } from './checkpoint-content.js';
+
+/** What brings a session to rest and back needs. */
+export interface SessionRestDeps {
+  readonly sessionId: string;
+  readonly link: WorkerLink;
+  readonly checkpoints: CheckpointStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly panel: () => PanelSession | undefined;
+  readonly attachment: () => Attachment | undefined;
+  readonly onChange: () => void;
+  readonly onThawed: () => void;
+}
+
+/** Freezing, sealing and thawing of one session. */
+export interface SessionRest {
+  /** True from `freeze` until the thaw is complete: no input is delivered. */
+  readonly frozen: boolean;
+  /** True once the panel has come to rest. */
+  readonly still: boolean;
+  /** Since when the panel is asked to come to rest; undefined when it is not, or when it is. */
+  readonly freezingSinceMs: number | undefined;
+  /** True from the moment the state was taken until the thaw is complete: nothing is accepted. */
+  readonly sealing: boolean;
+  /** True while a sealed checkpoint stands for the session. */
+  readonly sealed: boolean;
+  readonly failure: string | undefined;
+  /** Asks for rest: no credit, no input, no new operation. Idempotent. */
+  freeze(): void;
+  /**
+   * Takes the state in this turn of the event loop, then writes it. Idempotent while it stands; after a failure it
+   * tries again.
+   */
+  seal(): void;
+  /** Makes what is sealed unusable, then goes on. Tries until storage obeys or the signal aborts. */
+  thaw(signal: AbortSignal): Promise<void>;
+  /** Resolves when the thaw under way is complete. */
+  thawed(): Promise<void>;
+}
+
+const retryMs = 500;
+
+type Seal = 'none' | 'writing' | 'sealed' | 'failed';
+
+class Rest implements SessionRest {
+  readonly #deps: SessionRestDeps;
+  frozen = false;
+  freezingSinceMs: number | undefined;
+  failure: string | undefined;
+  #still = false;
+  #seal: Seal = 'none';
+  #writing: Promise<void> = Promise.resolve();
+  #triedMs = -Infinity;
+  #freezes = 0;
+  #thaw: Promise<void> | undefined;
+
+  constructor(deps: SessionRestDeps) {
+    this.#deps = deps;
+  }
+
+  get sealing(): boolean {
+    return this.#seal !== 'none';
+  }
+  get sealed(): boolean {
+    return this.#seal === 'sealed' && this.#thaw === undefined;
+  }
+  get still(): boolean {
+    return this.#still && this.#thaw === undefined;
+  }
+
+  freeze(): void {
+    const panel = this.#deps.panel();
+    if (this.frozen || panel === undefined) return;
+    this.frozen = true;
+    this.freezingSinceMs = this.#deps.clock.nowMs();
+    this.#deps.link.endpoint.freeze();
+    this.#deps.attachment()?.wake();
+    void this.#settle(panel, ++this.#freezes);
+  }
+
+  async #settle(panel: PanelSession, turn: number): Promise<void> {
+    try {
+      await panel.freeze();
+    } catch (err) {
+      this.#deps.log.error({ err }, 'A panel session refused to freeze.');
+      return;
+    }
+    if (turn !== this.#freezes || !this.frozen) return;
+    this.#still = true;
+    this.freezingSinceMs = undefined;
+    this.#deps.onChange();
+  }
+
+  seal(): void {
+    if (this.#seal === 'writing' || this.#seal === 'sealed' || !this.still || this.#thaw !== undefined) return;
+    if (this.#seal === 'failed' && this.#deps.clock.nowMs() - this.#triedMs < retryMs) return;
+    this.#triedMs = this.#deps.clock.nowMs();
+    this.#deps.attachment()?.flush();
+    this.#deps.attachment()?.halt();
+    this.#seal = 'writing';
+    this.#writing = this.#write();
+  }
+
+  async #write(): Promise<void> {
+    try {
+      // No await before the state is taken: it has to be one turn of the event loop with what was acknowledged.
+      await this.#deps.checkpoints.seal(this.#deps.sessionId, this.#content());
+      this.#seal = 'sealed';
+      this.failure = undefined;
+    } catch (err) {
+      this.#seal = 'failed';
+      this.failure = PaneletError.from(err, 'CHECKPOINT_FAILED').message;
+      this.#deps.log.error({ err }, 'A session could not be checkpointed.');
+    }
+    this.#deps.onChange();
+  }
+
+  #content(): Uint8Array {
+    const panel = this.#deps.panel()?.checkpoint?.();
+    if (panel === undefined) throw new PaneletError('CHECKPOINT_FAILED', 'The panel has no state to write down.');
+    return encodeCheckpointContent({ link: encodeWorkerLinkState(this.#deps.link.save()), panel });
+  }
+
+  thaw(signal: AbortSignal): Promise<void> {
+    this.#thaw ??= this.#goOn(signal).finally(() => {
+      this.#thaw = undefined;
+    });
+    return this.#thaw;
+  }
+
+  thawed(): Promise<void> {
+    return this.#thaw ?? Promise.resolve();
+  }
+
+  async #goOn(signal: AbortSignal): Promise<void> {
+    if (!this.frozen) return;
+    await this.#writing;
+    if (this.#seal !== 'none') await this.#consume(signal);
+    this.#seal = 'none';
+    this.failure = undefined;
+    this.frozen = false;
+    this.#still = false;
+    this.freezingSinceMs = undefined;
+    this.#deps.panel()?.thaw();
+    this.#deps.link.endpoint.thaw();
+    this.#deps.attachment()?.proceed();
+    this.#deps.onThawed();
+  }
+
+  // An old checkpoint must never pass for the state of a session that went on (I13), so storage has to obey first.
+  async #consume(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await this.#deps.checkpoints.consume(this.#deps.sessionId, this.#deps.link.incarnation);
+        return;
+      } catch (err) {
+        this.#deps.log.error({ err }, 'A checkpoint could not be consumed; the session stays frozen.');
+      }
+      await sleep(this.#deps.clock, retryMs, signal);
+    }
+  }
+}
+
+/** A session that is not at rest. */
+export function createSessionRest(deps: SessionRestDeps): SessionRest {
+  return new Rest(deps);
+}

@@ -1,0 +1,223 @@
+import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { HealthService as healthDefinition } from '#grpc/health/v1/health.js';
+import type { Clock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import { createLatch } from '#common/latch.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+import { GateServiceService, Target } from '#proto/gate/v1/gate.js';
+import { WorkerServiceService } from '#proto/worker/v1/worker.js';
+import { defaultLimits } from '#session/limits.js';
+import { startDetachSweeper } from './detach-sweeper.js';
+import { Gate } from './drain/gate.js';
+import { defaultDrainRules, type DrainRules } from './drain/state.js';
+import type { PanelDefinition } from './panel.js';
+import { createGateService } from './services/gate-service.js';
+import { createHealthService } from './services/health-service.js';
+import { createSessionService, sessionServiceDefinition } from './services/session-service.js';
+import { createWorkerService } from './services/worker-service.js';
+import { createAttachHandler } from './sessions/attach-handler.js';
+import { findDormantSessions } from './sessions/dormant-sessions.js';
+import { SessionRegistry } from './sessions/session-registry.js';
+import { prepareSocket } from './socket.js';
+import type { PanelStorage } from './storage/panel-storage.js';
+
+/** What a worker needs. */
+export interface WorkerDeps {
+  readonly definition: PanelDefinition;
+  readonly storage: PanelStorage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly options: WorkerOptions;
+}
+
+/** How a worker is set up. */
+export interface WorkerOptions {
+  /** Path of the Unix socket to serve on. */
+  readonly socket: string;
+  readonly node: string;
+  readonly target: 'agent' | 'host';
+  readonly pid: number;
+  /** How long a session without a client is kept while an agent is there, in milliseconds. */
+  readonly detachTtlMs: number;
+  readonly maxSessions: number;
+  /** Limits of the drain's states. @default those of docs/reference/gate.md */
+  readonly rules?: Partial<DrainRules>;
+}
+
+/** A worker that serves. */
+export interface Worker {
+  readonly gate: Gate;
+  /**
+   * Drains within the grace period and ends; called again, hurries. The sessions that can be written down are, the
+   * others end.
+   */
+  terminate(graceMs: number): void;
+  /** Resolves when the drain of `terminate` is complete and nobody is served any more, with what was forced. */
+  readonly ended: Promise<{ readonly forced: number }>;
+}
+
+const openLimitMs = 10_000;
+/** Serves this much beyond the limit of a Frames message, so that it is the worker that answers one that is too large. */
+const maxReceiveBytes = 1024 * 1024;
+/** How long answers under way may take when the server stops, in milliseconds. */
+const stopLimitMs = 500;
+
+/**
+ * Starts a worker: finds what an earlier one left on storage, then serves on the socket.
+ * @throws STATE_DIR_UNUSABLE, CONFIG_INVALID, ALREADY_RUNNING
+ */
+export async function startWorker(deps: WorkerDeps): Promise<Worker> {
+  const { definition, storage, clock, log, options } = deps;
+  const dormant = await findDormantSessions(storage, log);
+  const parts = assemble(deps, dormant);
+  const { gate, server, stopping } = parts;
+  await prepareSocket(options.socket);
+  await bind(server, options.socket);
+  const ended = createLatch<{ forced: number }>();
+  const stop = async (): Promise<void> => {
+    await parts.stop();
+    ended.resolve({ forced: gate.forcedCount });
+  };
+  gate.listen(() => {
+    if (gate.state.phase === 'CLOSED' && gate.state.terminating && !stopping.signal.aborted) {
+      stopping.abort();
+      void stop();
+    }
+  });
+  log.info({ panel: definition.name, socket: options.socket, dormant: dormant.size }, 'The worker serves.');
+  return {
+    gate,
+    ended: ended.promise,
+    terminate: (graceMs) => {
+      gate.command({ kind: 'terminate', graceMs, restartUid: `shutdown-${clock.date().toISOString()}` });
+    },
+  };
+}
+
+interface Parts {
+  readonly gate: Gate;
+  readonly server: Server;
+  readonly stopping: AbortController;
+  /** Stops serving and lets the storage go. */
+  stop(): Promise<void>;
+}
+
+function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDormantSessions>>): Parts {
+  const { definition, storage, clock, random, log, options } = deps;
+  const { node, maxSessions } = options;
+  const stopping = new AbortController();
+  const target = options.target === 'host' ? Target.HOST : Target.AGENT;
+  const instance = random.uuid();
+  const restored = [...dormant.values()].filter(({ life }) => life.kind === 'sealed').length;
+
+  const health = createHealthService();
+  health.set('', true);
+  const registry: SessionRegistry = new SessionRegistry({
+    definition,
+    storage,
+    clock,
+    random,
+    log,
+    node,
+    maxSessions,
+    dormant,
+    limits: defaultLimits,
+    resumeTtlMs: options.detachTtlMs,
+    openLimitMs,
+    gate: () => gate,
+    onChange: () => gate.changed(),
+    onOpened: () => gate.sessionOpened(),
+    onEnded: (_driver, end) => gate.sessionEnded(end.kind),
+  });
+  const attach = createAttachHandler({
+    clock,
+    log,
+    limits: defaultLimits,
+    maxAttachments: maxSessions * 2,
+    attach: (knock) => registry.attach(knock),
+    onChange: () => gate.changed(),
+  });
+  const gate: Gate = new Gate({
+    clock,
+    log,
+    panel: definition.name,
+    rules: { ...defaultDrainRules, ...options.rules, checkpointable: definition.checkpointable },
+    facts: { instance, node, version: definition.version, target },
+    registry,
+    attachments: () => attach.attachments.size,
+    restored,
+    onAdmission: (admits) => health.set('panelet.session.v1.SessionService', admits),
+  });
+  health.set('panelet.session.v1.SessionService', true);
+  const workerService = createWorkerService({
+    description: {
+      panel: definition.name,
+      version: definition.version,
+      pid: options.pid,
+      instance,
+      target,
+      checkpointable: definition.checkpointable,
+    },
+    gate,
+    registry,
+    attachments: attach.attachments,
+    clock,
+    log,
+    onShutdown: () => gate.command({ kind: 'terminate', graceMs: shutdownGraceMs, restartUid: 'shutdown' }),
+  });
+  startDetachSweeper({
+    registry,
+    clock,
+    log,
+    ttlMs: options.detachTtlMs,
+    counts: () => workerService.watchers() > 0 && gate.admitsRestore,
+    signal: stopping.signal,
+  });
+  const server = new Server({ 'grpc.max_receive_message_length': maxReceiveBytes });
+  const { checkpointable } = definition;
+  const add = (service: ServiceDefinition, implementation: UntypedServiceImplementation): void =>
+    server.addService(service, implementation);
+  add(sessionServiceDefinition, createSessionService({ definition, node, registry, gate, attach, clock, log }));
+  add(GateServiceService, createGateService({ gate, target, checkpointable, log }));
+  add(WorkerServiceService, workerService.implementation);
+  add(healthDefinition, health.implementation);
+  return {
+    gate,
+    server,
+    stopping,
+    stop: async () => {
+      workerService.close();
+      health.close();
+      gate.close();
+      await stopServer(server, clock);
+      await storage.close();
+    },
+  };
+}
+
+/** Grace of the drain that Shutdown starts: what is not safe then was allowed to be lost. */
+const shutdownGraceMs = 2_000;
+
+function bind(server: Server, socket: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => {
+      if (error === null) resolve();
+      else reject(new PaneletError('CONFIG_INVALID', `Cannot serve on ${socket}: ${error.message}`, { cause: error }));
+    });
+  });
+}
+
+function stopServer(server: Server, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const limit = clock.after(stopLimitMs, () => {
+      server.forceShutdown();
+      resolve();
+    });
+    server.tryShutdown(() => {
+      limit.stop();
+      resolve();
+    });
+  });
+}
