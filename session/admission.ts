@@ -48,7 +48,10 @@ export interface Caller {
 export interface AdmissionGate {
   /** False from CORDONED on: no new session (I9). */
   readonly admitsNew: boolean;
-  /** False from RELEASED on: nothing is accepted any more, own sessions are asked to come back later. */
+  /**
+   * False from CHECKPOINTED on: an attachment would raise the epoch behind the sealed checkpoint's back. Own sessions are
+   * asked to come back in a moment.
+   */
   readonly admitsAttach: boolean;
 }
 

@@ -78,7 +78,6 @@ function adopt(welcome: Welcome, limits: SessionLimits, creditGiven: number): En
     cursors: { nextRx: welcome.txBase, txBase: welcome.nextRx, txNext: welcome.nextRx },
     unacked: [],
     unread: [],
-    sentSeq: welcome.nextRx - 1,
     sentDataBytes: welcome.rxDataBytes,
     creditReceived: 0,
     receivedDataBytes: welcome.txDataBytes,

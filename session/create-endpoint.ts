@@ -18,7 +18,6 @@ const freshState: EndpointState = {
   cursors: { nextRx: 1, txBase: 1, txNext: 1 },
   unacked: [],
   unread: [],
-  sentSeq: 0,
   sentDataBytes: 0,
   creditReceived: 0,
   receivedDataBytes: 0,
@@ -44,7 +43,8 @@ export function restoreEndpoint(state: EndpointState, options: EndpointOptions =
     { ...limits, ...options.peerLimits },
     {
       base: state.cursors.txBase,
-      sentSeq: state.sentSeq,
+      // What was numbered may have been sent after the state was saved.
+      sentSeq: state.cursors.txNext - 1,
       trimmedDataBytes: state.sentDataBytes - held.unackedDataBytes,
       finWritten: state.finSent,
     },
@@ -173,7 +173,6 @@ function assemble(
       cursors: { nextRx: window.next, txBase: replay.base, txNext: replay.next },
       unacked: replay.frames().map(encodeFrame),
       unread: window.unread().map(frameOf).map(encodeFrame),
-      sentSeq: replay.sentSeq,
       sentDataBytes: replay.dataBytes,
       creditReceived,
       receivedDataBytes: window.receivedDataBytes,

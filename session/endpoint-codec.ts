@@ -41,7 +41,6 @@ export function endpointStateFrom(header: Header, parts: readonly Uint8Array[]):
     },
     unacked: parts.slice(0, unackedCount),
     unread: parts.slice(unackedCount, unackedCount + numberIn(header, 'unread')),
-    sentSeq: numberIn(header, 'sentSeq'),
     sentDataBytes: numberIn(header, 'sentDataBytes'),
     creditReceived: numberIn(header, 'creditReceived'),
     receivedDataBytes: numberIn(header, 'receivedDataBytes'),

@@ -43,8 +43,6 @@ export interface EndpointState {
   readonly unacked: readonly Uint8Array[];
   /** Numbered frames received and not consumed yet, in order, encoded as Frame messages. */
   readonly unread: readonly Uint8Array[];
-  /** Highest sequence number that was ever handed to a transport; the peer cannot acknowledge more. */
-  readonly sentSeq: number;
   /** Data bytes of all frames ever numbered here. */
   readonly sentDataBytes: number;
   /** Credit the peer gave, absolute. */
@@ -133,6 +131,9 @@ export interface Endpoint {
   /** Frames dropped as duplicates so far. */
   readonly duplicates: number;
 
-  /** Everything needed to continue elsewhere; consistent at any moment between calls. */
+  /**
+   * Everything needed to continue elsewhere; consistent at any moment between calls. Sending what is numbered may go on
+   * after it; receiving may not.
+   */
   save(): EndpointState;
 }

@@ -1,5 +1,5 @@
 import { PaneletError } from '#common/errors.js';
-import type { Event} from '#proto/session/v1/session.js';
+import type { Event } from '#proto/session/v1/session.js';
 import { Channel, Frame } from '#proto/session/v1/session.js';
 import type { SessionLimits } from './limits.js';
 
@@ -53,10 +53,14 @@ function varintBytes(value: number): number {
  */
 export function checkNumbered(frame: NumberedFrame, limits: SessionLimits): void {
   switch (frame.kind.$case) {
-    case 'data':
-      { checkData(frame.kind.value.channel, frame.kind.value.payload.length, limits); return; }
-    case 'event':
-      { checkEvent(frame.kind.value, limits); return; }
+    case 'data': {
+      checkData(frame.kind.value.channel, frame.kind.value.payload.length, limits);
+      return;
+    }
+    case 'event': {
+      checkEvent(frame.kind.value, limits);
+      return;
+    }
     case 'fin':
       return;
   }

@@ -195,7 +195,10 @@ function createScan(limits: SessionLimits, start: ScanStart): { take(frame: Fram
           `A message is larger than the limit of ${limits.maxMessageBytes} bytes.`,
         );
       }
-      if (isNumbered(frame)) { takeNumbered(frame); return; }
+      if (isNumbered(frame)) {
+        takeNumbered(frame);
+        return;
+      }
       if (frame.seq !== 0) {
         throw new PaneletError(
           'FRAME_INVALID',

@@ -32,11 +32,20 @@ export function createUnreadQueue(): UnreadQueue {
   const fresh = createFifo<InputItem>();
 
   const keep = (item: InputItem): void => {
-    if (item.kind === 'event') { settled.push({ ...item, event: ownEvent(item.event) }); return; }
-    if (item.kind === 'fin') { settled.push(item); return; }
+    if (item.kind === 'event') {
+      settled.push({ ...item, event: ownEvent(item.event) });
+      return;
+    }
+    if (item.kind === 'fin') {
+      settled.push(item);
+      return;
+    }
     const tail = settled.at(settled.length - 1);
     if (tail?.kind === 'data' && join(tail, item)) return;
-    if (item.payload.length > joinBytes) { settled.push({ ...item, payload: ownBytes(item.payload) }); return; }
+    if (item.payload.length > joinBytes) {
+      settled.push({ ...item, payload: ownBytes(item.payload) });
+      return;
+    }
     const { seq, channel, payload } = item;
     settled.push({ kind: 'data', seq, channel, bytes: ownBytes(payload), length: payload.length });
   };
