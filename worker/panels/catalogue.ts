@@ -1,6 +1,7 @@
 import { PaneletError } from '#common/errors.js';
 import type { PanelDefinition } from '../panel.js';
 import { createEchoPanel } from './echo.js';
+import { createTerminalPanel } from './terminal/terminal.js';
 
 /** What the panels that ship need from their worker's main. */
 export interface PanelCatalogueDeps {
@@ -12,6 +13,7 @@ export interface PanelCatalogueDeps {
 
 const factories: Readonly<Record<string, (deps: PanelCatalogueDeps) => PanelDefinition>> = {
   echo: () => createEchoPanel(),
+  terminal: ({ environment }) => createTerminalPanel({ environment }),
 };
 
 /** Names of the panels that ship. */

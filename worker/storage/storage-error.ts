@@ -2,7 +2,7 @@ import { type ErrorCode, PaneletError } from '#common/errors.js';
 
 /** The system's error code, for example "ENOSPC"; undefined when the error does not come from the system. */
 export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
