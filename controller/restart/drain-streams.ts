@@ -43,11 +43,11 @@ interface Stream {
 export function createDrainStreams({ gates, clock, random, log }: DrainStreamsDeps): DrainStreams {
   const streams = new Map<string, Stream>();
   const start = (stream: Stream, { uid, address, request, onChange }: DrainOrder): void => {
-    let ended = false;
+    const life = { ended: false };
     const call = gates.drain(address, request, {
       onState: () => onChange(),
       onEnd: (error) => {
-        ended = true;
+        life.ended = true;
         stream.call = undefined;
         if (error === undefined) {
           stream.backoff.reset();
@@ -58,7 +58,7 @@ export function createDrainStreams({ gates, clock, random, log }: DrainStreamsDe
         onChange();
       },
     });
-    if (!ended) stream.call = call;
+    if (!life.ended) stream.call = call;
   };
   const stop = (uid: string): void => {
     const stream = streams.get(uid);

@@ -166,11 +166,11 @@ export function createExecutor(deps: ExecutorDeps): Executor {
 
   const kill = async (context: ActionContext, action: Extract<Action, { kind: 'delete' }>): Promise<ActionResult> => {
     const { pod } = action;
-    let drained = false;
+    const look = { drained: false };
     const asked = await tryGate(pod, async () => {
-      drained = await isStillDrained(context, action);
+      look.drained = await isStillDrained(context, action);
     });
-    if (!drained) return asked.progress ? { progress: false, retryInMs: 100 } : asked;
+    if (!look.drained) return asked.progress ? { progress: false, retryInMs: 100 } : asked;
     const { resourceVersion } = pod.metadata;
     const gone = await api.delete(podResource, objectKey(pod), {
       uid: uidOf(pod),

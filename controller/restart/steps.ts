@@ -384,11 +384,12 @@ function run(world: World, settings: Settings): Decision {
   const over = !busy && (stopping !== undefined || outstanding.length === 0);
   const course = courses.running({ world, stop: stopping, over, unsafe, failures: [...priorFailures, ...fresh] });
   const actions = outcomes.flatMap((outcome) => outcome.actions ?? []);
+  const told = outcomes.flatMap((outcome) => outcome.notes ?? []);
   if (!hasFinalizer(restart) && !over) actions.unshift({ kind: 'addFinalizer' });
   const wakes = [...outcomes.map(({ wakeMs }) => wakeMs), starts.wakeMs].filter((ms) => ms !== undefined);
   return {
     status: assembleStatus(world, { course, outcomes, pending: outstanding.length }),
-    notes: [...newsOf(restart, course), ...outcomes.flatMap((outcome) => outcome.notes ?? [])],
+    notes: over ? [...told, ...newsOf(restart, course)] : [...newsOf(restart, course), ...told],
     actions: [...actions, ...starts.pods.map((pod) => claimAction(world, settings, pod))],
     askAgain: outcomes.flatMap(({ ask }) => (ask === undefined ? [] : [ask])),
     requeueAfterMs: wakes.length === 0 ? undefined : Math.max(0, Math.min(...wakes)),

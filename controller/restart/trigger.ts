@@ -57,13 +57,24 @@ export function createTrigger({ api, view, recorder, clock, log }: TriggerDeps):
     await annotate(target, { [errorAnnotation]: message });
   };
 
+  const forgive = async (target: DaemonSet): Promise<void> => {
+    if (target.metadata.annotations?.[errorAnnotation] !== undefined)
+      await annotate(target, { [errorAnnotation]: null });
+  };
+
   return {
     take: async (target) => {
       if (isTerminating(target)) return;
       const request = requestOf(target, clock.date());
-      if (request.kind === 'none') return;
+      if (request.kind === 'none') return forgive(target);
       if (request.kind === 'wrong') return refuse(target, request.message);
-      const made = await make(request.restart);
+      let made: PanelRestart;
+      try {
+        made = await make(request.restart);
+      } catch (error) {
+        if (!isPaneletError(error, 'API_REFUSED')) throw error;
+        return refuse(target, error.message);
+      }
       view.observe(panelRestarts, made);
       // One that was made before a crash may be for an earlier value: the count says what it was for.
       const requested = made.metadata.annotations?.[requestedAnnotation];

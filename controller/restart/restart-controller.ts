@@ -1,0 +1,48 @@
+import type { Clock } from '#common/clock.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+
+import type { KubeApi } from '../kube/kube-api.js';
+import { createDrainStreams } from './drain-streams.js';
+import { createExecutor } from './executor.js';
+import { createGateAsker } from './gate-asker.js';
+import type { ClusterView, GateCalls, Leadership, Recorder } from './ports.js';
+import { createReconciler, type Reconciler } from './reconciler.js';
+import { createStatusWriter } from './status-writer.js';
+import { createTrigger } from './trigger.js';
+import { createWatchTimes } from './watch-times.js';
+
+/** The world a restart controller works in. */
+export interface RestartControllerDeps {
+  readonly api: KubeApi;
+  readonly gates: GateCalls;
+  readonly view: ClusterView;
+  readonly recorder: Recorder;
+  readonly leadership: Leadership;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Looks at a target again soon. */
+  readonly enqueue: (targetKey: string) => void;
+}
+
+/** One life of a restart controller: it remembers nothing that another life would miss. */
+export interface RestartController extends Reconciler {
+  /** Stops hearing drains; the drains go on. */
+  stop(): void;
+}
+
+/** Puts a restart controller together. */
+export function createRestartController(deps: RestartControllerDeps): RestartController {
+  const { clock } = deps;
+  const streams = createDrainStreams(deps);
+  const reconciler = createReconciler({
+    ...deps,
+    trigger: createTrigger(deps),
+    executor: createExecutor({ ...deps, streams }),
+    asker: createGateAsker(deps),
+    statusWriter: createStatusWriter(deps),
+    watchTimes: createWatchTimes(clock),
+  });
+  return { reconcile: (key) => reconciler.reconcile(key), stop: () => streams.stopAll() };
+}

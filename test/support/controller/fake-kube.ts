@@ -1,0 +1,154 @@
+import type { Clock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import type { KubeApi, ListOptions, ObjectKey, Preconditions, Resource } from '#controller/kube/kube-api.js';
+import type { KubeList, KubeObject } from '#controller/kube/objects.js';
+
+/** A write that took effect. */
+export interface Write {
+  readonly verb: 'create' | 'patch' | 'patchStatus' | 'delete';
+  readonly plural: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** An API server in memory: resource versions, preconditions, finalizers, graceful deletion of pods. */
+export interface FakeKube extends KubeApi {
+  /** Writes by the controller that took effect, in order. */
+  readonly writes: Write[];
+  /** Called with each delete before it takes effect. */
+  onDelete: (resource: Resource<KubeObject>, object: KubeObject) => void;
+  /** Called after every change. */
+  onChange: () => void;
+  all<T extends KubeObject>(resource: Resource<T>): T[];
+  /** Changes an object as somebody else. */
+  mutate<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, change: (object: T) => object): T;
+  /** Puts an object there as somebody else. */
+  put<T extends KubeObject>(resource: Resource<T>, object: T): T;
+  /** Removes an object as somebody else. */
+  remove<T extends KubeObject>(resource: Resource<T>, key: ObjectKey): void;
+}
+
+type Json = Record<string, unknown>;
+
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
+  const base = target !== null && typeof target === 'object' && !Array.isArray(target) ? { ...(target as Json) } : {};
+  for (const [key, value] of Object.entries(patch as Json)) {
+    if (value === undefined) continue;
+    if (value === null) Reflect.deleteProperty(base, key);
+    else base[key] = mergePatch(base[key], value);
+  }
+  return base;
+}
+
+function textOf({ namespace, name }: ObjectKey): string {
+  return `${namespace ?? ''}/${name}`;
+}
+
+/** Starts empty. Creation times are whole seconds, as on a real server. */
+export function createFakeKube(clock: Clock): FakeKube {
+  const kinds = new Map<string, Map<string, KubeObject>>();
+  const writes: Write[] = [];
+  let version = 0;
+  const bucket = (plural: string): Map<string, KubeObject> => {
+    const known = kinds.get(plural) ?? new Map<string, KubeObject>();
+    kinds.set(plural, known);
+    return known;
+  };
+  const stamp = (): string => new Date(Math.floor(clock.date().getTime() / 1000) * 1000).toISOString();
+  const find = <T extends KubeObject>(resource: Resource<T>, key: ObjectKey): T => {
+    const object = bucket(resource.plural).get(textOf(key));
+    if (object === undefined) throw new PaneletError('API_NOT_FOUND', `${resource.plural} ${key.name} not found`);
+    return object as T;
+  };
+  const save = <T extends KubeObject>(resource: Resource<T>, object: T): T => {
+    const saved = { ...object, metadata: { ...object.metadata, resourceVersion: String(++version) } };
+    const gone = saved.metadata.deletionTimestamp !== undefined && saved.metadata.finalizers?.length === 0;
+    if (gone) bucket(resource.plural).delete(textOf(saved.metadata));
+    else bucket(resource.plural).set(textOf(saved.metadata), saved);
+    kube.onChange();
+    return saved;
+  };
+  const put = <T extends KubeObject>(resource: Resource<T>, object: T): T => {
+    const metadata = { uid: `uid-${version + 1}`, creationTimestamp: stamp(), generation: 1, ...object.metadata };
+    return save(resource, { ...object, metadata });
+  };
+  const note = (verb: Write['verb'], resource: Resource<KubeObject>, object: KubeObject): void => {
+    writes.push({ verb, plural: resource.plural, name: object.metadata.name, uid: object.metadata.uid ?? '' });
+  };
+  const mutate = <T extends KubeObject>(resource: Resource<T>, key: ObjectKey, change: (object: T) => object): T => {
+    const before = find(resource, key);
+    const after = change(before) as T & { spec?: unknown };
+    const sameSpec = JSON.stringify((before as { spec?: unknown }).spec) === JSON.stringify(after.spec);
+    const generation = (before.metadata.generation ?? 1) + (sameSpec ? 0 : 1);
+    return save(resource, { ...after, metadata: { ...after.metadata, generation } });
+  };
+  const check = (object: KubeObject, uid: unknown, resourceVersion: unknown): void => {
+    const { metadata } = object;
+    if (uid !== undefined && uid !== metadata.uid) throw new PaneletError('API_CONFLICT', 'another uid');
+    if (resourceVersion === undefined || resourceVersion === metadata.resourceVersion) return;
+    throw new PaneletError('API_CONFLICT', `${metadata.name} has changed`);
+  };
+  const patch = async <T extends KubeObject>(
+    verb: 'patch' | 'patchStatus',
+    resource: Resource<T>,
+    key: ObjectKey,
+    body: object,
+  ): Promise<T> => {
+    await Promise.resolve();
+    const object = find(resource, key);
+    const { metadata, ...rest } = body as { metadata?: Json };
+    check(object, metadata?.['uid'], metadata?.['resourceVersion']);
+    const effective = verb === 'patch' ? { ...rest, metadata } : rest;
+    note(verb, resource, object);
+    return mutate(resource, key, (before) => mergePatch(before, effective) as object);
+  };
+  const kube: FakeKube = {
+    writes,
+    onDelete: () => undefined,
+    onChange: () => undefined,
+    all: (resource) => [...bucket(resource.plural).values()] as never,
+    mutate,
+    put,
+    remove: (resource, key) => {
+      bucket(resource.plural).delete(textOf(key));
+      kube.onChange();
+    },
+    get: async (resource, key) => {
+      await Promise.resolve();
+      return find(resource, key);
+    },
+    list: async <T extends KubeObject>(resource: Resource<T>, _options: ListOptions): Promise<KubeList<T>> => {
+      await Promise.resolve();
+      return { metadata: { resourceVersion: String(version) }, items: [...bucket(resource.plural).values()] as T[] };
+    },
+    create: async (resource, object) => {
+      await Promise.resolve();
+      if (bucket(resource.plural).has(textOf(object.metadata)))
+        throw new PaneletError('API_CONFLICT', 'already exists');
+      const created = put(resource, object);
+      note('create', resource, created);
+      return created;
+    },
+    patch: (resource, key, body) => patch('patch', resource, key, body),
+    patchStatus: (resource, key, body) => patch('patchStatus', resource, key, body),
+    delete: async <T extends KubeObject>(resource: Resource<T>, key: ObjectKey, conditions: Preconditions) => {
+      await Promise.resolve();
+      const object = find(resource, key);
+      check(object, conditions.uid, conditions.resourceVersion);
+      kube.onDelete(resource, object);
+      note('delete', resource, object);
+      const graceful = resource.plural === 'pods' || (object.metadata.finalizers?.length ?? 0) > 0;
+      if (!graceful) {
+        kube.remove(resource, key);
+        return undefined;
+      }
+      return mutate(resource, key, (before) => ({
+        ...before,
+        metadata: { ...before.metadata, deletionTimestamp: before.metadata.deletionTimestamp ?? stamp() },
+      }));
+    },
+    watch: () => Promise.reject(new PaneletError('API_UNAVAILABLE', 'the fake has no watch')),
+  };
+  return kube;
+}

@@ -1,0 +1,139 @@
+import { isPaneletError } from '#common/errors.js';
+import { createSilentLog } from '#common/log.js';
+import { createSeededRandom } from '#common/random.js';
+import { daemonSets, keyOf, nodes, pods } from '#controller/kube/kube-api.js';
+import type { ClusterView, Recorder } from '#controller/restart/ports.js';
+import { createRestartController } from '#controller/restart/restart-controller.js';
+import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/types.js';
+import type { Note } from '#controller/restart/world.js';
+
+import { Crash, createFault, type Fault, type FaultPoint } from './faults.js';
+import type { SimCluster } from './sim-cluster.js';
+
+/** Runs lives of a controller against a simulated cluster, one after the other. */
+export interface SimDriver {
+  /** What was told, in order. */
+  readonly notes: Note[];
+  /** Calls of all lives so far. */
+  readonly calls: string[];
+  restarts(): PanelRestart[];
+  /** Number of lives. */
+  lives(): number;
+  /** The next life dies at this point. */
+  faults: FaultPoint[];
+  /** Reconciles once. False when the controller died. */
+  once(): Promise<boolean>;
+  /**
+   * Reconciles whenever something changed or was asked for by a requeue, until `done` or `limitMs` of simulated time
+   * have passed. Returns whether it was done.
+   */
+  until(done: () => boolean, limitMs?: number): Promise<boolean>;
+}
+
+const tickMs = 10;
+
+/** Reads straight from the cluster. */
+export function createSimView(sim: SimCluster): ClusterView {
+  return {
+    target: (key) => sim.kube.all(daemonSets).find((target) => keyOf(target) === key),
+    podsOf: (target) =>
+      sim.kube
+        .all(pods)
+        .filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === target.metadata.uid) === true),
+    restartsOf: (key) =>
+      sim.kube
+        .all(panelRestarts)
+        .filter((restart) => `${restart.metadata.namespace ?? ''}/${restart.spec.targetRef.name}` === key),
+    nodes: () => new Map(sim.kube.all(nodes).map((node) => [node.metadata.name, node])),
+    observe: () => undefined,
+  };
+}
+
+/** A driver with `faults` for its first lives; later lives are without a fault. */
+export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = []): SimDriver {
+  const notes: Note[] = [];
+  const calls: string[] = [];
+  const key = `${sim.target.namespace}/${sim.target.name}`;
+  let lives = 0;
+  let dirty = true;
+  let fault: Fault;
+  let controller: ReturnType<typeof createRestartController>;
+  const recorder: Recorder = { record: (_regarding, note) => void notes.push(note) };
+  const start = (): void => {
+    lives++;
+    const fencing = lives;
+    let raised = 0;
+    fault = createFault(sim.kube, sim.agents, driver.faults.shift());
+    controller = createRestartController({
+      api: fault.api,
+      gates: fault.gates,
+      view: createSimView(sim),
+      recorder,
+      leadership: {
+        fencing: () => Math.max(fencing, raised),
+        raise: (above) => {
+          raised = above + 1;
+          return Promise.resolve();
+        },
+      },
+      clock: sim.clock,
+      random: createSeededRandom(lives),
+      log: createSilentLog(),
+      enqueue: () => {
+        dirty = true;
+      },
+    });
+    dirty = true;
+  };
+  sim.kube.onChange = () => {
+    dirty = true;
+  };
+  let requeueAtMs: number | undefined;
+  const once = async (): Promise<boolean> => {
+    dirty = false;
+    requeueAtMs = undefined;
+    try {
+      const { requeueAfterMs } = await controller.reconcile(key);
+      if (requeueAfterMs !== undefined) requeueAtMs = sim.clock.nowMs() + requeueAfterMs;
+    } catch (error) {
+      if (!(error instanceof Crash) && !isPaneletError(error)) throw error;
+      requeueAtMs = sim.clock.nowMs() + 50;
+    }
+    if (!fault.isDead()) return true;
+    calls.push(...fault.calls);
+    start();
+    return false;
+  };
+  const driver: SimDriver = {
+    notes,
+    get calls() {
+      return [...calls, ...fault.calls];
+    },
+    lives: () => lives,
+    restarts: () => sim.kube.all(panelRestarts),
+    faults,
+    once,
+    until: async (done, limitMs = 3_600_000) => {
+      const endMs = sim.clock.nowMs() + limitMs;
+      while (!done()) {
+        if (sim.clock.nowMs() > endMs) return false;
+        const due = requeueAtMs !== undefined && sim.clock.nowMs() >= requeueAtMs;
+        if (dirty || due) await once();
+        else sim.clock.advance(tickMs);
+        if (fault.isDead()) {
+          calls.push(...fault.calls);
+          start();
+        }
+      }
+      return true;
+    },
+  };
+  start();
+  return driver;
+}
+
+/** True once the restart is over and holds nothing any more. */
+export function isOver(sim: SimCluster, name: string): boolean {
+  const restart = sim.restart(name);
+  return isFinished(restart) && (restart.metadata.finalizers ?? []).length === 0;
+}
