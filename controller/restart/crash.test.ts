@@ -84,4 +84,40 @@ describe('a controller that is killed', () => {
       { numRuns: 150 },
     );
   });
+
+  test('with a cache that lags and agents that crash in the middle of drains', async () => {
+    const scenario = fc.record({
+      faults: fc.array(
+        fc.record({
+          call: fc.integer({ min: 1, max: 40 }),
+          when: fc.constantFrom('before' as const, 'after' as const),
+        }),
+        { maxLength: 4 },
+      ),
+      lagMs: fc.integer({ min: 0, max: 120 }),
+      agentCrashesMs: fc.array(
+        fc.record({ afterMs: fc.integer({ min: 900, max: 4_000 }), node: fc.integer({ min: 0, max: 2 }) }),
+        {
+          maxLength: 5,
+        },
+      ),
+    });
+    await fc.assert(
+      fc.asyncProperty(scenario, async ({ faults, lagMs, agentCrashesMs }) => {
+        const sim = createSimCluster({ nodes, agent: perPod });
+        const original = sim.pods().map((pod) => pod.metadata.uid);
+        sim.annotate({ 'panelet.dev/restart': 'a' });
+        const driver = createSimDriver(sim, [...faults], lagMs);
+        for (const { afterMs, node } of agentCrashesMs) {
+          sim.clock.after(afterMs, () => {
+            for (const agent of sim.agents.byAddress.values()) if (agent.node === `node-${node}`) agent.crash();
+          });
+        }
+        const name = await annotated(sim, driver);
+        expect(await driver.until(() => isOver(sim, name), 600_000)).toBe(true);
+        expectExact(sim, original, name);
+      }),
+      { numRuns: 150 },
+    );
+  });
 });

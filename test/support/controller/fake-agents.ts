@@ -35,11 +35,15 @@ export interface FakeAgent {
   state: State;
   restartUid: string;
   reachable: boolean;
+  /** Its pod was deleted: whatever it sealed stays sealed, and a crash starts no new instance. */
+  terminating: boolean;
   /** Highest fencing number seen. */
   fencing: number;
   receipt: Receipt | undefined;
   /** Ends the process: its drain is forgotten, its streams break. A new instance serves. */
   crash(): void;
+  /** Goes on with a drain that waited for stuck sessions. */
+  nudge(): void;
 }
 
 /** Agents by address, and calls to them. */
@@ -199,7 +203,12 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
         deadlineTimer: undefined,
         deadlineMs: 0,
         listeners: new Set(),
+        terminating: false,
+        nudge: () => {
+          if (agent.state === State.FROZEN) step(agent);
+        },
         crash: () => {
+          if (agent.terminating) return;
           const listeners = [...agent.listeners];
           agent.listeners.clear();
           serve(agent);

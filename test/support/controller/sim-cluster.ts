@@ -109,6 +109,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
       if (agent?.instance !== recorded?.instance) violations.push(`${pod.metadata.name}: receipt of another instance`);
     }
     if (pod.metadata.deletionTimestamp !== undefined) violations.push(`${pod.metadata.name} deleted twice`);
+    if (agent !== undefined) agent.terminating = true;
     clock.after(options.stopMs ?? 100, () => replace(pod));
   };
   for (let index = 0; index < options.nodes; index++) {

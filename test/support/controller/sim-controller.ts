@@ -1,7 +1,8 @@
 import { isPaneletError } from '#common/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
-import { daemonSets, keyOf, nodes, pods } from '#controller/kube/kube-api.js';
+import { daemonSets, keyOf, nodes, pods, type Resource } from '#controller/kube/kube-api.js';
+import type { KubeObject } from '#controller/kube/objects.js';
 import type { ClusterView, Recorder } from '#controller/restart/ports.js';
 import { createRestartController } from '#controller/restart/restart-controller.js';
 import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/types.js';
@@ -21,8 +22,8 @@ export interface SimDriver {
   lives(): number;
   /** The next life dies at this point. */
   faults: FaultPoint[];
-  /** Reconciles once. False when the controller died. */
-  once(): Promise<boolean>;
+  /** Another leader takes over. */
+  replace(): void;
   /**
    * Reconciles whenever something changed or was asked for by a requeue, until `done` or `limitMs` of simulated time
    * have passed. Returns whether it was done.
@@ -32,25 +33,31 @@ export interface SimDriver {
 
 const tickMs = 10;
 
-/** Reads straight from the cluster. */
-export function createSimView(sim: SimCluster): ClusterView {
+/** Reads what the cluster was up to `lagMs` ago; without a lag, what it is. */
+export function createSimView(sim: SimCluster, lagMs = 0): ClusterView {
+  const seen = new Map<string, { atMs: number; objects: readonly KubeObject[] }>();
+  const all = <T extends KubeObject>(resource: Resource<T>): readonly T[] => {
+    const known = seen.get(resource.plural);
+    if (known !== undefined && sim.clock.nowMs() < known.atMs + lagMs) return known.objects as readonly T[];
+    const objects = sim.kube.all(resource);
+    seen.set(resource.plural, { atMs: sim.clock.nowMs(), objects });
+    return objects;
+  };
   return {
-    target: (key) => sim.kube.all(daemonSets).find((target) => keyOf(target) === key),
+    target: (key) => all(daemonSets).find((target) => keyOf(target) === key),
     podsOf: (target) =>
-      sim.kube
-        .all(pods)
-        .filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === target.metadata.uid) === true),
+      all(pods).filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === target.metadata.uid) === true),
     restartsOf: (key) =>
-      sim.kube
-        .all(panelRestarts)
-        .filter((restart) => `${restart.metadata.namespace ?? ''}/${restart.spec.targetRef.name}` === key),
-    nodes: () => new Map(sim.kube.all(nodes).map((node) => [node.metadata.name, node])),
+      all(panelRestarts).filter(
+        (restart) => `${restart.metadata.namespace ?? ''}/${restart.spec.targetRef.name}` === key,
+      ),
+    nodes: () => new Map(all(nodes).map((node) => [node.metadata.name, node])),
     observe: () => undefined,
   };
 }
 
 /** A driver with `faults` for its first lives; later lives are without a fault. */
-export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = []): SimDriver {
+export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagMs = 0): SimDriver {
   const notes: Note[] = [];
   const calls: string[] = [];
   const key = `${sim.target.namespace}/${sim.target.name}`;
@@ -67,7 +74,7 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = []): Sim
     controller = createRestartController({
       api: fault.api,
       gates: fault.gates,
-      view: createSimView(sim),
+      view: createSimView(sim, lagMs),
       recorder,
       leadership: {
         fencing: () => Math.max(fencing, raised),
@@ -89,7 +96,8 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = []): Sim
     dirty = true;
   };
   let requeueAtMs: number | undefined;
-  const once = async (): Promise<boolean> => {
+  let lookAtMs = 0;
+  const once = async (): Promise<void> => {
     dirty = false;
     requeueAtMs = undefined;
     try {
@@ -99,10 +107,6 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = []): Sim
       if (!(error instanceof Crash) && !isPaneletError(error)) throw error;
       requeueAtMs = sim.clock.nowMs() + 50;
     }
-    if (!fault.isDead()) return true;
-    calls.push(...fault.calls);
-    start();
-    return false;
   };
   const driver: SimDriver = {
     notes,
@@ -112,13 +116,22 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = []): Sim
     lives: () => lives,
     restarts: () => sim.kube.all(panelRestarts),
     faults,
-    once,
+    replace: () => {
+      calls.push(...fault.calls);
+      controller.stop();
+      start();
+    },
     until: async (done, limitMs = 3_600_000) => {
       const endMs = sim.clock.nowMs() + limitMs;
       while (!done()) {
         if (sim.clock.nowMs() > endMs) return false;
-        const due = requeueAtMs !== undefined && sim.clock.nowMs() >= requeueAtMs;
-        if (dirty || due) await once();
+        const nowMs = sim.clock.nowMs();
+        const due = requeueAtMs !== undefined && nowMs >= requeueAtMs;
+        // A cache that lags shows each change a little later.
+        if (dirty && lagMs > 0) lookAtMs = nowMs + lagMs;
+        const late = lookAtMs > 0 && nowMs >= lookAtMs;
+        if (late) lookAtMs = 0;
+        if (dirty || due || late) await once();
         else sim.clock.advance(tickMs);
         if (fault.isDead()) {
           calls.push(...fault.calls);
