@@ -29,13 +29,13 @@ export function createChanges(): Changes {
           signal?.removeEventListener('abort', abort);
           done();
         };
-        const abort = (): void => settle(() => reject(signal?.reason as Error));
+        const abort = (): void => settle(() => reject(asError(signal?.reason)));
         const check = (): void => {
           try {
             const found = look();
             if (found !== undefined) settle(() => resolve(found));
           } catch (error) {
-            settle(() => reject(error));
+            settle(() => reject(asError(error)));
           }
         };
         const unsubscribe = subscribe(check);
@@ -44,4 +44,9 @@ export function createChanges(): Changes {
         else check();
       }),
   };
+}
+
+/** Something thrown, or the reason of a signal, as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -2,6 +2,7 @@ import { constants, type ClientHttp2Stream, type IncomingHttpHeaders, type Serve
 import type { Clock } from '#common/clock.js';
 import { PaneletError, isPaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
+import { asError } from '../changes.js';
 import { createFirstMessage, type FirstMessage } from './first-message.js';
 import { upstreamHeaders } from './headers.js';
 import type { Caller } from './identity.js';
@@ -125,14 +126,14 @@ function readFirstMessage({ stream, headers }: AttachCall, signal: AbortSignal):
       try {
         if (message.push(chunk)) settle(() => resolve(message));
       } catch (error) {
-        settle(() => reject(error));
+        settle(() => reject(asError(error)));
       }
     };
     const ended = (): void =>
       settle(() => reject(new PaneletError('FRAME_INVALID', 'The stream ended before a complete Hello.')));
     stream.on('data', take);
     stream.on('end', ended);
-    signal.addEventListener('abort', () => settle(() => reject(signal.reason as Error)), { once: true });
+    signal.addEventListener('abort', () => settle(() => reject(asError(signal.reason))), { once: true });
   });
 }
 

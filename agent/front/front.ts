@@ -9,15 +9,17 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type ServerOptions,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { isPaneletError, PaneletError } from '#common/errors.js';
+import { statusOf } from '#common/grpc-status.js';
 import type { Log } from '#common/log.js';
 import type { FrontLimits } from '../config.js';
 import { keepAlive } from './keepalive.js';
 import type { Router } from './router.js';
-import { refuse, refusalOf } from './status.js';
+import { refuse } from './status.js';
 
 /** Where the front listens, and with which certificate. */
 export interface FrontAddress {
@@ -95,7 +97,8 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
     },
     reloadCertificate: async () => {
       if (address.tls === undefined) return;
-      (server as Http2SecureServer).setSecureContext(await readCertificate(address.tls));
+      const certificate = await readCertificate(address.tls);
+      secure?.setSecureContext(certificate);
     },
     connections: () => sessions.size,
     close: (graceMs) => closeFront(server, sessions, { graceMs, clock: deps.clock }),
@@ -129,7 +132,7 @@ function acceptSession(session: ServerHttp2Session, { sessions, receive, deps }:
     stream.on('error', () => undefined);
     stream.once('close', () => streams--);
     if (++streams <= deps.limits.maxStreamsPerConnection) receive(stream, headers);
-    else refuse(stream, refusalOf(new PaneletError('LIMIT_EXCEEDED', 'Too many streams on this connection.')));
+    else refuse(stream, statusOf(new PaneletError('LIMIT_EXCEEDED', 'Too many streams on this connection.')));
   });
   session.once('close', () => sessions.delete(session));
 }
@@ -143,15 +146,29 @@ function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, deps: Fr
   }
   const remoteAddress = stream.session?.socket.remoteAddress;
   deps.route({ stream, headers, remoteAddress }).catch((error: unknown) => {
-    const refusal = refusalOf(error);
-    const { reason } = refusal;
-    if (reason === 'INTERNAL') deps.log.error({ err: error, path: headers[':path'] }, 'Call failed');
-    else deps.log.debug({ reason, path: headers[':path'], remoteAddress }, 'Call refused');
-    refuse(stream, refusal);
+    const code = isPaneletError(error) ? error.code : 'INTERNAL';
+    if (code === 'INTERNAL') deps.log.error({ err: error, path: headers[':path'] }, 'Call failed');
+    else deps.log.debug({ code, path: headers[':path'], remoteAddress }, 'Call refused');
+    refuse(stream, statusOf(error));
   });
 }
 
-async function readCertificate(files: { certFile: string; keyFile: string }): Promise<{ cert: Buffer; key: Buffer }> {
+interface Certificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+function createTlsServer(options: ServerOptions, certificate: Certificate): Http2SecureServer {
+  const tls = { allowHTTP1: false, minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const;
+  try {
+    return createSecureServer({ ...options, ...certificate, ...tls });
+  } catch (cause) {
+    const message = `tls: certificate and key cannot be used: ${(cause as Error).message}`;
+    throw new PaneletError('CONFIG_INVALID', message, { cause });
+  }
+}
+
+async function readCertificate(files: { certFile: string; keyFile: string }): Promise<Certificate> {
   try {
     const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
     return { cert, key };

@@ -5,9 +5,10 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { status } from '@grpc/grpc-js';
+import { PaneletError } from '#common/errors.js';
+import { statusOf, type RpcStatus } from '#common/grpc-status.js';
 import { downstreamHeaders } from './headers.js';
-import { endWithTrailers, refuse, respondAtOnce, type Refusal } from './status.js';
+import { endWithTrailers, refuse, respondAtOnce } from './status.js';
 
 /** Two streams to join. */
 export interface RelayOptions {
@@ -70,7 +71,7 @@ function relayAnswer(client: ServerHttp2Stream, upstream: ClientHttp2Stream): vo
   });
   // Its code says more than the error does; 'close' follows.
   upstream.on('error', () => undefined);
-  upstream.on('close', () => finish(() => refuse(client, lostRefusal(upstream.rstCode))));
+  upstream.on('close', () => finish(() => refuse(client, lostStatus(upstream.rstCode))));
 }
 
 function pump(from: Http2Stream, to: Http2Stream): void {
@@ -80,14 +81,10 @@ function pump(from: Http2Stream, to: Http2Stream): void {
   to.on('drain', () => from.resume());
 }
 
-function lostRefusal(rstCode: number | undefined): Refusal {
+function lostStatus(rstCode: number | undefined): RpcStatus {
   if (rstCode === constants.NGHTTP2_ENHANCE_YOUR_CALM) {
-    return { code: status.RESOURCE_EXHAUSTED, message: 'The worker refused the stream.', reason: 'LIMIT_EXCEEDED' };
+    return statusOf(new PaneletError('LIMIT_EXCEEDED', 'The worker refused the stream.'));
   }
-  return {
-    code: status.UNAVAILABLE,
-    message: 'The connection to the worker was lost. The session is kept where the worker lives; attach again.',
-    reason: 'WORKER_UNAVAILABLE',
-    retryAfterMs: 0,
-  };
+  const message = 'The connection to the worker was lost. The session is kept where the worker lives; attach again.';
+  return statusOf(new PaneletError('WORKER_UNAVAILABLE', message), { retryAfterMs: 0 });
 }

@@ -1,62 +1,15 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import { status } from '@grpc/grpc-js';
-import { PaneletError, type ErrorCode } from '#common/errors.js';
+import type { RpcStatus } from '#common/grpc-status.js';
 
-/** How the front says no: a gRPC status with the reason in the trailers that docs/reference/errors.md names. */
-export interface Refusal {
-  readonly code: status;
-  readonly message: string;
-  readonly reason: ErrorCode;
-  readonly retryAfterMs?: number;
+/** The trailers of a status. */
+function statusTrailers({ code, details, metadata }: RpcStatus): OutgoingHttpHeaders {
+  return { 'grpc-status': code, 'grpc-message': encodeMessage(details), ...metadata.toHttp2Headers() };
 }
 
-const statusByCode: Partial<Record<ErrorCode, status>> = {
-  CORDONED: status.UNAVAILABLE,
-  FENCED: status.FAILED_PRECONDITION,
-  FRAME_INVALID: status.INVALID_ARGUMENT,
-  GATE_REFUSED: status.FAILED_PRECONDITION,
-  IDENTITY_MISSING: status.UNAUTHENTICATED,
-  IDENTITY_REFUSED: status.PERMISSION_DENIED,
-  LIMIT_EXCEEDED: status.RESOURCE_EXHAUSTED,
-  PANEL_UNKNOWN: status.NOT_FOUND,
-  RECEIPT_MISSING: status.NOT_FOUND,
-  SESSION_UNKNOWN: status.NOT_FOUND,
-  TIMEOUT: status.DEADLINE_EXCEEDED,
-  TRANSPORT_LOST: status.UNAVAILABLE,
-  WORKER_UNAVAILABLE: status.UNAVAILABLE,
-};
-
-/** The one place where the agent's errors become gRPC statuses. */
-export function refusalOf(error: unknown): Refusal {
-  const known = PaneletError.from(error);
-  const code = statusByCode[known.code] ?? status.INTERNAL;
-  const message = known.code === 'INTERNAL' ? 'The agent failed. Its log has the cause.' : known.message;
-  const retry = code === status.UNAVAILABLE || code === status.RESOURCE_EXHAUSTED ? { retryAfterMs: 250 } : {};
-  return { code, message, reason: known.code, ...retry };
-}
-
-/** The metadata of a refusal: reason, and when to try again. */
-export function refusalMetadata({ reason, retryAfterMs }: Refusal): Record<string, string> {
-  const retry = retryAfterMs?.toString();
-  return {
-    'panelet-reason': reason,
-    ...(retry === undefined ? {} : { 'panelet-retry-after-ms': retry, 'grpc-retry-pushback-ms': retry }),
-  };
-}
-
-/** The trailers of a refusal. */
-export function refusalTrailers(refusal: Refusal): OutgoingHttpHeaders {
-  return {
-    'grpc-status': refusal.code,
-    'grpc-message': encodeMessage(refusal.message),
-    ...refusalMetadata(refusal),
-  };
-}
-
-/** Ends a stream with a refusal: trailers only when nothing was sent, else trailers behind what was. */
-export function refuse(stream: ServerHttp2Stream, refusal: Refusal): void {
+/** Ends a stream with a status: trailers only when nothing was sent, else trailers behind what was. */
+export function refuse(stream: ServerHttp2Stream, status: RpcStatus): void {
   if (stream.destroyed || stream.closed) return;
-  const trailers = refusalTrailers(refusal);
+  const trailers = statusTrailers(status);
   if (stream.headersSent) endWithTrailers(stream, trailers);
   else respondAtOnce(stream, { ':status': 200, 'content-type': 'application/grpc+proto', ...trailers });
 }

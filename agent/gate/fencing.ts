@@ -5,7 +5,7 @@ import type { Command } from '#proto/gate/v1/gate.js';
 export interface Fencing {
   /**
    * Takes note of a command.
-   * @throws PaneletError FENCED when an older leader or an older attempt sent it; GATE_REFUSED without a restart uid.
+   * @throws PaneletError GATE_REFUSED when an older leader or an older attempt sent it, or without a restart uid.
    */
   check(command: Command | undefined): Command;
   /** Takes note of a number that a worker has seen. */
@@ -31,12 +31,12 @@ export function createFencing(): Fencing {
       }
       if (command.fencing < highest) {
         const message = `The command has fencing number ${command.fencing}; ${highest} was seen. A newer leader is in charge.`;
-        throw new PaneletError('FENCED', message);
+        throw new PaneletError('GATE_REFUSED', message);
       }
       const generation = generations.get(command.restartUid) ?? 0;
       if (command.generation < generation) {
         const message = `The command has generation ${command.generation}; ${generation} was seen for this restart.`;
-        throw new PaneletError('FENCED', message);
+        throw new PaneletError('GATE_REFUSED', message);
       }
       highest = command.fencing;
       generations.delete(command.restartUid);

@@ -3,7 +3,7 @@ import type { Log } from '#common/log.js';
 import type { DrainResponse, GateServiceServer } from '#proto/gate/v1/gate.js';
 import type { AgentGate } from '../gate/gate.js';
 import type { CallerReader } from './caller.js';
-import { statusOf } from './errors.js';
+import { answerOf } from './errors.js';
 
 /** What the service needs. */
 export interface GateServiceDeps {
@@ -23,7 +23,7 @@ export function createGateService({ gate, caller, log }: GateServiceDeps): GateS
       };
       handle().then(
         (response) => callback(null, response),
-        (error: unknown) => callback(statusOf(error, log)),
+        (error: unknown) => callback(answerOf(error, log)),
       );
     };
   return {
@@ -45,7 +45,7 @@ export function createGateService({ gate, caller, log }: GateServiceDeps): GateS
       handle().then(
         () => call.end(),
         (error: unknown) => {
-          if (!gone.signal.aborted) call.emit('error', statusOf(error, log));
+          if (!gone.signal.aborted) call.emit('error', answerOf(error, log));
         },
       );
     },

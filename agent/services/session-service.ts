@@ -18,7 +18,7 @@ import { unary } from '../unary.js';
 import type { Registry } from '../workers/registry.js';
 import { unitMessage, type Unit } from '../workers/unit.js';
 import type { CallerReader } from './caller.js';
-import { statusOf } from './errors.js';
+import { answerOf } from './errors.js';
 
 /** What the service needs. */
 export interface SessionServiceDeps {
@@ -40,13 +40,13 @@ export function createSessionService(deps: SessionServiceDeps): SessionServiceSe
       const handle = async (): Promise<S> => run(call.request, caller(call.metadata, 'client'));
       handle().then(
         (response) => callback(null, response),
-        (error: unknown) => callback(statusOf(error, log)),
+        (error: unknown) => callback(answerOf(error, log)),
       );
     };
   return {
     attach: (call) => {
       const error = new PaneletError('OPERATION_REFUSED', 'Attach is relayed to a worker, never served here.');
-      call.emit('error', statusOf(error, log));
+      call.emit('error', answerOf(error, log));
     },
     listPanels: answer((): ListPanelsResponse => {
       const panels = registry.units().map(describePanel);
