@@ -1,0 +1,108 @@
+import type { ServiceError } from '@grpc/grpc-js';
+import { msToDuration } from '#common/duration.js';
+import { errorOfStatus } from '#common/grpc-status.js';
+import {
+  OnTimeout,
+  State,
+  Target,
+  type Command,
+  type CordonResponse,
+  type DrainResponse,
+  type GateServiceClient,
+  type GateStatus,
+  type Receipt,
+  type StatusResponse,
+  type UncordonResponse,
+} from '#proto/gate/v1/gate.js';
+
+/** A command of a restart. */
+export function command(restartUid = 'restart-1', fencing = 1, generation = 1): Command {
+  return { restartUid, fencing, generation };
+}
+
+/** How a drain of a test is asked for. */
+export interface DrainOptions {
+  readonly command?: Command;
+  readonly noticeMs?: number;
+  readonly timeoutMs?: number;
+  readonly leaseMs?: number;
+  readonly onTimeout?: OnTimeout;
+  readonly target?: Target;
+}
+
+/** A drain that is followed. */
+export interface FollowedDrain {
+  /** States told so far, without repeats. */
+  readonly states: State[];
+  readonly responses: DrainResponse[];
+  /** Resolves with the last response when the call ends with OK. @throws PaneletError */
+  readonly done: Promise<DrainResponse>;
+  /** Goes away, as a controller that dies. */
+  abandon(): void;
+}
+
+/** Calls Drain and follows it. */
+export function startDrain(gate: GateServiceClient, options: DrainOptions = {}): FollowedDrain {
+  const call = gate.drain({
+    command: options.command ?? command(),
+    target: options.target ?? Target.AGENT,
+    notice: msToDuration(options.noticeMs ?? 0),
+    timeout: msToDuration(options.timeoutMs ?? 10_000),
+    onTimeout: options.onTimeout ?? OnTimeout.FORCE,
+    reason: 'a new version',
+    lease: msToDuration(options.leaseMs ?? 30_000),
+  });
+  const states: State[] = [];
+  const responses: DrainResponse[] = [];
+  call.on('data', (response: DrainResponse) => {
+    responses.push(response);
+    const state = response.status?.state ?? State.UNSPECIFIED;
+    if (states.at(-1) !== state) states.push(state);
+  });
+  const done = new Promise<DrainResponse>((resolve, reject) => {
+    call.on('error', (error: ServiceError) => reject(errorOfStatus(error)));
+    call.on('end', () => {
+      const last = responses.at(-1);
+      if (last !== undefined) resolve(last);
+    });
+  });
+  done.catch(() => undefined);
+  return { states, responses, done, abandon: () => call.cancel() };
+}
+
+type Callback<Response> = (error: ServiceError | null, response: Response) => void;
+
+/** Promise of a unary call. @throws PaneletError */
+export function ask<Response>(call: (callback: Callback<Response>) => unknown): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    call((error, response) => {
+      if (error === null) resolve(response);
+      else reject(errorOfStatus(error));
+    });
+  });
+}
+
+/** Cordons the agent's workers. */
+export function cordon(gate: GateServiceClient, by = command(), leaseMs = 30_000): Promise<CordonResponse> {
+  const request = { command: by, lease: msToDuration(leaseMs), reason: 'a new version', target: Target.AGENT };
+  return ask((callback) => gate.cordon(request, callback));
+}
+
+/** Uncordons the agent's workers. */
+export function uncordon(gate: GateServiceClient, by = command()): Promise<UncordonResponse> {
+  return ask((callback) => gate.uncordon({ command: by, target: Target.AGENT, anyRestart: false }, callback));
+}
+
+/** The status of a gate. */
+export async function statusOfGate(gate: GateServiceClient): Promise<GateStatus> {
+  const { status } = await ask<StatusResponse>((callback) => gate.status({}, callback));
+  if (status === undefined) throw new Error('There is no status.');
+  return status;
+}
+
+/** The receipt that a drain ended with. */
+export async function receiptOfDrain(drain: FollowedDrain): Promise<Receipt> {
+  const { receipt } = await drain.done;
+  if (receipt === undefined) throw new Error('The drain ended without a receipt.');
+  return receipt;
+}
