@@ -168,10 +168,14 @@ function apply(ends: readonly [End, End], step: Op): void {
         expect(isPaneletError(error, 'LIMIT_EXCEEDED')).toBe(true);
       }
       return;
-    case 'freeze':
-      { one.endpoint.freeze(); return; }
-    case 'thaw':
-      { one.endpoint.thaw(); return; }
+    case 'freeze': {
+      one.endpoint.freeze();
+      return;
+    }
+    case 'thaw': {
+      one.endpoint.thaw();
+      return;
+    }
     case 'pull':
       pull(ends, one, step.ackNow);
       return;
@@ -181,14 +185,21 @@ function apply(ends: readonly [End, End], step: Op): void {
     case 'read':
       for (let count = 0; count < step.count; count += 1) read(one);
       return;
-    case 'cut':
-      { reconnect(ends, step.back); return; }
+    case 'cut': {
+      reconnect(ends, step.back);
+      return;
+    }
     case 'restore':
       one.duplicates += one.endpoint.duplicates;
       one.endpoint = restoreEndpoint(decodeState(encodeState(one.endpoint.save())), { limits });
-      { reconnect(ends, 0); return; }
-    case 'attack':
-      { attack(one, step.kind); return; }
+      {
+        reconnect(ends, 0);
+        return;
+      }
+    case 'attack': {
+      attack(one, step.kind);
+      return;
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Frame} from '#proto/session/v1/session.js';
+import type { Frame } from '#proto/session/v1/session.js';
 import { Frames, type Channel } from '#proto/session/v1/session.js';
 import type { Endpoint, InputItem } from '../endpoint.js';
 import { defaultLimits, type SessionLimits } from '../limits.js';

@@ -1,0 +1,50 @@
+/** Mistakes that the model can make on purpose; each is a known counterexample. */
+export interface Mistakes {
+  /** Acknowledges on receipt and promises to survive a crash: nothing is excused when a worker dies. */
+  readonly promisesCrashSafety?: boolean;
+  /** The checkpoint leaves out what was received and not consumed. */
+  readonly omitsUnread?: boolean;
+  /** The checkpoint leaves out what was sent and not acknowledged. */
+  readonly omitsUnacked?: boolean;
+  /** Output leaves before the state it comes from is on disk (with `durable`). */
+  readonly eagerOutput?: boolean;
+  /** A resume repeats everything not acknowledged, and the worker takes it again. */
+  readonly noDedupe?: boolean;
+  /** Messages of any attachment are taken. */
+  readonly noFence?: boolean;
+  /** A sealed checkpoint stays valid when the drain is called off. */
+  readonly checkpointSurvivesThaw?: boolean;
+  /** Does not count the uses of a checkpoint (I13), so that their effect is found instead. */
+  readonly ignoresReuse?: boolean;
+  /** Does not compare a checkpoint with what it describes (I10), so that its effect is found instead. */
+  readonly ignoresOmission?: boolean;
+}
+
+/** How much may happen. The model tries every order of it. */
+export interface ModelConfig {
+  /** Inputs that the first client writes. */
+  readonly inputs: number;
+  /** Inputs that the second client writes; 0 for no second client. */
+  readonly takeoverInputs?: number;
+  readonly cuts?: number;
+  /** Kills of the worker at any moment. */
+  readonly kills?: number;
+  readonly drains?: number;
+  /** Drains called off, before or after the checkpoint. */
+  readonly thaws?: number;
+  /** Hellos with a wrong token. */
+  readonly intruders?: number;
+  /** Acknowledges only what is on disk, releases output only after it, and survives any crash. */
+  readonly durable?: boolean;
+  readonly mistakes?: Mistakes;
+}
+
+/** A rule that the model found broken. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+}
+
+/** @throws Violation unless it holds */
+export function must(holds: boolean, rule: string): void {
+  if (!holds) throw new Violation(rule);
+}

@@ -1,0 +1,283 @@
+import {
+  Channel,
+  DetachReason,
+  DrainPhase,
+  Frames,
+  SessionFate,
+  type Frame,
+  type Hello,
+} from '#proto/session/v1/session.js';
+import { decideAttach, type Admitted } from '../admission.js';
+import type { InputItem } from '../endpoint.js';
+import { verifyResumeToken } from '../resume-token.js';
+import { decodeWorkerLinkState } from '../worker-link-codec.js';
+import {
+  createWorkerLink,
+  restoreWorkerLink,
+  type SessionIdentity,
+  type WorkerLink,
+  type WorkerLinkOptions,
+} from '../worker-link.js';
+import { modelSessionId } from './client-actor.js';
+import { must, type ModelConfig } from './config.js';
+import type { Rpc, Rpcs } from './rpc.js';
+import { countUse, seal, storedView, type PanelState, type Storage } from './storage.js';
+import { tinyLimits } from './wire-end.js';
+
+/** Where the drain of the model's worker is. */
+export type DrainState = 'serving' | 'cordoned' | 'frozen' | 'sealed' | 'released';
+
+/** The worker of the model: the real link and admission, with a panel and a disk as small as can be. */
+export interface WorkerActor {
+  up: boolean;
+  link: WorkerLink | undefined;
+  panel: PanelState;
+  drain: DrainState;
+  /** Sessions opened while cordoned. */
+  openedUnderCordon: number;
+  /** Times that a session died without a checkpoint. */
+  crashes: number;
+  /** True when memory holds more than the disk (with `durable`). */
+  dirty: boolean;
+}
+
+/** What the worker of the model works with. */
+export interface WorkerWorld {
+  readonly config: ModelConfig;
+  readonly worker: WorkerActor;
+  readonly storage: Storage;
+  readonly rpcs: Rpcs;
+}
+
+/** Who owns the session of the model. */
+export const modelIdentity: SessionIdentity = {
+  sessionId: modelSessionId,
+  panel: 'echo',
+  owner: 'alice',
+  tokenKey: Buffer.alloc(32, 7),
+};
+
+const linkOptions: WorkerLinkOptions = { identity: modelIdentity, resumeTtlMs: 1000, limits: tinyLimits };
+const emptyPanel: PanelState = { consumed: [], emitted: [] };
+
+/** A worker that is up and has no session. */
+export function createWorkerActor(): WorkerActor {
+  return {
+    up: true,
+    link: undefined,
+    panel: emptyPanel,
+    drain: 'serving',
+    openedUnderCordon: 0,
+    crashes: 0,
+    dirty: false,
+  };
+}
+
+/** What an input of the model says. */
+export function textOf(item: InputItem): string {
+  if (item.kind === 'data') return Buffer.from(item.payload).toString();
+  return item.kind === 'event' && item.event.kind?.$case === 'signal' ? item.event.kind.value.name : '';
+}
+
+/** The panel takes one input into its state and answers it; the answer tells which life gave it. */
+export function consume(world: WorkerWorld): void {
+  const { worker } = world;
+  const item = worker.link?.endpoint.read();
+  if (item === undefined || worker.link === undefined) return;
+  const text = textOf(item);
+  const answer = `${text}@${worker.link.incarnation}`;
+  worker.link.endpoint.writeData(Channel.STDOUT, Buffer.from(answer));
+  worker.panel = { consumed: [...worker.panel.consumed, text], emitted: [...worker.panel.emitted, answer] };
+  worker.dirty = true;
+}
+
+/** Sends everything that may be sent. */
+export function pumpWorker(world: WorkerWorld): void {
+  const { worker, rpcs, config } = world;
+  const { link } = worker;
+  const rpc = rpcs.find(link?.attachment);
+  if (link === undefined || rpc === undefined) return;
+  if (config.durable === true && worker.dirty && config.mistakes?.eagerOutput !== true) return;
+  for (let message = link.pull(rpc.id, true); message !== undefined; message = link.pull(rpc.id, true)) {
+    send(world, rpc, message);
+  }
+}
+
+function send(world: WorkerWorld, rpc: Rpc, message: Frames): void {
+  world.rpcs.toClient(
+    rpc,
+    world.config.durable === true ? { ...message, ack: durableAck(world, message.ack) } : message,
+  );
+}
+
+function durableAck({ storage }: WorkerWorld, ack: number): number {
+  if (storage.sealed === undefined) return 0;
+  return Math.min(ack, decodeWorkerLinkState(storage.sealed.link).endpoint.cursors.nextRx - 1);
+}
+
+/** Writes everything to disk, and tells the client (with `durable`). */
+export function persist(world: WorkerWorld): void {
+  const { worker, storage, rpcs } = world;
+  if (worker.link === undefined) return;
+  seal(storage, worker.link.save(), worker.panel, {});
+  worker.dirty = false;
+  const rpc = rpcs.find(worker.link.attachment);
+  if (rpc !== undefined) send(world, rpc, worker.link.endpoint.wrap([]));
+}
+
+/** How far a restore comes before the worker is killed. */
+export type RestoreStop = 'claimed' | 'consumed';
+
+/** Takes the next message of an RPC. `stop` ends a restore half way: the caller kills the worker then. */
+export function deliverToWorker(world: WorkerWorld, rpc: Rpc, stop?: RestoreStop): void {
+  const bytes = rpc.toWorker.shift();
+  if (bytes === undefined) return;
+  const message = Frames.decode(bytes);
+  const first = message.frames[0]?.kind;
+  if (first?.$case === 'hello') return takeHello(world, rpc, { message, hello: first.value, stop });
+  const { link } = world.worker;
+  if (link === undefined) return;
+  const { mistakes } = world.config;
+  const from = mistakes?.noFence === true && link.attachment !== undefined ? link.attachment : rpc.id;
+  const before = link.endpoint.cursors;
+  const taken = mistakes?.noDedupe === true ? renumbered(message, before.nextRx) : message;
+  link.receive(from, taken);
+  const after = link.endpoint.cursors;
+  must(after.nextRx >= before.nextRx && after.txBase >= before.txBase, 'I8 a cursor of the worker fell');
+  if (after.nextRx > before.nextRx) world.worker.dirty = true;
+}
+
+interface HelloArrival {
+  readonly message: Frames;
+  readonly hello: Hello;
+  readonly stop: RestoreStop | undefined;
+}
+
+function takeHello(world: WorkerWorld, rpc: Rpc, arrival: HelloArrival): void {
+  const { worker, rpcs, storage } = world;
+  const { hello } = arrival;
+  const view = worker.link === undefined ? storedView(storage, modelIdentity) : worker.link.view();
+  const token = verifyResumeToken(modelIdentity.tokenKey, modelSessionId, hello.resumeToken);
+  const caller = { identity: 'alice', roles: ['client'], token };
+  const gate = {
+    admitsNew: worker.drain === 'serving',
+    admitsAttach: worker.drain !== 'sealed' && worker.drain !== 'released',
+  };
+  const holder = worker.link?.attachment;
+  const decision = decideAttach(view, hello, caller, gate);
+  if (decision.kind === 'refuse') {
+    must(worker.link?.attachment === holder, 'I12 a refused hello touched the attachment');
+    return rpcs.endAtWorker(rpc, { ...decision, kind: 'refused' });
+  }
+  must(rpc.client !== 'X', 'I12 a wrong token was let in');
+  bringUp(world, decision, arrival);
+  if (arrival.stop !== undefined || worker.link === undefined) return;
+  const fenced = decision.kind === 'open' || decision.kind === 'restore' ? undefined : rpcs.find(decision.fence);
+  const messages = worker.link.attach({ attachment: rpc.id, decision, hello, message: arrival.message });
+  if (fenced !== undefined && fenced !== rpc && world.config.mistakes?.noFence !== true) {
+    rpcs.toClient(fenced, worker.link.detachMessage(DetachReason.SUPERSEDED, ''));
+    rpcs.endAtWorker(fenced, { kind: 'ok' });
+  }
+  if (world.config.durable === true) persist(world);
+  for (const message of messages) {
+    send(world, rpc, world.config.mistakes?.noDedupe === true ? repeating(message, hello) : message);
+  }
+}
+
+function bringUp(world: WorkerWorld, decision: Admitted, arrival: HelloArrival): void {
+  const { worker, storage, config } = world;
+  if (decision.kind === 'open') {
+    if (worker.drain !== 'serving') worker.openedUnderCordon += 1;
+    storage.record = { claimed: 1, clientId: arrival.hello.clientId };
+    worker.link = createWorkerLink(linkOptions, 1);
+    worker.panel = emptyPanel;
+  }
+  if (decision.kind !== 'restore') return;
+  if (storage.record !== undefined) storage.record.claimed = decision.incarnation;
+  if (arrival.stop === 'claimed') return;
+  const checkpoint = storage.sealed;
+  if (config.durable !== true) {
+    countUse(storage, config.mistakes ?? {});
+    storage.sealed = undefined;
+  }
+  if (arrival.stop === 'consumed') return;
+  if (checkpoint === undefined) {
+    worker.link = createWorkerLink(linkOptions, decision.incarnation);
+    worker.panel = emptyPanel;
+  } else {
+    worker.link = restoreWorkerLink(linkOptions, decodeWorkerLinkState(checkpoint.link), decision.incarnation);
+    worker.panel = checkpoint.panel;
+  }
+}
+
+// The mistake noDedupe: a Welcome that asks for everything again, and a worker that takes it as new.
+function repeating(message: Frames, hello: Hello): Frames {
+  const frames = message.frames.map((frame): Frame => {
+    if (frame.kind?.$case !== 'welcome' || hello.incarnation === 0) return frame;
+    return { seq: 0, kind: { $case: 'welcome', value: { ...frame.kind.value, nextRx: hello.txBase } } };
+  });
+  return { ...message, frames };
+}
+
+function renumbered(message: Frames, nextRx: number): Frames {
+  const numbered = message.frames.filter((frame) => frame.seq > 0);
+  return { ...message, frames: numbered.map((frame, index) => ({ ...frame, seq: nextRx + index })) };
+}
+
+/** One step of the drain forward. */
+export function advanceDrain(world: WorkerWorld): void {
+  const { worker, storage, rpcs, config } = world;
+  switch (worker.drain) {
+    case 'serving':
+      worker.drain = 'cordoned';
+      return;
+    case 'cordoned':
+      worker.link?.endpoint.freeze();
+      worker.drain = 'frozen';
+      return;
+    case 'frozen':
+      if (worker.link !== undefined) seal(storage, worker.link.save(), worker.panel, config.mistakes ?? {});
+      worker.drain = 'sealed';
+      return;
+    case 'sealed': {
+      const rpc = rpcs.find(worker.link?.attachment);
+      if (worker.link !== undefined && rpc !== undefined) {
+        rpcs.toClient(rpc, worker.link.drainMessage(readyDrain));
+        rpcs.endAtWorker(rpc, { kind: 'ok' });
+        worker.link.detach(rpc.id);
+      }
+      worker.drain = 'released';
+      return;
+    }
+    case 'released':
+      return;
+  }
+}
+
+const readyDrain = {
+  generation: 1,
+  phase: DrainPhase.READY,
+  remaining: undefined,
+  reason: 'restart',
+  fate: SessionFate.CHECKPOINTED,
+  node: '',
+  retryAfter: undefined,
+};
+
+/** Calls the drain off: the checkpoint counts as used before anything is accepted again. */
+export function thaw(world: WorkerWorld): void {
+  const { worker, storage, config } = world;
+  countUse(storage, config.mistakes ?? {});
+  if (config.mistakes?.checkpointSurvivesThaw !== true) storage.sealed = undefined;
+  worker.link?.endpoint.thaw();
+  worker.drain = 'serving';
+}
+
+/** The process is gone, with everything in its memory. */
+export function killWorker(world: WorkerWorld): void {
+  const { worker, rpcs, storage } = world;
+  const { openedUnderCordon } = worker;
+  const crashes = worker.crashes + (storage.record !== undefined && storage.sealed === undefined ? 1 : 0);
+  Object.assign(worker, createWorkerActor(), { up: false, openedUnderCordon, crashes });
+  for (const rpc of rpcs.all) rpcs.endAtWorker(rpc, { kind: 'transport' });
+}
