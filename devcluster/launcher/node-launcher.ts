@@ -27,6 +27,8 @@ export interface NodeLauncher {
   stop(graceMs: number): Promise<void>;
   /** SIGKILL to everything of the node at once; the API hears nothing but that the node is gone. */
   powerCut(): Promise<void>;
+  /** Process id of a container while it runs. */
+  containerPid(pod: Pod, container: string): number | undefined;
   /** File that a container's output goes to; undefined when there is none. */
   logFile(pod: Pod, container: string, previous: boolean): string | undefined;
 }
@@ -152,6 +154,7 @@ export function createNodeLauncher(deps: NodeLauncherDeps): NodeLauncher {
       runners.clear();
       await heartbeat.stop({ lost: true });
     },
+    containerPid: (pod, container) => runners.get(pod.metadata.uid ?? '')?.containerPid(container),
     logFile: (pod, container, previous) => {
       const directory = join(podLogDirectory(pod), container);
       if (!existsSync(directory)) return undefined;

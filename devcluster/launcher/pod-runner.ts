@@ -44,6 +44,8 @@ export interface PodRunner {
   vanish(): Promise<void>;
   /** Ends the containers as when a node shuts down; the object stays. */
   shutDown(graceMs: number): Promise<void>;
+  /** Process id of a container while it runs. */
+  containerPid(container: string): number | undefined;
   /** SIGKILL to everything, as in a power cut. */
   powerCut(): void;
 }
@@ -198,6 +200,7 @@ export function createPodRunner(deps: PodRunnerDeps, initial: Pod, record: PodRe
       quiet = true;
       await end(graceMs);
     },
+    containerPid: (container) => runners.find((runner) => runner.view().name === container)?.record().process?.pid,
     powerCut: () => {
       quiet = true;
       cut = true;

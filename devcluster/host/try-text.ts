@@ -1,0 +1,53 @@
+import { agentDaemonSet, paneletNamespace } from './initial-objects.js';
+
+/** What the text names. */
+export interface TryTextOptions {
+  readonly dir: string;
+  readonly kubeconfig: string;
+  readonly apiUrl: string;
+  readonly nodes: readonly { readonly name: string; readonly agentAddress: string }[];
+  readonly tokenFile: string;
+  readonly operatorTokenFile: string;
+  /** Command that runs the CLI, for example `node /…/dist/bin/panelet.js`. */
+  readonly cli: string;
+}
+
+/** A word as a shell takes it. */
+export function quoteForShell(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** What to try with a dev cluster that runs: every line can be pasted into another terminal. */
+export function tryText(options: TryTextOptions): string {
+  const [first] = options.nodes;
+  const address = first?.agentAddress ?? '';
+  const target = `daemonset/${agentDaemonSet}`;
+  const nodes = options.nodes.map((node) => `  ${node.name}  ${node.agentAddress}`);
+  return [
+    `Dev cluster in ${options.dir}`,
+    `API server ${options.apiUrl}, agents:`,
+    ...nodes,
+    '',
+    'In another terminal:',
+    '',
+    `  export KUBECONFIG=${quoteForShell(options.kubeconfig)}`,
+    `  export PANELET_ADDRESS=${address}`,
+    `  panelet() { ${options.cli} "$@"; }`,
+    '',
+    '  # a shell on the node that survives what follows',
+    `  panelet --token-file ${quoteForShell(options.tokenFile)} attach terminal`,
+    '',
+    '  # restart the agents, one node after the other, without losing a byte',
+    `  kubectl -n ${paneletNamespace} annotate ${target} panelet.dev/restart="$(date +%s)" --overwrite`,
+    `  kubectl -n ${paneletNamespace} get panelrestarts -w`,
+    `  kubectl -n ${paneletNamespace} get pods -o wide`,
+    '',
+    '  # what there is',
+    `  kubectl -n ${paneletNamespace} describe ${target}`,
+    `  panelet --token-file ${quoteForShell(options.tokenFile)} ls`,
+    `  panelet --token-file ${quoteForShell(options.tokenFile)} sessions`,
+    '',
+    'Ctrl-C stops it. Starting it again with the same --dir goes on where it was.',
+    '',
+  ].join('\n');
+}
