@@ -109,7 +109,9 @@ const nodes = serve({
   hasStatus: true,
   schemaName: 'io.k8s.api.core.v1.Node',
   columns: nodeColumns,
-  selectableFields: { 'spec.unschedulable': (node) => String(isFields(node['spec']) && node['spec']['unschedulable'] === true) },
+  selectableFields: {
+    'spec.unschedulable': (node) => String(isFields(node['spec']) && node['spec']['unschedulable'] === true),
+  },
   newStatus: (node) => node['status'] ?? {},
   applyDefaults: (node) => {
     node['spec'] ??= {};

@@ -20,7 +20,8 @@ interface Spot {
 class PatchMismatch extends Error {}
 
 const tokensOf = (pointer: string): string[] => {
-  if (pointer !== '' && !pointer.startsWith('/')) throw new PatchMismatch(`the path ${JSON.stringify(pointer)} does not begin with "/"`);
+  if (pointer !== '' && !pointer.startsWith('/'))
+    throw new PatchMismatch(`the path ${JSON.stringify(pointer)} does not begin with "/"`);
   return pointer
     .split('/')
     .slice(1)
@@ -124,7 +125,12 @@ export function applyJsonPatch(kind: ResourceKind, name: string, target: unknown
   } catch (error) {
     if (!(error instanceof PatchMismatch)) throw error;
     const refused = invalid(kind, name, []);
-    throw new StatusError(422, 'Invalid', `the server rejected our request due to an error in our request: ${error.message}`, refused.status.details);
+    throw new StatusError(
+      422,
+      'Invalid',
+      `the server rejected our request due to an error in our request: ${error.message}`,
+      refused.status.details,
+    );
   }
   return document;
 }

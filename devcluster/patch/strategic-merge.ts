@@ -40,7 +40,9 @@ class Merger {
       if (field.startsWith(deletePrefix)) this.deletePrimitives(result, field.slice(deletePrefix.length), value);
     }
     for (const [field, value] of Object.entries(patch)) {
-      if (field.startsWith(orderPrefix)) this.reorder(resolved, result, field.slice(orderPrefix.length), value);
+      if (!field.startsWith(orderPrefix)) continue;
+      const name = field.slice(orderPrefix.length);
+      this.reorder(resolved, result, { field: name, before: target[name], order: value });
     }
     return result;
   }
@@ -48,7 +50,8 @@ class Merger {
   private mergeValue(schema: Schema | undefined, target: unknown, patch: unknown): unknown {
     if (isFields(patch)) return isFields(target) ? this.mergeFields(schema, target, patch) : withoutDirectives(patch);
     if (!Array.isArray(patch)) return copyOf(patch);
-    if (!Array.isArray(target) || !strategies(schema).includes('merge')) return withoutDirectives(this.replacement(patch));
+    if (!Array.isArray(target) || !strategies(schema).includes('merge'))
+      return withoutDirectives(this.replacement(patch));
     const key = schema?.['x-kubernetes-patch-merge-key'];
     return key === undefined
       ? this.union(target, patch)
@@ -65,13 +68,19 @@ class Merger {
     return [...target, ...added].map(copyOf);
   }
 
-  private mergeList(items: Schema | undefined, key: string, target: readonly unknown[], patch: readonly unknown[]): unknown[] {
+  private mergeList(
+    items: Schema | undefined,
+    key: string,
+    target: readonly unknown[],
+    patch: readonly unknown[],
+  ): unknown[] {
     const isReplaced = patch.some((item) => isFields(item) && item['$patch'] === 'replace');
     if (isReplaced) return withoutDirectives(this.replacement(patch)) as unknown[];
     const result = target.map(copyOf);
     for (const item of patch) {
       if (!isFields(item)) throw badRequest('a list that is merged by a key holds something that is no object');
-      if (item[key] === undefined) throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+      if (item[key] === undefined)
+        throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
       const index = result.findIndex((other) => isFields(other) && isSameJson(other[key], item[key]));
       const found = result[index];
       if (item['$patch'] === 'delete') {
@@ -94,16 +103,32 @@ class Merger {
     result[field] = list.filter((item) => !value.some((gone) => isSameJson(gone, item)));
   }
 
-  /** Puts the items that are named in the order named; the others stay behind the one they followed. */
-  private reorder(schema: Schema | undefined, result: Fields, field: string, order: unknown): void {
+  /** Puts the items that are named in the order named; others keep their place before what they stood before. */
+  private reorder(
+    schema: Schema | undefined,
+    result: Fields,
+    spot: { field: string; before: unknown; order: unknown },
+  ): void {
+    const { field, before, order } = spot;
     const list = result[field];
     if (!Array.isArray(list) || !Array.isArray(order)) return;
     const key = schema && fieldSchema(schema, field)?.['x-kubernetes-patch-merge-key'];
     const identity = (item: unknown): unknown => (key !== undefined && isFields(item) ? item[key] : item);
-    const rank = (item: unknown): number => order.findIndex((wanted) => isSameJson(identity(wanted), identity(item)));
-    const named = list.filter((item) => rank(item) >= 0).sort((left, right) => rank(left) - rank(right));
-    const others = list.filter((item) => rank(item) < 0);
-    result[field] = [...(named as unknown[]), ...(others as unknown[])];
+    const rankIn = (items: readonly unknown[], item: unknown): number =>
+      items.findIndex((other) => isSameJson(identity(other), identity(item)));
+    const wanted: readonly unknown[] = order;
+    const items: readonly unknown[] = list;
+    const old: readonly unknown[] = Array.isArray(before) ? before : [];
+    const named = items.filter((item) => rankIn(wanted, item) >= 0);
+    named.sort((left, right) => rankIn(wanted, left) - rankIn(wanted, right));
+    const others = items.filter((item) => rankIn(wanted, item) < 0);
+    const ordered: unknown[] = [];
+    for (const item of named) {
+      const rank = rankIn(old, item);
+      while (others.length > 0 && rank >= 0 && rankIn(old, others[0]) < rank) ordered.push(others.shift());
+      ordered.push(item);
+    }
+    result[field] = [...ordered, ...others];
   }
 }
 

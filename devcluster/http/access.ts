@@ -1,0 +1,75 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { StatusError } from '../store/status-error.js';
+import type { RequestTarget } from './request-target.js';
+
+/** Somebody who may use the API. */
+export interface ApiUser {
+  readonly name: string;
+  readonly token: string;
+  /** Everything, or only get, list and watch. @default 'admin' */
+  readonly access?: 'admin' | 'view';
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/**
+ * Who sends a request, by its bearer token; undefined for a request without one.
+ * @throws StatusError Unauthorized for a token nobody has.
+ */
+export function createAuthenticator(users: readonly ApiUser[]): (request: IncomingMessage) => ApiUser | undefined {
+  const known = users.map((user) => ({ user, hash: digest(user.token) }));
+  return (request) => {
+    const header = request.headers.authorization;
+    if (header === undefined) return undefined;
+    const hash = digest(/^bearer (.+)$/i.exec(header)?.[1] ?? '');
+    const found = known.find((candidate) => timingSafeEqual(candidate.hash, hash));
+    if (found === undefined) throw new StatusError(401, 'Unauthorized', 'Unauthorized');
+    return found.user;
+  };
+}
+
+const readVerbs = new Set(['get', 'list', 'watch']);
+const openPaths = new Set(['/healthz', '/livez', '/readyz', '/version']);
+
+/** The verb of a request as authorization names it. */
+export function verbOf(method: string, target: RequestTarget, isWatch: boolean): string {
+  const isOne = target.name !== undefined;
+  switch (method) {
+    case 'GET':
+      if (isWatch) return 'watch';
+      return isOne ? 'get' : 'list';
+    case 'POST':
+      return 'create';
+    case 'PUT':
+      return 'update';
+    case 'PATCH':
+      return 'patch';
+    default:
+      return isOne ? 'delete' : 'deletecollection';
+  }
+}
+
+const nameOf = (user: ApiUser | undefined): string => user?.name ?? 'system:anonymous';
+
+/** @throws StatusError Forbidden when the user may not do this to a resource. */
+export function authorizeResource(user: ApiUser | undefined, verb: string, target: RequestTarget): void {
+  const access = user === undefined ? 'none' : (user.access ?? 'admin');
+  if (access === 'admin' || (access === 'view' && readVerbs.has(verb))) return;
+  const { group, plural } = target.served.kind;
+  const resource = target.subresource === undefined ? plural : `${plural}/${target.subresource}`;
+  const where = target.namespace === undefined ? 'at the cluster scope' : `in the namespace "${target.namespace}"`;
+  const subject = `${group === '' ? plural : `${plural}.${group}`}${target.name === undefined ? '' : ` "${target.name}"`}`;
+  const message = `${subject} is forbidden: User "${nameOf(user)}" cannot ${verb} resource "${resource}" in API group "${group}" ${where}`;
+  throw new StatusError(403, 'Forbidden', message, {
+    ...(target.name === undefined ? {} : { name: target.name }),
+    ...(group === '' ? {} : { group }),
+    kind: plural,
+  });
+}
+
+/** @throws StatusError Forbidden when the user may not read a path that is no resource. */
+export function authorizePath(user: ApiUser | undefined, path: string): void {
+  if (user !== undefined || openPaths.has(path)) return;
+  throw new StatusError(403, 'Forbidden', `forbidden: User "${nameOf(user)}" cannot get path "${path}"`, {});
+}

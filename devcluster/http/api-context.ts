@@ -1,0 +1,30 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '#common/clock.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+import type { ServedKind } from '../kinds/served-kind.js';
+import type { ObjectStore } from '../store/object-store.js';
+import type { Pager } from './pager.js';
+import type { PodLogSource } from './pod-logs.js';
+import type { RequestTarget } from './request-target.js';
+
+/** What the handlers share. */
+export interface ApiContext {
+  readonly store: ObjectStore;
+  readonly kinds: readonly ServedKind[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly pager: Pager;
+  readonly podLogs: PodLogSource | undefined;
+  /** Aborts when the server closes: watches and followed logs end. */
+  readonly closing: AbortSignal;
+}
+
+/** One request about a resource. */
+export interface ResourceRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly query: URLSearchParams;
+  readonly target: RequestTarget;
+}

@@ -1,0 +1,114 @@
+import { createServer } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Clock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+import type { ServedKind } from '../kinds/served-kind.js';
+import type { ObjectStore } from '../store/object-store.js';
+import { StatusError } from '../store/status-error.js';
+import { authorizePath, authorizeResource, createAuthenticator, verbOf, type ApiUser } from './access.js';
+import type { ApiContext } from './api-context.js';
+import type { ServerCertificates } from './certificates.js';
+import { createPager } from './pager.js';
+import { createPathRouter, type PathRouter } from './path-router.js';
+import type { PodLogSource } from './pod-logs.js';
+import { sendError } from './reply.js';
+import { findTarget } from './request-target.js';
+import { isWatch, routeResource } from './resource-router.js';
+
+/** What {@link startApiServer} needs. */
+export interface ApiServerDeps {
+  readonly store: ObjectStore;
+  readonly kinds: readonly ServedKind[];
+  readonly users: readonly ApiUser[];
+  readonly certificates: ServerCertificates;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Address to listen on. @default '127.0.0.1' */
+  readonly host?: string;
+  /** 0 for any that is free. */
+  readonly port: number;
+  /** Where `kubectl logs` reads; without it logs are refused. */
+  readonly podLogs?: PodLogSource;
+}
+
+/** A running API server. */
+export interface ApiServer {
+  /** `https://host:port`. */
+  readonly url: string;
+  readonly port: number;
+  /** Ends watches and connections and stops listening. */
+  close(): Promise<void>;
+}
+
+interface Dispatcher {
+  readonly context: ApiContext;
+  readonly paths: PathRouter;
+  readonly authenticate: (request: IncomingMessage) => ApiUser | undefined;
+}
+
+const dispatch = async (deps: Dispatcher, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const url = new URL(request.url ?? '/', 'https://localhost');
+  const user = deps.authenticate(request);
+  const target = findTarget(deps.context.kinds, url.pathname);
+  if (target === undefined) {
+    authorizePath(user, url.pathname);
+    if (request.method === 'GET' && deps.paths(url, request, response)) return;
+    throw new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
+  }
+  const query = url.searchParams;
+  authorizeResource(user, verbOf(request.method ?? 'GET', target, isWatch(query)), target);
+  await routeResource(deps.context, { request, response, query, target });
+};
+
+const listen = (server: ReturnType<typeof createServer>, host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const isTaken = error.code === 'EADDRINUSE';
+      const why = isTaken ? `Port ${port} of ${host} is taken. Choose another.` : `Cannot listen on ${host}:${port}.`;
+      reject(new PaneletError(isTaken ? 'PORT_TAKEN' : 'INTERNAL', why, { cause: error }));
+    });
+    server.listen(port, host, resolve);
+  });
+
+/**
+ * Starts the API server of the dev cluster.
+ * @throws PaneletError PORT_TAKEN.
+ */
+export async function startApiServer(deps: ApiServerDeps): Promise<ApiServer> {
+  const { log, host = '127.0.0.1' } = deps;
+  const closing = new AbortController();
+  const context: ApiContext = {
+    store: deps.store,
+    kinds: deps.kinds,
+    clock: deps.clock,
+    random: deps.random,
+    log,
+    pager: createPager(deps.clock, deps.random),
+    podLogs: deps.podLogs,
+    closing: closing.signal,
+  };
+  const paths = createPathRouter(deps.kinds);
+  const dispatcher: Dispatcher = { context, paths, authenticate: createAuthenticator(deps.users) };
+  const { certificate, key } = deps.certificates;
+  const server = createServer({ cert: certificate, key, ALPNProtocols: ['http/1.1'] }, (request, response) => {
+    dispatch(dispatcher, request, response).catch((error: unknown) => sendError(response, error, log));
+  });
+  // Go keeps idle connections for 90 s and does not repeat a write whose connection was closed under it.
+  server.keepAliveTimeout = 120_000;
+  await listen(server, host, deps.port);
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `https://${host}:${port}`,
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        closing.abort();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,65 @@
+import { StatusError } from '../store/status-error.js';
+import type { ApiContext, ResourceRequest } from './api-context.js';
+import { handleDelete, handleDeleteCollection, handleEviction } from './delete-handlers.js';
+import { handleLog } from './log-handler.js';
+import { handlePatch } from './patch-handler.js';
+import { handleGet, handleList } from './read-handlers.js';
+import { handleWatch } from './watch-handler.js';
+import { handleCreate, handleUpdate } from './write-handlers.js';
+
+const notAllowed = (): StatusError =>
+  new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+
+/** True when a request is a watch. */
+export function isWatch(query: URLSearchParams): boolean {
+  return ['true', '1'].includes(query.get('watch') ?? '');
+}
+
+const routeOne = async (context: ApiContext, call: ResourceRequest): Promise<void> => {
+  const { subresource } = call.target;
+  switch (call.request.method) {
+    case 'GET':
+      return handleGet(context, call);
+    case 'PUT':
+      return handleUpdate(context, call);
+    case 'PATCH':
+      return handlePatch(context, call);
+    case 'DELETE':
+      if (subresource !== undefined) throw notAllowed();
+      return handleDelete(context, call);
+    default:
+      throw notAllowed();
+  }
+};
+
+const routeMany = async (context: ApiContext, call: ResourceRequest): Promise<void> => {
+  switch (call.request.method) {
+    case 'GET':
+      return handleList(context, call);
+    case 'POST':
+      return handleCreate(context, call);
+    case 'DELETE':
+      return handleDeleteCollection(context, call);
+    default:
+      throw notAllowed();
+  }
+};
+
+/** Hands a request about a resource to its handler. @throws StatusError for every refusal. */
+export async function routeResource(context: ApiContext, call: ResourceRequest): Promise<void> {
+  const { served, name, namespace, subresource } = call.target;
+  const method = call.request.method ?? 'GET';
+  if (served.kind.readOnly && method !== 'GET') throw notAllowed();
+  if (method === 'GET' && subresource === undefined && isWatch(call.query)) return handleWatch(context, call);
+  if (subresource === 'log') {
+    if (method !== 'GET') throw notAllowed();
+    return handleLog(context, call);
+  }
+  if (subresource === 'eviction') {
+    if (method !== 'POST') throw notAllowed();
+    return handleEviction(context, call);
+  }
+  if (name !== undefined) return routeOne(context, call);
+  if (method === 'POST' && served.kind.namespaced && namespace === undefined) throw notAllowed();
+  return routeMany(context, call);
+}

@@ -1,0 +1,58 @@
+import type { AnyObject } from '../store/kube-object.js';
+import { checkAddress } from '../store/admission.js';
+import { badRequest } from '../store/refusals.js';
+import type { WriteOptions } from '../store/object-store.js';
+import type { ApiContext, ResourceRequest } from './api-context.js';
+import { decodeObject, fieldValidationOf } from './decode-object.js';
+import { sendJson } from './reply.js';
+import { readValue } from './request-body.js';
+import { chooseRepresentation, representObject } from './representation.js';
+import type { RequestTarget } from './request-target.js';
+
+/** @throws StatusError BadRequest for a dry run that is not of everything. */
+export function isDryRun(query: URLSearchParams): boolean {
+  const asked = query.getAll('dryRun');
+  if (asked.length === 0) return false;
+  if (asked.every((text) => text === 'All')) return true;
+  throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(asked[0])}: supported values: "All"`);
+}
+
+/** How a request writes. */
+export function writeOptionsOf(target: RequestTarget, query: URLSearchParams): WriteOptions {
+  return { dryRun: isDryRun(query), ...(target.subresource === 'status' ? { subresource: 'status' as const } : {}) };
+}
+
+/** Sends what was written. */
+export function sendObject(context: ApiContext, call: ResourceRequest, httpCode: number, stored: AnyObject): void {
+  const { request, response, query, target } = call;
+  const as = chooseRepresentation(target.served, request.headers.accept, query, context.clock.date().getTime());
+  sendJson(response, httpCode, representObject(stored, as));
+}
+
+/** The object with the namespace of the URL. @throws StatusError BadRequest when it names another. */
+const addressed = (target: RequestTarget, object: AnyObject): AnyObject => {
+  checkAddress(target.served.kind, object, target.namespace, target.name);
+  if (target.namespace !== undefined) object.metadata.namespace = target.namespace;
+  if (target.name !== undefined) object.metadata.name = target.name;
+  return object;
+};
+
+/** Answers a create. */
+export async function handleCreate(context: ApiContext, call: ResourceRequest): Promise<void> {
+  const { request, response, query, target } = call;
+  const { served } = target;
+  const decoded = decodeObject(served, await readValue(request), fieldValidationOf(query), response);
+  const object = served.fromView(addressed(target, decoded));
+  const stored = await context.store.create<AnyObject>(served.storedAs, object, { dryRun: isDryRun(query) });
+  sendObject(context, call, 201, stored);
+}
+
+/** Answers an update. */
+export async function handleUpdate(context: ApiContext, call: ResourceRequest): Promise<void> {
+  const { request, response, query, target } = call;
+  const { served } = target;
+  const decoded = decodeObject(served, await readValue(request), fieldValidationOf(query), response);
+  const object = served.fromView(addressed(target, decoded));
+  const stored = await context.store.update<AnyObject>(served.storedAs, object, writeOptionsOf(target, query));
+  sendObject(context, call, 200, stored);
+}

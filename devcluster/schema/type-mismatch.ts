@@ -1,0 +1,75 @@
+import { isFields } from '../store/json-copy.js';
+import { fieldSchema, joinPath, referenceOf, resolveSchema, type Schema, type Schemas } from './schema.js';
+
+/** The first value of a wrong type in an object, said as Go's JSON decoder says it. */
+interface Place {
+  readonly path: string;
+  /** Name of the Go struct that holds the field. */
+  readonly struct: string;
+}
+
+const goKind = (value: unknown): string => {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'boolean') return 'bool';
+  return typeof value;
+};
+
+const goType = (schemas: Schemas, schema: Schema): string => {
+  const reference = referenceOf(schema)?.split('.').at(-1);
+  const { type, format } = resolveSchema(schemas, schema);
+  if (type === 'array') return `[]${goType(schemas, schema.items ?? {})}`;
+  if (reference !== undefined && type === 'object') return `v1.${reference}`;
+  if (type === 'object') return 'map[string]interface {}';
+  if (type === 'boolean') return 'bool';
+  if (type === 'integer') return format ?? 'int64';
+  return type === 'number' ? 'float64' : (type ?? 'interface {}');
+};
+
+const fits = (schema: Schema, value: unknown): boolean => {
+  const { type, format } = schema;
+  if (value === null || type === undefined) return true;
+  switch (type) {
+    case 'string':
+      // Quantities, ports and times may be written as numbers or texts; their own rules look at them.
+      return typeof value === 'string' || format === 'int-or-string';
+    case 'integer':
+      return typeof value === 'number' && Number.isInteger(value);
+    case 'number':
+      return typeof value === 'number';
+    case 'boolean':
+      return typeof value === 'boolean';
+    case 'array':
+      return Array.isArray(value);
+    default:
+      return isFields(value);
+  }
+};
+
+const find = (schemas: Schemas, schema: Schema, value: unknown, place: Place): string | undefined => {
+  const resolved = resolveSchema(schemas, schema);
+  if (!fits(resolved, value)) {
+    return `json: cannot unmarshal ${goKind(value)} into Go struct field ${place.struct}.${place.path} of type ${goType(schemas, schema)}`;
+  }
+  if (Array.isArray(value)) {
+    const { items } = resolved;
+    if (items === undefined) return undefined;
+    for (const item of value) {
+      const found = find(schemas, items, item, place);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+  if (!isFields(value)) return undefined;
+  const struct = referenceOf(schema)?.split('.').at(-1) ?? place.struct;
+  for (const [field, inner] of Object.entries(value)) {
+    const declared = fieldSchema(resolved, field);
+    const found = declared && find(schemas, declared, inner, { path: joinPath(place.path, field), struct });
+    if (found !== undefined) return found;
+  }
+  return undefined;
+};
+
+/** What Go's decoder would say about the first value of a wrong type; undefined when all types fit. */
+export function findTypeMismatch(schemas: Schemas, schema: Schema, kind: string, value: unknown): string | undefined {
+  return find(schemas, schema, value, { path: '', struct: kind });
+}
