@@ -1,4 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
+import type { ConnectOpts, SocketConstructorOpts } from 'node:net';
 import { constants } from 'node:os';
 import { ReadStream } from 'node:tty';
 import type { Clock, Timer } from '#common/clock.js';
@@ -42,7 +43,8 @@ export interface Pty {
 // A program left behind in the background may hold the terminal open for ever. What the ended one had written is in the
 // kernel, which keeps less than this much; after it, or after a silence, the output is over.
 const quietMs = 100;
-const readBytes = 64 * 1024;
+// The kernel gives at most 4 KiB, or a few times that, in one go.
+const readBytes = 16 * 1024;
 const kernelBytes = 256 * 1024;
 
 /** Starts a program on a new pseudoterminal, paused. @throws PANEL_FAILED when the system refuses. */
@@ -66,10 +68,9 @@ export function openPty(program: PtyProgram, listener: PtyListener, deps: { read
   };
   const onQuiet = (): void => {
     // Timers run before reads: a process that was busy for this long has not looked yet.
-    const left = paused || socket.destroyed ? undefined : readSome(fd);
-    if (left === undefined) return finish();
-    listener.onData(left);
-    awaitQuiet();
+    const left = socket.destroyed ? undefined : readSome(fd);
+    if (left === undefined) finish();
+    else onData(left);
   };
   const awaitQuiet = (): void => {
     quiet?.stop();
@@ -81,17 +82,25 @@ export function openPty(program: PtyProgram, listener: PtyListener, deps: { read
     awaitQuiet();
   };
   const { fd, pid } = forkPty(program, onExit);
-  // At most one chunk is buffered while paused, and nothing is read behind it: the stream's error at the end (EIO)
-  // throws away what is buffered, so it must not come before that was given away.
-  const socket = new ReadStream(fd);
-  socket.pause();
-  socket.on('data', (bytes) => {
+  const onData = (bytes: Buffer): void => {
     listener.onData(bytes);
     if (exit === undefined) return;
     sinceExit += bytes.length;
     if (sinceExit > kernelBytes) finish();
     else awaitQuiet();
-  });
+  };
+  // With a buffer of one's own, a paused stream reads nothing; otherwise it reads ahead, and its error at the end (EIO)
+  // throws away what it has.
+  const options: SocketConstructorOpts & ConnectOpts = {
+    onread: {
+      buffer: Buffer.allocUnsafe(readBytes),
+      callback: (size, buffer) => {
+        onData(Buffer.from(buffer.subarray(0, size)));
+        return true;
+      },
+    },
+  };
+  const socket = new ReadStream(fd, options);
   // EIO is how Linux says that nobody has the other side open any more, and nothing is left to read.
   socket.on('error', end);
   // But libuv takes a hang-up after a short read for the end, and reads of a terminal are always short: what is left is
