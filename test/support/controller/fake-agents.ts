@@ -152,7 +152,10 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     const next = order[order.indexOf(agent.state) + 1];
     if (next === undefined) return;
     if (next === State.QUIESCED && agent.options.stuck > 0) return;
-    if (next === State.CLOSED) return close(agent, 0);
+    if (next === State.CLOSED) {
+      close(agent, 0);
+      return;
+    }
     agent.state = next;
     tell(agent);
     agent.stateTimer = clock.after(agent.options.stateMs, () => step(agent));

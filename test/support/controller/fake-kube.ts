@@ -1,6 +1,6 @@
 import type { Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
-import type { KubeApi, ListOptions, ObjectKey, Preconditions, Resource } from '#controller/kube/kube-api.js';
+import type { KubeApi, ObjectKey, Preconditions, Resource } from '#controller/kube/kube-api.js';
 import type { KubeList, KubeObject } from '#controller/kube/objects.js';
 
 /** A write that took effect. */
@@ -118,7 +118,7 @@ export function createFakeKube(clock: Clock): FakeKube {
       await Promise.resolve();
       return find(resource, key);
     },
-    list: async <T extends KubeObject>(resource: Resource<T>, _options: ListOptions): Promise<KubeList<T>> => {
+    list: async <T extends KubeObject>(resource: Resource<T>): Promise<KubeList<T>> => {
       await Promise.resolve();
       return { metadata: { resourceVersion: String(version) }, items: [...bucket(resource.plural).values()] as T[] };
     },

@@ -1,0 +1,108 @@
+import type { Clock } from '#common/clock.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+
+import { events, type KubeApi } from './kube-api.js';
+import { microTime } from './micro-time.js';
+import type { KubeEvent, ObjectReference } from './objects.js';
+
+/** What an event says. */
+export interface EventContent {
+  readonly type: 'Normal' | 'Warning';
+  /** Why, in one word. */
+  readonly reason: string;
+  /** What the controller does, in one word. */
+  readonly action: string;
+  readonly text: string;
+}
+
+/** Writes events in the background: one that cannot be written is dropped with a word in the log. */
+export interface EventRecorder {
+  record(regarding: ObjectReference, content: EventContent, related?: ObjectReference): void;
+  /** Resolves when everything recorded so far is written or dropped. */
+  flush(): Promise<void>;
+}
+
+/** What a recorder is made of. */
+export interface EventRecorderDeps {
+  readonly api: KubeApi;
+  /** Name of this process among those that report. */
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+interface Known {
+  readonly name: string;
+  readonly namespace: string;
+  count: number;
+  seenMs: number;
+}
+
+const reportingController = 'panelet.dev/controller';
+/** The same event within this time is counted in a series instead of written anew. */
+const seriesMs = 6 * 60_000;
+/** Events that wait to be written; more than this are dropped. */
+const maxWaiting = 1_000;
+const maxKnown = 1_000;
+/** Longest note that API servers take. */
+const maxNoteLength = 1_024;
+
+/** A recorder for events.k8s.io/v1. */
+export function createEventRecorder({ api, instance, clock, random, log }: EventRecorderDeps): EventRecorder {
+  const known = new Map<string, Known>();
+  let tail = Promise.resolve();
+  let waiting = 0;
+
+  const write = async (regarding: ObjectReference, content: EventContent, related?: ObjectReference): Promise<void> => {
+    const key = JSON.stringify([regarding.uid, related?.uid, content]);
+    const nowMs = clock.nowMs();
+    const now = microTime(clock.date());
+    const before = known.get(key);
+    if (before !== undefined && nowMs - before.seenMs < seriesMs) {
+      before.count += 1;
+      before.seenMs = nowMs;
+      const series = { count: before.count, lastObservedTime: now };
+      await api.patch(events, { namespace: before.namespace, name: before.name }, { series });
+      return;
+    }
+    const namespace = regarding.namespace ?? 'default';
+    const suffix = random.bytes(8).toString('hex');
+    const name = `${regarding.name.slice(0, 200)}.${suffix}`;
+    const event: KubeEvent = {
+      metadata: { namespace, name },
+      eventTime: now,
+      reportingController,
+      reportingInstance: instance.slice(0, 128),
+      action: content.action,
+      reason: content.reason,
+      regarding,
+      ...(related === undefined ? {} : { related }),
+      note: content.text.length > maxNoteLength ? `${content.text.slice(0, maxNoteLength - 1)}…` : content.text,
+      type: content.type,
+    };
+    await api.create(events, event);
+    known.delete(key);
+    known.set(key, { name, namespace, count: 1, seenMs: nowMs });
+    const oldest = known.keys().next();
+    if (known.size > maxKnown && oldest.done !== true) known.delete(oldest.value);
+  };
+
+  return {
+    record: (regarding, content, related) => {
+      if (waiting >= maxWaiting) {
+        log.warn({ reason: content.reason }, 'event dropped, too many wait');
+        return;
+      }
+      waiting += 1;
+      tail = tail
+        .then(() => write(regarding, content, related))
+        .catch((error: unknown) => log.warn({ err: error, reason: content.reason }, 'event not written'))
+        .finally(() => {
+          waiting -= 1;
+        });
+    },
+    flush: () => tail,
+  };
+}
