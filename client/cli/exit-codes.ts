@@ -83,3 +83,8 @@ export function exitCodeOfProgram(end: { readonly code: number; readonly signal:
   if (end.signal === undefined) return end.code;
   return 128 + (usualSignals[end.signal] ?? 0);
 }
+
+/** Exit code after the signal that asked this process to stop, which is the reason of `stop`. */
+export function exitCodeOfStop(stop: AbortSignal): number {
+  return 128 + (usualSignals[String(stop.reason)] ?? 0);
+}

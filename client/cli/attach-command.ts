@@ -1,0 +1,134 @@
+import { isPaneletError, PaneletError } from '#common/errors.js';
+import type { PaneletClient } from '../panelet-client.js';
+import type { PaneletSession } from '../panelet-session.js';
+import { openClient, type CliContext } from './cli-context.js';
+import { exitCodeOfProgram, exitCodeOfStop, exitCodes } from './exit-codes.js';
+import { ageText } from './output.js';
+import type { SessionOutcome } from './read-output.js';
+import { createResumeStore, resumeStoreDir, type ResumeStore, type SavedSession } from './resume-store.js';
+import { runPipe } from './run-pipe.js';
+import { runTerminal } from './run-terminal.js';
+import { defaultPanel, isTerminalPanel, readParams, terminalParameters } from './session-options.js';
+import { agentSettings } from './settings.js';
+
+/** Flags of `attach`. */
+export interface AttachFlags {
+  readonly session?: string;
+  readonly resume?: boolean;
+  readonly param?: readonly string[];
+  readonly tty?: boolean;
+}
+
+// Acknowledgements of the last output go out before the process ends.
+const farewellMs = 1000;
+
+async function chooseSaved(
+  store: ResumeStore,
+  flags: AttachFlags,
+  panel: string | undefined,
+): Promise<SavedSession | undefined> {
+  if (flags.session !== undefined) return store.load(flags.session);
+  if (flags.resume !== true) return undefined;
+  const latest = (await store.list()).find((saved) => panel === undefined || saved.panel === panel);
+  if (latest !== undefined) return latest;
+  const what = panel === undefined ? 'session' : `session of the panel ${panel}`;
+  throw new PaneletError('SESSION_UNKNOWN', `There is no ${what} to resume here. \`panelet attach\` opens one.`);
+}
+
+/** Keeps the resume file of a session current. @returns a function that waits for the last write. */
+function keepSaved(
+  session: PaneletSession,
+  store: ResumeStore,
+  context: CliContext,
+  address: string,
+): () => Promise<void> {
+  let writing = Promise.resolve();
+  const save = (): void => {
+    const savedAt = context.world.clock.date().toISOString();
+    writing = writing.then(() => store.save({ version: 1, ...session.resumeState(), address, savedAt }));
+    // Without the file everything works but a later --resume.
+    writing = writing.catch((error: unknown) => {
+      context.world.stderr.write(`panelet: this session cannot be resumed later: ${String(error)}\n`);
+    });
+  };
+  save();
+  session.on('resumed', save);
+  return () => writing;
+}
+
+async function open(
+  client: PaneletClient,
+  saved: SavedSession | undefined,
+  context: CliContext,
+  request: {
+    panel: string;
+    params: readonly string[];
+  },
+): Promise<PaneletSession> {
+  const { stop } = context.world;
+  if (saved !== undefined) return client.resume({ ...saved, signal: stop });
+  const { panel, params } = request;
+  const command = context.program ?? [];
+  const terminal = isTerminalPanel(panel) || command.length > 0;
+  const parameters = terminal ? terminalParameters({ panel, params, command }, context.world) : readParams(params);
+  return client.open({ panel, parameters, signal: stop });
+}
+
+function sayGoodbye(context: CliContext, session: PaneletSession, outcome: SessionOutcome): void {
+  if (outcome.kind !== 'detached') return;
+  const kept = ageText(session.resumeState().ttlMs);
+  const back = `panelet attach --session ${session.sessionId}`;
+  context.world.stderr.write(`panelet: detached. The session is kept for ${kept}; come back with: ${back}\n`);
+}
+
+/** The exit code of an outcome. @throws the error of a session that failed. */
+export function exitCodeOfOutcome(outcome: SessionOutcome, stop: AbortSignal): number {
+  switch (outcome.kind) {
+    case 'exited':
+      return exitCodeOfProgram(outcome);
+    case 'failed':
+      throw outcome.error;
+    case 'detached':
+    case 'ended':
+      return stop.aborted ? exitCodeOfStop(stop) : exitCodes.ok.code;
+  }
+}
+
+/** `panelet attach`: a session on this terminal, or between pipes. @returns the exit code. */
+export async function attachCommand(
+  context: CliContext,
+  panelName: string | undefined,
+  flags: AttachFlags,
+): Promise<number> {
+  const { world } = context;
+  const store = createResumeStore(resumeStoreDir(world.env, world.homeDir));
+  const saved = await chooseSaved(store, flags, panelName);
+  const panel = saved?.panel ?? panelName ?? defaultPanel;
+  const settings = agentSettings(context.flags, world, saved);
+  const client = openClient(context, settings);
+  try {
+    const session = await open(client, saved, context, { panel, params: flags.param ?? [] });
+    const written = keepSaved(session, store, context, settings.address);
+    const interactive = world.stdin.isTTY === true && world.stdout.isTTY === true && flags.tty !== false;
+    const greeting = `${panel}, session ${session.sessionId}.`;
+    const outcome =
+      interactive && isTerminalPanel(panel)
+        ? await runTerminal({ session, world, greeting })
+        : await runPipe({ session, world, input: 'pass', onStop: 'detach' });
+    if (outcome.kind === 'exited' || outcome.kind === 'ended') {
+      await Promise.race([session.over, new Promise<void>((resolve) => world.clock.after(farewellMs, resolve))]);
+    }
+    await written();
+    const gone = outcome.kind !== 'detached' && !isPaneletError(session.failure, 'ATTACH_SUPERSEDED');
+    if (gone) await store.remove(session.sessionId);
+    sayGoodbye(context, session, outcome);
+    return exitCodeOfOutcome(outcome, world.stop);
+  } catch (error) {
+    if (saved !== undefined && (isPaneletError(error, 'SESSION_UNKNOWN') || isPaneletError(error, 'SESSION_ENDED'))) {
+      await store.remove(saved.sessionId);
+    }
+    throw error;
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,80 @@
+import type { Clock, Timer } from '#common/clock.js';
+import type { PaneletSession } from '../panelet-session.js';
+
+/** One line that says how things stand. */
+export interface StatusLine {
+  /** Shows a text in place of the one before. */
+  show(text: string): void;
+  clear(): void;
+}
+
+/** What the user reads while a session is away. */
+export const reconnectingText = 'agent restarting, reconnecting';
+
+// A shorter gap is not worth a flicker.
+const patienceMs = 150;
+const stepSeconds = 5;
+
+/**
+ * Shows on a status line what happens to the connection of a session: a gap once it lasts, a countdown when the session
+ * is going to end. @returns a function that stops it.
+ */
+export function showConnection(session: PaneletSession, line: StatusLine, clock: Clock): () => void {
+  let timer: Timer | undefined;
+  let awaySinceMs: number | undefined;
+  const next = (delayMs: number, fire: () => void): void => {
+    timer?.stop();
+    timer = clock.after(delayMs, fire);
+  };
+  const away = (): void => {
+    const seconds = Math.floor((clock.nowMs() - (awaySinceMs ?? clock.nowMs())) / 1000);
+    const rounded = seconds - (seconds % stepSeconds);
+    line.show(rounded === 0 ? reconnectingText : `${reconnectingText} (${rounded} s)`);
+    next(1000, away);
+  };
+  const countDown = (remainingMs: number, reason: string): void => {
+    const seconds = Math.max(0, Math.ceil(remainingMs / 1000));
+    line.show(`this session ends in ${seconds} s: ${reason}`);
+    if (seconds > 0) next(1000, () => countDown(remainingMs - 1000, reason));
+  };
+  const calm = (): void => {
+    timer?.stop();
+    line.clear();
+  };
+  const stops = [
+    session.on('reattaching', () => {
+      if (awaySinceMs !== undefined) return;
+      awaySinceMs = clock.nowMs();
+      next(patienceMs, away);
+    }),
+    session.on('resumed', () => {
+      awaySinceMs = undefined;
+      calm();
+    }),
+    session.on('notice', (notice) => {
+      if (awaySinceMs !== undefined) return;
+      if (notice.phase === 'cancelled') calm();
+      else if (notice.fate === 'ends') countDown(notice.remainingMs, notice.reason);
+    }),
+  ];
+  return () => {
+    calm();
+    for (const stop of stops) stop();
+  };
+}
+
+/** Where there is no terminal: each kind of text is one line on standard error. */
+export function createPlainStatusLine(err: { write(text: string): unknown }): StatusLine {
+  let shown = '';
+  return {
+    show: (text) => {
+      const kind = text.replace(/\d+/g, '');
+      if (shown !== '' && (kind === shown || kind.startsWith(shown))) return;
+      shown = kind;
+      err.write(`panelet: ${text}\n`);
+    },
+    clear: () => {
+      shown = '';
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import { PaneletError } from '#common/errors.js';
+import { exitCodeOfOutcome } from './attach-command.js';
+import { openClient, type CliContext } from './cli-context.js';
+import { exitCodes } from './exit-codes.js';
+import { runPipe } from './run-pipe.js';
+import { runTerminal } from './run-terminal.js';
+import { defaultPanel, plainCommandParameters, readParams, terminalParameters } from './session-options.js';
+import { agentSettings } from './settings.js';
+
+/** Flags of `exec`. */
+export interface ExecFlags {
+  readonly stdin?: boolean;
+  readonly tty?: boolean;
+  readonly param?: readonly string[];
+}
+
+/** Flags of `logs`. */
+export interface LogsFlags {
+  readonly panel: string;
+  readonly follow?: boolean;
+  readonly param?: readonly string[];
+}
+
+/** `panelet exec`: runs a command, and ends with its exit code. The session ends with it, or with this process. */
+export async function execCommand(
+  context: CliContext,
+  panelName: string | undefined,
+  flags: ExecFlags,
+): Promise<number> {
+  const { world } = context;
+  const command = context.program ?? [];
+  if (command.length === 0) {
+    throw new PaneletError('CONFIG_INVALID', 'exec needs a command after "--", for example: panelet exec -- uname -a');
+  }
+  const request = { panel: panelName ?? defaultPanel, command, params: flags.param ?? [] };
+  const interactive = flags.tty === true;
+  if (interactive && (world.stdin.isTTY !== true || world.stdout.isTTY !== true)) {
+    throw new PaneletError(
+      'CONFIG_INVALID',
+      '--tty needs a terminal on standard input and output. Leave it out for pipes.',
+    );
+  }
+  const client = openClient(context, agentSettings(context.flags, world));
+  try {
+    const parameters = interactive ? terminalParameters(request, world) : plainCommandParameters(request);
+    const session = await client.open({ panel: request.panel, parameters, signal: world.stop });
+    const greeting = `${command.join(' ')}, session ${session.sessionId}.`;
+    const outcome = interactive
+      ? await runTerminal({ session, world, greeting })
+      : await runPipe({ session, world, input: flags.stdin === true ? 'pass' : 'end', onStop: 'close' });
+    const known = outcome.kind !== 'ended' || world.stop.aborted;
+    return known ? exitCodeOfOutcome(outcome, world.stop) : exitCodes.sessionOver.code;
+  } finally {
+    await client.close();
+  }
+}
+
+/** `panelet logs`: the lines of a file, as they are written. */
+export async function logsCommand(context: CliContext, path: string, flags: LogsFlags): Promise<number> {
+  const { world } = context;
+  const client = openClient(context, agentSettings(context.flags, world));
+  try {
+    const parameters = { path, follow: String(flags.follow === true), ...readParams(flags.param ?? []) };
+    const session = await client.open({ panel: flags.panel, parameters, signal: world.stop });
+    const outcome = await runPipe({ session, world, input: 'none', onStop: 'close' });
+    return exitCodeOfOutcome(outcome, world.stop);
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,16 @@
+import { InvalidArgumentError } from 'commander';
+
+/** A duration on the command line: `500ms`, `90s`, `5m`, `1h`, or a number of seconds. @returns milliseconds. */
+export function readDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? 's'];
+  if (match?.[1] === undefined || unit === undefined) {
+    throw new InvalidArgumentError('Give a duration as 90s, 5m, 1h or a number of seconds.');
+  }
+  return Number(match[1]) * unit;
+}
+
+/** Collects the values of an option that may be given more than once. */
+export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}

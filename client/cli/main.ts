@@ -1,0 +1,23 @@
+import { homedir } from 'node:os';
+import { createSystemClock } from '#common/clock.js';
+import { createSystemRandom } from '#common/random.js';
+import packageJson from '../../package.json' with { type: 'json' };
+import { runCli } from './program.js';
+
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort(signal));
+
+const exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  homeDir: homedir(),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  clock: createSystemClock({ keepsAlive: true }),
+  random: createSystemRandom(),
+  stop: stop.signal,
+  version: packageJson.version,
+});
+// Nothing that is still open, such as a keepalive timer, may hold the user's shell back.
+process.exitCode = exitCode;
+process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));

@@ -1,0 +1,199 @@
+import { Command, CommanderError, Option } from 'commander';
+import { attachCommand, type AttachFlags } from './attach-command.js';
+import type { CliContext } from './cli-context.js';
+import type { CliWorld } from './cli-world.js';
+import { detachKeysText } from './detach-keys.js';
+import { reportError } from './error-report.js';
+import { execCommand, logsCommand, type ExecFlags, type LogsFlags } from './exec-command.js';
+import { exitCodes } from './exit-codes.js';
+import { collect, readDuration } from './flag-values.js';
+import { drainCommand, gateCommand, uncordonCommand, type DrainFlags } from './gate-commands.js';
+import { endCommand, listPanelsCommand, listSessionsCommand } from './list-commands.js';
+import { restartCommand, restartsCommand, type RestartFlags } from './restart-command.js';
+import type { GlobalFlags } from './settings.js';
+
+/** What a command does; a number is its exit code. */
+type Action = (context: CliContext) => Promise<unknown>;
+
+/** How a command is run once commander has read the line. */
+type Runner = (command: Command, action: Action) => Promise<void>;
+
+const target = (): Option =>
+  new Option('--target <target>', 'what is going to be killed').choices(['agent', 'host']).default('agent');
+const param = (): Option => new Option('--param <key=value>', 'parameter of the panel; repeatable').argParser(collect);
+
+function addGlobalOptions(program: Command): void {
+  program
+    .option('-a, --address <host:port>', 'address of an agent (PANELET_ADDRESS; default 127.0.0.1:7443)')
+    .option('--token <token>', 'token of your identity (PANELET_TOKEN; prefer a file: arguments are visible to others)')
+    .option('--token-file <file>', 'file with the token (PANELET_TOKEN_FILE)')
+    .option('--ca <file>', 'certificate authorities to trust, PEM (PANELET_CA); implies --tls')
+    .option('--server-name <name>', 'name in the certificate, where it is not the host of the address; implies --tls')
+    .option('--tls', 'use TLS; the default except to this machine')
+    .option('--plaintext', 'no TLS, even to another machine')
+    .option('--kubeconfig <file>', 'for restart and status: passed to kubectl')
+    .option('--context <name>', 'for restart and status: passed to kubectl')
+    .addOption(
+      new Option('-o, --output <format>', 'how results are written').choices(['table', 'json']).default('table'),
+    )
+    .option('-v, --verbose', 'show the causes of an error');
+}
+
+function addSessionCommands(program: Command, run: Runner): void {
+  program
+    .command('attach [panel]')
+    .description(
+      `a session on this terminal, a shell by default; ${detachKeysText} detaches. A command may follow "--"`,
+    )
+    .option('--session <id>', 'go on with a session that was left')
+    .option('--resume', 'go on with the session that was left last')
+    .option('--no-tty', 'treat standard input and output as pipes')
+    .addOption(param())
+    .action((panel: string | undefined, flags: AttachFlags, command: Command) =>
+      run(command, (context) => attachCommand(context, panel, flags)),
+    );
+  program
+    .command('exec [panel]')
+    .description('run the command after "--" and end with its exit code')
+    .option('-i, --stdin', 'pass standard input on, line by line')
+    .option('-t, --tty', 'on this terminal')
+    .addOption(param())
+    .action((panel: string | undefined, flags: ExecFlags, command: Command) =>
+      run(command, (context) => execCommand(context, panel, flags)),
+    );
+  program
+    .command('logs <path>')
+    .description('the lines of a file on the node')
+    .option('-f, --follow', 'go on with what is written to it')
+    .option('--panel <name>', 'panel that reads it', 'logs')
+    .addOption(param())
+    .action((path: string, flags: LogsFlags, command: Command) =>
+      run(command, (context) => logsCommand(context, path, flags)),
+    );
+}
+
+function addListCommands(program: Command, run: Runner): void {
+  program
+    .command('ls')
+    .description('the panels of the node')
+    .action((_flags: object, command: Command) => run(command, listPanelsCommand));
+  program
+    .command('sessions')
+    .description('your sessions')
+    .option('--panel <name>', 'only of this panel')
+    .action((flags: { panel?: string }, command: Command) =>
+      run(command, (context) => listSessionsCommand(context, flags)),
+    );
+  program
+    .command('end <session>')
+    .description('end a session for good')
+    .action((session: string, _flags: object, command: Command) =>
+      run(command, (context) => endCommand(context, session)),
+    );
+}
+
+function addGateCommands(program: Command, run: Runner): void {
+  program
+    .command('gate')
+    .description('the state of the agent: may new sessions enter, is it safe to kill, what holds')
+    .action((_flags: object, command: Command) => run(command, gateCommand));
+  program
+    .command('drain')
+    .description('bring every session to where killing loses nothing, and print the receipt')
+    .option('--reason <text>', 'told to clients', 'drained by hand')
+    .option('--timeout <duration>', 'for the whole drain', readDuration, 60_000)
+    .option('--notice <duration>', 'time that sessions are told before they freeze', readDuration, 10_000)
+    .option('--lease <duration>', 'time after which it serves again by itself', readDuration, 60_000)
+    .addOption(
+      new Option('--on-timeout <policy>', 'what happens to sessions that are not safe at the deadline')
+        .choices(['abort', 'force', 'wait'])
+        .default('abort'),
+    )
+    .addOption(target())
+    .option('-w, --watch', 'show each state, on standard error')
+    .action((flags: DrainFlags, command: Command) => run(command, (context) => drainCommand(context, flags)));
+  program
+    .command('uncordon')
+    .description('serve again, whoever has cordoned')
+    .addOption(target())
+    .action((flags: { target: 'agent' | 'host' }, command: Command) =>
+      run(command, (context) => uncordonCommand(context, flags)),
+    );
+}
+
+function addClusterCommands(program: Command, run: Runner): void {
+  program
+    .command('status')
+    .description('the state of the agent, as gate; with --kubeconfig or --context the restarts of the cluster')
+    .option('-n, --namespace <name>', 'restarts of this namespace only')
+    .action((flags: { namespace?: string }, command: Command) =>
+      run(command, (context) => {
+        const cluster = context.flags.kubeconfig !== undefined || context.flags.context !== undefined;
+        return cluster ? restartsCommand(context, flags) : gateCommand(context);
+      }),
+    );
+  program
+    .command('restart [target]')
+    .description('ask for a restart by annotation, through kubectl')
+    .option('-n, --namespace <name>', 'namespace of the target', 'panelet-system')
+    .option('--reason <text>', 'told to clients')
+    .option('--drain-timeout <duration>', 'for the drain of one pod, for example 90s')
+    .addOption(new Option('--on-timeout <policy>', 'at that time').choices(['Abort', 'Force', 'Wait']))
+    .option('--max-unavailable <count>', 'pods that may be away at once, a number or a percentage')
+    .option('--wait', 'wait until it is finished')
+    .option('--timeout <duration>', 'of waiting', readDuration, 600_000)
+    .action((name: string | undefined, flags: RestartFlags, command: Command) =>
+      run(command, (context) => restartCommand(context, name ?? 'daemonset/panelet-agent', flags)),
+    );
+}
+
+/**
+ * Runs the CLI. @returns the exit code.
+ * @param argv arguments after the program's name.
+ */
+export async function runCli(argv: readonly string[], world: CliWorld): Promise<number> {
+  const dashes = argv.indexOf('--');
+  const line = dashes < 0 ? argv : argv.slice(0, dashes);
+  const afterDashes = dashes < 0 ? undefined : argv.slice(dashes + 1);
+  let exitCode: number = exitCodes.ok.code;
+  const run: Runner = async (command, action) => {
+    const flags = command.optsWithGlobals<GlobalFlags>();
+    try {
+      const result = await action({ world, flags, program: afterDashes });
+      exitCode = typeof result === 'number' ? result : exitCodes.ok.code;
+    } catch (error) {
+      exitCode = reportError(world, error, { format: flags.output ?? 'table', verbose: flags.verbose === true });
+    }
+  };
+  const program = new Command('panelet')
+    .description('Sessions on the panels of a cluster, which survive its restarts.')
+    .version(world.version, '-V, --version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => world.stdout.write(text),
+      writeErr: (text) => world.stderr.write(text.replace(/^error: /, 'panelet: ')),
+    })
+    .showHelpAfterError('(--help shows what there is)');
+  addGlobalOptions(program);
+  addSessionCommands(program, run);
+  addListCommands(program, run);
+  addGateCommands(program, run);
+  addClusterCommands(program, run);
+  program
+    .command('version')
+    .description('the version of this program')
+    .action((_flags: object, command: Command) =>
+      run(command, (context) => {
+        const json = context.flags.output === 'json';
+        world.stdout.write(json ? `${JSON.stringify({ version: world.version })}\n` : `panelet ${world.version}\n`);
+        return Promise.resolve();
+      }),
+    );
+  try {
+    await program.parseAsync(line, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? exitCodes.ok.code : exitCodes.usage.code;
+  }
+  return exitCode;
+}

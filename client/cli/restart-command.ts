@@ -1,0 +1,155 @@
+import { PaneletError } from '#common/errors.js';
+import { report, type CliContext } from './cli-context.js';
+import { exitCodes } from './exit-codes.js';
+import { createKubectl, type Kubectl } from './kubectl.js';
+import { tableLines } from './output.js';
+
+/** Flags of `restart`. */
+export interface RestartFlags {
+  readonly namespace: string;
+  readonly reason?: string;
+  readonly drainTimeout?: string;
+  readonly onTimeout?: string;
+  readonly maxUnavailable?: string;
+  readonly wait?: boolean;
+  /** Of waiting, in milliseconds. */
+  readonly timeout: number;
+}
+
+interface RestartObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly status?: {
+    readonly phase?: string;
+    readonly target?: string;
+    readonly completionTime?: string;
+    readonly pods?: { readonly summary?: string };
+    readonly sessions?: { readonly summary?: string; readonly forced?: number };
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+  };
+}
+
+function kubectlOf(context: CliContext, signal?: AbortSignal): Kubectl {
+  const { kubeconfig, context: name } = context.flags;
+  return createKubectl({
+    env: context.world.env,
+    kubeconfig,
+    context: name,
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+function summaryOf(restart: RestartObject): string {
+  const { phase, pods, sessions } = restart.status ?? {};
+  return `${phase ?? 'Pending'} · pods ${pods?.summary ?? '-'} · sessions ${sessions?.summary ?? '-'}`;
+}
+
+/** Follows the restart that a value asked for, until it is finished. */
+async function follow(context: CliContext, flags: RestartFlags, value: string): Promise<RestartObject> {
+  const { world } = context;
+  const kubectl = kubectlOf(context);
+  const requested = 'panelet\\.dev/restart-requested';
+  const path = `{.metadata.annotations.${requested}}{"\\n"}{.metadata}{"\\n"}{.status}{"\\n"}`;
+  const lines = kubectl.lines(['-n', flags.namespace, 'get', 'panelrestarts', '-w', '-o', `jsonpath=${path}`]);
+  const timer = world.clock.after(flags.timeout, () => void lines.return());
+  let shown = '';
+  const block: string[] = [];
+  try {
+    for await (const line of lines) {
+      block.push(line);
+      if (block.length < 3) continue;
+      const [asked, metadata = '{}', status = ''] = block.splice(0);
+      if (asked !== value) continue;
+      const restart = {
+        metadata: JSON.parse(metadata) as RestartObject['metadata'],
+        status: JSON.parse(status === '' ? '{}' : status) as NonNullable<RestartObject['status']>,
+      };
+      const summary = summaryOf(restart);
+      if (summary !== shown) world.stderr.write(`${restart.metadata.name}: ${summary}\n`);
+      shown = summary;
+      if (restart.status.completionTime !== undefined) return restart;
+    }
+  } finally {
+    timer.stop();
+  }
+  const seen =
+    shown === '' ? 'No controller has taken it up: check that panelet-controller runs.' : `It is at: ${shown}.`;
+  throw new PaneletError('TIMEOUT', `The restart did not finish within ${flags.timeout / 1000} s. ${seen}`);
+}
+
+/**
+ * `panelet restart`: asks for a restart by annotation, as `kubectl annotate` does. JSON: `{target, namespace, value}`,
+ * with `--wait` also `{restart, phase, status}`. @returns the exit code.
+ */
+export async function restartCommand(context: CliContext, target: string, flags: RestartFlags): Promise<number> {
+  const { world } = context;
+  const value = `${world.clock
+    .date()
+    .toISOString()
+    .replace(/\W|\d{3}Z$/g, '')}-${world.random.uuid().slice(0, 8)}`;
+  const options = {
+    'restart-reason': flags.reason,
+    'drain-timeout': flags.drainTimeout,
+    'on-timeout': flags.onTimeout,
+    'max-unavailable': flags.maxUnavailable,
+  };
+  const annotations = Object.entries(options).map(([key, option]) =>
+    // An option of an earlier request must not leak into this one.
+    option === undefined ? `panelet.dev/${key}-` : `panelet.dev/${key}=${option}`,
+  );
+  const annotate = [
+    '-n',
+    flags.namespace,
+    'annotate',
+    target,
+    `panelet.dev/restart=${value}`,
+    ...annotations,
+    '--overwrite',
+  ];
+  await kubectlOf(context, world.stop).run(annotate);
+  const asked = { target, namespace: flags.namespace, value };
+  if (flags.wait !== true) {
+    report(context, {
+      json: asked,
+      lines: [`Asked to restart ${target}. Watch it with: kubectl -n ${flags.namespace} get prs -w`],
+    });
+    return exitCodes.ok.code;
+  }
+  const restart = await follow(context, flags, value);
+  const phase = restart.status?.phase ?? 'Pending';
+  report(context, {
+    json: { ...asked, restart: restart.metadata.name, phase, status: restart.status },
+    lines: [`${restart.metadata.name}: ${summaryOf(restart)}`],
+  });
+  if (phase !== 'Succeeded') {
+    const why = restart.status?.conditions?.find((condition) => condition.type === 'Stalled')?.message ?? '';
+    throw new PaneletError('RESTART_FAILED', `The restart ${restart.metadata.name} ended as ${phase}. ${why}`.trim());
+  }
+  return (restart.status?.sessions?.forced ?? 0) > 0 ? exitCodes.forced.code : exitCodes.ok.code;
+}
+
+/** `panelet status` of a cluster: its restarts. JSON: `{restarts: […]}`. */
+export async function restartsCommand(context: CliContext, flags: { readonly namespace?: string }): Promise<void> {
+  const scope = flags.namespace === undefined ? ['-A'] : ['-n', flags.namespace];
+  const list = await kubectlOf(context, context.world.stop).run([...scope, 'get', 'panelrestarts', '-o', 'json']);
+  const { items } = JSON.parse(list) as { items: RestartObject[] };
+  const rows = items.map(({ metadata, status }) => [
+    metadata.namespace,
+    metadata.name,
+    status?.target ?? '',
+    status?.phase ?? 'Pending',
+    status?.pods?.summary ?? '',
+    status?.sessions?.summary ?? '',
+    String(status?.sessions?.forced ?? 0),
+  ]);
+  report(context, {
+    json: { restarts: items },
+    lines:
+      rows.length === 0
+        ? ['No restarts.']
+        : tableLines(['NAMESPACE', 'RESTART', 'TARGET', 'PHASE', 'PODS', 'SESSIONS', 'FORCED'], rows),
+  });
+}

@@ -1,0 +1,59 @@
+import { Channel } from '#proto/session/v1/session.js';
+import type { PaneletSession } from '../panelet-session.js';
+import type { CliWorld } from './cli-world.js';
+import { createPlainStatusLine, showConnection } from './connection-status.js';
+import { readOutput, type SessionOutcome } from './read-output.js';
+
+/** How `runPipe` goes. */
+export interface PipeRun {
+  readonly session: PaneletSession;
+  readonly world: CliWorld;
+  /** Standard input goes in; or the session's input ends at once; or it stays open and nothing comes. */
+  readonly input: 'pass' | 'end' | 'none';
+  /** What happens when the user interrupts, or nobody reads the output any more. */
+  readonly onStop: 'detach' | 'close';
+}
+
+async function forward(session: PaneletSession, stdin: CliWorld['stdin']): Promise<void> {
+  for await (const chunk of stdin) await session.write(chunk as Buffer);
+  await session.end();
+}
+
+/** A session between pipes: standard input goes in, output comes out, bytes as they are. */
+export async function runPipe({ session, world, input, onStop }: PipeRun): Promise<SessionOutcome> {
+  const { stdin, stdout, stderr } = world;
+  let stopped = false;
+  const stop = (): void => {
+    if (stopped) return;
+    stopped = true;
+    void (onStop === 'close' ? session.close().catch(() => session.detach()) : session.detach());
+  };
+  const put = async (out: CliWorld['stdout'], bytes: Uint8Array): Promise<void> => {
+    if (stopped || out.write(bytes)) return;
+    await new Promise<void>((resolve) => {
+      out.once('drain', resolve);
+      // A reader that goes away ends the wait, too.
+      out.once('close', resolve);
+    });
+  };
+  const stopStatus = showConnection(session, createPlainStatusLine(stderr), world.clock);
+  world.stop.addEventListener('abort', stop);
+  stdout.on('error', stop);
+  // The session's end shows where its output is read.
+  if (input === 'pass') forward(session, stdin).catch(() => undefined);
+  if (input === 'end') session.end().catch(() => undefined);
+  try {
+    return await readOutput(session, {
+      data: (item) => put(item.channel === Channel.STDERR ? stderr : stdout, item.payload),
+      snapshot: (item) => put(stdout, item.payload),
+      lost: (item) => {
+        stderr.write(`panelet: output is missing here (${item.loss.message})\n`);
+        return Promise.resolve();
+      },
+    });
+  } finally {
+    world.stop.removeEventListener('abort', stop);
+    stopStatus();
+    stdin.destroy();
+  }
+}

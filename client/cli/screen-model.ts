@@ -1,0 +1,75 @@
+import headless, { type IBufferCell } from '@xterm/headless';
+
+/** What the user's terminal shows, so that a row that was covered can be restored. */
+export interface ScreenModel {
+  write(bytes: Uint8Array | string): void;
+  resize(rows: number, cols: number): void;
+  /** The bottom row as bytes that draw it, once everything written before is interpreted. */
+  bottomRow(): Promise<string>;
+  /** Whether the program uses the alternate screen, once everything written before is interpreted. */
+  alternate(): Promise<boolean>;
+  dispose(): void;
+}
+
+function colour(cell: IBufferCell, ground: 'fg' | 'bg'): string[] {
+  const isFg = ground === 'fg';
+  const value = isFg ? cell.getFgColor() : cell.getBgColor();
+  const base = isFg ? 30 : 40;
+  if (isFg ? cell.isFgRGB() : cell.isBgRGB()) {
+    return [`${base + 8}`, '2', `${(value >> 16) & 255}`, `${(value >> 8) & 255}`, `${value & 255}`];
+  }
+  if (!(isFg ? cell.isFgPalette() : cell.isBgPalette())) return [];
+  if (value < 8) return [`${base + value}`];
+  if (value < 16) return [`${base + 60 + value - 8}`];
+  return [`${base + 8}`, '5', `${value}`];
+}
+
+function attributes(cell: IBufferCell): string {
+  const on: readonly (readonly [number, number])[] = [
+    [cell.isBold(), 1],
+    [cell.isDim(), 2],
+    [cell.isItalic(), 3],
+    [cell.isUnderline(), 4],
+    [cell.isBlink(), 5],
+    [cell.isInverse(), 7],
+    [cell.isInvisible(), 8],
+    [cell.isStrikethrough(), 9],
+  ];
+  const codes = on.filter(([set]) => set !== 0).map(([, code]) => `${code}`);
+  return `\x1b[${['0', ...codes, ...colour(cell, 'fg'), ...colour(cell, 'bg')].join(';')}m`;
+}
+
+/** A model of a terminal that starts empty, with the cursor at the top. */
+export function createScreenModel(rows: number, cols: number): ScreenModel {
+  const terminal = new headless.Terminal({ rows, cols, scrollback: 0, allowProposedApi: true });
+  const interpreted = (): Promise<void> => new Promise((resolve) => terminal.write('', resolve));
+  const drawRow = (y: number): string => {
+    const line = terminal.buffer.active.getLine(y);
+    let drawn = '';
+    let style = '';
+    for (let x = 0; x < terminal.cols; x++) {
+      const cell = line?.getCell(x);
+      // The second half of a wide character has no width.
+      if (cell === undefined || cell.getWidth() === 0) continue;
+      const next = attributes(cell);
+      drawn += next === style ? '' : next;
+      style = next;
+      drawn += cell.getChars() === '' ? ' ' : cell.getChars();
+    }
+    return `${drawn}\x1b[0m`;
+  };
+  return {
+    write: (bytes) => terminal.write(bytes),
+    // In order with what was written before.
+    resize: (nextRows, nextCols) => terminal.write('', () => terminal.resize(nextCols, nextRows)),
+    bottomRow: async () => {
+      await interpreted();
+      return drawRow(terminal.buffer.active.baseY + terminal.rows - 1);
+    },
+    alternate: async () => {
+      await interpreted();
+      return terminal.buffer.active.type === 'alternate';
+    },
+    dispose: () => terminal.dispose(),
+  };
+}
