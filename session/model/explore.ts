@@ -51,6 +51,7 @@ export function explore(config: ModelConfig, maxStates = Infinity): Exploration 
 function tryWay(config: ModelConfig, way: readonly number[]): World | string {
   try {
     const world = walk(config, way);
+    world.check();
     if (world.actions().every((action) => action.isAdverse)) world.checkEnd();
     return world;
   } catch (error) {

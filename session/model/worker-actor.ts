@@ -115,12 +115,18 @@ function durableAck({ storage }: WorkerWorld, ack: number): number {
   return Math.min(ack, decodeWorkerLinkState(storage.sealed.link).endpoint.cursors.nextRx - 1);
 }
 
-/** Writes everything to disk, and tells the client (with `durable`). */
-export function persist(world: WorkerWorld): void {
-  const { worker, storage, rpcs } = world;
+/** Writes everything to disk (with `durable`). */
+function writeDown({ worker, storage }: WorkerWorld): void {
   if (worker.link === undefined) return;
   seal(storage, worker.link.save(), worker.panel, {});
   worker.dirty = false;
+}
+
+/** Writes everything to disk, and tells the client (with `durable`). */
+export function persist(world: WorkerWorld): void {
+  const { worker, rpcs } = world;
+  writeDown(world);
+  if (worker.link === undefined) return;
   const rpc = rpcs.find(worker.link.attachment);
   if (rpc !== undefined) send(world, rpc, worker.link.endpoint.wrap([]));
 }
@@ -178,7 +184,7 @@ function takeHello(world: WorkerWorld, rpc: Rpc, arrival: HelloArrival): void {
     rpcs.toClient(fenced, worker.link.detachMessage(DetachReason.SUPERSEDED, ''));
     rpcs.endAtWorker(fenced, { kind: 'ok' });
   }
-  if (world.config.durable === true) persist(world);
+  if (world.config.durable === true) writeDown(world);
   for (const message of messages) {
     send(world, rpc, world.config.mistakes?.noDedupe === true ? repeating(message, hello) : message);
   }
@@ -216,7 +222,7 @@ function repeating(message: Frames, hello: Hello): Frames {
     if (frame.kind?.$case !== 'welcome' || hello.incarnation === 0) return frame;
     return { seq: 0, kind: { $case: 'welcome', value: { ...frame.kind.value, nextRx: hello.txBase } } };
   });
-  return { ...message, frames };
+  return { ...message, ack: hello.txBase - 1, frames };
 }
 
 function renumbered(message: Frames, nextRx: number): Frames {
