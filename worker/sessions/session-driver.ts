@@ -166,6 +166,9 @@ export class SessionDriver {
       attachment.finish([]);
       return;
     }
+    if (received.frames.some(({ kind }) => kind?.$case === 'hello' || kind?.$case === 'welcome')) {
+      throw new PaneletError('FRAME_INVALID', 'A Hello came in the middle of an attachment.');
+    }
     this.#heardMs = this.#deps.clock.nowMs();
     if (received.reply !== undefined && !attachment.blocked) attachment.send([received.reply]);
     this.#heard();
