@@ -3,12 +3,13 @@ import { parse as parseYaml } from 'yaml';
 import { badRequest } from '../store/refusals.js';
 import { StatusError } from '../store/status-error.js';
 import { parseMediaTypes } from './media-type.js';
+import { readProtobufBody } from './protobuf-body.js';
 
 // The limit of the real server.
 const maxBytes = 3 * 1024 * 1024;
 
-/** Text of a request's body. @throws StatusError RequestEntityTooLarge. */
-export async function readBody(request: IncomingMessage): Promise<string> {
+/** A request's body. @throws StatusError RequestEntityTooLarge. */
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -18,7 +19,7 @@ export async function readBody(request: IncomingMessage): Promise<string> {
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** Media type of a request's body; JSON when it says nothing. */
@@ -33,8 +34,9 @@ export function unsupportedMediaType(accepted: readonly string[], note = ''): St
 }
 
 /** JSON or YAML as a value. @throws StatusError BadRequest. */
-export function parseText(text: string, isYaml: boolean): unknown {
+export function parseText(body: Buffer, isYaml: boolean): unknown {
   try {
+    const text = body.toString('utf8');
     return isYaml ? (parseYaml(text) as unknown) : (JSON.parse(text) as unknown);
   } catch (error) {
     throw badRequest(`couldn't parse the body: ${error instanceof Error ? error.message : String(error)}`);
@@ -47,9 +49,10 @@ export function parseText(text: string, isYaml: boolean): unknown {
  */
 export async function readValue(request: IncomingMessage): Promise<unknown> {
   const type = contentTypeOf(request);
-  const text = await readBody(request);
-  if (text.trim() === '') return undefined;
-  const isYaml = type === 'application/yaml';
-  if (!isYaml && type !== 'application/json') throw unsupportedMediaType(['application/json', 'application/yaml']);
-  return parseText(text, isYaml);
+  const body = await readBody(request);
+  if (body.length === 0) return undefined;
+  if (type === 'application/json' || type === 'application/yaml') return parseText(body, type === 'application/yaml');
+  const value = type === 'application/vnd.kubernetes.protobuf' ? readProtobufBody(body) : undefined;
+  if (value === undefined) throw unsupportedMediaType(['application/json', 'application/yaml']);
+  return value;
 }

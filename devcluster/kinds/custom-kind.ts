@@ -74,6 +74,21 @@ const publishedSchema = (definition: Definition, version: string, schema: Schema
   };
 };
 
+// As the real server: CEL rules are not run on what is not even of the right shape, and it says so.
+const blockingReasons = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+const rulesNotChecked: StatusCause = {
+  reason: 'FieldValueInvalid',
+  message:
+    'Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+  field: '<nil>',
+};
+
 /** Rules of a custom resource: pruning, defaults, schema and CEL. */
 const rulesOf = (schema: Schema): Pick<ResourceKind, 'applyDefaults' | 'validate'> => {
   const checkRules = createRuleChecker(schema);
@@ -82,8 +97,9 @@ const rulesOf = (schema: Schema): Pick<ResourceKind, 'applyDefaults' | 'validate
   const validate = (object: AnyObject, old: AnyObject | undefined): StatusCause[] => {
     const value = withoutMetadata(object);
     const causes = validateSchema(schema, value, '');
-    if (causes.length > 0) return causes;
-    return checkRules(value, old === undefined ? undefined : withoutMetadata(old));
+    const isBlocked = causes.some(({ reason }) => blockingReasons.has(reason));
+    if (isBlocked) return [...causes, rulesNotChecked];
+    return [...causes, ...checkRules(value, old === undefined ? undefined : withoutMetadata(old))];
   };
   const applyDefaults = (object: AnyObject): void => {
     const { metadata } = object;
