@@ -130,15 +130,14 @@ export function createLeaderElector(deps: LeaderElectorDeps): LeaderElector {
   /** Renews until the signal aborts (true) or the deadline passes without a renewal (false). */
   const keep = async (signal: AbortSignal): Promise<boolean> => {
     let renewedMs = clock.nowMs();
-    while (!signal.aborted) {
+    for (;;) {
       await pause(signal);
       if (signal.aborted) return true;
       const startMs = clock.nowMs();
-      const outcome = await Promise.race([attempt(), afterDeadline(renewedMs + renewDeadlineMs - startMs, signal)]);
-      if (outcome) renewedMs = startMs;
+      const renewed = await Promise.race([attempt(), afterDeadline(renewedMs + renewDeadlineMs - startMs, signal)]);
+      if (renewed) renewedMs = startMs;
       else if (clock.nowMs() - renewedMs >= renewDeadlineMs) return false;
     }
-    return true;
   };
 
   const afterDeadline = async (delayMs: number, signal: AbortSignal): Promise<boolean> => {

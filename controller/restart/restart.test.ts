@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { findCondition } from '#controller/restart/conditions.js';
-import { State } from '#proto/gate/v1/gate.js';
+import { State, Target } from '#proto/gate/v1/gate.js';
 import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
@@ -179,7 +179,7 @@ describe('a restart that is interfered with', () => {
     const foreign = sim.agentOf(sim.pods()[1]!);
     await sim.agents.cordon(
       { host: sim.pods()[1]?.status?.podIP ?? '', port: 7443 },
-      { command: { restartUid: 'other', fencing: 1, generation: 1 }, lease: undefined, reason: '', target: 1 },
+      { command: { restartUid: 'other', fencing: 1, generation: 1 }, lease: undefined, reason: '', target: Target.AGENT },
     );
     await driver.until(() => first(sim).state === State.FROZEN);
     changeSpec(sim, 'r1', { abort: true });
