@@ -14,8 +14,6 @@ export interface Mistakes {
   readonly noFence?: boolean;
   /** A sealed checkpoint stays valid when the drain is called off. */
   readonly checkpointSurvivesThaw?: boolean;
-  /** Does not count the uses of a checkpoint (I13), so that their effect is found instead. */
-  readonly ignoresReuse?: boolean;
   /** Does not compare a checkpoint with what it describes (I10), so that its effect is found instead. */
   readonly ignoresOmission?: boolean;
 }

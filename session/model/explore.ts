@@ -15,11 +15,17 @@ export interface Exploration {
   readonly failure: { readonly rule: string; readonly trace: readonly string[] } | undefined;
 }
 
+/** How to explore. */
+export interface ExploreOptions {
+  /** Goes on where the engine itself refuses what a mistake made, to see what else breaks. @default false */
+  readonly ignoresRefusals?: boolean;
+}
+
 /**
  * Tries every order of everything that may happen, breadth first. The engine cannot be copied, so a situation is reached
  * by repeating the way to it.
  */
-export function explore(config: ModelConfig, maxStates = Infinity): Exploration {
+export function explore(config: ModelConfig, options: ExploreOptions = {}): Exploration {
   const seen = new Set<string>([digestOf(createWorld(config))]);
   let frontier: number[][] = [[]];
   let steps = 0;
@@ -27,19 +33,25 @@ export function explore(config: ModelConfig, maxStates = Infinity): Exploration 
   while (frontier.length > 0) {
     const next: number[][] = [];
     for (const way of frontier) {
-      const { length } = walk(config, way).actions();
+      const here = walk(config, way);
+      const { length } = here.actions();
       for (let choice = 0; choice < length; choice += 1) {
         const longer = [...way, choice];
         steps += 1;
-        const outcome = tryWay(config, longer);
-        if (typeof outcome === 'string') {
-          return { states: seen.size, steps, depth, failure: { rule: outcome, trace: traceOf(config, longer) } };
+        const outcome = tryChoice(choice === 0 ? here : walk(config, way), choice);
+        if (outcome instanceof PaneletError && options.ignoresRefusals === true) continue;
+        if (outcome instanceof Error) {
+          return {
+            states: seen.size,
+            steps,
+            depth,
+            failure: { rule: ruleOf(outcome), trace: traceOf(config, longer) },
+          };
         }
         const digest = digestOf(outcome);
         if (seen.has(digest)) continue;
         seen.add(digest);
         next.push(longer);
-        if (seen.size > maxStates) throw new Error(`More than ${maxStates} situations.`);
       }
     }
     frontier = next;
@@ -48,18 +60,28 @@ export function explore(config: ModelConfig, maxStates = Infinity): Exploration 
   return { states: seen.size, steps, depth, failure: undefined };
 }
 
-function tryWay(config: ModelConfig, way: readonly number[]): World | string {
+function tryChoice(world: World, choice: number): World | Error {
   try {
-    const world = walk(config, way);
+    const action = world.actions()[choice];
+    if (action !== undefined) world.run(action);
     world.check();
-    if (world.actions().every((action) => action.isAdverse)) world.checkEnd();
+    if (world.actions().every(({ isAdverse }) => isAdverse)) world.checkEnd();
     return world;
   } catch (error) {
-    if (error instanceof Violation) return error.message;
-    // The engine refused a message of its own kind.
-    if (error instanceof PaneletError) return `${error.code} ${error.message}`;
+    if (error instanceof Violation || error instanceof PaneletError) return error;
     throw error;
   }
+}
+
+// The engine refusing a message of its own kind is a failure as well.
+function ruleOf(error: Error): string {
+  return error instanceof PaneletError ? `${error.code} ${error.message}` : error.message;
+}
+
+/** A failure as people read it: the rule, and the way to it. */
+export function describeFailure({ failure }: Exploration): string {
+  if (failure === undefined) return 'every rule holds';
+  return [failure.rule, ...failure.trace.map((step, index) => `  ${index + 1}. ${step}`)].join('\n');
 }
 
 function walk(config: ModelConfig, way: readonly number[]): World {

@@ -45,10 +45,10 @@ export function seal(storage: Storage, state: WorkerLinkState, panel: PanelState
 }
 
 /** Counts a use of the sealed checkpoint: a restore from it, or a thaw after it. */
-export function countUse(storage: Storage, mistakes: Mistakes): void {
+export function countUse(storage: Storage): void {
   if (storage.sealed === undefined) return;
   const { id } = storage.sealed;
-  must(mistakes.ignoresReuse === true || !storage.used.has(id), 'I13 a checkpoint is used twice');
+  must(!storage.used.has(id), 'I13 a checkpoint is used twice');
   storage.used.add(id);
 }
 

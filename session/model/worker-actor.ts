@@ -203,7 +203,7 @@ function bringUp(world: WorkerWorld, decision: Admitted, arrival: HelloArrival):
   if (arrival.stop === 'claimed') return;
   const checkpoint = storage.sealed;
   if (config.durable !== true) {
-    countUse(storage, config.mistakes ?? {});
+    countUse(storage);
     storage.sealed = undefined;
   }
   if (arrival.stop === 'consumed') return;
@@ -273,7 +273,7 @@ const readyDrain = {
 /** Calls the drain off: the checkpoint counts as used before anything is accepted again. */
 export function thaw(world: WorkerWorld): void {
   const { worker, storage, config } = world;
-  countUse(storage, config.mistakes ?? {});
+  countUse(storage);
   if (config.mistakes?.checkpointSurvivesThaw !== true) storage.sealed = undefined;
   worker.link?.endpoint.thaw();
   worker.drain = 'serving';

@@ -1,0 +1,16 @@
+import { describe, expect, test } from '@jest/globals';
+import { describeFailure, explore } from './explore.js';
+
+describe('every order of a takeover', () => {
+  test('leaves one writer, and an intruder changes nothing', () => {
+    const found = explore({ inputs: 1, takeoverInputs: 1, intruders: 1 });
+    expect(describeFailure(found)).toBe('every rule holds');
+    expect(found.states).toBeGreaterThan(900);
+  });
+
+  test('never ends in a fight when a connection breaks', () => {
+    const found = explore({ inputs: 1, takeoverInputs: 0, cuts: 1 });
+    expect(describeFailure(found)).toBe('every rule holds');
+    expect(found.states).toBeGreaterThan(500);
+  });
+});
