@@ -79,6 +79,8 @@ export interface DevCluster {
   tokenFile(identity: DevIdentity): string;
   /** Process id of a pod's container while it runs. */
   containerPid(pod: Pod, container: string): number | undefined;
+  /** `NAME=value` in the environment of every process that was started for a node, or for the cluster itself. */
+  marker(nodeName?: string): string;
   /** Process id of the restart controller. */
   controllerPid(): number | undefined;
   /** SIGKILL to everything on a node at once. */
@@ -274,6 +276,8 @@ export async function createDevCluster(options: DevClusterOptions, deps: DevClus
       tokenFile: (identity) => tokenFile(directory.tokens, identity),
       containerPid: (pod, container) =>
         parts.launchers.find((launcher) => launcher.nodeName === pod.spec.nodeName)?.containerPid(pod, container),
+      marker: (name) =>
+        name === undefined ? `PANELET_DEVCLUSTER=${state.id}` : `PANELET_DEVCLUSTER_NODE=${state.id}/${name}`,
       controllerPid: () => parts.controller?.pid(),
       powerCut: async (name) => parts.launchers.find((launcher) => launcher.nodeName === name)?.powerCut(),
       stop: () => (stopping ??= stop()),

@@ -70,8 +70,6 @@ async function ensure(store: ObjectStore, resource: string, object: KubeObject):
 
 /** Makes what a dev cluster starts with; what is there already is left alone. */
 export async function createInitialObjects(store: ObjectStore, directory: string): Promise<void> {
-  for (const name of ['default', 'kube-system', 'kube-node-lease', paneletNamespace]) {
-    await ensure(store, 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-  }
+  await ensure(store, 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: paneletNamespace } });
   await ensure(store, 'daemonsets', agentDaemonSetObject(directory));
 }
