@@ -32,8 +32,8 @@ export interface TestCluster {
   agentsReady(limitMs: number): Promise<void>;
   /** Processes of this cluster that run. */
   processes(): readonly ProcessIdentity[];
-  /** Ends clients and cluster and removes the directory. @returns what was left, in words. */
-  stop(): Promise<readonly string[]>;
+  /** Ends clients and cluster and removes the directory, unless it is to be kept. @returns what was left, in words. */
+  stop(options?: { readonly keep: boolean }): Promise<readonly string[]>;
 }
 
 const clock = createSystemClock({ keepsAlive: true });
@@ -79,11 +79,11 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     agentsReady: (limitMs) =>
       waitFor('Ready agents on every node', () => agentPods().size === cluster.nodes.length, limitMs),
     processes,
-    stop: async () => {
+    stop: async (stopOptions) => {
       await Promise.all([...clients.values()].map((client) => client.close()));
       await cluster.stop();
       const left = processes().map(({ pid }) => `process ${pid} is left`);
-      rmSync(dir, { recursive: true, force: true });
+      if (stopOptions?.keep !== true) rmSync(dir, { recursive: true, force: true });
       return left;
     },
   };
