@@ -1,6 +1,7 @@
 import { PaneletError } from '#common/errors.js';
 import type { PanelDefinition } from '../panel.js';
 import { createEchoPanel } from './echo.js';
+import { createLogsPanel } from './logs/logs.js';
 import { createTerminalPanel } from './terminal/terminal.js';
 
 /** What the panels that ship need from their worker's main. */
@@ -13,6 +14,7 @@ export interface PanelCatalogueDeps {
 
 const factories: Readonly<Record<string, (deps: PanelCatalogueDeps) => PanelDefinition>> = {
   echo: () => createEchoPanel(),
+  logs: ({ parameters }) => createLogsPanel({ parameters }),
   terminal: ({ environment }) => createTerminalPanel({ environment }),
 };
 

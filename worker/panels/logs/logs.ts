@@ -1,0 +1,122 @@
+import { access } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { PaneletError } from '#common/errors.js';
+import { Channel } from '#proto/session/v1/session.js';
+import type { PanelContext, PanelDefinition, PanelSession } from '../../panel.js';
+import { panelEvent } from '../panel-event.js';
+import { readParameters } from '../parameters.js';
+import { type AllowedRoots, createAllowedRoots } from './allowed-roots.js';
+import { createDirectoryWatch } from './directory-watch.js';
+import { findTrailAgain } from './find-again.js';
+import { findLastLines } from './last-lines.js';
+import { openLogFile } from './log-file.js';
+import { type LogOptions, logParameters } from './log-parameters.js';
+import { decodeLogState, encodeLogState } from './log-state.js';
+import { createLogTrail, type TrailListener, type TrailStart, type TrailState } from './log-trail.js';
+import { createPump } from './pump.js';
+import { isRotatedName } from './rotated-names.js';
+
+const defaultRoots = '/var/log';
+const pollMs = 2000;
+
+/**
+ * Follows a file, through rotation, truncation and absence. Worker parameter `roots`: directories below which files may
+ * be read, separated by commas. Events, in order with the bytes: rotated, appeared, missing, truncated, late (the next
+ * bytes belong to the file before), gap (bytes are lost).
+ * @throws CONFIG_INVALID for wrong roots.
+ */
+export function createLogsPanel(deps: { readonly parameters: Readonly<Record<string, string>> }): PanelDefinition {
+  const roots = createAllowedRoots(deps.parameters['roots'] ?? defaultRoots);
+  return {
+    name: 'logs',
+    version: '1',
+    checkpointable: true,
+    afterCrash: 'fresh',
+    open: async (context) => {
+      const options = readParameters('logs', logParameters, context.parameters);
+      const start = await openStart(options, roots);
+      return createLogsSession({ context, options, roots, ended: false }, start);
+    },
+    restore: async (context, bytes) => {
+      const { options, trail, ended } = decodeLogState(bytes);
+      roots.resolve(options.path);
+      const start = await findTrailAgain(trail, { path: options.path, roots });
+      return createLogsSession({ context, options, roots, ended }, start);
+    },
+  };
+}
+
+async function openStart(options: LogOptions, roots: AllowedRoots): Promise<TrailStart> {
+  const real = roots.resolve(options.path);
+  const file = await openLogFile(real, roots);
+  if (file === undefined) {
+    const exists = await access(real).then(
+      () => true,
+      () => false,
+    );
+    if (exists || !options.follow) {
+      const reason = exists ? 'is not a file that this worker may read' : 'does not exist';
+      throw new PaneletError('PANEL_FAILED', `Cannot follow the file: ${options.path} ${reason}.`);
+    }
+    return { files: [], missing: false, reports: [] };
+  }
+  if (options.from === 'end') await file.seek(await findLastLines(file, options.lines));
+  const entry = { name: basename(real), directory: dirname(real), file, announced: true, arrival: 'appeared' as const };
+  return { files: [entry], missing: false, reports: [] };
+}
+
+function createListener({ output }: PanelContext): TrailListener {
+  return {
+    report: (name, content) => output.writeEvent(panelEvent(name, content)),
+    data: (bytes) => void output.writeData(Channel.STDOUT, bytes),
+  };
+}
+
+interface LogsSessionDeps {
+  readonly context: PanelContext;
+  readonly options: LogOptions;
+  readonly roots: AllowedRoots;
+  readonly ended: boolean;
+}
+
+function createLogsSession(deps: LogsSessionDeps, start: TrailStart): PanelSession {
+  const { context, options, roots } = deps;
+  const { path } = options;
+  const trail = createLogTrail({ path, roots, clock: context.clock, listener: createListener(context) }, start);
+  const pump = createPump(context, trail, options.follow);
+  if (deps.ended) pump.end();
+  const watch = createDirectoryWatch({
+    clock: context.clock,
+    log: context.log,
+    matters: (name) => name === basename(path) || isRotatedName(basename(path), name),
+    onChange: () => pump.wake(),
+    pollMs,
+  });
+  let saved: TrailState | undefined;
+  let closing: Promise<void> | undefined;
+
+  pump.onIdle(() => watch.aim(trail.directories()));
+  watch.aim(trail.directories());
+  context.output.onWritable(() => pump.wake());
+  // Not before the caller has the session.
+  setImmediate(() => pump.wake());
+  const close = async (): Promise<void> => {
+    watch.close();
+    await pump.hold();
+    await trail.close();
+  };
+  return {
+    input: () => undefined,
+    freeze: async () => {
+      await pump.hold();
+      saved = await trail.save();
+    },
+    thaw: () => pump.release(),
+    checkpoint: () => {
+      if (!saved) throw new PaneletError('INTERNAL', 'A checkpoint was asked for without a freeze. This is a bug.');
+      return encodeLogState({ options, trail: saved, ended: pump.ended });
+    },
+    close: () => (closing ??= close()),
+    details: () => ({ path, offset: String(trail.offset) }),
+  };
+}
