@@ -56,6 +56,7 @@ const streamWindowBytes = 256 * 1024;
 const connectionWindowBytes = 8 * 1024 * 1024;
 // Megabytes of protocol state and buffered input for one connection, before it gets no more streams.
 const sessionMemoryMb = 64;
+const lingerMs = 5_000;
 
 /**
  * Opens the listener. Calls wait until {@link Front.admit}.
@@ -68,16 +69,8 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
     maxConcurrentStreams: deps.limits.maxStreamsPerConnection * 2,
   };
   const options = { settings, maxSessionMemory: sessionMemoryMb };
-  const server =
-    address.tls === undefined
-      ? createServer(options)
-      : createSecureServer({
-          ...options,
-          ...(await readCertificate(address.tls)),
-          allowHTTP1: false,
-          minVersion: 'TLSv1.2',
-          handshakeTimeout: 10_000,
-        });
+  const secure = address.tls === undefined ? undefined : createTlsServer(options, await readCertificate(address.tls));
+  const server = secure ?? createServer(options);
   const sessions = new Set<ServerHttp2Session>();
   const waiting: (() => void)[] = [];
   let admitted = false;
@@ -131,10 +124,21 @@ function acceptSession(session: ServerHttp2Session, { sessions, receive, deps }:
   session.on('stream', (stream, headers) => {
     stream.on('error', () => undefined);
     stream.once('close', () => streams--);
+    stream.once('finish', () => discardInput(stream, deps.clock));
     if (++streams <= deps.limits.maxStreamsPerConnection) receive(stream, headers);
     else refuse(stream, statusOf(new PaneletError('LIMIT_EXCEEDED', 'Too many streams on this connection.')));
   });
   session.once('close', () => sessions.delete(session));
+}
+
+// The answer is complete, and the client may keep its half open for ever. Discarding what it sends lets the stream
+// close by itself; after a while NO_ERROR ends it (RFC 9113, 8.1). At once, the reset could overtake the trailers.
+function discardInput(stream: ServerHttp2Stream, clock: Clock): void {
+  if (stream.closed) return;
+  stream.removeAllListeners('data');
+  stream.resume();
+  const timer = clock.after(lingerMs, () => stream.close(constants.NGHTTP2_NO_ERROR));
+  stream.once('close', () => timer.stop());
 }
 
 function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, deps: FrontDeps): void {

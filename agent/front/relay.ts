@@ -79,6 +79,8 @@ function pump(from: Http2Stream, to: Http2Stream): void {
     if (!to.write(chunk)) from.pause();
   });
   to.on('drain', () => from.resume());
+  // It was paused behind the first message.
+  from.resume();
 }
 
 function lostStatus(rstCode: number | undefined): RpcStatus {

@@ -1,4 +1,4 @@
-import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { RpcStatus } from '#common/grpc-status.js';
 
 /** The trailers of a status. */
@@ -14,19 +14,14 @@ export function refuse(stream: ServerHttp2Stream, status: RpcStatus): void {
   else respondAtOnce(stream, { ':status': 200, 'content-type': 'application/grpc+proto', ...trailers });
 }
 
-/** Answers with headers alone, and stops reading what the client may still send. */
+/** Answers with headers alone. */
 export function respondAtOnce(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders): void {
   stream.respond(headers, { endStream: true });
-  stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
 /** Ends a stream that was answered with `waitForTrailers`, behind everything written to it. */
 export function endWithTrailers(stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders): void {
-  stream.once('wantTrailers', () => {
-    stream.sendTrailers(trailers);
-    // The client may keep its half open for ever; NO_ERROR tells it that the answer is complete (RFC 9113, 8.1).
-    stream.close(constants.NGHTTP2_NO_ERROR);
-  });
+  stream.once('wantTrailers', () => stream.sendTrailers(trailers));
   stream.end();
 }
 

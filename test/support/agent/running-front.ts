@@ -1,0 +1,105 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAttachHandler } from '#agent/front/attach.js';
+import { openFront, type Front, type FrontAddress } from '#agent/front/front.js';
+import { createFileIdentity } from '#agent/front/identity-file.js';
+import type { Identity } from '#agent/front/identity.js';
+import { createRouter } from '#agent/front/router.js';
+import { createUpstream } from '#agent/front/upstream.js';
+import { createChanges, type Changes } from '#agent/changes.js';
+import { createSystemClock, type Clock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import { createSilentLog } from '#common/log.js';
+import { startRawWorker, type RawCall, type RawWorker } from './raw-session.js';
+
+/** A front in this process with one panel, `echo`, and a worker that the test writes. */
+export interface RunningFront {
+  readonly front: Front;
+  readonly address: string;
+  readonly dir: string;
+  readonly identity: Identity;
+  readonly identityFile: string;
+  /** Says that the worker is up or not. */
+  setUp(up: boolean): void;
+  startWorker(attach: (call: RawCall) => void): Promise<RawWorker>;
+  close(): Promise<void>;
+}
+
+/** How the front of a test is set up. */
+export interface RunningFrontOptions {
+  readonly attach?: (call: RawCall) => void;
+  readonly clock?: Clock;
+  readonly tls?: FrontAddress['tls'];
+  readonly maxPendingAttaches?: number;
+  readonly maxConnections?: number;
+  readonly maxStreamsPerConnection?: number;
+  readonly up?: boolean;
+}
+
+/** Token of the identity `alice` with the role client. */
+export const aliceToken = 'alice-token';
+/** Token of the identity `oscar` with the role operator. */
+export const oscarToken = 'oscar-token';
+
+/** Identities of a test, as the file holds them. */
+export const identitiesYaml = `identities:
+  - { name: alice, token: ${aliceToken}, roles: [client] }
+  - { name: oscar, token: ${oscarToken}, roles: [operator] }
+`;
+
+/** Starts a front on a port of its own. */
+export async function startFront(options: RunningFrontOptions = {}): Promise<RunningFront> {
+  const dir = await mkdtemp(join(tmpdir(), 'panelet-front-'));
+  const identityFile = join(dir, 'identities.yaml');
+  await writeFile(identityFile, identitiesYaml);
+  const identity = await createFileIdentity(identityFile);
+  const clock = options.clock ?? createSystemClock();
+  const socketPath = join(dir, 'worker.sock');
+  const keepalive = { keepaliveMs: 30_000, keepaliveTimeoutMs: 10_000 };
+  const upstream = createUpstream({ socketPath, clock, ...keepalive });
+  const changes: Changes = createChanges();
+  let up = options.up ?? true;
+  const limits = {
+    ...{ maxConnections: 100, maxStreamsPerConnection: 100, maxPendingAttaches: 100 },
+    ...{ helloTimeoutMs: 10_000, holdMs: 10_000, ...keepalive },
+    ...(options.maxPendingAttaches === undefined ? {} : { maxPendingAttaches: options.maxPendingAttaches }),
+    ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+    ...(options.maxStreamsPerConnection === undefined
+      ? {}
+      : { maxStreamsPerConnection: options.maxStreamsPerConnection }),
+  };
+  const targets = {
+    ready: (panel: string, signal: AbortSignal) =>
+      changes.until(() => {
+        if (panel !== 'echo') throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
+        return up ? upstream : undefined;
+      }, signal),
+  };
+  const attach = createAttachHandler({ ...limits, clock, targets });
+  const route = createRouter({ identity, attach, services: upstream, secret: 'secret' });
+  const workers: RawWorker[] = [];
+  const startWorker = async (handler: (call: RawCall) => void): Promise<RawWorker> => {
+    const worker = await startRawWorker(socketPath, handler);
+    workers.push(worker);
+    return worker;
+  };
+  if (options.attach !== undefined) await startWorker(options.attach);
+  const tls = options.tls;
+  const front = await openFront({ host: '127.0.0.1', port: 0, tls }, { log: createSilentLog(), clock, limits, route });
+  front.admit();
+  return {
+    ...{ front, dir, identity, identityFile, startWorker },
+    address: `127.0.0.1:${front.port}`,
+    setUp: (next) => {
+      up = next;
+      changes.notify();
+    },
+    close: async () => {
+      upstream.close();
+      for (const worker of workers) worker.close();
+      await front.close(0);
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
