@@ -56,12 +56,12 @@ async function drainOnce(part: DrainPart, clients: WorkerClients): Promise<Drain
   call.on('end', () => {
     if (last?.receipt !== undefined) done.resolve({ kind: 'receipt', receipt: last.receipt });
     else if (last?.status?.state === State.SERVING) done.resolve({ kind: 'cancelled' });
+    else done.resolve('lost');
   });
   call.on('error', (error: ServiceError) => {
     if (error.code === grpcStatus.UNAVAILABLE || error.code === grpcStatus.CANCELLED) done.resolve('lost');
     else done.reject(error);
   });
-  call.on('status', () => done.resolve('lost'));
   const abort = (): void => done.reject(part.signal.reason);
   part.signal.addEventListener('abort', abort, { once: true });
   try {
