@@ -1,9 +1,11 @@
 /** Bundles the programs that ship, the SDK, and the tools around them, into dist/. */
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { build } from 'esbuild';
 
-const banner = "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);";
+const banner =
+  "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);";
 const programs = {
   'panelet-agent': 'agent/main.ts',
   'panelet-worker': 'worker/main.ts',
@@ -26,9 +28,20 @@ const common = {
   external: ['@lydell/node-pty'],
 };
 
+/** Replaces each file at once, so that a program that starts meanwhile never reads half of one. */
+async function bundle(options) {
+  const { outputFiles } = await build({ ...options, write: false });
+  for (const { path, contents } of outputFiles) {
+    const temporary = `${path}.${String(process.pid)}.tmp`;
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(temporary, contents);
+    await chmod(temporary, 0o755);
+    await rename(temporary, path);
+  }
+}
+
 const entryPoints = Object.fromEntries(Object.entries(programs).filter(([, file]) => existsSync(file)));
-await rm('dist/bin', { recursive: true, force: true });
-await build({ ...common, entryPoints, outdir: 'dist/bin', banner: { js: `#!/usr/bin/env node\n${banner}` } });
+await bundle({ ...common, entryPoints, outdir: 'dist/bin', banner: { js: `#!/usr/bin/env node\n${banner}` } });
 if (existsSync('client/sdk.ts')) {
-  await build({ ...common, entryPoints: { sdk: 'client/sdk.ts' }, outdir: 'dist', packages: 'external' });
+  await bundle({ ...common, entryPoints: { sdk: 'client/sdk.ts' }, outdir: 'dist', packages: 'external' });
 }
