@@ -9,8 +9,14 @@ describe('every order of a takeover', () => {
   });
 
   test('never ends in a fight when a connection breaks', () => {
-    const found = explore({ inputs: 1, takeoverInputs: 0, cuts: 1 });
+    const found = explore({ inputs: 0, takeoverInputs: 1, cuts: 1 });
     expect(describeFailure(found)).toBe('every rule holds');
-    expect(found.states).toBeGreaterThan(500);
+    expect(found.states).toBeGreaterThan(1500);
+  });
+
+  test('refuses an old token when the worker crashed in between', () => {
+    const found = explore({ inputs: 0, takeoverInputs: 1, kills: 1 });
+    expect(describeFailure(found)).toBe('every rule holds');
+    expect(found.states).toBeGreaterThan(600);
   });
 });
