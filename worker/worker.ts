@@ -63,6 +63,8 @@ const openLimitMs = 10_000;
 const maxReceiveBytes = 1024 * 1024;
 /** How long answers under way may take when the server stops, in milliseconds. */
 const stopLimitMs = 500;
+/** How long panel sessions that were ended may take to end their processes, in milliseconds. */
+const settleLimitMs = 3_000;
 
 /**
  * Starts a worker: finds what an earlier one left on storage, then serves on the socket.
@@ -191,6 +193,7 @@ function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDorma
       workerService.close();
       health.close();
       gate.close();
+      await registry.settle(settleLimitMs);
       await stopServer(server, clock);
       await storage.close();
     },

@@ -11,11 +11,9 @@ import type {
 } from '#proto/session/v1/session.js';
 import { SessionServiceService } from '#proto/session/v1/session.js';
 import type { PanelDefinition } from '../panel.js';
-import type { SessionDriver } from '../sessions/session-driver.js';
 import type { Gate } from '../drain/gate.js';
 import type { AttachHandler } from '../sessions/attach-handler.js';
-import type { SessionRegistry } from '../sessions/session-registry.js';
-import type { SessionRecord } from '../storage/session-record.js';
+import type { SessionRegistry, VisibleSession } from '../sessions/session-registry.js';
 import { callerOf } from './caller.js';
 import { unary } from './unary.js';
 
@@ -49,7 +47,7 @@ export function createSessionService(
   deps: SessionServiceDeps,
 ): Pick<SessionServiceServer, 'listPanels' | 'listSessions' | 'endSession'> & { attach: AttachHandler['handle'] } {
   const { definition, registry, gate, log } = deps;
-  const describe = (record: SessionRecord, driver: SessionDriver | undefined): Session => {
+  const describe = ({ record, driver, dormant }: VisibleSession): Session => {
     const cursors = driver?.link.endpoint.cursors;
     return {
       sessionId: record.id,
@@ -62,7 +60,7 @@ export function createSessionService(
       framesIn: (cursors?.nextRx ?? 1) - 1,
       framesOut: (cursors?.txNext ?? 1) - 1,
       checkpointable: definition.checkpointable,
-      details: driver?.details() ?? {},
+      details: driver?.details() ?? { state: dormant?.life.kind ?? '' },
     };
   };
   return {
@@ -84,7 +82,7 @@ export function createSessionService(
       const found = registry.visible(callerOf(call.metadata));
       const wanted = request.panel === '' || request.panel === definition.name ? found : [];
       const sorted = wanted.toSorted((a, b) => a.record.createdAt.localeCompare(b.record.createdAt));
-      return { sessions: sorted.map(({ record, driver }) => describe(record, driver)) };
+      return { sessions: sorted.map(describe) };
     }),
     endSession: unary<EndSessionRequest, EndSessionResponse>(log, async (request, call) => {
       await registry.endSession(request.sessionId, callerOf(call.metadata));

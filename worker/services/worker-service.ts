@@ -28,7 +28,7 @@ export interface WorkerService {
   readonly implementation: WorkerServiceServer;
   /** Agents that watch. */
   readonly watchers: () => number;
-  /** Ends every watch. */
+  /** Tells the last status and ends every watch. */
   close(): void;
 }
 
@@ -82,6 +82,7 @@ export function createWorkerService(deps: WorkerServiceDeps): WorkerService {
     watchers: () => watches.size,
     close: () => {
       timer?.stop();
+      tell();
       for (const call of watches) call.end();
       watches.clear();
     },

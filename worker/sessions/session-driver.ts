@@ -8,7 +8,7 @@ import { detachMessage } from '#session/detach-message.js';
 import type { LossReason } from '#session/welcome.js';
 import type { WorkerLink } from '#session/worker-link.js';
 import { createOpGate, type Hold, type OpGate } from '../op-gate.js';
-import type { PanelContext, PanelDefinition, PanelSession } from '../panel.js';
+import type { PanelContext, PanelDefinition, PanelSession, PanelSnapshot } from '../panel.js';
 import type { CheckpointStore } from '../storage/checkpoint-store.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import type { Attachment } from './attachment.js';
@@ -97,6 +97,7 @@ export class SessionDriver {
       panel: () => this.#panel,
       attachment: () => this.#attachment,
       onThawed: () => this.#pump(),
+      onFailed: (error) => this.#fail(error),
     });
     this.context = {
       sessionId: deps.record.id,
@@ -131,7 +132,12 @@ export class SessionDriver {
 
   /** What the panel tells people about the session. */
   details(): Record<string, string> {
-    return this.#panel?.details() ?? {};
+    try {
+      return this.#panel?.details() ?? {};
+    } catch (err) {
+      this.#deps.log.error({ err }, 'A panel session cannot tell about itself.');
+      return {};
+    }
   }
 
   /** Lets a client in. @throws FRAME_INVALID and the like; then nothing has changed */
@@ -143,7 +149,7 @@ export class SessionDriver {
       decision,
       hello,
       message,
-      snapshot: () => this.#panel?.snapshot?.(),
+      snapshot: () => this.#snapshot(),
       ...(order.loss === undefined ? {} : { loss: order.loss }),
     });
     before?.finish([detachMessage(this.link.endpoint, DetachReason.SUPERSEDED, 'Another attachment took over.')]);
@@ -249,8 +255,21 @@ export class SessionDriver {
     }
   }
 
+  #snapshot(): PanelSnapshot | undefined {
+    try {
+      return this.#panel?.snapshot?.();
+    } catch (err) {
+      this.#deps.log.error({ err }, 'A panel session has no snapshot; what is missing is said instead.');
+      return undefined;
+    }
+  }
+
   #heard(): void {
-    this.#driven.acknowledged();
+    try {
+      this.#driven.acknowledged();
+    } catch (error) {
+      this.#fail(error);
+    }
     this.#pump();
     this.#attachment?.wake();
     const { endpoint } = this.link;

@@ -1,3 +1,4 @@
+import { sleep } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import type { Drain, Frames, Hello } from '#proto/session/v1/session.js';
 import { decideAttach, type AdmissionGate, type Admitted, type SessionView } from '#session/admission.js';
@@ -51,6 +52,15 @@ export interface SessionRegistryDeps extends Omit<SessionOpeningDeps, 'onEnded'>
   readonly onEnded: (driver: SessionDriver, end: SessionEnd) => void;
 }
 
+/** A session as somebody who may see it sees it. */
+export interface VisibleSession {
+  readonly record: SessionRecord;
+  /** Set when it is live. */
+  readonly driver: SessionDriver | undefined;
+  /** Set when it is on storage only. */
+  readonly dormant: DormantSession | undefined;
+}
+
 interface Known {
   readonly record: SessionRecord;
   readonly view: SessionView;
@@ -72,6 +82,8 @@ interface Tombstone {
 }
 
 const maxTombstones = 1_000;
+/** How long the end of a session is waited for, in milliseconds; what holds on longer is left to the process's end. */
+const closeLimitMs = 10_000;
 
 /** Every session of one worker: live in this process, or dormant on its storage. */
 export class SessionRegistry {
@@ -80,6 +92,7 @@ export class SessionRegistry {
   /** Sessions being opened or brought back. */
   readonly opening = new Map<string, Opening>();
   readonly #deps: SessionRegistryDeps;
+  readonly #closing = new Set<Promise<void>>();
   readonly #opener;
   readonly #lock = createKeyedLock();
   readonly #tombstones = new Map<string, Tombstone>();
@@ -104,10 +117,10 @@ export class SessionRegistry {
   }
 
   /** Sessions that the asker may see. */
-  visible(asker: Asker): { readonly record: SessionRecord; readonly driver: SessionDriver | undefined }[] {
-    const all = [
-      ...[...this.live.values()].map((driver) => ({ record: driver.record, driver })),
-      ...[...this.dormant.values()].map(({ record }) => ({ record, driver: undefined })),
+  visible(asker: Asker): VisibleSession[] {
+    const all: VisibleSession[] = [
+      ...[...this.live.values()].map((driver) => ({ record: driver.record, driver, dormant: undefined })),
+      ...[...this.dormant.values()].map((dormant) => ({ record: dormant.record, driver: undefined, dormant })),
     ];
     return all.filter(({ record }) => asker.roles.includes('admin') || record.owner === asker.identity);
   }
@@ -117,8 +130,13 @@ export class SessionRegistry {
     const found = this.visible(asker).find(({ record }) => record.id === sessionId);
     if (found === undefined) throw new PaneletError('SESSION_UNKNOWN', 'There is no such session of yours here.');
     found.driver?.end({ kind: 'asked', message: 'The session was ended on request.' });
-    await found.driver?.close();
+    await Promise.race([found.driver?.close(), sleep(this.#deps.clock, closeLimitMs)]);
     if (found.driver === undefined) await this.forget(sessionId);
+  }
+
+  /** Resolves when the panel sessions that have ended have let go of everything, or after `limitMs`. */
+  async settle(limitMs: number): Promise<void> {
+    await Promise.race([Promise.all(this.#closing), sleep(this.#deps.clock, limitMs)]);
   }
 
   /** Removes a dormant session and everything about it. */
@@ -151,7 +169,10 @@ export class SessionRegistry {
         ? ({ kind: 'absent' } as const)
         : verifyResumeToken(Buffer.from(known.record.tokenKey, 'hex'), id, hello.resumeToken);
     const decision = decideAttach(known?.view, hello, { identity, roles, token }, this.#admission(id));
-    if (decision.kind === 'refuse') throw new PaneletError(decision.code, decision.message);
+    if (decision.kind === 'refuse') {
+      if (decision.code === 'SESSION_ENDED' && known !== undefined) this.#bury(known, decision.message);
+      throw new PaneletError(decision.code, decision.message);
+    }
     const driver = this.live.get(id) ?? (await this.#bringUp(knock, decision, known));
     this.#seat(knock, decision, { driver, loss: known?.loss });
     return driver;
@@ -263,14 +284,27 @@ export class SessionRegistry {
     return { link: decodeWorkerLinkState(content.link), panel: content.panel };
   }
 
+  #remember(tombstone: Tombstone): void {
+    this.#tombstones.set(tombstone.record.id, tombstone);
+    const [oldest] = this.#tombstones.keys();
+    if (this.#tombstones.size > maxTombstones && oldest !== undefined) this.#tombstones.delete(oldest);
+  }
+
+  /** A crashed session that cannot go on was told to its owner: nothing is left to keep. */
+  #bury(known: Known, message: string): void {
+    const { record, view } = known;
+    if (!this.dormant.delete(record.id)) return;
+    this.#remember({ record, incarnation: view.incarnation, message });
+    void this.#removeRecord(record.id);
+  }
+
   #ended(driver: SessionDriver, end: SessionEnd): void {
     const { record, link } = driver;
     this.live.delete(record.id);
-    if (end.kind !== 'expired') {
-      this.#tombstones.set(record.id, { record, incarnation: link.incarnation, message: end.message });
-      const [oldest] = this.#tombstones.keys();
-      if (this.#tombstones.size > maxTombstones && oldest !== undefined) this.#tombstones.delete(oldest);
-    }
+    if (end.kind !== 'expired') this.#remember({ record, incarnation: link.incarnation, message: end.message });
+    const closing = driver.close();
+    this.#closing.add(closing);
+    void closing.then(() => this.#closing.delete(closing));
     this.#deps.onEnded(driver, end);
     // A forced one keeps its record: should its client miss the word, the next worker says what is lost.
     if (end.kind !== 'forced') void this.#removeRecord(record.id);

@@ -19,6 +19,8 @@ export interface SessionRestDeps {
   readonly attachment: () => Attachment | undefined;
   readonly onChange: () => void;
   readonly onThawed: () => void;
+  /** The panel threw where it must not. */
+  readonly onFailed: (error: unknown) => void;
 }
 
 /** Freezing, sealing and thawing of one session. */
@@ -150,7 +152,11 @@ class Rest implements SessionRest {
     this.frozen = false;
     this.#still = false;
     this.freezingSinceMs = undefined;
-    this.#deps.panel()?.thaw();
+    try {
+      this.#deps.panel()?.thaw();
+    } catch (error) {
+      this.#deps.onFailed(error);
+    }
     this.#deps.link.endpoint.thaw();
     this.#deps.attachment()?.proceed();
     this.#deps.onThawed();
