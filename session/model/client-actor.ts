@@ -1,4 +1,4 @@
-import type { DrainPhase} from '#proto/session/v1/session.js';
+import type { DrainPhase } from '#proto/session/v1/session.js';
 import { AttachMode, Channel, Frames, ResumeOutcome } from '#proto/session/v1/session.js';
 import { createClientLink, type ClientEffect, type ClientLink, type Loss } from '../client-link.js';
 import type { InputItem } from '../endpoint.js';

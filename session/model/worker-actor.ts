@@ -140,7 +140,10 @@ export function deliverToWorker(world: WorkerWorld, rpc: Rpc, stop?: RestoreStop
   if (bytes === undefined) return;
   const message = Frames.decode(bytes);
   const first = message.frames[0]?.kind;
-  if (first?.$case === 'hello') { takeHello(world, rpc, { message, hello: first.value, stop }); return; }
+  if (first?.$case === 'hello') {
+    takeHello(world, rpc, { message, hello: first.value, stop });
+    return;
+  }
   const { link } = world.worker;
   if (link === undefined) return;
   const { mistakes } = world.config;
@@ -173,7 +176,8 @@ function takeHello(world: WorkerWorld, rpc: Rpc, arrival: HelloArrival): void {
   const decision = decideAttach(view, hello, caller, gate);
   if (decision.kind === 'refuse') {
     must(worker.link?.attachment === holder, 'I12 a refused hello touched the attachment');
-    rpcs.endAtWorker(rpc, { ...decision, kind: 'refused' }); return;
+    rpcs.endAtWorker(rpc, { ...decision, kind: 'refused' });
+    return;
   }
   must(rpc.client !== 'X', 'I12 a wrong token was let in');
   bringUp(world, decision, arrival);
