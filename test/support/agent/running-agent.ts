@@ -1,0 +1,205 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { build } from 'esbuild';
+import { stringify } from 'yaml';
+import { createProcessTable, type ProcessId } from '#agent/workers/process-table.js';
+import { GateServiceClient } from '#proto/gate/v1/gate.js';
+import { SessionServiceClient } from '#proto/session/v1/session.js';
+
+/** Programs bundled for one test file. */
+export interface Programs {
+  readonly agent: string;
+  readonly worker: string;
+  readonly stub: string;
+  remove(): void;
+}
+
+/** Bundles agent, worker and the stub worker into a directory of their own. */
+export async function bundlePrograms(): Promise<Programs> {
+  const dir = mkdtempSync(join(tmpdir(), 'panelet-bin-'));
+  // Packages with native files are found from there.
+  const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+  await build({
+    entryPoints: {
+      'panelet-agent': 'agent/main.ts',
+      'panelet-worker': 'worker/main.ts',
+      stub: 'test/support/agent/stub-worker-main.ts',
+    },
+    ...{ outdir: dir, bundle: true, format: 'esm', platform: 'node', target: 'node20', logLevel: 'warning' },
+    outExtension: { '.js': '.mjs' },
+    conditions: ['panelet-source'],
+    external: ['@lydell/node-pty'],
+    banner: { js: banner },
+  });
+  const at = (name: string): string => join(dir, `${name}.mjs`);
+  return {
+    ...{ agent: at('panelet-agent'), worker: at('panelet-worker'), stub: at('stub') },
+    remove: () => rmSync(dir, { recursive: true, force: true }),
+  };
+}
+
+/** Directories and configuration of one agent; several processes may use it one after the other. */
+export interface AgentHome {
+  readonly dir: string;
+  readonly port: number;
+  readonly address: string;
+  readonly configFile: string;
+  /** Replaces parts of the configuration. */
+  configure(change: Record<string, unknown>): void;
+  start(env?: NodeJS.ProcessEnv): Promise<AgentProcess>;
+  /** Processes that were started with sockets of this home. */
+  workers(panel: string): readonly ProcessId[];
+  record(panel: string): { pid: number; startTime: string } | undefined;
+  /** Ends every process that is left, and removes the directories. */
+  remove(): void;
+}
+
+/** An agent process. */
+export interface AgentProcess {
+  readonly child: ChildProcess;
+  /** Everything written to standard error so far. */
+  log(): string;
+  /** Resolves with the exit code, or the signal's name. */
+  readonly exited: Promise<number | string>;
+}
+
+/** Creates a home with an admin on loopback. */
+export async function createAgentHome(programs: Programs, change: Record<string, unknown> = {}): Promise<AgentHome> {
+  const dir = mkdtempSync(join(tmpdir(), 'pa-'));
+  const port = await freePort();
+  const configFile = join(dir, 'agent.yaml');
+  mkdirSync(join(dir, 'panels.d'));
+  let config: Record<string, unknown> = {
+    ...{ node: 'node-a', listen: `127.0.0.1:${port}`, runDir: join(dir, 'run'), stateDir: join(dir, 'state') },
+    ...{ identity: { insecureLoopback: true }, panelsDir: join(dir, 'panels.d'), gracePeriodSeconds: 5 },
+    workerCommand: [process.execPath, programs.stub],
+  };
+  const table = createProcessTable();
+  const started: AgentProcess[] = [];
+  const configure = (next: Record<string, unknown>): void => {
+    config = { ...config, ...next };
+    writeFileSync(configFile, stringify(config));
+  };
+  const workers = (panel: string): readonly ProcessId[] =>
+    table.findByArgument('--socket', join(dir, 'run', 'workers', `${panel}.sock`));
+  configure(change);
+  return {
+    ...{ dir, port, configFile, configure, workers },
+    address: `127.0.0.1:${port}`,
+    start: async (env) => {
+      const agent = spawnAgent(programs, configFile, env);
+      started.push(agent);
+      await Promise.race([agent.exited, untilText(agent, 'Agent serves')]);
+      return agent;
+    },
+    record: (panel) => {
+      try {
+        return JSON.parse(readFileSync(join(dir, 'run', 'workers', `${panel}.json`), 'utf8')) as ProcessId;
+      } catch {
+        return undefined;
+      }
+    },
+    remove: () => {
+      for (const { child } of started) child.kill('SIGKILL');
+      for (const name of safeList(join(dir, 'run', 'workers'))) {
+        for (const left of workers(name.replace(/\.\w+$/, ''))) table.signal(left, 'SIGKILL', 'group');
+      }
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function safeList(dir: string): readonly string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
+
+function spawnAgent(programs: Programs, configFile: string, env: NodeJS.ProcessEnv = {}): AgentProcess {
+  const child = spawn(process.execPath, [programs.agent, '--config', configFile], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  let text = '';
+  child.stderr.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  const exited = new Promise<number | string>((resolve) =>
+    child.once('close', (code, signal) => resolve(code ?? signal ?? '')),
+  );
+  return { child, exited, log: () => text };
+}
+
+/** Waits until the agent's log has a text. */
+export async function untilText(agent: AgentProcess, text: string, timeoutMs = 15_000): Promise<void> {
+  await eventually(() => agent.log().includes(text), `log has: ${text}`, timeoutMs).catch((error: unknown) => {
+    throw new Error(`${(error as Error).message}\n${agent.log()}`);
+  });
+}
+
+/** Looks again every few milliseconds, for what happens in other processes. @throws after `timeoutMs`. */
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 10_000,
+): Promise<void> {
+  const start = performance.now();
+  while (!(await condition())) {
+    if (performance.now() - start > timeoutMs) throw new Error(`Did not happen within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Clients of an agent's services. */
+export interface AgentClients {
+  readonly session: SessionServiceClient;
+  readonly gate: GateServiceClient;
+  readonly metadata: Metadata;
+  close(): void;
+}
+
+/** Connects to an agent. */
+export function connectAgent(address: string, token?: string): AgentClients {
+  const options = { 'grpc.initial_reconnect_backoff_ms': 50, 'grpc.use_local_subchannel_pool': 1 };
+  const session = new SessionServiceClient(address, credentials.createInsecure(), options);
+  const gate = new GateServiceClient(address, credentials.createInsecure(), options);
+  const metadata = new Metadata();
+  if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+  return {
+    ...{ session, gate, metadata },
+    close: () => {
+      session.close();
+      gate.close();
+    },
+  };
+}
+
+/** Promise of a unary call. */
+export function call<Q, S>(
+  method: (request: Q, metadata: Metadata, callback: (error: ServiceError | null, response: S) => void) => unknown,
+  request: Q,
+  metadata = new Metadata(),
+): Promise<S> {
+  return new Promise((resolve, reject) => {
+    method(request, metadata, (error, response) => {
+      if (error === null) resolve(response);
+      else reject(error);
+    });
+  });
+}

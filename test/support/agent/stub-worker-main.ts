@@ -1,0 +1,130 @@
+/** A worker process that does what its parameter `behaviour` says: for tests of the supervisor, never shipped. */
+import { randomUUID } from 'node:crypto';
+import { existsSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { parseArgs } from 'node:util';
+import { Server, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
+import {
+  GateServiceService,
+  GateStatus,
+  Receipt,
+  State,
+  Target,
+  type DrainRequest,
+  type DrainResponse,
+  type GateServiceServer,
+} from '#proto/gate/v1/gate.js';
+import {
+  WorkerServiceService,
+  type WatchRequest,
+  type WatchResponse,
+  type WorkerServiceServer,
+} from '#proto/worker/v1/worker.js';
+import { echoCall, rawAttach } from './raw-session.js';
+
+const { values } = parseArgs({
+  strict: false,
+  options: {
+    panel: { type: 'string' },
+    socket: { type: 'string' },
+    target: { type: 'string' },
+    parameter: { type: 'string', multiple: true },
+  },
+});
+const parameters = new Map(
+  (values.parameter as string[] | undefined)?.map((pair) => pair.split('=', 2) as [string, string]),
+);
+const behaviour = parameters.get('behaviour') ?? 'good';
+const socketPath = String(values.socket);
+const instance = randomUUID();
+const target = values.target === 'host' ? Target.HOST : Target.AGENT;
+let status: GateStatus = GateStatus.fromPartial({
+  state: State.SERVING,
+  instance,
+  sessions: Number(parameters.get('sessions') ?? 0),
+});
+const watchers = new Set<ServerWritableStream<WatchRequest, WatchResponse>>();
+
+function setStatus(change: Partial<GateStatus>): GateStatus {
+  status = { ...status, ...change };
+  for (const watcher of watchers) watcher.write({ status });
+  return status;
+}
+
+const worker: WorkerServiceServer = {
+  describe: (_call, callback) => {
+    const panel = behaviour === 'wrong-panel' ? 'other' : String(values.panel);
+    callback(null, { panel, version: '1', pid: process.pid, instance, target, checkpointable: true });
+  },
+  watch: (call) => {
+    watchers.add(call);
+    call.on('cancelled', () => watchers.delete(call));
+    call.write({ status });
+  },
+  handoff: (_call, callback) => callback(null, { attachments: 0 }),
+  shutdown: (_call, callback) => {
+    callback(null, {});
+    if (behaviour !== 'ignore-term') setImmediate(end);
+  },
+};
+
+const receiptOf = (restartUid: string): Receipt =>
+  Receipt.fromPartial({ restartUid, instance, counts: { checkpointed: status.sessions }, target, digest: 'd' });
+
+const gate: GateServiceServer = {
+  cordon: (call, callback) => {
+    const { command, lease } = call.request;
+    if (behaviour === 'refuse-cordon') callback({ code: 9, details: 'No.' });
+    else
+      callback(null, {
+        status: setStatus({ state: State.CORDONED, restartUid: command?.restartUid ?? '', leaseRemaining: lease }),
+      });
+  },
+  uncordon: (_call, callback) => {
+    callback(null, { status: setStatus({ state: State.SERVING, restartUid: '', leaseRemaining: undefined }) });
+  },
+  drain: (call: ServerWritableStream<DrainRequest, DrainResponse>) => {
+    const restartUid = call.request.command?.restartUid ?? '';
+    for (const state of [State.NOTIFIED, State.FROZEN, State.RELEASED]) {
+      call.write({ status: setStatus({ state, restartUid }), receipt: undefined });
+    }
+    if (behaviour === 'hang-drain') return;
+    if (behaviour === 'abort-drain') {
+      call.write({ status: setStatus({ state: State.SERVING, restartUid: '' }), receipt: undefined });
+    } else {
+      call.write({ status: setStatus({ state: State.CLOSED, restartUid }), receipt: receiptOf(restartUid) });
+    }
+    call.end();
+  },
+  getReceipt: (call, callback) => {
+    const { restartUid } = call.request;
+    if (status.state === State.CLOSED && status.restartUid === restartUid)
+      callback(null, { receipt: receiptOf(restartUid) });
+    else callback({ code: 5, details: 'No receipt.' });
+  },
+  status: (_call, callback) => callback(null, { status }),
+};
+
+function end(): void {
+  rmSync(socketPath, { force: true });
+  process.exit(0);
+}
+
+process.on('SIGTERM', () => {
+  if (behaviour !== 'ignore-term') end();
+});
+
+if (behaviour === 'crash') process.exit(7);
+if (behaviour === 'silent') createServer(() => undefined).listen(socketPath);
+else {
+  if (existsSync(socketPath)) rmSync(socketPath);
+  const server = new Server();
+  server.addService(WorkerServiceService, worker);
+  server.addService(GateServiceService, gate);
+  server.addService(rawAttach, { attach: echoCall });
+  const bind = (): void =>
+    server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (error) => {
+      if (error !== null) process.exit(3);
+    });
+  setTimeout(bind, Number(parameters.get('delayMs') ?? 0));
+}
