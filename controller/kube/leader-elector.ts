@@ -116,8 +116,8 @@ export function createLeaderElector(deps: LeaderElectorDeps): LeaderElector {
     }
   };
 
-  const pause = (signal: AbortSignal): Promise<void> =>
-    sleep(clock, retryMs * (1 + 0.2 * random.number()), signal).catch(() => undefined);
+  const pause = (signal: AbortSignal, atMostMs = Infinity): Promise<void> =>
+    sleep(clock, Math.min(atMostMs, retryMs * (1 + 0.2 * random.number())), signal).catch(() => undefined);
 
   const acquire = async (signal: AbortSignal): Promise<boolean> => {
     while (!signal.aborted) {
@@ -131,7 +131,7 @@ export function createLeaderElector(deps: LeaderElectorDeps): LeaderElector {
   const keep = async (signal: AbortSignal): Promise<boolean> => {
     let renewedMs = clock.nowMs();
     for (;;) {
-      await pause(signal);
+      await pause(signal, Math.max(0, renewedMs + renewDeadlineMs - clock.nowMs()));
       if (signal.aborted) return true;
       const startMs = clock.nowMs();
       const renewed = await Promise.race([attempt(), afterDeadline(renewedMs + renewDeadlineMs - startMs, signal)]);

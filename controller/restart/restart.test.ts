@@ -179,7 +179,12 @@ describe('a restart that is interfered with', () => {
     const foreign = sim.agentOf(sim.pods()[1]!);
     await sim.agents.cordon(
       { host: sim.pods()[1]?.status?.podIP ?? '', port: 7443 },
-      { command: { restartUid: 'other', fencing: 1, generation: 1 }, lease: undefined, reason: '', target: Target.AGENT },
+      {
+        command: { restartUid: 'other', fencing: 1, generation: 1 },
+        lease: undefined,
+        reason: '',
+        target: Target.AGENT,
+      },
     );
     await driver.until(() => first(sim).state === State.FROZEN);
     changeSpec(sim, 'r1', { abort: true });
