@@ -34,7 +34,7 @@ const namespace = 'panelet-system';
 export function restartOf(test: TestCluster, value: string): RestartObject | undefined {
   return test.cluster.store
     .list<RestartObject>('panelrestarts', { ns: namespace })
-    .items.find((item) => item.metadata.annotations?.['panelet.dev/restart-requested'] === value);
+    .items.find((item) => item.metadata.annotations?.['panelet.dev/restart-requested']?.endsWith(`:${value}`));
 }
 
 function condition(restart: RestartObject | undefined, type: string): string | undefined {
