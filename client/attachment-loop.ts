@@ -1,5 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
 import { createLatch, type Latch } from '#common/latch.js';
 import type { Log } from '#common/log.js';
@@ -8,6 +8,7 @@ import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#sessi
 import { openAttachment, type Attachment, type AttachmentResult } from './attachment.js';
 import type { ChannelLease, ChannelPool } from './channel-pool.js';
 import type { LivenessOptions } from './liveness.js';
+import type { Reachability } from './reachability.js';
 import { errorOfStatus, retryAdvice } from './status-errors.js';
 import { attachmentEndOf, createReattachPacing, errorOfEnd, type ReattachOptions } from './reattach-policy.js';
 import { reasonOf } from '#common/grpc-status.js';
@@ -59,6 +60,7 @@ export interface AttachmentLoopDeps {
   /** Node that the session is known to live on; empty when not known. */
   readonly node: string;
   readonly pool: ChannelPool;
+  readonly reachability: Reachability;
   readonly resolve: (query: AddressQuery) => Promise<string>;
   readonly metadata: () => Promise<Metadata>;
   readonly times: AttachTimes;
@@ -92,7 +94,7 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
   const { link, clock, log, events } = deps;
   const pacing = createReattachPacing(deps.random, deps.reattach);
   let current: { readonly attachment: Attachment; readonly lease: ChannelLease } | undefined;
-  let retryTimer: Timer | undefined;
+  let stopWaiting: (() => void) | undefined;
   let left: Latch<void> | undefined;
   let over = false;
   let everAttached = false;
@@ -105,11 +107,12 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
   const finish = (end: LoopEnd): void => {
     if (over) return;
     over = true;
-    retryTimer?.stop();
+    stopWaiting?.();
     events.over(end);
   };
-  const note = (effect: ClientEffect): void => {
+  const note = (effect: ClientEffect, address: string): void => {
     if (effect.kind !== 'welcomed') return;
+    deps.reachability.announce(address);
     everAttached = true;
     attempt = 0;
     node = effect.node === '' ? node : effect.node;
@@ -129,13 +132,15 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
     if (clock.nowMs() + delayMs - sinceMs > budgetMs(result)) {
       const message = `No connection to the session for too long. ${error?.message ?? ''}`.trim();
       const given = everAttached || error === undefined ? new PaneletError('TRANSPORT_LOST', message) : error;
-      finish({ kind: 'failed', code: given.code, message: given.message });
+      finish(failureOf(given));
       return;
     }
     attempt++;
     log.debug({ sessionId: link.sessionId, attempt, delayMs, err: error }, 'attaching again');
     events.reattaching({ attempt, delayMs, planned: result.ready, error });
-    if (!over) retryTimer = clock.after(delayMs, () => void connect());
+    if (over) return;
+    const mayShorten = retryAdvice(result.rpc).kind === 'none';
+    stopWaiting = deps.reachability.wait({ address, delayMs, mayShorten, fire: () => void connect() });
   };
   const ended = (result: AttachmentResult, lease: ChannelLease): void => {
     current = undefined;
@@ -189,7 +194,7 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
       attachTimeoutMs: deps.times.attachTimeoutMs ?? 15_000,
       liveness: deps.liveness,
       received: (effects) => {
-        effects.forEach(note);
+        for (const effect of effects) note(effect, lease.address);
         events.received(effects);
       },
       ended: (result) => ended(result, lease),

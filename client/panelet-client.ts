@@ -12,6 +12,7 @@ import type { OpenOptions, PaneletClientOptions, ResumeOptions } from './client-
 import { startSession } from './create-session.js';
 import { credentialsFor } from './endpoint-address.js';
 import type { PaneletSession } from './panelet-session.js';
+import { createReachability } from './reachability.js';
 import { callUnary, type UnaryContext } from './unary-call.js';
 
 /** Opens sessions on the agents of a cluster, and keeps them attached. */
@@ -48,6 +49,7 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
     serverName: typeof tls === 'object' ? tls.serverName : undefined,
     ...(options.maxSessionsPerConnection === undefined ? {} : { maxLeases: options.maxSessionsPerConnection }),
   });
+  const reachability = createReachability({ clock, random });
   const sessions = new Set<PaneletSession>();
 
   const metadata = async (): Promise<Metadata> => {
@@ -101,6 +103,7 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
           panel,
           node: more.node ?? '',
           pool,
+          reachability,
           resolve: (query) => book.resolve(query),
           metadata,
           times: options.times ?? {},

@@ -29,6 +29,8 @@ export function openClient(context: CliContext, settings: AgentSettings): Panele
     tls: settings.tls,
     ...(settings.token === undefined ? {} : { token: settings.token }),
     times: { connectTimeoutMs: 1500 },
+    // A person waits, and is one of few: no need for seconds between attempts.
+    reattach: { maxMs: 1000 },
     clock,
     random,
   });
