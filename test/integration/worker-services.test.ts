@@ -1,0 +1,236 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { credentials } from '@grpc/grpc-js';
+import {
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  HealthClient,
+  type HealthCheckResponse,
+} from '#grpc/health/v1/health.js';
+import { State, Target } from '#proto/gate/v1/gate.js';
+import {
+  AttachMode,
+  Channel,
+  DrainPhase,
+  type EndSessionResponse,
+  type ListPanelsResponse,
+  type ListSessionsResponse,
+  type Session,
+} from '#proto/session/v1/session.js';
+import type { DescribeResponse, HandoffResponse, ShutdownResponse, WatchResponse } from '#proto/worker/v1/worker.js';
+import { until } from '#test/support/conditions.js';
+import { ask, cordon, receiptOfDrain, startDrain, statusOfGate, uncordon } from '#test/support/gate-calls.js';
+import { callerMetadata, clientOptions, LinkClient, type LinkClientOptions } from '#test/support/link-client.js';
+import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
+import type { PanelDefinition } from '#worker/panel.js';
+import { createEchoPanel } from '#worker/panels/echo.js';
+
+/** Echo with a picture of its state. */
+function createScreenPanel(): PanelDefinition {
+  const echo = createEchoPanel();
+  return {
+    ...echo,
+    open: async (context) => ({
+      ...(await echo.open(context)),
+      snapshot: () => ({ contentType: 'text/vnd.panelet.screen', bytes: Buffer.alloc(150_000, 's') }),
+    }),
+  };
+}
+
+describe('the services of a worker', () => {
+  let dir: string;
+  let running: RunningWorker;
+  const clients: LinkClient[] = [];
+  const client = (options: Partial<LinkClientOptions> = {}): LinkClient => {
+    const made = new LinkClient({ socket: running.socket, ...options });
+    clients.push(made);
+    return made;
+  };
+  const list = async (identity: string, roles = 'client'): Promise<Session[]> => {
+    const { grpc } = client();
+    const metadata = callerMetadata(identity, roles);
+    return (await ask<ListSessionsResponse>((done) => grpc.listSessions({ panel: '' }, metadata, done))).sessions;
+  };
+  const end = (sessionId: string, identity: string): Promise<EndSessionResponse> => {
+    const { grpc } = client();
+    return ask((done) => grpc.endSession({ sessionId }, callerMetadata(identity), done));
+  };
+  const restart = async (options: Parameters<typeof startRunningWorker>[0] = {}): Promise<void> => {
+    await running.stop();
+    running = await startRunningWorker({ dir, ...options });
+  };
+
+  beforeEach(async () => {
+    dir = await temporaryDirectory();
+    running = await startRunningWorker({ dir });
+  });
+  afterEach(async () => {
+    for (const made of clients.splice(0)) await made.close();
+    await running.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  test('lists sessions to their owner and to an admin, live or on storage', async () => {
+    const alice = client();
+    const bob = client({ identity: 'bob' });
+    await alice.attach();
+    await bob.attach();
+    alice.write(Buffer.from('x'));
+    await alice.echoed();
+    expect(await list('alice')).toMatchObject([
+      { sessionId: alice.sessionId, owner: 'alice', attached: true, incarnation: 1, framesIn: 1, framesOut: 1 },
+    ]);
+    expect(await list('carol')).toEqual([]);
+    expect(await list('root', 'admin')).toHaveLength(2);
+    await receiptOfDrain(startDrain(running.gate));
+    await restart();
+    expect(await list('alice')).toMatchObject([{ sessionId: alice.sessionId, details: { state: 'sealed' } }]);
+    const panels = await ask<ListPanelsResponse>((done) => client().grpc.listPanels({}, callerMetadata(), done));
+    expect(panels).toMatchObject({ node: 'node-a', panels: [{ name: 'echo', serving: true, sessions: 2 }] });
+  });
+
+  test('ends a session for its owner only, live or on storage', async () => {
+    const [alice, second] = [client(), client()];
+    await alice.attach();
+    await second.attach();
+    await expect(end(alice.sessionId, 'bob')).rejects.toMatchObject({ code: 'SESSION_UNKNOWN' });
+    await end(alice.sessionId, 'alice');
+    await alice.over();
+    expect(alice.next).toMatchObject({ kind: 'ended' });
+    await expect(alice.attach()).rejects.toMatchObject({ code: 'SESSION_ENDED' });
+    await receiptOfDrain(startDrain(running.gate));
+    await restart();
+    await end(second.sessionId, 'alice');
+    expect(await list('alice')).toEqual([]);
+    expect(await running.storage.records.read(second.sessionId)).toBeUndefined();
+  });
+
+  test('ends a session when its panel has, after everything was acknowledged', async () => {
+    const alice = client();
+    await alice.attach();
+    alice.write(randomBytes(50_000));
+    alice.fin();
+    await alice.over();
+    expect(alice.isExact).toBe(true);
+    expect(alice.items.at(-1)?.kind).toBe('fin');
+    expect(alice.next).toMatchObject({ kind: 'ended' });
+    expect(await list('alice')).toEqual([]);
+  });
+
+  test('opens once when asked twice', async () => {
+    const sessionId = crypto.randomUUID();
+    const clientId = crypto.randomUUID();
+    const twice = [0, 1].map(() => client({ sessionId, clientId, mode: AttachMode.OPEN }));
+    await Promise.allSettled(twice.map((one) => one.attach()));
+    expect(await list('alice')).toHaveLength(1);
+  });
+
+  test('keeps a detached session for its time to live, which runs only while an agent watches', async () => {
+    await restart({ detachTtlMs: 200 });
+    const alice = client();
+    await alice.attach();
+    await alice.cut();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(await list('alice')).toHaveLength(1);
+    const watch = running.control.watch({ agentInstance: 'agent-1' });
+    watch.on('error', () => undefined);
+    watch.on('data', () => undefined);
+    const started = performance.now();
+    while ((await list('alice')).length > 0) {
+      if (performance.now() - started > 3_000) throw new Error('The session stays.');
+    }
+    expect(performance.now() - started).toBeGreaterThan(150);
+    await expect(alice.attach()).resolves.toMatchObject({ incarnation: 1 });
+    watch.cancel();
+  });
+
+  test('tells watchers every change of its gate', async () => {
+    const watch = running.control.watch({ agentInstance: 'agent-1' });
+    const seen: State[] = [];
+    watch.on('error', () => undefined);
+    watch.on('data', ({ status }: WatchResponse) => seen.push(status?.state ?? State.UNSPECIFIED));
+    await until(() => seen.includes(State.SERVING), 'the first status');
+    await cordon(running.gate);
+    await until(() => seen.includes(State.CORDONED), 'the cordon');
+    await uncordon(running.gate);
+    await until(() => seen.at(-1) === State.SERVING, 'service again');
+    watch.cancel();
+  });
+
+  test('hands its clients over and keeps their sessions', async () => {
+    const all = [client(), client(), client()];
+    for (const one of all) await one.attach();
+    const request = { reason: 'the agent goes', retryAfter: { seconds: 0, nanos: 5e6 } };
+    const answer = await ask<HandoffResponse>((done) => running.control.handoff(request, done));
+    expect(answer.attachments).toBe(3);
+    for (const one of all) {
+      await one.over();
+      expect(one.next).toMatchObject({ kind: 'reattach', afterMs: 5 });
+      expect(one.drains()).toEqual([DrainPhase.READY]);
+      await one.attach();
+      one.write(randomBytes(1_000));
+      await one.echoed();
+    }
+    expect((await statusOfGate(running.gate)).state).toBe(State.SERVING);
+  });
+
+  test('describes itself, and ends on request only when nothing is lost', async () => {
+    const description = await ask<DescribeResponse>((done) => running.control.describe({}, done));
+    expect(description).toMatchObject({ panel: 'echo', pid: process.pid, target: Target.AGENT, checkpointable: true });
+    const alice = client();
+    await alice.attach();
+    const shutdown = (force: boolean): Promise<ShutdownResponse> =>
+      ask((done) => running.control.shutdown({ force }, done));
+    await expect(shutdown(false)).rejects.toMatchObject({ code: 'OPERATION_REFUSED' });
+    await receiptOfDrain(startDrain(running.gate));
+    await shutdown(false);
+    await expect(running.worker.ended).resolves.toEqual({ forced: 0 });
+  });
+
+  test('answers health checks: the process lives, new sessions are refused', async () => {
+    const health = new HealthClient(`unix:${running.socket}`, credentials.createInsecure(), clientOptions);
+    const check = (service: string): Promise<HealthCheckResponse> => ask((done) => health.check({ service }, done));
+    const service = 'panelet.session.v1.SessionService';
+    expect(await check(service)).toEqual({ status: ServingStatus.SERVING });
+    await cordon(running.gate);
+    expect(await check(service)).toEqual({ status: ServingStatus.NOT_SERVING });
+    expect(await check('')).toEqual({ status: ServingStatus.SERVING });
+    await expect(check('nothing')).rejects.toMatchObject({ cause: { code: 5 } });
+    health.close();
+  });
+
+  test('shows a client without state the screen, or says what it has missed', async () => {
+    const alice = client();
+    await alice.attach();
+    alice.write(randomBytes(10_000));
+    await alice.echoed();
+    await until(() => alice.link.endpoint.unackedCount() === 0, 'it is acknowledged');
+    await alice.cut();
+    const { resumeToken } = alice.link;
+    const fresh = client({ sessionId: alice.sessionId, resumeToken, mode: AttachMode.RESUME, takeover: true });
+    await fresh.attach();
+    expect(fresh.losses).toMatchObject([{ output: { from: 1 } }]);
+
+    await restart({ panel: createScreenPanel() });
+    const bob = client();
+    await bob.attach();
+    bob.write(randomBytes(10_000));
+    await bob.echoed();
+    await until(() => bob.link.endpoint.unackedCount() === 0, 'it is acknowledged');
+    await bob.cut();
+    const late = client({
+      sessionId: bob.sessionId,
+      resumeToken: bob.link.resumeToken,
+      mode: AttachMode.RESUME,
+      takeover: true,
+    });
+    await late.attach();
+    await until(() => late.effects.some(({ kind }) => kind === 'snapshot'), 'the screen');
+    const screen = late.effects.find((effect) => effect.kind === 'snapshot');
+    expect(screen?.bytes.length).toBe(150_000);
+    expect(late.losses).toEqual([]);
+    late.link.endpoint.writeData(Channel.STDIN, Buffer.from('more'));
+    late.pump();
+    await until(() => late.receivedBytes === 4, 'the echo after the screen');
+  });
+});
