@@ -30,14 +30,14 @@ export function createStuffedFake(): FakePanel {
   return { run: () => undefined, full: () => true, input: () => undefined };
 }
 
-/** Writes numbered lines as fast as it may, up to `count` of its parameters, and then ends. */
+/** Writes numbered lines of 64 bytes as fast as it may, up to `count` of its parameters, and then ends. */
 export function createCounterFake(): FakePanel & { readonly written: number } {
   let written = 0;
   return {
     run: (endpoint, parameters) => {
       const count = Number(parameters['count']);
       while (written < count && endpoint.canWrite()) {
-        endpoint.writeData(Channel.STDOUT, Buffer.from(`${written++}\n`));
+        endpoint.writeData(Channel.STDOUT, Buffer.from(`${String(written++).padStart(63)}\n`));
         if (written === count) endpoint.writeFin();
       }
     },
