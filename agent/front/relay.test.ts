@@ -215,9 +215,11 @@ function trailing(key: string, value: string): Metadata {
 
 /** Waits until a number has stayed the same for a while. */
 async function settled(read: () => number): Promise<void> {
-  let last = -1;
-  for (let same = 0; same < 200; same = read() === last ? same + 1 : 0) {
-    last = read();
+  const seen = { value: read(), times: 0 };
+  while (seen.times < 200) {
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    const value = read();
+    seen.times = value === seen.value ? seen.times + 1 : 0;
+    seen.value = value;
   }
 }

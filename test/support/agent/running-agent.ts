@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 import { stringify } from 'yaml';
 import { createProcessTable, type ProcessId } from '#agent/workers/process-table.js';
 import { GateServiceClient } from '#proto/gate/v1/gate.js';
@@ -35,6 +35,8 @@ export async function bundlePrograms(): Promise<Programs> {
     external: ['@lydell/node-pty'],
     banner: { js: banner },
   });
+  // Its service process would keep the test runner alive.
+  await stop();
   const at = (name: string): string => join(dir, `${name}.mjs`);
   return {
     ...{ agent: at('panelet-agent'), worker: at('panelet-worker'), stub: at('stub') },
@@ -94,6 +96,7 @@ export async function createAgentHome(programs: Programs, change: Record<string,
       const agent = spawnAgent(programs, configFile, env);
       started.push(agent);
       await Promise.race([agent.exited, untilText(agent, 'Agent serves')]);
+
       return agent;
     },
     record: (panel) => {

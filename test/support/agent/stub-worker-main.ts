@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { parseArgs } from 'node:util';
-import { Server, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
+import { Server, ServerCredentials, status as grpcStatus, type ServerWritableStream } from '@grpc/grpc-js';
 import {
   GateServiceService,
   GateStatus,
@@ -74,7 +74,7 @@ const receiptOf = (restartUid: string): Receipt =>
 const gate: GateServiceServer = {
   cordon: (call, callback) => {
     const { command, lease } = call.request;
-    if (behaviour === 'refuse-cordon') callback({ code: 9, details: 'No.' });
+    if (behaviour === 'refuse-cordon') callback({ code: grpcStatus.FAILED_PRECONDITION, details: 'No.' });
     else
       callback(null, {
         status: setStatus({ state: State.CORDONED, restartUid: command?.restartUid ?? '', leaseRemaining: lease }),
@@ -100,7 +100,7 @@ const gate: GateServiceServer = {
     const { restartUid } = call.request;
     if (status.state === State.CLOSED && status.restartUid === restartUid)
       callback(null, { receipt: receiptOf(restartUid) });
-    else callback({ code: 5, details: 'No receipt.' });
+    else callback({ code: grpcStatus.NOT_FOUND, details: 'No receipt.' });
   },
   status: (_call, callback) => callback(null, { status }),
 };
