@@ -25,7 +25,7 @@ describe('event recorder', () => {
     recorder.record(regarding, content);
     await recorder.flush();
     expect(kube.all(events)[0]).toMatchObject({
-      metadata: { namespace: 'n', name: expect.stringMatching(/^agent\.[0-9a-f]{16}$/) },
+      metadata: { namespace: 'n', name: expect.stringMatching(/^agent\.[0-9a-f]{20}$/) },
       eventTime: '1970-01-01T00:00:00.000000Z',
       reportingController: 'panelet.dev/controller',
       reportingInstance: 'me',
@@ -55,6 +55,14 @@ describe('event recorder', () => {
     recorder.record(regarding, content);
     await recorder.flush();
     expect(kube.all(events)).toHaveLength(2);
+  });
+
+  test('gives names in the order of time', async () => {
+    const { kube, recorder } = setUp();
+    for (let count = 0; count < 20; count++) recorder.record(regarding, { ...content, text: String(count) });
+    await recorder.flush();
+    const byName = [...kube.all(events)].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+    expect(byName.map(({ note }) => Number(note))).toEqual(Array.from({ length: 20 }, (_, index) => index));
   });
 
   test('cuts a note that is too long, and goes on after one that could not be written', async () => {

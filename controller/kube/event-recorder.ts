@@ -54,6 +54,14 @@ export function createEventRecorder({ api, instance, clock, random, log }: Event
   const known = new Map<string, Known>();
   let tail = Promise.resolve();
   let waiting = 0;
+  let sequence = 0;
+
+  /** kubectl shows events of this API in the order of their names, so the names are in the order of time. */
+  const nextSuffix = (): string => {
+    const ms = clock.date().getTime().toString(16).padStart(12, '0');
+    sequence = (sequence + 1) % 0x10000;
+    return `${ms}${sequence.toString(16).padStart(4, '0')}${random.bytes(2).toString('hex')}`;
+  };
 
   const write = async (regarding: ObjectReference, content: EventContent, related?: ObjectReference): Promise<void> => {
     const key = JSON.stringify([regarding.uid, related?.uid, content]);
@@ -68,8 +76,7 @@ export function createEventRecorder({ api, instance, clock, random, log }: Event
       return;
     }
     const namespace = regarding.namespace ?? 'default';
-    const suffix = random.bytes(8).toString('hex');
-    const name = `${regarding.name.slice(0, 200)}.${suffix}`;
+    const name = `${regarding.name.slice(0, 200)}.${nextSuffix()}`;
     const event: KubeEvent = {
       metadata: { namespace, name },
       eventTime: now,

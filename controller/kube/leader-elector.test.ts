@@ -66,9 +66,9 @@ function cutOff(kube: FakeKube): { api: KubeApi; cut: boolean } {
   };
   line.api = {
     ...kube,
-    get: guard(kube.get) as never,
-    create: guard(kube.create) as never,
-    patch: guard(kube.patch) as never,
+    get: guard((resource: never, key: never) => kube.get(resource, key)) as never,
+    create: guard((resource: never, object: never) => kube.create(resource, object)) as never,
+    patch: guard((resource: never, key: never, body: never) => kube.patch(resource, key, body)) as never,
   };
   return line;
 }

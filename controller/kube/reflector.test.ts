@@ -56,7 +56,10 @@ const names = (): string[] => store.list().map(({ metadata }) => metadata.name);
 /** Resolves as soon as the store is as wanted. */
 function until(wanted: () => boolean): Promise<void> {
   return new Promise((resolve) => {
-    if (wanted()) return resolve();
+    if (wanted()) {
+      resolve();
+      return;
+    }
     store.onChange(() => {
       if (wanted()) resolve();
     });
@@ -69,7 +72,10 @@ function serve(
   watches: ((response: ServerResponse) => void)[],
 ): void {
   kube.handler = (request, response) => {
-    if (!isWatch(request)) return list(request, response);
+    if (!isWatch(request)) {
+      list(request, response);
+      return;
+    }
     const next = watches.shift();
     if (next === undefined) response.writeHead(200).flushHeaders();
     else next(response);
@@ -120,7 +126,7 @@ describe('reflector', () => {
         const items = lists === 1 ? [pod('old', 1)] : [pod('new', 2)];
         json(response, 200, { metadata: { resourceVersion: String(lists * 10) }, items });
       },
-      [(response) => void expired(response)],
+      [(response) => expired(response)],
     );
     await start();
     await until(() => names().join() === 'new');
@@ -135,7 +141,7 @@ describe('reflector', () => {
     ],
     ['a connection that breaks', (response: ServerResponse) => response.destroy()],
   ])('goes on from where it was after %s', async (_what, fail) => {
-    serve(emptyList, [(response) => void fail(response), (response) => response.write(event('ADDED', pod('a', 11)))]);
+    serve(emptyList, [(response) => fail(response), (response) => response.write(event('ADDED', pod('a', 11)))]);
     await start();
     await until(() => names().join() === 'a');
     expect(kube.seen.filter((request) => !isWatch(request))).toHaveLength(1);
