@@ -1,8 +1,8 @@
-import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { AllowedRoots } from './allowed-roots.js';
-import { type LogFile, openLogFile } from './log-file.js';
-import { type Aged, compareAge, isRotatedName } from './rotated-names.js';
+import { takeSnapshot } from './directory-snapshot.js';
+import { type FileFacts, type LogFile, openLogFile } from './log-file.js';
+import { compareAge, isRotatedName } from './rotated-names.js';
 
 /** An open file and the name it was opened by. */
 export interface NamedFile {
@@ -35,53 +35,48 @@ export interface Successors {
   readonly isRotated: boolean;
 }
 
-interface Candidate extends NamedFile {
-  readonly key: string;
-  readonly age: Aged;
-}
-
-const maxScans = 8;
+const maxLooks = 8;
+const nothing: Successors = { files: [], isRotated: false };
 
 /**
  * Finds the files that came after the last one: what the path names now, and what was rotated in between, when the log
- * was rotated more than once since anybody looked. Files are renamed while this looks, and then seen by neither name;
- * so it looks until it finds nothing new.
+ * was rotated more than once since anybody looked. Finds nothing while a rotation is under way; look again then.
  */
-export async function findSuccessors(search: SuccessorSearch): Promise<Successors> {
-  const current = basename(search.real);
-  const seen = new Map<string, Candidate>();
-  for (let scan = 1; scan <= maxScans; scan++) {
-    const before = seen.size;
-    await scanOnce(search, seen);
-    if (seen.size === before) break;
-  }
-  const { last } = search;
-  const lastSeen = last?.key === undefined ? undefined : seen.get(last.key);
-  const lastAge: Aged | undefined = last && { name: lastSeen?.name ?? '', modifiedNs: last.modifiedNs };
-  const files: Candidate[] = [];
-  for (const candidate of seen.values()) {
-    const isNewer =
-      candidate.name === current || (lastAge !== undefined && compareAge(current, lastAge, candidate.age) < 0);
-    if (isNewer && !search.known.has(candidate.key)) files.push(candidate);
-    else await candidate.file.close();
-  }
-  files.sort((a, b) => compareAge(current, a.age, b.age));
+export async function findSuccessors({ real, last, known, roots }: SuccessorSearch): Promise<Successors> {
+  const current = basename(real);
+  const directory = dirname(real);
+  const matters = (name: string): boolean => name === current || isRotatedName(current, name);
+  const snapshot = await takeSnapshot(directory, matters, maxLooks);
+  if (!snapshot.isStable) return nothing;
+  const candidates = [...snapshot.files].map(([name, facts]) => ({ name, ...facts }));
+  const lastSeen = candidates.find((candidate) => fileKey(candidate) === last?.key);
+  const lastAge = last && { name: lastSeen?.name ?? '', modifiedNs: last.modifiedNs };
+  const newer = candidates
+    .filter((candidate) => !known.has(fileKey(candidate)))
+    .filter(({ name, modifiedNs }) =>
+      lastAge === undefined
+        ? name === current
+        : name === current || compareAge(current, lastAge, { name, modifiedNs }) < 0,
+    )
+    .sort((a, b) => compareAge(current, a, b));
+  const files = await openAll(newer, directory, roots);
+  if (files === undefined) return nothing;
   return { files, isRotated: lastSeen !== undefined && lastSeen.name !== current };
 }
 
-async function scanOnce({ real, roots }: SuccessorSearch, seen: Map<string, Candidate>): Promise<void> {
-  const current = basename(real);
-  const directory = join(real, '..');
-  const names = await readdir(directory).catch(() => []);
-  for (const name of names) {
-    if (name !== current && !isRotatedName(current, name)) continue;
-    const file = await openLogFile(join(directory, name), roots);
-    if (file === undefined) continue;
-    const facts = await file.facts();
-    const key = fileKey(facts);
-    const earlier = seen.get(key);
-    // Its present name says its age, and what it is called now is what the next scan compares.
-    seen.set(key, { name, directory, file: earlier?.file ?? file, key, age: { name, modifiedNs: facts.modifiedNs } });
-    if (earlier) await file.close();
+/** @returns undefined when a name stands for another file by now. */
+async function openAll(
+  candidates: readonly (FileFacts & { readonly name: string })[],
+  directory: string,
+  roots: AllowedRoots,
+): Promise<readonly NamedFile[] | undefined> {
+  const files: NamedFile[] = [];
+  for (const candidate of candidates) {
+    const file = await openLogFile(join(directory, candidate.name), roots);
+    if (file) files.push({ name: candidate.name, directory, file });
+    if (file && fileKey(file.position) === fileKey(candidate)) continue;
+    for (const opened of files) await opened.file.close();
+    return undefined;
   }
+  return files;
 }
