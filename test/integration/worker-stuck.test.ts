@@ -50,13 +50,13 @@ describe('sessions that do not let go', () => {
     const receipt = await receiptOfDrain(drain);
     expect(performance.now() - started).toBeLessThan(2_200);
     expect(receipt.counts).toMatchObject({ forced: 5, checkpointed: 6, finished: 0, remaining: 0 });
-    const named = Object.fromEntries(
+    const named = new Map(
       receipt.forced.map(({ sessionId, holders }) => [
         kinds[stuck.findIndex((one) => one.sessionId === sessionId)],
         holders.map(({ operation }) => operation),
       ]),
     );
-    expect(named).toEqual({
+    expect(Object.fromEntries(named)).toEqual({
       'full-pipe': ['pipe.write'],
       'parked-reader': ['pipe.read'],
       'never-freezes': ['panel.freeze'],

@@ -1,0 +1,319 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  defaultDrainRules,
+  servingState,
+  type DrainEffect,
+  type DrainEvent,
+  type DrainFacts,
+  type DrainRules,
+  type DrainState,
+} from './state.js';
+import { nextDueMs, transition } from './transition.js';
+
+const rules: DrainRules = { ...defaultDrainRules, checkpointable: true };
+const hostRules: DrainRules = { ...rules, checkpointable: false };
+const calm: DrainFacts = { sessions: 3, busy: 0, restless: 0, unflushed: 0, unsealed: 0, attached: 0 };
+const busy: DrainFacts = { sessions: 3, busy: 3, restless: 3, unflushed: 3, unsealed: 3, attached: 3 };
+
+const fence = (
+  restartUid = 'a',
+  fencing = 1,
+  generation = 1,
+): { restartUid: string; fencing: number; generation: number } => ({
+  restartUid,
+  fencing,
+  generation,
+});
+const cordon = (by = fence(), leaseMs = 60_000): DrainEvent => ({ kind: 'cordon', fence: by, leaseMs, reason: 'why' });
+const uncordon = (by = fence(), anyRestart = false): DrainEvent => ({ kind: 'uncordon', fence: by, anyRestart });
+const drain = (options: Partial<Extract<DrainEvent, { kind: 'drain' }>> = {}): DrainEvent => ({
+  kind: 'drain',
+  fence: fence(),
+  leaseMs: 60_000,
+  reason: 'why',
+  noticeMs: 10_000,
+  timeoutMs: 60_000,
+  onTimeout: 'force',
+  ...options,
+});
+const observe = (facts: DrainFacts): DrainEvent => ({ kind: 'observe', facts });
+
+/** A gate with its clock and everything it asked for. */
+class Machine {
+  state: DrainState = servingState(0);
+  nowMs = 0;
+  readonly effects: DrainEffect[] = [];
+  constructor(readonly own: DrainRules = rules) {}
+
+  apply(event: DrainEvent): string | undefined {
+    const { state, effects, refusal } = transition(this.state, event, this.nowMs, this.own);
+    this.state = state;
+    this.effects.push(...effects);
+    return refusal;
+  }
+  settle(facts: DrainFacts): string[] {
+    const phases: string[] = [this.state.phase];
+    for (let before = this.state; ; before = this.state) {
+      this.apply(observe(facts));
+      if (this.state === before) return phases;
+      phases.push(this.state.phase);
+    }
+  }
+  kinds(): string[] {
+    return this.effects.map(({ kind }) => kind);
+  }
+}
+
+describe('the drain state machine', () => {
+  test('walks from SERVING to CLOSED over sessions that are at rest', () => {
+    const gate = new Machine();
+    gate.apply(cordon());
+    gate.apply(drain());
+    expect(gate.settle(calm)).toEqual(['NOTIFIED', 'FROZEN', 'QUIESCED', 'CHECKPOINTED', 'RELEASED', 'CLOSED']);
+    expect(gate.kinds()).toEqual([
+      'refuse-new',
+      'refuse-new',
+      'notice',
+      'freeze',
+      'flush',
+      'seal',
+      'release',
+      'receipt',
+    ]);
+  });
+
+  test('freezes when the notice is over though sessions are busy', () => {
+    const gate = new Machine();
+    gate.apply(drain());
+    gate.settle(busy);
+    expect(gate.state.phase).toBe('NOTIFIED');
+    gate.nowMs = 10_000;
+    gate.settle(busy);
+    expect(gate.state.phase).toBe('FROZEN');
+  });
+
+  test('never freezes sessions that cannot be written down: it waits for them until the policy applies', () => {
+    const gate = new Machine(hostRules);
+    gate.apply(drain({ onTimeout: 'abort' }));
+    gate.nowMs = 57_999;
+    expect(gate.settle(calm)).toEqual(['NOTIFIED']);
+    gate.nowMs = 58_000;
+    expect(gate.settle(calm)).toEqual(['NOTIFIED', 'SERVING']);
+    expect(gate.kinds()).not.toContain('freeze');
+  });
+
+  test('forces only who is restless, seals the others, and is complete by the deadline', () => {
+    const gate = new Machine();
+    gate.apply(drain({ noticeMs: 0, timeoutMs: 5_000 }));
+    gate.settle({ ...busy, restless: 1, unsealed: 0, attached: 0 });
+    expect(gate.state.phase).toBe('FROZEN');
+    gate.nowMs = 4_000;
+    expect(gate.settle({ ...calm, sessions: 2 })).toContain('CLOSED');
+    const other = new Machine();
+    other.apply(drain({ noticeMs: 0, timeoutMs: 5_000 }));
+    other.settle({ ...calm, restless: 1 });
+    other.nowMs = 4_000;
+    other.apply(observe({ ...calm, restless: 1 }));
+    expect(other.state.phase).toBe('FORCED');
+    expect(other.effects.at(-1)).toMatchObject({ kind: 'force', who: 'restless' });
+    expect(other.settle({ ...calm, sessions: 2 }).at(-1)).toBe('CLOSED');
+  });
+
+  test('waits beyond the deadline when told to, for as long as the lease is renewed', () => {
+    const gate = new Machine();
+    gate.apply(drain({ onTimeout: 'wait', noticeMs: 0, leaseMs: 90_000 }));
+    gate.settle(busy);
+    gate.nowMs = 80_000;
+    gate.settle(busy);
+    expect(gate.state.phase).toBe('FROZEN');
+    gate.apply(cordon(fence(), 90_000));
+    gate.nowMs = 169_999;
+    gate.settle(busy);
+    expect(gate.state.phase).toBe('FROZEN');
+    gate.nowMs = 170_000;
+    gate.settle(busy);
+    expect(gate.state.phase).toBe('SERVING');
+  });
+
+  test('does not wait for acknowledgements for ever: the replay is saved', () => {
+    const gate = new Machine();
+    gate.apply(drain({ noticeMs: 0 }));
+    gate.settle({ ...calm, unflushed: 1, unsealed: 3 });
+    expect(gate.state.phase).toBe('QUIESCED');
+    gate.nowMs = 5_000;
+    gate.settle({ ...calm, unflushed: 1, unsealed: 3 });
+    expect(gate.state.phase).toBe('CHECKPOINTED');
+  });
+
+  test('refuses commands of an older controller, an older attempt and another restart', () => {
+    const gate = new Machine();
+    gate.apply(cordon(fence('a', 3, 2)));
+    expect(gate.apply(cordon(fence('a', 2, 2)))).toContain('Fencing number 2');
+    expect(gate.apply(cordon(fence('a', 3, 1)))).toContain('Generation 1');
+    expect(gate.apply(drain({ fence: fence('b', 3, 9) }))).toContain('Restart a');
+    expect(gate.apply(uncordon(fence('b', 3, 9)))).toContain('Restart a');
+    expect(gate.apply(cordon(fence('', 3, 9)))).toContain('no restart');
+    gate.apply(uncordon(fence('a', 3, 2)));
+    expect(gate.state.phase).toBe('SERVING');
+    expect(gate.apply(cordon(fence('a', 3, 1)))).toContain('Generation 1');
+    expect(gate.apply(cordon(fence('b', 2, 1)))).toContain('Fencing number 2');
+    expect(gate.apply(cordon(fence('b', 3, 1)))).toBeUndefined();
+  });
+
+  test('lets a person uncordon whatever the fence', () => {
+    const gate = new Machine();
+    gate.apply(cordon(fence('a', 3, 2)));
+    expect(gate.apply(uncordon(fence('', 0, 0), true))).toBeUndefined();
+    expect(gate.state.phase).toBe('SERVING');
+  });
+
+  test('takes a new deadline from a newer attempt that joins, not from the same one again', () => {
+    const gate = new Machine();
+    gate.apply(drain({ timeoutMs: 60_000 }));
+    gate.nowMs = 1_000;
+    gate.apply(drain({ timeoutMs: 60_000 }));
+    expect(gate.state.plan?.deadlineMs).toBe(60_000);
+    gate.apply(drain({ fence: fence('a', 2, 1), timeoutMs: 20_000, onTimeout: 'abort' }));
+    expect(gate.state.plan).toMatchObject({ deadlineMs: 21_000, onTimeout: 'abort', serial: 1 });
+  });
+
+  test('ends for good on SIGTERM, hurries on a second one, and opens no more', () => {
+    const gate = new Machine();
+    const terminate: DrainEvent = { kind: 'terminate', graceMs: 25_000, restartUid: 'shutdown' };
+    gate.apply(terminate);
+    expect(gate.settle(busy)).toEqual(['NOTIFIED', 'FROZEN']);
+    expect(gate.apply(uncordon(fence('shutdown', 1, 1), true))).toContain('shutting down');
+    gate.nowMs = 1_000;
+    gate.apply(terminate);
+    expect(gate.state.plan?.deadlineMs).toBe(3_000);
+    gate.nowMs = 1_000_000;
+    gate.apply(observe({ ...busy, restless: 1 }));
+    expect(gate.state.phase).toBe('FORCED');
+  });
+
+  test('joins the drain under way on SIGTERM and takes its cordon over', () => {
+    const gate = new Machine();
+    gate.apply(drain({ leaseMs: 1_000, onTimeout: 'wait' }));
+    gate.apply({ kind: 'terminate', graceMs: 25_000, restartUid: 'shutdown' });
+    gate.nowMs = 2_000;
+    gate.settle(busy);
+    expect(gate.state).toMatchObject({ phase: 'FROZEN', terminating: true });
+    expect(gate.state.plan).toMatchObject({ onTimeout: 'force', deadlineMs: 25_000 });
+  });
+});
+
+const facts = fc.record({
+  sessions: fc.nat(3),
+  busy: fc.nat(2),
+  restless: fc.nat(2),
+  unflushed: fc.nat(2),
+  unsealed: fc.nat(2),
+  attached: fc.nat(2),
+});
+const anyFence = fc.record({
+  restartUid: fc.constantFrom('a', 'b'),
+  fencing: fc.nat(2),
+  generation: fc.nat(2),
+});
+const leaseMs = fc.integer({ min: 1, max: 40_000 });
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('observe' as const), facts }) },
+  fc.record({ kind: fc.constant('cordon' as const), fence: anyFence, leaseMs, reason: fc.constant('') }),
+  fc.record({ kind: fc.constant('uncordon' as const), fence: anyFence, anyRestart: fc.boolean() }),
+  fc.record({
+    kind: fc.constant('drain' as const),
+    fence: anyFence,
+    leaseMs,
+    reason: fc.constant(''),
+    noticeMs: fc.nat(20_000),
+    timeoutMs: fc.integer({ min: 1, max: 60_000 }),
+    onTimeout: fc.constantFrom('force' as const, 'abort' as const, 'wait' as const),
+  }),
+);
+const steps = fc.array(fc.tuple(fc.nat(15_000), step), { maxLength: 60 });
+
+describe('every run of the drain state machine', () => {
+  const run = (
+    walk: readonly (readonly [number, DrainEvent])[],
+    each: (before: DrainState, gate: Machine, event: DrainEvent) => void,
+  ): Machine => {
+    const gate = new Machine();
+    for (const [waitMs, event] of walk) {
+      gate.nowMs += waitMs;
+      const before = gate.state;
+      gate.apply(event);
+      each(before, gate, event);
+    }
+    return gate;
+  };
+
+  test('admits new sessions in SERVING only', () => {
+    fc.assert(
+      fc.property(steps, (walk) => {
+        let admits = true;
+        run(walk, (before, gate) => {
+          for (const { kind } of gate.effects.splice(0)) {
+            if (kind === 'refuse-new') admits = false;
+            if (kind === 'admit-new') admits = true;
+          }
+          expect(admits).toBe(gate.state.phase === 'SERVING');
+          expect(before.drains).toBeLessThanOrEqual(gate.state.drains);
+        });
+      }),
+    );
+  });
+
+  test('releases nobody before everybody is sealed, and gives a receipt once, after the release', () => {
+    fc.assert(
+      fc.property(steps, (walk) => {
+        run(walk, (before, gate, event) => {
+          const kinds = gate.effects.splice(0).map(({ kind }) => kind);
+          if (kinds.includes('release')) {
+            expect(before.phase).toBe('CHECKPOINTED');
+            expect(event.kind === 'observe' && event.facts.unsealed).toBe(0);
+          }
+          if (kinds.includes('receipt')) expect(before.phase).toBe('RELEASED');
+        });
+      }),
+    );
+  });
+
+  test('thaws whoever may be frozen whenever it opens again', () => {
+    fc.assert(
+      fc.property(steps, (walk) => {
+        run(walk, (before, gate) => {
+          const kinds = gate.effects.splice(0).map(({ kind }) => kind);
+          const isReopened = before.plan !== undefined && gate.state.phase === 'SERVING';
+          expect(kinds.includes('reopen')).toBe(isReopened);
+        });
+      }),
+    );
+  });
+
+  test('opens again when nobody renews its lease, from wherever it is', () => {
+    fc.assert(
+      fc.property(steps, facts, (walk, last) => {
+        const gate = run(walk, () => undefined);
+        gate.nowMs += 40_001;
+        gate.apply({ kind: 'observe', facts: last });
+        expect(gate.state.phase).toBe('SERVING');
+      }),
+    );
+  });
+
+  test('is woken by its own timer for everything that time alone does', () => {
+    fc.assert(
+      fc.property(steps, facts, (walk, last) => {
+        const gate = run(walk, () => undefined);
+        gate.settle(last);
+        const due = nextDueMs(gate.state, rules);
+        const state = gate.state;
+        gate.nowMs = (due ?? Infinity) - 1;
+        if (due === undefined) gate.nowMs = 1e12;
+        gate.apply({ kind: 'observe', facts: last });
+        expect(gate.state).toBe(state);
+      }),
+    );
+  });
+});
