@@ -23,8 +23,7 @@ export function fieldValidationOf(query: URLSearchParams): FieldValidation {
 
 /** Paths of the fields of an object that its schema does not have. */
 export function unknownFieldsOf(served: ServedKind, object: unknown): string[] {
-  const metadataOpen = { ...served.schema, ...(served.isCustom ? {} : {}) };
-  return pruneUnknownFields(served.schemas, metadataOpen, copyOf(object));
+  return pruneUnknownFields(served.schemas, served.schema, copyOf(object));
 }
 
 /** The strict decoding error for unknown fields, in the words of the real server. */
@@ -42,7 +41,7 @@ const checkKind = (served: ServedKind, value: Record<string, unknown>): void => 
   const { kind } = served.kind;
   const given = { apiVersion: value['apiVersion'] ?? apiVersion, kind: value['kind'] ?? kind };
   if (given.apiVersion === apiVersion && given.kind === kind) return;
-  const text = `${String(given.apiVersion)}, Kind=${String(given.kind)}`;
+  const text = `${JSON.stringify(given.apiVersion)}, Kind=${JSON.stringify(given.kind)}`;
   throw badRequest(`the object provided is unrecognized (must be of type ${kind} in ${apiVersion}, was ${text})`);
 };
 

@@ -33,7 +33,7 @@ export function deleteOptionsOf(body: unknown, query: URLSearchParams): DeleteOp
   const resourceVersion = textAt(body, 'preconditions', 'resourceVersion');
   const isDry = isDryRun(query) || valueAt(body, 'dryRun') !== undefined;
   return {
-    ...(grace === undefined || grace === null ? {} : { gracePeriodSeconds: Number(grace) }),
+    ...(typeof grace !== 'number' && typeof grace !== 'string' ? {} : { gracePeriodSeconds: Number(grace) }),
     ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
     ...(uid === '' ? {} : { uid }),
     ...(resourceVersion === '' ? {} : { resourceVersion }),

@@ -59,6 +59,8 @@ const mapEntry = (isText: boolean): Message => ({
   2: { name: 'value', type: isText ? 'string' : 'bytes' },
 });
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
 const readField = (reader: BinaryReader, type: FieldType): unknown => {
   switch (type) {
     case 'string':
@@ -72,7 +74,7 @@ const readField = (reader: BinaryReader, type: FieldType): unknown => {
     case 'string-map':
     case 'bytes-map': {
       const entry = readMessage(reader.bytes(), mapEntry(type === 'string-map'));
-      return { [String(entry['key'] ?? '')]: entry['value'] ?? '' };
+      return { [textOf(entry['key'])]: entry['value'] ?? '' };
     }
     default:
       return readMessage(reader.bytes(), type);
@@ -93,7 +95,7 @@ function readMessage(bytes: Uint8Array, message: Message): Record<string, unknow
     }
     const value = readField(reader, field.type);
     const before = result[field.name];
-    if (field.isList === true) result[field.name] = [...(Array.isArray(before) ? before : []), value];
+    if (field.isList === true) result[field.name] = [...(Array.isArray(before) ? (before as unknown[]) : []), value];
     else if (isMap(field.type) && isFields(before)) Object.assign(before, value);
     // Go writes fields that are not set as empty texts.
     else if (value !== '') result[field.name] = value;
@@ -117,9 +119,9 @@ export function readProtobufBody(body: Buffer): Record<string, unknown> | undefi
   try {
     const { typeMeta, raw } = readMessage(body.subarray(prefix.length), envelope);
     const type = isFields(typeMeta) ? typeMeta : {};
-    const message = messages[String(type['kind'])];
+    const message = messages[textOf(type['kind'])];
     if (message === undefined) return undefined;
-    return { ...type, ...readMessage(Buffer.from(String(raw ?? ''), 'base64'), message) };
+    return { ...type, ...readMessage(Buffer.from(textOf(raw), 'base64'), message) };
   } catch (error) {
     throw badRequest(`couldn't parse the protobuf body: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -19,7 +19,8 @@ const routeOne = async (context: ApiContext, call: ResourceRequest): Promise<voi
   const { subresource } = call.target;
   switch (call.request.method) {
     case 'GET':
-      return handleGet(context, call);
+      handleGet(context, call);
+      return;
     case 'PUT':
       return handleUpdate(context, call);
     case 'PATCH':
@@ -35,7 +36,8 @@ const routeOne = async (context: ApiContext, call: ResourceRequest): Promise<voi
 const routeMany = async (context: ApiContext, call: ResourceRequest): Promise<void> => {
   switch (call.request.method) {
     case 'GET':
-      return handleList(context, call);
+      handleList(context, call);
+      return;
     case 'POST':
       return handleCreate(context, call);
     case 'DELETE':
@@ -50,7 +52,10 @@ export async function routeResource(context: ApiContext, call: ResourceRequest):
   const { served, name, namespace, subresource } = call.target;
   const method = call.request.method ?? 'GET';
   if (served.kind.readOnly && method !== 'GET') throw notAllowed();
-  if (method === 'GET' && subresource === undefined && isWatch(call.query)) return handleWatch(context, call);
+  if (method === 'GET' && subresource === undefined && isWatch(call.query)) {
+    handleWatch(context, call);
+    return;
+  }
   if (subresource === 'log') {
     if (method !== 'GET') throw notAllowed();
     return handleLog(context, call);

@@ -85,27 +85,23 @@ const testValue = (document: unknown, pointer: string, value: unknown): void => 
   }
 };
 
+const operators: Readonly<Record<string, (document: unknown, operation: Operation) => void>> = {
+  add: (document, { path, value = null }) => add(document, path, value),
+  remove: (document, { path }) => remove(document, path),
+  replace: (document, { path, value = null }) => replace(document, path, value),
+  test: (document, { path, value = null }) => testValue(document, path, value),
+  copy: (document, { path, from = '' }) => add(document, path, copyOf(need(document, from))),
+  move: (document, { path, from = '' }) => {
+    const moved = need(document, from);
+    remove(document, from);
+    add(document, path, moved);
+  },
+};
+
 const applyOne = (document: unknown, operation: Operation): void => {
-  const { op, path, from = '', value = null } = operation;
-  switch (op) {
-    case 'add':
-      return add(document, path, value);
-    case 'remove':
-      return remove(document, path);
-    case 'replace':
-      return replace(document, path, value);
-    case 'test':
-      return testValue(document, path, value);
-    case 'copy':
-      return add(document, path, copyOf(need(document, from)));
-    case 'move': {
-      const moved = need(document, from);
-      remove(document, from);
-      return add(document, path, moved);
-    }
-    default:
-      throw new PatchMismatch(`Unexpected kind: ${op}`);
-  }
+  const apply = operators[operation.op];
+  if (apply === undefined) throw new PatchMismatch(`Unexpected kind: ${operation.op}`);
+  apply(document, operation);
 };
 
 const isOperation = (value: unknown): value is Operation =>

@@ -33,7 +33,7 @@ interface Place {
 const brokenRule = (place: Place, why: string): StatusCause => invalidValue(place.path, place.schema.type ?? '', why);
 
 const violation = (place: Place, rule: SchemaRule, message: string): StatusCause => {
-  const field = rule.fieldPath === undefined ? place.path : place.path + rule.fieldPath;
+  const field = (place.path + (rule.fieldPath ?? '')).replace(/^\./, '');
   switch (rule.reason) {
     case 'FieldValueForbidden':
       return forbiddenField(field, message);

@@ -31,11 +31,12 @@ const tooMany = (path: string, count: number, most: number): StatusCause => ({
 const checkText = (schema: Schema, value: string, path: string): StatusCause[] => {
   const causes: StatusCause[] = [];
   const { minLength, maxLength, pattern, format } = schema;
-  if (maxLength !== undefined && [...value].length > maxLength) {
+  const length = Array.from(value).length;
+  if (maxLength !== undefined && length > maxLength) {
     const message = `Too long: may not be more than ${maxLength} byte${maxLength === 1 ? '' : 's'}`;
     causes.push({ reason: 'FieldValueTooLong', message, field: path });
   }
-  if (minLength !== undefined && [...value].length < minLength) {
+  if (minLength !== undefined && length < minLength) {
     causes.push(inBody(path, value, `should be at least ${minLength} chars long`));
   }
   if (pattern !== undefined && !new RegExp(pattern, 'u').test(value)) {

@@ -64,8 +64,8 @@ export function resolveSchema(schemas: Schemas, schema: Schema): Schema {
   const name = referenceOf(schema);
   const target = name === undefined ? undefined : schemas[name];
   if (target === undefined) return schema;
-  const { $ref: _ref, allOf: _allOf, ...own } = schema;
-  return { ...resolveSchema(schemas, target), ...own };
+  const own = Object.entries(schema).filter(([keyword]) => keyword !== '$ref' && keyword !== 'allOf');
+  return { ...resolveSchema(schemas, target), ...(Object.fromEntries(own) as Schema) };
 }
 
 /** Schema of a field of an object, or undefined when the object has no such field. */

@@ -6,7 +6,15 @@ import { checkPreconditions, isReleased, planDeletion } from './deletion.js';
 import type { Journal, JournalContent } from './journal.js';
 import { copyOf, deepFreeze, isSameJson } from './json-copy.js';
 import { keyOf, type AnyObject, type KubeObject } from './kube-object.js';
-import type { DeleteOptions, Deletion, ListOptions, ObjectStore, WatchEvent, WriteOptions } from './object-store.js';
+import type {
+  DeleteOptions,
+  Deletion,
+  ListOptions,
+  ObjectList,
+  ObjectStore,
+  WatchEvent,
+  WriteOptions,
+} from './object-store.js';
 import { alreadyExists, badRequest, forbidden, notFound } from './refusals.js';
 import type { ResourceKind } from './resource-kind.js';
 
@@ -73,11 +81,12 @@ class MemoryObjectStore implements ObjectStore {
     return String(this.state.version);
   }
 
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows the shape of a resource
   get<T extends KubeObject>(resource: string, ns: string | undefined, name: string): T | undefined {
     return this.state.table(this.kindOf(resource).plural).get(keyOf(ns, name)) as T | undefined;
   }
 
-  list<T extends KubeObject>(resource: string, options: ListOptions = {}): { items: T[]; resourceVersion: string } {
+  list<T extends KubeObject>(resource: string, options: ListOptions = {}): ObjectList<T> {
     const matches = createFilter(this.kindOf(resource), options);
     const items = [...this.state.table(resource)].filter(([, object]) => matches(object));
     items.sort(([left], [right]) => compareText(left, right));

@@ -17,9 +17,8 @@ const cellOf = (column: PrinterColumn, found: readonly unknown[], nowMs: number)
   if (value === undefined || value === null) return null;
   if (column.type === 'date') return timeSince(value, nowMs);
   if (found.length > 1 && column.type === 'string') return found.map(String).join(',');
-  if (typeof value === 'object') return JSON.stringify(value);
-  if (column.type === 'string') return String(value);
-  return value;
+  const isText = column.type === 'string' && typeof value !== 'string';
+  return isText || typeof value === 'object' ? JSON.stringify(value) : value;
 };
 
 /** Columns of a custom resource; name and age when its definition names none. */

@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-unsafe-class-instance-assignment, @typescript-eslint/no-misused-spread -- plain objects are what the client sends */
 import {
   CoordinationV1Api,
   CoreV1Api,

@@ -1,4 +1,4 @@
-import { request, type IncomingHttpHeaders } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { createInterface } from 'node:readline';
 import type { RunningApi } from './running-api.js';
@@ -20,6 +20,7 @@ export interface ApiAnswer {
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
   /** The text as JSON. */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows what it asked for
   json<T = Record<string, unknown>>(): T;
 }
 
@@ -37,7 +38,7 @@ export interface WatchLine {
   };
 }
 
-const open = (api: RunningApi, path: string, call: ApiCall): ReturnType<typeof request> => {
+const open = (api: RunningApi, path: string, call: ApiCall): ClientRequest => {
   const token = call.token === undefined ? api.token : call.token;
   const { body } = call;
   const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
@@ -69,6 +70,7 @@ export function callApi(api: RunningApi, path: string, call: ApiCall = {}): Prom
           code: response.statusCode ?? 0,
           headers: response.headers,
           text,
+          // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows what it asked for
           json: <T>() => JSON.parse(text) as T,
         }),
       );

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createSystemRandom } from '#common/random.js';
-import { ensurePackagedProgram, findInPath } from '#devcluster/kubectl-binary.js';
+import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
 
 /** What a run of kubectl left behind. */
 export interface KubectlResult {
@@ -37,11 +37,6 @@ const root = resolve(import.meta.dirname, '../..');
 /** The kubectl of the npm package, always the same version. */
 export function packagedKubectl(): string {
   return ensurePackagedProgram('kubectl', { root, random: createSystemRandom() });
-}
-
-/** The kubectl of this machine, if there is one. */
-export function installedKubectl(): string | undefined {
-  return findInPath('kubectl', process.env['PATH']);
 }
 
 /** The kubectl of this machine, else that of the npm package. */
