@@ -1,0 +1,96 @@
+import { Client, credentials, Metadata, type ChannelOptions, type ClientDuplexStream } from '@grpc/grpc-js';
+import type { Clock, Timer } from '#common/clock.js';
+import { createLatch } from '#common/latch.js';
+import type { PaneletSession } from '#client/sdk.js';
+import { plainEcho } from './plain-echo.js';
+import { createSilenceMeter, everyMs, type SilenceMeter } from './silence.js';
+
+/** Time between two messages of a session. */
+const periodMs = 5;
+const messageBytes = 32;
+
+/** One stream under measurement: it sends a small message every 5 ms and hears it back. */
+export interface GapSubject {
+  readonly meter: SilenceMeter;
+  /** Stops sending, waits for what is on its way, and ends the stream. @returns messages that never came back. */
+  finish(): Promise<number>;
+}
+
+/** A Panelet session on the panel `echo`. */
+export function panelSubject(session: PaneletSession, clock: Clock): GapSubject {
+  const meter = createSilenceMeter(clock);
+  const done = createLatch();
+  let sentBytes = 0;
+  let heardBytes = 0;
+  let finishing = false;
+  const beat = everyMs(clock, periodMs, () => {
+    sentBytes += messageBytes;
+    session.write(Buffer.alloc(messageBytes)).catch(() => undefined);
+  });
+  const read = async (): Promise<void> => {
+    for await (const item of session) {
+      if (item.kind !== 'data') continue;
+      heardBytes += item.payload.length;
+      meter.heard();
+      if (finishing && heardBytes >= sentBytes) done.resolve();
+    }
+    done.resolve();
+  };
+  read().catch(() => done.resolve());
+  return {
+    meter,
+    finish: async () => {
+      beat.stop();
+      finishing = true;
+      if (heardBytes >= sentBytes) done.resolve();
+      await done.promise;
+      await session.close();
+      return (sentBytes - heardBytes) / messageBytes;
+    },
+  };
+}
+
+/** A plain gRPC stream whose client calls again when it breaks. */
+export function plainSubject(address: string, clock: Clock, options: ChannelOptions): GapSubject {
+  const client = new Client(address, credentials.createInsecure(), {
+    ...options,
+    'grpc.use_local_subchannel_pool': 1,
+  });
+  const meter = createSilenceMeter(clock);
+  let sent = 0;
+  let heard = 0;
+  let stopped = false;
+  let call: ClientDuplexStream<Buffer, Buffer> | undefined;
+  const connect = (): void => {
+    if (stopped) return;
+    const { path, requestSerialize, responseDeserialize } = plainEcho.echo;
+    const metadata = new Metadata({ waitForReady: true });
+    const fresh = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+    call = fresh;
+    fresh.on('data', () => {
+      heard += 1;
+      meter.heard();
+    });
+    fresh.on('error', () => undefined);
+    fresh.on('status', connect);
+  };
+  connect();
+  const beat: Timer = everyMs(clock, periodMs, () => {
+    sent += 1;
+    call?.write(Buffer.alloc(messageBytes));
+  });
+  return {
+    meter,
+    finish: () => {
+      beat.stop();
+      stopped = true;
+      const ended = createLatch<number>();
+      call?.once('end', () => {
+        client.close();
+        ended.resolve(sent - heard);
+      });
+      call?.end();
+      return ended.promise;
+    },
+  };
+}
