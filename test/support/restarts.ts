@@ -28,12 +28,13 @@ export interface AnnotateOptions {
 }
 
 const run = promisify(execFile);
-const namespace = 'panelet-system';
+/** Where the agents and their restarts are. */
+export const restartNamespace = 'panelet-system';
 
 /** The restart that a value of the annotation asked for. */
 export function restartOf(test: TestCluster, value: string): RestartObject | undefined {
   return test.cluster.store
-    .list<RestartObject>('panelrestarts', { ns: namespace })
+    .list<RestartObject>('panelrestarts', { ns: restartNamespace })
     .items.find((item) => item.metadata.annotations?.['panelet.dev/restart-requested']?.endsWith(`:${value}`));
 }
 
@@ -49,7 +50,7 @@ export async function restartByAnnotation(test: TestCluster, options: AnnotateOp
     ...options.annotations,
   };
   const words = Object.entries(annotations).map(([key, value]) => `${key}=${value}`);
-  const where = ['--kubeconfig', test.cluster.kubeconfig, '-n', namespace];
+  const where = ['--kubeconfig', test.cluster.kubeconfig, '-n', restartNamespace];
   await run(options.kubectl, [...where, 'annotate', 'daemonset/panelet-agent', ...words, '--overwrite']);
   await waitFor(
     `the restart ${options.value} to succeed`,

@@ -42,10 +42,15 @@ function isReady(pod: Pod): boolean {
   return pod.metadata.deletionTimestamp === undefined && podCondition(pod, 'Ready')?.status === 'True';
 }
 
+/** A new directory, short enough for sockets. */
+export function makeTestDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'panelet-'));
+}
+
 /** Starts a cluster in a new directory. */
 export async function startTestCluster(options: TestClusterOptions): Promise<TestCluster> {
   const { binDirectory, root, log, ...rest } = options;
-  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'panelet-'));
+  const dir = options.dir ?? makeTestDirectory();
   const cluster = await createDevCluster(
     {
       programs: localPrograms(process.execPath, binDirectory),

