@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { AttachMode, Channel } from '#proto/session/v1/session.js';
+import { AttachMode, Channel, DetachReason } from '#proto/session/v1/session.js';
 import { meet, readText, talk, talkClient, talkIdentity, talkOptions, talkWorker } from './model/conversation.js';
 import { overTheWire, resizeFrame } from './model/wire-end.js';
 import { decodeWorkerLinkState, encodeWorkerLinkState, sealedView } from './worker-link-codec.js';
@@ -118,4 +118,16 @@ test('what is neither numbered nor a ping nor a farewell is handed to the caller
     leaves: false,
     frames: [frames[0]],
   });
+});
+
+test('a farewell to a superseded attachment takes no acknowledgement from the one that follows', () => {
+  const worker = talkWorker();
+  const client = talkClient('a');
+  meet({ client, worker, attachment: 'n1', view: undefined });
+  client.endpoint.writeData(Channel.STDIN, Buffer.from('x'));
+  worker.receive('n1', overTheWire(client.endpoint.pull(true)!));
+  expect(worker.detachMessage(DetachReason.SUPERSEDED, '')).toMatchObject({ ack: 0, credit: 0 });
+  expect(worker.endpoint.ackUrgency()).toBe('soon');
+  expect(worker.detachMessage(DetachReason.IDLE, '')).toMatchObject({ ack: 1 });
+  expect(worker.endpoint.ackUrgency()).toBe('none');
 });

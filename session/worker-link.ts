@@ -144,7 +144,9 @@ function assemble(options: WorkerLinkOptions, endpoint: Endpoint, start: Holder)
       limits,
       node: options.node ?? '',
     });
-    const resets = hasPicture ? [] : lossResets(hello, decision, request.loss);
+    // A picture stands for the output of this life, not for what an earlier one lost.
+    const isCovered = hasPicture && decision.outcome === 'EXACT';
+    const resets = isCovered ? [] : lossResets(hello, decision, request.loss);
     return [{ seq: 0, kind: { $case: 'welcome', value: welcome } }, ...resets];
   };
 

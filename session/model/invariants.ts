@@ -6,7 +6,7 @@ import type { WorkerLinkState } from '../worker-link.js';
 import type { ClientActor } from './client-actor.js';
 import { must } from './config.js';
 import type { PanelState } from './storage.js';
-import { textOf, type WorkerWorld } from './worker-actor.js';
+import { textsOf, type WorkerWorld } from './worker-actor.js';
 
 /** The session as it would go on now: in memory, or sealed on disk. */
 interface Standing {
@@ -43,7 +43,7 @@ function standingOf({ worker, storage }: WorkerWorld): Standing | undefined {
 
 function inputsOf({ link, panel }: Standing): string[] {
   const unread = link.endpoint.unread.map((bytes) => inputOf(Frame.decode(bytes) as NumberedFrame));
-  return [...panel.consumed, ...unread.map(textOf)];
+  return [...panel.consumed, ...unread.flatMap(textsOf)];
 }
 
 /** I2 and I6 on the worker's side: what each client wrote, in order, once; and nobody after somebody else took over. */

@@ -73,21 +73,23 @@ export function createWorkerActor(): WorkerActor {
   };
 }
 
-/** What an input of the model says. */
-export function textOf(item: InputItem): string {
-  if (item.kind === 'data') return Buffer.from(item.payload).toString();
-  return item.kind === 'event' && item.event.kind?.$case === 'signal' ? item.event.kind.value.name : '';
+/** What an input of the model says; inputs that waited together come together. */
+export function textsOf(item: InputItem): string[] {
+  if (item.kind === 'data') return Buffer.from(item.payload).toString().match(/../g) ?? [];
+  return item.kind === 'event' && item.event.kind?.$case === 'signal' ? [item.event.kind.value.name] : [];
 }
 
-/** The panel takes one input into its state and answers it; the answer tells which life gave it. */
+/** The panel takes input into its state and answers it; the answer tells which life gave it. */
 export function consume(world: WorkerWorld): void {
   const { worker } = world;
-  const item = worker.link?.endpoint.read();
-  if (item === undefined || worker.link === undefined) return;
-  const text = textOf(item);
-  const answer = `${text}@${worker.link.incarnation}`;
-  worker.link.endpoint.writeData(Channel.STDOUT, Buffer.from(answer));
-  worker.panel = { consumed: [...worker.panel.consumed, text], emitted: [...worker.panel.emitted, answer] };
+  const { link } = worker;
+  const item = link?.endpoint.read();
+  if (item === undefined || link === undefined) return;
+  const texts = textsOf(item);
+  const answers = texts.map((text) => `${text}@${link.incarnation}`);
+  for (const answer of answers) link.endpoint.writeData(Channel.STDOUT, Buffer.from(answer));
+  const { consumed, emitted } = worker.panel;
+  worker.panel = { consumed: [...consumed, ...texts], emitted: [...emitted, ...answers] };
   worker.dirty = true;
 }
 
@@ -274,13 +276,17 @@ const readyDrain = {
   retryAfter: undefined,
 };
 
-/** Calls the drain off: the checkpoint counts as used before anything is accepted again. */
+/**
+ * Calls the drain off: the checkpoint counts as used before anything is accepted again. That of a session which is not in
+ * memory describes it still, and stays.
+ */
 export function thaw(world: WorkerWorld): void {
   const { worker, storage, config } = world;
+  worker.drain = 'serving';
+  if (worker.link === undefined) return;
   countUse(storage);
   if (config.mistakes?.checkpointSurvivesThaw !== true) storage.sealed = undefined;
-  worker.link?.endpoint.thaw();
-  worker.drain = 'serving';
+  worker.link.endpoint.thaw();
 }
 
 /** The process is gone, with everything in its memory. */

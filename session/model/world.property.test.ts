@@ -47,7 +47,7 @@ describe('a world of clients, a worker and a disk', () => {
         world.check();
         world.checkEnd();
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
     expect(createWorld(story).actions().length).toBeGreaterThan(0);
   });
