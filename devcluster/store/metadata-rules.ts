@@ -55,7 +55,7 @@ const validateOwners = (metadata: ObjectMeta): StatusCause[] => {
   const causes = owners.flatMap((owner, index) =>
     (['apiVersion', 'kind', 'name', 'uid'] as const)
       .filter((key) => typeof owner[key] !== 'string' || owner[key] === '')
-      .map((key) => invalidValue(`metadata.ownerReferences[${index}].${key}`, owner[key], 'must not be empty')),
+      .map((key) => invalidValue(`metadata.ownerReferences[${index}].${key}`, '', 'must not be empty')),
   );
   const controllers = owners.filter((owner) => owner.controller === true).map((owner) => owner.kind + '/' + owner.name);
   if (controllers.length < 2) return causes;
