@@ -1,10 +1,11 @@
 import { msToDuration } from '#common/duration.js';
-import { Target } from '#proto/gate/v1/gate.js';
+import { Target, type Command } from '#proto/gate/v1/gate.js';
 import type { HandoffResponse } from '#proto/worker/v1/worker.js';
 import { liveMembers, unitsOf } from './gate/members.js';
 import type { Cordons } from './gate/cordons.js';
 import { drainForEnd, endUnit, knownFencing, type RetireDeps } from './retire.js';
 import { unary } from './unary.js';
+import type { Unit } from './workers/unit.js';
 
 /** What the end of an agent needs. */
 export interface ShutdownDeps extends RetireDeps {
@@ -39,7 +40,7 @@ export async function shutDownWorkers(deps: ShutdownDeps): Promise<boolean> {
   return clean.every(Boolean);
 }
 
-async function drainUnitForShutdown(deps: ShutdownDeps, unit: Parameters<typeof knownFencing>[0]): Promise<boolean> {
+async function drainUnitForShutdown(deps: ShutdownDeps, unit: Unit): Promise<boolean> {
   const inForce = deps.cordons.get(Target.AGENT);
   const command = {
     restartUid: inForce?.restartUid ?? `shutdown-${deps.instance}`,
@@ -53,9 +54,20 @@ async function drainUnitForShutdown(deps: ShutdownDeps, unit: Parameters<typeof 
     const signal = AbortSignal.any([late.signal, deps.hurry]);
     const receipt = await drainForEnd(deps, unit, { command, timeoutMs, reason, signal });
     if (receipt !== undefined) return (receipt.counts?.forced ?? 0) === 0;
-    if (!deps.hurry.aborted || late.signal.aborted) return false;
-    const hurried = await drainForEnd(deps, unit, { command, timeoutMs: hurriedMs, reason, signal: late.signal });
-    return hurried !== undefined && (hurried.counts?.forced ?? 0) === 0;
+    return deps.hurry.aborted && !late.signal.aborted ? await drainHurried(deps, unit, command) : false;
+  } finally {
+    timer.stop();
+  }
+}
+
+// Skips nothing: the same drain with a deadline that is now.
+async function drainHurried(deps: ShutdownDeps, unit: Unit, command: Command): Promise<boolean> {
+  const late = new AbortController();
+  const timer = deps.clock.after(hurriedMs * 3, () => late.abort(new Error('The hurried drain did not end.')));
+  try {
+    const { signal } = late;
+    const receipt = await drainForEnd(deps, unit, { command, timeoutMs: hurriedMs, reason, signal });
+    return receipt !== undefined && (receipt.counts?.forced ?? 0) === 0;
   } finally {
     timer.stop();
   }

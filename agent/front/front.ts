@@ -91,7 +91,7 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
     reloadCertificate: async () => {
       if (address.tls === undefined) return;
       const certificate = await readCertificate(address.tls);
-      secure?.setSecureContext(certificate);
+      useCertificate(() => secure?.setSecureContext(certificate));
     },
     connections: () => sessions.size,
     close: (graceMs) => closeFront(server, sessions, { graceMs, clock: deps.clock }),
@@ -164,8 +164,12 @@ interface Certificate {
 
 function createTlsServer(options: ServerOptions, certificate: Certificate): Http2SecureServer {
   const tls = { allowHTTP1: false, minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const;
+  return useCertificate(() => createSecureServer({ ...options, ...certificate, ...tls }));
+}
+
+function useCertificate<T>(use: () => T): T {
   try {
-    return createSecureServer({ ...options, ...certificate, ...tls });
+    return use();
   } catch (cause) {
     const message = `tls: certificate and key cannot be used: ${(cause as Error).message}`;
     throw new PaneletError('CONFIG_INVALID', message, { cause });

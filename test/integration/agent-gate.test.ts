@@ -90,7 +90,7 @@ function gateOf(home: AgentHome, agent: AgentProcess, token?: string): Gate {
 }
 
 async function start(panels: Record<string, unknown>[], change: Record<string, unknown> = {}): Promise<Gate> {
-  const home = await createAgentHome(programs, { panels, ...change });
+  const home = createAgentHome(programs, { panels, ...change });
   cleanups.push(() => home.remove());
   const gate = gateOf(home, await home.start());
   await untilState(gate, State.SERVING);
@@ -213,7 +213,7 @@ describe('the gate of a node', () => {
   });
 
   test('needs the role operator, and a token at all', async () => {
-    const home = await createAgentHome(programs, { panels: [], identity: undefined });
+    const home = createAgentHome(programs, { panels: [], identity: undefined });
     cleanups.push(() => home.remove());
     const file = `${home.dir}/identities.yaml`;
     writeFileSync(

@@ -29,8 +29,8 @@ afterEach(() => {
   for (const home of homes.splice(0)) home.remove();
 });
 
-async function home(...panels: Record<string, unknown>[]): Promise<AgentHome> {
-  const created = await createAgentHome(programs, { panels });
+function home(...panels: Record<string, unknown>[]): AgentHome {
+  const created = createAgentHome(programs, { panels });
   homes.push(created);
   return created;
 }
@@ -64,7 +64,7 @@ function openFiles(pid: number): string[] {
 
 describe('the supervisor', () => {
   test('starts a worker in its own process group, and ends it with the agent, leaving nothing', async () => {
-    const at = await home({ name: 'echo' });
+    const at = home({ name: 'echo' });
     const agent = await at.start();
     await untilServing(at, 'echo');
     const [worker] = at.workers('echo');
@@ -78,7 +78,7 @@ describe('the supervisor', () => {
   });
 
   test('starts a worker again that was killed', async () => {
-    const at = await home({ name: 'echo' });
+    const at = home({ name: 'echo' });
     await at.start();
     await untilServing(at, 'echo');
     const [first] = at.workers('echo');
@@ -89,7 +89,7 @@ describe('the supervisor', () => {
   });
 
   test('leaves workers alone when the agent is killed, and the next agent adopts them', async () => {
-    const at = await home({ name: 'echo' }, { name: 'shell', target: 'host' });
+    const at = home({ name: 'echo' }, { name: 'shell', target: 'host' });
     const first = await at.start();
     await untilServing(at, 'echo');
     await untilServing(at, 'shell');
@@ -108,7 +108,7 @@ describe('the supervisor', () => {
   });
 
   test('ends what claims a socket and cannot be used, and starts a worker that can', async () => {
-    const at = await home({ name: 'echo', parameters: { behaviour: 'wrong-panel' } });
+    const at = home({ name: 'echo', parameters: { behaviour: 'wrong-panel' } });
     const first = await at.start();
     await eventually(() => at.workers('echo').length > 0, 'a worker');
     await eventually(() => existsSync(join(at.dir, 'run', 'workers', 'echo.sock')), 'its socket');
@@ -123,7 +123,7 @@ describe('the supervisor', () => {
   });
 
   test('ends a worker that ignores SIGTERM and does not answer', async () => {
-    const at = await home({ name: 'echo', parameters: { behaviour: 'silent' } });
+    const at = home({ name: 'echo', parameters: { behaviour: 'silent' } });
     const first = await at.start();
     await eventually(() => existsSync(join(at.dir, 'run', 'workers', 'echo.sock')), 'its socket');
     const [silent] = at.workers('echo');
@@ -137,7 +137,7 @@ describe('the supervisor', () => {
   }, 30_000);
 
   test('names a crash loop and a command that cannot start, and serves everything else', async () => {
-    const at = await home(
+    const at = home(
       { name: 'echo' },
       { name: 'looping', parameters: { behaviour: 'crash' } },
       { name: 'missing', command: ['/nonexistent/panel'] },
@@ -154,7 +154,7 @@ describe('the supervisor', () => {
   }, 30_000);
 
   test('holds an attachment until the worker is up', async () => {
-    const at = await home({ name: 'echo', parameters: { delayMs: 700 } });
+    const at = home({ name: 'echo', parameters: { delayMs: 700 } });
     await at.start();
     const client = createRawClient(at.address);
     const stream = client.open();
@@ -168,7 +168,7 @@ describe('the supervisor', () => {
   });
 
   test('keeps no file and no socket open for attachments that are over', async () => {
-    const at = await home({ name: 'echo' });
+    const at = home({ name: 'echo' });
     const agent = await at.start();
     await untilServing(at, 'echo');
     const pid = agent.child.pid!;
@@ -192,7 +192,7 @@ describe('the supervisor', () => {
 
 describe('installing a panel', () => {
   test('starts a panel that appears in the directory at SIGHUP, and ends one that is removed', async () => {
-    const at = await home({ name: 'echo' });
+    const at = home({ name: 'echo' });
     const agent = await at.start();
     await untilServing(at, 'echo');
     const [echo] = at.workers('echo');
@@ -208,7 +208,7 @@ describe('installing a panel', () => {
   });
 
   test('says that a restart is required when a running panel’s parameters change', async () => {
-    const at = await home({ name: 'echo' });
+    const at = home({ name: 'echo' });
     const agent = await at.start();
     await untilServing(at, 'echo');
     at.configure({ panels: [{ name: 'echo', parameters: { sessions: 3 } }] });
@@ -221,7 +221,7 @@ describe('installing a panel', () => {
   });
 
   test('keeps what is in force when the new configuration is wrong', async () => {
-    const at = await home({ name: 'echo' });
+    const at = home({ name: 'echo' });
     const agent = await at.start();
     await untilServing(at, 'echo');
     writeFileSync(join(at.dir, 'panels.d', 'bad.yaml'), 'name: Bad Name\n');
@@ -233,9 +233,9 @@ describe('installing a panel', () => {
 
 describe('starting', () => {
   test('says that the port is taken, starts nothing, and exits with 2', async () => {
-    const at = await home({ name: 'echo' });
+    const at = home({ name: 'echo' });
     const other = createServer();
-    await new Promise<void>((resolve) => other.listen(at.port, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => other.listen(at.port, at.host, resolve));
     const agent = await at.start();
     expect(await agent.exited).toBe(2);
     expect(agent.log()).toContain('PORT_TAKEN');
@@ -244,7 +244,7 @@ describe('starting', () => {
   });
 
   test('refuses a second agent on the same directory', async () => {
-    const at = await home({ name: 'echo' });
+    const at = home({ name: 'echo' });
     await at.start();
     const second = await at.start();
     expect(await second.exited).toBe(2);
@@ -252,7 +252,7 @@ describe('starting', () => {
   });
 
   test('names the key that is wrong', async () => {
-    const at = await home();
+    const at = home();
     at.configure({ panels: [{ name: 'echo', target: 'moon' }] });
     const agent = await at.start();
     expect(await agent.exited).toBe(2);

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { FrontLimits } from '#agent/config.js';
 import { createAttachHandler } from '#agent/front/attach.js';
 import { openFront, type Front, type FrontAddress } from '#agent/front/front.js';
 import { createFileIdentity } from '#agent/front/identity-file.js';
@@ -19,6 +20,7 @@ export interface RunningFront {
   readonly address: string;
   readonly dir: string;
   readonly identity: Identity;
+  readonly limits: FrontLimits;
   readonly identityFile: string;
   /** Says that the worker is up or not. */
   setUp(up: boolean): void;
@@ -89,7 +91,7 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   const front = await openFront({ host: '127.0.0.1', port: 0, tls }, { log: createSilentLog(), clock, limits, route });
   front.admit();
   return {
-    ...{ front, dir, identity, identityFile, startWorker },
+    ...{ front, dir, identity, limits, identityFile, startWorker },
     address: `127.0.0.1:${front.port}`,
     setUp: (next) => {
       up = next;
