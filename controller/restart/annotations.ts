@@ -10,6 +10,8 @@ export const errorAnnotation = 'panelet.dev/restart-error';
 export const reasonAnnotation = 'panelet.dev/restart-reason';
 /** Annotation on a target: how long the drain of one pod may take, as `90s`, `5m` or a number of seconds. */
 export const drainTimeoutAnnotation = 'panelet.dev/drain-timeout';
+/** Annotation on a target: how long sessions are told before they are frozen, as `5s`, `1m` or a number of seconds. */
+export const noticeAnnotation = 'panelet.dev/notice';
 /** Annotation on a target: Force, Wait or Abort. */
 export const onTimeoutAnnotation = 'panelet.dev/on-timeout';
 /** Annotation on a target: pods that may be away at once, a number or a percentage. */

@@ -2,6 +2,7 @@ import type { KubeObject } from '../kube/objects.js';
 import {
   drainTimeoutAnnotation,
   maxUnavailableAnnotation,
+  noticeAnnotation,
   onTimeoutAnnotation,
   reasonAnnotation,
 } from './annotations.js';
@@ -21,9 +22,19 @@ function wrong(annotation: string, value: string, advice: string): never {
 function secondsOf(value: string): number {
   const match = /^(\d{1,6})(s|m|h)?$/.exec(value.trim());
   const factor = { s: 1, m: 60, h: 3600 }[match?.[2] ?? 's'] ?? 1;
-  const seconds = Number(match?.[1] ?? NaN) * factor;
+  return Number(match?.[1] ?? NaN) * factor;
+}
+
+function drainTimeoutOf(value: string): number {
+  const seconds = secondsOf(value);
   if (seconds >= 1 && seconds <= 86_400) return seconds;
   return wrong(drainTimeoutAnnotation, value, 'give a time from 1s to 24h, such as 90s, 5m or 120.');
+}
+
+function noticeOf(value: string): number {
+  const seconds = secondsOf(value);
+  if (seconds >= 0 && seconds <= 3600) return seconds;
+  return wrong(noticeAnnotation, value, 'give a time from 0s to 1h, such as 5s, 1m or 30.');
 }
 
 function policyOf(value: string): TimeoutPolicy {
@@ -59,11 +70,13 @@ export function restartOptionsOf(target: KubeObject): RestartOptions {
     }
   };
   const reason = read(reasonAnnotation, reasonOf);
-  const timeoutSeconds = read(drainTimeoutAnnotation, secondsOf);
+  const timeoutSeconds = read(drainTimeoutAnnotation, drainTimeoutOf);
+  const noticeSeconds = read(noticeAnnotation, noticeOf);
   const onTimeout = read(onTimeoutAnnotation, policyOf);
   const maxUnavailable = read(maxUnavailableAnnotation, maxUnavailableOf);
   if (problems.length > 0) return { kind: 'wrong', problems };
   const drain = {
+    ...(noticeSeconds === undefined ? {} : { noticeSeconds }),
     ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
     ...(onTimeout === undefined ? {} : { onTimeout }),
   };

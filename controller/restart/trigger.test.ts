@@ -81,13 +81,14 @@ describe('the annotation panelet.dev/restart', () => {
       'panelet.dev/restart': 'A',
       'panelet.dev/restart-reason': 'a panel was installed',
       'panelet.dev/drain-timeout': '5m',
+      'panelet.dev/notice': '2s',
       'panelet.dev/on-timeout': 'force',
       'panelet.dev/max-unavailable': '25%',
     });
     await driver.until(() => driver.restarts().length === 1, 5_000);
     expect(driver.restarts()[0]?.spec).toMatchObject({
       reason: 'a panel was installed',
-      drain: { timeoutSeconds: 300, onTimeout: 'Force' },
+      drain: { timeoutSeconds: 300, noticeSeconds: 2, onTimeout: 'Force' },
       strategy: { maxUnavailable: '25%' },
     });
   });
