@@ -1,5 +1,4 @@
 import { dirname } from 'node:path';
-import { PaneletError } from '#common/errors.js';
 import type { FileSystem } from './file-system.js';
 
 /** Where a file is written first, beside its place. */
@@ -11,7 +10,7 @@ export function temporaryPath(path: string): string {
  * Puts a file in place so that a reader, now or after a power cut, finds the old content or all of the new: written
  * aside, fsynced, read back and compared, renamed, directory fsynced. Mode 0600. After a failure nothing is left
  * aside, unless removing that fails too.
- * @throws what the file system throws, or INTERNAL when the disk returns other bytes than were written.
+ * @throws what the file system throws, or an error when the disk returns other bytes than were written.
  */
 export async function writeDurably(fileSystem: FileSystem, path: string, content: Uint8Array): Promise<void> {
   const aside = temporaryPath(path);
@@ -25,10 +24,7 @@ export async function writeDurably(fileSystem: FileSystem, path: string, content
     }
     const back = await fileSystem.read(aside);
     if (!back.equals(content)) {
-      throw new PaneletError(
-        'INTERNAL',
-        `The disk returned other bytes than were written to ${aside}. Do not trust it.`,
-      );
+      throw new Error(`${aside} holds other bytes than were written to it; the disk cannot be trusted`);
     }
     await fileSystem.rename(aside, path);
   } catch (error) {

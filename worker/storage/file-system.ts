@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
 
 /** A file open for writing. */
 export interface WritableFile {
@@ -26,7 +26,6 @@ export interface FileSystem {
   syncDirectory(path: string): Promise<void>;
   /** Removes a directory and all below it. */
   removeTree(path: string): Promise<void>;
-  isDirectory(path: string): Promise<boolean>;
 }
 
 /** The file system of this machine. */
@@ -53,6 +52,5 @@ export function createNodeFileSystem(): FileSystem {
       }
     },
     removeTree: (path) => rm(path, { recursive: true, force: true }),
-    isDirectory: async (path) => (await stat(path)).isDirectory(),
   };
 }

@@ -38,13 +38,13 @@ export function createIncarnationStore(deps: {
     }
   };
   return {
-    highest: (sessionId) => {
+    highest: async (sessionId) => {
       const directory = directoryOf(sessionId);
-      return explained('read the incarnations', directory, () => highest(directory));
+      return await explained('read the incarnations', directory, () => highest(directory));
     },
-    claim: (sessionId, incarnation) => {
+    claim: async (sessionId, incarnation) => {
       const directory = directoryOf(sessionId);
-      return explained('claim an incarnation', directory, async () => {
+      return await explained('claim an incarnation', directory, async () => {
         await fileSystem.mkdirs(directory, 0o700);
         if ((await highest(directory)) >= incarnation) return false;
         try {

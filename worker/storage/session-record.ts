@@ -75,9 +75,9 @@ export function createSessionRecordStore(deps: {
     }
   };
 
-  const read = (sessionId: string): Promise<SessionRecord | undefined> => {
+  const read = async (sessionId: string): Promise<SessionRecord | undefined> => {
     const path = pathOf(sessionId);
-    return explained('read a session record', async () => {
+    return await explained('read a session record', async () => {
       let text: string;
       try {
         text = (await fileSystem.read(path)).toString('utf8');
@@ -97,9 +97,9 @@ export function createSessionRecordStore(deps: {
   };
   return {
     read,
-    write: (record) => {
+    write: async (record) => {
       const path = pathOf(record.id);
-      return explained('write a session record', async () => {
+      await explained('write a session record', async () => {
         await fileSystem.mkdirs(join(directory, record.id), 0o700);
         await writeDurably(fileSystem, path, Buffer.from(JSON.stringify(record)));
         await fileSystem.syncDirectory(directory);
@@ -119,9 +119,9 @@ export function createSessionRecordStore(deps: {
       }
       return { records, unreadable };
     },
-    remove: (sessionId) => {
+    remove: async (sessionId) => {
       requireSessionId(sessionId);
-      return explained('remove a session', async () => {
+      await explained('remove a session', async () => {
         try {
           await removeDirectory(sessionId);
         } catch (error) {

@@ -37,7 +37,7 @@ export function storageError(
   const reason = error instanceof Error ? error.message : String(error);
   return new PaneletError(
     system !== undefined && unusable.has(system) ? 'STATE_DIR_UNUSABLE' : what.code,
-    `Cannot ${what.action} in ${what.directory}. ${remedy ?? `The system says: ${reason}.`}`,
+    `Cannot ${what.action} in ${what.directory}. ${remedy ?? `The reason: ${reason}.`}`,
     { cause: error },
   );
 }

@@ -24,6 +24,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createFakeClock, type FakeClock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
+import { createLatch } from '#common/latch.js';
 import { createFakePanelContext, createRecordedOutput, type RecordedOutput } from '#test/support/panel-context.js';
 import type { PanelDefinition, PanelSession } from '../../panel.js';
 import { createLogsPanel } from './logs.js';
@@ -450,15 +451,15 @@ describe('logs: backpressure and restarts', () => {
     writeFileSync(log, 'a\n');
     const { session, output } = await open();
     await output.until(shows('a\n'));
-    const { writeEvent } = output;
-    let refused = false;
+    const writeEvent = output.writeEvent.bind(output);
+    const refused = createLatch();
     output.writeEvent = () => {
-      refused = true;
+      refused.resolve();
       throw new PaneletError('LIMIT_EXCEEDED', 'Too many events are not acknowledged.');
     };
     renameSync(log, `${log}.1`);
     writeFileSync(log, 'b\n');
-    while (!refused) await new Promise((resolve) => setImmediate(resolve));
+    await refused.promise;
     await session.freeze();
     expect(output.text).toBe('a\n');
     output.writeEvent = writeEvent;
