@@ -7,6 +7,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { ServedKind } from '../kinds/served-kind.js';
 import type { ObjectStore } from '../store/object-store.js';
+import { badRequest } from '../store/refusals.js';
 import { StatusError } from '../store/status-error.js';
 import { authorizePath, authorizeResource, createAuthenticator, verbOf, type ApiUser } from './access.js';
 import type { ApiContext } from './api-context.js';
@@ -15,7 +16,7 @@ import { createPager } from './pager.js';
 import { createPathRouter, type PathRouter } from './path-router.js';
 import type { PodLogSource } from './pod-logs.js';
 import { sendError } from './reply.js';
-import { findTarget } from './request-target.js';
+import { findTarget, type RequestTarget } from './request-target.js';
 import { isWatch, routeResource } from './resource-router.js';
 
 /** What {@link startApiServer} needs. */
@@ -50,10 +51,18 @@ interface Dispatcher {
   readonly authenticate: (request: IncomingMessage) => ApiUser | undefined;
 }
 
+const readAddress = (kinds: readonly ServedKind[], text: string): { url: URL; target: RequestTarget | undefined } => {
+  try {
+    const url = new URL(text, 'https://localhost');
+    return { url, target: findTarget(kinds, url.pathname) };
+  } catch (error) {
+    throw badRequest(`the address ${JSON.stringify(text)} makes no sense: ${String(error)}`);
+  }
+};
+
 const dispatch = async (deps: Dispatcher, request: IncomingMessage, response: ServerResponse): Promise<void> => {
-  const url = new URL(request.url ?? '/', 'https://localhost');
   const user = deps.authenticate(request);
-  const target = findTarget(deps.context.kinds, url.pathname);
+  const { url, target } = readAddress(deps.context.kinds, request.url ?? '/');
   if (target === undefined) {
     authorizePath(user, url.pathname);
     if (request.method === 'GET' && deps.paths(url, request, response)) return;

@@ -93,7 +93,15 @@ export function handleWatch(context: ApiContext, call: ResourceRequest): void {
   let stop: () => void = () => undefined;
   try {
     const { fromResourceVersion } = beginning;
-    const listener = (event: WatchEvent<AnyObject>): void => writer.tell(event.type, event.object);
+    const listener = (event: WatchEvent<AnyObject>): void => {
+      try {
+        writer.tell(event.type, event.object);
+      } catch (error) {
+        // One watch that cannot be served must not end the server; its client lists and watches anew.
+        context.log.error({ err: error }, 'watch failed');
+        response.destroy();
+      }
+    };
     stop = store.watch<AnyObject>(target.served.storedAs, { ...options, fromResourceVersion }, listener);
   } catch (error) {
     writer.fail(error);

@@ -39,7 +39,7 @@ const checkText = (schema: Schema, value: string, path: string): StatusCause[] =
   if (minLength !== undefined && length < minLength) {
     causes.push(inBody(path, value, `should be at least ${minLength} chars long`));
   }
-  if (pattern !== undefined && !new RegExp(pattern, 'u').test(value)) {
+  if (pattern !== undefined && !new RegExp(pattern).test(value)) {
     causes.push(inBody(path, value, `should match '${pattern}'`));
   }
   if (format !== undefined && !isRightFormat(format, value)) {

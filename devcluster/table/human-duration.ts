@@ -4,7 +4,7 @@ const withRest = (whole: number, unit: string, rest: number, restUnit: string): 
 /** An age as kubectl shows it ("5s", "3m20s", "2d4h"). Source: k8s.io/apimachinery/pkg/util/duration. */
 export function humanDuration(durationMs: number): string {
   const seconds = Math.trunc(durationMs / 1000);
-  if (seconds < -1) return '<invalid>';
+  if (Number.isNaN(seconds) || seconds < -1) return '<invalid>';
   if (seconds < 0) return '0s';
   if (seconds < 120) return `${seconds}s`;
   const minutes = Math.floor(seconds / 60);
