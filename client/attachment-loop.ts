@@ -36,7 +36,9 @@ export interface AttachTimes {
 }
 
 /** How a loop ended. */
-export type LoopEnd = Exclude<ClientNext, { readonly kind: 'reattach' }> | { readonly kind: 'left' };
+export type LoopEnd = (Exclude<ClientNext, { readonly kind: 'reattach' }> | { readonly kind: 'left' }) & {
+  readonly cause?: PaneletError | undefined;
+};
 
 /** What the owner of a loop hears, in order. Nothing after `over`. */
 export interface AttachmentEvents {
@@ -86,7 +88,7 @@ export interface AttachmentLoop {
 const leaveTimeoutMs = 2000;
 
 function failureOf(error: PaneletError): LoopEnd {
-  return { kind: 'failed', code: error.code, message: error.message };
+  return { kind: 'failed', code: error.code, message: error.message, cause: error };
 }
 
 /** A loop that has not started. */
@@ -157,7 +159,8 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
       return;
     }
     const forbidden = retryAdvice(result.rpc).kind === 'never' && result.violation === undefined;
-    if (next.kind !== 'reattach') finish(next);
+    const cause = result.violation ?? errorOfEnd(result.rpc, lease.address);
+    if (next.kind !== 'reattach') finish({ ...next, cause });
     else if (forbidden) finish(failureOf(errorOfStatus(result.rpc, lease.address)));
     else again(result, lease.address, next);
   };

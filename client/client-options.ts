@@ -1,4 +1,5 @@
 import type { Clock } from '#common/clock.js';
+import type { PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { AddressQuery, AttachTimes } from './attachment-loop.js';
@@ -49,6 +50,8 @@ export interface OpenOptions {
   readonly takeover?: boolean;
   /** Gives up opening; has no effect once open. */
   readonly signal?: AbortSignal;
+  /** Told each time the session cannot be opened yet and is tried again, with the reason. */
+  readonly onWaiting?: (reason: PaneletError) => void;
   /** What happens when frames are lost: go on, told; or end with SESSION_LOST. @default 'continue' */
   readonly onLoss?: 'continue' | 'end';
 }
@@ -64,6 +67,7 @@ export interface ResumeOptions {
   /** Take it from the client that has it. @default true */
   readonly takeover?: boolean;
   readonly signal?: AbortSignal;
+  readonly onWaiting?: (reason: PaneletError) => void;
   /** @default 'continue' */
   readonly onLoss?: 'continue' | 'end';
 }

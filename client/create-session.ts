@@ -52,13 +52,13 @@ function errorOfLoopEnd(end: LoopEnd): PaneletError | undefined {
     case 'left':
       return undefined;
     case 'superseded': {
-      const message = end.message === '' ? 'Another client has taken the session over.' : end.message;
-      return new PaneletError('ATTACH_SUPERSEDED', `${message} Attach again with takeover to have it back.`);
+      const message = 'Another client has taken the session over. Attach again with takeover to have it back.';
+      return new PaneletError('ATTACH_SUPERSEDED', message);
     }
     case 'ended':
-      return end.code === undefined ? undefined : new PaneletError(end.code, end.message);
+      return end.code === undefined ? undefined : new PaneletError(end.code, end.message, { cause: end.cause });
     case 'failed':
-      return new PaneletError(end.code, end.message);
+      return new PaneletError(end.code, end.message, { cause: end.cause });
   }
 }
 

@@ -86,7 +86,7 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
   };
   const start = async (
     linkOptions: Omit<ClientLinkOptions, 'clientId'>,
-    more: Pick<ResumeOptions, 'signal' | 'onLoss' | 'node'>,
+    more: Pick<ResumeOptions, 'signal' | 'onLoss' | 'node' | 'onWaiting'>,
   ): Promise<PaneletSession> => {
     const link = createClientLink({ ...linkOptions, clientId });
     const { panel, sessionId } = linkOptions;
@@ -117,6 +117,9 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
     });
     sessions.add(session);
     void session.over.then(() => sessions.delete(session));
+    const stopTelling = session.on('reattaching', ({ error }) => {
+      if (error !== undefined) more.onWaiting?.(error);
+    });
     const abort = (): void => void session.detach();
     more.signal?.addEventListener('abort', abort, { once: true });
     try {
@@ -126,6 +129,7 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
         ? new PaneletError('TIMEOUT', 'Opening was given up.', { cause: error })
         : error;
     } finally {
+      stopTelling();
       more.signal?.removeEventListener('abort', abort);
     }
     return session;

@@ -1,7 +1,7 @@
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import type { PaneletClient } from '../panelet-client.js';
 import type { PaneletSession } from '../panelet-session.js';
-import { openClient, type CliContext } from './cli-context.js';
+import { openClient, sayWaiting, type CliContext } from './cli-context.js';
 import { exitCodeOfProgram, exitCodeOfStop, exitCodes } from './exit-codes.js';
 import { ageText } from './output.js';
 import type { SessionOutcome } from './read-output.js';
@@ -66,12 +66,12 @@ async function open(
   },
 ): Promise<PaneletSession> {
   const { stop } = context.world;
-  if (saved !== undefined) return client.resume({ ...saved, signal: stop });
+  if (saved !== undefined) return client.resume({ ...saved, signal: stop, onWaiting: sayWaiting(context) });
   const { panel, params } = request;
   const command = context.program ?? [];
   const terminal = isTerminalPanel(panel) || command.length > 0;
   const parameters = terminal ? terminalParameters({ panel, params, command }, context.world) : readParams(params);
-  return client.open({ panel, parameters, signal: stop });
+  return client.open({ panel, parameters, signal: stop, onWaiting: sayWaiting(context) });
 }
 
 function sayGoodbye(context: CliContext, session: PaneletSession, outcome: SessionOutcome): void {
@@ -110,7 +110,7 @@ export async function attachCommand(
     const session = await open(client, saved, context, { panel, params: flags.param ?? [] });
     const written = keepSaved(session, store, context, settings.address);
     const interactive = world.stdin.isTTY === true && world.stdout.isTTY === true && flags.tty !== false;
-    const greeting = `${panel}, session ${session.sessionId}.`;
+    const greeting = `${panel} ${session.sessionId},`;
     const outcome =
       interactive && isTerminalPanel(panel)
         ? await runTerminal({ session, world, greeting })
@@ -122,6 +122,11 @@ export async function attachCommand(
     const gone = outcome.kind !== 'detached' && !isPaneletError(session.failure, 'ATTACH_SUPERSEDED');
     if (gone) await store.remove(session.sessionId);
     sayGoodbye(context, session, outcome);
+    if (isPaneletError(session.failure, 'ATTACH_SUPERSEDED')) {
+      const back = `panelet attach --session ${session.sessionId}`;
+      const message = `Another client has taken the session over. To have it back: ${back}`;
+      throw new PaneletError('ATTACH_SUPERSEDED', message, { cause: session.failure });
+    }
     return exitCodeOfOutcome(outcome, world.stop);
   } catch (error) {
     if (saved !== undefined && (isPaneletError(error, 'SESSION_UNKNOWN') || isPaneletError(error, 'SESSION_ENDED'))) {

@@ -1,3 +1,4 @@
+import type { PaneletError } from '#common/errors.js';
 import { createPaneletClient, type PaneletClient } from '../panelet-client.js';
 import type { CliWorld } from './cli-world.js';
 import { writeDocument, type OutputDocument, type OutputFormat } from './output.js';
@@ -47,4 +48,14 @@ export async function withClient<Result>(
   } finally {
     await client.close();
   }
+}
+
+/** Says once, on standard error, why a session cannot be opened yet. */
+export function sayWaiting(context: CliContext): (reason: PaneletError) => void {
+  let said = '';
+  return ({ code, message }) => {
+    if (code === said || code === 'AGENT_UNREACHABLE') return;
+    said = code;
+    context.world.stderr.write(`panelet: waiting: ${message}\n`);
+  };
 }

@@ -1,5 +1,5 @@
 import { PaneletError } from '#common/errors.js';
-import { exitCodeOf } from './exit-codes.js';
+import { exitCodeOf, exitCodeOfStop } from './exit-codes.js';
 import type { CliWorld } from './cli-world.js';
 import { writeDocument, type OutputFormat } from './output.js';
 
@@ -32,5 +32,5 @@ export function reportError(world: CliWorld, thrown: unknown, options: ErrorRepo
   }
   world.stderr.write(`panelet: ${message}\n`);
   for (const cause of causes) world.stderr.write(`  caused by: ${cause}\n`);
-  return exitCodeOf(error.code);
+  return world.stop.aborted ? exitCodeOfStop(world.stop) : exitCodeOf(error.code);
 }

@@ -1,6 +1,6 @@
 import { PaneletError } from '#common/errors.js';
 import { exitCodeOfOutcome } from './attach-command.js';
-import { openClient, type CliContext } from './cli-context.js';
+import { openClient, sayWaiting, type CliContext } from './cli-context.js';
 import { exitCodes } from './exit-codes.js';
 import { runPipe } from './run-pipe.js';
 import { runTerminal } from './run-terminal.js';
@@ -43,8 +43,13 @@ export async function execCommand(
   const client = openClient(context, agentSettings(context.flags, world));
   try {
     const parameters = interactive ? terminalParameters(request, world) : plainCommandParameters(request);
-    const session = await client.open({ panel: request.panel, parameters, signal: world.stop });
-    const greeting = `${command.join(' ')}, session ${session.sessionId}.`;
+    const session = await client.open({
+      panel: request.panel,
+      parameters,
+      signal: world.stop,
+      onWaiting: sayWaiting(context),
+    });
+    const greeting = `${command[0] ?? ''} ${session.sessionId},`;
     const outcome = interactive
       ? await runTerminal({ session, world, greeting })
       : await runPipe({ session, world, input: flags.stdin === true ? 'pass' : 'end', onStop: 'close' });
@@ -61,7 +66,12 @@ export async function logsCommand(context: CliContext, path: string, flags: Logs
   const client = openClient(context, agentSettings(context.flags, world));
   try {
     const parameters = { path, follow: String(flags.follow === true), ...readParams(flags.param ?? []) };
-    const session = await client.open({ panel: flags.panel, parameters, signal: world.stop });
+    const session = await client.open({
+      panel: flags.panel,
+      parameters,
+      signal: world.stop,
+      onWaiting: sayWaiting(context),
+    });
     const outcome = await runPipe({ session, world, input: 'none', onStop: 'close' });
     return exitCodeOfOutcome(outcome, world.stop);
   } finally {

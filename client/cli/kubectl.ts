@@ -12,7 +12,7 @@ export interface KubectlOptions {
 
 /** The user's kubectl: it has the credentials, plugins and contexts that the user is used to. */
 export interface Kubectl {
-  /** Runs to the end. @returns standard output. @throws PaneletError with kubectl's own words. */
+  /** Runs to the end. `args` begin with the verb. @returns standard output. @throws PaneletError with kubectl's own words. */
   run(args: readonly string[]): Promise<string>;
   /** Runs and yields lines of standard output as they come; ends kubectl when the caller stops. */
   lines(args: readonly string[]): AsyncGenerator<string, void, undefined>;
@@ -63,7 +63,7 @@ export function createKubectl(options: KubectlOptions): Kubectl {
       ...(options.kubeconfig === undefined ? [] : ['--kubeconfig', options.kubeconfig]),
       ...(options.context === undefined ? [] : ['--context', options.context]),
     ];
-    return spawn('kubectl', [...cluster, ...args], {
+    return spawn('kubectl', [...args, ...cluster], {
       env: options.env,
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -53,7 +53,7 @@ async function follow(context: CliContext, flags: RestartFlags, value: string): 
   const kubectl = kubectlOf(context);
   const requested = 'panelet\\.dev/restart-requested';
   const path = `{.metadata.annotations.${requested}}{"\\n"}{.metadata}{"\\n"}{.status}{"\\n"}`;
-  const lines = kubectl.lines(['-n', flags.namespace, 'get', 'panelrestarts', '-w', '-o', `jsonpath=${path}`]);
+  const lines = kubectl.lines(['get', 'panelrestarts', '-n', flags.namespace, '-w', '-o', `jsonpath=${path}`]);
   const timer = world.clock.after(flags.timeout, () => void lines.return());
   let shown = '';
   const block: string[] = [];
@@ -101,13 +101,13 @@ export async function restartCommand(context: CliContext, target: string, flags:
     option === undefined ? `panelet.dev/${key}-` : `panelet.dev/${key}=${option}`,
   );
   const annotate = [
-    '-n',
-    flags.namespace,
     'annotate',
     target,
     `panelet.dev/restart=${value}`,
     ...annotations,
     '--overwrite',
+    '-n',
+    flags.namespace,
   ];
   await kubectlOf(context, world.stop).run(annotate);
   const asked = { target, namespace: flags.namespace, value };
@@ -134,7 +134,7 @@ export async function restartCommand(context: CliContext, target: string, flags:
 /** `panelet status` of a cluster: its restarts. JSON: `{restarts: […]}`. */
 export async function restartsCommand(context: CliContext, flags: { readonly namespace?: string }): Promise<void> {
   const scope = flags.namespace === undefined ? ['-A'] : ['-n', flags.namespace];
-  const list = await kubectlOf(context, context.world.stop).run([...scope, 'get', 'panelrestarts', '-o', 'json']);
+  const list = await kubectlOf(context, context.world.stop).run(['get', 'panelrestarts', ...scope, '-o', 'json']);
   const { items } = JSON.parse(list) as { items: RestartObject[] };
   const rows = items.map(({ metadata, status }) => [
     metadata.namespace,

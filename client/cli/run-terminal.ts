@@ -68,7 +68,7 @@ export async function runTerminal({ session, world, greeting }: TerminalRun): Pr
   stdout.on('resize', resize);
   world.stop.addEventListener('abort', detach);
   try {
-    await view.write(`\x1b[2mpanelet: ${greeting} ${detachKeysText} detaches.\x1b[0m\r\n`);
+    await view.write(`\x1b[2mpanelet: ${greeting} ${detachKeysText} detaches\x1b[0m\r\n`);
     resize();
     return await readOutput(session, {
       data: (item) => view.write(item.payload),

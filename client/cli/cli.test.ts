@@ -1,0 +1,238 @@
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { PaneletError } from '#common/errors.js';
+import { DrainPhase, SessionFate } from '#proto/session/v1/session.js';
+import { until } from '#test/support/conditions.js';
+import { cliEnvironment, runCliProcess, startCliUser, type CliResult, type CliUser } from '#test/support/cli-user.js';
+import { createEchoFake, createShellFake } from '#test/support/fake-panels.js';
+import { startFakeWorker, type FakeWorker } from '#test/support/fake-worker.js';
+import { reconnectingText } from './connection-status.js';
+
+const ctrlRightBracket = '\x1d';
+
+describe('the CLI', () => {
+  let home: string;
+  let env: Record<string, string>;
+  let worker: FakeWorker;
+  let users: CliUser[];
+  const user = (...args: string[]): CliUser => {
+    const started = startCliUser(args, env);
+    users.push(started);
+    return started;
+  };
+  const cli = (...args: string[]): Promise<CliResult> => runCliProcess(args, { env });
+  const savedDir = (): string => join(home, 'state', 'panelet', 'sessions');
+
+  beforeEach(async () => {
+    users = [];
+    home = await mkdtemp(join(tmpdir(), 'panelet-cli-'));
+    worker = await startFakeWorker({ panels: { terminal: createShellFake, echo: createEchoFake } });
+    env = cliEnvironment(home, { PANELET_ADDRESS: worker.address, PANELET_TOKEN: 'secret' });
+  });
+  afterEach(async () => {
+    for (const started of users) started.close();
+    await worker.close();
+    await rm(home, { recursive: true, force: true });
+  });
+
+  describe('on a terminal', () => {
+    test('says how to detach, runs the session, and ends with the exit code of the shell', async () => {
+      const person = user('attach');
+      await person.sees(/panelet: terminal [0-9a-f-]{36}, ctrl-\] d detaches\n\$ /);
+      person.type('hello\r');
+      await person.sees('you said: hello');
+      person.type('size\r');
+      await person.sees('size 20x80');
+      person.resize(30, 90);
+      const [session] = [...worker.sessions.values()];
+      const shell = session?.panel as ReturnType<typeof createShellFake>;
+      await until(() => shell.size === '30x90', 'the new size arrives');
+      person.type('size\r');
+      await person.sees('size 30x90');
+      person.type('exit 7\r');
+      expect(await person.exit).toBe(7);
+      expect(await readdir(savedDir())).toEqual([]);
+    });
+
+    test('ends with 128 and the number of the signal that ended the shell', async () => {
+      const person = user('attach', 'terminal', '--', 'top', '-d', '1');
+      await person.sees('ran top ["-d","1"]');
+      person.type('kill\r');
+      expect(await person.exit).toBe(137);
+    });
+
+    test('says in one line that the agent restarts, and leaves nothing of it behind', async () => {
+      const person = user('attach');
+      await person.sees('$ ');
+      person.type('fill 25\r');
+      await person.sees(/row 25\n\$ $/);
+      const before = person.screen();
+      await worker.kill();
+      await person.sees(reconnectingText);
+      const during = person.screen();
+      expect(during.slice(0, -1)).toEqual(before.slice(0, -1));
+      expect(during.at(-1)).toContain(reconnectingText);
+      person.type('typed while away\r');
+      await worker.listen();
+      await person.seesNo(reconnectingText);
+      await person.sees('you said: typed while away');
+      expect(
+        person
+          .screen()
+          .join('\n')
+          .match(/you said/g),
+      ).toHaveLength(1);
+      expect(person.screen().slice(0, 17)).toEqual(before.slice(2, 19));
+    });
+
+    test('shows a countdown when a restart will end the session, and takes it away when it is called off', async () => {
+      const person = user('attach');
+      await person.sees('$ ');
+      worker.drain(DrainPhase.NOTICE, { fate: SessionFate.ENDS, reason: 'host upgrade' });
+      await person.sees('this session ends in 10 s: host upgrade');
+      await person.sees('this session ends in 9 s: host upgrade');
+      person.type('still works\r');
+      await person.sees('you said: still works');
+      worker.drain(DrainPhase.CANCELLED);
+      await person.seesNo('this session ends');
+    });
+
+    test('detaches, keeps the session, and comes back in another process with the screen', async () => {
+      const person = user('attach');
+      await person.sees('$ ');
+      person.type(`a${ctrlRightBracket}x`);
+      await person.sees(`$ a`);
+      person.type(`${ctrlRightBracket}d`);
+      expect(await person.exit).toBe(0);
+      const [id] = [...worker.sessions.keys()];
+      expect(person.raw).toContain(`come back with: panelet attach --session ${id ?? ''}`);
+      const file = join(savedDir(), `${id ?? ''}.json`);
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
+      expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ sessionId: id, panel: 'terminal' });
+      const again = user('attach', '--resume');
+      await again.sees(/the screen as it was|\$ a/);
+      again.type('\rexit 3\r');
+      expect(await again.exit).toBe(3);
+      expect((await cli('attach', '--resume')).code).toBe(4);
+    });
+
+    test('stops with 6 when another client takes the session over', async () => {
+      const first = user('attach');
+      await first.sees('$ ');
+      const [id] = [...worker.sessions.keys()];
+      const second = user('attach', '--session', id ?? '');
+      expect(await first.exit).toBe(6);
+      expect(first.raw).toContain(`To have it back: panelet attach --session ${id ?? ''}`);
+      second.type('mine\r');
+      await second.sees('you said: mine');
+    });
+
+    test('leaves the terminal in order when it is told to end, and keeps the session', async () => {
+      const person = user('attach');
+      await person.sees('$ ');
+      person.signal('SIGTERM');
+      expect(await person.exit).toBe(143);
+      expect(await readdir(savedDir())).toHaveLength(1);
+    });
+  });
+
+  describe('between pipes', () => {
+    test('passes bytes through', async () => {
+      const result = await runCliProcess(['attach', 'echo'], { env, input: 'one\ntwo\n' });
+      expect(result).toEqual({ code: 0, stdout: 'one\ntwo\n', stderr: '' });
+    });
+
+    test('exec ends with the exit code of the command', async () => {
+      const result = await cli('exec', '-o', 'json', '--', 'ls', '-l');
+      expect(result.stdout).toContain('["-c","stty -echo -opost 2>/dev/null; exec \\"$@\\"","sh","ls","-l"]');
+      expect(result.code).toBe(0);
+    });
+
+    test('says why it waits while new sessions are refused', async () => {
+      worker.cordoned = true;
+      const running = cli('attach', 'echo');
+      await until(() => worker.attaches > 0, 'an attempt');
+      worker.cordoned = false;
+      const result = await running;
+      expect(result.stderr).toMatch(/^panelet: waiting: .*restart/);
+      expect(result.code).toBe(0);
+    });
+  });
+
+  describe('with --output json', () => {
+    test('lists panels', async () => {
+      const { stdout, code } = await cli('ls', '-o', 'json');
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ node: 'node-a', panels: [{ name: 'terminal', serving: true }, {}] });
+    });
+
+    test('lists sessions, and says which can be resumed here', async () => {
+      const person = user('attach');
+      await person.sees('$ ');
+      const [id] = [...worker.sessions.keys()];
+      const { stdout } = await cli('-o', 'json', 'sessions');
+      expect(JSON.parse(stdout)).toMatchObject({
+        sessions: [{ sessionId: id, panel: 'terminal', attached: true, resumable: true, ageMs: 5000 }],
+      });
+      expect((await cli('end', id ?? '', '-o', 'json')).stdout).toContain('"ended"');
+      expect(await person.exit).toBe(0);
+    });
+
+    test('reports an error as one document, too', async () => {
+      const { stdout, stderr, code } = await cli('attach', 'nothing', '-o', 'json');
+      expect(code).toBe(4);
+      expect(JSON.parse(stdout)).toEqual({
+        error: { code: 'PANEL_UNKNOWN', message: 'This node has no panel nothing.' },
+      });
+      expect(stderr).toBe('panelet: This node has no panel nothing.\n');
+    });
+  });
+
+  describe('with wrong input', () => {
+    const wrong: [string, string[], number, RegExp][] = [
+      ['no agent', ['ls', '-a', '127.0.0.1:9'], 5, /127\.0\.0\.1:9 cannot be reached\. Nothing listens there/],
+      ['no port', ['ls', '-a', 'somewhere'], 2, /"somewhere" is not of the form host:port/],
+      ['no such name', ['ls', '--plaintext', '-a', 'no.such.host.invalid:1'], 5, /name does not resolve/],
+      ['no token file', ['ls', '--token-file', '/nonexistent'], 2, /token file \/nonexistent cannot be read/],
+      ['no CA file', ['ls', '--ca', '/nonexistent'], 2, /certificate authority \/nonexistent cannot be read/],
+      ['plaintext and TLS', ['ls', '--plaintext', '--tls'], 2, /--plaintext excludes/],
+      ['no such command', ['frobnicate'], 2, /unknown command 'frobnicate'/],
+      ['no such option', ['ls', '--frobnicate'], 2, /unknown option '--frobnicate'/],
+      ['no such format', ['ls', '-o', 'xml'], 2, /Allowed choices are table, json/],
+      ['no command to run', ['exec', 'ls'], 2, /exec needs a command after "--"/],
+      ['no terminal', ['exec', '-t', '--', 'ls'], 2, /--tty needs a terminal/],
+      ['no saved session', ['attach', '--session', 'abc'], 4, /No saved session abc here/],
+      ['no session id', ['attach', '--session', '../abc'], 2, /is not a session id/],
+      ['no such session', ['end', 'abc'], 4, /No such session/],
+      ['a duration that is none', ['drain', '--timeout', 'soon'], 2, /Give a duration as 90s/],
+      ['no key', ['attach', 'echo', '--param', 'x'], 2, /"x" is not of the form key=value/],
+      ['no TLS there', ['ls', '--tls'], 5, /does not speak TLS/],
+      ['no kubeconfig', ['status', '--kubeconfig', '/nonexistent'], 2, /Check --kubeconfig/],
+    ];
+    test.each(wrong)('%s: one line that says what to do', async (_name, args, code, line) => {
+      const result = await cli(...args);
+      expect(result.stderr).toMatch(line);
+      expect(result.stdout).toBe('');
+      expect(result.code).toBe(code);
+    });
+
+    test('a refused token is an exit code of its own, with the cause on request', async () => {
+      worker.refuseWith = new PaneletError('IDENTITY_MISSING', 'Nobody has this token.');
+      expect(await cli('attach')).toEqual({ code: 3, stdout: '', stderr: 'panelet: Nobody has this token.\n' });
+      expect((await cli('attach', '-v')).stderr).toContain('caused by:');
+    });
+
+    test('kubectl that is missing is said', async () => {
+      const { code, stderr } = await runCliProcess(['restart'], { env: { ...env, PATH: '/nonexistent' } });
+      expect(stderr).toMatch(/kubectl is not on PATH/);
+      expect(code).toBe(2);
+    });
+  });
+
+  test('tells its version', async () => {
+    expect(JSON.parse((await cli('version', '-o', 'json')).stdout)).toHaveProperty('version');
+    expect((await cli('--version')).code).toBe(0);
+  });
+});
