@@ -36,6 +36,8 @@ export interface GateDeps {
 
 /** How often a drain looks at its sessions when nothing tells it to, in milliseconds: holds end without a word. */
 const lookMs = 50;
+/** How long a change waits for others, so that a thousand sessions are looked at together, in milliseconds. */
+const soonMs = 2;
 
 const attachPhases = new Set(['SERVING', 'CORDONED', 'NOTIFIED', 'FROZEN', 'QUIESCED']);
 const restorePhases = new Set(['SERVING', 'CORDONED', 'NOTIFIED']);
@@ -101,9 +103,9 @@ export class Gate implements RegistryGate {
   changed(): void {
     if (this.#observing || this.#state.plan === undefined) return;
     this.#observing = true;
-    setImmediate(() => {
+    this.#deps.clock.after(soonMs, () => {
       this.#observing = false;
-      this.#observe();
+      if (!this.#stop.signal.aborted) this.#observe();
     });
   }
 

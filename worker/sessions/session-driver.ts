@@ -13,6 +13,7 @@ import type { CheckpointStore } from '../storage/checkpoint-store.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import type { Attachment } from './attachment.js';
 import { createPanelOutput, type DrivenOutput } from './panel-output.js';
+import type { Slots } from './slots.js';
 import { createSessionRest, type SessionRest } from './session-rest.js';
 
 /** How a session ended. */
@@ -39,6 +40,8 @@ export interface SessionDriverDeps {
   readonly definition: PanelDefinition;
   readonly link: WorkerLink;
   readonly checkpoints: CheckpointStore;
+  /** Bounds how many sessions write a checkpoint at a time. */
+  readonly slots: Slots;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -91,6 +94,7 @@ export class SessionDriver {
       sessionId: deps.record.id,
       link: deps.link,
       checkpoints: deps.checkpoints,
+      slots: deps.slots,
       clock: deps.clock,
       log: deps.log,
       onChange: deps.onChange,
@@ -235,6 +239,7 @@ export class SessionDriver {
   end(end: SessionEnd, last: readonly Frames[] = []): void {
     if (this.#end !== undefined) return;
     this.#end = end;
+    this.rest.end();
     this.#driven.close();
     this.#attachment?.finish([...last, detachMessage(this.link.endpoint, DetachReason.ENDED, end.message)]);
     this.#deps.onEnded(end);

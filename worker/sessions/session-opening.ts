@@ -16,6 +16,7 @@ import {
 import type { PanelDefinition, PanelSession } from '../panel.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { SessionRecord } from '../storage/session-record.js';
+import { createSlots } from './slots.js';
 import { SessionDriver, type SessionDriverDeps, type SessionEnd } from './session-driver.js';
 
 /** What opening sessions needs. */
@@ -69,8 +70,12 @@ export function identityOf(record: SessionRecord): SessionIdentity {
   };
 }
 
+/** Sessions that write a checkpoint at a time: enough to keep a disk busy, few enough for open files and memory. */
+const writersAtATime = 32;
+
 class Opening implements SessionOpening {
   readonly #deps: SessionOpeningDeps;
+  readonly #slots = createSlots(writersAtATime);
 
   constructor(deps: SessionOpeningDeps) {
     this.#deps = deps;
@@ -146,6 +151,7 @@ class Opening implements SessionOpening {
       definition,
       link,
       checkpoints: storage.checkpoints,
+      slots: this.#slots,
       clock,
       random,
       log: log.child({ sessionId: record.id }),

@@ -7,12 +7,15 @@ import type { PanelSession } from '../panel.js';
 import type { CheckpointStore } from '../storage/checkpoint-store.js';
 import type { Attachment } from './attachment.js';
 import { encodeCheckpointContent } from './checkpoint-content.js';
+import type { Slots } from './slots.js';
 
 /** What brings a session to rest and back needs. */
 export interface SessionRestDeps {
   readonly sessionId: string;
   readonly link: WorkerLink;
   readonly checkpoints: CheckpointStore;
+  /** Bounds how many sessions write at a time. */
+  readonly slots: Slots;
   readonly clock: Clock;
   readonly log: Log;
   readonly panel: () => PanelSession | undefined;
@@ -39,19 +42,21 @@ export interface SessionRest {
   /** Asks for rest: no credit, no input, no new operation. Idempotent. */
   freeze(): void;
   /**
-   * Takes the state in this turn of the event loop, then writes it. Idempotent while it stands; after a failure it
-   * tries again.
+   * Takes the state in one turn of the event loop as soon as storage has a slot, and writes it. Idempotent while it
+   * stands; after a failure it tries again.
    */
   seal(): void;
   /** Makes what is sealed unusable, then goes on. Tries until storage obeys or the signal aborts. */
   thaw(signal: AbortSignal): Promise<void>;
+  /** The session is over: nothing is written any more. */
+  end(): void;
   /** Resolves when the thaw under way is complete. */
   thawed(): Promise<void>;
 }
 
 const retryMs = 500;
 
-type Seal = 'none' | 'writing' | 'sealed' | 'failed';
+type Seal = 'none' | 'queued' | 'writing' | 'sealed' | 'failed';
 
 class Rest implements SessionRest {
   readonly #deps: SessionRestDeps;
@@ -60,6 +65,9 @@ class Rest implements SessionRest {
   failure: string | undefined;
   #still = false;
   #seal: Seal = 'none';
+  /** True from the first write on until what may be on storage is consumed. */
+  #isTouched = false;
+  #isOver = false;
   #writing: Promise<void> = Promise.resolve();
   #triedMs = -Infinity;
   #freezes = 0;
@@ -70,7 +78,7 @@ class Rest implements SessionRest {
   }
 
   get sealing(): boolean {
-    return this.#seal !== 'none';
+    return this.#isTouched;
   }
   get sealed(): boolean {
     return this.#seal === 'sealed' && this.#thaw === undefined;
@@ -103,13 +111,23 @@ class Rest implements SessionRest {
   }
 
   seal(): void {
-    if (this.#seal === 'writing' || this.#seal === 'sealed' || !this.still || this.#thaw !== undefined) return;
-    if (this.#seal === 'failed' && this.#deps.clock.nowMs() - this.#triedMs < retryMs) return;
+    const isTriedLately = this.#seal === 'failed' && this.#deps.clock.nowMs() - this.#triedMs < retryMs;
+    const isDue = this.#seal === 'none' || (this.#seal === 'failed' && !isTriedLately);
+    if (!isDue || !this.still || this.#isOver) return;
+    this.#seal = 'queued';
+    void this.#deps.slots.run(() => this.#begin());
+  }
+
+  // The state is taken when storage is ready for it, so that a thousand sessions do not hold a thousand files open.
+  #begin(): Promise<void> {
+    if (this.#seal !== 'queued' || this.#isOver) return Promise.resolve();
     this.#triedMs = this.#deps.clock.nowMs();
     this.#deps.attachment()?.flush();
     this.#deps.attachment()?.halt();
     this.#seal = 'writing';
+    this.#isTouched = true;
     this.#writing = this.#write();
+    return this.#writing;
   }
 
   async #write(): Promise<void> {
@@ -139,14 +157,21 @@ class Rest implements SessionRest {
     return this.#thaw;
   }
 
+  end(): void {
+    this.#isOver = true;
+  }
+
   thawed(): Promise<void> {
     return this.#thaw ?? Promise.resolve();
   }
 
   async #goOn(signal: AbortSignal): Promise<void> {
     if (!this.frozen) return;
+    if (this.#seal === 'queued') this.#seal = 'none';
     await this.#writing;
-    if (this.#seal !== 'none') await this.#consume(signal);
+    // Also after a failure: storage may have kept what it could not confirm.
+    if (this.#isTouched) await this.#consume(signal);
+    this.#isTouched = false;
     this.#seal = 'none';
     this.failure = undefined;
     this.frozen = false;
