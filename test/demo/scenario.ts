@@ -129,7 +129,9 @@ async function restartAll(stage: Stage, value: string, reason: string): Promise<
   const { clock, kubectl, test } = stage.options;
   const before = [...test.agentPods().values()].map((pod) => pod.metadata.uid);
   const restart = await stage.during(async () => {
-    const done = await restartByAnnotation(test, { kubectl, value, reason, limitMs: restartLimitMs });
+    // Streams at full speed are never idle, so the notice is always given in full: a short one keeps the demo short.
+    const annotations = { 'panelet.dev/notice': '2s' };
+    const done = await restartByAnnotation(test, { kubectl, value, reason, annotations, limitMs: restartLimitMs });
     await test.agentsReady(readyLimitMs);
     return done;
   });
