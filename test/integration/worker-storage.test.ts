@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { readdir, rm, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OnTimeout, State } from '#proto/gate/v1/gate.js';
+import { ResumeOutcome } from '#proto/session/v1/session.js';
+import { receiptOfDrain, startDrain, statusOfGate } from '#test/support/gate-calls.js';
+import { LinkClient } from '#test/support/link-client.js';
+import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
+import { createNodeFileSystem, type FileSystem } from '#worker/storage/file-system.js';
+
+/** A disk that is full while `isFull` is set. */
+function createFullDisk(): { readonly fileSystem: FileSystem; isFull: boolean } {
+  const real = createNodeFileSystem();
+  const disk = {
+    isFull: false,
+    fileSystem: {
+      ...real,
+      create: async (path: string, mode: number) => {
+        const file = await real.create(path, mode);
+        return {
+          ...file,
+          write: (bytes: Uint8Array) =>
+            disk.isFull
+              ? Promise.reject(Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }))
+              : file.write(bytes),
+        };
+      },
+    },
+  };
+  return disk;
+}
+
+describe('a worker whose storage fails', () => {
+  let dir: string;
+  let disk: ReturnType<typeof createFullDisk>;
+  let running: RunningWorker;
+  const clients: LinkClient[] = [];
+  const client = (): LinkClient => {
+    const made = new LinkClient({ socket: running.socket });
+    clients.push(made);
+    return made;
+  };
+
+  beforeEach(async () => {
+    dir = await temporaryDirectory();
+    disk = createFullDisk();
+    running = await startRunningWorker({ dir, fileSystem: disk.fileSystem });
+  });
+  afterEach(async () => {
+    for (const made of clients.splice(0)) await made.close();
+    await running.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  test('refuses a new session with a clear error when the disk is full, and keeps the others', async () => {
+    const alice = client();
+    await alice.attach();
+    disk.isFull = true;
+    await expect(client().attach()).rejects.toMatchObject({
+      code: 'STATE_DIR_UNUSABLE',
+      message: expect.stringContaining('full'),
+    });
+    alice.write(randomBytes(10_000));
+    await alice.echoed();
+    expect(alice.isExact).toBe(true);
+  });
+
+  test('calls a drain off that cannot be written down, and loses nothing', async () => {
+    const alice = client();
+    await alice.attach();
+    alice.write(randomBytes(10_000));
+    disk.isFull = true;
+    const drain = startDrain(running.gate, { onTimeout: OnTimeout.ABORT, timeoutMs: 700 });
+    await drain.done;
+    expect(drain.states).toContain(State.CHECKPOINTED);
+    expect(drain.states.at(-1)).toBe(State.SERVING);
+    alice.write(randomBytes(10_000));
+    await alice.echoed();
+    expect(alice.isExact).toBe(true);
+    disk.isFull = false;
+  });
+
+  test('seals as soon as there is space again', async () => {
+    const alice = client();
+    await alice.attach();
+    disk.isFull = true;
+    const drain = startDrain(running.gate, { timeoutMs: 8_000 });
+    setTimeout(() => {
+      disk.isFull = false;
+    }, 300);
+    expect((await receiptOfDrain(drain)).counts).toMatchObject({ checkpointed: 1, forced: 0 });
+  });
+
+  test('names sessions that could not be written down when it had to go on, with the reason', async () => {
+    const alice = client();
+    await alice.attach();
+    disk.isFull = true;
+    const receipt = await receiptOfDrain(startDrain(running.gate, { timeoutMs: 500 }));
+    expect(receipt.counts).toMatchObject({ checkpointed: 0, forced: 1 });
+    expect(receipt.forced[0]).toMatchObject({ sessionId: alice.sessionId, reason: expect.stringContaining('full') });
+  });
+
+  test('keeps a damaged checkpoint for a look and tells its client what is lost', async () => {
+    const alice = client();
+    await alice.attach();
+    alice.write(randomBytes(1_000));
+    await alice.echoed();
+    await receiptOfDrain(startDrain(running.gate));
+    await running.stop();
+    const files = join(dir, 'sessions', 'echo', alice.sessionId);
+    await truncate(join(files, 'checkpoint.sealed'), 50);
+    running = await startRunningWorker({ dir });
+    expect((await statusOfGate(running.gate)).counts?.restored).toBe(0);
+    expect(await alice.attach()).toMatchObject({ outcome: ResumeOutcome.ROLLED_BACK });
+    expect(alice.losses).toMatchObject([{ code: 'CHECKPOINT_UNREADABLE', input: { from: 1, through: 1 } }]);
+    expect(await readdir(files)).toContain('checkpoint.unreadable');
+  });
+});
