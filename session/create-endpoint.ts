@@ -1,6 +1,6 @@
 import { PaneletError } from '#common/errors.js';
-import { Frame, type Frames } from '#proto/session/v1/session.js';
-import type { AckUrgency, Endpoint, EndpointState, InputItem } from './endpoint.js';
+import { Frame, type Channel, type Event, type Frames } from '#proto/session/v1/session.js';
+import type { AckUrgency, Cursors, Endpoint, EndpointState, EndpointTotals, InputItem } from './endpoint.js';
 import { checkEndpointState } from './endpoint-state.js';
 import { defaultLimits, type SessionLimits } from './limits.js';
 import { createReceiveWindow, type ReceiveWindow } from './receive-window.js';
@@ -58,7 +58,12 @@ export function restoreEndpoint(state: EndpointState, options: EndpointOptions =
     finReceived: state.finReceived,
     unread: held.unread,
   });
-  return assemble(replay, window, { creditReceived: state.creditReceived, windowBytes: limits.windowBytes });
+  return new BufferedEndpoint({
+    replay,
+    window,
+    creditReceived: state.creditReceived,
+    windowBytes: limits.windowBytes,
+  });
 }
 
 /** What the peer was told last on this attachment. */
@@ -67,121 +72,184 @@ interface Told {
   receivedDataBytes: number;
 }
 
-function assemble(
-  replay: ReplayBuffer,
-  window: ReceiveWindow,
-  start: { readonly creditReceived: number; readonly windowBytes: number },
-): Endpoint {
-  const { windowBytes } = start;
-  let creditReceived = start.creditReceived;
-  let sendSeq: number | undefined;
-  let told: Told | undefined;
-  let frozen = false;
+/** What an endpoint is made of. */
+interface Parts {
+  readonly replay: ReplayBuffer;
+  readonly window: ReceiveWindow;
+  readonly creditReceived: number;
+  readonly windowBytes: number;
+}
 
-  const creditDue = (): number =>
-    frozen ? window.creditGiven : Math.max(window.creditGiven, window.consumedDataBytes + windowBytes);
-  const envelope = (frames: Frame[]): Frames => {
-    window.creditGiven = creditDue();
-    told = { ack: window.ack, receivedDataBytes: window.receivedDataBytes };
+class BufferedEndpoint implements Endpoint {
+  readonly #replay: ReplayBuffer;
+  readonly #window: ReceiveWindow;
+  readonly #windowBytes: number;
+  #creditReceived: number;
+  #sendSeq: number | undefined;
+  #told: Told | undefined;
+  #isFrozen = false;
+
+  constructor(parts: Parts) {
+    this.#replay = parts.replay;
+    this.#window = parts.window;
+    this.#windowBytes = parts.windowBytes;
+    this.#creditReceived = parts.creditReceived;
+  }
+
+  get cursors(): Cursors {
+    return { nextRx: this.#window.next, txBase: this.#replay.base, txNext: this.#replay.next };
+  }
+
+  get totals(): EndpointTotals {
+    return {
+      receivedDataBytes: this.#window.receivedDataBytes,
+      trimmedDataBytes: this.#replay.trimmedDataBytes,
+      sentDataBytes: this.#replay.dataBytes,
+      finReceived: this.#window.finReceived,
+      finSent: this.#replay.finWritten,
+    };
+  }
+
+  get lastDataSeq(): number {
+    return this.#replay.lastDataSeq;
+  }
+
+  get duplicates(): number {
+    return this.#window.duplicates;
+  }
+
+  writeData(channel: Channel, bytes: Uint8Array): boolean {
+    this.#replay.appendData(channel, bytes);
+    return !this.#replay.isFull;
+  }
+
+  writeEvent(event: Event): void {
+    this.#replay.appendEvent(event);
+  }
+
+  writeFin(): void {
+    this.#replay.appendFin();
+  }
+
+  canWrite(): boolean {
+    return !this.#replay.isFull;
+  }
+
+  attach(peerNextRx: number): void {
+    const { base, next } = this.#replay;
+    if (peerNextRx < base || peerNextRx > next) {
+      throw new PaneletError('FRAME_INVALID', `The peer expects frame ${peerNextRx}; ${base} to ${next} can be sent.`);
+    }
+    this.#sendSeq = peerNextRx;
+    this.#replay.sentSeq = Math.max(this.#replay.sentSeq, peerNextRx - 1);
+    this.#told = undefined;
+  }
+
+  detach(): void {
+    this.#sendSeq = undefined;
+  }
+
+  pull(ackNow: boolean): Frames | undefined {
+    if (this.#sendSeq === undefined) return undefined;
+    const frames = this.#replay.batch(this.#sendSeq, this.#creditReceived);
+    if (frames.length === 0 && !(ackNow && this.#hasNews())) return undefined;
+    this.#sendSeq += frames.length;
+    return this.#envelope(frames);
+  }
+
+  wrap(frames: readonly Frame[]): Frames {
+    return this.#envelope([...frames]);
+  }
+
+  ackUrgency(): AckUrgency {
+    if (this.#sendSeq === undefined || !this.#hasNews()) return 'none';
+    return this.#isUrgent() ? 'now' : 'soon';
+  }
+
+  receive(message: Frames): readonly Frame[] {
+    const { sentSeq } = this.#replay;
+    if (message.ack > sentSeq) {
+      throw new PaneletError('FRAME_INVALID', `Frame ${message.ack} is acknowledged; the last one sent is ${sentSeq}.`);
+    }
+    const inspected = this.#window.inspect(message.frames);
+    this.#window.accept(inspected);
+    this.#replay.trim(message.ack);
+    if (this.#sendSeq !== undefined) this.#sendSeq = Math.max(this.#sendSeq, this.#replay.base);
+    this.#creditReceived = Math.max(this.#creditReceived, message.credit);
+    return inspected.unnumbered;
+  }
+
+  skipInput(nextRx: number, dataBytes: number): void {
+    this.#window.skipTo(nextRx, dataBytes);
+  }
+
+  read(): InputItem | undefined {
+    return this.#window.read();
+  }
+
+  unreadCount(): number {
+    return this.#window.unreadCount;
+  }
+
+  unackedCount(): number {
+    return this.#replay.next - this.#replay.base;
+  }
+
+  unackedBytes(): number {
+    return this.#replay.dataBytes - this.#replay.trimmedDataBytes;
+  }
+
+  freeze(): void {
+    this.#isFrozen = true;
+  }
+
+  thaw(): void {
+    this.#isFrozen = false;
+  }
+
+  save(): EndpointState {
+    return {
+      cursors: this.cursors,
+      unacked: this.#replay.frames().map(encodeFrame),
+      unread: this.#window.unread().map(frameOf).map(encodeFrame),
+      sentDataBytes: this.#replay.dataBytes,
+      creditReceived: this.#creditReceived,
+      receivedDataBytes: this.#window.receivedDataBytes,
+      consumedDataBytes: this.#window.consumedDataBytes,
+      creditGiven: this.#window.creditGiven,
+      finSent: this.#replay.finWritten,
+      finReceived: this.#window.finReceived,
+    };
+  }
+
+  #creditDue(): number {
+    const { creditGiven, consumedDataBytes } = this.#window;
+    return this.#isFrozen ? creditGiven : Math.max(creditGiven, consumedDataBytes + this.#windowBytes);
+  }
+
+  #hasNews(): boolean {
+    const { ack, creditGiven } = this.#window;
+    return this.#told === undefined || ack > this.#told.ack || this.#creditDue() > creditGiven;
+  }
+
+  #isUrgent(): boolean {
+    const told = this.#told;
+    const window = this.#window;
+    if (told === undefined) return true;
+    if (window.ack > told.ack && (this.#isFrozen || window.finReceived)) return true;
+    const untoldBytes = Math.max(
+      window.receivedDataBytes - told.receivedDataBytes,
+      this.#creditDue() - window.creditGiven,
+    );
+    return 4 * untoldBytes >= this.#windowBytes;
+  }
+
+  #envelope(frames: Frame[]): Frames {
+    const window = this.#window;
+    window.creditGiven = this.#creditDue();
+    this.#told = { ack: window.ack, receivedDataBytes: window.receivedDataBytes };
     return { ack: window.ack, credit: window.creditGiven, frames };
-  };
-  const hasNews = (): boolean => told === undefined || window.ack > told.ack || creditDue() > window.creditGiven;
-  const isUrgent = (): boolean =>
-    told === undefined ||
-    (window.ack > told.ack && (frozen || window.finReceived)) ||
-    4 * (window.receivedDataBytes - told.receivedDataBytes) >= windowBytes ||
-    4 * (creditDue() - window.creditGiven) >= windowBytes;
-
-  return {
-    get cursors() {
-      return { nextRx: window.next, txBase: replay.base, txNext: replay.next };
-    },
-    get totals() {
-      return {
-        receivedDataBytes: window.receivedDataBytes,
-        trimmedDataBytes: replay.trimmedDataBytes,
-        sentDataBytes: replay.dataBytes,
-        finReceived: window.finReceived,
-        finSent: replay.finWritten,
-      };
-    },
-    get lastDataSeq() {
-      return replay.lastDataSeq;
-    },
-    get duplicates() {
-      return window.duplicates;
-    },
-    writeData: (channel, bytes) => {
-      replay.appendData(channel, bytes);
-      return !replay.isFull;
-    },
-    writeEvent: (event) => replay.appendEvent(event),
-    writeFin: () => replay.appendFin(),
-    canWrite: () => !replay.isFull,
-    attach: (peerNextRx) => {
-      if (peerNextRx < replay.base || peerNextRx > replay.next) {
-        throw new PaneletError(
-          'FRAME_INVALID',
-          `The peer expects frame ${peerNextRx}; ${replay.base} to ${replay.next} can be sent.`,
-        );
-      }
-      sendSeq = peerNextRx;
-      replay.sentSeq = Math.max(replay.sentSeq, peerNextRx - 1);
-      told = undefined;
-    },
-    detach: () => {
-      sendSeq = undefined;
-    },
-    pull: (ackNow) => {
-      if (sendSeq === undefined) return undefined;
-      const frames = replay.batch(sendSeq, creditReceived);
-      if (frames.length === 0 && !(ackNow && hasNews())) return undefined;
-      sendSeq += frames.length;
-      return envelope(frames);
-    },
-    wrap: (frames) => envelope([...frames]),
-    ackUrgency: (): AckUrgency => {
-      if (sendSeq === undefined || !hasNews()) return 'none';
-      return isUrgent() ? 'now' : 'soon';
-    },
-    receive: (message) => {
-      if (message.ack > replay.sentSeq) {
-        throw new PaneletError(
-          'FRAME_INVALID',
-          `Frame ${message.ack} is acknowledged; the last one sent is ${replay.sentSeq}.`,
-        );
-      }
-      const inspected = window.inspect(message.frames);
-      window.accept(inspected);
-      replay.trim(message.ack);
-      if (sendSeq !== undefined) sendSeq = Math.max(sendSeq, replay.base);
-      creditReceived = Math.max(creditReceived, message.credit);
-      return inspected.unnumbered;
-    },
-    skipInput: (nextRx, dataBytes) => window.skipTo(nextRx, dataBytes),
-    read: () => window.read(),
-    unreadCount: () => window.unreadCount,
-    unackedCount: () => replay.next - replay.base,
-    unackedBytes: () => replay.dataBytes - replay.trimmedDataBytes,
-    freeze: () => {
-      frozen = true;
-    },
-    thaw: () => {
-      frozen = false;
-    },
-    save: () => ({
-      cursors: { nextRx: window.next, txBase: replay.base, txNext: replay.next },
-      unacked: replay.frames().map(encodeFrame),
-      unread: window.unread().map(frameOf).map(encodeFrame),
-      sentDataBytes: replay.dataBytes,
-      creditReceived,
-      receivedDataBytes: window.receivedDataBytes,
-      consumedDataBytes: window.consumedDataBytes,
-      creditGiven: window.creditGiven,
-      finSent: replay.finWritten,
-      finReceived: window.finReceived,
-    }),
-  };
+  }
 }
 
 function encodeFrame(frame: Frame): Uint8Array {

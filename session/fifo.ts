@@ -11,26 +11,38 @@ export interface Fifo<T> {
 // Below this many dead slots compaction is not worth a copy.
 const compactAt = 64;
 
+// A class, like all that every session holds: a closure per method would cost kilobytes for each idle one.
+class SlotFifo<T> implements Fifo<T> {
+  #slots: (T | undefined)[] = [];
+  #head = 0;
+
+  get length(): number {
+    return this.#slots.length - this.#head;
+  }
+
+  push(item: T): void {
+    this.#slots.push(item);
+  }
+
+  shift(): T | undefined {
+    if (this.#head === this.#slots.length) return undefined;
+    const item = this.#slots[this.#head];
+    this.#slots[this.#head] = undefined;
+    this.#head += 1;
+    if (this.#head === this.#slots.length) this.#slots = [];
+    else if (this.#head >= compactAt && this.#head * 2 >= this.#slots.length)
+      this.#slots = this.#slots.slice(this.#head);
+    else return item;
+    this.#head = 0;
+    return item;
+  }
+
+  at(position: number): T | undefined {
+    return this.#slots[this.#head + position];
+  }
+}
+
 /** An empty queue. */
 export function createFifo<T>(): Fifo<T> {
-  let slots: (T | undefined)[] = [];
-  let head = 0;
-  return {
-    get length() {
-      return slots.length - head;
-    },
-    push: (item) => void slots.push(item),
-    shift: () => {
-      if (head === slots.length) return undefined;
-      const item = slots[head];
-      slots[head] = undefined;
-      head += 1;
-      if (head >= compactAt && head * 2 >= slots.length) {
-        slots = slots.slice(head);
-        head = 0;
-      }
-      return item;
-    },
-    at: (position) => slots[head + position],
-  };
+  return new SlotFifo<T>();
 }

@@ -50,83 +50,89 @@ export interface ReceiveWindow {
   skipTo(next: number, dataBytes: number): void;
 }
 
+class QueuedWindow implements ReceiveWindow {
+  readonly #limits: SessionLimits;
+  readonly #queue = createUnreadQueue();
+  readonly #eventSeqs = createFifo<number>();
+  next: number;
+  receivedDataBytes: number;
+  consumedDataBytes: number;
+  finReceived: boolean;
+  creditGiven: number;
+  duplicates = 0;
+
+  constructor(limits: SessionLimits, start: ReceiveStart) {
+    this.#limits = limits;
+    this.next = start.next;
+    this.receivedDataBytes = start.receivedDataBytes;
+    this.consumedDataBytes = start.consumedDataBytes;
+    this.finReceived = start.finReceived;
+    this.creditGiven = start.creditGiven;
+    for (const item of start.unread) this.#enqueue(item);
+  }
+
+  get ack(): number {
+    return Math.min(this.next, this.#eventSeqs.at(0) ?? this.next) - 1;
+  }
+
+  get unreadCount(): number {
+    return this.#queue.length;
+  }
+
+  inspect(frames: readonly Frame[]): Inspected {
+    const scan = createScan(this.#limits, {
+      next: this.next,
+      finReceived: this.finReceived,
+      unreadEvents: this.#eventSeqs.length,
+      dataBytesLeft: this.creditGiven - this.receivedDataBytes,
+    });
+    for (const frame of frames) scan.take(frame);
+    return scan.result();
+  }
+
+  accept(inspected: Inspected): void {
+    this.#queue.settle();
+    this.duplicates += inspected.duplicates;
+    for (const frame of inspected.accepted) {
+      this.next = frame.seq + 1;
+      this.receivedDataBytes += dataBytesOf(frame);
+      if (frame.kind.$case === 'fin') this.finReceived = true;
+      this.#enqueue(inputOf(frame));
+    }
+  }
+
+  read(): InputItem | undefined {
+    const item = this.#queue.shift();
+    if (item?.kind === 'event') this.#eventSeqs.shift();
+    if (item?.kind === 'data') this.consumedDataBytes += item.payload.length;
+    return item;
+  }
+
+  unread(): InputItem[] {
+    return this.#queue.items();
+  }
+
+  skipTo(next: number, dataBytes: number): void {
+    if (next < this.next) return;
+    while (this.read() !== undefined);
+    this.next = next;
+    this.receivedDataBytes = dataBytes;
+    this.consumedDataBytes = dataBytes;
+    this.creditGiven = Math.max(this.creditGiven, dataBytes);
+  }
+
+  #enqueue(item: InputItem): void {
+    this.#queue.push(item);
+    if (item.kind === 'event') this.#eventSeqs.push(item.seq);
+  }
+}
+
 /**
  * A receive window. Acknowledgement stops before the first event that waits: the sender may have only so many events
  * without acknowledgement, so that bound holds for the events waiting here as well. Data is bounded by credit.
  */
 export function createReceiveWindow(limits: SessionLimits, start: ReceiveStart): ReceiveWindow {
-  const queue = createUnreadQueue();
-  const eventSeqs = createFifo<number>();
-  let { next, receivedDataBytes, consumedDataBytes, finReceived } = start;
-  let duplicates = 0;
-  for (const item of start.unread) enqueue(item);
-
-  function enqueue(item: InputItem): void {
-    queue.push(item);
-    if (item.kind === 'event') eventSeqs.push(item.seq);
-  }
-  const read = (): InputItem | undefined => {
-    const item = queue.shift();
-    if (item?.kind === 'event') eventSeqs.shift();
-    if (item?.kind === 'data') consumedDataBytes += item.payload.length;
-    return item;
-  };
-
-  const window: ReceiveWindow = {
-    get next() {
-      return next;
-    },
-    get ack() {
-      return Math.min(next, eventSeqs.at(0) ?? next) - 1;
-    },
-    get receivedDataBytes() {
-      return receivedDataBytes;
-    },
-    get consumedDataBytes() {
-      return consumedDataBytes;
-    },
-    get finReceived() {
-      return finReceived;
-    },
-    get duplicates() {
-      return duplicates;
-    },
-    get unreadCount() {
-      return queue.length;
-    },
-    creditGiven: start.creditGiven,
-    inspect: (frames) => {
-      const scan = createScan(limits, {
-        next,
-        finReceived,
-        unreadEvents: eventSeqs.length,
-        dataBytesLeft: window.creditGiven - receivedDataBytes,
-      });
-      for (const frame of frames) scan.take(frame);
-      return scan.result();
-    },
-    accept: (inspected) => {
-      queue.settle();
-      duplicates += inspected.duplicates;
-      for (const frame of inspected.accepted) {
-        next = frame.seq + 1;
-        receivedDataBytes += dataBytesOf(frame);
-        if (frame.kind.$case === 'fin') finReceived = true;
-        enqueue(inputOf(frame));
-      }
-    },
-    read,
-    unread: () => queue.items(),
-    skipTo: (skipNext, dataBytes) => {
-      if (skipNext < next) return;
-      while (read() !== undefined);
-      next = skipNext;
-      receivedDataBytes = dataBytes;
-      consumedDataBytes = dataBytes;
-      window.creditGiven = Math.max(window.creditGiven, dataBytes);
-    },
-  };
-  return window;
+  return new QueuedWindow(limits, start);
 }
 
 /** A numbered frame as input. */

@@ -61,105 +61,120 @@ export interface ReplayBuffer {
   frames(): Frame[];
 }
 
+class FifoReplayBuffer implements ReplayBuffer {
+  readonly #limits: SessionLimits;
+  readonly #entries = createFifo<Entry>();
+  #events = 0;
+  base: number;
+  sentSeq: number;
+  lastDataSeq: number;
+  dataBytes: number;
+  trimmedDataBytes: number;
+  finWritten: boolean;
+
+  constructor(limits: SessionLimits, start: ReplayStart) {
+    this.#limits = limits;
+    this.base = start.base;
+    this.sentSeq = start.sentSeq;
+    this.lastDataSeq = start.base - 1;
+    this.dataBytes = start.trimmedDataBytes;
+    this.trimmedDataBytes = start.trimmedDataBytes;
+    this.finWritten = start.finWritten;
+  }
+
+  get next(): number {
+    return this.base + this.#entries.length;
+  }
+
+  get isFull(): boolean {
+    const heldBytes = this.dataBytes - this.trimmedDataBytes + this.#entries.length * entryOverheadBytes;
+    return heldBytes >= this.#limits.replayBytes;
+  }
+
+  appendData(channel: Channel, bytes: Uint8Array): void {
+    this.#refuseAfterFin();
+    const { maxDataBytes, maxMessageBytes } = this.#limits;
+    const pieceBytes = Math.min(maxDataBytes, maxMessageBytes - envelopeBytes - dataOverheadBytes);
+    for (let from = 0; from < bytes.length; from += pieceBytes) {
+      this.#append({ $case: 'data', value: { channel, payload: ownBytes(bytes.subarray(from, from + pieceBytes)) } });
+    }
+  }
+
+  appendEvent(event: Event): void {
+    this.#refuseAfterFin();
+    checkEvent(event, this.#limits);
+    if (this.#events >= this.#limits.maxUnackedEvents) {
+      throw new PaneletError(
+        'LIMIT_EXCEEDED',
+        `${this.#events} events are not acknowledged yet; that is the limit. Wait for the peer.`,
+      );
+    }
+    this.#append({ $case: 'event', value: ownEvent(event) });
+  }
+
+  appendFin(): void {
+    if (!this.finWritten) this.#append({ $case: 'fin', value: {} });
+  }
+
+  restore(frame: NumberedFrame): void {
+    this.#append(frame.kind);
+  }
+
+  trim(ack: number): void {
+    while (this.base <= ack) {
+      const entry = this.#entries.shift();
+      if (entry === undefined) return;
+      this.base += 1;
+      this.trimmedDataBytes = entry.endBytes;
+      if (entry.frame.kind.$case === 'event') this.#events -= 1;
+    }
+  }
+
+  batch(seq: number, credit: number): Frame[] {
+    const batchBytes = Math.min(this.#limits.coalesceBytes, this.#limits.maxMessageBytes);
+    const frames: Frame[] = [];
+    let sizeBytes = envelopeBytes;
+    for (let position = seq - this.base; ; position += 1) {
+      const entry = this.#entries.at(position);
+      if (entry === undefined || !isSendable(entry, credit)) break;
+      if (frames.length > 0 && sizeBytes + entry.sizeBytes > batchBytes) break;
+      frames.push(entry.frame);
+      sizeBytes += entry.sizeBytes;
+    }
+    this.sentSeq = Math.max(this.sentSeq, seq + frames.length - 1);
+    return frames;
+  }
+
+  frames(): Frame[] {
+    const frames: Frame[] = [];
+    for (let position = 0; position < this.#entries.length; position += 1) {
+      const entry = this.#entries.at(position);
+      if (entry !== undefined) frames.push(entry.frame);
+    }
+    return frames;
+  }
+
+  #append(kind: NumberedFrame['kind']): void {
+    const frame: NumberedFrame = { seq: this.next, kind };
+    this.dataBytes += dataBytesOf(frame);
+    if (kind.$case === 'data') this.lastDataSeq = frame.seq;
+    if (kind.$case === 'event') this.#events += 1;
+    if (kind.$case === 'fin') this.finWritten = true;
+    this.#entries.push({ frame, sizeBytes: frameBytes(frame), endBytes: this.dataBytes });
+  }
+
+  #refuseAfterFin(): void {
+    if (this.finWritten)
+      throw new PaneletError('OPERATION_REFUSED', 'This direction has ended: nothing follows a fin.');
+  }
+}
+
 /** A replay buffer. Limits are those of the peer for what is sent; `replayBytes` is ours. */
 export function createReplayBuffer(limits: SessionLimits, start: ReplayStart): ReplayBuffer {
-  const entries = createFifo<Entry>();
-  let { base, trimmedDataBytes, finWritten } = start;
-  let dataBytes = trimmedDataBytes;
-  let lastDataSeq = base - 1;
-  let events = 0;
-  const batchBytes = Math.min(limits.coalesceBytes, limits.maxMessageBytes);
-  const pieceBytes = Math.min(limits.maxDataBytes, limits.maxMessageBytes - envelopeBytes - dataOverheadBytes);
-
-  const append = (kind: NumberedFrame['kind']): void => {
-    const frame: NumberedFrame = { seq: base + entries.length, kind };
-    dataBytes += dataBytesOf(frame);
-    if (kind.$case === 'data') lastDataSeq = frame.seq;
-    if (kind.$case === 'event') events += 1;
-    if (kind.$case === 'fin') finWritten = true;
-    entries.push({ frame, sizeBytes: frameBytes(frame), endBytes: dataBytes });
-  };
-  const refuseAfterFin = (): void => {
-    if (finWritten) throw new PaneletError('OPERATION_REFUSED', 'This direction has ended: nothing follows a fin.');
-  };
-
-  const buffer: ReplayBuffer = {
-    get base() {
-      return base;
-    },
-    get next() {
-      return base + entries.length;
-    },
-    sentSeq: start.sentSeq,
-    get lastDataSeq() {
-      return lastDataSeq;
-    },
-    get dataBytes() {
-      return dataBytes;
-    },
-    get trimmedDataBytes() {
-      return trimmedDataBytes;
-    },
-    get finWritten() {
-      return finWritten;
-    },
-    get isFull() {
-      return dataBytes - trimmedDataBytes + entries.length * entryOverheadBytes >= limits.replayBytes;
-    },
-    appendData: (channel, bytes) => {
-      refuseAfterFin();
-      for (let from = 0; from < bytes.length; from += pieceBytes) {
-        append({ $case: 'data', value: { channel, payload: ownBytes(bytes.subarray(from, from + pieceBytes)) } });
-      }
-    },
-    appendEvent: (event) => {
-      refuseAfterFin();
-      checkEvent(event, limits);
-      if (events >= limits.maxUnackedEvents) {
-        throw new PaneletError(
-          'LIMIT_EXCEEDED',
-          `${events} events are not acknowledged yet; that is the limit. Wait for the peer.`,
-        );
-      }
-      append({ $case: 'event', value: ownEvent(event) });
-    },
-    appendFin: () => {
-      if (!finWritten) append({ $case: 'fin', value: {} });
-    },
-    restore: (frame) => append(frame.kind),
-    trim: (ack) => {
-      while (base <= ack) {
-        const entry = entries.shift();
-        if (entry === undefined) return;
-        base += 1;
-        trimmedDataBytes = entry.endBytes;
-        if (entry.frame.kind.$case === 'event') events -= 1;
-      }
-    },
-    batch: (seq, credit) => {
-      const frames: Frame[] = [];
-      let sizeBytes = envelopeBytes;
-      for (let position = seq - base; ; position += 1) {
-        const entry = entries.at(position);
-        if (entry === undefined || !isSendable(entry, credit)) break;
-        if (frames.length > 0 && sizeBytes + entry.sizeBytes > batchBytes) break;
-        frames.push(entry.frame);
-        sizeBytes += entry.sizeBytes;
-      }
-      const last = frames.at(-1);
-      if (last !== undefined) buffer.sentSeq = Math.max(buffer.sentSeq, last.seq);
-      return frames;
-    },
-    frames: () => Array.from({ length: entries.length }, (_, position) => entries.at(position)?.frame).filter(isFrame),
-  };
-  return buffer;
+  return new FifoReplayBuffer(limits, start);
 }
 
 // Events and fin need no credit of their own (their endBytes is that of the data before them).
 function isSendable(entry: Entry, credit: number): boolean {
   return entry.endBytes <= credit || entry.frame.kind.$case !== 'data';
-}
-
-function isFrame(frame: NumberedFrame | undefined): frame is NumberedFrame {
-  return frame !== undefined;
 }

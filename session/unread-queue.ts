@@ -1,6 +1,6 @@
 import type { Channel } from '#proto/session/v1/session.js';
 import type { InputItem } from './endpoint.js';
-import { createFifo } from './fifo.js';
+import { createFifo, type Fifo } from './fifo.js';
 import { ownBytes, ownEvent } from './own-bytes.js';
 
 // A waiting frame of up to this size joins the one before it, so that a flood of tiny frames costs what its bytes cost.
@@ -26,55 +26,65 @@ export interface UnreadQueue {
   items(): InputItem[];
 }
 
+class JoiningQueue implements UnreadQueue {
+  readonly #settled = createFifo<InputItem | Joined>();
+  readonly #fresh = createFifo<InputItem>();
+
+  get length(): number {
+    return this.#settled.length + this.#fresh.length;
+  }
+
+  push(item: InputItem): void {
+    this.#fresh.push(item);
+  }
+
+  shift(): InputItem | undefined {
+    const item = this.#settled.shift();
+    return item === undefined ? this.#fresh.shift() : asItem(item);
+  }
+
+  settle(): void {
+    for (let item = this.#fresh.shift(); item !== undefined; item = this.#fresh.shift()) this.#keep(item);
+  }
+
+  items(): InputItem[] {
+    return [...listOf(this.#settled).map(asItem), ...listOf(this.#fresh)];
+  }
+
+  #keep(item: InputItem): void {
+    const tail = this.#settled.at(this.#settled.length - 1);
+    if (item.kind === 'data' && tail?.kind === 'data' && join(tail, item)) return;
+    this.#settled.push(owned(item));
+  }
+}
+
 /** An empty queue. What is taken in the turn it came in is never copied. */
 export function createUnreadQueue(): UnreadQueue {
-  const settled = createFifo<InputItem | Joined>();
-  const fresh = createFifo<InputItem>();
+  return new JoiningQueue();
+}
 
-  const keep = (item: InputItem): void => {
-    if (item.kind === 'event') {
-      settled.push({ ...item, event: ownEvent(item.event) });
-      return;
+function owned(item: InputItem): InputItem | Joined {
+  switch (item.kind) {
+    case 'event':
+      return { ...item, event: ownEvent(item.event) };
+    case 'fin':
+      return item;
+    case 'data': {
+      const { seq, channel, payload } = item;
+      const bytes = ownBytes(payload);
+      if (payload.length > joinBytes) return { kind: 'data', seq, channel, payload: bytes };
+      return { kind: 'data', seq, channel, bytes, length: bytes.length };
     }
-    if (item.kind === 'fin') {
-      settled.push(item);
-      return;
-    }
-    const tail = settled.at(settled.length - 1);
-    if (tail?.kind === 'data' && join(tail, item)) return;
-    if (item.payload.length > joinBytes) {
-      settled.push({ ...item, payload: ownBytes(item.payload) });
-      return;
-    }
-    const { seq, channel, payload } = item;
-    settled.push({ kind: 'data', seq, channel, bytes: ownBytes(payload), length: payload.length });
-  };
+  }
+}
 
-  return {
-    get length() {
-      return settled.length + fresh.length;
-    },
-    push: (item) => fresh.push(item),
-    shift: () => {
-      const item = settled.shift();
-      return item === undefined ? fresh.shift() : asItem(item);
-    },
-    settle: () => {
-      for (let item = fresh.shift(); item !== undefined; item = fresh.shift()) keep(item);
-    },
-    items: () => {
-      const all: InputItem[] = [];
-      for (let position = 0; position < settled.length; position += 1) {
-        const item = settled.at(position);
-        if (item !== undefined) all.push(asItem(item));
-      }
-      for (let position = 0; position < fresh.length; position += 1) {
-        const item = fresh.at(position);
-        if (item !== undefined) all.push(item);
-      }
-      return all;
-    },
-  };
+function listOf<T>(queue: Fifo<T>): T[] {
+  const items: T[] = [];
+  for (let position = 0; position < queue.length; position += 1) {
+    const item = queue.at(position);
+    if (item !== undefined) items.push(item);
+  }
+  return items;
 }
 
 function join(tail: InputItem | Joined, item: InputItem & { kind: 'data' }): boolean {
