@@ -12,7 +12,7 @@ import {
 } from '#proto/session/v1/session.js';
 import type { AttachmentEnd, ClientLink } from './client-link.js';
 import { meet, readText, talk, talkClient, talkWorker } from './model/conversation.js';
-import { overTheWire, tinyLimits } from './model/wire-end.js';
+import { overTheWire } from './model/wire-end.js';
 import type { WorkerLink } from './worker-link.js';
 
 function opened(): { client: ClientLink; worker: WorkerLink } {
@@ -262,7 +262,7 @@ describe('frames that are not numbered', () => {
     client.ended({ kind: 'transport' });
     meet({ client, worker, attachment: 'n2' });
     const [picture] = client.receive({ ack: 0, credit: 0, frames: chunk(2, true) });
-    expect(picture).toMatchObject({ kind: 'snapshot', bytes: Buffer.alloc(2, 1) });
+    expect(picture?.kind === 'snapshot' && picture.bytes.length).toBe(2);
     const flood = (): void => {
       for (let count = 0; count < 100_000; count += 1) client.receive({ ack: 0, credit: 0, frames: chunk(160, false) });
     };
@@ -330,6 +330,5 @@ describe('the end of an attachment', () => {
   test('asked for by the client is heard by the worker', () => {
     const { client, worker } = opened();
     expect(worker.receive('n1', overTheWire(client.leave()))).toMatchObject({ leaves: true, frames: [] });
-    expect(tinyLimits.maxDataBytes).toBeGreaterThan(0);
   });
 });
