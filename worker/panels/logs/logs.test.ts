@@ -20,7 +20,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createFakeClock, type FakeClock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
@@ -71,6 +71,9 @@ const openFiles = (): string[] =>
       return [];
     }
   });
+
+// Real processes and files, on machines that may be busy.
+jest.setTimeout(60_000);
 
 beforeEach(() => {
   base = realpathSync(mkdtempSync(join(tmpdir(), 'panelet-logs-')));
@@ -516,7 +519,7 @@ describe('logs: anything at any time', () => {
       }),
       { numRuns: 60 },
     );
-  }, 60_000);
+  });
 
   test('what comes out is what another process writes and rotates at the same time', async () => {
     writeFileSync(log, '');
@@ -539,7 +542,7 @@ describe('logs: anything at any time', () => {
     }
     expect(seen()).toBe(expected);
     expect(new Set(outputs.flatMap(names))).toEqual(new Set(['rotated']));
-  }, 60_000);
+  });
 
   const writtenLines = 8000;
   const rotatingWriter = `

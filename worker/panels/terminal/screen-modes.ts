@@ -58,7 +58,7 @@ export function trackPrivateModes(terminal: Terminal): PrivateModes {
   });
   return {
     restore: () => {
-      const changed = [...modes].filter(([mode, on]) => on !== trackedModes[mode]);
+      const changed = [...modes].filter(([mode, on]) => on !== trackedModes[mode]).sort(([a], [b]) => a - b);
       const switches = changed.map(([mode, on]) => `\x1b[?${mode}${on ? 'h' : 'l'}`).join('');
       // Setting a region moves the cursor.
       const scroll = region === undefined ? '' : `\x1b7\x1b[${region.top};${region.bottom}r\x1b8`;

@@ -26,8 +26,9 @@ const scrollbackLines = 500;
 const maxHeldBytes = 64 * 1024;
 
 /**
- * An empty screen. Not restored by a snapshot: the cursor saved by DECSC, character sets other than the default, tab
- * stops, the window's title, images.
+ * An empty screen. Not restored by a snapshot: the cursor and colours saved by DECSC or on entering the alternate screen,
+ * the background of rows that hold no text, character sets other than the default, tab stops, the window's title,
+ * links, images.
  */
 export function createScreen(rows: number, cols: number): Screen {
   const terminal = new headless.Terminal({ rows, cols, scrollback: scrollbackLines, allowProposedApi: true });
@@ -39,7 +40,11 @@ export function createScreen(rows: number, cols: number): Screen {
   let backlogBytes = 0;
   let held = Buffer.alloc(0);
   let caughtUp = (): void => undefined;
+  let disposed = false;
 
+  // Entering the alternate screen fills it with the current background, which is the content's before it.
+  const serialize = (): string =>
+    serializer.serialize({ scrollback: scrollbackLines }).replace('\x1b[?1049h', '\x1b[0m\x1b[?1049h');
   const feed = (bytes: Buffer): void => {
     if (bytes.length === 0) return;
     backlog.push(bytes);
@@ -47,7 +52,9 @@ export function createScreen(rows: number, cols: number): Screen {
     terminal.write(bytes, () => {
       backlog.shift();
       backlogBytes -= bytes.length;
-      if (backlog.length === 0) caughtUp();
+      if (backlog.length > 0) return;
+      if (disposed) terminal.dispose();
+      else caughtUp();
     });
   };
   return {
@@ -68,12 +75,11 @@ export function createScreen(rows: number, cols: number): Screen {
       caughtUp = callback;
     },
     // Without a write under way, as the interpreter handles whole writes: what it has not called back for is backlog.
-    snapshot: () =>
-      Buffer.concat([
-        Buffer.from(`\x1bc${serializer.serialize({ scrollback: scrollbackLines })}${modes.restore()}`),
-        ...backlog,
-        held,
-      ]),
-    dispose: () => terminal.dispose(),
+    snapshot: () => Buffer.concat([Buffer.from(`\x1bc${serialize()}${modes.restore()}`), ...backlog, held]),
+    // What is being interpreted must still find its terminal.
+    dispose: () => {
+      disposed = true;
+      if (backlog.length === 0) terminal.dispose();
+    },
   };
 }

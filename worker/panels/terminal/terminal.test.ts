@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createSystemClock } from '#common/clock.js';
 import { isPaneletError } from '#common/errors.js';
 import { Channel } from '#proto/session/v1/session.js';
@@ -56,6 +56,9 @@ const masters = (pid: number | 'self'): number =>
       return false;
     }
   }).length;
+
+// Real processes and files, on machines that may be busy.
+jest.setTimeout(60_000);
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'panelet-terminal-'));
