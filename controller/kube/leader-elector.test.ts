@@ -67,7 +67,7 @@ function cutOff(kube: FakeKube): { api: KubeApi; cut: boolean } {
   line.api = {
     ...kube,
     get: guard((resource: never, key: never) => kube.get(resource, key)) as never,
-    create: guard((resource: never, object: never) => kube.create(resource, object)) as never,
+    create: guard((resource: never, object: never) => kube.create(resource, object)),
     patch: guard((resource: never, key: never, body: never) => kube.patch(resource, key, body)) as never,
   };
   return line;
