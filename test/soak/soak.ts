@@ -57,9 +57,24 @@ async function openAll(options: SoakOptions): Promise<EchoLoad[]> {
   return Promise.all(Array.from({ length: options.sessions }, (_, index) => open(index)));
 }
 
-async function restartOnce(options: SoakOptions, random: Random, index: number): Promise<RestartRecord> {
+/** Every kind once in each round, in an order that the seed decides. */
+function kindsInRounds(random: Random, count: number): RestartKind[] {
+  const kinds: RestartKind[] = [];
+  while (kinds.length < count) {
+    const round = restartKinds.map((kind) => ({ kind, place: random.number() }));
+    kinds.push(...round.sort((a, b) => a.place - b.place).map(({ kind }) => kind));
+  }
+  return kinds.slice(0, count);
+}
+
+interface RestartPlan {
+  readonly kind: RestartKind;
+  readonly index: number;
+  readonly random: Random;
+}
+
+async function restartOnce(options: SoakOptions, { kind, index, random }: RestartPlan): Promise<RestartRecord> {
   const { nodes } = options.test.cluster;
-  const kind = restartKinds[Math.floor(random.number() * restartKinds.length)] ?? 'annotate';
   const node = nodes[Math.floor(random.number() * nodes.length)]?.name ?? '';
   const startedMs = clock.nowMs();
   if (kind === 'annotate') {
@@ -87,10 +102,11 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   options.say(`${loads.length} sessions are open on ${options.test.cluster.nodes.length} nodes`);
   const restarts: RestartRecord[] = [];
   const problems: string[] = [];
-  for (let index = 1; index <= options.restarts; index++) {
+  for (const [before, kind] of kindsInRounds(random, options.restarts).entries()) {
+    const index = before + 1;
     await sleep(clock, random.number() * (options.longestRestMs ?? 1500));
     try {
-      const record = await restartOnce(options, random, index);
+      const record = await restartOnce(options, { kind, index, random });
       restarts.push(record);
       const received = loads.reduce((sum, load) => sum + load.receivedBytes(), 0);
       const megabytes = (received / 1024 / 1024).toFixed(1);

@@ -30,8 +30,8 @@ export interface TestCluster {
   agentPods(): ReadonlyMap<string, Pod>;
   /** Resolves when every node has a Ready agent. @throws after `limitMs`. */
   agentsReady(limitMs: number): Promise<void>;
-  /** Processes of this cluster that run. */
-  processes(): readonly ProcessIdentity[];
+  /** Processes of this cluster that run, or of one of its nodes. */
+  processes(nodeName?: string): readonly ProcessIdentity[];
   /** Ends clients and cluster and removes the directory, unless it is to be kept. @returns what was left, in words. */
   stop(options?: { readonly keep: boolean }): Promise<readonly string[]>;
 }
@@ -67,8 +67,11 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     const pods = cluster.store.list<Pod>('pods', { ns: 'panelet-system' }).items.filter(isReady);
     return new Map(pods.map((pod) => [pod.spec.nodeName ?? '', pod]));
   };
-  const processes = (): ProcessIdentity[] =>
-    [...cluster.nodes.map((node) => cluster.marker(node.name)), cluster.marker()].flatMap(findProcessesByEnvironment);
+  const processes = (nodeName?: string): ProcessIdentity[] => {
+    const all = [...cluster.nodes.map((node) => cluster.marker(node.name)), cluster.marker()];
+    const markers = nodeName === undefined ? all : [cluster.marker(nodeName)];
+    return markers.flatMap(findProcessesByEnvironment);
+  };
   return {
     cluster,
     dir,

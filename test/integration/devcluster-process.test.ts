@@ -1,0 +1,160 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { podCondition, type Pod } from '#devcluster/launcher/pod.js';
+import {
+  clusterStateOf,
+  kubectl,
+  podsOf,
+  processesOf,
+  startDevClusterProcess,
+  type DevClusterProcess,
+} from '#test/support/devcluster-process.js';
+import { waitFor } from '#test/support/wait-for.js';
+
+const limitMs = 30_000;
+let dir = '';
+let processes: DevClusterProcess[] = [];
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'panelet-dc-'));
+  processes = [];
+});
+
+afterEach(async () => {
+  for (const { child } of processes) if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+  await Promise.all(processes.map((process) => process.ended));
+  if (existsSync(join(dir, 'cluster.json')) && processesOf(dir).length > 0) throw new Error('Processes are left.');
+  rmSync(dir, { recursive: true, force: true });
+}, 60_000);
+
+function start(...args: string[]): DevClusterProcess {
+  const process = startDevClusterProcess(dir, args);
+  processes.push(process);
+  return process;
+}
+
+async function readyPods(): Promise<readonly Pod[]> {
+  let pods: readonly Pod[] = [];
+  const areReady = async (): Promise<boolean> => {
+    pods = await podsOf(dir);
+    return pods.length === 2 && pods.every((pod) => podCondition(pod, 'Ready')?.status === 'True');
+  };
+  await waitFor('two Ready pods', areReady, limitMs);
+  return pods;
+}
+
+function agentPids(): Record<string, number> {
+  const agents = processesOf(dir).filter(({ pid }) =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('panelet-agent.js'),
+  );
+  return Object.fromEntries(
+    agents.map(({ pid }) => [
+      /PANELET_NODE_NAME=([\w-]+)/.exec(readFileSync(`/proc/${pid}/environ`, 'utf8'))?.[1] ?? '',
+      pid,
+    ]),
+  );
+}
+
+const identityOf = (pod: Pod): unknown => [
+  pod.metadata.name,
+  pod.metadata.uid,
+  pod.status?.containerStatuses?.[0]?.restartCount,
+];
+
+describe('panelet-devcluster', () => {
+  test('goes on after SIGKILL with the same agents, and ends them all when it is stopped', async () => {
+    const first = start();
+    await first.started;
+    const before = await readyPods();
+    const pids = agentPids();
+    expect(Object.keys(pids).sort()).toEqual(['node-a', 'node-b']);
+    first.child.kill('SIGKILL');
+    await first.ended;
+    expect(agentPids()).toEqual(pids);
+    const second = start();
+    await second.started;
+    const after = await readyPods();
+    expect(after.map(identityOf)).toEqual(before.map(identityOf));
+    expect(agentPids()).toEqual(pids);
+    second.child.kill('SIGTERM');
+    expect(await second.ended).toBe(0);
+    expect(processesOf(dir)).toEqual([]);
+  }, 90_000);
+
+  test('restarts an agent that died while nobody watched', async () => {
+    const first = start();
+    await first.started;
+    await readyPods();
+    const pids = agentPids();
+    first.child.kill('SIGKILL');
+    await first.ended;
+    process.kill(pids['node-a'] ?? 0, 'SIGKILL');
+    await start().started;
+    await waitFor(
+      'another agent on node-a',
+      () => ![undefined, pids['node-a']].includes(agentPids()['node-a']),
+      limitMs,
+    );
+    const pod = (await readyPods()).find((candidate) => candidate.spec.nodeName === 'node-a');
+    expect(pod?.status?.containerStatuses?.[0]).toMatchObject({
+      restartCount: 1,
+      lastState: { terminated: { reason: 'ContainerStatusUnknown', exitCode: 137 } },
+    });
+    expect(agentPids()['node-b']).toBe(pids['node-b']);
+  }, 90_000);
+
+  test('keeps its objects, addresses and tokens from one run to the next', async () => {
+    const first = start();
+    await first.started;
+    await readyPods();
+    await kubectl(dir, 'annotate', 'daemonset/panelet-agent', 'kept=yes');
+    const state = clusterStateOf(dir);
+    const config = readFileSync(join(dir, 'kubeconfig'), 'utf8');
+    first.child.kill('SIGINT');
+    expect(await first.ended).toBe(0);
+    await start().started;
+    await readyPods();
+    expect(await kubectl(dir, 'get', 'daemonset/panelet-agent', '-o', 'jsonpath={.metadata.annotations.kept}')).toBe(
+      'yes',
+    );
+    expect(clusterStateOf(dir)).toEqual(state);
+    expect(readFileSync(join(dir, 'kubeconfig'), 'utf8')).toBe(config);
+    for (const file of ['kubeconfig', 'identities.yaml', 'tokens/alice', 'tokens/controller']) {
+      expect(statSync(join(dir, file)).mode & 0o077).toBe(0);
+    }
+  }, 90_000);
+
+  test('refuses a directory that another one has, and names it', async () => {
+    const first = start();
+    await first.started;
+    const second = start();
+    await expect(second.started).rejects.toThrow(
+      new RegExp(`already runs in .*pid ${first.child.pid ?? 0}.*ALREADY_RUNNING`),
+    );
+    expect(await second.ended).toBe(1);
+  }, 60_000);
+
+  test('refuses a port that is taken', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await expect(start('--port', String(port)).started).rejects.toThrow(new RegExp(`${port}.*taken.*PORT_TAKEN`, 'i'));
+    await new Promise((resolve) => server.close(resolve));
+  }, 60_000);
+
+  test('refuses a directory that cannot be used', async () => {
+    rmSync(dir, { recursive: true });
+    writeFileSync(dir, '');
+    await expect(start().started).rejects.toThrow(/Cannot use .*--dir.*STATE_DIR_UNUSABLE/);
+  }, 60_000);
+
+  test('tells what to try in lines that a shell can take', async () => {
+    const text = await start().started;
+    expect(text).toContain(`export KUBECONFIG=${join(dir, 'kubeconfig')}`);
+    const names = await kubectl(dir, 'get', 'daemonset', '-o', 'name');
+    expect(text).toContain(names.trim().replace('daemonset.apps/', 'annotate daemonset/'));
+  }, 60_000);
+});

