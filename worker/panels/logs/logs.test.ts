@@ -147,7 +147,8 @@ describe('logs: what it refuses', () => {
   });
 
   test('what is not a regular file, without waiting for a pipe to have a writer', async () => {
-    execFileSync('mkfifo', [join(root, 'pipe')]);
+    const makePipe = 'mkfifo';
+    execFileSync(makePipe, [join(root, 'pipe')]);
     mkdirSync(join(root, 'directory'));
     expect(await refusal({ path: join(root, 'pipe') })).toMatch(/not a file that this worker may read/);
     expect(await refusal({ path: join(root, 'directory') })).toMatch(/not a file/);
