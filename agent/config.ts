@@ -146,3 +146,25 @@ function check<T extends z.ZodType>(schema: T, content: unknown, file: string): 
   if (parsed.success) return parsed.data;
   throw new PaneletError('CONFIG_INVALID', `The configuration ${file} is wrong: ${describeIssues(parsed.error)}`);
 }
+
+/** Every key of the configuration file, with dots; `panels[].name` for those of a panel. docs/reference/configuration.md. */
+export function agentConfigKeys(): string[] {
+  const schema = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' });
+  return keysOf(schema, '').sort();
+}
+
+type JsonSchema = z.core.JSONSchema.BaseSchema;
+
+function keysOf(schema: JsonSchema, prefix: string): string[] {
+  const alternatives = schema.anyOf ?? [];
+  const own = Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
+    if (typeof value === 'boolean') return [];
+    const items = value.items;
+    if (value.type === 'array' && typeof items === 'object' && !Array.isArray(items) && items.properties !== undefined) {
+      return keysOf(items, `${prefix}${key}[].`);
+    }
+    const below = keysOf(value, `${prefix}${key}.`);
+    return below.length > 0 ? below : [`${prefix}${key}`];
+  });
+  return [...own, ...alternatives.flatMap((alternative) => keysOf(alternative as JsonSchema, prefix))];
+}
