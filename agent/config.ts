@@ -166,5 +166,5 @@ function keysOf(schema: JsonSchema, prefix: string): string[] {
     const below = keysOf(value, `${prefix}${key}.`);
     return below.length > 0 ? below : [`${prefix}${key}`];
   });
-  return [...own, ...alternatives.flatMap((alternative) => keysOf(alternative as JsonSchema, prefix))];
+  return [...own, ...alternatives.flatMap((alternative) => keysOf(alternative, prefix))];
 }
