@@ -18,6 +18,8 @@ export interface ExecFlags {
 export interface LogsFlags {
   readonly panel: string;
   readonly follow?: boolean;
+  /** The last so many lines; all when not set. */
+  readonly lines?: number;
   readonly param?: readonly string[];
 }
 
@@ -65,7 +67,9 @@ export async function logsCommand(context: CliContext, path: string, flags: Logs
   const { world } = context;
   const client = openClient(context, agentSettings(context.flags, world));
   try {
-    const parameters = { path, follow: String(flags.follow === true), ...readParams(flags.param ?? []) };
+    const start = flags.lines === undefined ? { from: 'start' } : { lines: String(flags.lines) };
+    const follow = String(flags.follow === true);
+    const parameters = { path, follow, ...start, ...readParams(flags.param ?? []) };
     const session = await client.open({
       panel: flags.panel,
       parameters,

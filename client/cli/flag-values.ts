@@ -10,6 +10,12 @@ export function readDuration(text: string): number {
   return Number(match[1]) * unit;
 }
 
+/** A count on the command line. */
+export function readCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
+  return Number(text);
+}
+
 /** Collects the values of an option that may be given more than once. */
 export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];

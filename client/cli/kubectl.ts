@@ -21,7 +21,7 @@ export interface Kubectl {
 const kinds: readonly (readonly [RegExp, ErrorCode, string])[] = [
   [/localhost:8080/, 'KUBECONFIG_INVALID', 'No cluster is configured: give --kubeconfig or set KUBECONFIG.'],
   [
-    /context .* does not exist|error loading config|invalid configuration|no such file|stat .*: /i,
+    /context .* does not exist|context was not found|error in configuration|error loading config|invalid configuration|no such file|stat .*: /i,
     'KUBECONFIG_INVALID',
     'Check --kubeconfig and --context.',
   ],
@@ -42,7 +42,7 @@ function errorOfKubectl(args: readonly string[], stderr: string, exit: string): 
     .split('\n')
     .filter((line) => !/^E\d{4} /.test(line))
     .join(' ')
-    .replace(/^(error: |Error from server )/i, '');
+    .replace(/^(error: |Error from server( \(\w+\))?: )/i, '');
   const [, code, advice] = kinds.find(([pattern]) => pattern.test(stderr)) ?? [
     undefined,
     'RESTART_FAILED' as const,
@@ -74,6 +74,10 @@ export function createKubectl(options: KubectlOptions): Kubectl {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     return new Promise((resolve, reject) => {
       child.on('error', (cause) => {
+        if (cause.name === 'AbortError') {
+          reject(new PaneletError('TIMEOUT', 'Interrupted while waiting for kubectl.', { cause }));
+          return;
+        }
         const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
         const message = missing
           ? 'kubectl is not on PATH. This command asks the cluster through it: install kubectl.'

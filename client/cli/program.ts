@@ -6,7 +6,7 @@ import { detachKeysText } from './detach-keys.js';
 import { reportError } from './error-report.js';
 import { execCommand, logsCommand, type ExecFlags, type LogsFlags } from './exec-command.js';
 import { exitCodes } from './exit-codes.js';
-import { collect, readDuration } from './flag-values.js';
+import { collect, readCount, readDuration } from './flag-values.js';
 import { drainCommand, gateCommand, uncordonCommand, type DrainFlags } from './gate-commands.js';
 import { endCommand, listPanelsCommand, listSessionsCommand } from './list-commands.js';
 import { restartCommand, restartsCommand, type RestartFlags } from './restart-command.js';
@@ -65,6 +65,7 @@ function addSessionCommands(program: Command, run: Runner): void {
     .command('logs <path>')
     .description('the lines of a file on the node')
     .option('-f, --follow', 'go on with what is written to it')
+    .option('-n, --lines <count>', 'only the last lines', readCount)
     .option('--panel <name>', 'panel that reads it', 'logs')
     .addOption(param())
     .action((path: string, flags: LogsFlags, command: Command) =>

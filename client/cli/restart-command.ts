@@ -50,19 +50,21 @@ function summaryOf(restart: RestartObject): string {
 /** Follows the restart that a value asked for, until it is finished. */
 async function follow(context: CliContext, flags: RestartFlags, value: string): Promise<RestartObject> {
   const { world } = context;
-  const kubectl = kubectlOf(context);
+  const giveUp = new AbortController();
+  const kubectl = kubectlOf(context, AbortSignal.any([world.stop, giveUp.signal]));
   const requested = 'panelet\\.dev/restart-requested';
   const path = `{.metadata.annotations.${requested}}{"\\n"}{.metadata}{"\\n"}{.status}{"\\n"}`;
   const lines = kubectl.lines(['get', 'panelrestarts', '-n', flags.namespace, '-w', '-o', `jsonpath=${path}`]);
-  const timer = world.clock.after(flags.timeout, () => void lines.return());
+  const timer = world.clock.after(flags.timeout, () => giveUp.abort());
   let shown = '';
   const block: string[] = [];
   try {
     for await (const line of lines) {
       block.push(line);
       if (block.length < 3) continue;
-      const [asked, metadata = '{}', status = ''] = block.splice(0);
-      if (asked !== value) continue;
+      const [asked = '', metadata = '{}', status = ''] = block.splice(0);
+      // <counter>:<value>
+      if (asked.replace(/^\d+:/, '') !== value) continue;
       const restart = {
         metadata: JSON.parse(metadata) as RestartObject['metadata'],
         status: JSON.parse(status === '' ? '{}' : status) as NonNullable<RestartObject['status']>,
@@ -72,6 +74,8 @@ async function follow(context: CliContext, flags: RestartFlags, value: string): 
       shown = summary;
       if (restart.status.completionTime !== undefined) return restart;
     }
+  } catch (error) {
+    if (!giveUp.signal.aborted) throw error;
   } finally {
     timer.stop();
   }
