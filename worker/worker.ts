@@ -64,7 +64,7 @@ const maxReceiveBytes = 1024 * 1024;
 /** How long answers under way may take when the server stops, in milliseconds. */
 const stopLimitMs = 500;
 /** How long panel sessions that were ended may take to end their processes, in milliseconds. */
-const settleLimitMs = 3_000;
+const settleLimitMs = 5_000;
 
 /**
  * Starts a worker: finds what an earlier one left on storage, then serves on the socket.

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { createLatch, type Latch } from '#common/latch.js';
@@ -32,6 +32,8 @@ function createSlowDisk(): { readonly fileSystem: FileSystem; blocked: Latch<voi
   };
   return disk;
 }
+
+jest.setTimeout(60_000);
 
 describe('a drain whose controller is gone for good', () => {
   let dir: string;

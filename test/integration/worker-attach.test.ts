@@ -1,9 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { ResumeOutcome } from '#proto/session/v1/session.js';
 import { until } from '#test/support/conditions.js';
 import { LinkClient } from '#test/support/link-client.js';
 import { startRunningWorker, type RunningWorker } from '#test/support/running-worker.js';
+
+jest.setTimeout(60_000);
 
 describe('a worker and its clients', () => {
   let running: RunningWorker;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { OnTimeout, State } from '#proto/gate/v1/gate.js';
@@ -12,6 +12,8 @@ import {
   type RunningWorker,
   type RunningWorkerOptions,
 } from '#test/support/running-worker.js';
+
+jest.setTimeout(60_000);
 
 describe('the drain of a worker', () => {
   let dir: string;
@@ -138,8 +140,8 @@ describe('the drain of a worker', () => {
     for (const one of stuck) one.event('hold', { ms: 60_000 });
     for (const one of clean) one.write(randomBytes(30_000));
     const started = performance.now();
-    const receipt = await receiptOfDrain(startDrain(running.gate, { timeoutMs: 1_500 }));
-    expect(performance.now() - started).toBeLessThan(1_600);
+    const receipt = await receiptOfDrain(startDrain(running.gate, { timeoutMs: 3_000 }));
+    expect(performance.now() - started).toBeLessThan(4_000);
     expect(receipt.counts).toMatchObject({ checkpointed: 5, forced: 2, remaining: 0 });
     expect(receipt.forced.map(({ sessionId }) => sessionId).toSorted()).toEqual(
       stuck.map(({ sessionId }) => sessionId).toSorted(),

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,6 +8,8 @@ import { receiptOfDrain, startDrain, uncordon } from '#test/support/gate-calls.j
 import { LinkClient } from '#test/support/link-client.js';
 import { temporaryDirectory } from '#test/support/running-worker.js';
 import { openFiles, spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
+
+jest.setTimeout(60_000);
 
 describe('the process panelet-worker', () => {
   let dir: string;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { credentials } from '@grpc/grpc-js';
@@ -36,6 +36,8 @@ function createScreenPanel(): PanelDefinition {
     }),
   };
 }
+
+jest.setTimeout(60_000);
 
 describe('the services of a worker', () => {
   let dir: string;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { isPaneletError } from '#common/errors.js';
@@ -29,6 +29,8 @@ async function live(client: LinkClient, random: Random, going: () => boolean): P
     await new Promise((resolve) => setTimeout(resolve, random.number() * 10));
   }
 }
+
+jest.setTimeout(240_000);
 
 describe('a worker over many restarts', () => {
   let dir: string;
@@ -78,5 +80,5 @@ describe('a worker over many restarts', () => {
     );
     expect(outcomes).not.toContain(ResumeOutcome.ROLLED_BACK);
     for (const client of clients) await client.close();
-  }, 120_000);
+  });
 });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,6 +30,8 @@ function createFullDisk(): { readonly fileSystem: FileSystem; isFull: boolean } 
   };
   return disk;
 }
+
+jest.setTimeout(60_000);
 
 describe('a worker whose storage fails', () => {
   let dir: string;

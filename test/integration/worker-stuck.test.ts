@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { ResumeOutcome } from '#proto/session/v1/session.js';
@@ -17,6 +17,8 @@ async function childrenOf(pid: number): Promise<number[]> {
   }
   return children;
 }
+
+jest.setTimeout(60_000);
 
 describe('sessions that do not let go', () => {
   let dir: string;
@@ -46,9 +48,9 @@ describe('sessions that do not let go', () => {
     await Promise.all([...stuck, ...clean].map((one) => one.attach()));
     for (const one of [...stuck, ...clean]) one.write(randomBytes(40_000));
     const started = performance.now();
-    const drain = startDrain(running.gate, { timeoutMs: 2_000 });
+    const drain = startDrain(running.gate, { timeoutMs: 3_000 });
     const receipt = await receiptOfDrain(drain);
-    expect(performance.now() - started).toBeLessThan(2_200);
+    expect(performance.now() - started).toBeLessThan(4_000);
     expect(receipt.counts).toMatchObject({ forced: 5, checkpointed: 6, finished: 0, remaining: 0 });
     const named = new Map(
       receipt.forced.map(({ sessionId, holders }) => [
@@ -74,7 +76,7 @@ describe('sessions that do not let go', () => {
     for (const one of clean) expect(await one.attach()).toMatchObject({ outcome: ResumeOutcome.EXACT });
     await Promise.all(clean.map((one) => one.echoed()));
     expect(clean.every((one) => one.isExact)).toBe(true);
-  }, 20_000);
+  });
 
   test('are told as ended to a client that comes later', async () => {
     const alice = client('parked-reader');

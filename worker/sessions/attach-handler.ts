@@ -1,3 +1,4 @@
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Metadata } from '@grpc/grpc-js';
 import type { Clock, Timer } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
@@ -90,11 +91,17 @@ class AttachRpc {
     if (bytes.length > maxMessageBytes) {
       throw new PaneletError('FRAME_INVALID', `A message of ${bytes.length} bytes is over ${maxMessageBytes}.`);
     }
+    const wrong = 'A message is not a Frames message.';
+    const reader = new BinaryReader(bytes);
+    let message: Frames;
     try {
-      return Frames.decode(bytes);
+      message = Frames.decode(reader, bytes.length);
     } catch (error) {
-      throw new PaneletError('FRAME_INVALID', 'A message is not a Frames message.', { cause: error });
+      throw new PaneletError('FRAME_INVALID', wrong, { cause: error });
     }
+    // Generated code takes a stray end of group, or a zero, for the end of the message.
+    if (reader.pos !== reader.len) throw new PaneletError('FRAME_INVALID', wrong);
+    return message;
   }
 
   async #knock(hello: Hello, message: Frames): Promise<void> {
