@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { findTypeMismatch } from '../schema/type-mismatch.js';
+import { findTypeMismatch, type TypeMismatch } from '../schema/type-mismatch.js';
 import { pruneUnknownFields } from '../schema/unknown-fields.js';
 import type { ServedKind } from '../kinds/served-kind.js';
 import { copyOf, isFields } from '../store/json-copy.js';
@@ -24,6 +24,11 @@ export function fieldValidationOf(query: URLSearchParams): FieldValidation {
 /** Paths of the fields of an object that its schema does not have. */
 export function unknownFieldsOf(served: ServedKind, object: unknown): string[] {
   return pruneUnknownFields(served.schemas, served.schema, copyOf(object));
+}
+
+/** The first value of a wrong type; undefined when all types fit. */
+export function findMismatch(served: ServedKind, object: unknown): TypeMismatch | undefined {
+  return findTypeMismatch(served.schemas, served.schema, served.kind.kind, object);
 }
 
 /** The strict decoding error for unknown fields, in the words of the real server. */
@@ -59,10 +64,8 @@ export function decodeObject(
   checkKind(served, value);
   const metadata = isFields(value['metadata']) ? value['metadata'] : {};
   const object = { ...value, metadata: { name: '', ...metadata } } as unknown as AnyObject;
-  const mismatch = served.isCustom
-    ? undefined
-    : findTypeMismatch(served.schemas, served.schema, served.kind.kind, object);
-  if (mismatch !== undefined) throw cannotHandle(served, mismatch);
+  const mismatch = served.isCustom ? undefined : findMismatch(served, object);
+  if (mismatch !== undefined) throw cannotHandle(served, mismatch.text);
   const unknown = validation === 'Ignore' ? [] : unknownFieldsOf(served, object);
   if (unknown.length > 0 && validation === 'Strict') throw cannotHandle(served, strictDecodingError(unknown));
   for (const field of unknown) addWarning(response, `unknown field "${field}"`);

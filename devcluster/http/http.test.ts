@@ -4,7 +4,7 @@ import { createFakeClock } from '#common/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import { builtinKinds } from '../kinds/builtin-kinds.js';
 import type { AnyObject } from '../store/kube-object.js';
-import { goText } from './go-text.js';
+import { goText } from '../patch/go-text.js';
 import { negotiateShape, parseMediaTypes } from './media-type.js';
 import { createPager } from './pager.js';
 import { readProtobufBody } from './protobuf-body.js';

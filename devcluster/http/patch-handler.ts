@@ -1,14 +1,21 @@
+import { goText } from '../patch/go-text.js';
 import { applyJsonPatch } from '../patch/json-patch.js';
 import { applyMergePatch } from '../patch/merge-patch.js';
 import { applyStrategicMerge } from '../patch/strategic-merge.js';
 import type { ServedKind } from '../kinds/served-kind.js';
-import { isFields } from '../store/json-copy.js';
+import { isFields, sortFields } from '../store/json-copy.js';
+import { checkAddress } from '../store/admission.js';
 import type { AnyObject } from '../store/kube-object.js';
 import { badRequest } from '../store/refusals.js';
 import { StatusError } from '../store/status-error.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
-import { decodeObject, fieldValidationOf, strictDecodingError, unknownFieldsOf } from './decode-object.js';
-import { goText } from './go-text.js';
+import {
+  decodeObject,
+  fieldValidationOf,
+  findMismatch,
+  strictDecodingError,
+  unknownFieldsOf,
+} from './decode-object.js';
 import { needObject } from './read-handlers.js';
 import { contentTypeOf, parseText, readBody, unsupportedMediaType } from './request-body.js';
 import { sendObject, writeOptionsOf } from './write-handlers.js';
@@ -33,7 +40,7 @@ const checkType = (served: ServedKind, type: string): void => {
 const applyPatch = (served: ServedKind, type: string, current: AnyObject, patch: unknown): unknown => {
   switch (type) {
     case jsonPatch:
-      return applyJsonPatch(served.kind, current.metadata.name, current, patch);
+      return applyJsonPatch(current, patch);
     case strategicMerge:
       return applyStrategicMerge(served.schemas, served.schema, current, patch);
     default:
@@ -42,11 +49,20 @@ const applyPatch = (served: ServedKind, type: string, current: AnyObject, patch:
   }
 };
 
-/** A patch that brings unknown fields is refused in another form than a whole object. */
-const refuseUnknown = (served: ServedKind, patched: unknown, patchText: string): void => {
-  const unknown = unknownFieldsOf(served, patched);
-  if (unknown.length === 0) return;
-  const message = `Invalid value: ${JSON.stringify(patchText)}: ${strictDecodingError(unknown)}`;
+/** What a refusal of a patch quotes: a strategic patch as Go prints it, else the object that came out. */
+const quoted = (type: string, patched: unknown, patch: unknown): string =>
+  type === strategicMerge ? goText(patch) : JSON.stringify(sortFields(patched));
+
+/** Why the object that came out cannot be read; it is told in another form than for a whole object. */
+const whyUnreadable = (served: ServedKind, type: string, patched: unknown, isStrict: boolean): string | undefined => {
+  const mismatch = served.isCustom ? undefined : findMismatch(served, patched);
+  if (mismatch !== undefined) return type === strategicMerge ? `unrecognized type: ${mismatch.type}` : mismatch.text;
+  const unknown = isStrict ? unknownFieldsOf(served, patched) : [];
+  return unknown.length === 0 ? undefined : strictDecodingError(unknown);
+};
+
+const refusePatch = (text: string, why: string): never => {
+  const message = `Invalid value: ${JSON.stringify(text)}: ${why}`;
   throw new StatusError(422, 'Invalid', ` "" is invalid: patch: ${message}`, {
     causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }],
   });
@@ -63,13 +79,10 @@ export async function handlePatch(context: ApiContext, call: ResourceRequest): P
   // From here to the write nothing waits, so nobody can write in between.
   const current = served.toView(needObject(context, target));
   const patched = applyPatch(served, type, current, patch);
-  if (validation === 'Strict') {
-    refuseUnknown(served, patched, type === strategicMerge ? goText(patch) : JSON.stringify(patched));
-  }
+  const why = whyUnreadable(served, type, patched, validation === 'Strict');
+  if (why !== undefined) refusePatch(quoted(type, patched, patch), why);
   const object = decodeObject(served, patched, validation === 'Strict' ? 'Ignore' : validation, response);
-  if (object.metadata.name !== current.metadata.name || object.metadata.namespace !== current.metadata.namespace) {
-    throw badRequest('the name and the namespace of an object cannot be changed');
-  }
+  checkAddress(served.kind, object, current.metadata.namespace, current.metadata.name);
   const options = writeOptionsOf(target, query);
   sendObject(context, call, 200, await context.store.update(served.storedAs, served.fromView(object), options));
 }

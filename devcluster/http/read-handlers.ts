@@ -33,7 +33,8 @@ export function handleGet(context: ApiContext, { request, response, query, targe
 
 const numberOf = (query: URLSearchParams, name: string): number => {
   const text = query.get(name) ?? '';
-  if (text !== '' && !/^\d+$/.test(text)) throw badRequest(`invalid ${name}: ${JSON.stringify(text)}`);
+  if (text !== '' && !/^\d+$/.test(text))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
   return Number(text);
 };
 

@@ -7,14 +7,8 @@ import { requiredValue } from '../store/refusals.js';
 import { defineKind, type KindDefinition } from '../store/resource-kind.js';
 import { controllerRevisionColumns, daemonSetColumns } from '../table/apps-columns.js';
 import type { ColumnSet } from '../table/column-set.js';
-import {
-  configMapColumns,
-  definitionColumns,
-  eventColumns,
-  leaseColumns,
-  namespaceColumns,
-  nodeColumns,
-} from '../table/core-columns.js';
+import { configMapColumns, eventColumns, leaseColumns, namespaceColumns, nodeColumns } from '../table/core-columns.js';
+import { definitionColumns } from '../table/definition-columns.js';
 import { podColumns } from '../table/pod-columns.js';
 import { builtinSchema, builtinSchemas } from './builtin-schemas.js';
 import { applyDaemonSetDefaults, validateDaemonSet } from './daemon-set-rules.js';

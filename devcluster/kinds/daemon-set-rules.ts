@@ -1,7 +1,7 @@
 import { isFields, isSameJson, listAt, textAt, valueAt } from '../store/json-copy.js';
 import type { AnyObject } from '../store/kube-object.js';
 import { validateLabels } from '../store/metadata-rules.js';
-import { invalidValue, requiredValue, unsupportedValue } from '../store/refusals.js';
+import { invalidValue, unsupportedValue } from '../store/refusals.js';
 import type { StatusCause } from '../store/status-error.js';
 import { setDefault } from './container-defaults.js';
 import { applyPodSpecDefaults } from './pod-defaults.js';
@@ -61,14 +61,14 @@ const matchesExpression = (labels: Fields, expression: Fields): boolean => {
 
 const validateSelector = (daemonSet: AnyObject): StatusCause[] => {
   const selector = fieldsAt(daemonSet, 'spec', 'selector');
-  if (selector === undefined) return [requiredValue('spec.selector')];
   const wanted = fieldsAt(selector, 'matchLabels') ?? {};
   const expressions = listAt(selector, 'matchExpressions');
-  if (Object.keys(wanted).length + expressions.length === 0) {
+  if (selector !== undefined && Object.keys(wanted).length + expressions.length === 0) {
     return [invalidValue('spec.selector', selector, 'empty selector is invalid for daemonset')];
   }
   const labels = fieldsAt(daemonSet, 'spec', 'template', 'metadata', 'labels') ?? {};
   const isMatched =
+    selector !== undefined &&
     Object.entries(wanted).every(([key, value]) => labels[key] === value) &&
     expressions.every((expression) => matchesExpression(labels, expression));
   if (isMatched) return validateLabels(wanted, 'spec.selector.matchLabels');
@@ -85,7 +85,9 @@ const validateNumbers = (daemonSet: AnyObject): StatusCause[] =>
 const validateStrategy = (daemonSet: AnyObject): StatusCause[] => {
   const types = ['RollingUpdate', 'OnDelete'];
   const type = textAt(daemonSet, 'spec', 'updateStrategy', 'type');
-  return types.includes(type) ? [] : [unsupportedValue('spec.updateStrategy.type', type, types)];
+  // The real server shows the whole, in its own form.
+  const shown = { Type: type, RollingUpdate: null };
+  return types.includes(type) ? [] : [unsupportedValue('spec.updateStrategy', shown, types)];
 };
 
 /** The essentials of a DaemonSet, and of changing it. */

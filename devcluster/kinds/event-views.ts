@@ -20,7 +20,11 @@ const rename = (object: AnyObject, from: 0 | 1, apiVersion: string): AnyObject =
 
 /** A stored event as events.k8s.io/v1 shows it. */
 export function toEventsView(event: AnyObject): AnyObject {
-  return rename(event, 0, 'events.k8s.io/v1');
+  const shown = rename(event, 0, 'events.k8s.io/v1');
+  for (const field of ['reportingController', 'reportingInstance']) {
+    if (shown[field] === '') Reflect.deleteProperty(shown, field);
+  }
+  return shown;
 }
 
 /** An event written as events.k8s.io/v1, as it is stored. */
@@ -32,6 +36,7 @@ export function fromEventsView(event: AnyObject): AnyObject {
 export function applyEventDefaults(event: AnyObject): void {
   if (!isFields(event['involvedObject'])) event['involvedObject'] = {};
   if (!isFields(event['source'])) event['source'] = {};
+  for (const time of ['eventTime', 'firstTimestamp', 'lastTimestamp']) event[time] ??= null;
   event['reportingComponent'] ??= '';
   event['reportingInstance'] ??= '';
 }

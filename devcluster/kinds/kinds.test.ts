@@ -151,14 +151,14 @@ describe('a daemonset', () => {
 
   test.each([
     [{ selector: {} }, /empty selector is invalid for daemonset/],
-    [{ selector: undefined }, /spec\.selector: Required value/],
+    [{ selector: undefined }, /`selector` does not match template `labels`/],
     [
       { selector: { matchExpressions: [{ key: 'a', operator: 'DoesNotExist' }] } },
       /`selector` does not match template `labels`/,
     ],
     [
       { updateStrategy: { type: 'Never' } },
-      /Unsupported value: "Never": supported values: "RollingUpdate", "OnDelete"/,
+      /spec\.updateStrategy: Unsupported value: \{"Type":"Never","RollingUpdate":null\}: supported values: "RollingUpdate", "OnDelete"/,
     ],
     [{ minReadySeconds: -1 }, /must be greater than or equal to 0/],
     [
@@ -192,7 +192,7 @@ describe('names and metadata', () => {
     [{ name: 'a', finalizers: ['mine'] }, /name is neither a standard finalizer name nor is it fully qualified/],
     [
       { name: 'a', ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p' }] },
-      /ownerReferences\[0\]\.uid: Invalid value: "": must not be empty/,
+      /ownerReferences\[0\]\.uid: Required value: must not be empty/,
     ],
     [{ name: 'a', resourceVersion: '1' }, /resourceVersion should not be set on objects to be created/],
   ])('%j is refused', (metadata, why) => {

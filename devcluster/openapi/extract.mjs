@@ -1,6 +1,6 @@
 /**
  * Takes the schemas of the kinds that the dev cluster serves out of the OpenAPI documents of Kubernetes:
- *   node devcluster/openapi/extract.mjs <kubernetes source>/api/openapi-spec/v3
+ *   node devcluster/openapi/extract.mjs <directory with the documents, named as below>
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

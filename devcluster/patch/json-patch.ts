@@ -1,6 +1,5 @@
 import { copyOf, isFields, isSameJson } from '../store/json-copy.js';
-import { badRequest, invalid } from '../store/refusals.js';
-import type { ResourceKind } from '../store/resource-kind.js';
+import { badRequest } from '../store/refusals.js';
 import { StatusError } from '../store/status-error.js';
 
 interface Operation {
@@ -111,22 +110,22 @@ const isOperation = (value: unknown): value is Operation =>
  * Applies a JSON patch (RFC 6902); nothing is changed in place.
  * @throws StatusError BadRequest for what is no patch, Invalid for a patch that does not fit.
  */
-export function applyJsonPatch(kind: ResourceKind, name: string, target: unknown, patch: unknown): unknown {
+export function applyJsonPatch(target: unknown, patch: unknown): unknown {
   if (!Array.isArray(patch) || !patch.every(isOperation)) {
-    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+    throw badRequest(
+      'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp',
+    );
   }
   const document = copyOf(target);
   try {
     for (const operation of patch) applyOne(document, copyOf(operation));
   } catch (error) {
     if (!(error instanceof PatchMismatch)) throw error;
-    const refused = invalid(kind, name, []);
-    throw new StatusError(
-      422,
-      'Invalid',
-      `the server rejected our request due to an error in our request: ${error.message}`,
-      refused.status.details,
-    );
+    // The real server says no more; the cause goes along for whoever looks closer.
+    const message = 'the server rejected our request due to an error in our request';
+    const refusal = new StatusError(422, 'Invalid', message, {});
+    refusal.cause = error;
+    throw refusal;
   }
   return document;
 }

@@ -1,6 +1,8 @@
 import { fieldSchema, resolveSchema, type Schema, type Schemas } from '../schema/schema.js';
 import { copyOf, isFields, isSameJson } from '../store/json-copy.js';
 import { badRequest } from '../store/refusals.js';
+import { StatusError } from '../store/status-error.js';
+import { goText } from './go-text.js';
 
 type Fields = Record<string, unknown>;
 
@@ -21,6 +23,10 @@ const withoutDirectives = (value: unknown): unknown => {
   const kept = Object.entries(value).filter(([field, inner]) => !isDirective(field) && inner !== null);
   return Object.fromEntries(kept.map(([field, inner]) => [field, withoutDirectives(inner)]));
 };
+
+/** The real server takes this for its own fault: a 500 without a reason. */
+const missingKey = (item: Fields, key: string): StatusError =>
+  new StatusError(500, '', `map: ${goText(item)} does not contain declared merge key: ${key}`, {});
 
 /** Merges with the schemas at hand. */
 class Merger {
@@ -79,8 +85,7 @@ class Merger {
     const result = target.map(copyOf);
     for (const item of patch) {
       if (!isFields(item)) throw badRequest('a list that is merged by a key holds something that is no object');
-      if (item[key] === undefined)
-        throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+      if (item[key] === undefined) throw missingKey(item, key);
       const index = result.findIndex((other) => isFields(other) && isSameJson(other[key], item[key]));
       const found = result[index];
       if (item['$patch'] === 'delete') {

@@ -97,8 +97,9 @@ const checkFields = (schema: Schema, value: Record<string, unknown>, path: strin
   if (schema.minProperties !== undefined && count < schema.minProperties) {
     causes.push(inBody(path, count, `should have at least ${schema.minProperties} properties`));
   }
-  for (const [field, inner] of Object.entries(value)) {
+  for (const field of Object.keys(value).sort()) {
     const declared = fieldSchema(schema, field);
+    const inner = value[field];
     if (declared !== undefined) causes.push(...validateSchema(declared, inner, joinPath(path, field)));
   }
   return causes;

@@ -117,7 +117,7 @@ describe('a schema', () => {
   test('names the first value of a wrong type as Go does', () => {
     const schema = builtinSchema('io.k8s.api.apps.v1.DaemonSet');
     const mismatch = (value: object): string | undefined =>
-      findTypeMismatch(builtinSchemas, schema, 'DaemonSet', value);
+      findTypeMismatch(builtinSchemas, schema, 'DaemonSet', value)?.text;
     expect(mismatch({ spec: { minReadySeconds: '5' } })).toBe(
       'json: cannot unmarshal string into Go struct field DaemonSetSpec.spec.minReadySeconds of type int32',
     );

@@ -1,7 +1,15 @@
 import { isFields } from '../store/json-copy.js';
 import { fieldSchema, joinPath, referenceOf, resolveSchema, type Schema, type Schemas } from './schema.js';
 
-/** The first value of a wrong type in an object, said as Go's JSON decoder says it. */
+/** A value of a wrong type. */
+export interface TypeMismatch {
+  /** What Go's JSON decoder would say. */
+  readonly text: string;
+  /** Type in Go that was expected. */
+  readonly type: string;
+}
+
+/** Where a value is. */
 interface Place {
   readonly path: string;
   /** Name of the Go struct that holds the field. */
@@ -45,10 +53,12 @@ const fits = (schema: Schema, value: unknown): boolean => {
   }
 };
 
-const find = (schemas: Schemas, schema: Schema, value: unknown, place: Place): string | undefined => {
+const find = (schemas: Schemas, schema: Schema, value: unknown, place: Place): TypeMismatch | undefined => {
   const resolved = resolveSchema(schemas, schema);
   if (!fits(resolved, value)) {
-    return `json: cannot unmarshal ${goKind(value)} into Go struct field ${place.struct}.${place.path} of type ${goType(schemas, schema)}`;
+    const type = goType(schemas, schema);
+    const text = `json: cannot unmarshal ${goKind(value)} into Go struct field ${place.struct}.${place.path} of type ${type}`;
+    return { text, type };
   }
   if (Array.isArray(value)) {
     const { items } = resolved;
@@ -69,7 +79,12 @@ const find = (schemas: Schemas, schema: Schema, value: unknown, place: Place): s
   return undefined;
 };
 
-/** What Go's decoder would say about the first value of a wrong type; undefined when all types fit. */
-export function findTypeMismatch(schemas: Schemas, schema: Schema, kind: string, value: unknown): string | undefined {
+/** The first value of a wrong type; undefined when all types fit. */
+export function findTypeMismatch(
+  schemas: Schemas,
+  schema: Schema,
+  kind: string,
+  value: unknown,
+): TypeMismatch | undefined {
   return find(schemas, schema, value, { path: '', struct: kind });
 }

@@ -48,9 +48,10 @@ const withPropagation = (object: AnyObject, options: DeleteOptions): AnyObject =
 };
 
 const mark = (object: AnyObject, graceSeconds: number, clock: Clock): DeletionStep => {
+  const isFirst = object.metadata.deletionTimestamp === undefined;
+  if (isFirst && object.metadata.generation !== undefined) object.metadata.generation += 1;
   object.metadata.deletionTimestamp = timestampOf(clock, graceSeconds);
   object.metadata.deletionGracePeriodSeconds = graceSeconds;
-  if (object.metadata.generation !== undefined) object.metadata.generation += 1;
   if (object.kind === 'Namespace') object['status'] = { ...(object['status'] as object), phase: 'Terminating' };
   return { kind: 'mark', object };
 };

@@ -50,3 +50,11 @@ export function listAt(value: unknown, ...path: readonly string[]): readonly Rec
   const found = valueAt(value, ...path);
   return Array.isArray(found) ? found.filter(isFields) : [];
 }
+
+/** A copy with the fields of every object in the order of their names. */
+export function sortFields(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortFields);
+  if (!isFields(value)) return value;
+  const fields = Object.keys(value).sort();
+  return Object.fromEntries(fields.map((field) => [field, sortFields(value[field])]));
+}

@@ -98,7 +98,8 @@ class MemoryObjectStore implements ObjectStore {
     const admitted = admitNew(kind, object as unknown as AnyObject, this.deps);
     const { name, namespace } = admitted.metadata;
     this.checkNamespace(kind, namespace, name);
-    if (this.get(resource, namespace, name) !== undefined) throw alreadyExists(kind, name);
+    const twin = this.get(resource, namespace, name);
+    if (twin !== undefined) throw alreadyExists(kind, name, twin.metadata.deletionTimestamp !== undefined);
     if (options.dryRun === true) return admitted as unknown as T;
     return (await this.commit('ADDED', kind, admitted, undefined)) as unknown as T;
   }

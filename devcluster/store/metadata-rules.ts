@@ -55,13 +55,23 @@ const validateOwners = (metadata: ObjectMeta): StatusCause[] => {
   const causes = owners.flatMap((owner, index) =>
     (['apiVersion', 'kind', 'name', 'uid'] as const)
       .filter((key) => typeof owner[key] !== 'string' || owner[key] === '')
-      .map((key) => invalidValue(`metadata.ownerReferences[${index}].${key}`, '', 'must not be empty')),
+      .map((key) => requiredValue(`metadata.ownerReferences[${index}].${key}`, 'must not be empty')),
   );
   const controllers = owners.filter((owner) => owner.controller === true).map((owner) => owner.kind + '/' + owner.name);
   if (controllers.length < 2) return causes;
   const why = 'Only one reference can have Controller set to true. Found "true" in references for ';
   return [...causes, invalidValue('metadata.ownerReferences', controllers, why + controllers.join(' and '))];
 };
+
+const standardFinalizers = ['foregroundDeletion', 'orphan', 'kubernetes'];
+
+const validateFinalizers = (metadata: ObjectMeta): StatusCause[] =>
+  (metadata.finalizers ?? []).flatMap((finalizer, index) => {
+    const isQualified = labelKey.test(finalizer) && finalizer.includes('/');
+    if (isQualified || standardFinalizers.includes(finalizer)) return [];
+    const why = 'name is neither a standard finalizer name nor is it fully qualified';
+    return [invalidValue(`metadata.finalizers[${index}]`, finalizer, why)];
+  });
 
 /** What is wrong with an object's metadata. */
 export function validateMetadata(kind: ResourceKind, object: AnyObject): StatusCause[] {
@@ -71,16 +81,7 @@ export function validateMetadata(kind: ResourceKind, object: AnyObject): StatusC
     ...validateLabels(metadata.labels, 'metadata.labels'),
     ...validateAnnotations(metadata.annotations),
     ...validateOwners(metadata),
-    ...(metadata.finalizers ?? [])
-      .filter((finalizer) => !labelKey.test(finalizer) || !finalizer.includes('/'))
-      .filter((finalizer) => !['foregroundDeletion', 'orphan', 'kubernetes'].includes(finalizer))
-      .map((finalizer) =>
-        invalidValue(
-          'metadata.finalizers',
-          finalizer,
-          'name is neither a standard finalizer name nor is it fully qualified',
-        ),
-      ),
+    ...validateFinalizers(metadata),
   ];
 }
 

@@ -13,8 +13,8 @@ export function notFound(kind: ResourceKind, name: string): StatusError {
 }
 
 /** 409: an object of that name is there. */
-export function alreadyExists(kind: ResourceKind, name: string): StatusError {
-  const message = `${qualifiedResource(kind)} "${name}" already exists`;
+export function alreadyExists(kind: ResourceKind, name: string, isEnding: boolean): StatusError {
+  const message = `${isEnding ? 'object is being deleted: ' : ''}${qualifiedResource(kind)} "${name}" already exists`;
   return new StatusError(409, 'AlreadyExists', message, about(kind, name));
 }
 

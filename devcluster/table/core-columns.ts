@@ -86,19 +86,6 @@ export const leaseColumns: ColumnSet = {
   cells: (lease, nowMs) => [lease.metadata.name, textAt(lease, 'spec', 'holderIdentity'), ageOf(lease, nowMs)],
 };
 
-/** Columns of custom resource definitions. */
-export const definitionColumns: ColumnSet = {
-  columns: [
-    nameColumn,
-    column(
-      'Created At',
-      'date',
-      'CreationTimestamp is a timestamp representing the server time when this object was created.',
-    ),
-  ],
-  cells: (definition) => [definition.metadata.name, definition.metadata.creationTimestamp ?? ''],
-};
-
 const first = (...texts: readonly string[]): string => texts.find((text) => text !== '') ?? '';
 
 /** Columns of events, in the core form in which they are stored. */
