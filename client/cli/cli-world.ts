@@ -7,9 +7,9 @@ import type { Random } from '#common/random.js';
 export interface CliWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homeDir: string;
-  readonly stdin: Readable & Partial<ReadStream>;
-  readonly stdout: Writable & Partial<WriteStream>;
-  readonly stderr: Writable & Partial<WriteStream>;
+  readonly stdin: Readable & Partial<Pick<ReadStream, 'isTTY' | 'setRawMode'>>;
+  readonly stdout: Writable & Partial<Pick<WriteStream, 'isTTY' | 'rows' | 'columns'>>;
+  readonly stderr: Writable;
   readonly clock: Clock;
   readonly random: Random;
   /** Aborts when the process is asked to end (SIGTERM, SIGHUP, and SIGINT where the terminal is not raw). */

@@ -1,4 +1,4 @@
-import headless, { type IBufferCell } from '@xterm/headless';
+import headless, { type IBufferCell, type IBufferLine } from '@xterm/headless';
 
 /** What the user's terminal shows, so that a row that was covered can be restored. */
 export interface ScreenModel {
@@ -8,6 +8,8 @@ export interface ScreenModel {
   bottomRow(): Promise<string>;
   /** Whether the program uses the alternate screen, once everything written before is interpreted. */
   alternate(): Promise<boolean>;
+  /** The first row below everything that is drawn, from 0; the number of rows when there is none. */
+  freeRow(): Promise<number>;
   dispose(): void;
 }
 
@@ -39,15 +41,25 @@ function attributes(cell: IBufferCell): string {
   return `\x1b[${['0', ...codes, ...colour(cell, 'fg'), ...colour(cell, 'bg')].join(';')}m`;
 }
 
+/** Columns up to the last that is not blank: what is drawn beyond would be copied as spaces. */
+function endOfRow(line: IBufferLine | undefined): number {
+  for (let x = (line?.length ?? 0) - 1; x >= 0; x--) {
+    const cell = line?.getCell(x);
+    if (cell !== undefined && (cell.getChars() !== '' || !cell.isBgDefault() || cell.isInverse() !== 0)) return x + 1;
+  }
+  return 0;
+}
+
 /** A model of a terminal that starts empty, with the cursor at the top. */
 export function createScreenModel(rows: number, cols: number): ScreenModel {
   const terminal = new headless.Terminal({ rows, cols, scrollback: 0, allowProposedApi: true });
   const interpreted = (): Promise<void> => new Promise((resolve) => terminal.write('', resolve));
   const drawRow = (y: number): string => {
     const line = terminal.buffer.active.getLine(y);
+    const end = endOfRow(line);
     let drawn = '';
     let style = '';
-    for (let x = 0; x < terminal.cols; x++) {
+    for (let x = 0; x < end; x++) {
       const cell = line?.getCell(x);
       // The second half of a wide character has no width.
       if (cell === undefined || cell.getWidth() === 0) continue;
@@ -69,6 +81,13 @@ export function createScreenModel(rows: number, cols: number): ScreenModel {
     alternate: async () => {
       await interpreted();
       return terminal.buffer.active.type === 'alternate';
+    },
+    freeRow: async () => {
+      await interpreted();
+      const { active } = terminal.buffer;
+      let row = terminal.rows;
+      while (row > 0 && endOfRow(active.getLine(active.baseY + row - 1)) === 0) row--;
+      return Math.max(row, active.cursorX > 0 ? active.cursorY + 1 : active.cursorY);
     },
     dispose: () => terminal.dispose(),
   };

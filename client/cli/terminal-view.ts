@@ -85,8 +85,11 @@ export function createTerminalView(out: CliWorld['stdout']): TerminalView {
       run(async () => {
         if (shown !== '') await restore();
         shown = '';
-        put(`${(await model.alternate()) ? '\x1b[?1049l' : ''}${restoreModes.replace('\x1b[r', '\x1b7\x1b[r\x1b8')}`);
-        put(`\x1b[${rows()};1H\r\n`);
+        const leaveAlternate = (await model.alternate()) ? '\x1b[?1049l' : '';
+        model.write(leaveAlternate);
+        const row = await model.freeRow();
+        const below = row < rows() ? `\x1b[${row + 1};1H` : `\x1b[${rows()};1H\r\n`;
+        put(`${leaveAlternate}${restoreModes}${below}`);
         model.dispose();
       }),
   };

@@ -1,0 +1,65 @@
+import { describe, expect, test } from '@jest/globals';
+import { createFakeClock } from '#common/clock.js';
+import type { PaneletSession } from '../panelet-session.js';
+import { createSessionEmitter } from '../session-events.js';
+import { createPlainStatusLine, reconnectingText, showConnection } from './connection-status.js';
+
+const setup = () => {
+  const clock = createFakeClock();
+  const emitter = createSessionEmitter((error) => {
+    throw error;
+  });
+  const lines: string[] = [];
+  const line = { show: (text: string) => void lines.push(text), clear: () => void lines.push('(clear)') };
+  const session = { on: emitter.on.bind(emitter) } as unknown as PaneletSession;
+  return { clock, emitter, lines, stop: showConnection(session, line, clock) };
+};
+const away = { attempt: 1, delayMs: 0, planned: true, error: undefined };
+const back = { gapMs: 1, attempts: 1, exact: true, incarnation: 1 };
+
+describe('the connection status', () => {
+  test('does not flicker over a short gap', () => {
+    const { clock, emitter, lines } = setup();
+    emitter.emit('reattaching', away);
+    clock.advance(149);
+    emitter.emit('resumed', back);
+    clock.advance(10_000);
+    expect(lines).toEqual(['(clear)']);
+  });
+
+  test('says that it reconnects, and for how long, whatever the number of attempts', () => {
+    const { clock, emitter, lines, stop } = setup();
+    emitter.emit('reattaching', away);
+    clock.advance(200);
+    emitter.emit('reattaching', { ...away, attempt: 2 });
+    clock.advance(5500);
+    expect([...new Set(lines)]).toEqual([reconnectingText, `${reconnectingText} (5 s)`]);
+    stop();
+    expect(clock.pending()).toBe(0);
+  });
+
+  test('counts down only when the session is going to end', () => {
+    const { clock, emitter, lines } = setup();
+    const notice = { phase: 'notice', reason: 'upgrade', remainingMs: 2000 } as const;
+    emitter.emit('notice', { ...notice, fate: 'kept' });
+    expect(lines).toEqual([]);
+    emitter.emit('notice', { ...notice, fate: 'ends' });
+    clock.advance(1000);
+    emitter.emit('notice', { ...notice, phase: 'cancelled', fate: 'kept' });
+    clock.advance(5000);
+    expect(lines).toEqual(['this session ends in 2 s: upgrade', 'this session ends in 1 s: upgrade', '(clear)']);
+  });
+});
+
+describe('a plain status line', () => {
+  test('writes each kind of text once until it is cleared', () => {
+    let written = '';
+    const line = createPlainStatusLine({ write: (text) => (written += text) });
+    line.show(reconnectingText);
+    line.show(`${reconnectingText} (5 s)`);
+    line.show(`${reconnectingText} (10 s)`);
+    line.clear();
+    line.show(reconnectingText);
+    expect(written).toBe(`panelet: ${reconnectingText}\n`.repeat(2));
+  });
+});
