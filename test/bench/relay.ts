@@ -81,10 +81,15 @@ function withRatios(values: readonly number[], peers: readonly Peer[], format: (
   );
 }
 
-async function measure(peers: readonly Peer[], rounds: number, durationMs: number): Promise<void> {
+async function measure(
+  chosen: readonly Row[],
+  peers: readonly Peer[],
+  rounds: number,
+  durationMs: number,
+): Promise<void> {
   const speed: string[][] = [];
   const cpu: string[][] = [];
-  for (const row of rows) {
+  for (const row of chosen) {
     const samples = peers.map((): Sample[] => []);
     for (let round = 0; round < rounds; round++) {
       for (const [index, peer] of peers.entries()) samples[index]?.push(await row.run(peer, durationMs));
@@ -139,6 +144,7 @@ async function run(): Promise<void> {
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '1.5' },
       sessions: { type: 'string', default: '1000' },
+      only: { type: 'string', default: '' },
     },
   });
   const dir = mkdtempSync(join(tmpdir(), 'pb-'));
@@ -148,18 +154,19 @@ async function run(): Promise<void> {
     const worker = fork(self, ['echo', workerSocket]);
     children.push(worker);
     await new Promise((resolve) => worker.once('message', resolve));
-    const peers = await startPeers({ dir, self, workerSocket }, say);
-    for (const { process: child } of peers) if (child !== undefined) children.push(child);
+    const onStart = (child: ChildProcess): void => void children.push(child);
+    const peers = await startPeers({ dir, self, workerSocket, onStart }, say);
+    const chosen = rows.filter(({ title }) => title.includes(values.only));
     const rounds = Number(values.rounds);
     const durationMs = Number(values.seconds) * 1000;
     say(`Medians of ${rounds} rounds of ${values.seconds} s, all peers in turn in each round.`);
     // Unmeasured, so that every program has compiled what it needs.
     for (const peer of peers) await rows[0]?.run(peer, durationMs);
     await measureRoundTrips(peers, rounds, durationMs);
-    await measure(peers, rounds, durationMs);
+    await measure(chosen, peers, rounds, durationMs);
     await measureMemory(peers, Number(values.sessions));
   } finally {
-    for (const child of children) child.kill('SIGTERM');
+    for (const child of children.reverse()) child.kill('SIGTERM');
     rmSync(dir, { recursive: true, force: true });
   }
 }

@@ -19,6 +19,8 @@ export interface BenchPlace {
   readonly dir: string;
   readonly self: string;
   readonly workerSocket: string;
+  /** Called with each process as soon as it is started, so that none is left behind. */
+  readonly onStart: (child: ChildProcess) => void;
 }
 
 /** Starts every peer that this machine has; says which it has not. */
@@ -26,7 +28,7 @@ export async function startPeers(place: BenchPlace, say: (line: string) => void)
   const peers: Peer[] = [{ name: 'direct', address: `unix:${place.workerSocket}`, process: undefined }];
   peers.push(await startAgent(place));
   peers.push(
-    await startListening('grpc-js relay', (port) => [
+    await startListening(place, 'grpc-js relay', (port) => [
       process.execPath,
       place.self,
       'grpc-js',
@@ -41,7 +43,7 @@ export async function startPeers(place: BenchPlace, say: (line: string) => void)
     const program = findProgram(name);
     if (program === undefined)
       say(`${name}: skipped, not installed (apt-get install ${name === 'nginx' ? 'nginx-light' : name})`);
-    else peers.push(await startListening(name, (port) => argv(program, port, place)));
+    else peers.push(await startListening(place, name, (port) => argv(program, port, place)));
   }
   return peers;
 }
@@ -63,17 +65,22 @@ async function startAgent(place: BenchPlace): Promise<Peer> {
   };
   writeFileSync(configFile, stringify(config));
   const program = join(dirname(place.self), 'panelet-agent.js');
-  return launch('agent', port, [process.execPath, program, '--config', configFile]);
+  return launch(place, 'agent', port, [process.execPath, program, '--config', configFile]);
 }
 
-async function startListening(name: string, argv: (port: number) => readonly string[]): Promise<Peer> {
+async function startListening(
+  place: BenchPlace,
+  name: string,
+  argv: (port: number) => readonly string[],
+): Promise<Peer> {
   const port = await freePort();
-  return launch(name, port, argv(port));
+  return launch(place, name, port, argv(port));
 }
 
-async function launch(name: string, port: number, argv: readonly string[]): Promise<Peer> {
+async function launch({ onStart }: BenchPlace, name: string, port: number, argv: readonly string[]): Promise<Peer> {
   const [command = '', ...rest] = argv;
   const child = spawn(command, rest, { stdio: ['ignore', 'ignore', 'inherit'] });
+  onStart(child);
   for (let attempt = 0; attempt < 500 && !(await accepts(port)); attempt++) {
     if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}.`);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -129,8 +136,9 @@ function haproxyArgv(program: string, port: number, { dir, workerSocket }: Bench
     file,
     `global
   nbthread 1
-  maxconn 20000
+  maxconn 4000
   tune.h2.max-concurrent-streams 10000
+  tune.h2.initial-window-size 262144
 defaults
   mode http
   option http-no-delay

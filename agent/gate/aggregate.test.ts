@@ -1,0 +1,88 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { msToDuration } from '#common/duration.js';
+import { GateStatus, State } from '#proto/gate/v1/gate.js';
+import {
+  aggregateState,
+  collectHolders,
+  longestDeadline,
+  restartOf,
+  shortestLease,
+  sumCounts,
+  type MemberView,
+} from './aggregate.js';
+
+const up = (status: Parameters<typeof GateStatus.fromPartial>[0]): MemberView => ({
+  kind: 'up',
+  status: GateStatus.fromPartial(status),
+});
+const inState = (state: State): MemberView => up({ state });
+const unknown: MemberView = { kind: 'unknown' };
+const absent: MemberView = { kind: 'absent' };
+
+describe('the state of several workers', () => {
+  test('is the least advanced one', () => {
+    expect(aggregateState([inState(State.CLOSED), inState(State.FROZEN)], State.SERVING)).toBe(State.FROZEN);
+    expect(aggregateState([inState(State.CLOSED), inState(State.FORCED)], State.SERVING)).toBe(State.FORCED);
+  });
+
+  test('does not count workers that are certainly not there', () => {
+    expect(aggregateState([absent, inState(State.CLOSED)], State.SERVING)).toBe(State.CLOSED);
+    expect(aggregateState([absent], State.CORDONED)).toBe(State.CORDONED);
+    expect(aggregateState([], State.SERVING)).toBe(State.SERVING);
+  });
+
+  test('is unknown as soon as one is unknown, whatever the others are', () => {
+    const member = fc.constantFrom(absent, unknown, ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map(inState), inState(0));
+    fc.assert(
+      fc.property(fc.array(member), fc.array(member), fc.constantFrom(unknown, inState(0)), (before, after, bad) => {
+        expect(aggregateState([...before, bad, ...after], State.CLOSED)).toBe(State.UNSPECIFIED);
+      }),
+    );
+  });
+
+  test('is closed only when every worker that is there is closed', () => {
+    const member = fc.constantFrom(absent, unknown, ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map(inState));
+    fc.assert(
+      fc.property(fc.array(member, { minLength: 1 }), (members) => {
+        const closed = aggregateState(members, State.SERVING) === State.CLOSED;
+        const present = members.filter(({ kind }) => kind !== 'absent');
+        const all = present.every((view) => view.kind === 'up' && view.status.state === State.CLOSED);
+        expect(closed).toBe(all && present.length > 0);
+      }),
+    );
+  });
+});
+
+describe('what several workers say', () => {
+  test('adds up their counts', () => {
+    const one = { finished: 1, kept: 2, checkpointed: 3, forced: 4, remaining: 5, restored: 6 };
+    expect(sumCounts([one, undefined, one])).toEqual({
+      ...{ finished: 2, kept: 4, checkpointed: 6, forced: 8, remaining: 10, restored: 12 },
+    });
+  });
+
+  test('has the lease that ends first and the deadline that ends last', () => {
+    const members = [
+      up({ leaseRemaining: msToDuration(500), deadlineRemaining: msToDuration(10) }),
+      up({ leaseRemaining: msToDuration(200), deadlineRemaining: msToDuration(30) }),
+      up({}),
+    ];
+    expect(shortestLease(members)).toEqual(msToDuration(200));
+    expect(longestDeadline(members)).toEqual(msToDuration(30));
+    expect(shortestLease([up({})])).toBeUndefined();
+  });
+
+  test('names the longest holders, fifty at most', () => {
+    const holders = Array.from({ length: 60 }, (_, index) => ({ operation: `op${index}`, held: msToDuration(index) }));
+    const collected = collectHolders([up({ holders })]);
+    expect(collected).toHaveLength(50);
+    expect(collected[0]?.operation).toBe('op59');
+  });
+
+  test('names the restart that has cordoned one of them', () => {
+    const serving = up({ state: State.SERVING, restartUid: 'old' });
+    expect(restartOf([serving])).toBeUndefined();
+    expect(restartOf([serving, up({ state: State.FROZEN, restartUid: 'r1' })])).toBe('r1');
+  });
+});
