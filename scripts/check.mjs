@@ -28,12 +28,25 @@ function generateIsClean() {
   const before = generated();
   if (!run('npm', ['run', '--silent', 'generate'])) return false;
   const after = generated();
-  const stale = [...new Set([...before.keys(), ...after.keys()])].filter((path) => before.get(path) !== after.get(path));
+  const stale = [...new Set([...before.keys(), ...after.keys()])].filter(
+    (path) => before.get(path) !== after.get(path),
+  );
   for (const path of stale) console.error(`${path} was not up to date: commit what "npm run generate" wrote.`);
   return stale.length === 0;
 }
 
+function lockNamesNoRegistry() {
+  const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+  const foreign = Object.entries(packages).filter(
+    ([, { resolved, link }]) =>
+      link !== true && resolved !== undefined && !resolved.startsWith('https://registry.npmjs.org/'),
+  );
+  for (const [path, { resolved }] of foreign) console.error(`package-lock.json: ${path} comes from ${resolved}.`);
+  return foreign.length === 0;
+}
+
 const steps = [
+  ['lock file names no registry of its own', lockNamesNoRegistry],
   ['generated code is up to date', generateIsClean],
   ['buf lint', () => run(join('..', bin('buf')), ['lint'], { cwd: 'proto' })],
   ['types', () => run(bin('tsc'), ['--noEmit'])],
