@@ -134,15 +134,25 @@ export function createLeaderElector(deps: LeaderElectorDeps): LeaderElector {
       await pause(signal, Math.max(0, renewedMs + renewDeadlineMs - clock.nowMs()));
       if (signal.aborted) return true;
       const startMs = clock.nowMs();
-      const renewed = await Promise.race([attempt(), afterDeadline(renewedMs + renewDeadlineMs - startMs, signal)]);
+      const renewed = await attemptWithin(renewedMs + renewDeadlineMs - startMs, signal);
       if (renewed) renewedMs = startMs;
       else if (clock.nowMs() - renewedMs >= renewDeadlineMs) return false;
     }
   };
 
-  const afterDeadline = async (delayMs: number, signal: AbortSignal): Promise<boolean> => {
-    await sleep(clock, Math.max(0, delayMs), signal).catch(() => undefined);
-    return false;
+  /** An attempt whose answer counts only if it comes in time. */
+  const attemptWithin = async (limitMs: number, signal: AbortSignal): Promise<boolean> => {
+    const decided = new AbortController();
+    const either = AbortSignal.any([signal, decided.signal]);
+    const late = sleep(clock, Math.max(0, limitMs), either).then(
+      () => false,
+      () => false,
+    );
+    try {
+      return await Promise.race([attempt(), late]);
+    } finally {
+      decided.abort();
+    }
   };
 
   const release = async (): Promise<void> => {
