@@ -308,6 +308,19 @@ describe('the listener', () => {
     await echoes(stream);
     stream.cancel();
   });
+
+  test('closes within its grace though a client keeps its half of the connection open', async () => {
+    const front = await start();
+    const socket = connect({ host: '127.0.0.1', port: front.front.port, allowHalfOpen: true });
+    socket.on('error', () => undefined);
+    running.push({ close: () => socket.destroy() });
+    await once(socket, 'connect');
+    socket.resume();
+    // What HTTP/2 begins with: the preface and an empty SETTINGS frame.
+    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0');
+    await until(() => front.front.connections() === 1, 'the connection');
+    await expect(front.front.close(20)).resolves.toBeUndefined();
+  });
 });
 
 function rejectAll(): Promise<void> {

@@ -11,7 +11,7 @@ import {
   type ServerHttp2Stream,
   type ServerOptions,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import { statusOf } from '#common/grpc-status.js';
@@ -72,12 +72,17 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
   const secure = address.tls === undefined ? undefined : createTlsServer(options, await readCertificate(address.tls));
   const server = secure ?? createServer(options);
   const sessions = new Set<ServerHttp2Session>();
+  const sockets = new Set<Socket>();
   const waiting: (() => void)[] = [];
   let admitted = false;
   const receive: Receive = (stream, headers) => {
     if (admitted) serve(stream, headers, deps);
     else waiting.push(() => serve(stream, headers, deps));
   };
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   server.on('session', (session) => acceptSession(session, { sessions, receive, deps }));
   server.on('sessionError', () => undefined);
   server.on('tlsClientError', (error) => deps.log.debug({ err: error }, 'TLS handshake failed'));
@@ -94,7 +99,7 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
       useCertificate(() => secure?.setSecureContext(certificate));
     },
     connections: () => sessions.size,
-    close: (graceMs) => closeFront(server, sessions, { graceMs, clock: deps.clock }),
+    close: (graceMs) => closeFront(server, { sessions, sockets, graceMs, clock: deps.clock }),
   };
 }
 
@@ -203,19 +208,22 @@ function listen(server: Http2Server | Http2SecureServer, { host, port }: FrontAd
 }
 
 interface Closing {
+  readonly sessions: ReadonlySet<Http2Session>;
+  readonly sockets: ReadonlySet<Socket>;
   readonly graceMs: number;
   readonly clock: Clock;
 }
 
 async function closeFront(
   server: Http2Server | Http2SecureServer,
-  sessions: ReadonlySet<Http2Session>,
-  { graceMs, clock }: Closing,
+  { sessions, sockets, graceMs, clock }: Closing,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const session of sessions) session.close();
   const timer = clock.after(graceMs, () => {
     for (const session of sessions) session.destroy();
+    // A session that was closed before only ends its own half of the socket, and waits for the client to end the other.
+    for (const socket of sockets) socket.destroy();
   });
   await closed;
   timer.stop();
