@@ -1,21 +1,12 @@
 import type { Clock, Timer } from '#common/clock.js';
-import { msToDuration } from '#common/duration.js';
 import { PaneletError, unreachable } from '#common/errors.js';
 import type { Log } from '#common/log.js';
-import type { ForcedSession, GateStatus, Holder, Receipt } from '#proto/gate/v1/gate.js';
-import { DrainPhase, SessionFate, type Drain } from '#proto/session/v1/session.js';
-import type { Hold } from '../op-gate.js';
-import type { SessionDriver } from '../sessions/session-driver.js';
+import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
+import { DrainPhase, type Drain } from '#proto/session/v1/session.js';
 import type { RegistryGate, SessionRegistry } from '../sessions/session-registry.js';
-import { gateStatusOf, receiptOf, type DrainTally, type WorkerFacts } from './drain-status.js';
-import {
-  servingState,
-  type DrainEffect,
-  type DrainEvent,
-  type DrainFacts,
-  type DrainRules,
-  type DrainState,
-} from './state.js';
+import { gateStatusOf, receiptOf, type WorkerFacts } from './drain-status.js';
+import { DrainedSessions } from './drained-sessions.js';
+import { servingState, type DrainEffect, type DrainEvent, type DrainRules, type DrainState } from './state.js';
 import { nextDueMs, transition } from './transition.js';
 
 /** What a gate needs. */
@@ -45,18 +36,18 @@ const restorePhases = new Set(['SERVING', 'CORDONED', 'NOTIFIED']);
 /** The gate of one worker: carries out what the state machine says, over all sessions, and lets none stop the loop. */
 export class Gate implements RegistryGate {
   readonly #deps: GateDeps;
+  readonly #sessions: DrainedSessions;
   readonly #listeners = new Set<() => void>();
   readonly #stop = new AbortController();
   #state: DrainState;
   #timer: Timer | undefined;
   #observing = false;
   #receipt: Receipt | undefined;
-  #finished = 0;
-  #forced: ForcedSession[] = [];
   #thawing: Promise<unknown> = Promise.resolve();
 
   constructor(deps: GateDeps) {
     this.#deps = deps;
+    this.#sessions = new DrainedSessions({ ...deps, checkpointable: deps.rules.checkpointable });
     this.#state = servingState(deps.clock.nowMs());
   }
 
@@ -78,7 +69,7 @@ export class Gate implements RegistryGate {
 
   /** Sessions that were ended by the policy in this drain. */
   get forcedCount(): number {
-    return this.#forced.length;
+    return this.#sessions.forcedCount;
   }
 
   /** Calls back at every change; returns what takes the listener off. */
@@ -105,7 +96,7 @@ export class Gate implements RegistryGate {
     this.#observing = true;
     this.#deps.clock.after(soonMs, () => {
       this.#observing = false;
-      if (!this.#stop.signal.aborted) this.#observe();
+      this.#look();
     });
   }
 
@@ -117,7 +108,7 @@ export class Gate implements RegistryGate {
 
   /** A session is over. */
   sessionEnded(kind: string): void {
-    if (this.#state.plan !== undefined && kind !== 'forced') this.#finished++;
+    if (this.#state.plan !== undefined && kind !== 'forced') this.#sessions.finished();
     this.#notify();
     this.changed();
   }
@@ -130,22 +121,21 @@ export class Gate implements RegistryGate {
   }
 
   status(): GateStatus {
-    return gateStatusOf(this.#state, this.#tally(), this.#deps.facts, this.#deps.clock.nowMs());
+    return gateStatusOf(this.#state, this.#sessions.tally(), this.#deps.facts, this.#deps.clock.nowMs());
   }
 
   /** Sessions that killing the process now would lose. */
   unsafe(): number {
-    const { registry } = this.#deps;
-    return [...registry.live.values()].filter(({ rest }) => !rest.sealed).length + registry.opening.size;
+    return this.#sessions.unsafe();
   }
 
   drainFor(): Drain | undefined {
     switch (this.#state.phase) {
       case 'NOTIFIED':
-        return this.#drain(DrainPhase.NOTICE);
+        return this.#sessions.drain(DrainPhase.NOTICE, this.#state);
       case 'FROZEN':
       case 'QUIESCED':
-        return this.#drain(DrainPhase.FREEZE);
+        return this.#sessions.drain(DrainPhase.FREEZE, this.#state);
       default:
         return undefined;
     }
@@ -164,11 +154,22 @@ export class Gate implements RegistryGate {
     return refusal;
   }
 
+  /** Observes from a timer: a bug here must not end every session with the process. */
+  #look(): void {
+    if (this.#stop.signal.aborted) return;
+    try {
+      this.#observe();
+    } catch (err) {
+      this.#deps.log.error({ err }, 'The gate could not look at its sessions.');
+      this.#schedule();
+    }
+  }
+
   #observe(): void {
     for (;;) {
       const before = this.#state;
       this.#keepUp();
-      this.#apply({ kind: 'observe', facts: this.#facts() });
+      this.#apply({ kind: 'observe', facts: this.#sessions.facts() });
       if (this.#state === before) break;
     }
     this.#schedule();
@@ -188,54 +189,11 @@ export class Gate implements RegistryGate {
     const looks = plan !== undefined && phase !== 'CLOSED';
     const dueInMs = due === undefined ? Infinity : Math.max(0, due - clock.nowMs());
     const waitMs = looks ? Math.min(lookMs, dueInMs) : dueInMs;
-    if (Number.isFinite(waitMs)) this.#timer = clock.after(waitMs, () => this.#observe());
-  }
-
-  #sessions(): SessionDriver[] {
-    return [...this.#deps.registry.live.values()];
-  }
-
-  #facts(): DrainFacts {
-    const { registry } = this.#deps;
-    const facts = { sessions: 0, busy: 0, restless: 0, unflushed: 0, unsealed: 0 };
-    for (const driver of this.#sessions()) {
-      const progress = driver.progress();
-      facts.sessions++;
-      if (progress.busy) facts.busy++;
-      if (progress.restless) facts.restless++;
-      if (progress.unflushed) facts.unflushed++;
-      if (progress.unsealed) facts.unsealed++;
-    }
-    const opening = registry.opening.size;
-    return {
-      sessions: facts.sessions + opening,
-      busy: facts.busy + opening,
-      restless: facts.restless + opening,
-      unflushed: facts.unflushed,
-      unsealed: facts.unsealed + opening,
-      attached: this.#deps.attachments(),
-    };
-  }
-
-  // Sessions that came up late, or whose checkpoint failed, catch up with the state of the gate.
-  #keepUp(): void {
-    const { phase } = this.#state;
-    if (phase === 'FROZEN' || phase === 'QUIESCED' || phase === 'CHECKPOINTED') {
-      for (const driver of this.#sessions()) this.#freeze(driver);
-    }
-    if (phase === 'CHECKPOINTED') for (const driver of this.#sessions()) driver.rest.seal();
-  }
-
-  #freeze(driver: SessionDriver): void {
-    if (driver.rest.frozen) return;
-    driver.tell(this.#drain(DrainPhase.FREEZE));
-    driver.rest.freeze();
+    if (Number.isFinite(waitMs)) this.#timer = clock.after(waitMs, () => this.#look());
   }
 
   #run(effect: DrainEffect, before: DrainState): void {
-    const each = (work: (driver: SessionDriver) => void): void => {
-      for (const driver of this.#sessions()) this.#safely(driver, work);
-    };
+    const sessions = this.#sessions;
     switch (effect.kind) {
       case 'refuse-new':
         this.#deps.onAdmission(false);
@@ -244,114 +202,39 @@ export class Gate implements RegistryGate {
         this.#deps.onAdmission(true);
         break;
       case 'notice':
-        this.#finished = 0;
-        this.#forced = [];
-        each((driver) => driver.tell(this.#drain(DrainPhase.NOTICE)));
+        sessions.notice(this.#state);
         break;
       case 'freeze':
-        each((driver) => this.#freeze(driver));
+        sessions.freeze(this.#state);
         break;
       case 'flush':
-        each((driver) => driver.flush());
+        sessions.flush();
         break;
       case 'seal':
-        each((driver) => driver.rest.seal());
+        sessions.seal();
         break;
       case 'force':
-        this.#force(effect);
+        sessions.force(effect, this.#state);
         break;
       case 'release':
-        each((driver) => void driver.release(this.#drain(DrainPhase.READY)));
+        sessions.release(this.#state);
         break;
       case 'receipt':
-        this.#receipt = receiptOf(this.#state, this.#tally(), this.#deps.facts, this.#deps.clock.nowMs());
+        this.#receipt = receiptOf(this.#state, sessions.tally(), this.#deps.facts, this.#deps.clock.nowMs());
         break;
       case 'reopen':
-        this.#reopen(before);
+        this.#receipt = undefined;
+        this.#thawing = sessions.reopen(before, this.#stop.signal);
         break;
       default:
         unreachable(effect);
     }
   }
 
-  // One session that fails never stops the loop over the others.
-  #safely(driver: SessionDriver, work: (driver: SessionDriver) => void): void {
-    try {
-      work(driver);
-    } catch (err) {
-      this.#deps.log.error({ err, sessionId: driver.record.id }, 'A session failed in a drain.');
-    }
-  }
-
-  #force(effect: Extract<DrainEffect, { kind: 'force' }>): void {
-    this.#deps.registry.abandonOpening();
-    for (const driver of this.#sessions()) {
-      const { restless, unsealed, failure } = driver.progress();
-      const isHit = effect.who === 'all' || (effect.who === 'restless' ? restless : unsealed);
-      if (!isHit) continue;
-      const holders = this.#holdersOf(driver);
-      const reason = failure === undefined ? effect.reason : `${effect.reason} ${failure}`;
-      const { id } = driver.record;
-      this.#deps.log.warn({ sessionId: id, reason, holders: holders.map((held) => held.operation) }, 'Forced to end.');
-      this.#forced.push({ sessionId: id, panel: this.#deps.panel, reason, holders });
-      const last = driver.link.drainMessage({ ...this.#drain(DrainPhase.READY), fate: SessionFate.ENDS });
-      this.#safely(driver, () => driver.end({ kind: 'forced', message: `Ended by a restart: ${reason}` }, [last]));
-    }
-  }
-
-  #reopen(before: DrainState): void {
-    this.#receipt = undefined;
-    const thaws = this.#sessions().map(async (driver) => {
-      await driver.rest.thaw(this.#stop.signal);
-      driver.tell(this.#drain(DrainPhase.CANCELLED, before));
-    });
-    this.#thawing = Promise.allSettled(thaws);
-  }
-
-  #drain(phase: DrainPhase, state = this.#state): Drain {
-    const { clock, rules } = this.#deps;
-    const { plan, cordon } = state;
-    const fate = rules.checkpointable ? SessionFate.CHECKPOINTED : SessionFate.ENDS;
-    return {
-      generation: plan?.serial ?? state.drains,
-      phase,
-      remaining: msToDuration((plan?.deadlineMs ?? 0) - clock.nowMs()),
-      reason: cordon?.reason ?? '',
-      fate: phase === DrainPhase.CANCELLED ? SessionFate.KEPT : fate,
-      node: '',
-      retryAfter: undefined,
-    };
-  }
-
-  #holdersOf(driver: SessionDriver): Holder[] {
-    const nowMs = this.#deps.clock.nowMs();
-    const named = ({ operation, sinceMs, bytes }: Hold): Holder => ({
-      sessionId: driver.record.id,
-      panel: this.#deps.panel,
-      operation,
-      held: msToDuration(nowMs - sinceMs),
-      bytes,
-    });
-    return driver.holders().map(named);
-  }
-
-  #tally(): DrainTally {
-    const { registry, restored } = this.#deps;
-    const sessions = this.#sessions();
-    const dormantSealed = [...registry.dormant.values()].filter(({ life }) => life.kind === 'sealed').length;
-    const sealed = sessions.filter(({ rest }) => rest.sealed).length;
-    return {
-      sessions: sessions.length + registry.dormant.size,
-      holders: sessions.flatMap((driver) => this.#holdersOf(driver)),
-      forced: this.#forced,
-      counts: {
-        finished: this.#finished,
-        kept: 0,
-        checkpointed: sealed + dormantSealed,
-        forced: this.#forced.length,
-        remaining: sessions.length - sealed + registry.opening.size,
-        restored,
-      },
-    };
+  // Sessions that came up late, or whose checkpoint failed, catch up with the state of the gate.
+  #keepUp(): void {
+    const { phase } = this.#state;
+    if (phase === 'FROZEN' || phase === 'QUIESCED' || phase === 'CHECKPOINTED') this.#sessions.freeze(this.#state);
+    if (phase === 'CHECKPOINTED') this.#sessions.seal();
   }
 }

@@ -57,10 +57,16 @@ class AttachRpc {
     // Commits the call at the client: no later attempt of its transport replays it.
     call.sendMetadata(new Metadata());
     call.on('data', (bytes: Buffer) => this.#guard(() => this.#take(bytes)));
-    call.on('end', () => this.#guard(() => this.attachment.finish([])));
+    call.on('end', () => this.#guard(() => this.#leave()));
     call.on('cancelled', () => this.#over());
     call.on('close', () => this.#over());
     call.on('error', (err: Error) => this.#deps.log.debug({ err }, 'An attachment ends with an error.'));
+  }
+
+  // The client has closed its half: it can acknowledge no more, so it gets what is there and the RPC ends.
+  #leave(): void {
+    this.attachment.flush();
+    this.attachment.finish([]);
   }
 
   #guard(work: () => void): void {

@@ -1,5 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { constants } from 'node:http2';
+import { isPaneletError } from '#common/errors.js';
 import { statusOf } from '#common/grpc-status.js';
 import type { Wire } from './attachment.js';
 
@@ -32,7 +33,8 @@ export function grpcWire(call: AttachCall): Wire {
       if (!call.destroyed && !call.writableEnded) call.end();
     },
     refuse: (error) => {
-      if (!call.destroyed && !call.writableEnded) call.emit('error', statusOf(error));
+      const subject = isPaneletError(error, 'LIMIT_EXCEEDED') ? { subject: 'sessions' } : {};
+      if (!call.destroyed && !call.writableEnded) call.emit('error', statusOf(error, subject));
     },
     cut: () => resetStream(call),
     pause: () => void call.pause(),

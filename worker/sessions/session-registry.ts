@@ -1,18 +1,17 @@
 import { sleep } from '#common/clock.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors.js';
 import type { Drain, Frames, Hello } from '#proto/session/v1/session.js';
-import { decideAttach, type AdmissionGate, type Admitted, type SessionView } from '#session/admission.js';
+import { decideAttach, type AdmissionGate, type Admitted } from '#session/admission.js';
 import { verifyResumeToken } from '#session/resume-token.js';
-import { decodeWorkerLinkState, sealedView } from '#session/worker-link-codec.js';
 import type { LossReason } from '#session/welcome.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import { requireSessionId } from '../storage/session-id.js';
 import type { Attachment } from './attachment.js';
-import { decodeCheckpointContent } from './checkpoint-content.js';
-import { checkpointUnreadable, workerCrashed, type DormantSession } from './dormant-sessions.js';
+import type { DormantSession } from './dormant-sessions.js';
 import { createKeyedLock } from './keyed-lock.js';
 import type { SessionDriver, SessionEnd } from './session-driver.js';
-import { createSessionOpening, identityOf, type SealedState, type SessionOpeningDeps } from './session-opening.js';
+import { SessionLookup, type Known } from './session-lookup.js';
+import { createSessionOpening, type SessionOpeningDeps } from './session-opening.js';
 
 /** A Hello at the door, with what the agent verified about its sender. */
 export interface Knock {
@@ -61,13 +60,6 @@ export interface VisibleSession {
   readonly dormant: DormantSession | undefined;
 }
 
-interface Known {
-  readonly record: SessionRecord;
-  readonly view: SessionView;
-  readonly sealed?: SealedState;
-  readonly loss?: LossReason;
-}
-
 /** A session being opened or brought back. */
 export interface Opening {
   readonly sinceMs: number;
@@ -75,13 +67,6 @@ export interface Opening {
   committed: boolean;
 }
 
-interface Tombstone {
-  readonly record: SessionRecord;
-  readonly incarnation: number;
-  readonly message: string;
-}
-
-const maxTombstones = 1_000;
 /** How long the end of a session is waited for, in milliseconds; what holds on longer is left to the process's end. */
 const closeLimitMs = 10_000;
 
@@ -95,11 +80,12 @@ export class SessionRegistry {
   readonly #closing = new Set<Promise<void>>();
   readonly #opener;
   readonly #lock = createKeyedLock();
-  readonly #tombstones = new Map<string, Tombstone>();
+  readonly #lookup: SessionLookup;
 
   constructor(deps: SessionRegistryDeps) {
     this.#deps = deps;
     this.dormant = deps.dormant;
+    this.#lookup = new SessionLookup(deps);
     this.#opener = createSessionOpening({ ...deps, onEnded: (driver, end) => this.#ended(driver, end) });
   }
 
@@ -162,7 +148,7 @@ export class SessionRegistry {
     const { hello, identity, roles, attachment } = knock;
     const id = hello.sessionId;
     await this.live.get(id)?.rest.thawed();
-    const known = await this.#known(knock);
+    const known = await this.#lookup.find(hello, this.live.get(id));
     if (!attachment.open) throw new PaneletError('TRANSPORT_LOST', 'The client has left.');
     const token =
       known === undefined
@@ -222,7 +208,7 @@ export class SessionRegistry {
         throw new PaneletError('CORDONED', 'A restart is coming: no new sessions here for now. Try again.');
       }
       this.dormant.delete(hello.sessionId);
-      this.#tombstones.delete(hello.sessionId);
+      this.#lookup.revive(hello.sessionId);
       this.live.set(hello.sessionId, driver);
       this.#deps.onOpened();
       return driver;
@@ -241,67 +227,18 @@ export class SessionRegistry {
     return this.#opener.restart(record, incarnation);
   }
 
-  async #known(knock: Knock): Promise<Known | undefined> {
-    const { hello } = knock;
-    const driver = this.live.get(hello.sessionId);
-    if (driver !== undefined) return { record: driver.record, view: driver.link.view() };
-    const tombstone = this.#tombstones.get(hello.sessionId);
-    if (tombstone !== undefined) {
-      const { record, incarnation, message } = tombstone;
-      return { record, view: goneView(record, incarnation, { kind: 'ended', message }) };
-    }
-    const dormant = this.dormant.get(hello.sessionId);
-    return dormant === undefined ? undefined : this.#wake(dormant, hello);
-  }
-
-  async #wake(dormant: DormantSession, hello: Hello): Promise<Known> {
-    const { record } = dormant;
-    const { storage, definition, log } = this.#deps;
-    const incarnation = await storage.incarnations.highest(record.id);
-    let loss = dormant.life.kind === 'crashed' ? dormant.life.loss : workerCrashed;
-    if (dormant.life.kind === 'sealed') {
-      try {
-        const sealed = await this.#read(record.id);
-        if (sealed !== undefined) {
-          return { record, sealed, view: sealedView(identityOf(record), sealed.link, incarnation) };
-        }
-      } catch (err) {
-        if (!isPaneletError(err, 'CHECKPOINT_UNREADABLE')) throw err;
-        log.error({ err, sessionId: record.id }, 'A checkpoint is unreadable.');
-        loss = checkpointUnreadable;
-      }
-    }
-    const view = goneView(record, incarnation, { kind: 'crashed', afterCrash: definition.afterCrash });
-    // Who took the session over since it was opened is not on record; a valid token of it is enough.
-    const isOpener = hello.clientId === record.clientId;
-    return { record, loss, view: { ...view, clientId: isOpener ? record.clientId : '' } };
-  }
-
-  async #read(sessionId: string): Promise<SealedState | undefined> {
-    const bytes = await this.#deps.storage.checkpoints.read(sessionId);
-    if (bytes === undefined) return undefined;
-    const content = decodeCheckpointContent(bytes);
-    return { link: decodeWorkerLinkState(content.link), panel: content.panel };
-  }
-
-  #remember(tombstone: Tombstone): void {
-    this.#tombstones.set(tombstone.record.id, tombstone);
-    const [oldest] = this.#tombstones.keys();
-    if (this.#tombstones.size > maxTombstones && oldest !== undefined) this.#tombstones.delete(oldest);
-  }
-
   /** A crashed session that cannot go on was told to its owner: nothing is left to keep. */
   #bury(known: Known, message: string): void {
     const { record, view } = known;
     if (!this.dormant.delete(record.id)) return;
-    this.#remember({ record, incarnation: view.incarnation, message });
+    this.#lookup.remember({ record, incarnation: view.incarnation, message });
     void this.#removeRecord(record.id);
   }
 
   #ended(driver: SessionDriver, end: SessionEnd): void {
     const { record, link } = driver;
     this.live.delete(record.id);
-    if (end.kind !== 'expired') this.#remember({ record, incarnation: link.incarnation, message: end.message });
+    if (end.kind !== 'expired') this.#lookup.remember({ record, incarnation: link.incarnation, message: end.message });
     const closing = driver.close();
     this.#closing.add(closing);
     void closing.then(() => this.#closing.delete(closing));
@@ -320,10 +257,4 @@ export class SessionRegistry {
       this.#deps.log.error({ err, sessionId }, 'The record of an ended session could not be removed.');
     }
   }
-}
-
-function goneView(record: SessionRecord, incarnation: number, life: SessionView['life']): SessionView {
-  const unknown = { clientId: '', attachEpoch: 0, confirmedEpoch: 0, attachNonce: '' };
-  const { panel, owner } = record;
-  return { panel, owner, incarnation, numberedSince: incarnation, ...unknown, life };
 }

@@ -122,8 +122,6 @@ class Rest implements SessionRest {
   #begin(): Promise<void> {
     if (this.#seal !== 'queued' || this.#isOver) return Promise.resolve();
     this.#triedMs = this.#deps.clock.nowMs();
-    this.#deps.attachment()?.flush();
-    this.#deps.attachment()?.halt();
     this.#seal = 'writing';
     this.#isTouched = true;
     this.#writing = this.#write();
@@ -133,6 +131,8 @@ class Rest implements SessionRest {
   async #write(): Promise<void> {
     try {
       // No await before the state is taken: it has to be one turn of the event loop with what was acknowledged.
+      this.#deps.attachment()?.flush();
+      this.#deps.attachment()?.halt();
       await this.#deps.checkpoints.seal(this.#deps.sessionId, this.#content());
       this.#seal = 'sealed';
       this.failure = undefined;

@@ -1,0 +1,196 @@
+import type { Clock } from '#common/clock.js';
+import { msToDuration } from '#common/duration.js';
+import type { Log } from '#common/log.js';
+import type { ForcedSession, Holder } from '#proto/gate/v1/gate.js';
+import { DrainPhase, SessionFate, type Drain } from '#proto/session/v1/session.js';
+import type { Hold } from '../op-gate.js';
+import type { SessionDriver } from '../sessions/session-driver.js';
+import type { SessionRegistry } from '../sessions/session-registry.js';
+import type { DrainTally } from './drain-status.js';
+import type { DrainEffect, DrainFacts, DrainState } from './state.js';
+
+/** What draining sessions needs. */
+export interface DrainedSessionsDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly panel: string;
+  readonly checkpointable: boolean;
+  readonly registry: SessionRegistry;
+  /** Attach RPCs that are not over. */
+  readonly attachments: () => number;
+  /** Sessions that were found sealed at the start of this worker. */
+  readonly restored: number;
+}
+
+/** The sessions of a worker as its gate sees them: what they are told and asked in a drain, and what is counted. */
+export class DrainedSessions {
+  readonly #deps: DrainedSessionsDeps;
+  #finished = 0;
+  #forced: ForcedSession[] = [];
+
+  constructor(deps: DrainedSessionsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Sessions that were ended by the policy in this drain. */
+  get forcedCount(): number {
+    return this.#forced.length;
+  }
+
+  /** A session ended by itself in a drain. */
+  finished(): void {
+    this.#finished++;
+  }
+
+  /** Sessions that killing the process now would lose. */
+  unsafe(): number {
+    const { registry } = this.#deps;
+    return [...registry.live.values()].filter(({ rest }) => !rest.sealed).length + registry.opening.size;
+  }
+
+  /** What the state machine looks at. */
+  facts(): DrainFacts {
+    const { registry } = this.#deps;
+    const facts = { sessions: 0, busy: 0, restless: 0, unflushed: 0, unsealed: 0 };
+    for (const driver of this.#sessions()) {
+      const progress = driver.progress();
+      facts.sessions++;
+      if (progress.busy) facts.busy++;
+      if (progress.restless) facts.restless++;
+      if (progress.unflushed) facts.unflushed++;
+      if (progress.unsealed) facts.unsealed++;
+    }
+    const opening = registry.opening.size;
+    return {
+      sessions: facts.sessions + opening,
+      busy: facts.busy + opening,
+      restless: facts.restless + opening,
+      unflushed: facts.unflushed,
+      unsealed: facts.unsealed + opening,
+      attached: this.#deps.attachments(),
+    };
+  }
+
+  /** What status and receipt tell. */
+  tally(): DrainTally {
+    const { registry, restored } = this.#deps;
+    const sessions = this.#sessions();
+    const dormantSealed = [...registry.dormant.values()].filter(({ life }) => life.kind === 'sealed').length;
+    const sealed = sessions.filter(({ rest }) => rest.sealed).length;
+    return {
+      sessions: sessions.length + registry.dormant.size,
+      holders: sessions.flatMap((driver) => this.#holdersOf(driver)),
+      forced: this.#forced,
+      counts: {
+        finished: this.#finished,
+        kept: 0,
+        checkpointed: sealed + dormantSealed,
+        forced: this.#forced.length,
+        remaining: sessions.length - sealed + registry.opening.size,
+        restored,
+      },
+    };
+  }
+
+  /** Begins to count, and tells that a restart is coming. */
+  notice(state: DrainState): void {
+    this.#finished = 0;
+    this.#forced = [];
+    this.#each((driver) => driver.tell(this.drain(DrainPhase.NOTICE, state)));
+  }
+
+  /** Brings to rest; those that came up late too. */
+  freeze(state: DrainState): void {
+    this.#each((driver) => {
+      if (driver.rest.frozen) return;
+      driver.tell(this.drain(DrainPhase.FREEZE, state));
+      driver.rest.freeze();
+    });
+  }
+
+  /** Sends what clients take now. */
+  flush(): void {
+    this.#each((driver) => driver.flush());
+  }
+
+  /** Writes down, again where that failed. */
+  seal(): void {
+    this.#each((driver) => driver.rest.seal());
+  }
+
+  /** Tells where to go on, and ends the RPCs with OK. */
+  release(state: DrainState): void {
+    this.#each((driver) => void driver.release(this.drain(DrainPhase.READY, state)));
+  }
+
+  /** Ends by policy those that are not safe: their clients are told, their holders are named. */
+  force(effect: Extract<DrainEffect, { kind: 'force' }>, state: DrainState): void {
+    this.#deps.registry.abandonOpening();
+    for (const driver of this.#sessions()) {
+      const { restless, unsealed, failure } = driver.progress();
+      const isHit = effect.who === 'all' || (effect.who === 'restless' ? restless : unsealed);
+      if (!isHit) continue;
+      const holders = this.#holdersOf(driver);
+      const reason = failure === undefined ? effect.reason : `${effect.reason} ${failure}`;
+      const { id } = driver.record;
+      this.#deps.log.warn({ sessionId: id, reason, holders: holders.map((held) => held.operation) }, 'Forced to end.');
+      this.#forced.push({ sessionId: id, panel: this.#deps.panel, reason, holders });
+      const last = driver.link.drainMessage({ ...this.drain(DrainPhase.READY, state), fate: SessionFate.ENDS });
+      this.#safely(driver, () => driver.end({ kind: 'forced', message: `Ended by a restart: ${reason}` }, [last]));
+    }
+  }
+
+  /** Makes what is sealed unusable, then lets go on; resolves when all do. `before` is the state that is left. */
+  reopen(before: DrainState, signal: AbortSignal): Promise<unknown> {
+    const thaws = this.#sessions().map(async (driver) => {
+      await driver.rest.thaw(signal);
+      driver.tell(this.drain(DrainPhase.CANCELLED, before));
+    });
+    return Promise.allSettled(thaws);
+  }
+
+  /** What a client is told about the drain. */
+  drain(phase: DrainPhase, state: DrainState): Drain {
+    const { clock, checkpointable } = this.#deps;
+    const { plan, cordon } = state;
+    const fate = checkpointable ? SessionFate.CHECKPOINTED : SessionFate.ENDS;
+    return {
+      generation: plan?.serial ?? state.drains,
+      phase,
+      remaining: msToDuration((plan?.deadlineMs ?? 0) - clock.nowMs()),
+      reason: cordon?.reason ?? '',
+      fate: phase === DrainPhase.CANCELLED ? SessionFate.KEPT : fate,
+      node: '',
+      retryAfter: undefined,
+    };
+  }
+
+  #sessions(): SessionDriver[] {
+    return [...this.#deps.registry.live.values()];
+  }
+
+  #each(work: (driver: SessionDriver) => void): void {
+    for (const driver of this.#sessions()) this.#safely(driver, work);
+  }
+
+  // One session that fails never stops the loop over the others.
+  #safely(driver: SessionDriver, work: (driver: SessionDriver) => void): void {
+    try {
+      work(driver);
+    } catch (err) {
+      this.#deps.log.error({ err, sessionId: driver.record.id }, 'A session failed in a drain.');
+    }
+  }
+
+  #holdersOf(driver: SessionDriver): Holder[] {
+    const nowMs = this.#deps.clock.nowMs();
+    const named = ({ operation, sinceMs, bytes }: Hold): Holder => ({
+      sessionId: driver.record.id,
+      panel: this.#deps.panel,
+      operation,
+      held: msToDuration(nowMs - sinceMs),
+      bytes,
+    });
+    return driver.holders().map(named);
+  }
+}
