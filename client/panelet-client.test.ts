@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { PaneletError } from '#common/errors.js';
 import { DrainPhase } from '#proto/session/v1/session.js';
 import { until } from '#test/support/conditions.js';
@@ -15,6 +15,9 @@ async function textOf(session: PaneletSession): Promise<string> {
   const item = await nextOf(session);
   return item?.kind === 'data' ? Buffer.from(item.payload).toString() : `(${item?.kind ?? 'end'})`;
 }
+
+// Real processes and connections, on machines that may be busy.
+jest.setTimeout(30_000);
 
 describe('a client', () => {
   let worker: FakeWorker;

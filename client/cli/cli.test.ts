@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { PaneletError } from '#common/errors.js';
 import { DrainPhase, SessionFate } from '#proto/session/v1/session.js';
 import { until } from '#test/support/conditions.js';
@@ -11,6 +11,9 @@ import { startFakeWorker, type FakeWorker } from '#test/support/fake-worker.js';
 import { reconnectingText } from './connection-status.js';
 
 const ctrlRightBracket = '\x1d';
+
+// Real processes and connections, on machines that may be busy.
+jest.setTimeout(30_000);
 
 describe('the CLI', () => {
   let home: string;

@@ -31,9 +31,14 @@ export async function runPipe({ session, world, input, onStop }: PipeRun): Promi
   const put = async (out: CliWorld['stdout'], bytes: Uint8Array): Promise<void> => {
     if (stopped || out.write(bytes)) return;
     await new Promise<void>((resolve) => {
-      out.once('drain', resolve);
       // A reader that goes away ends the wait, too.
-      out.once('close', resolve);
+      const done = (): void => {
+        out.off('drain', done);
+        out.off('close', done);
+        resolve();
+      };
+      out.on('drain', done);
+      out.on('close', done);
     });
   };
   const stopStatus = showConnection(session, createPlainStatusLine(stderr), world.clock);
