@@ -255,7 +255,7 @@ export async function createDevCluster(options: DevClusterOptions, deps: DevClus
         port: agentPort,
         paths: directory.node(state, node.name),
         identities: directory.identities,
-        panels: options.panels ?? defaultPanels,
+        panels: options.panels ?? defaultPanels(directory.node(state, node.name)),
         logLevel: options.agentLogLevel ?? 'info',
       });
     }

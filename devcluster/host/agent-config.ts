@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { NodePaths } from './cluster-directory.js';
 
@@ -21,12 +22,15 @@ export interface AgentConfigOptions {
   readonly logLevel: string;
 }
 
-/** Panels of a new dev cluster. */
-export const defaultPanels: readonly PanelEntry[] = [
-  { name: 'echo', target: 'agent' },
-  { name: 'logs', target: 'agent' },
-  { name: 'terminal', target: 'host' },
-];
+/** Panels of a node of a new dev cluster. Logs may be read below /var/log and of the node's own pods and workers. */
+export function defaultPanels(paths: NodePaths): readonly PanelEntry[] {
+  const roots = ['/var/log', join(paths.directory, 'logs'), join(paths.state, 'logs')].join(',');
+  return [
+    { name: 'echo', target: 'agent' },
+    { name: 'logs', target: 'agent', parameters: { roots } },
+    { name: 'terminal', target: 'host' },
+  ];
+}
 
 /** Makes the directories of a node and its agent's configuration; one that is there is left, because people edit it. */
 export function writeAgentConfig(options: AgentConfigOptions): void {

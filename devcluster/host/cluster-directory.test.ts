@@ -63,7 +63,7 @@ describe('directory of a dev cluster', () => {
       port: 7443,
       paths,
       identities: '/i',
-      panels: defaultPanels,
+      panels: defaultPanels(paths),
       logLevel: 'info',
     };
     writeAgentConfig(options);

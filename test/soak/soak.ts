@@ -79,7 +79,8 @@ async function restartOnce(options: SoakOptions, { kind, index, random }: Restar
   const startedMs = clock.nowMs();
   if (kind === 'annotate') {
     const value = `soak-${options.seed}-${index}`;
-    const annotations = { 'panelet.dev/max-unavailable': String(nodes.length) };
+    // Sessions that write all the time are never idle: without a short notice, most of the time would be spent on it.
+    const annotations = { 'panelet.dev/max-unavailable': String(nodes.length), 'panelet.dev/notice': '1s' };
     await restartByAnnotation(options.test, {
       kubectl: options.kubectl,
       value,
