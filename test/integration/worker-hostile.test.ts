@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { connect as connectHttp2, constants } from 'node:http2';
+import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { makeGenericClientConstructor, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { decodeStatusDetails } from '#common/status-details.js';
 import { AttachMode, Channel, Frames, type ListSessionsResponse, type Session } from '#proto/session/v1/session.js';
+import type { HandoffResponse } from '#proto/worker/v1/worker.js';
 import { until } from '#test/support/conditions.js';
 import { ask } from '#test/support/gate-calls.js';
 import { callerMetadata, clientOptions, LinkClient, type LinkClientOptions } from '#test/support/link-client.js';
@@ -53,6 +54,24 @@ describe('a worker among hostile clients', () => {
     const request = { panel: '' };
     const answer = await ask<ListSessionsResponse>((done) => grpc.listSessions(request, callerMetadata(), done));
     return answer.sessions;
+  };
+
+  /** Begins an Attach as the relay of an agent does: HTTP/2 without gRPC around it. */
+  const attachRaw = (agent: ClientHttp2Session, parameters: Record<string, string>): ClientHttp2Stream => {
+    const request = agent.request({
+      [constants.HTTP2_HEADER_METHOD]: 'POST',
+      [constants.HTTP2_HEADER_PATH]: '/panelet.session.v1.SessionService/Attach',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'panelet-identity': 'alice',
+      'panelet-roles': 'client',
+    });
+    request.on('error', () => undefined);
+    const body = Buffer.from(Frames.encode(client({ parameters }).link.hello('nonce')).finish());
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(body.length, 1);
+    request.write(Buffer.concat([prefix, body]));
+    return request;
   };
 
   /** Sends raw bytes as messages on one Attach and tells how the RPC ended. */
@@ -138,6 +157,20 @@ describe('a worker among hostile clients', () => {
     expect(most - before).toBeLessThan(20 * 4 * mebibyte);
   });
 
+  test('cuts the RPC of a client that takes nothing, so that nobody waits for it for ever', async () => {
+    const agent = connectHttp2('http://panelet', { createConnection: () => connectSocket(worker.socket) });
+    const stream = attachRaw(agent, { mode: 'source', totalBytes: '0' });
+    stream.pause();
+    const cut = new Promise<void>((resolve) => stream.on('close', resolve));
+    await until(() => stream.readableLength > 0, 'something has come');
+    const request = { reason: 'the agent goes', retryAfter: undefined };
+    const answer = await ask<HandoffResponse>((done) => worker.control.handoff(request, done));
+    expect(answer.attachments).toBe(1);
+    await cut;
+    expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
+    agent.close();
+  });
+
   test('lets a takeover win once, and the superseded one does not fight back', async () => {
     const alice = client();
     await alice.attach();
@@ -216,20 +249,7 @@ describe('a worker among hostile clients', () => {
       const agent = connectHttp2('http://panelet', { createConnection: () => socket });
       agent.on('error', () => undefined);
       for (let stream = 0; stream < 5; stream++) {
-        const request = agent.request({
-          [constants.HTTP2_HEADER_METHOD]: 'POST',
-          [constants.HTTP2_HEADER_PATH]: '/panelet.session.v1.SessionService/Attach',
-          'content-type': 'application/grpc',
-          te: 'trailers',
-          'panelet-identity': 'alice',
-          'panelet-roles': 'client',
-        });
-        request.on('error', () => undefined);
-        const one = client({ parameters: { mode: 'source', totalBytes: '0' } });
-        const body = Buffer.from(Frames.encode(one.link.hello('nonce')).finish());
-        const prefix = Buffer.alloc(5);
-        prefix.writeUInt32BE(body.length, 1);
-        request.write(Buffer.concat([prefix, body]));
+        const request = attachRaw(agent, { mode: 'source', totalBytes: '0' });
         if (stream === 2) request.write(Buffer.from([0, 0, 0, 1, 0, 1]));
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
