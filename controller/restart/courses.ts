@@ -86,7 +86,8 @@ export const courses = {
     course('Failed', reason, message, { over: true, stalled: true, ...news('Warning', 'Failed', message) }),
   tooManyFailed: (failures: readonly FailedPod[], limit: number): Course => {
     const last = failures.at(-1);
-    const message = `More than ${limit} pods failed; the last: ${last?.message ?? last?.pod ?? ''}`;
+    const why = last?.message ?? last?.pod ?? '';
+    const message = limit === 0 ? `A pod failed: ${why}` : `More than ${limit} pods failed; the last: ${why}`;
     return courses.failed(limit === 0 ? (last?.reason ?? 'PodFailed') : 'TooManyFailedPods', message);
   },
   tooManyForced: (forced: number, limit: number): Course =>
