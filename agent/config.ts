@@ -160,7 +160,12 @@ function keysOf(schema: JsonSchema, prefix: string): string[] {
   const own = Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
     if (typeof value === 'boolean') return [];
     const items = value.items;
-    if (value.type === 'array' && typeof items === 'object' && !Array.isArray(items) && items.properties !== undefined) {
+    if (
+      value.type === 'array' &&
+      typeof items === 'object' &&
+      !Array.isArray(items) &&
+      items.properties !== undefined
+    ) {
       return keysOf(items, `${prefix}${key}[].`);
     }
     const below = keysOf(value, `${prefix}${key}.`);

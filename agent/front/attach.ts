@@ -62,6 +62,9 @@ export function createAttachHandler(deps: AttachDeps): (call: AttachCall) => Pro
       if (!call.stream.closed && !call.stream.destroyed) throw error;
     } finally {
       pending--;
+      // A session lives for hours; what only the waiting needed must not.
+      call.stream.off('aborted', leave);
+      call.stream.off('close', leave);
     }
   };
 }

@@ -17,6 +17,10 @@ const up = (status: Parameters<typeof GateStatus.fromPartial>[0]): MemberView =>
   status: GateStatus.fromPartial(status),
 });
 const inState = (state: State): MemberView => up({ state });
+const known: readonly State[] = [
+  ...[State.SERVING, State.CORDONED, State.NOTIFIED, State.FROZEN, State.QUIESCED],
+  ...[State.CHECKPOINTED, State.RELEASED, State.CLOSED, State.FORCED],
+];
 const unknown: MemberView = { kind: 'unknown' };
 const absent: MemberView = { kind: 'absent' };
 
@@ -33,16 +37,21 @@ describe('the state of several workers', () => {
   });
 
   test('is unknown as soon as one is unknown, whatever the others are', () => {
-    const member = fc.constantFrom(absent, unknown, ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map(inState), inState(0));
+    const member = fc.constantFrom(absent, unknown, ...known.map(inState), inState(State.UNSPECIFIED));
     fc.assert(
-      fc.property(fc.array(member), fc.array(member), fc.constantFrom(unknown, inState(0)), (before, after, bad) => {
-        expect(aggregateState([...before, bad, ...after], State.CLOSED)).toBe(State.UNSPECIFIED);
-      }),
+      fc.property(
+        fc.array(member),
+        fc.array(member),
+        fc.constantFrom(unknown, inState(State.UNSPECIFIED)),
+        (before, after, bad) => {
+          expect(aggregateState([...before, bad, ...after], State.CLOSED)).toBe(State.UNSPECIFIED);
+        },
+      ),
     );
   });
 
   test('is closed only when every worker that is there is closed', () => {
-    const member = fc.constantFrom(absent, unknown, ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map(inState));
+    const member = fc.constantFrom(absent, unknown, ...known.map(inState));
     fc.assert(
       fc.property(fc.array(member, { minLength: 1 }), (members) => {
         const closed = aggregateState(members, State.SERVING) === State.CLOSED;

@@ -27,6 +27,8 @@ interface Row {
 }
 
 const framesPerMessage = 400;
+// Fewer messages than this in a second is no speed: both directions are full and nothing moves any more.
+const stallRate = 100;
 
 function throughputRow(title: string, message: Buffer, shape: Shape, unitsPerMessage = 1): Row {
   return {
@@ -50,6 +52,7 @@ const rows: readonly Row[] = [
     const message = Buffer.alloc(sizeBytes, 1);
     return [
       throughputRow(`messages/s, ${name}, 1 stream × 64 in flight`, message, { streams: 1, window: 64 }),
+      throughputRow(`messages/s, ${name}, 1 stream × 2 in flight`, message, { streams: 1, window: 2 }),
       throughputRow(`messages/s, ${name}, 50 streams × 4 in flight`, message, { streams: 50, window: 4 }),
     ];
   }),
@@ -96,7 +99,8 @@ async function measure(
     }
     const rates = samples.map((list) => median(list.map(({ perSecond }) => perSecond)));
     const costs = samples.map((list) => median(list.map(({ cpuUs }) => cpuUs)));
-    speed.push([row.title, ...withRatios(rates, peers, (value) => Math.round(value).toLocaleString('en'))]);
+    const shown = withRatios(rates, peers, (value) => Math.round(value).toLocaleString('en'));
+    speed.push([row.title, ...shown.map((cell, index) => ((rates[index] ?? 0) < stallRate ? 'stalls' : cell))]);
     cpu.push([row.title, ...costs.map((value) => (value === 0 ? '–' : value.toFixed(value < 1 ? 3 : 1)))]);
   }
   printTable('Throughput (in brackets: the agent is this many times as fast)', peers, speed);
@@ -138,6 +142,13 @@ async function measureMemory(peers: readonly Peer[], sessions: number): Promise<
   ]);
 }
 
+async function endChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await ended;
+}
+
 async function run(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -145,6 +156,7 @@ async function run(): Promise<void> {
       seconds: { type: 'string', default: '1.5' },
       sessions: { type: 'string', default: '1000' },
       only: { type: 'string', default: '' },
+      peers: { type: 'string', default: '' },
     },
   });
   const dir = mkdtempSync(join(tmpdir(), 'pb-'));
@@ -155,7 +167,8 @@ async function run(): Promise<void> {
     children.push(worker);
     await new Promise((resolve) => worker.once('message', resolve));
     const onStart = (child: ChildProcess): void => void children.push(child);
-    const peers = await startPeers({ dir, self, workerSocket, onStart }, say);
+    const started = await startPeers({ dir, self, workerSocket, onStart }, say);
+    const peers = started.filter(({ name }) => values.peers === '' || values.peers.split(',').includes(name));
     const chosen = rows.filter(({ title }) => title.includes(values.only));
     const rounds = Number(values.rounds);
     const durationMs = Number(values.seconds) * 1000;
@@ -166,7 +179,8 @@ async function run(): Promise<void> {
     await measure(chosen, peers, rounds, durationMs);
     await measureMemory(peers, Number(values.sessions));
   } finally {
-    for (const child of children.reverse()) child.kill('SIGTERM');
+    // The worker last: it is not the agent's to miss.
+    for (const child of children.reverse()) await endChild(child);
     rmSync(dir, { recursive: true, force: true });
   }
 }
