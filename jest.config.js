@@ -3,6 +3,9 @@ export default {
   testEnvironment: 'node',
   reporters: ['default', './test/support/plain-line-reporter.js'],
   testEnvironmentOptions: { customExportConditions: ['panelet-source', 'node', 'node-addons'] },
+  // Modules of finished files stay in memory (nodejs/node#33439): a worker that has grown is replaced between files.
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '600MB',
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/e2e/'],
