@@ -47,7 +47,7 @@ function printTry(cluster: DevCluster, binDirectory: string): void {
       kubeconfig: cluster.kubeconfig,
       apiUrl: cluster.apiUrl,
       nodes: cluster.nodes,
-      tokenFile: cluster.tokenFile('alice'),
+      clientTokenFile: cluster.tokenFile('alice'),
       operatorTokenFile: cluster.tokenFile('admin'),
       cli: `${quoteForShell(process.execPath)} ${quoteForShell(join(binDirectory, 'panelet.js'))}`,
     }),

@@ -6,7 +6,7 @@ export interface TryTextOptions {
   readonly kubeconfig: string;
   readonly apiUrl: string;
   readonly nodes: readonly { readonly name: string; readonly agentAddress: string }[];
-  readonly tokenFile: string;
+  readonly clientTokenFile: string;
   readonly operatorTokenFile: string;
   /** Command that runs the CLI, for example `node /…/dist/bin/panelet.js`. */
   readonly cli: string;
@@ -23,6 +23,8 @@ export function tryText(options: TryTextOptions): string {
   const address = first?.agentAddress ?? '';
   const target = `daemonset/${agentDaemonSet}`;
   const nodes = options.nodes.map((node) => `  ${node.name}  ${node.agentAddress}`);
+  const asClient = `panelet --token-file ${quoteForShell(options.clientTokenFile)}`;
+  const asAdmin = `panelet --token-file ${quoteForShell(options.operatorTokenFile)}`;
   return [
     `Dev cluster in ${options.dir}`,
     `API server ${options.apiUrl}, agents:`,
@@ -34,18 +36,18 @@ export function tryText(options: TryTextOptions): string {
     `  export PANELET_ADDRESS=${address}`,
     `  panelet() { ${options.cli} "$@"; }`,
     '',
-    '  # a shell on the node that survives what follows',
-    `  panelet --token-file ${quoteForShell(options.tokenFile)} attach terminal`,
+    '  # a shell on the node that survives what follows; Ctrl-] d leaves it',
+    `  ${asClient} attach terminal`,
     '',
-    '  # restart the agents, one node after the other, without losing a byte',
+    '  # in a third one: restart the agents, one node after the other, without losing a byte',
     `  kubectl -n ${paneletNamespace} annotate ${target} panelet.dev/restart="$(date +%s)" --overwrite`,
     `  kubectl -n ${paneletNamespace} get panelrestarts -w`,
-    `  kubectl -n ${paneletNamespace} get pods -o wide`,
     '',
     '  # what there is',
+    `  kubectl -n ${paneletNamespace} get pods -o wide`,
     `  kubectl -n ${paneletNamespace} describe ${target}`,
-    `  panelet --token-file ${quoteForShell(options.tokenFile)} ls`,
-    `  panelet --token-file ${quoteForShell(options.tokenFile)} sessions`,
+    `  ${asClient} ls`,
+    `  ${asAdmin} sessions`,
     '',
     'Ctrl-C stops it. Starting it again with the same --dir goes on where it was.',
     '',

@@ -32,6 +32,7 @@ export function startReadinessLoop(
   const startedAtMs = clock.nowMs();
   const periodMs = (probe.periodSeconds ?? 10) * 1000;
   let isReady = wasReady;
+  let wasEverReady = wasReady;
   let successes = 0;
   let failures = 0;
   let stopped = false;
@@ -42,12 +43,13 @@ export function startReadinessLoop(
     failures = failure === undefined ? 0 : failures + 1;
     if (!isReady && successes >= (probe.successThreshold ?? 1)) {
       isReady = true;
+      wasEverReady = true;
       tell(true);
     } else if (isReady && failures >= (probe.failureThreshold ?? 3)) {
       isReady = false;
       tell(false);
     }
-    const comingUp = !isReady && clock.nowMs() - startedAtMs < startWindowMs;
+    const comingUp = !wasEverReady && clock.nowMs() - startedAtMs < startWindowMs;
     if (failure !== undefined && !comingUp) deps.onUnhealthy(failure);
     schedule(comingUp ? Math.min(startPeriodMs, periodMs) : periodMs);
   };

@@ -130,7 +130,7 @@ async function restartAll(stage: Stage, value: string, reason: string): Promise<
   const before = [...test.agentPods().values()].map((pod) => pod.metadata.uid);
   const restart = await stage.during(async () => {
     // Streams at full speed are never idle, so the notice is always given in full: a short one keeps the demo short.
-    const annotations = { 'panelet.dev/notice': '2s' };
+    const annotations = { 'panelet.dev/notice': '1s' };
     const done = await restartByAnnotation(test, { kubectl, value, reason, annotations, limitMs: restartLimitMs });
     await test.agentsReady(readyLimitMs);
     return done;
