@@ -22,12 +22,12 @@ function isSelected({ restart, nodes }: PlanInput, pod: Pod): boolean {
 }
 
 /**
- * Pods that are still to be restarted and not under way, in order: those that are not ready first (they cost nobody
+ * Pods that are still to be restarted and not claimed by this restart, in order: those that are not ready first (they cost nobody
  * anything), then by node and name. Whatever was created after the request has already taken up what it was for.
  */
 export function outstandingPods(input: PlanInput): Pod[] {
   const { restart, pods } = input;
-  const done = new Set([...(restart.status?.active ?? []), ...(restart.status?.failures ?? [])].map(({ uid }) => uid));
+  const failed = new Set((restart.status?.failures ?? []).map(({ uid }) => uid));
   const requestedMs = createdMs(restart);
   const chosen = pods.filter(
     (pod) =>
@@ -35,7 +35,7 @@ export function outstandingPods(input: PlanInput): Pod[] {
       pod.status?.phase !== 'Succeeded' &&
       pod.status?.phase !== 'Failed' &&
       createdMs(pod) <= requestedMs &&
-      !done.has(uidOf(pod)) &&
+      !failed.has(uidOf(pod)) &&
       claimOf(pod)?.restart !== uidOf(restart) &&
       isSelected(input, pod),
   );
