@@ -17,7 +17,9 @@ const self = fileURLToPath(import.meta.url);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 interface Sample {
+  /** Of what the row counts. */
   readonly perSecond: number;
+  readonly messagesPerSecond: number;
   readonly cpuUs: number;
 }
 
@@ -37,7 +39,12 @@ function throughputRow(title: string, message: Buffer, shape: Shape, unitsPerMes
       const before = usageOf(peer.process).cpuMs;
       const { messages, seconds } = await measureThroughput(peer.address, message, shape, durationMs);
       const units = messages * unitsPerMessage;
-      return { perSecond: units / seconds, cpuUs: ((usageOf(peer.process).cpuMs - before) * 1000) / units };
+      const messagesPerSecond = messages / seconds;
+      return {
+        perSecond: units / seconds,
+        messagesPerSecond,
+        cpuUs: ((usageOf(peer.process).cpuMs - before) * 1000) / units,
+      };
     },
   };
 }
@@ -100,8 +107,10 @@ async function measure(
     const rates = samples.map((list) => median(list.map(({ perSecond }) => perSecond)));
     const costs = samples.map((list) => median(list.map(({ cpuUs }) => cpuUs)));
     const shown = withRatios(rates, peers, (value) => Math.round(value).toLocaleString('en'));
-    speed.push([row.title, ...shown.map((cell, index) => ((rates[index] ?? 0) < stallRate ? 'stalls' : cell))]);
-    cpu.push([row.title, ...costs.map((value) => (value === 0 ? '–' : value.toFixed(value < 1 ? 3 : 1)))]);
+    const moving = samples.map((list) => median(list.map(({ messagesPerSecond }) => messagesPerSecond)) >= stallRate);
+    speed.push([row.title, ...shown.map((cell, index) => (moving[index] === true ? cell : 'stalls'))]);
+    const text = (value: number): string => (value === 0 ? '–' : value.toFixed(value < 1 ? 3 : 1));
+    cpu.push([row.title, ...costs.map((value, index) => (moving[index] === true ? text(value) : 'stalls'))]);
   }
   printTable('Throughput (in brackets: the agent is this many times as fast)', peers, speed);
   printTable('CPU of the process in between, µs for one', peers, cpu);
