@@ -40,7 +40,7 @@ function revisions(): ControllerRevision[] {
 
 async function setImage(image: string): Promise<void> {
   await store.mutate<DaemonSet>('daemonsets', key, (set) => {
-    const [container] = set.spec.template.spec.containers as { image: string }[];
+    const [container] = set.spec.template.spec.containers as unknown as { image: string }[];
     container!.image = image;
   });
 }
