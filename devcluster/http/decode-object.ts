@@ -4,20 +4,23 @@ import { pruneUnknownFields } from '../schema/unknown-fields.js';
 import type { ServedKind } from '../kinds/served-kind.js';
 import { copyOf, isFields } from '../store/json-copy.js';
 import type { AnyObject } from '../store/kube-object.js';
-import { badRequest } from '../store/refusals.js';
+import { badRequest, invalidOptions, unsupportedValue } from '../store/refusals.js';
 import { apiVersionOf } from '../store/resource-kind.js';
+import type { ResourceRequest } from './api-context.js';
+import { optionsKindOf } from './options-kind.js';
 import { addWarning } from './reply.js';
 
 /** What to do with fields that the schema does not have. */
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 
-/** @throws StatusError BadRequest. */
-export function fieldValidationOf(query: URLSearchParams): FieldValidation {
+/** @throws StatusError Invalid. */
+export function fieldValidationOf({ request, query }: Pick<ResourceRequest, 'request' | 'query'>): FieldValidation {
   const asked = query.get('fieldValidation') ?? '';
   if (asked === '') return 'Warn';
   if (asked === 'Strict' || asked === 'Warn' || asked === 'Ignore') return asked;
-  throw badRequest(
-    `fieldValidation: Unsupported value: ${JSON.stringify(asked)}: supported values: "Ignore", "Strict", "Warn"`,
+  throw invalidOptions(
+    optionsKindOf(request),
+    unsupportedValue('fieldValidation', asked, ['', 'Ignore', 'Strict', 'Warn']),
   );
 }
 

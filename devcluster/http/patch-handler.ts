@@ -70,11 +70,11 @@ const refusePatch = (text: string, why: string): never => {
 
 /** Answers a patch. */
 export async function handlePatch(context: ApiContext, call: ResourceRequest): Promise<void> {
-  const { request, response, query, target } = call;
+  const { request, response, target } = call;
   const { served } = target;
   const type = contentTypeOf(request);
   checkType(served, type);
-  const validation = fieldValidationOf(query);
+  const validation = fieldValidationOf(call);
   const patch = parseText(await readBody(request), false);
   // From here to the write nothing waits, so nobody can write in between.
   const current = served.toView(needObject(context, target));
@@ -83,6 +83,6 @@ export async function handlePatch(context: ApiContext, call: ResourceRequest): P
   if (why !== undefined) refusePatch(quoted(type, patched, patch), why);
   const object = decodeObject(served, patched, validation === 'Strict' ? 'Ignore' : validation, response);
   checkAddress(served.kind, object, current.metadata.namespace, current.metadata.name);
-  const options = writeOptionsOf(target, query);
+  const options = writeOptionsOf(call);
   sendObject(context, call, 200, await context.store.update(served.storedAs, served.fromView(object), options));
 }

@@ -63,7 +63,7 @@ const tableOf = (objects: readonly AnyObject[], as: Representation, meta: ListMe
   kind: 'Table',
   apiVersion: 'meta.k8s.io/v1',
   metadata: meta,
-  columnDefinitions: hasHead ? as.served.columns.columns : [],
+  columnDefinitions: hasHead ? as.served.columns.columns : null,
   rows: objects.map((object) => rowOf(object, as)),
 });
 
@@ -78,6 +78,12 @@ export function representObject(stored: AnyObject, as: Representation, hasHead =
       return as.served.toView(stored);
   }
 }
+
+/** The real server leaves the kind out of the items of built-in lists, where the list says it. */
+const listItem = (served: ServedKind, stored: AnyObject): object => {
+  const shown = served.toView(stored);
+  return served.isCustom ? shown : { ...shown, apiVersion: undefined, kind: undefined };
+};
 
 /** Stored objects as they are sent in a list. */
 export function representList(objects: readonly AnyObject[], as: Representation, meta: ListMeta): object {
@@ -97,7 +103,7 @@ export function representList(objects: readonly AnyObject[], as: Representation,
         kind: `${kind.kind}List`,
         apiVersion: apiVersionOf(kind),
         metadata: meta,
-        items: objects.map((object) => as.served.toView(object)),
+        items: objects.map((object) => listItem(as.served, object)),
       };
   }
 }
@@ -118,7 +124,7 @@ export function representBookmark(
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
     metadata: { resourceVersion },
-    columnDefinitions: [],
+    columnDefinitions: null,
     rows: [{ cells, object: partial }],
   };
 }

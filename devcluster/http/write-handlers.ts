@@ -1,6 +1,7 @@
 import type { AnyObject } from '../store/kube-object.js';
 import { checkAddress } from '../store/admission.js';
-import { badRequest } from '../store/refusals.js';
+import { invalidOptions, unsupportedValue } from '../store/refusals.js';
+import { optionsKindOf } from './options-kind.js';
 import type { WriteOptions } from '../store/object-store.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
 import { decodeObject, fieldValidationOf } from './decode-object.js';
@@ -9,17 +10,19 @@ import { readValue } from './request-body.js';
 import { chooseRepresentation, representObject } from './representation.js';
 import type { RequestTarget } from './request-target.js';
 
-/** @throws StatusError BadRequest for a dry run that is not of everything. */
-export function isDryRun(query: URLSearchParams): boolean {
+/** @throws StatusError Invalid for a dry run that is not of everything. */
+export function isDryRun({ request, query }: Pick<ResourceRequest, 'request' | 'query'>): boolean {
   const asked = query.getAll('dryRun');
-  if (asked.length === 0) return false;
-  if (asked.every((text) => text === 'All')) return true;
-  throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(asked[0])}: supported values: "All"`);
+  if (asked.every((text) => text === 'All')) return asked.length > 0;
+  throw invalidOptions(optionsKindOf(request), unsupportedValue('dryRun', asked, ['All']));
 }
 
 /** How a request writes. */
-export function writeOptionsOf(target: RequestTarget, query: URLSearchParams): WriteOptions {
-  return { dryRun: isDryRun(query), ...(target.subresource === 'status' ? { subresource: 'status' as const } : {}) };
+export function writeOptionsOf(call: ResourceRequest): WriteOptions {
+  return {
+    dryRun: isDryRun(call),
+    ...(call.target.subresource === 'status' ? { subresource: 'status' as const } : {}),
+  };
 }
 
 /** Sends what was written. */
@@ -39,20 +42,20 @@ const addressed = (target: RequestTarget, object: AnyObject): AnyObject => {
 
 /** Answers a create. */
 export async function handleCreate(context: ApiContext, call: ResourceRequest): Promise<void> {
-  const { request, response, query, target } = call;
+  const { request, response, target } = call;
   const { served } = target;
-  const decoded = decodeObject(served, await readValue(request), fieldValidationOf(query), response);
+  const decoded = decodeObject(served, await readValue(request), fieldValidationOf(call), response);
   const object = served.fromView(addressed(target, decoded));
-  const stored = await context.store.create<AnyObject>(served.storedAs, object, { dryRun: isDryRun(query) });
+  const stored = await context.store.create<AnyObject>(served.storedAs, object, { dryRun: isDryRun(call) });
   sendObject(context, call, 201, stored);
 }
 
 /** Answers an update. */
 export async function handleUpdate(context: ApiContext, call: ResourceRequest): Promise<void> {
-  const { request, response, query, target } = call;
+  const { request, response, target } = call;
   const { served } = target;
-  const decoded = decodeObject(served, await readValue(request), fieldValidationOf(query), response);
+  const decoded = decodeObject(served, await readValue(request), fieldValidationOf(call), response);
   const object = served.fromView(addressed(target, decoded));
-  const stored = await context.store.update<AnyObject>(served.storedAs, object, writeOptionsOf(target, query));
+  const stored = await context.store.update<AnyObject>(served.storedAs, object, writeOptionsOf(call));
   sendObject(context, call, 200, stored);
 }

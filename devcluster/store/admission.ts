@@ -3,16 +3,8 @@ import type { Random } from '#common/random.js';
 import { copyOf, isSameJson } from './json-copy.js';
 import type { AnyObject } from './kube-object.js';
 import { tidyMetadata, validateMetadata } from './metadata-rules.js';
-import {
-  badRequest,
-  conflict,
-  forbiddenField,
-  invalid,
-  invalidValue,
-  modifiedMeanwhile,
-  requiredValue,
-} from './refusals.js';
-import { apiVersionOf, qualifiedResource, type ResourceKind } from './resource-kind.js';
+import { badRequest, conflict, forbiddenField, invalid, invalidValue, modifiedMeanwhile } from './refusals.js';
+import { apiVersionOf, type ResourceKind } from './resource-kind.js';
 
 /** Time as Kubernetes writes it, in whole seconds. */
 export function timestampOf(clock: Clock, plusSeconds = 0): string {
@@ -106,8 +98,10 @@ const checkVersion = (kind: ResourceKind, asked: AnyObject, old: AnyObject): voi
   }
   if (resourceVersion === undefined || resourceVersion === '0') {
     if (kind.unconditionalUpdate) return;
-    // The real server answers in Go's way of saying "no number".
-    throw invalid(kind, name, [invalidValue('metadata.resourceVersion', 0, 'must be specified for an update')]);
+    // The real server names the resource here instead of the kind.
+    throw invalid({ ...kind, kind: kind.plural }, name, [
+      invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
+    ]);
   }
   if (resourceVersion !== old.metadata.resourceVersion) throw conflict(kind, name, modifiedMeanwhile);
 };
@@ -175,14 +169,5 @@ export function checkAddress(
   }
   if (name !== undefined && metadata.name !== '' && metadata.name !== name) {
     throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
-  }
-}
-
-/** @throws StatusError Invalid when a name is missing. */
-export function requireName(kind: ResourceKind, object: AnyObject): void {
-  if (object.metadata.name === '' && object.metadata.generateName === undefined) {
-    throw invalid(kind, '', [
-      requiredValue('metadata.name', `name of ${qualifiedResource(kind)} or generateName is required`),
-    ]);
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '#common/clock.js';
 import { timestampOf } from './admission.js';
-import { copyOf, listAt, valueAt } from './json-copy.js';
+import { copyOf, valueAt } from './json-copy.js';
 import type { AnyObject } from './kube-object.js';
 import type { DeleteOptions } from './object-store.js';
 import { conflict } from './refusals.js';
@@ -9,7 +9,7 @@ import type { StatusError } from './status-error.js';
 
 /** What a deletion does to an object: nothing, a mark, or the end. */
 export type DeletionStep =
-  { readonly kind: 'remove' } | { readonly kind: 'mark'; readonly object: AnyObject } | { readonly kind: 'unchanged' };
+  { readonly kind: 'remove' | 'mark'; readonly object: AnyObject } | { readonly kind: 'unchanged' };
 
 /** A conflict that names the kind instead of the resource, as the real server does for preconditions. */
 const preconditionFailed = (kind: ResourceKind, name: string, why: string): StatusError =>
@@ -56,6 +56,13 @@ const mark = (object: AnyObject, graceSeconds: number, clock: Clock): DeletionSt
   return { kind: 'mark', object };
 };
 
+/** Pods tell even in their last state that their time is over. */
+const remove = (kind: ResourceKind, object: AnyObject, clock: Clock): DeletionStep => {
+  if (kind.plural !== 'pods') return { kind: 'remove', object };
+  const metadata = { ...object.metadata, deletionTimestamp: timestampOf(clock), deletionGracePeriodSeconds: 0 };
+  return { kind: 'remove', object: { ...object, metadata } };
+};
+
 /** What is to be done with an object somebody asked to delete. A later request may shorten a grace period, never lengthen it. */
 export function planDeletion(
   kind: ResourceKind,
@@ -67,11 +74,11 @@ export function planDeletion(
   const graceSeconds = kind.graceSeconds(object, options.gracePeriodSeconds);
   const before = stored.metadata.deletionGracePeriodSeconds;
   if (stored.metadata.deletionTimestamp !== undefined && before !== undefined) {
-    if (graceSeconds === 0 && !isHeld(object)) return { kind: 'remove' };
+    if (graceSeconds === 0 && !isHeld(object)) return remove(kind, object, clock);
     if (options.gracePeriodSeconds === undefined || graceSeconds >= before) return { kind: 'unchanged' };
     return mark(object, graceSeconds, clock);
   }
-  if (graceSeconds === 0 && !isHeld(object)) return { kind: 'remove' };
+  if (graceSeconds === 0 && !isHeld(object)) return remove(kind, object, clock);
   return mark(object, graceSeconds, clock);
 }
 
@@ -92,7 +99,3 @@ export function podGraceSeconds(pod: AnyObject, requestedSeconds: number | undef
   return typeof own === 'number' ? own : 30;
 }
 
-/** Uids of the owners of an object. */
-export function ownerUids(object: AnyObject): string[] {
-  return listAt(object, 'metadata', 'ownerReferences').map((owner) => String(owner['uid']));
-}

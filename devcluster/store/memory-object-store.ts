@@ -136,7 +136,7 @@ class MemoryObjectStore implements ObjectStore {
     const step = planDeletion(kind, stored, options, this.deps.clock);
     const gone = step.kind === 'remove';
     if (step.kind === 'unchanged') return { object: stored as unknown as T, gone };
-    const next = step.kind === 'mark' ? step.object : copyOf(stored);
+    const next = step.object;
     if (options.dryRun === true) return { object: next as unknown as T, gone };
     const object = await this.commit(gone ? 'DELETED' : 'MODIFIED', kind, next, stored);
     return { object: object as unknown as T, gone };

@@ -1,4 +1,4 @@
-import { qualifiedKind, qualifiedResource, type ResourceKind } from './resource-kind.js';
+import { defineKind, qualifiedKind, qualifiedResource, type ResourceKind } from './resource-kind.js';
 import { StatusError, type StatusCause, type StatusDetails } from './status-error.js';
 
 const about = (kind: ResourceKind, name: string): StatusDetails => ({
@@ -33,12 +33,17 @@ export function invalid(kind: ResourceKind, name: string, causes: readonly Statu
   const texts = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))];
   const summary = texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
   const details: StatusDetails = {
-    name,
+    ...(name === '' ? {} : { name }),
     ...(kind.group === '' ? {} : { group: kind.group }),
     kind: kind.kind,
     causes,
   };
   return new StatusError(422, 'Invalid', `${qualifiedKind(kind)} "${name}" is invalid: ${summary}`, details);
+}
+
+/** 422: an option of a request (PatchOptions, DeleteOptions, …) has a value that is none. */
+export function invalidOptions(optionsKind: string, cause: StatusCause): StatusError {
+  return invalid(defineKind({ group: 'meta.k8s.io', version: 'v1', kind: optionsKind, plural: '' }), '', [cause]);
 }
 
 /** 403: allowed in general, but not now or not by this user. */
