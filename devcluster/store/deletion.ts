@@ -98,4 +98,3 @@ export function podGraceSeconds(pod: AnyObject, requestedSeconds: number | undef
   const own = valueAt(pod, 'spec', 'terminationGracePeriodSeconds');
   return typeof own === 'number' ? own : 30;
 }
-
