@@ -39,11 +39,16 @@ const drain = (options: Partial<Extract<DrainEvent, { kind: 'drain' }>> = {}): D
 });
 const observe = (facts: DrainFacts): DrainEvent => ({ kind: 'observe', facts });
 
+/** What is left when all who were not safe have been forced: those count in `attached` only. */
+const forced = (facts: DrainFacts): DrainFacts => ({ ...facts, busy: 0, restless: 0, unflushed: 0, unsealed: 0 });
+
 /** A gate with its clock and everything it asked for. */
 class Machine {
   state: DrainState = servingState(0);
   nowMs = 0;
   readonly effects: DrainEffect[] = [];
+  /** What the sessions look like at the end of `settle`. */
+  facts: DrainFacts = calm;
   constructor(readonly own: DrainRules = rules) {}
 
   apply(event: DrainEvent): string | undefined {
@@ -54,8 +59,11 @@ class Machine {
   }
   settle(facts: DrainFacts): string[] {
     const phases: string[] = [this.state.phase];
+    this.facts = facts;
     for (let before = this.state; ; before = this.state) {
-      this.apply(observe(facts));
+      const done = this.effects.length;
+      this.apply(observe(this.facts));
+      if (this.effects.slice(done).some(({ kind }) => kind === 'force')) this.facts = forced(this.facts);
       if (this.state === before) return phases;
       phases.push(this.state.phase);
     }
@@ -311,7 +319,7 @@ describe('every run of the drain state machine', () => {
         const state = gate.state;
         gate.nowMs = (due ?? Infinity) - 1;
         if (due === undefined) gate.nowMs = 1e12;
-        gate.apply({ kind: 'observe', facts: last });
+        gate.apply({ kind: 'observe', facts: gate.facts });
         expect(gate.state).toBe(state);
       }),
     );
