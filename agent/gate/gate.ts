@@ -31,8 +31,11 @@ import { defaultLeaseMs } from './admission.js';
 import type { Cordons } from './cordons.js';
 import type { Fencing } from './fencing.js';
 import { callAll, cordonMembers, drainMembers, readReceipt, settleMs, uncordonMember } from './member-calls.js';
-import { liveMembers, settleMembers, unitsOf, type Members } from './members.js';
+import { liveMembers, settleMembers, unitsOf, untilSeen, type Members } from './members.js';
 import { sumReceipts } from './receipt.js';
+
+/** A worker's watch follows its answer within this, or the answer shows what was known before. */
+const seenWithinMs = 1_000;
 
 /** Who the agent is. */
 export interface GateNames {
@@ -75,6 +78,9 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
     const seen = views(target);
     return restartOf(seen) ?? (knownStatuses(seen).length === 0 ? cordons.get(target)?.restartUid : undefined);
   };
+  const seenWithin = { clock, limitMs: seenWithinMs };
+  const liveStates = (target: Target): State[] =>
+    liveMembers(unitsOf(members, target)).map(({ view }) => view.status.state);
   const kept = (target: Target): number =>
     sumSessions(
       members
@@ -168,6 +174,7 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
       turn(async () => {
         const target = targetIn(request.target);
         await cordonAll(target, request, false);
+        await untilSeen(members, () => liveStates(target).every((state) => state !== State.SERVING), seenWithin);
         return { status: status(target) };
       }),
     uncordon: (request) =>
@@ -175,6 +182,7 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
         const target = targetIn(request.target);
         if (!request.anyRestart) fencing.check(request.command);
         await uncordonAll(target, request);
+        await untilSeen(members, () => liveStates(target).every((state) => state === State.SERVING), seenWithin);
         return { status: status(target) };
       }),
     drain: async (asked, emit, signal) => {

@@ -17,7 +17,7 @@ import { unary } from '../unary.js';
 import { viewUnit } from '../workers/unit.js';
 import type { WorkerClients } from '../workers/worker-link.js';
 import { drainUnit } from './drain.js';
-import { settleMembers, unitsOf, type LiveMember, type Members } from './members.js';
+import { settleMembers, unitsOf, untilSeen, type LiveMember, type Members } from './members.js';
 
 const callTimeoutMs = 5_000;
 
@@ -80,6 +80,8 @@ export async function cordonMembers(options: CordonMembers): Promise<void> {
   const results = await Promise.allSettled(live.map(({ clients }) => cordonMember(clients, request, clock)));
   const failed = results.find((result) => result.status === 'rejected');
   if (failed === undefined) return;
+  const lost = live.filter((_, index) => isLost(results[index]));
+  if (lost.length > 0 && (await areGone(members, lost, clock))) return cordonMembers(options);
   const taken = live.filter(
     (member, index) => results[index]?.status === 'fulfilled' && isFree(member.view.status, command),
   );
@@ -92,6 +94,21 @@ export async function cordonMembers(options: CordonMembers): Promise<void> {
     options.log.warn({ err: result.reason as Error, panel }, 'A cordon could not be undone; its lease ends it');
   }
   throw failed.reason;
+}
+
+function isLost(result: PromiseSettledResult<unknown> | undefined): boolean {
+  return result?.status === 'rejected' && (result.reason as Partial<ServiceError>).code === grpcStatus.UNAVAILABLE;
+}
+
+// A worker that died under the call is not one that refuses: once its link has noticed, what is left can be cordoned.
+async function areGone(members: Members, lost: readonly LiveMember[], clock: Clock): Promise<boolean> {
+  const gone = (): boolean =>
+    lost.every(({ unit, clients }) => {
+      const view = viewUnit(unit);
+      return view.kind !== 'up' || view.clients !== clients;
+    });
+  await untilSeen(members, gone, { clock, limitMs: settleMs });
+  return gone();
 }
 
 function isFree(status: GateStatus, command: Command): boolean {

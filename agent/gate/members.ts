@@ -54,3 +54,20 @@ export async function settleMembers(
   }
   return liveMembers(unitsOf(members, target));
 }
+
+/** Waits until the watches of the workers show a change that they have answered already; at most `limitMs`. */
+export async function untilSeen(
+  members: Members,
+  isSeen: () => boolean,
+  { clock, limitMs }: { readonly clock: Clock; readonly limitMs: number },
+): Promise<void> {
+  const late = new AbortController();
+  const timer = clock.after(limitMs, () => late.abort(new Error('not seen')));
+  try {
+    await members.changes.until(() => (isSeen() ? true : undefined), late.signal);
+  } catch {
+    // The answer then shows what was known before; nothing depends on it.
+  } finally {
+    timer.stop();
+  }
+}
