@@ -47,6 +47,8 @@ export function createNodeLauncher(deps: NodeLauncherDeps): NodeLauncher {
   const records = createPodRecords({ directory: join(deps.directory, 'pods'), log });
   const heartbeat = createNodeHeartbeat({ store, clock, log, nodeName, nodeIp: deps.podIp });
   const runners = new Map<string, PodRunner>();
+  // Pods whose objects are gone and whose processes are not, yet.
+  const vanishing = new Set<Promise<void>>();
   let stopWatch: (() => void) | undefined;
 
   const podLogDirectory = (pod: Pod): string =>
@@ -95,7 +97,9 @@ export function createNodeLauncher(deps: NodeLauncherDeps): NodeLauncher {
     const uid = event.object.metadata.uid ?? '';
     const runner = runners.get(uid);
     runners.delete(uid);
-    void runner?.vanish();
+    if (runner === undefined) return;
+    const vanished = runner.vanish().finally(() => vanishing.delete(vanished));
+    vanishing.add(vanished);
   };
 
   const endForgotten = async (record: PodRecord): Promise<void> => {
@@ -143,7 +147,7 @@ export function createNodeLauncher(deps: NodeLauncherDeps): NodeLauncher {
     },
     stop: async (graceMs) => {
       stopFollowing();
-      await Promise.all([...runners.values()].map((runner) => runner.shutDown(graceMs)));
+      await Promise.all([...vanishing, ...[...runners.values()].map((runner) => runner.shutDown(graceMs))]);
       await endLeftovers(Math.min(graceMs, leftoverGraceMs));
       await heartbeat.stop();
     },
