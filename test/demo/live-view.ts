@@ -48,7 +48,8 @@ export function followSteps(test: TestCluster, tell: (line: string) => void): ()
     tell(line);
   };
   const { store } = test.cluster;
-  for (const { metadata } of store.list('pods', { ns: restartNamespace }).items) told.add(`${metadata.uid ?? ''} ready`);
+  for (const { metadata } of store.list('pods', { ns: restartNamespace }).items)
+    told.add(`${metadata.uid ?? ''} ready`);
   const stopRestarts = store.watch<RestartObject>('panelrestarts', { ns: restartNamespace }, ({ object }) => {
     for (const { node, pod, step } of object.status?.active ?? []) {
       say(`${object.metadata.name} ${pod} ${step}`, `${node ?? pod}: ${step.toLowerCase()}`);
