@@ -6,6 +6,7 @@ import {
   aggregateState,
   collectHolders,
   longestDeadline,
+  noticesMayEnd,
   restartOf,
   shortestLease,
   sumCounts,
@@ -64,6 +65,14 @@ describe('the state of several workers', () => {
 });
 
 describe('what several workers say', () => {
+  test('ends their notices when none has a use for the rest, and never on a guess', () => {
+    const idle = up({ state: State.NOTIFIED, noticeMayEnd: true });
+    expect(noticesMayEnd([idle, absent, inState(State.FROZEN), inState(State.CLOSED)])).toBe(true);
+    expect(noticesMayEnd([idle, inState(State.NOTIFIED)])).toBe(false);
+    expect(noticesMayEnd([idle, inState(State.CORDONED)])).toBe(false);
+    expect(noticesMayEnd([idle, unknown])).toBe(false);
+  });
+
   test('adds up their counts', () => {
     const one = { finished: 1, kept: 2, checkpointed: 3, forced: 4, remaining: 5, restored: 6 };
     expect(sumCounts([one, undefined, one])).toEqual({

@@ -32,6 +32,15 @@ export function aggregateState(members: readonly MemberView[], idle: State): Sta
   return order[least] ?? idle;
 }
 
+/** Whether no member has a use for the rest of its notice: idle, past it, or certainly not there. */
+export function noticesMayEnd(members: readonly MemberView[]): boolean {
+  return members.every((member) => {
+    if (member.kind !== 'up') return member.kind === 'absent';
+    const { state, noticeMayEnd } = member.status;
+    return noticeMayEnd || order.indexOf(state) > order.indexOf(State.NOTIFIED);
+  });
+}
+
 const noCounts: SessionCounts = { finished: 0, kept: 0, checkpointed: 0, forced: 0, remaining: 0, restored: 0 };
 
 /** Counts added up. */

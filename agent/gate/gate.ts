@@ -3,6 +3,7 @@ import { durationToMs, msToDuration } from '#common/duration.js';
 import { PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import {
+  NoticeEnd,
   State,
   Target,
   type Command,
@@ -22,6 +23,7 @@ import {
   collectHolders,
   knownStatuses,
   longestDeadline,
+  noticesMayEnd,
   restartOf,
   shortestLease,
   sumCounts,
@@ -113,6 +115,7 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
       restartRequired: deps.restartRequired(),
       version: deps.names.version,
       podUid: deps.names.podUid,
+      noticeMayEnd: state === State.NOTIFIED && noticesMayEnd(seen),
     };
   };
 
@@ -153,6 +156,12 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
     }
     deps.log.info({ restartUid: command.restartUid, target: request.target }, 'Gate cordoned');
   };
+  const requireDrain = (target: Target, request: DrainRequest): void => {
+    const { restartUid } = fencing.check(request.command);
+    const cordon = cordons.get(target);
+    if (cordon?.restartUid === restartUid && cordon.draining) return;
+    throw new PaneletError('GATE_REFUSED', `The restart ${restartUid} has no drain under way here.`);
+  };
   const uncordonAll = async (target: Target, request: UncordonRequest): Promise<void> => {
     const restartUid = holder(target);
     if (restartUid !== undefined && !request.anyRestart && restartUid !== request.command?.restartUid) {
@@ -188,9 +197,10 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
     drain: async (asked, emit, signal) => {
       const target = targetIn(asked.target);
       const request: DrainRequest = { ...asked, target };
-      await turn(() => cordonAll(target, { ...request, lease: request.lease }, true));
+      if (request.noticeEnd === NoticeEnd.NOW) requireDrain(target, request);
+      else await turn(() => cordonAll(target, { ...request, lease: request.lease }, true));
       const ended = await drainMembers({
-        members,
+        ...{ members, log: deps.log },
         target,
         request,
         signal,

@@ -1,23 +1,25 @@
 import { status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
-import type {
-  Command,
-  CordonRequest,
-  CordonResponse,
-  DrainRequest,
-  GateStatus,
-  GetReceiptResponse,
-  Receipt,
-  Target,
-  UncordonRequest,
-  UncordonResponse,
+import {
+  NoticeEnd,
+  type Command,
+  type CordonRequest,
+  type CordonResponse,
+  type DrainRequest,
+  type GateStatus,
+  type GetReceiptResponse,
+  type Receipt,
+  type Target,
+  type UncordonRequest,
+  type UncordonResponse,
 } from '#proto/gate/v1/gate.js';
 import { unary } from '../unary.js';
 import { viewUnit } from '../workers/unit.js';
 import type { WorkerClients } from '../workers/worker-link.js';
 import { drainUnit } from './drain.js';
 import { settleMembers, unitsOf, untilSeen, type LiveMember, type Members } from './members.js';
+import { endNoticesTogether, sharesNotices } from './notices.js';
 
 const callTimeoutMs = 5_000;
 
@@ -117,6 +119,7 @@ function isFree(status: GateStatus, command: Command): boolean {
 
 /** A drain of all workers of a target. */
 export interface DrainMembers {
+  readonly log: Log;
   readonly members: Members;
   readonly target: Target;
   readonly request: DrainRequest;
@@ -126,7 +129,7 @@ export interface DrainMembers {
 }
 
 /**
- * Drains every worker of the target at the same time. Resolves with their receipts once each worker has given one or
+ * Drains every worker of the target at the same time; all are frozen together. Resolves with their receipts once each worker has given one or
  * is absent, or with `cancelled` as soon as one serves again.
  */
 export async function drainMembers(options: DrainMembers): Promise<readonly Receipt[] | 'cancelled'> {
@@ -134,10 +137,12 @@ export async function drainMembers(options: DrainMembers): Promise<readonly Rece
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, options.signal]);
   const receipts = new Map<string, Receipt>();
+  let isHeld = sharesNotices(members, target, request);
   const drainOne = async (panel: string): Promise<void> => {
     const unit = unitsOf(members, target).find((candidate) => candidate.panel.name === panel);
     if (unit === undefined) return;
-    const outcome = await drainUnit({ unit, request, changes: members.changes, signal, onStatus: emit });
+    const own = isHeld ? { ...request, noticeEnd: NoticeEnd.HELD } : request;
+    const outcome = await drainUnit({ unit, request: own, changes: members.changes, signal, onStatus: emit });
     if (outcome.kind === 'cancelled') throw new DrainCancelled();
     if (outcome.kind === 'receipt') receipts.set(panel, outcome.receipt);
     else receipts.delete(panel);
@@ -146,7 +151,13 @@ export async function drainMembers(options: DrainMembers): Promise<readonly Rece
     unitsOf(members, target)
       .filter((unit) => !receipts.has(unit.panel.name) && viewUnit(unit).kind !== 'absent')
       .map((unit) => unit.panel.name);
+  const release = async (): Promise<void> => {
+    await endNoticesTogether({ ...options, signal });
+    isHeld = false;
+  };
   emit();
+  // It ends with the drain at the latest.
+  if (isHeld) release().catch(() => undefined);
   try {
     // A worker that came up meanwhile is drained too, before anything is called complete.
     for (let left = open(); left.length > 0; left = open()) await Promise.all(left.map(drainOne));

@@ -49,6 +49,7 @@ function statusOf(state: State, rest: Partial<GateStatus> = {}): GateStatus {
     workers: [],
     node: 'a',
     restartRequired: false,
+    noticeMayEnd: false,
     version: '0',
     podUid: 'pod',
     ...rest,

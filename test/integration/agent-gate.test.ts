@@ -93,7 +93,9 @@ async function start(panels: Record<string, unknown>[], change: Record<string, u
   const home = createAgentHome(programs, { panels, ...change });
   cleanups.push(() => home.remove());
   const gate = gateOf(home, await home.start());
-  await untilState(gate, State.SERVING);
+  const areServing = async (): Promise<boolean> =>
+    (await gate.status()).workers.every(({ state }) => state === State.SERVING);
+  await eventually(areServing, 'every worker serves, also those of the other target');
   return gate;
 }
 

@@ -44,7 +44,12 @@ export interface DrainTally {
 }
 
 /** The gate as its services tell it. */
-export function gateStatusOf(state: DrainState, tally: DrainTally, facts: WorkerFacts, nowMs: number): GateStatus {
+export function gateStatusOf(
+  state: DrainState,
+  { tally, isIdle }: { readonly tally: DrainTally; readonly isIdle: boolean },
+  facts: WorkerFacts,
+  nowMs: number,
+): GateStatus {
   const leaseUntilMs = state.cordon?.leaseUntilMs ?? Infinity;
   const { plan } = state;
   return {
@@ -62,6 +67,7 @@ export function gateStatusOf(state: DrainState, tally: DrainTally, facts: Worker
     restartRequired: false,
     version: facts.version,
     podUid: '',
+    noticeMayEnd: state.phase === 'NOTIFIED' && isIdle,
   };
 }
 

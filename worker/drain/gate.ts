@@ -7,7 +7,7 @@ import type { RegistryGate, SessionRegistry } from '../sessions/session-registry
 import { gateStatusOf, receiptOf, type WorkerFacts } from './drain-status.js';
 import { DrainedSessions } from './drained-sessions.js';
 import { servingState, type DrainEffect, type DrainEvent, type DrainRules, type DrainState } from './state.js';
-import { nextDueMs, transition } from './transition.js';
+import { isIdle, nextDueMs, transition } from './transition.js';
 
 /** What a gate needs. */
 export interface GateDeps {
@@ -42,6 +42,8 @@ export class Gate implements RegistryGate {
   #state: DrainState;
   #timer: Timer | undefined;
   #observing = false;
+  /** As of the last look; whatever opens the gate forgets it. */
+  #isIdle = false;
   #receipt: Receipt | undefined;
   #thawing: Promise<unknown> = Promise.resolve();
 
@@ -121,7 +123,8 @@ export class Gate implements RegistryGate {
   }
 
   status(): GateStatus {
-    return gateStatusOf(this.#state, this.#sessions.tally(), this.#deps.facts, this.#deps.clock.nowMs());
+    const seen = { tally: this.#sessions.tally(), isIdle: this.#isIdle };
+    return gateStatusOf(this.#state, seen, this.#deps.facts, this.#deps.clock.nowMs());
   }
 
   /** Sessions that killing the process now would lose. */
@@ -169,7 +172,9 @@ export class Gate implements RegistryGate {
     for (;;) {
       const before = this.#state;
       this.#keepUp();
-      this.#apply({ kind: 'observe', facts: this.#sessions.facts() });
+      const facts = this.#sessions.facts();
+      this.#isIdle = isIdle(facts, this.#deps.rules);
+      this.#apply({ kind: 'observe', facts });
       if (this.#state === before) break;
     }
     this.#schedule();
@@ -224,6 +229,7 @@ export class Gate implements RegistryGate {
         break;
       case 'reopen':
         this.#receipt = undefined;
+        this.#isIdle = false;
         this.#thawing = sessions.reopen(before, this.#stop.signal);
         break;
       default:

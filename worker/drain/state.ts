@@ -19,6 +19,8 @@ export interface DrainPlan {
   readonly startedMs: number;
   /** Sessions are frozen from here on at the latest. */
   readonly noticeUntilMs: number;
+  /** Sessions that are idle do not end the notice early: those of other workers still work. */
+  readonly holdsNotice: boolean;
   /** The policy applies here; what is left until the deadline is for sealing the others. */
   readonly policyAtMs: number;
   readonly deadlineMs: number;
@@ -64,9 +66,11 @@ export type DrainEvent =
       readonly leaseMs: number;
       readonly reason: string;
       readonly noticeMs: number;
+      readonly holdsNotice: boolean;
       readonly timeoutMs: number;
       readonly onTimeout: TimeoutPolicy;
     }
+  | { readonly kind: 'end-notice'; readonly fence: Fence }
   | { readonly kind: 'terminate'; readonly graceMs: number; readonly restartUid: string }
   | { readonly kind: 'observe'; readonly facts: DrainFacts };
 

@@ -33,10 +33,12 @@ const drain = (options: Partial<Extract<DrainEvent, { kind: 'drain' }>> = {}): D
   leaseMs: 60_000,
   reason: 'why',
   noticeMs: 10_000,
+  holdsNotice: false,
   timeoutMs: 60_000,
   onTimeout: 'force',
   ...options,
 });
+const endNotice = (by = fence()): DrainEvent => ({ kind: 'end-notice', fence: by });
 const observe = (facts: DrainFacts): DrainEvent => ({ kind: 'observe', facts });
 
 /** What is left when all who were not safe have been forced: those count in `attached` only. */
@@ -99,6 +101,63 @@ describe('the drain state machine', () => {
     gate.nowMs = 10_000;
     gate.settle(busy);
     expect(gate.state.phase).toBe('FROZEN');
+  });
+
+  test('works on though its sessions are idle while its notice is held, until the notice is over', () => {
+    const gate = new Machine();
+    gate.apply(drain({ holdsNotice: true }));
+    gate.nowMs = 9_999;
+    expect(gate.settle(calm)).toEqual(['NOTIFIED']);
+    gate.nowMs = 10_000;
+    expect(gate.settle(calm)).toContain('FROZEN');
+  });
+
+  test('freezes at once when its held notice is ended, even if sessions have become busy again', () => {
+    const gate = new Machine();
+    gate.apply(drain({ holdsNotice: true }));
+    gate.nowMs = 1_000;
+    gate.settle(calm);
+    expect(gate.apply(endNotice())).toBeUndefined();
+    expect(gate.settle(busy)).toContain('FROZEN');
+  });
+
+  test('holds a notice no more once a call of the same restart does not hold it, and never holds it again', () => {
+    const gate = new Machine();
+    gate.apply(drain({ holdsNotice: true }));
+    gate.apply(drain({ holdsNotice: false }));
+    gate.apply(drain({ holdsNotice: true }));
+    expect(gate.settle(calm)).toContain('FROZEN');
+  });
+
+  test('takes a shorter notice from a call that joins, never a longer one', () => {
+    const gate = new Machine();
+    gate.apply(drain({ noticeMs: 5_000 }));
+    gate.apply(drain({ noticeMs: 20_000 }));
+    expect(gate.state.plan?.noticeUntilMs).toBe(5_000);
+    gate.nowMs = 1_000;
+    gate.apply(drain({ noticeMs: 0 }));
+    expect(gate.settle(busy)).toEqual(['NOTIFIED', 'FROZEN']);
+  });
+
+  test('ends the notice of the drain under way only, and renews no lease by it', () => {
+    const gate = new Machine();
+    gate.apply(cordon(fence(), 5_000));
+    expect(gate.apply(endNotice())).toContain('no drain under way');
+    expect(gate.state.phase).toBe('CORDONED');
+    gate.apply(drain({ leaseMs: 5_000, holdsNotice: true }));
+    gate.nowMs = 1_000;
+    expect(gate.apply(endNotice(fence('b')))).toContain('Restart a');
+    expect(gate.apply(endNotice(fence('a', 0)))).toContain('Fencing number 0');
+    expect(gate.state.plan?.noticeUntilMs).toBe(10_000);
+    gate.apply(endNotice());
+    expect(gate.state.cordon?.leaseUntilMs).toBe(5_000);
+    expect(gate.state.plan?.deadlineMs).toBe(60_000);
+  });
+
+  test('has nothing to hold for where no session can be written down and none is left', () => {
+    const gate = new Machine(hostRules);
+    gate.apply(drain({ holdsNotice: true }));
+    expect(gate.settle({ ...calm, sessions: 0 })).toContain('CLOSED');
   });
 
   test('never freezes sessions that cannot be written down: it waits for them until the policy applies', () => {
@@ -229,12 +288,14 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('observe' as const), facts }) },
   fc.record({ kind: fc.constant('cordon' as const), fence: anyFence, leaseMs, reason: fc.constant('') }),
   fc.record({ kind: fc.constant('uncordon' as const), fence: anyFence, anyRestart: fc.boolean() }),
+  fc.record({ kind: fc.constant('end-notice' as const), fence: anyFence }),
   fc.record({
     kind: fc.constant('drain' as const),
     fence: anyFence,
     leaseMs,
     reason: fc.constant(''),
     noticeMs: fc.nat(20_000),
+    holdsNotice: fc.boolean(),
     timeoutMs: fc.integer({ min: 1, max: 60_000 }),
     onTimeout: fc.constantFrom('force' as const, 'abort' as const, 'wait' as const),
   }),

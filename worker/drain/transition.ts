@@ -6,7 +6,7 @@ export interface Transition {
   readonly state: DrainState;
   readonly effects: readonly DrainEffect[];
   /** Set when the command was refused; nothing changed then. */
-  readonly refusal?: string;
+  readonly refusal?: string | undefined;
 }
 
 // Time kept back from the deadline, so that a stuck session does not cost the others their checkpoints.
@@ -24,6 +24,8 @@ export function transition(state: DrainState, event: DrainEvent, nowMs: number, 
       return uncordon(state, event, nowMs);
     case 'drain':
       return drain(state, event, nowMs);
+    case 'end-notice':
+      return endNotice(state, event.fence, nowMs);
     case 'terminate':
       return terminate(state, event, nowMs, rules);
     case 'observe':
@@ -48,6 +50,11 @@ export function nextDueMs(state: DrainState, rules: DrainRules): number | undefi
     if (state.phase === 'RELEASED') due.push(state.sinceMs + rules.releaseMs);
   }
   return due.length === 0 ? undefined : Math.min(...due);
+}
+
+/** Whether a notice may end before its time: nobody would use what is left of it. */
+export function isIdle(facts: DrainFacts, rules: DrainRules): boolean {
+  return facts.sessions === 0 || (rules.checkpointable && facts.busy === 0);
 }
 
 const unchanged = (state: DrainState): Transition => ({ state, effects: [] });
@@ -115,7 +122,7 @@ function reopen(state: DrainState, reason: string, nowMs: number): Transition {
 
 function planOf(
   state: DrainState,
-  event: { noticeMs: number; timeoutMs: number; onTimeout: DrainPlan['onTimeout'] },
+  event: { noticeMs: number; holdsNotice: boolean; timeoutMs: number; onTimeout: DrainPlan['onTimeout'] },
   nowMs: number,
 ): DrainPlan {
   const deadlineMs = nowMs + event.timeoutMs;
@@ -123,6 +130,7 @@ function planOf(
     serial: state.drains + 1,
     startedMs: nowMs,
     noticeUntilMs: nowMs + Math.min(event.noticeMs, event.timeoutMs * noticeShare),
+    holdsNotice: event.holdsNotice,
     policyAtMs: deadlineMs - Math.min(maxReserveMs, event.timeoutMs * reserveShare),
     deadlineMs,
     onTimeout: event.onTimeout,
@@ -138,13 +146,28 @@ function drain(state: DrainState, event: Extract<DrainEvent, { kind: 'drain' }>,
   const refusal = refusalOf(state, event.fence);
   if (refusal !== undefined) return { ...unchanged(state), refusal };
   const accepted = accept(state, event, nowMs);
-  if (state.plan === undefined) return begin(accepted, planOf(state, event, nowMs), nowMs);
+  const asked = planOf(state, event, nowMs);
+  if (state.plan === undefined) return begin(accepted, asked, nowMs);
   const before = state.lastFence;
   const newer =
     before === undefined || event.fence.fencing > before.fencing || event.fence.generation > before.generation;
-  if (!newer || state.terminating) return unchanged(accepted);
-  const { deadlineMs, policyAtMs, onTimeout } = planOf(state, event, nowMs);
-  return unchanged({ ...accepted, plan: { ...state.plan, deadlineMs, policyAtMs, onTimeout } });
+  const plan: DrainPlan = {
+    ...state.plan,
+    noticeUntilMs: Math.min(state.plan.noticeUntilMs, asked.noticeUntilMs),
+    holdsNotice: state.plan.holdsNotice && asked.holdsNotice,
+  };
+  if (!newer || state.terminating) return unchanged({ ...accepted, plan });
+  const { deadlineMs, policyAtMs, onTimeout } = asked;
+  return unchanged({ ...accepted, plan: { ...plan, deadlineMs, policyAtMs, onTimeout } });
+}
+
+// Only what is under way: a drain that was called off meanwhile must not begin again, nor its lease.
+function endNotice(state: DrainState, fence: Fence, nowMs: number): Transition {
+  const { plan } = state;
+  const refusal =
+    refusalOf(state, fence) ?? (plan === undefined ? 'The restart has no drain under way here.' : undefined);
+  if (plan === undefined || refusal !== undefined) return { ...unchanged(state), refusal };
+  return unchanged({ ...state, plan: { ...plan, noticeUntilMs: Math.min(plan.noticeUntilMs, nowMs) } });
 }
 
 function terminate(
@@ -157,7 +180,7 @@ function terminate(
   const own = { restartUid: event.restartUid, fencing: state.highestFencing, generation: 0 };
   const before = state.cordon ?? { fence: own, reason: 'The worker is shutting down.' };
   const ending: DrainState = { ...state, terminating: true, cordon: { ...before, leaseUntilMs: Infinity } };
-  const short = planOf(state, { noticeMs: 0, timeoutMs: graceMs, onTimeout: 'force' }, nowMs);
+  const short = planOf(state, { noticeMs: 0, holdsNotice: false, timeoutMs: graceMs, onTimeout: 'force' }, nowMs);
   if (state.plan === undefined) return begin(ending, short, nowMs);
   return unchanged({
     ...ending,
@@ -188,8 +211,9 @@ function advance(state: DrainState, plan: DrainPlan, observed: Observed): Transi
   const { facts, nowMs, rules } = observed;
   switch (state.phase) {
     case 'NOTIFIED': {
-      const told = rules.checkpointable && (facts.busy === 0 || nowMs >= plan.noticeUntilMs);
-      if (facts.sessions === 0 || told) return enter(state, 'FROZEN', nowMs, [{ kind: 'freeze' }]);
+      const isHeld = rules.checkpointable && plan.holdsNotice;
+      const isOver = rules.checkpointable && nowMs >= plan.noticeUntilMs;
+      if (isOver || (!isHeld && isIdle(facts, rules))) return enter(state, 'FROZEN', nowMs, [{ kind: 'freeze' }]);
       return rules.checkpointable || nowMs < plan.policyAtMs ? unchanged(state) : late(state, plan, 'all', nowMs);
     }
     case 'FROZEN':

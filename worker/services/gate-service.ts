@@ -4,6 +4,7 @@ import { PaneletError } from '#common/errors.js';
 import { statusOf } from '#common/grpc-status.js';
 import type { Log } from '#common/log.js';
 import {
+  NoticeEnd,
   OnTimeout,
   Target,
   type Command,
@@ -13,7 +14,7 @@ import {
   type GateStatus,
 } from '#proto/gate/v1/gate.js';
 import type { Gate } from '../drain/gate.js';
-import type { Fence, TimeoutPolicy } from '../drain/state.js';
+import type { DrainEvent, Fence, TimeoutPolicy } from '../drain/state.js';
 import { unary } from './unary.js';
 
 /** What the gate service needs. */
@@ -36,11 +37,27 @@ function policyOf(onTimeout: OnTimeout): TimeoutPolicy {
   return onTimeout === OnTimeout.WAIT ? 'wait' : 'abort';
 }
 
+function drainEventOf(request: DrainRequest): DrainEvent {
+  const fence = fenceOf(request.command);
+  if (request.noticeEnd === NoticeEnd.NOW) return { kind: 'end-notice', fence };
+  return {
+    kind: 'drain',
+    fence,
+    leaseMs: durationToMs(request.lease, defaults.leaseMs),
+    reason: request.reason,
+    noticeMs: durationToMs(request.notice, defaults.noticeMs),
+    holdsNotice: request.noticeEnd === NoticeEnd.HELD,
+    timeoutMs: durationToMs(request.timeout, defaults.timeoutMs),
+    // Where sessions cannot be written down, nobody ends them by default (and the proto says so).
+    onTimeout: policyOf(request.onTimeout),
+  };
+}
+
 /** What of a status is news to somebody who follows a drain; durations are not. */
 export function newsOf(status: GateStatus): string {
-  const { state, restartUid, sessions, counts, holders, fencing } = status;
+  const { state, restartUid, sessions, counts, holders, fencing, noticeMayEnd } = status;
   const names = holders.map(({ sessionId, operation }) => [sessionId, operation]);
-  return JSON.stringify([state, restartUid, sessions, counts, names, fencing]);
+  return JSON.stringify([state, restartUid, sessions, counts, names, fencing, noticeMayEnd]);
 }
 
 /** Streams the gate's states until the drain is complete or called off. */
@@ -99,16 +116,7 @@ export function createGateService(deps: GateServiceDeps): GateServiceServer {
       const { request } = call;
       follow(deps, call, () => {
         requireTarget(request.target);
-        // Where sessions cannot be written down, nobody ends them by default (and the proto says so).
-        gate.command({
-          kind: 'drain',
-          fence: fenceOf(request.command),
-          leaseMs: durationToMs(request.lease, defaults.leaseMs),
-          reason: request.reason,
-          noticeMs: durationToMs(request.notice, defaults.noticeMs),
-          timeoutMs: durationToMs(request.timeout, defaults.timeoutMs),
-          onTimeout: policyOf(request.onTimeout),
-        });
+        gate.command(drainEventOf(request));
       });
     },
     getReceipt: unary(log, ({ restartUid }) => {

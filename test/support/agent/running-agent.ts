@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { build, stop } from 'esbuild';
 import { stringify } from 'yaml';
@@ -22,6 +22,7 @@ export interface Programs {
 export async function bundlePrograms(): Promise<Programs> {
   const dir = mkdtempSync(join(tmpdir(), 'panelet-bin-'));
   // Packages with native files are found from there.
+  symlinkSync(resolve('node_modules'), join(dir, 'node_modules'));
   const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
   await build({
     entryPoints: {

@@ -104,6 +104,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     workers: [],
     node: agent.node,
     restartRequired: false,
+    noticeMayEnd: false,
     version: '0',
     podUid: agent.podUid,
   });

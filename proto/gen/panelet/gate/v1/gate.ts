@@ -68,6 +68,25 @@ export enum OnTimeout {
   UNRECOGNIZED = -1,
 }
 
+/** NoticeEnd says what ends the notice of a drain before its time is over. */
+export enum NoticeEnd {
+  /** UNSPECIFIED - As NOTICE_END_WHEN_IDLE. */
+  UNSPECIFIED = 0,
+  /** WHEN_IDLE - It ends early when all sessions of this gate are idle. */
+  WHEN_IDLE = 1,
+  /**
+   * HELD - It does not end early, until the same restart calls again with another value: for whoever drains several gates and
+   * wants their sessions to work until all are idle (GateStatus.notice_may_end). A drain that is not held stays so.
+   */
+  HELD = 2,
+  /**
+   * NOW - The notice of the drain under way ends now. Begins no drain and renews no lease; FAILED_PRECONDITION when the
+   * restart has no drain under way.
+   */
+  NOW = 3,
+  UNRECOGNIZED = -1,
+}
+
 /**
  * Command fences gate calls: an agent remembers the highest fencing number and refuses lower ones with
  * FAILED_PRECONDITION, as it does a lower generation of the same restart.
@@ -195,7 +214,10 @@ export interface DrainRequest {
     | undefined;
   /** What is going to be killed. */
   target: Target;
-  /** How long sessions are told before they are frozen; 10 s when not set. Ends early when all are idle. */
+  /**
+   * How long sessions are told before they are frozen; 10 s when not set. Ends early as `notice_end` says. A call that
+   * joins can shorten it, never lengthen it.
+   */
   notice:
     | Duration
     | undefined;
@@ -208,7 +230,14 @@ export interface DrainRequest {
   /** Why; told to clients. */
   reason: string;
   /** Lease of the cordon that goes with it; 60 s when not set. */
-  lease: Duration | undefined;
+  lease:
+    | Duration
+    | undefined;
+  /**
+   * What ends the notice early; when all are idle when not set. An agent whose target has several workers holds their
+   * notices until the sessions of all are idle, so that all work on together and are frozen together.
+   */
+  noticeEnd?: NoticeEnd | undefined;
 }
 
 /** DrainResponse is one state on the way. */
@@ -279,6 +308,11 @@ export interface GateStatus {
   version: string;
   /** Uid of the pod, where there is one. */
   podUid: string;
+  /**
+   * True in NOTIFIED while the notice may end because all sessions are idle; for an agent those of all workers of the
+   * target. A gate that does not say is taken for busy.
+   */
+  noticeMayEnd: boolean;
 }
 
 /** WorkerStatus is one worker behind an agent's gate. */
@@ -1113,6 +1147,7 @@ function createBaseDrainRequest(): DrainRequest {
     onTimeout: 0,
     reason: "",
     lease: undefined,
+    noticeEnd: undefined,
   };
 }
 
@@ -1138,6 +1173,9 @@ export const DrainRequest: MessageFns<DrainRequest> = {
     }
     if (message.lease !== undefined) {
       Duration.encode(message.lease, writer.uint32(58).fork()).join();
+    }
+    if (message.noticeEnd !== undefined) {
+      writer.uint32(64).int32(message.noticeEnd);
     }
     return writer;
   },
@@ -1211,6 +1249,14 @@ export const DrainRequest: MessageFns<DrainRequest> = {
             message.lease = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.noticeEnd = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1243,6 +1289,7 @@ export const DrainRequest: MessageFns<DrainRequest> = {
     message.lease = (object.lease !== undefined && object.lease !== null)
       ? Duration.fromPartial(object.lease)
       : undefined;
+    message.noticeEnd = object.noticeEnd ?? undefined;
     return message;
   },
 };
@@ -1546,6 +1593,7 @@ function createBaseGateStatus(): GateStatus {
     restartRequired: false,
     version: "",
     podUid: "",
+    noticeMayEnd: false,
   };
 }
 
@@ -1592,6 +1640,9 @@ export const GateStatus: MessageFns<GateStatus> = {
     }
     if (message.podUid !== "") {
       writer.uint32(114).string(message.podUid);
+    }
+    if (message.noticeMayEnd !== false) {
+      writer.uint32(120).bool(message.noticeMayEnd);
     }
     return writer;
   },
@@ -1721,6 +1772,14 @@ export const GateStatus: MessageFns<GateStatus> = {
             message.podUid = reader.string();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.noticeMayEnd = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1758,6 +1817,7 @@ export const GateStatus: MessageFns<GateStatus> = {
     message.restartRequired = object.restartRequired ?? false;
     message.version = object.version ?? "";
     message.podUid = object.podUid ?? "";
+    message.noticeMayEnd = object.noticeMayEnd ?? false;
     return message;
   },
 };

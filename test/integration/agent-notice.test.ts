@@ -1,0 +1,116 @@
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { durationToMs } from '#common/duration.js';
+import { State, type GateStatus } from '#proto/gate/v1/gate.js';
+import { DrainPhase } from '#proto/session/v1/session.js';
+import {
+  bundlePrograms,
+  connectAgent,
+  createAgentHome,
+  eventually,
+  type AgentClients,
+  type AgentHome,
+  type AgentProcess,
+  type Programs,
+} from '#test/support/agent/running-agent.js';
+import { until } from '#test/support/conditions.js';
+import { command, receiptOfDrain, startDrain, statusOfGate } from '#test/support/gate-calls.js';
+import { LinkClient } from '#test/support/link-client.js';
+
+const noticeMs = 20_000;
+
+let programs: Programs;
+let home: AgentHome;
+let agent: AgentProcess;
+let clients: AgentClients;
+let echo: LinkClient;
+let logs: LinkClient;
+let logFile: string;
+
+const states = ({ workers }: GateStatus): (State | undefined)[] =>
+  ['echo', 'logs'].map((panel) => workers.find((worker) => worker.panel === panel)?.state);
+const untilStates = (...wanted: State[]): Promise<void> =>
+  eventually(
+    async () => String(states(await statusOfGate(clients.gate))) === String(wanted),
+    `echo and logs are ${wanted.map((state) => State[state]).join(' and ')}`,
+  );
+// Its output does not fit into what the client takes, so that its input waits.
+const keepEchoBusy = (): void => {
+  echo.reads = false;
+  echo.write(Buffer.alloc(8 * 1024 * 1024));
+};
+const letEchoFinish = (): void => {
+  echo.reads = true;
+  echo.read();
+  echo.pump();
+};
+const logIsTold = async (line: string): Promise<void> => {
+  const before = logs.receivedBytes;
+  appendFileSync(logFile, `${line}\n`);
+  await until(() => logs.receivedBytes > before, 'the log goes on');
+};
+
+describe('the notices of the workers of a node', () => {
+  beforeAll(async () => {
+    programs = await bundlePrograms();
+  });
+  afterAll(() => programs.remove());
+  beforeEach(async () => {
+    home = createAgentHome(programs);
+    const roots = join(home.dir, 'files');
+    logFile = join(roots, 'app.log');
+    mkdirSync(roots);
+    writeFileSync(logFile, 'first\n');
+    home.configure({
+      workerCommand: [process.execPath, programs.worker],
+      panels: [{ name: 'echo' }, { name: 'logs', parameters: { roots } }],
+    });
+    agent = await home.start();
+    clients = connectAgent(home.address);
+    await untilStates(State.SERVING, State.SERVING);
+    const socket = (panel: string): string => join(home.dir, 'run', 'workers', `${panel}.sock`);
+    echo = new LinkClient({ socket: socket('echo') });
+    logs = new LinkClient({ socket: socket('logs'), panel: 'logs', parameters: { path: logFile } });
+    await Promise.all([echo.attach(), logs.attach()]);
+    await until(() => logs.receivedBytes > 0, 'the log is shown');
+  });
+  afterEach(async () => {
+    await Promise.all([echo.close(), logs.close()]);
+    clients.close();
+    home.remove();
+  });
+
+  test('last while one worker is busy: the idle one works on, and both are frozen when both are idle', async () => {
+    keepEchoBusy();
+    const drain = startDrain(clients.gate, { noticeMs, timeoutMs: 60_000 });
+    await untilStates(State.NOTIFIED, State.NOTIFIED);
+    await logIsTold('second');
+    await logIsTold('third');
+    expect(logs.drains()).toEqual([DrainPhase.NOTICE]);
+    expect((await statusOfGate(clients.gate)).noticeMayEnd).toBe(false);
+    letEchoFinish();
+    const receipt = await receiptOfDrain(drain);
+    expect(durationToMs(receipt.took, Infinity)).toBeLessThan(noticeMs);
+    expect(receipt.counts).toMatchObject({ checkpointed: 2, forced: 0 });
+    for (const client of [echo, logs]) {
+      await client.over();
+      expect(client.drains()).toEqual([DrainPhase.NOTICE, DrainPhase.FREEZE, DrainPhase.READY]);
+    }
+  }, 30_000);
+
+  test('end at once when all are idle', async () => {
+    const receipt = await receiptOfDrain(startDrain(clients.gate, { noticeMs, timeoutMs: 60_000 }));
+    expect(durationToMs(receipt.took, Infinity)).toBeLessThan(noticeMs / 4);
+  });
+
+  test('end together, busy or not, when the agent is asked to stop in the middle', async () => {
+    keepEchoBusy();
+    startDrain(clients.gate, { command: command(), noticeMs, timeoutMs: 60_000 });
+    await untilStates(State.NOTIFIED, State.NOTIFIED);
+    agent.child.kill('SIGTERM');
+    expect(await agent.exited).toBe(0);
+    await logs.over();
+    expect(logs.drains()).toEqual([DrainPhase.NOTICE, DrainPhase.FREEZE, DrainPhase.READY]);
+  }, 30_000);
+});
