@@ -204,7 +204,10 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
         target,
         request,
         signal,
-        emit: () => emit({ status: status(target), receipt: undefined }),
+        emit: onNews(
+          () => status(target),
+          (now) => emit({ status: now, receipt: undefined }),
+        ),
       });
       const restartUid = request.command?.restartUid ?? '';
       if (ended === 'cancelled') {
@@ -281,5 +284,17 @@ function createTurns(): <T>(run: () => Promise<T>) => Promise<T> {
     const next = last.then(run, run);
     last = next.catch(() => undefined);
     return next;
+  };
+}
+
+/** Tells a status only when something in it is new besides the time. */
+function onNews(look: () => GateStatus, tell: (status: GateStatus) => void): () => void {
+  let told = '';
+  return () => {
+    const now = look();
+    const news = JSON.stringify({ ...now, leaseRemaining: 0, deadlineRemaining: 0, holders: now.holders.length });
+    if (news === told) return;
+    told = news;
+    tell(now);
   };
 }

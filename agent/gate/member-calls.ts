@@ -129,14 +129,16 @@ export interface DrainMembers {
 }
 
 /**
- * Drains every worker of the target at the same time; all are frozen together. Resolves with their receipts once each worker has given one or
- * is absent, or with `cancelled` as soon as one serves again.
+ * Drains every worker of the target at the same time; all are frozen together. Resolves with their receipts once each
+ * worker has given one or is absent, or with `cancelled` as soon as one serves again.
  */
 export async function drainMembers(options: DrainMembers): Promise<readonly Receipt[] | 'cancelled'> {
   const { members, target, request, emit } = options;
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, options.signal]);
   const receipts = new Map<string, Receipt>();
+  // A worker's answer and its watch come in any order: whatever comes last tells the state as it is.
+  const unsubscribe = members.changes.subscribe(emit);
   let isHeld = sharesNotices(members, target, request);
   const drainOne = async (panel: string): Promise<void> => {
     const unit = unitsOf(members, target).find((candidate) => candidate.panel.name === panel);
@@ -166,6 +168,7 @@ export async function drainMembers(options: DrainMembers): Promise<readonly Rece
     if (error instanceof DrainCancelled) return 'cancelled';
     throw error;
   } finally {
+    unsubscribe();
     stop.abort(new Error('ended'));
   }
 }

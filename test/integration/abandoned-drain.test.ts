@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { PaneletSession } from '#client/sdk.js';
+import { createSystemClock } from '#common/clock.js';
+import { msToDuration } from '#common/duration.js';
+import { createLatch } from '#common/latch.js';
+import { createGateClient, type GateClient } from '#controller/gate-client.js';
+import { OnTimeout, State, Target, type Command } from '#proto/gate/v1/gate.js';
+import { agentPid } from '#test/support/restarts.js';
+import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
+import { waitFor } from '#test/support/wait-for.js';
+
+const root = process.cwd();
+const clock = createSystemClock({ keepsAlive: true });
+const leaseMs = 3_000;
+// What is promised: within the lease and ten seconds.
+const limitMs = leaseMs + 10_000;
+
+let cluster: TestCluster;
+let gate: GateClient;
+let serial = 0;
+
+beforeAll(async () => {
+  // No controller: the test is one, and dies.
+  cluster = await startTestCluster({
+    binDirectory: join(root, 'dist', 'bin'),
+    root,
+    nodes: 1,
+    controller: false,
+    restartDelays: { firstMs: 50, secondMs: 50, maxMs: 200 },
+  });
+  await cluster.agentsReady(30_000);
+  gate = createGateClient({
+    clock,
+    credentials: credentials.createInsecure(),
+    token: () => cluster.cluster.token('admin'),
+  });
+}, 60_000);
+
+afterAll(async () => {
+  gate.close();
+  await cluster.stop();
+}, 60_000);
+
+const address = (): { host: string; port: number } => {
+  const [host = '', port = '0'] = cluster.cluster.nodes[0]!.agentAddress.split(':');
+  return { host, port: Number(port) };
+};
+const nextCommand = (): Command => ({ restartUid: `abandoned-${++serial}`, fencing: serial, generation: 1 });
+
+const waitForState = (state: State): Promise<void> =>
+  waitFor(`the gate to be ${State[state]}`, async () => (await gate.status(address())).state === state, limitMs);
+
+/** A session that knows what it sent and hears it all back. */
+async function openTalk(): Promise<{ session: PaneletSession; say(text: string): Promise<void>; heard(): string }> {
+  const session = await cluster.client('node-a').open({ panel: 'echo' });
+  const heard = createHash('sha256');
+  const said = createHash('sha256');
+  let heardBytes = 0;
+  let saidBytes = 0;
+  const read = async (): Promise<void> => {
+    for await (const item of session) {
+      if (item.kind !== 'data') continue;
+      heard.update(item.payload);
+      heardBytes += item.payload.length;
+    }
+  };
+  void read().catch(() => undefined);
+  return {
+    session,
+    say: async (text) => {
+      said.update(text);
+      saidBytes += Buffer.byteLength(text);
+      await session.write(text);
+      await waitFor('the echo', () => heardBytes === saidBytes, limitMs);
+    },
+    heard: () => (heard.copy().digest('hex') === said.copy().digest('hex') ? 'all, once, in order' : 'something else'),
+  };
+}
+
+/** Brings the gate to a state and lets go of it, as a controller that is killed. */
+async function abandonAt(state: State, talk: { session: PaneletSession }): Promise<void> {
+  const command = nextCommand();
+  const lease = msToDuration(leaseMs);
+  if (state === State.CORDONED) {
+    await gate.cordon(address(), { command, target: Target.AGENT, lease, reason: 'a test' });
+    return;
+  }
+  // A session is busy for as long as it holds: that keeps a drain in NOTIFIED, and then in FROZEN.
+  if (state !== State.CLOSED) await talk.session.send('hold', Buffer.from(JSON.stringify({ ms: 60_000 })));
+  const reached = createLatch();
+  const request = {
+    command,
+    target: Target.AGENT,
+    notice: msToDuration(state === State.NOTIFIED ? 30_000 : 0),
+    timeout: msToDuration(60_000),
+    onTimeout: OnTimeout.WAIT,
+    reason: 'a test',
+    lease,
+  };
+  const call = gate.drain(address(), request, {
+    onState: (response) => {
+      if (response.status?.state === state) reached.resolve();
+    },
+    onEnd: (error) => reached.reject(error ?? new Error(`The drain ended before ${State[state]}.`)),
+  });
+  await reached.promise;
+  call.stop();
+}
+
+describe('a drain that its controller abandoned', () => {
+  for (const state of [State.CORDONED, State.NOTIFIED, State.FROZEN, State.CLOSED]) {
+    for (const alsoAgent of [false, true]) {
+      const name = `in ${State[state]}${alsoAgent ? ', its agent killed too,' : ''}`;
+      test(`${name} ends with its lease: the old session goes on, a new one enters`, async () => {
+        const talk = await openTalk();
+        await talk.say('before');
+        await abandonAt(state, talk);
+        await waitForState(state);
+        if (alsoAgent) process.kill(agentPid(cluster, 'node-a') ?? 0, 'SIGKILL');
+        const fresh = await cluster.client('node-a').open({ panel: 'echo', signal: AbortSignal.timeout(limitMs) });
+        await waitForState(State.SERVING);
+        await talk.say('after');
+        expect(talk.heard()).toBe('all, once, in order');
+        await Promise.all([fresh.close(), talk.session.close()]);
+      }, 60_000);
+    }
+  }
+});
