@@ -8,7 +8,7 @@ const timeMessage = 'Take time from an injected Clock (common/clock.ts).';
 const ownTypes = ['*.test.ts', 'test/**/*.ts'].map((glob) => `**/${glob}`);
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'proto/gen/**', 'node_modules/**', 'coverage/**'] },
+  { ignores: ['.panelet-devcluster/**', 'dist/**', 'proto/gen/**', 'node_modules/**', 'coverage/**'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
