@@ -50,10 +50,11 @@ export interface Front {
   close(graceMs: number): Promise<void>;
 }
 
-// With the default of 64 KiB, an upload over a path of 20 ms reaches 1.5 MiB/s; with these, the protocol's own credit
-// (256 KiB a session) is what limits one session, and 8 MiB all sessions of a connection.
 const streamWindowBytes = 256 * 1024;
-const connectionWindowBytes = 8 * 1024 * 1024;
+// The connection keeps HTTP/2's own window of 64 KiB for what clients send. Node's HTTP/2 does not read from a socket
+// while a write waits for it: two such ends that both wait never read again. What fits into the buffers of a socket
+// never waits, so a client in Node always reads, and what the agent writes always gets through. The price: all uploads
+// of one connection share 64 KiB for each round trip.
 // Megabytes of protocol state and buffered input for one connection, before it gets no more streams.
 const sessionMemoryMb = 64;
 const lingerMs = 5_000;
@@ -119,7 +120,6 @@ function acceptSession(session: ServerHttp2Session, { sessions, receive, deps }:
     return;
   }
   sessions.add(session);
-  session.setLocalWindowSize(connectionWindowBytes);
   keepAlive(session, {
     clock: deps.clock,
     intervalMs: deps.limits.keepaliveMs,

@@ -30,7 +30,10 @@ export interface UpstreamDeps {
 
 // Bounds what the agent buffers for one client that does not read; the hop is local, so it costs no throughput.
 const streamWindowBytes = 256 * 1024;
-const connectionWindowBytes = 8 * 1024 * 1024;
+// The worker's own, for what the agent sends, stays at 64 KiB: Node's HTTP/2 does not read from a socket while a write
+// waits for it, and two ends that both wait never read again. This one bounds what a worker may have to write before it
+// reads; at 8 MiB, the window updates alone filled the buffer of the socket on the way back.
+const connectionWindowBytes = 1024 * 1024;
 
 /** An upstream for one socket. */
 export function createUpstream(deps: UpstreamDeps): Upstream {
