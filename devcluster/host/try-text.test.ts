@@ -17,9 +17,11 @@ describe('what to try', () => {
       clientTokenFile: '/tmp/a b/tokens/alice',
       operatorTokenFile: '/tmp/a b/tokens/admin',
       cli: 'node /x/panelet.js',
+      kubectl: '/a b/kubectl',
     });
     const commands = text.split('\n').filter((line) => line.startsWith('  ') && !/^ {2}node-/.test(line));
     execFileSync('/bin/sh', ['-n'], { input: commands.join('\n') });
     expect(text).toContain("export KUBECONFIG='/tmp/a b/kubeconfig'");
+    expect(text).toContain(`kubectl() { '/a b/kubectl' "$@"; }`);
   });
 });

@@ -10,6 +10,8 @@ export interface TryTextOptions {
   readonly operatorTokenFile: string;
   /** Command that runs the CLI, for example `node /…/dist/bin/panelet.js`. */
   readonly cli: string;
+  /** Path of kubectl, where it is not in PATH. */
+  readonly kubectl?: string | undefined;
 }
 
 /** A word as a shell takes it. */
@@ -35,6 +37,7 @@ export function tryText(options: TryTextOptions): string {
     `  export KUBECONFIG=${quoteForShell(options.kubeconfig)}`,
     `  export PANELET_ADDRESS=${address}`,
     `  panelet() { ${options.cli} "$@"; }`,
+    ...(options.kubectl === undefined ? [] : [`  kubectl() { ${quoteForShell(options.kubectl)} "$@"; }`]),
     '',
     '  # a shell on the node that survives what follows; Ctrl-] d leaves it',
     `  ${asClient} attach terminal`,
