@@ -50,7 +50,7 @@ export interface Front {
   close(graceMs: number): Promise<void>;
 }
 
-// For what clients send, a connection keeps HTTP/2's own window of 64 KiB for what clients send. Node's HTTP/2 does not read from a socket
+// For what clients send, a connection keeps HTTP/2's own window of 64 KiB. Node's HTTP/2 does not read from a socket
 // while a write waits for it: two such ends that both wait never read again. What fits into the buffers of a socket
 // never waits, so a client in Node always reads, and what the agent writes always gets through. The price: all uploads
 // of one connection share 64 KiB for each round trip. The window of a stream only bounds one that nobody reads.
