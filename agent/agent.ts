@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
+import { createHealth } from '#common/health.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { State, Target } from '#proto/gate/v1/gate.js';
@@ -19,7 +20,6 @@ import { createAgentGate } from './gate/gate.js';
 import { applyPanels, staleKeys } from './reload.js';
 import { createCallerReader } from './services/caller.js';
 import { createGateService } from './services/gate-service.js';
-import { createHealth } from './services/health.js';
 import { openServices } from './services/services.js';
 import { createSessionService } from './services/session-service.js';
 import { shutDownWorkers } from './shutdown.js';

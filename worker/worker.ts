@@ -1,6 +1,7 @@
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { HealthService as healthDefinition } from '#grpc/health/v1/health.js';
 import type { Clock } from '#common/clock.js';
+import { createHealth } from '#common/health.js';
 import { PaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
 import type { Log } from '#common/log.js';
@@ -13,7 +14,6 @@ import { Gate } from './drain/gate.js';
 import { defaultDrainRules, type DrainRules } from './drain/state.js';
 import type { PanelDefinition } from './panel.js';
 import { createGateService } from './services/gate-service.js';
-import { createHealthService } from './services/health-service.js';
 import { createSessionService, sessionServiceDefinition } from './services/session-service.js';
 import { createWorkerService } from './services/worker-service.js';
 import { createAttachHandler } from './sessions/attach-handler.js';
@@ -114,7 +114,7 @@ function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDorma
   const instance = random.uuid();
   const restored = [...dormant.values()].filter(({ life }) => life.kind === 'sealed').length;
 
-  const health = createHealthService();
+  const health = createHealth([]);
   health.set('', true);
   const registry: SessionRegistry = new SessionRegistry({
     definition,
@@ -184,7 +184,7 @@ function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDorma
   add(sessionServiceDefinition, createSessionService({ definition, node, registry, gate, attach, clock, log }));
   add(GateServiceService, createGateService({ gate, target, checkpointable, log }));
   add(WorkerServiceService, workerService.implementation);
-  add(healthDefinition, health.implementation);
+  add(healthDefinition, health.handlers);
   return {
     gate,
     server,

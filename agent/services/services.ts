@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { Health } from '#common/health.js';
 import { HealthService } from '#grpc/health/v1/health.js';
 import { GateServiceService, type GateServiceServer } from '#proto/gate/v1/gate.js';
 import { SessionServiceService, type SessionServiceServer } from '#proto/session/v1/session.js';
-import type { Health } from './health.js';
 
 /** The agent's own services on a private socket. */
 export interface Services {

@@ -7,6 +7,7 @@ import { waitFor } from '#test/support/wait-for.js';
 import type { DemoRow, DemoSession } from '../row.js';
 import { compareEnds, processBehind, processNow, watchTrouble, type SessionDeps } from './session-deps.js';
 import { startTypist } from './typist.js';
+import { watchScreen } from './screen-watch.js';
 
 /** An editor that this machine has, and how to use it. */
 export interface Editor {
@@ -50,16 +51,8 @@ export async function openEditorSession(deps: SessionDeps, editor: Editor): Prom
     parameters: { command: editor.path, args: JSON.stringify([file]), cwd: directory, 'env.HOME': directory },
   });
   const failures = watchTrouble(session);
-  let outputBytes = 0;
-  let exitCode: number | undefined;
-  const read = async (): Promise<void> => {
-    for await (const item of session) {
-      if (item.kind === 'data') outputBytes += item.payload.length;
-      if (item.kind === 'exit') exitCode = item.code;
-    }
-  };
-  const reading = read().catch((error: unknown) => failures.push(String(error)));
-  await waitFor(`${editor.name} to draw its screen`, () => outputBytes > 0, limitMs);
+  const screen = watchScreen(session, failures);
+  await waitFor(`${editor.name} to draw its screen`, () => screen.outputBytes > 0, limitMs);
   await sleep(clock, escapePauseMs);
   const before = await processBehind(client, session);
   await press(deps, session, editor.begin);
@@ -91,7 +84,7 @@ export async function openEditorSession(deps: SessionDeps, editor: Editor): Prom
   return {
     kind,
     node,
-    progress: () => `${typist.text.length} keystrokes, ${outputBytes} bytes drawn`,
+    progress: () => `${typist.text.length} keystrokes, ${screen.outputBytes} bytes drawn`,
     setRestarting: (isRestarting) => typist.setRestarting(isRestarting),
     finish: async () => {
       let after = undefined as DemoRow['process'];
@@ -99,14 +92,14 @@ export async function openEditorSession(deps: SessionDeps, editor: Editor): Prom
         await typist.stop();
         after = { before, after: processNow(before.pid) };
         await press(deps, session, editor.saveAndLeave);
-        await waitFor(`${editor.name} to save and leave`, () => exitCode !== undefined, limitMs);
-        if (exitCode !== 0) failures.push(`${editor.name} ended with ${exitCode ?? 'nothing'}`);
+        await waitFor(`${editor.name} to save and leave`, () => screen.exitCode !== undefined, limitMs);
+        if (screen.exitCode !== 0) failures.push(`${editor.name} ended with ${screen.exitCode ?? 'nothing'}`);
       } catch (error) {
         failures.push((error as Error).message);
       }
       const { gapsMs } = session.stats();
       await session.close();
-      await reading;
+      await screen.reading;
       return row(after, gapsMs);
     },
   };

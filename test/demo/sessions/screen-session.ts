@@ -1,6 +1,7 @@
 import { waitFor } from '#test/support/wait-for.js';
 import type { DemoSession } from '../row.js';
 import { processBehind, processNow, watchTrouble, type SessionDeps } from './session-deps.js';
+import { watchScreen } from './screen-watch.js';
 
 const limitMs = 15_000;
 
@@ -20,32 +21,24 @@ export async function openScreenSession(deps: SessionDeps, program: ScreenProgra
     parameters: { command: program.path, args: JSON.stringify(program.args), 'env.HOME': deps.directory },
   });
   const failures = watchTrouble(session);
-  let outputBytes = 0;
-  let exitCode: number | undefined;
-  const read = async (): Promise<void> => {
-    for await (const item of session) {
-      if (item.kind === 'data') outputBytes += item.payload.length;
-      if (item.kind === 'exit') exitCode = item.code;
-    }
-  };
-  const reading = read().catch((error: unknown) => failures.push(String(error)));
+  const screen = watchScreen(session, failures);
   const before = await processBehind(client, session);
   return {
     kind,
     node,
-    progress: () => `${outputBytes} bytes drawn`,
+    progress: () => `${screen.outputBytes} bytes drawn`,
     setRestarting: () => undefined,
     finish: async () => {
       const after = processNow(before.pid);
       try {
         await session.write('q');
-        await waitFor(`${program.name} to leave at the key q`, () => exitCode !== undefined, limitMs);
+        await waitFor(`${program.name} to leave at the key q`, () => screen.exitCode !== undefined, limitMs);
       } catch (error) {
         failures.push((error as Error).message);
       }
       const { gapsMs } = session.stats();
       await session.close();
-      await reading;
+      await screen.reading;
       return { kind, node, lost: 0, duplicated: 0, reordered: 0, gapsMs, process: { before, after }, failures };
     },
   };
