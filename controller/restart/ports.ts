@@ -16,6 +16,8 @@ import type { Note } from './world.js';
 export interface GateAddress {
   readonly host: string;
   readonly port: number;
+  /** Name to expect in its certificate, `<node>.node.panelet.dev`; the host itself when not set. */
+  readonly serverName?: string;
 }
 
 /** Hears what a drain says. */

@@ -1,0 +1,39 @@
+/** How a restart ended. */
+export type RestartOutcome = 'succeeded' | 'failed' | 'aborted' | 'superseded';
+
+/** How the restart of one pod ended. */
+export type PodOutcome = 'succeeded' | 'failed' | 'aborted';
+
+/** How sessions came through. */
+export type SessionOutcome = 'kept' | 'finished' | 'checkpointed' | 'resumed' | 'forced' | 'lost';
+
+/** Sessions of a pod by how they came through; what is missing counts as none. */
+export type SessionCounts = Readonly<Partial<Record<SessionOutcome, number>>>;
+
+/** What a restart controller tells about its work as numbers. Never fails and never waits. */
+export interface RestartMetrics {
+  /** A drain left a state, written as in `ActivePod.gateState` (for example `FROZEN`), after this many milliseconds in it. */
+  drainState(state: string, tookMs: number): void;
+  /** A pod's restart is over; told once for a pod of a restart. */
+  podDone(outcome: PodOutcome, sessions: SessionCounts): void;
+  /** A pod's replacement serves, this many milliseconds after the delete was asked for. */
+  replacement(tookMs: number): void;
+  /** A restart is over; told once for a restart. */
+  restartDone(outcome: RestartOutcome): void;
+  /**
+   * Operations that the drain of a pod waits for, as numbers by name (for example `pty.write`). Each call replaces what
+   * was told of this pod; an empty map forgets it.
+   */
+  heldOperations(podUid: string, operations: ReadonlyMap<string, number>): void;
+}
+
+/** Metrics that nobody reads. */
+export function createNoRestartMetrics(): RestartMetrics {
+  return {
+    drainState: () => undefined,
+    podDone: () => undefined,
+    replacement: () => undefined,
+    restartDone: () => undefined,
+    heldOperations: () => undefined,
+  };
+}
