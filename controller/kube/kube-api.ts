@@ -74,6 +74,7 @@ export interface WatchEvent<T extends KubeObject> {
 /** Which changes to watch. */
 export interface WatchOptions {
   readonly namespace?: string;
+  readonly fieldSelector?: string;
   readonly resourceVersion: string;
   readonly signal: AbortSignal;
 }
@@ -94,6 +95,8 @@ export interface KubeApi {
   patch<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, patch: object): Promise<T>;
   /** As {@link KubeApi.patch}, on the status. */
   patchStatus<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, patch: object): Promise<T>;
+  /** As {@link KubeApi.patch}, on the approval of a CertificateSigningRequest. */
+  patchApproval<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, patch: object): Promise<T>;
   /**
    * Asks for an object to be deleted, with its own grace period. Returns the object while it is still there, going.
    */

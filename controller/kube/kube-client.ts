@@ -90,7 +90,12 @@ export function createKubeClient({ config, clock, timeoutMs = 15_000 }: KubeClie
     onEvent: (event: WatchEvent<T>) => void,
   ): Promise<void> =>
     new Promise((resolve, reject) => {
-      const { namespace, resourceVersion, signal } = options;
+      const { namespace, resourceVersion, fieldSelector, signal } = options;
+      const query = {
+        allowWatchBookmarks: true,
+        resourceVersion,
+        ...(fieldSelector === undefined ? {} : { fieldSelector }),
+      };
       const path = pathOf(resource, namespace === undefined ? {} : { namespace });
       if (signal.aborted) {
         resolve();
@@ -115,12 +120,10 @@ export function createKubeClient({ config, clock, timeoutMs = 15_000 }: KubeClie
       const onLine = (type: string, object: unknown): void => {
         if (!signal.aborted) onEvent({ type, object } as WatchEvent<T>);
       };
-      new Watch(config)
-        .watch(path, { allowWatchBookmarks: true, resourceVersion }, onLine, done)
-        .then((controller: AbortController) => {
-          stopped.controller = controller;
-          if (signal.aborted) controller.abort();
-        }, done);
+      new Watch(config).watch(path, query, onLine, done).then((controller: AbortController) => {
+        stopped.controller = controller;
+        if (signal.aborted) controller.abort();
+      }, done);
     });
 
   return {
@@ -143,6 +146,7 @@ export function createKubeClient({ config, clock, timeoutMs = 15_000 }: KubeClie
     },
     patch: (resource, key, body) => patch(resource, pathOf(resource, key), body),
     patchStatus: (resource, key, body) => patch(resource, pathOf(resource, key, 'status'), body),
+    patchApproval: (resource, key, body) => patch(resource, pathOf(resource, key, 'approval'), body),
     delete: async <T extends KubeObject>(
       resource: Resource<T>,
       key: ObjectKey,

@@ -15,6 +15,8 @@ export interface ReflectorDeps<T extends KubeObject> {
   readonly resource: Resource<T>;
   /** One namespace; all of them when not set. */
   readonly namespace?: string;
+  /** Only objects whose fields are so, as `spec.signerName=x`; all of them when not set. */
+  readonly fieldSelector?: string;
   readonly store: Store<T>;
   readonly clock: Clock;
   readonly random: Random;
@@ -36,10 +38,13 @@ const shortWatchMs = 1_000;
 
 /** Lists page by page, then watches from there; starts over when the server has forgotten where it was (410). */
 export function createReflector<T extends KubeObject>(deps: ReflectorDeps<T>): Reflector {
-  const { api, resource, namespace, store, clock, random, log } = deps;
+  const { api, resource, namespace, fieldSelector, store, clock, random, log } = deps;
   const synced = createLatch();
   const backoff = createBackoff(random, { initialMs: 200, maxMs: 30_000 });
-  const scope = namespace === undefined ? {} : { namespace };
+  const scope = {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+  };
 
   const listAll = async (signal: AbortSignal): Promise<string> => {
     const objects: T[] = [];

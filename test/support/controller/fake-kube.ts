@@ -5,7 +5,7 @@ import type { KubeList, KubeObject } from '#controller/kube/objects.js';
 
 /** A write that took effect. */
 export interface Write {
-  readonly verb: 'create' | 'patch' | 'patchStatus' | 'delete';
+  readonly verb: 'create' | 'patch' | 'patchStatus' | 'patchApproval' | 'delete';
   readonly plural: string;
   readonly name: string;
   readonly uid: string;
@@ -90,7 +90,7 @@ export function createFakeKube(clock: Clock): FakeKube {
     throw new PaneletError('API_CONFLICT', `${metadata.name} has changed`);
   };
   const patch = async <T extends KubeObject>(
-    verb: 'patch' | 'patchStatus',
+    verb: 'patch' | 'patchStatus' | 'patchApproval',
     resource: Resource<T>,
     key: ObjectKey,
     body: object,
@@ -132,6 +132,7 @@ export function createFakeKube(clock: Clock): FakeKube {
     },
     patch: (resource, key, body) => patch('patch', resource, key, body),
     patchStatus: (resource, key, body) => patch('patchStatus', resource, key, body),
+    patchApproval: (resource, key, body) => patch('patchApproval', resource, key, body),
     delete: async <T extends KubeObject>(resource: Resource<T>, key: ObjectKey, conditions: Preconditions) => {
       await Promise.resolve();
       const object = find(resource, key);
