@@ -82,7 +82,7 @@ async function main(): Promise<void> {
       allowAnyProgram: options.allowAnyProgram,
       programs: localPrograms(process.execPath, binDirectory),
       environment: podEnvironment(process.env),
-      definitionFile: join(binDirectory, '..', '..', 'charts', 'panelet', 'crds', 'panelrestarts.yaml'),
+      definitionFile: join(binDirectory, '..', '..', 'charts', 'panelet', 'files', 'panelrestarts.yaml'),
       agentLogLevel: options.agentLogLevel,
     },
     { clock: createSystemClock({ keepsAlive: true }), random: createSystemRandom(), log },

@@ -32,7 +32,7 @@ interface Definition {
   };
 }
 
-const file = new URL('../../charts/panelet/crds/panelrestarts.yaml', import.meta.url);
+const file = new URL('../../charts/panelet/files/panelrestarts.yaml', import.meta.url);
 const definition = parse(readFileSync(file, 'utf8')) as Definition;
 const version = definition.spec.versions[0]!;
 const root = version.schema.openAPIV3Schema;

@@ -4,7 +4,7 @@ import type { Condition, KubeObject, LabelSelector } from '../kube/objects.js';
 /** What happens at a timeout. */
 export type TimeoutPolicy = 'Force' | 'Wait' | 'Abort';
 
-/** What is asked for; charts/panelet/crds/panelrestarts.yaml describes each field and its default. */
+/** What is asked for; charts/panelet/files/panelrestarts.yaml describes each field and its default. */
 export interface PanelRestartSpec {
   readonly targetRef: { readonly apiVersion?: 'apps/v1'; readonly kind?: 'DaemonSet'; readonly name: string };
   readonly podSelector?: LabelSelector;

@@ -207,7 +207,7 @@ describe('names and metadata', () => {
 
 describe('the definition of restarts', () => {
   const definition = parseDefinition(
-    readFileSync(resolve(import.meta.dirname, '../../charts/panelet/crds/panelrestarts.yaml'), 'utf8'),
+    readFileSync(resolve(import.meta.dirname, '../../charts/panelet/files/panelrestarts.yaml'), 'utf8'),
   );
   const { kind } = createCustomKind(definition);
   const restart = (spec: object): AnyObject =>

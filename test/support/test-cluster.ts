@@ -55,7 +55,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     {
       programs: localPrograms(process.execPath, binDirectory),
       environment: podEnvironment(process.env),
-      definitionFile: join(root, 'charts', 'panelet', 'crds', 'panelrestarts.yaml'),
+      definitionFile: join(root, 'charts', 'panelet', 'files', 'panelrestarts.yaml'),
       agentLogLevel: 'info',
       ...rest,
       dir,
