@@ -15,6 +15,7 @@ export const errorCodes = [
   'CONFIG_INVALID',
   'CORDONED',
   'CREDIT_EXCEEDED',
+  'DISRUPTION_REFUSED',
   'DRAIN_FORCED',
   'FENCED',
   'FRAME_INVALID',

@@ -26,7 +26,18 @@ export function isExpired(error: unknown): boolean {
   return apiStatusOf(error)?.code === 410;
 }
 
-function codeOf(status: number): ErrorCode {
+interface StatusBody {
+  readonly reason?: unknown;
+  readonly message?: unknown;
+  readonly details?: { readonly causes?: readonly { readonly reason?: unknown }[] | null } | null;
+}
+
+function causesOf(status: StatusBody | null): string[] {
+  return (status?.details?.causes ?? []).map(({ reason }) => reason).filter((reason) => typeof reason === 'string');
+}
+
+function codeOf(status: number, causes: readonly string[]): ErrorCode {
+  if (status === 429 && causes.includes('DisruptionBudget')) return 'DISRUPTION_REFUSED';
   if (status === 404) return 'API_NOT_FOUND';
   if (status === 409 || status === 410) return 'API_CONFLICT';
   return status === 429 || status >= 500 ? 'API_UNAVAILABLE' : 'API_REFUSED';
@@ -36,15 +47,17 @@ function codeOf(status: number): ErrorCode {
 export function errorOfStatus(what: string, code: number, body: string): PaneletError {
   let reason = '';
   let message = body.slice(0, 300);
+  let causes: readonly string[] = [];
   try {
-    const status = JSON.parse(body) as { reason?: unknown; message?: unknown } | null;
+    const status = JSON.parse(body) as StatusBody | null;
     if (typeof status?.reason === 'string') reason = status.reason;
     if (typeof status?.message === 'string') message = status.message;
+    causes = causesOf(status);
   } catch {
     // A proxy in between answers in its own words.
   }
   const cause = new ApiStatus(code, reason, message);
-  return new PaneletError(codeOf(code), `The API server refused to ${what}: ${code} ${message}`, { cause });
+  return new PaneletError(codeOf(code, causes), `The API server refused to ${what}: ${code} ${message}`, { cause });
 }
 
 /** Error for a call that got no answer. */

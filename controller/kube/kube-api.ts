@@ -1,4 +1,14 @@
-import type { DaemonSet, KubeEvent, KubeList, KubeNode, KubeObject, Lease, Pod } from './objects.js';
+import type {
+  ControllerRevision,
+  DaemonSet,
+  KubeEvent,
+  KubeList,
+  KubeNode,
+  KubeObject,
+  Lease,
+  Pod,
+  PodDisruptionBudget,
+} from './objects.js';
 
 /** A kind of object and where the API server has it. `T` is the type of its objects. */
 export interface Resource<T extends KubeObject> {
@@ -21,6 +31,22 @@ export const daemonSets: Resource<DaemonSet> = {
   version: 'v1',
   plural: 'daemonsets',
   kind: 'DaemonSet',
+  namespaced: true,
+};
+/** The templates that a DaemonSet had. */
+export const controllerRevisions: Resource<ControllerRevision> = {
+  group: 'apps',
+  version: 'v1',
+  plural: 'controllerrevisions',
+  kind: 'ControllerRevision',
+  namespaced: true,
+};
+/** Budgets of pods that may be away. */
+export const podDisruptionBudgets: Resource<PodDisruptionBudget> = {
+  group: 'policy',
+  version: 'v1',
+  plural: 'poddisruptionbudgets',
+  kind: 'PodDisruptionBudget',
   namespaced: true,
 };
 /** Leases. */
@@ -105,6 +131,11 @@ export interface KubeApi {
     key: ObjectKey,
     preconditions: Preconditions,
   ): Promise<T | undefined>;
+  /**
+   * Asks for a pod to be deleted if its PodDisruptionBudget allows, with its own grace period.
+   * @throws PaneletError DISRUPTION_REFUSED when the budget does not allow it now.
+   */
+  evict(key: ObjectKey, preconditions: Preconditions): Promise<void>;
   /**
    * Calls `onEvent` for every change until the watch ends: resolves when the server ends it, rejects when it fails.
    */

@@ -54,6 +54,24 @@ describe('kube client', () => {
     expect(second).toBe('/api/v1/nodes');
   });
 
+  test('evicts with preconditions, and says when a budget refuses', async () => {
+    const preconditions = { uid: 'u', resourceVersion: '7' };
+    kube.handler = (_request, response) => json(response, 201, { kind: 'Status', status: 'Success' });
+    await kube.api.evict(key, preconditions);
+    expect(kube.seen[0]?.url.pathname).toBe('/api/v1/namespaces/ns/pods/a/eviction');
+    expect(JSON.parse(kube.seen[0]?.body ?? '')).toEqual({
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: key,
+      deleteOptions: { preconditions },
+    });
+    const details = { causes: [{ reason: 'DisruptionBudget', message: 'the budget needs 2 healthy pods' }] };
+    kube.handler = (_request, response) => json(response, 429, { reason: 'TooManyRequests', details });
+    expect((await failureOf(kube.api.evict(key, preconditions))).code).toBe('DISRUPTION_REFUSED');
+    kube.handler = (_request, response) => json(response, 429, { reason: 'TooManyRequests' });
+    expect((await failureOf(kube.api.evict(key, preconditions))).code).toBe('API_UNAVAILABLE');
+  });
+
   test('creates with kind and version, whatever the object says', async () => {
     kube.handler = (request, response) => json(response, 201, JSON.parse(request.body));
     const made = await kube.api.create(events, { metadata: key } as never);

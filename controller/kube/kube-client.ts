@@ -3,7 +3,15 @@ import { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext, Watch } from '@
 import type { Clock } from '#common/clock.js';
 
 import { errorOfFailure, errorOfStatus } from './api-status.js';
-import type { KubeApi, ListOptions, ObjectKey, Resource, WatchEvent, WatchOptions } from './kube-api.js';
+import {
+  pods,
+  type KubeApi,
+  type ListOptions,
+  type ObjectKey,
+  type Resource,
+  type WatchEvent,
+  type WatchOptions,
+} from './kube-api.js';
 import type { KubeList, KubeObject } from './objects.js';
 import type { PooledKubeConfig } from './pooled-kube-config.js';
 
@@ -155,6 +163,12 @@ export function createKubeClient({ config, clock, timeoutMs = 15_000 }: KubeClie
       const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions };
       const answer = (await send({ method: HttpMethod.DELETE, path: pathOf(resource, key), body })) as KubeObject;
       return answer.kind === 'Status' ? undefined : (answer as T);
+    },
+    evict: async (key, preconditions) => {
+      const { namespace = '', name } = key;
+      const deleteOptions = { preconditions };
+      const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { namespace, name }, deleteOptions };
+      await send({ method: HttpMethod.POST, path: pathOf(pods, key, 'eviction'), query: { fieldManager }, body });
     },
     watch,
   };

@@ -65,11 +65,28 @@ export interface LooseCondition {
   readonly message?: string;
 }
 
+/** What a container does now, or did last. */
+export interface ContainerState {
+  readonly waiting?: { readonly reason?: string; readonly message?: string };
+  readonly running?: object;
+  readonly terminated?: { readonly reason?: string; readonly exitCode?: number };
+}
+
+/** A container as its kubelet tells of it. */
+export interface ContainerStatus {
+  readonly name: string;
+  readonly restartCount?: number;
+  readonly started?: boolean;
+  readonly state?: ContainerState;
+  readonly lastState?: ContainerState;
+}
+
 /** What the controller reads of a pod. */
 export interface Pod extends KubeObject {
   readonly spec?: {
     readonly nodeName?: string;
     readonly terminationGracePeriodSeconds?: number;
+    readonly initContainers?: readonly { readonly name: string; readonly restartPolicy?: string }[];
     readonly containers?: readonly {
       readonly name: string;
       readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
@@ -79,11 +96,8 @@ export interface Pod extends KubeObject {
     readonly phase?: string;
     readonly podIP?: string;
     readonly conditions?: readonly LooseCondition[];
-    readonly containerStatuses?: readonly {
-      readonly name: string;
-      readonly restartCount?: number;
-      readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
-    }[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+    readonly containerStatuses?: readonly ContainerStatus[];
   };
 }
 
@@ -94,6 +108,28 @@ export interface DaemonSet extends KubeObject {
     readonly updateStrategy?: { readonly type?: string };
   };
   readonly status?: { readonly desiredNumberScheduled?: number };
+}
+
+/** A template that a DaemonSet has or had. The highest revision is the present one, whatever its age and name. */
+export interface ControllerRevision extends KubeObject {
+  readonly revision: number;
+}
+
+/** What the controller reads of a PodDisruptionBudget. */
+export interface PodDisruptionBudget extends KubeObject {
+  readonly spec?: {
+    readonly selector?: LabelSelector;
+    readonly minAvailable?: number | string;
+    readonly maxUnavailable?: number | string;
+    readonly unhealthyPodEvictionPolicy?: 'IfHealthyBudget' | 'AlwaysAllow';
+  };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly disruptionsAllowed?: number;
+    readonly currentHealthy?: number;
+    readonly desiredHealthy?: number;
+    readonly conditions?: readonly LooseCondition[];
+  };
 }
 
 /** What the controller reads of a node. */

@@ -29,11 +29,12 @@ afterEach(async () => {
   await kube.close();
 });
 
-function start(): Promise<void> {
+function start(rest: { readonly optional?: boolean } = {}): Promise<void> {
   const reflector = createReflector({
     api: kube.api,
     resource: pods,
     store,
+    ...rest,
     clock: createSystemClock({ keepsAlive: true }),
     random: createSeededRandom(1),
     log: createSilentLog(),
@@ -86,6 +87,13 @@ const emptyList = (_request: SeenRequest, response: ServerResponse): void =>
   json(response, 200, { metadata: { resourceVersion: '10' }, items: [] });
 
 describe('reflector', () => {
+  test('takes a kind that the cluster lacks for an empty one, if it may be lacking', async () => {
+    kube.handler = (_request, response) => json(response, 404, { kind: 'Status', reason: 'NotFound' });
+    store.observe(pod('old', 1));
+    await start({ optional: true });
+    expect(names()).toEqual([]);
+  });
+
   test('lists page by page before it says that it is synced', async () => {
     serve((request, response) => {
       const page = request.url.searchParams.get('continue');

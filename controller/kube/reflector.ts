@@ -1,5 +1,6 @@
 import { createBackoff } from '#common/backoff.js';
 import { sleep, type Clock } from '#common/clock.js';
+import { isPaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
@@ -17,6 +18,8 @@ export interface ReflectorDeps<T extends KubeObject> {
   readonly namespace?: string;
   /** Only objects whose fields are so, as `spec.signerName=x`; all of them when not set. */
   readonly fieldSelector?: string;
+  /** True for a kind that a cluster may lack: then it has none of it, and is asked again now and then. @default false */
+  readonly optional?: boolean;
   readonly store: Store<T>;
   readonly clock: Clock;
   readonly random: Random;
@@ -36,9 +39,12 @@ const pageSize = 500;
 /** A watch that ended sooner than this without a word is not started again at once. */
 const shortWatchMs = 1_000;
 
+/** A kind that the cluster lacks is asked for again after this. */
+const absentKindMs = 300_000;
+
 /** Lists page by page, then watches from there; starts over when the server has forgotten where it was (410). */
 export function createReflector<T extends KubeObject>(deps: ReflectorDeps<T>): Reflector {
-  const { api, resource, namespace, fieldSelector, store, clock, random, log } = deps;
+  const { api, resource, namespace, fieldSelector, optional = false, store, clock, random, log } = deps;
   const synced = createLatch();
   const backoff = createBackoff(random, { initialMs: 200, maxMs: 30_000 });
   const scope = {
@@ -118,6 +124,13 @@ export function createReflector<T extends KubeObject>(deps: ReflectorDeps<T>): R
           if (isAborted(signal)) return;
           if (isExpired(error)) {
             log.debug({ resource: resource.plural }, 'watch expired, lists again');
+            continue;
+          }
+          if (optional && isPaneletError(error, 'API_NOT_FOUND')) {
+            log.info({ resource: resource.plural }, 'the cluster has no such kind');
+            store.replace([]);
+            synced.resolve();
+            await sleep(clock, absentKindMs, signal).catch(() => undefined);
             continue;
           }
           log.warn({ err: error, resource: resource.plural }, 'list failed, is tried again');

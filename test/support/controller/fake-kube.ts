@@ -1,11 +1,11 @@
 import type { Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
-import type { KubeApi, ObjectKey, Preconditions, Resource } from '#controller/kube/kube-api.js';
-import type { KubeList, KubeObject } from '#controller/kube/objects.js';
+import { pods, type KubeApi, type ObjectKey, type Preconditions, type Resource } from '#controller/kube/kube-api.js';
+import type { KubeList, KubeObject, Pod } from '#controller/kube/objects.js';
 
 /** A write that took effect. */
 export interface Write {
-  readonly verb: 'create' | 'patch' | 'patchStatus' | 'patchApproval' | 'delete';
+  readonly verb: 'create' | 'patch' | 'patchStatus' | 'patchApproval' | 'delete' | 'evict';
   readonly plural: string;
   readonly name: string;
   readonly uid: string;
@@ -17,6 +17,8 @@ export interface FakeKube extends KubeApi {
   readonly writes: Write[];
   /** Called with each delete before it takes effect. */
   onDelete: (resource: Resource<KubeObject>, object: KubeObject) => void;
+  /** Budgets refuse evictions as long as this says so. */
+  refusesEviction: (pod: Pod) => boolean;
   /** Called after every change. */
   onChange: () => void;
   all<T extends KubeObject>(resource: Resource<T>): T[];
@@ -106,6 +108,7 @@ export function createFakeKube(clock: Clock): FakeKube {
   const kube: FakeKube = {
     writes,
     onDelete: () => undefined,
+    refusesEviction: () => false,
     onChange: () => undefined,
     all: (resource) => [...bucket(resource.plural).values()] as never,
     mutate,
@@ -145,6 +148,18 @@ export function createFakeKube(clock: Clock): FakeKube {
         return undefined;
       }
       return mutate(resource, key, (before) => ({
+        ...before,
+        metadata: { ...before.metadata, deletionTimestamp: before.metadata.deletionTimestamp ?? stamp() },
+      }));
+    },
+    evict: async (key, conditions) => {
+      await Promise.resolve();
+      const pod = find(pods, key);
+      check(pod, conditions.uid, conditions.resourceVersion);
+      if (kube.refusesEviction(pod)) throw new PaneletError('DISRUPTION_REFUSED', `${key.name} may not be evicted now`);
+      kube.onDelete(pods, pod);
+      note('evict', pods, pod);
+      mutate(pods, key, (before) => ({
         ...before,
         metadata: { ...before.metadata, deletionTimestamp: before.metadata.deletionTimestamp ?? stamp() },
       }));

@@ -23,7 +23,7 @@ export interface Fault {
   readonly calls: string[];
 }
 
-const writes = ['create', 'patch', 'patchStatus', 'delete'] as const;
+const writes = ['create', 'patch', 'patchStatus', 'delete', 'evict'] as const;
 const gateCalls = ['status', 'receipt', 'cordon', 'uncordon'] as const;
 
 /** Leases and events are written all the time and mean nothing to a restart. */
