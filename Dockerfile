@@ -1,0 +1,52 @@
+# One image with the four programs. docs/guide/image.md says how to build it and what it expects.
+ARG BASE=node:24-bookworm-slim
+
+FROM ${BASE} AS build
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+# The secret is optional: an .npmrc for machines that reach the registry in a way of their own.
+RUN --mount=type=cache,target=/root/.npm --mount=type=secret,id=npmrc,target=/root/.npmrc \
+    npm ci --no-progress \
+    && npm sbom --package-lock-only --omit dev --sbom-format cyclonedx >/sbom.cdx.json
+COPY . .
+# The bundles hold every dependency but the pseudoterminals, whose native part is loaded from a folder of its own.
+RUN npm run --silent bundle \
+    && mkdir -p /out/opt/panelet/bin /out/opt/panelet/node_modules/@lydell /out/usr/local/bin /out/usr/share/doc/panelet \
+    && echo '{ "type": "module" }' >/out/opt/panelet/package.json \
+    && for program in panelet panelet-agent panelet-worker panelet-controller; do \
+         cp "dist/bin/$program.js" /out/opt/panelet/bin/ \
+         && ln -s "/opt/panelet/bin/$program.js" "/out/usr/local/bin/$program"; \
+       done \
+    && ln -s /opt/panelet/bin/panelet.js /out/usr/local/bin/kubectl-panelet \
+    && cp -r node_modules/@lydell/node-pty node_modules/@lydell/node-pty-linux-* /out/opt/panelet/node_modules/@lydell/ \
+    && cp LICENSE /sbom.cdx.json /out/usr/share/doc/panelet/
+
+# What of the base is needed to run: no package manager of Node.js, no headers, nothing with a set-user-ID bit.
+FROM ${BASE} AS root
+# What people expect in a terminal; may be empty where no Debian mirror is in reach.
+ARG PACKAGES="less procps vim-tiny"
+RUN if [ -n "$PACKAGES" ]; then \
+      apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $PACKAGES; \
+    fi \
+    && rm -rf /usr/local/lib/node_modules /usr/local/include /usr/local/share/man /usr/local/share/doc /opt/yarn* \
+         /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn* /usr/local/bin/docker-entrypoint.sh \
+         /usr/share/man /usr/share/locale /usr/share/info /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt /root/.npm \
+    && find /usr/share/doc -type f ! -name copyright -delete \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+    && groupadd --gid 65532 panelet \
+    && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /tmp --shell /bin/bash --no-log-init panelet
+
+FROM scratch
+COPY --from=root / /
+COPY --from=build /out /
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 SHELL=/bin/bash
+ARG VERSION=0.1.0
+ARG REVISION=
+LABEL org.opencontainers.image.title="Panelet" \
+      org.opencontainers.image.description="Runs session-holding programs on Kubernetes nodes and restarts them without losing a byte" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+USER 65532:65532
+WORKDIR /
+CMD ["panelet-agent", "--help"]

@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# Cuts in the network between agents and the controller, made inside the pod, so that they hold for pods of the same node, too.
+
+pod_namespaces() { # pod_namespaces NODE: those of its pods that run
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  node_exec "$1" sh -c 'for file in /run/netns/cni-*; do [ ! -e "$file" ] || basename "$file"; done'
+}
+
+running_nodes() {
+  local name
+  for name in $(nodes); do ! running "$name-machine" || echo "$name"; done
+}
+
+in_pod() { # in_pod NODE NAMESPACE COMMAND...
+  local name=$1 namespace=$2
+  shift 2
+  node_exec "$name" nsenter "--net=/run/netns/$namespace" "$@"
+}
+
+find_pod() { # find_pod POD_IP: prints its node and namespace; fails when no pod has it
+  local name namespace
+  for name in $(running_nodes); do
+    for namespace in $(pod_namespaces "$name"); do
+      in_pod "$name" "$namespace" ip -o -4 addr show eth0 2>/dev/null | grep -qF " $1/" || continue
+      echo "$name $namespace"
+      return
+    done
+  done
+  return 1
+}
+
+uncut() { # uncut NODE NAMESPACE
+  local chain
+  for chain in INPUT OUTPUT; do
+    while in_pod "$1" "$2" iptables -w -D $chain -j PANELET-CUT 2>/dev/null; do :; done
+  done
+  in_pod "$1" "$2" iptables -w -F PANELET-CUT 2>/dev/null || return 0
+  in_pod "$1" "$2" iptables -w -X PANELET-CUT
+}
+
+cut_usage="cut: wants the IP address of a running pod"
+
+cut_pod() { # cut_pod POD_IP
+  known_slot || die "no cluster in $state"
+  local found name namespace chain side port
+  found=$(find_pod "${1:?$cut_usage}") || die "$cut_usage, not $1"
+  read -r name namespace <<<"$found"
+  uncut "$name" "$namespace"
+  in_pod "$name" "$namespace" iptables -w -N PANELET-CUT
+  for side in -s -d; do
+    for port in --sport --dport; do
+      in_pod "$name" "$namespace" iptables -w -A PANELET-CUT $side "$pod_network.0.0/16" -p tcp $port 7443 -j DROP
+    done
+  done
+  for chain in INPUT OUTPUT; do in_pod "$name" "$namespace" iptables -w -I $chain -j PANELET-CUT; done
+}
+
+heal() { # heal [POD_IP]: a pod that has gone took its cut with it
+  known_slot || die "no cluster in $state"
+  local found name namespace
+  if [ $# -gt 0 ]; then
+    found=$(find_pod "$1") || return 0
+    read -r name namespace <<<"$found"
+    uncut "$name" "$namespace"
+    return
+  fi
+  for name in $(running_nodes); do
+    for namespace in $(pod_namespaces "$name"); do uncut "$name" "$namespace"; done
+  done
+}

