@@ -13,7 +13,12 @@ export const agentDaemonSet = 'panelet-agent';
 /** Port of every agent, for clients and for the gate. */
 export const agentPort = 7443;
 
-const labels = { 'app.kubernetes.io/name': 'panelet-agent', 'app.kubernetes.io/part-of': 'panelet' };
+const labels = {
+  'app.kubernetes.io/name': 'panelet-agent',
+  'app.kubernetes.io/part-of': 'panelet',
+  // What programs find agents by, here as in the chart.
+  'panelet.dev/component': 'agent',
+};
 
 function fieldVariable(
   name: string,
