@@ -17,6 +17,8 @@ const programs = {
   'panelet-bench-relay': 'test/bench/relay.ts',
   'panelet-bench-gap': 'test/bench/gap-main.ts',
   'panelet-bench-plain-echo': 'test/bench/plain-echo-main.ts',
+  'panelet-e2e': 'test/e2e/main.ts',
+  'panelet-chaos': 'test/chaos/main.ts',
 };
 
 const common = {

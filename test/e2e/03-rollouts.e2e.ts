@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { join } from 'node:path';
+import { createSystemClock } from '#common/clock.js';
+import type { PanelRestart } from '#controller/restart/types.js';
+import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
+import { waitFor } from '#test/support/wait-for.js';
+import { isReady } from './support/cluster-watch.js';
+import { conditionOf, restartIn } from './support/restarts.js';
+import { openShell, type ShellSession } from './support/shell-session.js';
+import { openWorld, podUid, restartOver, type World } from './support/world.js';
+
+const clock = createSystemClock({ keepsAlive: true });
+let world: World;
+let nodes: readonly string[];
+
+beforeAll(async () => {
+  world = await openWorld();
+  await world.settled();
+  nodes = world.nodeNames();
+});
+afterAll(() => world.close());
+
+const uids = (): string[] => nodes.map((node) => podUid(world, 'agent', node));
+
+/** `helm upgrade` with the values of the installation and some more. */
+function upgrade(...more: readonly string[]): Promise<string> {
+  const { root, release, values } = world.env;
+  return world.helm('upgrade', release, join(root, 'charts/panelet'), '--values', values, ...more);
+}
+
+async function startLoads(): Promise<EchoLoad[]> {
+  return Promise.all(
+    nodes.map(async (node, index) => {
+      const session = await (await world.client(node)).open({ panel: 'echo' });
+      return startEchoLoad({ session, seed: 31 + index, clock, longestPauseMs: 20 });
+    }),
+  );
+}
+
+async function startShells(): Promise<ShellSession[]> {
+  return Promise.all(nodes.map(async (node) => openShell(await world.client(node))));
+}
+
+async function expectNothingLost(loads: readonly EchoLoad[], shells: readonly ShellSession[]): Promise<void> {
+  const verdicts = await Promise.all(loads.map((load) => load.finish(60_000)));
+  expect(verdicts.flatMap(({ errors }) => errors)).toEqual([]);
+  expect(verdicts.filter((verdict) => !isFlawless(verdict))).toEqual([]);
+  for (const told of await Promise.all(shells.map((shell) => shell.finish(30_000)))) {
+    expect(told.failures).toEqual([]);
+    expect(told.after).toEqual(told.before);
+    expect(told.executed).toEqual(told.typed);
+  }
+}
+
+/** The first restart of the agents that was not there before. */
+async function nextRollout(known: ReadonlySet<string>, target = 'panelet-agent'): Promise<PanelRestart> {
+  const find = (): PanelRestart | undefined =>
+    world.watch.restarts().find(({ metadata, spec }) => spec.targetRef.name === target && !known.has(metadata.name));
+  await waitFor(`a rollout of ${target}`, () => find() !== undefined, 30_000);
+  const found = find();
+  if (found === undefined) throw new Error('It is gone.');
+  return found;
+}
+
+const knownRestarts = (): ReadonlySet<string> => new Set(world.watch.restarts().map(({ metadata }) => metadata.name));
+
+describe('rollouts', () => {
+  test('helm upgrade with another template rolls it out by drains, and nothing is lost', async () => {
+    const before = uids();
+    const known = knownRestarts();
+    const [loads, shells] = [await startLoads(), await startShells()];
+    await upgrade('--set', 'agent.podAnnotations.e2e=first');
+    const { metadata } = await nextRollout(known);
+    const over = await restartOver(world, metadata.name);
+    expect(over.status?.phase).toBe('Succeeded');
+    expect(uids().filter((uid) => before.includes(uid))).toEqual([]);
+    await expectNothingLost(loads, shells);
+    await world.settled();
+  });
+
+  test('an upgrade that leaves the template alone restarts nothing', async () => {
+    const before = uids();
+    const known = knownRestarts();
+    await upgrade('--set', 'agent.podAnnotations.e2e=first');
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    expect(uids()).toEqual(before);
+    expect(knownRestarts()).toEqual(known);
+  });
+
+  test('kubectl rollout restart is carried out by drains too', async () => {
+    const before = uids();
+    const known = knownRestarts();
+    const [loads, shells] = [await startLoads(), await startShells()];
+    await world.kubectl('rollout', 'restart', 'ds/panelet-agent');
+    const { metadata } = await nextRollout(known);
+    expect((await restartOver(world, metadata.name)).status?.phase).toBe('Succeeded');
+    expect(uids().filter((uid) => before.includes(uid))).toEqual([]);
+    await expectNothingLost(loads, shells);
+    await world.settled();
+  });
+
+  test('an image that cannot be pulled touches one node, says why, and helm rollback heals it', async () => {
+    const before = uids();
+    const known = knownRestarts();
+    const [loads, shells] = [await startLoads(), await startShells()];
+    await upgrade('--set', 'image.tag=does-not-exist', '--set', 'rollout.replacementTimeoutSeconds=20');
+    const { metadata } = await nextRollout(known);
+    const stalled = await restartIn(world, metadata.name, ['Failed', 'Stalled'], 120_000);
+    expect(conditionOf(stalled, 'Stalled').status).toBe('True');
+    expect(conditionOf(stalled, 'Stalled').message).toMatch(/ErrImagePull|ImagePullBackOff|ErrImageNeverPull/);
+    expect(uids().filter((uid) => before.includes(uid))).toHaveLength(nodes.length - 1);
+
+    await world.helm('rollback', world.env.release);
+    await waitFor(
+      'every agent to be ready again',
+      () => [...world.watch.podsOf('agent').values()].filter(isReady).length === nodes.length,
+      180_000,
+    );
+    await expectNothingLost(loads, shells);
+    await world.settled();
+  });
+});

@@ -1,0 +1,356 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { request } from 'node:https';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createGateClient } from '#client/gate-client.js';
+import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
+import { createSystemClock } from '#common/clock.js';
+import { isPaneletError } from '#common/errors.js';
+import { OnTimeout, Target } from '#proto/gate/v1/gate.js';
+import { isFlawless, startEchoLoad } from '#test/support/echo-load.js';
+import { waitFor } from '#test/support/wait-for.js';
+import { podProcesses } from './support/proc.js';
+import { openWorld, type World } from './support/world.js';
+
+const clock = createSystemClock({ keepsAlive: true });
+let world: World;
+let node: string;
+let owned: { client: PaneletClient; session: PaneletSession };
+
+/** Who asks. Each is a service account of its own, with the role of the chart that it is named after. */
+const identities = ['user', 'operator', 'admin', 'nobody', 'wrong-audience', 'garbage', 'no-token'] as const;
+type Who = (typeof identities)[number];
+type Answer = 'yes' | 'forbidden' | 'unauthenticated' | 'unknown';
+type Act = (token: string | undefined) => Promise<unknown>;
+
+const account = (who: Who): string => `e2e-${who}`;
+
+beforeAll(async () => {
+  world = await openWorld();
+  await world.settled();
+  node = world.nodeNames()[0] ?? '';
+  for (const who of ['user', 'operator', 'admin', 'nobody'] as const) {
+    await world.tryKubectl('create', 'serviceaccount', account(who));
+    if (who === 'nobody') continue;
+    const subject = `--serviceaccount=${world.env.namespace}:${account(who)}`;
+    await world.tryKubectl('create', 'rolebinding', account(who), `--clusterrole=panelet-${who}`, subject);
+  }
+  const client = await world.client(node);
+  owned = { client, session: await client.open({ panel: 'echo' }) };
+});
+afterAll(async () => {
+  await owned.session.close().catch(() => undefined);
+  for (const who of ['user', 'operator', 'admin', 'nobody'] as const) {
+    await world.tryKubectl('delete', 'serviceaccount,rolebinding', account(who), '--ignore-not-found');
+  }
+  await world.close();
+});
+
+async function tokenOf(who: Who): Promise<string | undefined> {
+  if (who === 'no-token') return undefined;
+  if (who === 'garbage') return 'eyJhbGciOiJSUzI1NiJ9.e30.AAAA';
+  if (who === 'wrong-audience') {
+    return (
+      await world.kubectl('create', 'token', account('user'), '--audience', 'https://kubernetes.default.svc')
+    ).trim();
+  }
+  return world.token(account(who));
+}
+
+async function answerOf(act: () => Promise<unknown>): Promise<Answer> {
+  try {
+    await act();
+    return 'yes';
+  } catch (error) {
+    if (isPaneletError(error, 'IDENTITY_REFUSED')) return 'forbidden';
+    if (isPaneletError(error, 'IDENTITY_MISSING')) return 'unauthenticated';
+    if (isPaneletError(error, 'SESSION_UNKNOWN')) return 'unknown';
+    throw error;
+  }
+}
+
+async function withClient<T>(token: string | undefined, run: (client: PaneletClient) => Promise<T>): Promise<T> {
+  const client = createPaneletClient({
+    address: world.addressOf(node),
+    tls: { ca: await world.trust(), serverName: 'panelet-agent' },
+    ...(token === undefined ? {} : { token }),
+    times: { openTimeoutMs: 15_000 },
+  });
+  try {
+    return await run(client);
+  } finally {
+    await client.close();
+  }
+}
+
+async function withGate<T>(
+  token: string | undefined,
+  run: (gate: ReturnType<typeof createGateClient>) => Promise<T>,
+): Promise<T> {
+  const tls = { ca: await world.trust(), serverName: 'panelet-agent' };
+  const gate = createGateClient({ address: world.addressOf(node), token, tls });
+  try {
+    return await run(gate);
+  } finally {
+    gate.close();
+  }
+}
+
+const command = { restartUid: 'e2e-matrix', fencing: 0, generation: 1 };
+const openPanel =
+  (panel: string, parameters: Record<string, string> = {}): Act =>
+  (token) =>
+    withClient(token, async (client) => {
+      const session = await client.open({ panel, parameters });
+      await session.close();
+    });
+
+/** What may be done, in the words of the documentation, and how it is tried. */
+const acts: Readonly<Record<string, Act>> = {
+  'list panels': (token) => withClient(token, (client) => client.listPanels()),
+  'open echo': openPanel('echo'),
+  'open a terminal': openPanel('terminal', { command: '/bin/true' }),
+  'list own sessions': (token) => withClient(token, (client) => client.listSessions()),
+  'end a session of another': (token) =>
+    withClient(token, async (client) => {
+      const session = await owned.client.open({ panel: 'echo' });
+      try {
+        await client.endSession(session.sessionId);
+      } finally {
+        await session.close().catch(() => undefined);
+      }
+    }),
+  'take over a session of another': (token) =>
+    withClient(token, (client) =>
+      client.resume({ sessionId: owned.session.sessionId, panel: 'echo', resumeToken: Buffer.alloc(32) }),
+    ),
+  'read the gate': (token) => withGate(token, (gate) => gate.status()),
+  'cordon and uncordon': (token) =>
+    withGate(token, async (gate) => {
+      await gate.cordon({ command, lease: { seconds: 5, nanos: 0 }, reason: 'e2e', target: Target.AGENT });
+      await gate.uncordon({ command, target: Target.AGENT, anyRestart: true });
+    }),
+  drain: (token) =>
+    withGate(token, async (gate) => {
+      const request = { command, target: Target.HOST, timeout: { seconds: 1, nanos: 0 }, onTimeout: OnTimeout.ABORT };
+      for await (const state of gate.drain({
+        ...request,
+        notice: { seconds: 0, nanos: 0 },
+        reason: 'e2e',
+        lease: { seconds: 5, nanos: 0 },
+      })) {
+        if (state.status !== undefined) break;
+      }
+      await gate.uncordon({ command, target: Target.HOST, anyRestart: true });
+    }),
+};
+
+const no = 'unauthenticated' as const;
+const f = 'forbidden' as const;
+/** In the order of {@link identities}. */
+const expected: Readonly<Record<string, readonly Answer[]>> = {
+  'list panels': ['yes', 'yes', 'yes', f, no, no, no],
+  'open echo': ['yes', f, 'yes', f, no, no, no],
+  'open a terminal': ['yes', f, 'yes', f, no, no, no],
+  'list own sessions': ['yes', f, 'yes', f, no, no, no],
+  'end a session of another': ['unknown', f, 'yes', f, no, no, no],
+  'take over a session of another': ['unknown', f, 'unknown', f, no, no, no],
+  'read the gate': [f, 'yes', 'yes', f, no, no, no],
+  'cordon and uncordon': [f, 'yes', 'yes', f, no, no, no],
+  drain: [f, 'yes', 'yes', f, no, no, no],
+};
+
+/** What Kubernetes itself answers: verb, resource, and who may. */
+const canI: readonly (readonly [verb: string, resource: string, who: readonly string[]])[] = [
+  ['patch', 'daemonsets.apps/panelet-agent', ['e2e-operator', 'e2e-admin']],
+  ['create', 'panelrestarts.panelet.dev', ['e2e-operator', 'e2e-admin', 'panelet-controller']],
+  ['get', 'secrets', []],
+  ['list', 'secrets', []],
+  ['get', 'secrets/panelet-ca', ['panelet-controller']],
+  ['create', 'pods/exec', []],
+  ['delete', 'pods', ['panelet-controller']],
+  ['create', 'pods/eviction', ['panelet-controller']],
+  ['create', 'pods', []],
+  ['patch', 'daemonsets.apps', ['panelet-controller']],
+  ['escalate', 'clusterroles', []],
+  ['impersonate', 'users', []],
+];
+
+interface Reply {
+  readonly status: number;
+  readonly body: string;
+}
+
+function get(url: string, token?: string): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    // The certificate is looked at elsewhere; here it is about who gets in.
+    const call = request(url, { rejectUnauthorized: false, headers }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (text: string) => (body += text));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+    });
+    call.on('error', reject);
+    call.end();
+  });
+}
+
+/** Ports on which a pod listens for others, from the kernel's own tables. */
+function listeningPorts(podUid: string): number[] {
+  const inside = podProcesses(/./).find(({ cgroup }) => cgroup.includes(podUid));
+  if (inside === undefined || !readdirSync('/proc').includes(String(inside.pid))) return [];
+  const lines = ['tcp', 'tcp6'].flatMap((file) => readFileSync(`/proc/${inside.pid}/net/${file}`, 'utf8').split('\n'));
+  const open = lines.map((line) => line.trim().split(/\s+/)).filter((cells) => cells[3] === '0A');
+  return [...new Set(open.map((cells) => Number.parseInt(cells[1]?.split(':')[1] ?? '', 16)))].sort((a, b) => a - b);
+}
+
+describe('identity', () => {
+  test.each(Object.keys(acts))('who may %s', async (name) => {
+    const got: Answer[] = [];
+    for (const who of identities) {
+      const token = await tokenOf(who);
+      got.push(await answerOf(() => acts[name]?.(token) ?? Promise.reject(new Error(name))));
+    }
+    expect(Object.fromEntries(identities.map((who, index) => [who, got[index]]))).toEqual(
+      Object.fromEntries(identities.map((who, index) => [who, expected[name]?.[index]])),
+    );
+  });
+
+  test.each(canI)('Kubernetes lets only some %s %s', async (verb, resource, who) => {
+    const accounts = [
+      'e2e-user',
+      'e2e-operator',
+      'e2e-admin',
+      'e2e-nobody',
+      'panelet-controller',
+      'panelet-agent',
+      'panelet-host',
+    ];
+    const allowed: string[] = [];
+    for (const name of accounts) {
+      const as = `system:serviceaccount:${world.env.namespace}:${name}`;
+      const [kind = '', sub] = resource.split('/');
+      const words = sub === undefined || kind === 'pods' ? [kind] : [resource];
+      const { stdout } = await world.tryKubectl(
+        'auth',
+        'can-i',
+        verb,
+        ...words,
+        ...(kind === 'pods' && sub !== undefined ? [`--subresource=${sub}`] : []),
+        '--as',
+        as,
+      );
+      if (stdout.trim() === 'yes') allowed.push(name);
+    }
+    expect(allowed).toEqual(who);
+  });
+
+  test('no port without authentication but the one for probes, and that answers probes only', async () => {
+    for (const pod of world.watch.pods()) {
+      const { podIP = '' } = pod.status ?? {};
+      const component = pod.metadata.labels?.['panelet.dev/component'];
+      if (component === undefined) continue;
+      if (world.env.ownCluster !== undefined) {
+        const ports = { agent: [7080, 7443, 7444], controller: [7080, 7444], host: [] }[component];
+        expect({ component, ports: listeningPorts(pod.metadata.uid ?? '') }).toEqual({ component, ports });
+      }
+      if (component === 'host') continue;
+      const statusOf = async (path: string): Promise<number> => (await fetch(`http://${podIP}:7080${path}`)).status;
+      expect(await statusOf('/livez')).toBe(200);
+      expect(await statusOf('/readyz')).toBe(200);
+      expect(await statusOf('/metrics')).toBe(404);
+      expect(await statusOf('/')).toBe(404);
+      const metrics = `https://${podIP}:7444/metrics`;
+      expect((await get(metrics)).status).toBe(401);
+      expect((await get(metrics, 'nonsense')).status).toBe(401);
+      const plain = (await world.kubectl('create', 'token', account('nobody'))).trim();
+      expect((await get(metrics, plain)).status).toBe(403);
+    }
+  });
+
+  test('metrics are there for who may read them', async () => {
+    const name = 'e2e-metrics';
+    await world.kubectl('create', 'clusterrole', name, '--verb=get', '--non-resource-url=/metrics');
+    await world.kubectl(
+      'create',
+      'clusterrolebinding',
+      name,
+      `--clusterrole=${name}`,
+      `--serviceaccount=${world.env.namespace}:${account('nobody')}`,
+    );
+    try {
+      const token = (await world.kubectl('create', 'token', account('nobody'))).trim();
+      const texts = new Map<string, string>();
+      for (const pod of world.watch.pods()) {
+        const component = pod.metadata.labels?.['panelet.dev/component'] ?? '';
+        if (component === 'host' || component === '' || pod.status?.podIP === undefined) continue;
+        const url = `https://${pod.status.podIP}:7444/metrics`;
+        await waitFor('the new right to be known', async () => (await get(url, token)).status === 200, 30_000);
+        texts.set(component, `${texts.get(component) ?? ''}${(await get(url, token)).body}`);
+      }
+      expect(texts.get('agent')).toMatch(/^panelet_sessions\{panel="echo"\} [1-9]/m);
+      expect(texts.get('agent')).toMatch(/^panelet_certificate_expiry_seconds/m);
+      expect(texts.get('controller')).toMatch(/^panelet_leader 1$/m);
+      expect(texts.get('controller')).toMatch(/^panelet_leader 0$/m);
+      expect(texts.get('controller')).toMatch(/^panelet_restarts_total\{.*\} [1-9]/m);
+      expect(texts.get('controller')).toMatch(/^panelet_sessions_total\{outcome="kept"\} [1-9]/m);
+    } finally {
+      await world.kubectl('delete', 'clusterrole,clusterrolebinding', name);
+    }
+  });
+
+  test('the authority is replaced under live streams: every agent gets a new certificate, nothing is lost', async () => {
+    const load = startEchoLoad({
+      session: await (await world.client(node)).open({ panel: 'echo' }),
+      seed: 9,
+      clock,
+      longestPauseMs: 20,
+    });
+    const before = (await world.trust()).toString();
+    await world.kubectl(
+      'annotate',
+      'secret',
+      'panelet-ca',
+      '--overwrite',
+      `panelet.dev/rotate-ca=${clock.date().getTime()}`,
+    );
+    const certificates = (text: string): string[] =>
+      text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+    await waitFor(
+      'the next authority to be published',
+      async () => certificates((await world.trust()).toString()).some((one) => !before.includes(one)),
+      60_000,
+    );
+    expect(certificates((await world.trust()).toString())).toEqual(expect.arrayContaining(certificates(before)));
+    // A client that trusts the bundle comes in, whichever signed the agent's certificate.
+    await withClient(await world.token(), (client) => client.listPanels());
+    const verdict = await load.finish(30_000);
+    expect(verdict.errors).toEqual([]);
+    expect(isFlawless(verdict)).toBe(true);
+    expect(verdict.resumes).toBe(0);
+  });
+
+  test('who asked for a restart is on record', async () => {
+    const as = `system:serviceaccount:${world.env.namespace}:${account('operator')}`;
+    await world.kubectl(
+      'annotate',
+      'ds/panelet-agent',
+      '--overwrite',
+      `panelet.dev/restart=who-${clock.date().getTime()}`,
+      '--as',
+      as,
+    );
+    const made = (): string | undefined =>
+      world.watch.restarts().find(({ metadata }) => metadata.annotations?.['panelet.dev/requested-by'] === as)?.metadata
+        .name;
+    await waitFor('a restart in the name of the operator', () => made() !== undefined, 30_000);
+    await waitFor(
+      'it to be over',
+      () => world.watch.restart(made() ?? '')?.status?.completionTime !== undefined,
+      120_000,
+    );
+    const log = await world.kubectl('logs', '-l', 'panelet.dev/component=controller', '--tail=-1');
+    const lines = log.split('\n').filter((line) => line.includes('"audit":true') && line.includes(made() ?? '-'));
+    expect(lines.some((line) => line.includes(as))).toBe(true);
+    expect(lines.length).toBeGreaterThan(3);
+  });
+});

@@ -1,0 +1,149 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { createSystemClock } from '#common/clock.js';
+import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
+import { waitFor } from '#test/support/wait-for.js';
+import { isReady } from './support/cluster-watch.js';
+import { readEnvironment } from './support/environment.js';
+import { isOfPod, podProcesses } from './support/proc.js';
+import { conditionOf, createRestart } from './support/restarts.js';
+import { openShell } from './support/shell-session.js';
+import { annotateRestart, openWorld, podUid, restartOver, type World } from './support/world.js';
+
+const clock = createSystemClock({ keepsAlive: true });
+let world: World;
+let first: string;
+let second: string;
+
+beforeAll(async () => {
+  world = await openWorld();
+  await world.settled();
+  [first = '', second = ''] = world.nodeNames();
+});
+afterEach(() => world.settled(300_000));
+afterAll(() => world.close());
+
+async function load(node: string, seed: number): Promise<EchoLoad> {
+  const session = await (await world.client(node)).open({ panel: 'echo' });
+  const started = startEchoLoad({ session, seed, clock, longestPauseMs: 20 });
+  await waitFor('bytes to flow', () => started.receivedBytes() > 100_000, 30_000);
+  return started;
+}
+
+/** Kills the main process of a container of a node's pod, from the machine. */
+function killProcess(node: string, component: 'agent' | 'host', pattern: RegExp): void {
+  const uid = podUid(world, component, node);
+  const found = podProcesses(pattern).filter((process) => isOfPod(process, uid));
+  if (found.length === 0) throw new Error(`Nothing like ${pattern} runs in the ${component} pod of ${node}.`);
+  for (const { pid } of found) process.kill(pid, 'SIGKILL');
+}
+
+const restartsOfAgent = (node: string): number =>
+  world.pod('agent', node)?.status?.containerStatuses?.find(({ name }) => name === 'agent')?.restartCount ?? 0;
+
+describe('the life of a node', () => {
+  test('kubectl delete pod, which asks nobody, still drains: the kubelet’s SIGTERM does', async () => {
+    const [echo, shell] = [await load(first, 51), await openShell(await world.client(first))];
+    const before = podUid(world, 'agent', first);
+    await world.kubectl('delete', 'pod', world.pod('agent', first)?.metadata.name ?? '', '--wait=true');
+    await waitFor('another agent', () => isReady(world.pod('agent', first)), 60_000);
+    expect(podUid(world, 'agent', first)).not.toBe(before);
+    const verdict = await echo.finish(60_000);
+    expect(verdict.errors).toEqual([]);
+    expect(isFlawless(verdict)).toBe(true);
+    const told = await shell.finish(30_000);
+    expect(told.failures).toEqual([]);
+    expect(told.after).toEqual(told.before);
+  });
+
+  test('kubectl drain of a node leaves its sessions alone, and uncordon is enough to go on', async () => {
+    const [echo, shell] = [await load(second, 52), await openShell(await world.client(second))];
+    await world.kubectl('drain', second, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=60s');
+    const { metadata } = await annotateRestart(world);
+    expect((await restartOver(world, metadata.name)).status?.phase).toBe('Succeeded');
+    await world.kubectl('uncordon', second);
+    expect(isFlawless(await echo.finish(60_000))).toBe(true);
+    expect((await shell.finish(30_000)).failures).toEqual([]);
+  });
+
+  const ours = readEnvironment().ownCluster === undefined ? test.skip : test;
+
+  ours('an agent that is killed three times in a row costs time, never a byte', async () => {
+    const [echo, shell] = [await load(first, 53), await openShell(await world.client(first))];
+    const uid = podUid(world, 'agent', first);
+    for (let round = 0; round < 3; round++) {
+      const known = restartsOfAgent(first);
+      killProcess(first, 'agent', /panelet-agent/);
+      await waitFor(
+        'the kubelet to start the agent again',
+        () => restartsOfAgent(first) > known && isReady(world.pod('agent', first)),
+        120_000,
+      );
+    }
+    expect(podUid(world, 'agent', first)).toBe(uid);
+    const verdict = await echo.finish(60_000);
+    expect(verdict.errors).toEqual([]);
+    expect(isFlawless(verdict)).toBe(true);
+    expect((await shell.finish(30_000)).failures).toEqual([]);
+  });
+
+  ours(
+    'the API server is away for half a minute in the middle of a restart: it goes on afterwards, sessions all the time',
+    async () => {
+      const [echo, other] = [await load(first, 54), await load(second, 55)];
+      const { metadata } = await annotateRestart(world);
+      await waitFor(
+        'the restart to be under way',
+        () => (world.watch.restart(metadata.name)?.status?.active?.length ?? 0) > 0,
+        30_000,
+      );
+      const receivedBefore = other.receivedBytes();
+      await world.cluster('restart-apiserver', '30');
+      expect(other.receivedBytes()).toBeGreaterThan(receivedBefore);
+      expect((await restartOver(world, metadata.name, 240_000)).status?.phase).toBe('Succeeded');
+      for (const session of [echo, other]) {
+        const verdict = await session.finish(60_000);
+        expect(verdict.errors).toEqual([]);
+        expect(isFlawless(verdict)).toBe(true);
+      }
+    },
+  );
+
+  ours(
+    'a power cut ends what cannot be saved and says so; the restart names the node; the node comes back and serves',
+    async () => {
+      const [echo, far, shell] = [
+        await load(first, 56),
+        await load(second, 57),
+        await openShell(await world.client(second)),
+      ];
+      await world.cluster('stop-node', second);
+      const { metadata } = await createRestart(world, {
+        nodeSelector: { 'kubernetes.io/hostname': second },
+        drain: { timeoutSeconds: 20, noticeSeconds: 0 },
+      });
+      const over = await restartOver(world, metadata.name, 150_000);
+      expect(over.status?.phase).toBe('Failed');
+      expect(conditionOf(over, 'Stalled').reason).toMatch(/NodeUnreachable|AgentUnreachable/);
+      await world.cluster('start-node', second);
+      await waitFor(
+        'the node to be ready',
+        () => isReady(world.pod('agent', second)) && isReady(world.pod('host', second)),
+        180_000,
+      );
+      await waitFor(
+        'the shell’s end to be told',
+        () => shell.ended !== undefined || shell.failures.length > 0,
+        120_000,
+      );
+      const cut = await far.finish(60_000);
+      // What a crash takes is said: by the client's loss event, or nothing was lost at all.
+      if (!isFlawless(cut)) expect(cut.errors.some((error) => error.startsWith('lost'))).toBe(true);
+      const near = await echo.finish(60_000);
+      expect(near.errors).toEqual([]);
+      expect(isFlawless(near)).toBe(true);
+      await shell.finish(1_000);
+      const again = await openShell(await world.client(second));
+      expect((await again.finish(30_000)).failures).toEqual([]);
+    },
+  );
+});

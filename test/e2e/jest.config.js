@@ -1,0 +1,12 @@
+/** End-to-end tests: one after the other, for they share a cluster. Started by `npm run e2e`. */
+import base from '../../jest.config.js';
+
+export default {
+  ...base,
+  rootDir: '../..',
+  testMatch: ['<rootDir>/test/e2e/**/*.e2e.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  maxWorkers: 1,
+  testTimeout: 300_000,
+  testSequencer: '<rootDir>/test/e2e/support/in-order.js',
+};

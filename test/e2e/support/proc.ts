@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { ShellProcess } from './shell-session.js';
+
+/** A process of a container, seen from the machine. */
+export interface MachineProcess {
+  readonly pid: number;
+  readonly startTicks: string;
+  readonly command: string;
+  /** Its cgroup names the pod. */
+  readonly cgroup: string;
+}
+
+const read = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/** Start of a process in clock ticks; empty when there is none. The name in parentheses may hold spaces: proc(5). */
+export function startTicksOf(pid: number): string {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+/** Finds what a container calls `pid`: the same number in the innermost namespace and the same start. */
+export function findOnMachine(process: ShellProcess): MachineProcess | undefined {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  for (const name of pids) {
+    const inner = /^NSpid:\s+(.*)$/m.exec(read(`/proc/${name}/status`))?.[1]?.split(/\s+/) ?? [];
+    if (inner.length < 2 || Number(inner.at(-1)) !== process.pid) continue;
+    if (startTicksOf(Number(name)) !== process.startTicks) continue;
+    return {
+      pid: Number(name),
+      startTicks: process.startTicks,
+      command: read(`/proc/${name}/cmdline`).replaceAll('\0', ' ').trim(),
+      cgroup: read(`/proc/${name}/cgroup`),
+    };
+  }
+  return undefined;
+}
+
+/** Processes of the machine whose command line matches, inside of pods. */
+export function podProcesses(pattern: RegExp): MachineProcess[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((name) => {
+    const command = read(`/proc/${name}/cmdline`).replaceAll('\0', ' ').trim();
+    const cgroup = read(`/proc/${name}/cgroup`);
+    if (!pattern.test(command) || !/pod[0-9a-f-]{36}/.test(cgroup)) return [];
+    return [{ pid: Number(name), startTicks: startTicksOf(Number(name)), command, cgroup }];
+  });
+}
+
+/** True when a process belongs to the pod of this uid. */
+export function isOfPod(process: MachineProcess, podUid: string): boolean {
+  return process.cgroup.includes(`pod${podUid}`);
+}

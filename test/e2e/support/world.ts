@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
+import { createSystemClock } from '#common/clock.js';
+import type { Pod } from '#controller/kube/objects.js';
+import type { PanelRestart } from '#controller/restart/types.js';
+import { waitFor } from '#test/support/wait-for.js';
+import { watchCluster, isReady, type ClusterWatch, type Component } from './cluster-watch.js';
+import { readEnvironment, type E2eEnvironment } from './environment.js';
+import { outputOf, runProgram, type ProgramResult } from './run-program.js';
+
+/** Everything an end-to-end test uses. */
+export interface World {
+  readonly env: E2eEnvironment;
+  readonly watch: ClusterWatch;
+  /** kubectl in the release's namespace; gives standard output. @throws when it fails. */
+  kubectl(...args: readonly string[]): Promise<string>;
+  /** As {@link World.kubectl}, but a failure is a result. */
+  tryKubectl(...args: readonly string[]): Promise<ProgramResult>;
+  helm(...args: readonly string[]): Promise<string>;
+  /** The cluster program; only where the cluster is our own. */
+  cluster(...args: readonly string[]): Promise<string>;
+  /** A token of a service account with the audience of agents. */
+  token(serviceAccount?: string): Promise<string>;
+  /** The bundle that clients trust. */
+  trust(): Promise<Buffer>;
+  /** Address of the agent of a node now. */
+  addressOf(node: string): string;
+  /** A client of one node's agent, which follows it over restarts. */
+  client(node: string): Promise<PaneletClient>;
+  nodeNames(): readonly string[];
+  pod(component: Component, node: string): Pod | undefined;
+  /** Waits until all agents and hosts are ready and nothing restarts. */
+  settled(limitMs?: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const agentPort = 7443;
+
+/** Opens the world of a test file. */
+export async function openWorld(): Promise<World> {
+  const env = readEnvironment();
+  const watch = await watchCluster(env.kubeconfig, env.namespace);
+  const clients: PaneletClient[] = [];
+  const where = ['--kubeconfig', env.kubeconfig, '-n', env.namespace];
+  const kubectl = (...args: readonly string[]): Promise<string> => outputOf(env.kubectl, [...where, ...args]);
+  const token = async (serviceAccount = 'panelet-user'): Promise<string> =>
+    (await kubectl('create', 'token', serviceAccount, '--audience', 'panelet.dev', '--duration', '3h')).trim();
+  const trust = async (): Promise<Buffer> =>
+    Buffer.from(await kubectl('get', 'configmap', 'panelet-ca', '-o', 'jsonpath={.data.ca\\.crt}'));
+  const addressOf = (node: string): string => {
+    const pod = watch.podsOf('agent').get(node);
+    // Nobody listens there: the client tries again.
+    return pod?.status?.podIP === undefined ? '127.0.0.1:9' : `${pod.status.podIP}:${agentPort}`;
+  };
+  const nodeNames = (): string[] => [...watch.podsOf('agent').keys()].sort();
+  return {
+    env,
+    watch,
+    kubectl,
+    tryKubectl: (...args) => runProgram(env.kubectl, [...where, ...args]),
+    helm: (...args) => outputOf(env.helm, ['--kubeconfig', env.kubeconfig, '-n', env.namespace, ...args]),
+    cluster: (...args) => {
+      if (env.ownCluster === undefined) throw new Error('This cluster is not ours to break.');
+      return outputOf(env.ownCluster.command, args, { env: { CLUSTER_STATE: env.ownCluster.stateDir } });
+    },
+    token,
+    trust,
+    addressOf,
+    client: async (node) => {
+      const client = createPaneletClient({
+        resolve: () => addressOf(node),
+        token: await token(),
+        tls: { ca: await trust(), serverName: 'panelet-agent' },
+        times: { openTimeoutMs: 60_000, connectTimeoutMs: 60_000 },
+      });
+      clients.push(client);
+      return client;
+    },
+    nodeNames,
+    pod: (component, node) => watch.podsOf(component).get(node),
+    settled: (limitMs = 180_000) =>
+      waitFor(
+        'all agents and hosts to be ready and no restart to run',
+        () => {
+          const nodes = watch.nodes().length;
+          const ready = (component: Component): number => [...watch.podsOf(component).values()].filter(isReady).length;
+          const busy = watch.restarts().some(({ status }) => status?.completionTime === undefined);
+          const claimed = watch
+            .pods()
+            .some(({ metadata }) => metadata.annotations?.['panelet.dev/claim'] !== undefined);
+          return ready('agent') === nodes && ready('host') === nodes && !busy && !claimed;
+        },
+        limitMs,
+      ),
+    close: async () => {
+      await Promise.all(clients.map((client) => client.close()));
+      await watch.close();
+    },
+  };
+}
+
+/** Asks for a restart of a DaemonSet by annotation; gives the PanelRestart that was made for it. */
+export async function annotateRestart(
+  world: World,
+  options: { readonly target?: string; readonly annotations?: Readonly<Record<string, string>> } = {},
+): Promise<PanelRestart> {
+  const { target = 'panelet-agent', annotations = {} } = options;
+  const clock = createSystemClock();
+  const value = `e2e-${clock.date().getTime()}-${Math.floor(Math.random() * 1e6)}`;
+  const words = Object.entries({ 'panelet.dev/restart': value, ...annotations }).map(([key, text]) => `${key}=${text}`);
+  await world.kubectl('annotate', `daemonset/${target}`, '--overwrite', ...words);
+  const find = (): PanelRestart | undefined =>
+    world.watch
+      .restarts()
+      .find(({ metadata }) => metadata.annotations?.['panelet.dev/restart-requested']?.endsWith(`:${value}`) === true);
+  await waitFor('a PanelRestart for the annotation', () => find() !== undefined, 30_000);
+  const restart = find();
+  if (restart === undefined) throw new Error('The PanelRestart is gone.');
+  return restart;
+}
+
+/** Waits until a restart is over; gives it. */
+export async function restartOver(world: World, name: string, limitMs = 180_000): Promise<PanelRestart> {
+  const get = (): PanelRestart | undefined => world.watch.restart(name);
+  try {
+    await waitFor(`restart ${name} to be over`, () => get()?.status?.completionTime !== undefined, limitMs);
+  } catch (error) {
+    throw new Error(`${(error as Error).message} ${JSON.stringify(get()?.status, null, 1)}`, { cause: error });
+  }
+  const restart = get();
+  if (restart === undefined) throw new Error(`Restart ${name} was deleted.`);
+  return restart;
+}
+
+/** Uid of a node's agent pod. */
+export function podUid(world: World, component: Component, node: string): string {
+  return world.pod(component, node)?.metadata.uid ?? '';
+}
+
+/** The tests' own client in Python, as arguments for {@link E2eEnvironment.python}. */
+export function pythonClient({ root }: E2eEnvironment, ...args: readonly string[]): string[] {
+  return [join(root, 'test/e2e/python/client.py'), ...args];
+}
+
+/** A file of the repository. */
+export function repositoryFile({ root }: E2eEnvironment, path: string): string {
+  return readFileSync(join(root, path), 'utf8');
+}
