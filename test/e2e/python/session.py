@@ -127,10 +127,19 @@ class Session:
         if self._ready is not None:
             return self._ready.retry_after.ToTimedelta().total_seconds()
         if failure:
-            self.attempts_failed.append({"at": time.time(), **failure.as_json()})
+            self._count(failure)
             self._log(f"not attached: {failure}")
         ceiling = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** min(tries, 20))
         return max(random.uniform(0, ceiling), failure.retry_after if failure else 0)
+
+    def _count(self, failure: CallFailed) -> None:
+        """One row for attempts that failed the same way one after another."""
+        said = failure.as_json()
+        last = self.attempts_failed[-1] if self.attempts_failed else {}
+        if said.items() <= last.items():
+            last["times"] += 1
+        else:
+            self.attempts_failed.append({"at": time.time(), "times": 1, **said})
 
     async def _attach_once(self) -> None:
         channel = await self._endpoint.connect()

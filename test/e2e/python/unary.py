@@ -59,7 +59,6 @@ async def run_gate(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[i
         metadata = endpoint.metadata()
         command = gate.Command(restart_uid=args.restart_uid or f"python-{uuid.uuid4()}", fencing=args.fencing, generation=1)
         target = gate.Target.Value(f"TARGET_{args.target.upper()}")
-        short = Duration(seconds=1)
         try:
             if args.act == "status":
                 return 0, as_json(await stub.Status(gate.StatusRequest(), metadata=metadata, timeout=CALL_SECONDS))
@@ -67,7 +66,7 @@ async def run_gate(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[i
                 request = gate.GetReceiptRequest(restart_uid=command.restart_uid)
                 return 0, as_json(await stub.GetReceipt(request, metadata=metadata, timeout=CALL_SECONDS))
             if args.act == "cordon":
-                request = gate.CordonRequest(command=command, target=target, reason="a try", lease=short)
+                request = gate.CordonRequest(command=command, target=target, reason="a try", lease=Duration(seconds=1))
                 result = as_json(await stub.Cordon(request, metadata=metadata, timeout=CALL_SECONDS))
             elif args.act == "drain":
                 request = gate.DrainRequest(
@@ -76,11 +75,12 @@ async def run_gate(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[i
                     reason="a try",
                     notice=Duration(seconds=3600),
                     notice_end=gate.NOTICE_END_HELD,
-                    timeout=short,
+                    timeout=Duration(seconds=7200),
+                    lease=Duration(seconds=CALL_SECONDS),
                     on_timeout=gate.ON_TIMEOUT_ABORT,
                 )
                 states = stub.Drain(request, metadata=metadata, timeout=CALL_SECONDS)
-                result = {"states": [gate.State.Name(said.status.state) async for said in states]}
+                result = {"states": await states_until_notified(gate, states)}
             else:
                 result = {}
             request = gate.UncordonRequest(command=command, target=target, any_restart=args.act == "uncordon")
@@ -88,3 +88,14 @@ async def run_gate(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[i
             return 0, {**result, "after": as_json(after)}
         except grpc.aio.AioRpcError as error:
             raise failed(error) from None
+
+
+async def states_until_notified(gate: Any, states: Any) -> list[str]:
+    """Every session has been told then, and nothing is frozen."""
+    seen = []
+    async for said in states:
+        seen.append(gate.State.Name(said.status.state))
+        if said.status.state not in (gate.STATE_SERVING, gate.STATE_CORDONED):
+            break
+    states.cancel()
+    return seen
