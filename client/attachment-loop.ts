@@ -165,7 +165,8 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
     else again(result, lease.address, next);
   };
   const unresolved = (error: PaneletError): void => {
-    if (!everAttached || error.code === 'CONFIG_INVALID') {
+    const mayCome = everAttached || error.code === 'AGENT_UNREACHABLE';
+    if (!mayCome || error.code === 'CONFIG_INVALID') {
       finish(failureOf(error));
       return;
     }

@@ -21,8 +21,11 @@ export interface AddressOptions {
 export interface PaneletClientOptions extends AddressOptions {
   /** Token of the identity; a function is asked before every attempt, so that tokens may rotate. */
   readonly token?: string | (() => string | Promise<string>);
-  /** @default 'auto': TLS, except to this machine */
-  readonly tls?: TlsOption;
+  /**
+   * A function is asked for every new connection, so that authorities may rotate.
+   * @default 'auto': TLS, except to this machine
+   */
+  readonly tls?: TlsOption | (() => TlsOption);
   /** Spacing of the attempts after a loss. */
   readonly reattach?: ReattachOptions;
   /** Limits in time of opening and of re-attaching. */

@@ -10,7 +10,7 @@ import { createAttachmentLoop } from './attachment-loop.js';
 import { createChannelPool, type ChannelLease } from './channel-pool.js';
 import type { OpenOptions, PaneletClientOptions, ResumeOptions } from './client-options.js';
 import { startSession } from './create-session.js';
-import { credentialsFor } from './endpoint-address.js';
+import { credentialsFor, type TlsOption } from './endpoint-address.js';
 import type { PaneletSession } from './panelet-session.js';
 import { createReachability } from './reachability.js';
 import { callUnary, type UnaryContext } from './unary-call.js';
@@ -41,12 +41,15 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
   const clock = options.clock ?? createSystemClock({ keepsAlive: true });
   const random = options.random ?? createSystemRandom();
   const log = options.log ?? createSilentLog();
-  const tls = options.tls ?? 'auto';
+  const tls = (): TlsOption => (typeof options.tls === 'function' ? options.tls() : (options.tls ?? 'auto'));
   const book = createAddressBook(options);
   const clientId = random.uuid();
   const pool = createChannelPool({
-    credentialsFor: (address) => credentialsFor(address, tls),
-    serverName: typeof tls === 'object' ? tls.serverName : undefined,
+    credentialsFor: (address) => credentialsFor(address, tls()),
+    get serverName() {
+      const now = tls();
+      return typeof now === 'object' ? now.serverName : undefined;
+    },
     ...(options.maxSessionsPerConnection === undefined ? {} : { maxLeases: options.maxSessionsPerConnection }),
   });
   const reachability = createReachability({ clock, random });

@@ -1,7 +1,8 @@
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import type { PaneletClient } from '../panelet-client.js';
 import type { PaneletSession } from '../panelet-session.js';
-import { openClient, sayWaiting, type CliContext } from './cli-context.js';
+import { nodeOfSession, openCluster, usesCluster, withAgent, type AgentAccess } from './agent-access.js';
+import { sayWaiting, type CliContext } from './cli-context.js';
 import { exitCodeOfProgram, exitCodeOfStop, exitCodes } from './exit-codes.js';
 import { ageText } from './output.js';
 import type { SessionOutcome } from './read-output.js';
@@ -9,7 +10,6 @@ import { createResumeStore, resumeStoreDir, type ResumeStore, type SavedSession 
 import { runPipe } from './run-pipe.js';
 import { runTerminal } from './run-terminal.js';
 import { defaultPanel, isTerminalPanel, readParams, terminalParameters } from './session-options.js';
-import { agentSettings } from './settings.js';
 
 /** Flags of `attach`. */
 export interface AttachFlags {
@@ -22,17 +22,38 @@ export interface AttachFlags {
 // Acknowledgements of the last output go out before the process ends.
 const farewellMs = 1000;
 
+// A client that knows no more than the id of a session can still be told where it lives.
+async function notHere(context: CliContext, sessionId: string, error: PaneletError): Promise<PaneletError> {
+  if (!usesCluster(context)) return error;
+  const cluster = openCluster(context);
+  try {
+    const node = context.flags.node ?? (await nodeOfSession(context, cluster, sessionId));
+    const message = `The session ${sessionId} is on the node ${node}, but its resume token is not here. A session is resumed by the user and machine that opened it.`;
+    return new PaneletError('SESSION_UNKNOWN', message, { cause: error });
+  } finally {
+    cluster.close();
+  }
+}
+
 async function chooseSaved(
+  context: CliContext,
   store: ResumeStore,
   flags: AttachFlags,
   panel: string | undefined,
 ): Promise<SavedSession | undefined> {
-  if (flags.session !== undefined) return store.load(flags.session);
+  if (flags.session !== undefined) {
+    try {
+      return await store.load(flags.session);
+    } catch (error) {
+      throw isPaneletError(error, 'SESSION_UNKNOWN') ? await notHere(context, flags.session, error) : error;
+    }
+  }
   if (flags.resume !== true) return undefined;
   const latest = (await store.list()).find((saved) => panel === undefined || saved.panel === panel);
   if (latest !== undefined) return latest;
   const what = panel === undefined ? 'session' : `session of the panel ${panel}`;
-  throw new PaneletError('SESSION_UNKNOWN', `There is no ${what} to resume here. \`panelet attach\` opens one.`);
+  const { name } = context.world;
+  throw new PaneletError('SESSION_UNKNOWN', `There is no ${what} to resume here. \`${name} attach\` opens one.`);
 }
 
 /** Keeps the resume file of a session current. @returns a function that waits for the last write. */
@@ -40,12 +61,12 @@ function keepSaved(
   session: PaneletSession,
   store: ResumeStore,
   context: CliContext,
-  address: string,
+  way: AgentAccess['way'],
 ): () => Promise<void> {
   let writing = Promise.resolve();
   const save = (): void => {
     const savedAt = context.world.clock.date().toISOString();
-    writing = writing.then(() => store.save({ version: 1, ...session.resumeState(), address, savedAt }));
+    writing = writing.then(() => store.save({ version: 1, ...session.resumeState(), ...way, savedAt }));
     // Without the file everything works but a later --resume.
     writing = writing.catch((error: unknown) => {
       context.world.stderr.write(`panelet: this session cannot be resumed later: ${String(error)}\n`);
@@ -77,7 +98,7 @@ async function open(
 function sayGoodbye(context: CliContext, session: PaneletSession, outcome: SessionOutcome): void {
   if (outcome.kind !== 'detached') return;
   const kept = ageText(session.resumeState().ttlMs);
-  const back = `panelet attach --session ${session.sessionId}`;
+  const back = `${context.world.name} attach --session ${session.sessionId}`;
   context.world.stderr.write(`panelet: detached. The session is kept for ${kept}; come back with: ${back}\n`);
 }
 
@@ -102,38 +123,51 @@ export async function attachCommand(
 ): Promise<number> {
   const { world } = context;
   const store = createResumeStore(resumeStoreDir(world.env, world.homeDir));
-  const saved = await chooseSaved(store, flags, panelName);
+  const saved = await chooseSaved(context, store, flags, panelName);
   const panel = saved?.panel ?? panelName ?? defaultPanel;
-  const settings = agentSettings(context.flags, world, saved);
-  const client = openClient(context, settings);
   try {
-    const session = await open(client, saved, context, { panel, params: flags.param ?? [] });
-    const written = keepSaved(session, store, context, settings.address);
-    const interactive = world.stdin.isTTY === true && world.stdout.isTTY === true && flags.tty !== false;
-    const greeting = `${panel} ${session.sessionId},`;
-    const outcome =
-      interactive && isTerminalPanel(panel)
-        ? await runTerminal({ session, world, greeting })
-        : await runPipe({ session, world, input: 'pass', onStop: 'detach' });
-    if (outcome.kind === 'exited' || outcome.kind === 'ended') {
-      await Promise.race([session.over, new Promise<void>((resolve) => world.clock.after(farewellMs, resolve))]);
-    }
-    await written();
-    const gone = outcome.kind !== 'detached' && !isPaneletError(session.failure, 'ATTACH_SUPERSEDED');
-    if (gone) await store.remove(session.sessionId);
-    sayGoodbye(context, session, outcome);
-    if (isPaneletError(session.failure, 'ATTACH_SUPERSEDED')) {
-      const back = `panelet attach --session ${session.sessionId}`;
-      const message = `Another client has taken the session over. To have it back: ${back}`;
-      throw new PaneletError('ATTACH_SUPERSEDED', message, { cause: session.failure });
-    }
-    return exitCodeOfOutcome(outcome, world.stop);
+    return await withAgent(context, { saved, sessionId: saved?.sessionId }, async (client, { way }) => {
+      const session = await open(client, saved, context, { panel, params: flags.param ?? [] });
+      const written = keepSaved(session, store, context, way);
+      return await follow(session, context, { panel, store, written, tty: flags.tty !== false });
+    });
   } catch (error) {
     if (saved !== undefined && (isPaneletError(error, 'SESSION_UNKNOWN') || isPaneletError(error, 'SESSION_ENDED'))) {
       await store.remove(saved.sessionId);
     }
     throw error;
-  } finally {
-    await client.close();
   }
+}
+
+interface FollowOptions {
+  readonly panel: string;
+  readonly store: ResumeStore;
+  /** Waits for the last write of the resume file. */
+  readonly written: () => Promise<void>;
+  readonly tty: boolean;
+}
+
+/** Runs an open session to its end here. @returns the exit code. */
+async function follow(session: PaneletSession, context: CliContext, options: FollowOptions): Promise<number> {
+  const { world } = context;
+  const { panel, store } = options;
+  const interactive = world.stdin.isTTY === true && world.stdout.isTTY === true && options.tty;
+  const greeting = `${panel} ${session.sessionId},`;
+  const outcome =
+    interactive && isTerminalPanel(panel)
+      ? await runTerminal({ session, world, greeting })
+      : await runPipe({ session, world, input: 'pass', onStop: 'detach' });
+  if (outcome.kind === 'exited' || outcome.kind === 'ended') {
+    await Promise.race([session.over, new Promise<void>((resolve) => world.clock.after(farewellMs, resolve))]);
+  }
+  await options.written();
+  const superseded = isPaneletError(session.failure, 'ATTACH_SUPERSEDED');
+  if (outcome.kind !== 'detached' && !superseded) await store.remove(session.sessionId);
+  sayGoodbye(context, session, outcome);
+  if (superseded) {
+    const back = `${world.name} attach --session ${session.sessionId}`;
+    const message = `Another client has taken the session over. To have it back: ${back}`;
+    throw new PaneletError('ATTACH_SUPERSEDED', message, { cause: session.failure });
+  }
+  return exitCodeOfOutcome(outcome, world.stop);
 }

@@ -1,8 +1,8 @@
 import type { PaneletError } from '#common/errors.js';
-import { createPaneletClient, type PaneletClient } from '../panelet-client.js';
 import type { CliWorld } from './cli-world.js';
 import { writeDocument, type OutputDocument, type OutputFormat } from './output.js';
-import { agentSettings, type AgentSettings, type GlobalFlags } from './settings.js';
+import { createKubectl, type Kubectl } from './kubectl.js';
+import type { GlobalFlags } from './settings.js';
 
 /** What a command works with. */
 export interface CliContext {
@@ -22,32 +22,10 @@ export function report(context: CliContext, document: OutputDocument): void {
   writeDocument(context.world.stdout, formatOf(context), document);
 }
 
-/** A client for a person at a terminal: soon tired of an address where nobody answers. */
-export function openClient(context: CliContext, settings: AgentSettings): PaneletClient {
-  const { clock, random } = context.world;
-  return createPaneletClient({
-    address: settings.address,
-    tls: settings.tls,
-    ...(settings.token === undefined ? {} : { token: settings.token }),
-    times: { connectTimeoutMs: 1500 },
-    // A person waits, and is one of few: no need for seconds between attempts.
-    reattach: { maxMs: 1000 },
-    clock,
-    random,
-  });
-}
-
-/** Uses a client for one call. */
-export async function withClient<Result>(
-  context: CliContext,
-  use: (client: PaneletClient) => Promise<Result>,
-): Promise<Result> {
-  const client = openClient(context, agentSettings(context.flags, context.world));
-  try {
-    return await use(client);
-  } finally {
-    await client.close();
-  }
+/** The user's kubectl, for the cluster of the flags. The signal interrupts what waits for it. */
+export function kubectlOf(context: CliContext, signal?: AbortSignal): Kubectl {
+  const { kubeconfig, context: name } = context.flags;
+  return createKubectl({ env: context.world.env, kubeconfig, context: name, signal });
 }
 
 /** Says once, on standard error, why a session cannot be opened yet. */

@@ -3,8 +3,13 @@ import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '#common/clock.js';
 import type { Random } from '#common/random.js';
 
+/** The CLI by itself, or as a plugin of kubectl. */
+export type ProgramName = 'panelet' | 'kubectl panelet';
+
 /** Everything the CLI knows of the process it runs in; `main.ts` has the real one. */
 export interface CliWorld {
+  /** What the user typed to start it, for texts that name commands. */
+  readonly name: ProgramName;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homeDir: string;
   readonly stdin: Readable & Partial<Pick<ReadStream, 'isTTY' | 'setRawMode'>>;

@@ -1,11 +1,11 @@
 import { PaneletError } from '#common/errors.js';
 import { exitCodeOfOutcome } from './attach-command.js';
-import { openClient, sayWaiting, type CliContext } from './cli-context.js';
+import { withAgent } from './agent-access.js';
+import { sayWaiting, type CliContext } from './cli-context.js';
 import { exitCodes } from './exit-codes.js';
 import { runPipe } from './run-pipe.js';
 import { runTerminal } from './run-terminal.js';
 import { defaultPanel, plainCommandParameters, readParams, terminalParameters } from './session-options.js';
-import { agentSettings } from './settings.js';
 
 /** Flags of `exec`. */
 export interface ExecFlags {
@@ -32,7 +32,10 @@ export async function execCommand(
   const { world } = context;
   const command = context.program ?? [];
   if (command.length === 0) {
-    throw new PaneletError('CONFIG_INVALID', 'exec needs a command after "--", for example: panelet exec -- uname -a');
+    throw new PaneletError(
+      'CONFIG_INVALID',
+      `exec needs a command after "--", for example: ${world.name} exec -- uname -a`,
+    );
   }
   const request = { panel: panelName ?? defaultPanel, command, params: flags.param ?? [] };
   const interactive = flags.tty === true;
@@ -42,8 +45,7 @@ export async function execCommand(
       '--tty needs a terminal on standard input and output. Leave it out for pipes.',
     );
   }
-  const client = openClient(context, agentSettings(context.flags, world));
-  try {
+  return withAgent(context, {}, async (client) => {
     const parameters = interactive ? terminalParameters(request, world) : plainCommandParameters(request);
     const session = await client.open({
       panel: request.panel,
@@ -57,16 +59,13 @@ export async function execCommand(
       : await runPipe({ session, world, input: flags.stdin === true ? 'pass' : 'end', onStop: 'close' });
     const known = outcome.kind !== 'ended' || world.stop.aborted;
     return known ? exitCodeOfOutcome(outcome, world.stop) : exitCodes.sessionOver.code;
-  } finally {
-    await client.close();
-  }
+  });
 }
 
 /** `panelet logs`: the lines of a file, as they are written. */
 export async function logsCommand(context: CliContext, path: string, flags: LogsFlags): Promise<number> {
   const { world } = context;
-  const client = openClient(context, agentSettings(context.flags, world));
-  try {
+  return withAgent(context, {}, async (client) => {
     const start = flags.lines === undefined ? { from: 'start' } : { lines: String(flags.lines) };
     const follow = String(flags.follow === true);
     const parameters = { path, follow, ...start, ...readParams(flags.param ?? []) };
@@ -78,7 +77,5 @@ export async function logsCommand(context: CliContext, path: string, flags: Logs
     });
     const outcome = await runPipe({ session, world, input: 'none', onStop: 'close' });
     return exitCodeOfOutcome(outcome, world.stop);
-  } finally {
-    await client.close();
-  }
+  });
 }

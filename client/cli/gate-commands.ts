@@ -2,11 +2,11 @@ import { msToDuration } from '#common/duration.js';
 import { PaneletError } from '#common/errors.js';
 import { OnTimeout, State, Target, type Command, type DrainResponse } from '#proto/gate/v1/gate.js';
 import { createGateClient, type GateClient } from '../gate-client.js';
+import { openAccess } from './agent-access.js';
 import { formatOf, report, type CliContext } from './cli-context.js';
 import { exitCodes } from './exit-codes.js';
 import { gateStatusJson, gateStatusLine, gateStatusLines, receiptJson, receiptLines } from './gate-view.js';
 import { ageText } from './output.js';
-import { agentSettings } from './settings.js';
 
 /** Flags of `drain`. Durations in milliseconds. */
 export interface DrainFlags {
@@ -23,12 +23,16 @@ const onTimeouts = { abort: OnTimeout.ABORT, force: OnTimeout.FORCE, wait: OnTim
 const targets = { agent: Target.AGENT, host: Target.HOST } as const;
 
 async function withGate<Result>(context: CliContext, use: (gate: GateClient) => Promise<Result>): Promise<Result> {
-  const settings = agentSettings(context.flags, context.world);
-  const gate = createGateClient({ ...settings, clock: context.world.clock });
+  const access = await openAccess(context);
   try {
-    return await use(gate);
+    const gate = createGateClient({ ...(await access.gate()), clock: context.world.clock });
+    try {
+      return await use(gate);
+    } finally {
+      gate.close();
+    }
   } finally {
-    gate.close();
+    access.close();
   }
 }
 
@@ -79,7 +83,7 @@ async function followDrain(
       if (world.stop.aborted)
         throw new PaneletError(
           'TIMEOUT',
-          'Interrupted; the drain goes on until its lease ends. `panelet uncordon` calls it off.',
+          `Interrupted; the drain goes on until its lease ends. \`${world.name} uncordon\` calls it off.`,
         );
     }
     return last;
@@ -102,11 +106,11 @@ export async function drainCommand(context: CliContext, flags: DrainFlags): Prom
     lines:
       receipt === undefined
         ? [
-            `The drain was called off: not everything was safe in time. The gate is ${state}; \`panelet gate\` shows what holds.`,
+            `The drain was called off: not everything was safe in time. The gate is ${state}; \`${context.world.name} gate\` shows what holds.`,
           ]
         : [
             ...receiptLines(receipt),
-            `New sessions are refused for ${lease} more, then it serves again. To end that now: panelet uncordon`,
+            `New sessions are refused for ${lease} more, then it serves again. To end that now: ${context.world.name} uncordon`,
           ],
   });
   if (receipt === undefined || (receipt.counts?.forced ?? 0) > 0) return exitCodes.forced.code;

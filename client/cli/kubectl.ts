@@ -1,21 +1,38 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { PaneletError, type ErrorCode } from '#common/errors.js';
+import { kubectlGuard, notOnPath } from './kubectl-guard.js';
 
 /** Which cluster, as kubectl understands it. */
 export interface KubectlOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly kubeconfig?: string | undefined;
   readonly context?: string | undefined;
-  readonly signal?: AbortSignal;
+  /** Interrupts what runs to its end; a kubectl that is started goes on. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A kubectl that goes on until it is stopped. */
+export interface RunningKubectl {
+  /** Lines of standard output, as they come. */
+  readonly lines: AsyncIterable<string>;
+  /** Resolves when it has ended by itself. @throws PaneletError with kubectl's own words. */
+  readonly ended: Promise<void>;
+  /** Ends it. Idempotent. */
+  readonly stop: () => void;
 }
 
 /** The user's kubectl: it has the credentials, plugins and contexts that the user is used to. */
 export interface Kubectl {
-  /** Runs to the end. `args` begin with the verb. @returns standard output. @throws PaneletError with kubectl's own words. */
-  run(args: readonly string[]): Promise<string>;
+  /**
+   * Runs to the end. `args` begin with the verb; `input` is its standard input. @returns standard output.
+   * @throws PaneletError with kubectl's own words.
+   */
+  run(args: readonly string[], input?: string): Promise<string>;
   /** Runs and yields lines of standard output as they come; ends kubectl when the caller stops. */
   lines(args: readonly string[]): AsyncGenerator<string, void, undefined>;
+  /** Runs until it is stopped. It is not of the terminal's foreground: ctrl-C does not reach it. */
+  start(args: readonly string[]): RunningKubectl;
 }
 
 const kinds: readonly (readonly [RegExp, ErrorCode, string])[] = [
@@ -56,58 +73,94 @@ function errorOfKubectl(args: readonly string[], stderr: string, exit: string): 
   );
 }
 
-/** kubectl from PATH. */
-export function createKubectl(options: KubectlOptions): Kubectl {
-  const start = (args: readonly string[]): ChildProcess => {
-    const cluster = [
-      ...(options.kubeconfig === undefined ? [] : ['--kubeconfig', options.kubeconfig]),
-      ...(options.context === undefined ? [] : ['--context', options.context]),
-    ];
-    return spawn('kubectl', [...args, ...cluster], {
-      env: options.env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
+interface StartOptions {
+  readonly args: readonly string[];
+  /** In a process group of its own. */
+  readonly apart: boolean;
+  readonly input?: string | undefined;
+}
+
+interface StartedKubectl {
+  readonly child: ChildProcess;
+  readonly done: Promise<void>;
+  readonly stop: () => void;
+}
+
+function errorOfExit(
+  args: readonly string[],
+  stderr: string,
+  code: number | null,
+  signal: string | null,
+): PaneletError {
+  if (code === notOnPath) {
+    const message = 'kubectl is not on PATH. This command asks the cluster through it: install kubectl.';
+    return new PaneletError('CONFIG_INVALID', message);
+  }
+  return errorOfKubectl(args, stderr, signal ?? `exit code ${code ?? '?'}`);
+}
+
+function startGuarded(options: KubectlOptions, { args, apart, input }: StartOptions): StartedKubectl {
+  const cluster = [
+    ...(options.kubeconfig === undefined ? [] : ['--kubeconfig', options.kubeconfig]),
+    ...(options.context === undefined ? [] : ['--context', options.context]),
+  ];
+  const child = spawn('/bin/sh', ['-c', kubectlGuard, 'kubectl', ...args, ...cluster], {
+    env: options.env,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'pipe'],
+    detached: apart,
+  });
+  const lifeline = child.stdio[3];
+  lifeline?.on('error', () => undefined);
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(input);
+  let stderr = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  let interrupted = false;
+  const stop = (): void => void lifeline?.destroy();
+  const interrupt = (): void => {
+    interrupted = true;
+    stop();
   };
-  const finished = (child: ChildProcess, args: readonly string[]): Promise<void> => {
-    let stderr = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    return new Promise((resolve, reject) => {
-      child.on('error', (cause) => {
-        if (cause.name === 'AbortError') {
-          reject(new PaneletError('TIMEOUT', 'Interrupted while waiting for kubectl.', { cause }));
-          return;
-        }
-        const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-        const message = missing
-          ? 'kubectl is not on PATH. This command asks the cluster through it: install kubectl.'
-          : `kubectl could not be run: ${cause.message}.`;
-        reject(new PaneletError(missing ? 'CONFIG_INVALID' : 'RESTART_FAILED', message, { cause }));
-      });
-      child.on('close', (code, signal) => {
-        if (code === 0) resolve();
-        else reject(errorOfKubectl(args, stderr, signal ?? `exit code ${code ?? '?'}`));
-      });
+  const done = new Promise<void>((resolve, reject) => {
+    child.on('error', (cause) => {
+      reject(new PaneletError('RESTART_FAILED', `kubectl could not be run: ${cause.message}.`, { cause }));
     });
+    child.on('close', (code, signal) => {
+      options.signal?.removeEventListener('abort', interrupt);
+      lifeline?.destroy();
+      if (interrupted) reject(new PaneletError('TIMEOUT', 'Interrupted while waiting for kubectl.'));
+      else if (code === 0) resolve();
+      else reject(errorOfExit(args, stderr, code, signal));
+    });
+  });
+  options.signal?.addEventListener('abort', interrupt, { once: true });
+  if (options.signal?.aborted === true) interrupt();
+  done.catch(() => undefined);
+  return { child, done, stop };
+}
+
+/** kubectl from PATH. Ends with this process, however that ends. */
+export function createKubectl(options: KubectlOptions): Kubectl {
+  const linesOf = async function* (started: StartedKubectl): AsyncGenerator<string, void, undefined> {
+    try {
+      if (started.child.stdout !== null) yield* createInterface({ input: started.child.stdout });
+      await started.done;
+    } finally {
+      started.stop();
+    }
   };
   return {
-    run: async (args) => {
-      const child = start(args);
+    run: async (args, input) => {
+      const { child, done } = startGuarded(options, { args, apart: false, input });
       let stdout = '';
       child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-      await finished(child, args);
+      await done;
       return stdout;
     },
-    lines: async function* (args) {
-      const child = start(args);
-      const done = finished(child, args);
-      done.catch(() => undefined);
-      try {
-        if (child.stdout !== null) yield* createInterface({ input: child.stdout });
-        await done;
-      } finally {
-        child.kill();
-      }
+    lines: (args) => linesOf(startGuarded(options, { args, apart: false })),
+    start: (args) => {
+      const started = startGuarded({ ...options, signal: undefined }, { args, apart: true });
+      return { lines: linesOf(started), ended: started.done, stop: started.stop };
     },
   };
 }

@@ -1,11 +1,12 @@
 import { durationToMs } from '#common/duration.js';
-import { report, withClient, type CliContext } from './cli-context.js';
+import { withAgent } from './agent-access.js';
+import { report, type CliContext } from './cli-context.js';
 import { ageText, tableLines } from './output.js';
 import { createResumeStore, resumeStoreDir } from './resume-store.js';
 
 /** `panelet ls`: the panels of the node that answers. JSON: `{node, panels: […]}`. */
 export async function listPanelsCommand(context: CliContext): Promise<void> {
-  const { panels, node } = await withClient(context, (client) => client.listPanels());
+  const { panels, node } = await withAgent(context, {}, (client) => client.listPanels());
   const rows = panels.map((panel) => [
     panel.name,
     panel.serving ? 'yes' : 'no',
@@ -22,7 +23,7 @@ export async function listPanelsCommand(context: CliContext): Promise<void> {
 
 /** `panelet sessions`: the caller's own sessions. JSON: `{sessions: […]}`. */
 export async function listSessionsCommand(context: CliContext, flags: { readonly panel?: string }): Promise<void> {
-  const sessions = await withClient(context, (client) => client.listSessions(flags.panel));
+  const sessions = await withAgent(context, {}, (client) => client.listSessions(flags.panel));
   const store = createResumeStore(resumeStoreDir(context.world.env, context.world.homeDir));
   const saved = new Set((await store.list()).map((session) => session.sessionId));
   const json = sessions.map(({ age, ...session }) => ({
@@ -48,7 +49,7 @@ export async function listSessionsCommand(context: CliContext, flags: { readonly
 
 /** `panelet end`: ends a session for good. JSON: `{ended: id}`. */
 export async function endCommand(context: CliContext, sessionId: string): Promise<void> {
-  await withClient(context, (client) => client.endSession(sessionId));
+  await withAgent(context, { sessionId }, (client) => client.endSession(sessionId));
   const store = createResumeStore(resumeStoreDir(context.world.env, context.world.homeDir));
   await store.remove(sessionId);
   report(context, { json: { ended: sessionId }, lines: [`Session ${sessionId} has ended.`] });

@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import { basename } from 'node:path';
 import { createSystemClock } from '#common/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -7,7 +8,11 @@ import { runCli } from './program.js';
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort(signal));
 
+// The same file under the name that kubectl looks for.
+const isPlugin = basename(process.argv[1] ?? '').replace(/\.js$/, '') === 'kubectl-panelet';
+
 const exitCode = await runCli(process.argv.slice(2), {
+  name: isPlugin ? 'kubectl panelet' : 'panelet',
   env: process.env,
   homeDir: homedir(),
   stdin: process.stdin,

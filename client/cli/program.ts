@@ -1,5 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { attachCommand, type AttachFlags } from './attach-command.js';
+import { usesCluster } from './agent-access.js';
+import { vias } from './agent-route.js';
 import type { CliContext } from './cli-context.js';
 import type { CliWorld } from './cli-world.js';
 import { detachKeysText } from './detach-keys.js';
@@ -31,8 +33,16 @@ function addGlobalOptions(program: Command): void {
     .option('--server-name <name>', 'name in the certificate, where it is not the host of the address; implies --tls')
     .option('--tls', 'use TLS; the default except to this machine')
     .option('--plaintext', 'no TLS, even to another machine')
-    .option('--kubeconfig <file>', 'for restart and status: passed to kubectl')
-    .option('--context <name>', 'for restart and status: passed to kubectl')
+    .option('--node <name>', 'the agent of this node, found through kubectl')
+    .addOption(
+      new Option('--via <way>', "how a node is reached: through the API server, or at the agent's own address").choices(
+        vias,
+      ),
+    )
+    .option('-n, --namespace <name>', 'namespace of Panelet (default panelet-system)')
+    .option('--service-account <name>', 'whose tokens kubectl makes when no token is given (default panelet-user)')
+    .option('--kubeconfig <file>', 'passed to kubectl')
+    .option('--context <name>', 'passed to kubectl')
     .addOption(
       new Option('-o, --output <format>', 'how results are written').choices(['table', 'json']).default('table'),
     )
@@ -65,7 +75,7 @@ function addSessionCommands(program: Command, run: Runner): void {
     .command('logs <path>')
     .description('the lines of a file on the node')
     .option('-f, --follow', 'go on with what is written to it')
-    .option('-n, --lines <count>', 'only the last lines', readCount)
+    .option('--lines <count>', 'only the last lines', readCount)
     .option('--panel <name>', 'panel that reads it', 'logs')
     .addOption(param())
     .action((path: string, flags: LogsFlags, command: Command) =>
@@ -126,17 +136,14 @@ function addClusterCommands(program: Command, run: Runner): void {
   program
     .command('status')
     .description('the state of the agent, as gate; with --kubeconfig or --context the restarts of the cluster')
-    .option('-n, --namespace <name>', 'restarts of this namespace only')
-    .action((flags: { namespace?: string }, command: Command) =>
-      run(command, (context) => {
-        const cluster = context.flags.kubeconfig !== undefined || context.flags.context !== undefined;
-        return cluster ? restartsCommand(context, flags) : gateCommand(context);
-      }),
+    .action((_flags: object, command: Command) =>
+      run(command, (context) =>
+        usesCluster(context) ? restartsCommand(context, context.flags) : gateCommand(context),
+      ),
     );
   program
     .command('restart [target]')
     .description('ask for a restart by annotation, through kubectl')
-    .option('-n, --namespace <name>', 'namespace of the target', 'panelet-system')
     .option('--reason <text>', 'told to clients')
     .option('--drain-timeout <duration>', 'for the drain of one pod, for example 90s')
     .addOption(new Option('--on-timeout <policy>', 'at that time').choices(['Abort', 'Force', 'Wait']))
@@ -166,7 +173,7 @@ export async function runCli(argv: readonly string[], world: CliWorld): Promise<
       exitCode = reportError(world, error, { format: flags.output ?? 'table', verbose: flags.verbose === true });
     }
   };
-  const program = new Command('panelet')
+  const program = new Command(world.name)
     .description('Sessions on the panels of a cluster, which survive its restarts.')
     .version(world.version, '-V, --version')
     .exitOverride()

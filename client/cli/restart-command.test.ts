@@ -32,6 +32,7 @@ describe('restart', () => {
     text = '';
     out.on('data', (chunk: Buffer) => (text += chunk.toString()));
     const world: CliWorld = {
+      name: 'panelet',
       env: { PATH: `${dir}:/usr/bin:/bin`, CALLS: join(dir, 'calls'), PHASE: 'Succeeded', FORCED: '0', ...env },
       homeDir: dir,
       stdin: new PassThrough(),

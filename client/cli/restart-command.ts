@@ -1,12 +1,11 @@
 import { PaneletError } from '#common/errors.js';
-import { report, type CliContext } from './cli-context.js';
+import { defaultNamespace } from './agent-pods.js';
+import { kubectlOf, report, type CliContext } from './cli-context.js';
 import { exitCodes } from './exit-codes.js';
-import { createKubectl, type Kubectl } from './kubectl.js';
 import { tableLines } from './output.js';
 
 /** Flags of `restart`. */
 export interface RestartFlags {
-  readonly namespace: string;
   readonly reason?: string;
   readonly drainTimeout?: string;
   readonly onTimeout?: string;
@@ -32,29 +31,24 @@ interface RestartObject {
   };
 }
 
-function kubectlOf(context: CliContext, signal?: AbortSignal): Kubectl {
-  const { kubeconfig, context: name } = context.flags;
-  return createKubectl({
-    env: context.world.env,
-    kubeconfig,
-    context: name,
-    ...(signal === undefined ? {} : { signal }),
-  });
-}
-
 function summaryOf(restart: RestartObject): string {
   const { phase, pods, sessions } = restart.status ?? {};
   return `${phase ?? 'Pending'} · pods ${pods?.summary ?? '-'} · sessions ${sessions?.summary ?? '-'}`;
 }
 
 /** Follows the restart that a value asked for, until it is finished. */
-async function follow(context: CliContext, flags: RestartFlags, value: string): Promise<RestartObject> {
+async function follow(
+  context: CliContext,
+  namespace: string,
+  flags: RestartFlags,
+  value: string,
+): Promise<RestartObject> {
   const { world } = context;
   const giveUp = new AbortController();
   const kubectl = kubectlOf(context, AbortSignal.any([world.stop, giveUp.signal]));
   const requested = 'panelet\\.dev/restart-requested';
   const path = `{.metadata.annotations.${requested}}{"\\n"}{.metadata}{"\\n"}{.status}{"\\n"}`;
-  const lines = kubectl.lines(['get', 'panelrestarts', '-n', flags.namespace, '-w', '-o', `jsonpath=${path}`]);
+  const lines = kubectl.lines(['get', 'panelrestarts', '-n', namespace, '-w', '-o', `jsonpath=${path}`]);
   const timer = world.clock.after(flags.timeout, () => giveUp.abort());
   let shown = '';
   const block: string[] = [];
@@ -90,6 +84,7 @@ async function follow(context: CliContext, flags: RestartFlags, value: string): 
  */
 export async function restartCommand(context: CliContext, target: string, flags: RestartFlags): Promise<number> {
   const { world } = context;
+  const namespace = context.flags.namespace ?? defaultNamespace;
   const value = `${world.clock
     .date()
     .toISOString()
@@ -104,25 +99,17 @@ export async function restartCommand(context: CliContext, target: string, flags:
     // An option of an earlier request must not leak into this one.
     option === undefined ? `panelet.dev/${key}-` : `panelet.dev/${key}=${option}`,
   );
-  const annotate = [
-    'annotate',
-    target,
-    `panelet.dev/restart=${value}`,
-    ...annotations,
-    '--overwrite',
-    '-n',
-    flags.namespace,
-  ];
+  const annotate = ['annotate', target, `panelet.dev/restart=${value}`, ...annotations, '--overwrite', '-n', namespace];
   await kubectlOf(context, world.stop).run(annotate);
-  const asked = { target, namespace: flags.namespace, value };
+  const asked = { target, namespace, value };
   if (flags.wait !== true) {
     report(context, {
       json: asked,
-      lines: [`Asked to restart ${target}. Watch it with: kubectl -n ${flags.namespace} get prs -w`],
+      lines: [`Asked to restart ${target}. Watch it with: kubectl -n ${namespace} get prs -w`],
     });
     return exitCodes.ok.code;
   }
-  const restart = await follow(context, flags, value);
+  const restart = await follow(context, namespace, flags, value);
   const phase = restart.status?.phase ?? 'Pending';
   report(context, {
     json: { ...asked, restart: restart.metadata.name, phase, status: restart.status },
@@ -136,7 +123,10 @@ export async function restartCommand(context: CliContext, target: string, flags:
 }
 
 /** `panelet status` of a cluster: its restarts. JSON: `{restarts: […]}`. */
-export async function restartsCommand(context: CliContext, flags: { readonly namespace?: string }): Promise<void> {
+export async function restartsCommand(
+  context: CliContext,
+  flags: { readonly namespace?: string | undefined },
+): Promise<void> {
   const scope = flags.namespace === undefined ? ['-A'] : ['-n', flags.namespace];
   const list = await kubectlOf(context, context.world.stop).run(['get', 'panelrestarts', ...scope, '-o', 'json']);
   const { items } = JSON.parse(list) as { items: RestartObject[] };

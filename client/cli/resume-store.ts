@@ -2,6 +2,18 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
+import { vias } from './agent-route.js';
+
+const savedCluster = z.object({
+  namespace: z.string(),
+  via: z.enum(vias),
+  serviceAccount: z.string(),
+  kubeconfig: z.string().optional(),
+  context: z.string().optional(),
+});
+
+/** How the agents of a cluster are found again. */
+export type SavedCluster = z.infer<typeof savedCluster>;
 
 const savedSession = z.object({
   version: z.literal(1),
@@ -11,7 +23,10 @@ const savedSession = z.object({
   incarnation: z.number(),
   node: z.string(),
   ttlMs: z.number(),
-  address: z.string(),
+  /** Address of the agent, when one was given. */
+  address: z.string().optional(),
+  /** Cluster that the agent was found in through kubectl. */
+  cluster: savedCluster.optional(),
   savedAt: z.iso.datetime(),
 });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { PaneletError } from '#common/errors.js';
 import type { TlsOption } from '../endpoint-address.js';
+import type { Via } from './agent-route.js';
 import type { CliWorld } from './cli-world.js';
 import type { OutputFormat } from './output.js';
 
@@ -15,8 +16,12 @@ export interface GlobalFlags {
   readonly plaintext?: boolean;
   readonly output?: OutputFormat;
   readonly verbose?: boolean;
-  readonly kubeconfig?: string;
-  readonly context?: string;
+  readonly node?: string | undefined;
+  readonly via?: Via | undefined;
+  readonly namespace?: string | undefined;
+  readonly serviceAccount?: string | undefined;
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
 }
 
 /** How to reach an agent. */
@@ -62,7 +67,7 @@ function tlsOf(flags: GlobalFlags, env: CliWorld['env']): TlsOption {
 export function agentSettings(
   flags: GlobalFlags,
   world: CliWorld,
-  saved?: { readonly address: string },
+  saved?: { readonly address?: string | undefined },
 ): AgentSettings {
   const { env } = world;
   const tokenFile = flags.tokenFile ?? (flags.token === undefined ? env['PANELET_TOKEN_FILE'] : undefined);

@@ -1,0 +1,118 @@
+import type { Clock } from '#common/clock.js';
+import { isPaneletError, PaneletError } from '#common/errors.js';
+import { chooseAgentPod, listAgentPods, type AgentPod } from './agent-pods.js';
+import type { Kubectl } from './kubectl.js';
+import { openPortForward, type Forward } from './port-forward.js';
+
+/** How the agent of a node is reached: through the API server, or at its own address. */
+export type Via = 'port-forward' | 'address';
+
+/** Every {@link Via}; the first is the default. */
+export const vias = ['port-forward', 'address'] as const satisfies readonly Via[];
+
+/** A way to the agent of one node, whichever pod that is at the time. */
+export interface AgentRoute {
+  readonly node: string;
+  /**
+   * Address of the agent now. With `attempt` 0 the way that is there is used; later ones look the pod up again.
+   * @throws AGENT_UNREACHABLE while no agent runs there; API_NOT_FOUND when there is no such node.
+   */
+  resolve(query: { readonly attempt: number }): Promise<string>;
+  /** Ends the way. */
+  close(): void;
+}
+
+/** What a route is made with. */
+export interface AgentRouteDeps {
+  readonly kubectl: Kubectl;
+  readonly clock: Clock;
+  readonly namespace: string;
+  readonly node: string;
+  readonly via: Via;
+  /** Called, and waited for, each time another way is opened; beside that. */
+  readonly dialled: () => Promise<void>;
+}
+
+// Attempts that a forward which is alive may fail in a row: a node that lost its power leaves one that leads nowhere.
+const patience = 2;
+
+function direct(pod: AgentPod): Forward {
+  if (pod.address === undefined) {
+    throw new PaneletError('AGENT_UNREACHABLE', `The pod ${pod.name} has no address yet. Try again.`);
+  }
+  return { address: pod.address, alive: true, close: () => undefined };
+}
+
+/** Why no pod was found. */
+async function missing(deps: AgentRouteDeps, found: readonly AgentPod[]): Promise<PaneletError> {
+  const { kubectl, namespace, node } = deps;
+  const [first] = found;
+  if (first !== undefined) {
+    const message = `The agent of the node ${node} is not running: its pod ${first.name} is ${first.state}. Try again in a moment.`;
+    return new PaneletError('AGENT_UNREACHABLE', message);
+  }
+  const nodes = nodesOf(await listAgentPods(kubectl, { namespace }));
+  if (nodes.length === 0) return noAgents(namespace);
+  const others = `Agents run on: ${nodes.join(', ')}.`;
+  try {
+    await kubectl.run(['get', 'node', node, '-o', 'name']);
+  } catch (error) {
+    if (isPaneletError(error, 'API_NOT_FOUND')) {
+      return new PaneletError('API_NOT_FOUND', `The cluster has no node ${node}. ${others}`, { cause: error });
+    }
+    // Not everybody may read nodes.
+  }
+  return new PaneletError('AGENT_UNREACHABLE', `No agent runs on the node ${node} now. ${others}`);
+}
+
+/** The error of a namespace without agents. */
+export function noAgents(namespace: string): PaneletError {
+  const message = `No agent runs in the namespace ${namespace}. Give the namespace of Panelet with -n, or install it.`;
+  return new PaneletError('API_NOT_FOUND', message);
+}
+
+/** Nodes of pods, sorted. */
+export function nodesOf(pods: readonly AgentPod[]): readonly string[] {
+  return [...new Set(pods.map((pod) => pod.node).filter((node) => node !== ''))].sort();
+}
+
+/** A route that has not been opened. */
+export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
+  const { kubectl, namespace, node } = deps;
+  let current: { readonly uid: string; readonly forward: Forward } | undefined;
+  let reused = 0;
+  let opening: Promise<string> | undefined;
+  let closed = false;
+  const open = async (attempt: number): Promise<string> => {
+    const pods = await listAgentPods(kubectl, { namespace, node });
+    const pod = chooseAgentPod(pods);
+    if (pod === undefined) throw await missing(deps, pods);
+    reused = attempt <= 1 ? 1 : reused + 1;
+    if (current?.uid === pod.uid && current.forward.alive && deps.via === 'port-forward' && reused <= patience) {
+      return current.forward.address;
+    }
+    current?.forward.close();
+    current = undefined;
+    reused = 0;
+    const dial = async (): Promise<Forward> =>
+      deps.via === 'address' ? direct(pod) : openPortForward({ kubectl, clock: deps.clock, namespace }, pod);
+    const [forward, ready] = await Promise.allSettled([dial(), deps.dialled()]);
+    if (forward.status === 'rejected') throw forward.reason as Error;
+    current = { uid: pod.uid, forward: forward.value };
+    if (closed) current.forward.close();
+    if (ready.status === 'rejected') throw ready.reason as Error;
+    return forward.value.address;
+  };
+  return {
+    node,
+    resolve: async ({ attempt }) => {
+      if (attempt === 0 && current?.forward.alive === true) return current.forward.address;
+      opening ??= open(attempt).finally(() => (opening = undefined));
+      return opening;
+    },
+    close: () => {
+      closed = true;
+      current?.forward.close();
+    },
+  };
+}

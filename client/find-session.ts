@@ -1,0 +1,50 @@
+import { PaneletError } from '#common/errors.js';
+import type { Session } from '#proto/session/v1/session.js';
+import { mapBounded } from './map-bounded.js';
+
+/** Where to look for a session. */
+export interface FindSessionOptions {
+  readonly sessionId: string;
+  /** Nodes to ask. */
+  readonly nodes: readonly string[];
+  /** The caller's sessions on a node, for example `client.listSessions()` of a client with that node's address. */
+  readonly list: (node: string) => Promise<readonly Session[]>;
+  /** Nodes that are asked at the same time. @default 8 */
+  readonly limit?: number;
+}
+
+/**
+ * Finds the node of a session when only its id is known: asks the nodes until one has it.
+ * @returns its node.
+ * @throws SESSION_UNKNOWN when every node answers and none has it; AGENT_UNREACHABLE when some did not answer.
+ */
+export async function findSession(options: FindSessionOptions): Promise<string> {
+  const { sessionId, nodes, list } = options;
+  const found: { node?: string } = {};
+  const silent: { readonly node: string; readonly error: unknown }[] = [];
+  let answer: (node: string) => void = () => undefined;
+  const first = new Promise<string>((resolve) => (answer = resolve));
+  const ask = async (node: string): Promise<void> => {
+    if (found.node !== undefined) return;
+    try {
+      const sessions = await list(node);
+      if (found.node !== undefined || !sessions.some((session) => session.sessionId === sessionId)) return;
+      found.node = node;
+      answer(node);
+    } catch (error) {
+      silent.push({ node, error });
+    }
+  };
+  // The first that has it ends the search: the others may be slow.
+  await Promise.race([first, mapBounded(nodes, options.limit ?? 8, ask)]);
+  if (found.node !== undefined) return found.node;
+  if (silent.length === 0) {
+    const message = `No session ${sessionId} of yours on ${nodes.join(', ')}. It has ended, or it is somebody else's.`;
+    throw new PaneletError('SESSION_UNKNOWN', message);
+  }
+  const reason = PaneletError.from(silent[0]?.error, 'AGENT_UNREACHABLE');
+  const names = silent.map(({ node }) => node).sort();
+  const code = silent.length === nodes.length ? reason.code : 'AGENT_UNREACHABLE';
+  const message = `The session ${sessionId} was not found, and not every node answered (${names.join(', ')}): ${reason.message}`;
+  throw new PaneletError(code, message, { cause: reason });
+}
