@@ -1,0 +1,130 @@
+{{/* Prefix of every name. */}}
+{{- define "panelet.prefix" -}}
+{{ .Values.namePrefix }}
+{{- end }}
+
+{{/* Name of something of the cluster, unique for the release. Called with (list . "controller"). */}}
+{{- define "panelet.clusterName" -}}
+{{- $root := index . 0 -}}
+{{ printf "%s:%s:%s" $root.Values.namePrefix $root.Release.Namespace (index . 1) }}
+{{- end }}
+
+{{/* Labels of an object. Called with (list . "agent"); the component may be empty. */}}
+{{- define "panelet.labels" -}}
+{{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+app.kubernetes.io/name: panelet
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+app.kubernetes.io/part-of: panelet
+{{- with $component }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Labels that never change, for selectors. Called with (list . "agent"). */}}
+{{- define "panelet.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: panelet
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* Labels of a pod: no versions, so that only what matters to the pod is a rollout. Called with (list . "agent"). */}}
+{{- define "panelet.podLabels" -}}
+{{- $root := index . 0 -}}
+{{ include "panelet.selector" . }}
+app.kubernetes.io/part-of: panelet
+panelet.dev/component: {{ index . 1 }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The image with all programs. */}}
+{{- define "panelet.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What every container says of its image. */}}
+{{- define "panelet.imageFields" -}}
+image: {{ include "panelet.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- end }}
+
+{{- define "panelet.pullSecrets" -}}
+{{- with .Values.image.pullSecrets -}}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A pod whose processes are nobody's, without a way to more rights. */}}
+{{- define "panelet.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{/* A container that meets the level "restricted" of the Pod Security Standards. */}}
+{{- define "panelet.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{/* Environment by the downward API. */}}
+{{- define "panelet.environment" -}}
+- name: PANELET_NODE_NAME
+  valueFrom: { fieldRef: { fieldPath: spec.nodeName } }
+- name: PANELET_POD_NAME
+  valueFrom: { fieldRef: { fieldPath: metadata.name } }
+- name: PANELET_POD_NAMESPACE
+  valueFrom: { fieldRef: { fieldPath: metadata.namespace } }
+- name: PANELET_POD_UID
+  valueFrom: { fieldRef: { fieldPath: metadata.uid } }
+- name: PANELET_POD_IP
+  valueFrom: { fieldRef: { fieldPath: status.podIP } }
+{{- end }}
+
+{{/* The bind address with a port. Called with (list . 7080). */}}
+{{- define "panelet.listen" -}}
+{{- $address := (index . 0).Values.bindAddress -}}
+{{- if contains ":" $address -}}
+{{ printf "[%s]:%d" $address (int (index . 1)) }}
+{{- else -}}
+{{ printf "%s:%d" $address (int (index . 1)) }}
+{{- end }}
+{{- end }}
+
+{{/* Probes of a program that answers /livez and /readyz on the health port. */}}
+{{- define "panelet.probes" -}}
+readinessProbe:
+  httpGet: { path: /readyz, port: health }
+  periodSeconds: 1
+  timeoutSeconds: 1
+  failureThreshold: 3
+livenessProbe:
+  httpGet: { path: /livez, port: health }
+  initialDelaySeconds: 5
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+{{- end }}

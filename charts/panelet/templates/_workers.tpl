@@ -1,0 +1,156 @@
+{{/* Names of the enabled panels of a target, in order. Called with (list . "agent"); gives JSON. */}}
+{{- define "panelet.panelNames" -}}
+{{- $target := index . 1 -}}
+{{- $names := list -}}
+{{- range $name, $panel := (index . 0).Values.panels -}}
+{{- if and $panel (ne (toString $panel.enabled) "false") (eq ($panel.target | default "agent") $target) -}}
+{{- $names = append $names $name -}}
+{{- end -}}
+{{- end -}}
+{{ toJson $names }}
+{{- end }}
+
+{{/* "true" when there is a host: it is enabled and a panel is for it. */}}
+{{- define "panelet.hasHost" -}}
+{{- if and .Values.host.enabled (include "panelet.panelNames" (list . "host") | fromJsonArray) -}}
+true
+{{- end -}}
+{{- end }}
+
+{{/*
+Grace period of the agent's pod: the agent's own drain, then its workers, which the kubelet stops one after the other (each: its
+drain, and up to 6 s to end), then a reserve.
+*/}}
+{{- define "panelet.agentGracePeriod" -}}
+{{- $workers := len (include "panelet.panelNames" (list . "agent") | fromJsonArray) -}}
+{{ add (int .Values.agent.gracePeriodSeconds) (mul $workers (add (int .Values.workers.gracePeriodSeconds) 6)) 5 }}
+{{- end }}
+
+{{/* Mount of a directory of the node. Called with (list . "state" "/var/lib/panelet" ""): volume, where, directory in it or "". */}}
+{{- define "panelet.nodeMount" -}}
+{{- $below := index . 3 -}}
+- name: {{ index . 1 }}
+  mountPath: {{ index . 2 }}
+  {{- if (index . 0).Values.hostPaths.perNode }}
+  subPathExpr: $(PANELET_NODE_NAME){{ with $below }}/{{ . }}{{ end }}
+  {{- else if $below }}
+  subPath: {{ $below }}
+  {{- end }}
+{{- end }}
+
+{{/* Volumes of the node's directories, and those that panels of a target bring. Called with (list . "agent"). */}}
+{{- define "panelet.hostVolumes" -}}
+{{- $root := index . 0 -}}
+- name: state
+  hostPath:
+    path: {{ printf "%s/%s" (trimSuffix "/" $root.Values.hostPaths.state) $root.Release.Namespace }}
+    type: DirectoryOrCreate
+- name: run
+  hostPath:
+    path: {{ printf "%s/%s" (trimSuffix "/" $root.Values.hostPaths.run) $root.Release.Namespace }}
+    type: DirectoryOrCreate
+{{- range include "panelet.panelNames" . | fromJsonArray }}
+{{- with (index $root.Values.panels .).volumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/*
+The only container that is root: directories of a node are made by the kubelet as root's. What is right already is left alone; without
+CAP_FOWNER root can only change the mode of what it owns. Called with (list . "agent").
+*/}}
+{{- define "panelet.prepare" -}}
+{{- $root := index . 0 -}}
+{{- $target := index . 1 -}}
+- name: prepare
+  {{- include "panelet.imageFields" $root | nindent 2 }}
+  command:
+    - /bin/sh
+    - -ec
+    - |
+      for d in /prepare/*; do
+        [ "$(stat -c '%a %u %g' "$d")" = '700 65532 65532' ] && continue
+        chown 0:0 "$d"
+        chmod 0700 "$d"
+        chown 65532:65532 "$d"
+      done
+  {{- if $root.Values.hostPaths.perNode }}
+  env:
+    - name: PANELET_NODE_NAME
+      valueFrom: { fieldRef: { fieldPath: spec.nodeName } }
+  {{- end }}
+  securityContext:
+    runAsUser: 0
+    runAsGroup: 0
+    runAsNonRoot: false
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    capabilities:
+      drop: [ALL]
+      add: [CHOWN]
+  resources:
+    requests: { cpu: 10m, memory: 16Mi }
+    limits: { memory: 64Mi }
+  volumeMounts:
+    {{- include "panelet.nodeMount" (list $root "run" "/prepare/run" "") | nindent 4 }}
+    {{- if eq $target "agent" }}
+    {{- include "panelet.nodeMount" (list $root "state" "/prepare/state" "") | nindent 4 }}
+    {{- end }}
+    {{- range include "panelet.panelNames" . | fromJsonArray }}
+    {{- include "panelet.nodeMount" (list $root "state" (printf "/prepare/sessions-%s" .) (printf "sessions/%s" .)) | nindent 4 }}
+    {{- end }}
+{{- end }}
+
+{{/* The container of a worker. Called with (list . "logs" "agent" 10): panel, target and seconds for its drain. */}}
+{{- define "panelet.worker" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
+{{- $target := index . 2 -}}
+{{- $panel := index $root.Values.panels $name -}}
+- name: worker-{{ $name }}
+  {{- if eq $target "agent" }}
+  restartPolicy: Always
+  {{- end }}
+  {{- if $panel.image }}
+  image: {{ $panel.image | quote }}
+  imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+  {{- else }}
+  {{- include "panelet.imageFields" $root | nindent 2 }}
+  {{- end }}
+  command:
+    {{- toYaml ($panel.command | default (list "panelet-worker")) | nindent 4 }}
+  args:
+    - --panel={{ $name }}
+    - --socket=/run/panelet/workers/{{ $name }}.sock
+    - --state-dir=/var/lib/panelet
+    - --node=$(PANELET_NODE_NAME)
+    - --target={{ $target }}
+    - --grace-period={{ int (index . 3) }}
+    - --detach-ttl={{ int $root.Values.workers.detachTtlSeconds }}
+    - --max-sessions={{ int $root.Values.workers.maxSessions }}
+    - --log-level={{ $root.Values.logLevel }}
+    {{- range $key, $value := $panel.parameters }}
+    - {{ printf "--parameter=%s=%s" $key $value | quote }}
+    {{- end }}
+  env:
+    {{- include "panelet.environment" $root | nindent 4 }}
+    - { name: HOME, value: /tmp }
+    {{- with $panel.env }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  securityContext:
+    {{- mustMergeOverwrite (include "panelet.containerSecurityContext" $root | fromYaml) ($panel.securityContext | default dict) | toYaml | nindent 4 }}
+  {{- with $panel.resources }}
+  resources:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  volumeMounts:
+    # Of the state only its own part: the agent's key and what other panels keep are out of reach.
+    {{- include "panelet.nodeMount" (list $root "state" (printf "/var/lib/panelet/sessions/%s" $name) (printf "sessions/%s" $name)) | nindent 4 }}
+    {{- include "panelet.nodeMount" (list $root "run" "/run/panelet" "") | nindent 4 }}
+    - { name: tmp, mountPath: /tmp }
+    {{- with $panel.volumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end }}
