@@ -40,7 +40,7 @@ FROM scratch
 COPY --from=root / /
 COPY --from=build /out /
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 SHELL=/bin/bash
-ARG VERSION=0.1.0
+ARG VERSION=dev
 ARG REVISION=
 LABEL org.opencontainers.image.title="Panelet" \
       org.opencontainers.image.description="Runs session-holding programs on Kubernetes nodes and restarts them without losing a byte" \

@@ -38,12 +38,10 @@ uncut() { # uncut NODE NAMESPACE
   in_pod "$1" "$2" iptables -w -X PANELET-CUT
 }
 
-cut_usage="cut: wants the IP address of a running pod"
-
 cut_pod() { # cut_pod POD_IP
   known_slot || die "no cluster in $state"
   local found name namespace chain side port
-  found=$(find_pod "${1:?$cut_usage}") || die "$cut_usage, not $1"
+  found=$(find_pod "${1:-none}") || die "cut: wants the IP address of a running pod, not '${1:-}'"
   read -r name namespace <<<"$found"
   uncut "$name" "$namespace"
   in_pod "$name" "$namespace" iptables -w -N PANELET-CUT

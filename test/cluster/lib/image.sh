@@ -1,19 +1,25 @@
 # shellcheck shell=bash
 # Images: the sandbox's, the base of Dockerfiles, and those built on it. Nothing is pulled from an image registry.
 
-sandbox_image=localhost/pause:1
+sandbox_image=localhost/pause:2
 node_version=24.21.0
 
 buildah() { STORAGE_DRIVER=overlay BUILDAH_ISOLATION=chroot command buildah "$@"; }
 
-pause_image() {
-  [ -f "$state/pause.tar" ] || python3 "$here/image.py" "$state/pause.tar" "$sandbox_image" '["/pause"]' pause="$bin/pause"
+load_pause() { # load_pause NODE
+  local archive=$state/pause-2.tar
+  [ -f "$archive" ] || python3 "$here/lib/pause-image.py" "$archive" "$sandbox_image" "$bin/pause-2"
+  node_exec "$1" ctr -n k8s.io images import - <"$archive" >/dev/null
 }
 
 load() { # load ARCHIVE
   [ -f "${1:-}" ] || die "no such archive: ${1:-}"
-  local name
-  for name in $(running_nodes); do node_exec "$name" ctr -n k8s.io images import - <"$1" >&2; done
+  local name importer importers=()
+  for name in $(running_nodes); do
+    node_exec "$name" ctr -n k8s.io images import - <"$1" >&2 &
+    importers+=($!)
+  done
+  for importer in "${importers[@]}"; do wait "$importer" || die "load: a node did not take $1"; done
 }
 
 base_rootfs() { # Debian's minimal system with the Node.js that npm ships as a package
@@ -70,7 +76,7 @@ image() { # image CONTEXT NAME [BUILD ARGS]
   [ -z "$ca" ] || volumes=(--volume "$ca:$ca:ro")
   buildah build -q --layers --build-arg "BASE=localhost/node-base:$node_version" --secret "id=npmrc,src=$work/npmrc" "${volumes[@]}" \
     "$@" -t "$name" "$context" >&2
-  buildah push -q --disable-compression "$name" "oci-archive:$work/image.tar:$name" >&2
-  echo "image $name: $(du -h --apparent-size "$work/image.tar" | cut -f1), not compressed" >&2
+  buildah push -q "$name" "oci-archive:$work/image.tar:$name" >&2
+  echo "$name: $(buildah images --noheading --format '{{.Size}}' "$name"), compressed $(($(stat -c %s "$work/image.tar") / 1000000)) MB" >&2
   load "$work/image.tar"
 }

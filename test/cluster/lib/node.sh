@@ -95,7 +95,7 @@ node_cgroups() { # node_cgroups NAME: with cgroup v1 one in each hierarchy
     echo "/sys/fs/cgroup/$cgroup"
   else
     local controller
-    for controller in cpu cpuacct cpuset memory devices freezer blkio pids systemd; do
+    for controller in cpu cpuacct cpuset memory devices freezer blkio pids systemd unified; do
       [ ! -d "/sys/fs/cgroup/$controller" ] || echo "/sys/fs/cgroup/$controller/$cgroup"
     done
   fi
@@ -129,8 +129,7 @@ node() { # node NAME INDEX: adds the node, or starts what does not run of it
   node_enter "$name"
   running "$name-containerd" || start "$name-containerd" "${enter[@]}" containerd -c "$dir/containerd.toml"
   wait_for 30 "containerd of $name" node_exec "$name" ctr version
-  pause_image
-  node_exec "$name" ctr -n k8s.io images import "$state/pause.tar" >/dev/null
+  load_pause "$name"
   running "$name-kubelet" || start "$name-kubelet" "${enter[@]}" "$dir/bin/kubelet" --config="$dir/kubelet.yaml" \
     --kubeconfig="$state/$name.kubeconfig" --hostname-override="$name" --node-ip="$address"
   running "$name-proxy" || start "$name-proxy" "${enter[@]}" "$dir/bin/kube-proxy" --kubeconfig="$state/proxy.kubeconfig" \

@@ -29,12 +29,19 @@ running() { # running LABEL
   [ "$(started_at "$pid")" = "${born:-none}" ]
 }
 
-start() { # start LABEL COMMAND...
-  local label=$1
+start() { # start LABEL COMMAND...: its pid is on disk before it runs, so that "down" finds it however this script ends
+  local file=$state/pid/$1 log=$state/log/$1.log
   shift
   mkdir -p "$state/log" "$state/pid"
-  setsid "$@" >>"$state/log/$label.log" 2>&1 </dev/null &
-  echo "$! $(started_at $!)" >"$state/pid/$label"
+  rm -f "$file"
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  setsid bash -euc '
+    read -r stat </proc/$$/stat
+    stat=(${stat##*) })
+    echo "$$ ${stat[19]}" >"$0.new"
+    mv "$0.new" "$0"
+    exec "$@"' "$file" "$@" >>"$log" 2>&1 </dev/null &
+  until [ -f "$file" ] || ! kill -0 $! 2>/dev/null; do sleep 0.02; done
 }
 
 stop() { # stop LABEL [SIGNAL]: ends one program and waits for it

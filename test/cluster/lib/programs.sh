@@ -15,6 +15,11 @@ packages() {
 }
 
 build() {
+  build_kubernetes
+  build_pause
+}
+
+build_kubernetes() {
   [ ! -x "$bin/kube" ] || return 0
   command -v go >/dev/null || die "needs Go to build Kubernetes $version"
   mkdir -p "$bin"
@@ -23,8 +28,14 @@ build() {
   (cd "$here/kube" && GOFLAGS=-mod=readonly CGO_ENABLED=0 go build -buildvcs=false -trimpath \
     -ldflags "-s -w -X $base.gitVersion=$version -X $base.gitMajor=1 -X $base.gitMinor=37 -X $base.gitTreeState=clean" -o "$bin/kube.new" .)
   for name in kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl etcd; do ln -sf kube "$bin/$name"; done
-  (cd "$here/pause" && CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '-s -w' -o "$bin/pause" .)
   mv "$bin/kube.new" "$bin/kube"
+}
+
+build_pause() {
+  [ ! -x "$bin/pause-2" ] || return 0
+  command -v go >/dev/null || die "needs Go to build the sandbox's program"
+  (cd "$here/pause" && CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '-s -w' -o "$bin/pause-2.new" .)
+  mv "$bin/pause-2.new" "$bin/pause-2"
 }
 
 kubectl() { "$bin/kubectl" --kubeconfig "$state/admin.kubeconfig" "$@"; }
