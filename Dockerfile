@@ -2,12 +2,12 @@
 ARG BASE=node:24-bookworm-slim
 
 FROM ${BASE} AS build
-WORKDIR /src
+WORKDIR /build/panelet
 COPY package.json package-lock.json .npmrc ./
 # The secret is optional: an .npmrc for machines that reach the registry in a way of their own.
 RUN --mount=type=cache,target=/root/.npm --mount=type=secret,id=npmrc,target=/root/.npmrc \
     npm ci --no-progress \
-    && npm sbom --package-lock-only --omit dev --sbom-format cyclonedx >/sbom.cdx.json
+    && npm sbom --package-lock-only --omit dev --sbom-type application --sbom-format cyclonedx >/sbom.cdx.json
 COPY . .
 # The bundles hold every dependency but the pseudoterminals, whose native part is loaded from a folder of its own.
 RUN npm run --silent bundle \

@@ -38,4 +38,4 @@ build_pause() {
   mv "$bin/pause-2.new" "$bin/pause-2"
 }
 
-kubectl() { "$bin/kubectl" --kubeconfig "$state/admin.kubeconfig" "$@"; }
+kubectl() { "$bin/kubectl" --kubeconfig "$state/admin.kubeconfig" --cache-dir "$state/kubectl" "$@"; }
