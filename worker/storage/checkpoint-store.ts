@@ -5,7 +5,7 @@ import { decodeCheckpoint, encodeCheckpoint, sha256Hex } from './checkpoint-form
 import { temporaryPath, writeDurably } from './durable-file.js';
 import type { FileSystem } from './file-system.js';
 import { requireSessionId } from './session-id.js';
-import { storageError, systemCode } from './storage-error.js';
+import { storageError, systemCode } from '#common/storage-error.js';
 
 /** A checkpoint that is complete on disk. */
 export interface SealedCheckpoint {

@@ -5,7 +5,7 @@ import { PaneletError } from '#common/errors.js';
 import { writeDurably } from './durable-file.js';
 import type { FileSystem } from './file-system.js';
 import { isSessionId, requireSessionId } from './session-id.js';
-import { storageError, systemCode } from './storage-error.js';
+import { storageError, systemCode } from '#common/storage-error.js';
 
 const recordSchema = z.object({
   id: z.string(),

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { ReadStream } from 'node:tty';
 import type { Clock, Timer } from '#common/clock.js';
 import { createLatch } from '#common/latch.js';
-import { systemCode } from '../../storage/storage-error.js';
+import { systemCode } from '#common/storage-error.js';
 import { forkPty, type PtyProgram, type RawExit, resizePty } from './pty-fork.js';
 
 /** How a program ended. */

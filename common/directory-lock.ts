@@ -1,8 +1,8 @@
 import { link, mkdir, open, readdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { PaneletError } from '#common/errors.js';
-import type { Random } from '#common/random.js';
+import { PaneletError } from './errors.js';
+import type { Random } from './random.js';
 import { storageError, systemCode } from './storage-error.js';
 
 /** A directory that belongs to this process. */
@@ -104,8 +104,8 @@ async function alreadyRunning(directory: string): Promise<PaneletError> {
   const owner = await readFile(join(directory, 'owner'), 'utf8').catch(() => '');
   return new PaneletError(
     'ALREADY_RUNNING',
-    `Another worker${owner === '' ? '' : ` (pid ${owner.trim()} by its own count)`} has ${directory}. ` +
-      'Stop it first, or give this one another state directory.',
+    `Another process${owner === '' ? '' : ` (pid ${owner.trim()} by its own count)`} has ${directory}. ` +
+      'Stop it first, or give this one another directory.',
   );
 }
 

@@ -1,4 +1,4 @@
-import { type ErrorCode, PaneletError } from '#common/errors.js';
+import { type ErrorCode, PaneletError } from './errors.js';
 
 /** The system's error code, for example "ENOSPC"; undefined when the error does not come from the system. */
 export function systemCode(error: unknown): string | undefined {
@@ -14,7 +14,7 @@ const remedies: Readonly<Record<string, string>> = {
   EROFS: 'It is mounted read-only: mount it writable.',
   EIO: 'The disk reports errors: look at the kernel log, and replace the disk.',
   ENOTDIR: 'A part of the path is a file: choose another state directory.',
-  ENOENT: 'It has been removed: create it again, or restart this worker.',
+  ENOENT: 'It has been removed: create it again, or restart this process.',
   ENAMETOOLONG: 'The path is too long: choose a shorter state directory.',
   EMFILE: 'This process has too many files open: raise its limit (ulimit -n).',
   ENFILE: 'The system has too many files open: raise fs.file-max.',
