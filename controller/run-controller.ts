@@ -3,15 +3,19 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
 import { createEventRecorder } from './kube/event-recorder.js';
-import { daemonSets, nodes, pods, type KubeApi, type Resource } from './kube/kube-api.js';
+import type { KubeApi } from './kube/kube-api.js';
 import { createLeaderElector, type Lead } from './kube/leader-elector.js';
 import type { KubeObject } from './kube/objects.js';
 import { createReflector, type Reflector } from './kube/reflector.js';
-import type { Store } from './kube/store.js';
-import { createClusterStores, createClusterView, enqueueOnChange } from './restart/cluster-view.js';
+import {
+  createClusterStores,
+  createClusterView,
+  enqueueOnChange,
+  mapReflected,
+  type Reflected,
+} from './restart/cluster-view.js';
 import type { GateCalls } from './restart/ports.js';
 import { createRestartController } from './restart/restart-controller.js';
-import { panelRestarts } from './restart/types.js';
 import { runControllerLoop } from './runtime/controller-loop.js';
 import { createWorkQueue } from './runtime/work-queue.js';
 
@@ -56,14 +60,9 @@ export function startController(deps: ControllerDeps, options: ControllerOptions
   const { namespace, identity } = options;
   const stores = createClusterStores();
   const state = { synced: false };
-  const reflect = <T extends KubeObject>(resource: Resource<T>, store: Store<T>): Reflector =>
-    createReflector({ ...deps, resource, store, ...(resource.namespaced ? { namespace } : {}) });
-  const reflectors = [
-    reflect(daemonSets, stores.targets),
-    reflect(pods, stores.pods),
-    reflect(nodes, stores.nodes),
-    reflect(panelRestarts, stores.restarts),
-  ];
+  const reflect = <T extends KubeObject>(what: Reflected<T>): Reflector =>
+    createReflector({ ...deps, ...what, ...(what.resource.namespaced ? { namespace } : {}) });
+  const reflectors = mapReflected(stores, reflect);
   const watching = reflectors.map((reflector) => reflector.run(signal));
   const synced = Promise.all(reflectors.map((reflector) => reflector.synced)).then(() => {
     state.synced = true;

@@ -16,6 +16,20 @@ export const noticeAnnotation = 'panelet.dev/notice';
 export const onTimeoutAnnotation = 'panelet.dev/on-timeout';
 /** Annotation on a target: pods that may be away at once, a number or a percentage. */
 export const maxUnavailableAnnotation = 'panelet.dev/max-unavailable';
+/** Annotation on a target: what to do with a pod whose gate does not answer by the deadline; Force, Wait or Abort. */
+export const onUnreachableAnnotation = 'panelet.dev/on-unreachable';
+/** Annotation on a target: `managed` has a changed pod template rolled out by the controller. */
+export const rolloutAnnotation = 'panelet.dev/rollout';
+/** Annotation on a target: `<revision>:<hash>` of the last template that was taken up. Written by the controller. */
+export const rolloutObservedAnnotation = 'panelet.dev/rollout-observed';
+/** Annotation on a target: why its changed template is not rolled out. Written by the controller. */
+export const rolloutErrorAnnotation = 'panelet.dev/rollout-error';
+/** Annotation on a PanelRestart that came from a changed template: its `<revision>:<hash>`. */
+export const rolloutRevisionAnnotation = 'panelet.dev/rollout-revision';
+/** Annotation on a target and on the PanelRestarts made from it: who asked. */
+export const requestedByAnnotation = 'panelet.dev/requested-by';
+/** Annotation on a target: name of the DaemonSet whose pod on the same node answers for the gates of its pods. */
+export const gateDaemonSetAnnotation = 'panelet.dev/gate-daemonset';
 /** Annotation on a target: what its pods' gates drain, `agent` (the default) or `host`. */
 export const gateTargetAnnotation = 'panelet.dev/gate-target';
 /** Annotation on a PanelRestart that came from an annotation: the value that asked for it. */

@@ -1,4 +1,5 @@
-import type { DaemonSet, Pod } from '../kube/objects.js';
+import type { DaemonSet } from '../kube/objects.js';
+import type { Wait } from './starts.js';
 import type { FailedPod, PanelRestart, Phase } from './types.js';
 import type { Note, World } from './world.js';
 
@@ -34,7 +35,10 @@ export interface RunningInput {
   /** Where it is heading when it stops. */
   readonly stop: Course | undefined;
   readonly over: boolean;
-  readonly unsafe: boolean;
+  /** What a person has to change about the target first. */
+  readonly block: Course | undefined;
+  /** What the next pod waits for. */
+  readonly wait: Wait | undefined;
   readonly failures: readonly FailedPod[];
 }
 
@@ -49,8 +53,14 @@ function unsafeStrategy(target: DaemonSet): Course {
   });
 }
 
-function running({ world, stop, over, unsafe, failures }: RunningInput): Course {
-  const { restart, target } = world;
+/** Events tell of a start, not of every pod after which a restart goes on. */
+function isNews(restart: PanelRestart): boolean {
+  const { startTime, phase } = restart.status ?? {};
+  return startTime === undefined || phase === 'Paused' || phase === 'Stalled';
+}
+
+function running({ world, stop, over, block, wait, failures }: RunningInput): Course {
+  const { restart } = world;
   if (stop !== undefined) {
     const message = over ? stop.message : `${stop.message} Pods under way are finished or given back.`;
     const phase = over ? stop.phase : 'Stopping';
@@ -63,23 +73,30 @@ function running({ world, stop, over, unsafe, failures }: RunningInput): Course 
     const message = `Every pod of ${nameOf(restart)} was restarted.`;
     return course('Succeeded', 'Succeeded', message, { over, ...news('Normal', 'Succeeded', message) });
   }
-  if (unsafe && target !== undefined) return unsafeStrategy(target);
+  if (block !== undefined) return block;
   if (restart.spec.paused === true) return courses.paused();
+  if (wait !== undefined)
+    return course('Running', wait.reason, wait.message, news('Normal', wait.reason, wait.message));
   const why = restart.spec.reason === undefined ? '' : ` Reason: ${restart.spec.reason}.`;
   const text = `Restarting ${nameOf(restart)} pod by pod.${why}`;
-  return course('Running', 'Restarting', text, news('Normal', 'Started', text));
+  return course('Running', 'Restarting', text, isNews(restart) ? news('Normal', 'Started', text) : {});
 }
 
 /** Every course a restart can take. */
 export const courses = {
   running,
   unsafeStrategy,
+  unsupportedBudget: (message: string): Course =>
+    course('Stalled', 'UnsupportedDisruptionBudget', message, {
+      stalled: true,
+      ...news('Warning', 'UnsupportedDisruptionBudget', message),
+    }),
   aborted: (): Course => {
     const message = 'The restart was aborted.';
     return course('Aborted', 'Aborted', message, { over: true, ...news('Normal', 'Aborted', message) });
   },
-  superseded: (rival: PanelRestart): Course => {
-    const message = `A newer request, ${rival.metadata.name}, takes the place of this one.`;
+  superseded: (by: string): Course => {
+    const message = `A newer ${by}, takes the place of this one.`;
     return course('Superseded', 'Superseded', message, { over: true, ...news('Normal', 'Superseded', message) });
   },
   failed: (reason: string, message: string): Course =>
@@ -113,12 +130,8 @@ export const courses = {
     const message = `Waits until ${rival.metadata.name} is done with the same target.`;
     return course('Waiting', 'Waiting', message, news('Normal', 'Waiting', message));
   },
-  dryRun: (pods: readonly Pod[]): Course => {
-    const names = pods.slice(0, 20).map((pod) => pod.metadata.name);
-    const more = pods.length > names.length ? ` and ${pods.length - names.length} more` : '';
-    const message = `Dry run: would restart ${pods.length} pods in this order: ${names.join(', ')}${more}.`;
-    return course('Succeeded', 'DryRun', message, { over: true, ...news('Normal', 'DryRun', message) });
-  },
+  dryRun: (message: string): Course =>
+    course('Succeeded', 'DryRun', message, { over: true, ...news('Normal', 'DryRun', message) }),
 };
 
 /** The notes of a course, unless the restart is on it already. */

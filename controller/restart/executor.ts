@@ -3,16 +3,17 @@ import { msToDuration } from '#common/duration.js';
 import type { Log } from '#common/log.js';
 import { OnTimeout, type Command } from '#proto/gate/v1/gate.js';
 
-import { keyOf, objectKey, pods as podResource, type KubeApi } from '../kube/kube-api.js';
+import { keyOf, objectKey, pods as podResource, type KubeApi, type Preconditions } from '../kube/kube-api.js';
 import type { Pod } from '../kube/objects.js';
 import { claimAnnotation, uncordonFinalizer } from './annotations.js';
 import type { DrainStreams } from './drain-streams.js';
-import { gateAddressOf } from './gate-asker.js';
+import { gateAddressOf, gatePodOf, type Keepers } from './gate-place.js';
 import { isTerminating, uidOf } from './pod-facts.js';
+import { cordonLeaseMs } from './pod-steps.js';
 import type { ClusterView, GateAddress, GateCalls, Leadership, Recorder } from './ports.js';
 import { referenceTo } from './references.js';
 import type { Settings } from './settings.js';
-import { cordonLeaseMs } from './steps.js';
+
 import { panelRestarts, type PanelRestart, type TimeoutPolicy } from './types.js';
 import type { Action } from './world.js';
 
@@ -31,6 +32,9 @@ export interface ExecutorDeps {
 export interface ActionContext {
   readonly restart: PanelRestart;
   readonly settings: Settings;
+  readonly keepers: Keepers;
+  /** Whether another target is being restarted on a node whose gate it shares, as of now. */
+  readonly isBusy: (node: string) => boolean;
   /** Called when a drain gets further. */
   readonly onChange: () => void;
 }
@@ -54,18 +58,26 @@ const policies: Record<TimeoutPolicy, OnTimeout> = {
   Wait: OnTimeout.WAIT,
 };
 
+/** An eviction that was refused is tried again after this. */
+const evictAgainMs = 10_000;
+
+function nameOf(pod: Pod): { namespace: string | undefined; name: string } {
+  return { namespace: pod.metadata.namespace, name: pod.metadata.name };
+}
+
 const quiet: ActionResult = { progress: false };
 const progress: ActionResult = { progress: true };
 
-function mustHaveAddress(pod: Pod): GateAddress {
-  const address = gateAddressOf(pod);
+function mustHaveAddress({ keepers }: ActionContext, pod: Pod): GateAddress {
+  const address = gateAddressOf(gatePodOf(keepers, pod));
   if (address !== undefined) return address;
-  throw new PaneletError('AGENT_UNREACHABLE', `Pod ${keyOf(pod)} has no IP or no container port named gate.`);
+  throw new PaneletError('AGENT_UNREACHABLE', `No gate answers for pod ${keyOf(pod)}: no IP, or no port named gate.`);
 }
 
 /** Does the writes and calls of a restart. Every write is conditional, so that a late one does nothing. */
 export function createExecutor(deps: ExecutorDeps): Executor {
   const { api, gates, streams, view, recorder, leadership, log } = deps;
+  const claiming = new Set<string>();
 
   const commandOf = ({ restart }: ActionContext): Command => ({
     restartUid: uidOf(restart),
@@ -96,14 +108,14 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       return progress;
     } catch (error) {
       if (!isPaneletError(error)) throw error;
-      log.info({ err: error, pod: { namespace: pod.metadata.namespace, name: pod.metadata.name } }, 'gate call failed');
+      log.info({ err: error, pod: nameOf(pod) }, 'gate call failed');
       return { progress: false, retryInMs: 500 };
     }
   };
 
   const cordon = async (context: ActionContext, pod: Pod, renewal: boolean): Promise<ActionResult> => {
     const result = await tryGate(pod, () =>
-      gates.cordon(mustHaveAddress(pod), {
+      gates.cordon(mustHaveAddress(context, pod), {
         command: commandOf(context),
         lease: msToDuration(cordonLeaseMs),
         reason: context.settings.reason,
@@ -114,7 +126,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   };
 
   const drain = (context: ActionContext, pod: Pod, timeoutMs: number): ActionResult => {
-    const address = gateAddressOf(pod);
+    const address = gateAddressOf(gatePodOf(context.keepers, pod));
     if (address === undefined) return { progress: false, retryInMs: 500 };
     const { settings, onChange } = context;
     const request = {
@@ -136,7 +148,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   ): Promise<ActionResult> => {
     const { pod } = action;
     streams.stop(uidOf(pod));
-    const address = gateAddressOf(pod);
+    const address = gateAddressOf(gatePodOf(context.keepers, pod));
     if (action.uncordon && address !== undefined) {
       const request = { command: commandOf(context), target: context.settings.gateTarget, anyRestart: false };
       try {
@@ -144,7 +156,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       } catch (error) {
         // One that cannot be reached, or is not cordoned by this restart any more, is freed by its lease.
         if (!isPaneletError(error, 'AGENT_UNREACHABLE') && !isPaneletError(error, 'GATE_REFUSED')) throw error;
-        log.info({ err: error, pod: { namespace: pod.metadata.namespace, name: pod.metadata.name } }, 'not uncordoned');
+        log.info({ err: error, pod: nameOf(pod) }, 'not uncordoned');
       }
     }
     await patchPod(pod, null);
@@ -153,9 +165,10 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   };
 
   /** The last look before the kill: the receipt must still be given, by the same instance, for this very restart. */
-  const isStillDrained = async ({ restart, settings }: ActionContext, action: Extract<Action, { kind: 'delete' }>) => {
+  const isStillDrained = async (context: ActionContext, action: Extract<Action, { kind: 'delete' }>) => {
+    const { restart, settings } = context;
     if (action.receipt.withoutReceipt !== undefined) return true;
-    const address = mustHaveAddress(action.pod);
+    const address = mustHaveAddress(context, action.pod);
     const receipt = await gates.receipt(address, uidOf(restart));
     return (
       receipt?.digest === action.receipt.digest &&
@@ -163,6 +176,46 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       receipt?.target === settings.gateTarget
     );
   };
+
+  /** The budget has the last word; while it refuses, the receipt stays good as long as the cordon is renewed. */
+  const evict = async (
+    context: ActionContext,
+    action: Extract<Action, { kind: 'delete' }>,
+    conditions: Preconditions,
+  ): Promise<ActionResult> => {
+    try {
+      await api.evict(objectKey(action.pod), conditions);
+    } catch (error) {
+      if (!isPaneletError(error, 'DISRUPTION_REFUSED')) throw error;
+      log.info({ err: error, pod: nameOf(action.pod) }, 'eviction refused');
+      return { progress: false, retryInMs: evictAgainMs };
+    }
+    streams.stop(uidOf(action.pod));
+    tell(context, action);
+    return quiet;
+  };
+
+  /** One claim on a node at a time, also where two targets are looked at side by side. */
+  const claim = async (context: ActionContext, action: Extract<Action, { kind: 'claim' }>): Promise<ActionResult> => {
+    const node = action.pod.spec?.nodeName ?? '';
+    if (claiming.has(node) || context.isBusy(node)) return { progress: false, retryInMs: 500 };
+    claiming.add(node);
+    try {
+      await patchPod(action.pod, JSON.stringify(action.claim));
+    } finally {
+      claiming.delete(node);
+    }
+    tell(context, action);
+    return progress;
+  };
+
+  const reopen = (context: ActionContext, gate: Pod): Promise<ActionResult> =>
+    tryGate(gate, async () => {
+      const address = gateAddressOf(gate);
+      if (address === undefined) throw new PaneletError('AGENT_UNREACHABLE', `Pod ${keyOf(gate)} has no gate.`);
+      const request = { command: commandOf(context), target: context.settings.gateTarget, anyRestart: false };
+      await gates.uncordon(address, request);
+    });
 
   const kill = async (context: ActionContext, action: Extract<Action, { kind: 'delete' }>): Promise<ActionResult> => {
     const { pod } = action;
@@ -172,10 +225,9 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     });
     if (!look.drained) return asked.progress ? { progress: false, retryInMs: 100 } : asked;
     const { resourceVersion } = pod.metadata;
-    const gone = await api.delete(podResource, objectKey(pod), {
-      uid: uidOf(pod),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    });
+    const conditions = { uid: uidOf(pod), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+    if (action.evict) return evict(context, action, conditions);
+    const gone = await api.delete(podResource, objectKey(pod), conditions);
     streams.stop(uidOf(pod));
     if (gone !== undefined && uidOf(gone) === uidOf(pod)) view.observe(podResource, gone);
     tell(context, action);
@@ -202,9 +254,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
         case 'removeRestart':
           return removeRestart(context);
         case 'claim':
-          await patchPod(action.pod, JSON.stringify(action.claim));
-          tell(context, action);
-          return progress;
+          return claim(context, action);
         case 'release':
           return release(context, action);
         case 'cordon':
@@ -213,6 +263,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
           return drain(context, action.pod, action.timeoutMs);
         case 'delete':
           return kill(context, action);
+        case 'reopen':
+          return reopen(context, action.gate);
         case 'raiseFencing':
           await leadership.raise(action.above);
           return progress;

@@ -5,8 +5,10 @@ import type { Random } from '#common/random.js';
 import { State } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '../kube/objects.js';
+import { gateAddressOf } from './gate-place.js';
 import { uidOf } from './pod-facts.js';
-import type { GateAddress, GateCalls } from './ports.js';
+import type { GateCalls } from './ports.js';
+import type { GateQuestion } from './steps.js';
 import type { GateView } from './world.js';
 
 /** What an asker is made of. */
@@ -19,8 +21,8 @@ export interface GateAskerDeps {
 
 /** Asks gates, and says when to ask again. */
 export interface GateAsker {
-  /** What the gates of these pods say about a restart. */
-  ask(pods: readonly Pod[], restartUid: string): Promise<Map<string, GateView>>;
+  /** What gates say about a restart, by uid of the pod in question. */
+  ask(questions: readonly GateQuestion[], restartUid: string): Promise<Map<string, GateView>>;
   /**
    * Milliseconds until the gates of these pods should be asked again: an exponential backoff for each, from 100 ms to
    * 5 s, that starts over once a pod is no longer among them. Undefined when there are none.
@@ -33,21 +35,14 @@ interface Patience {
   dueMs: number;
 }
 
-/** Where a pod's gate listens: its IP and the container port named `gate`. */
-export function gateAddressOf(pod: Pod): GateAddress | undefined {
-  const ports = (pod.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
-  const port = ports.find(({ name }) => name === 'gate')?.containerPort;
-  const host = pod.status?.podIP;
-  return port === undefined || host === undefined || host === '' ? undefined : { host, port };
-}
-
 /** Asks gates; one that did not answer is not asked again before its backoff is over. */
 export function createGateAsker({ gates, clock, random, log }: GateAskerDeps): GateAsker {
   const scopes = new Map<string, Map<string, Patience>>();
   const silent = new Map<string, { view: GateView; untilMs: number; backoff: Backoff }>();
 
-  const askOne = async (pod: Pod, restartUid: string): Promise<GateView> => {
+  const askOne = async (pod: Pod | undefined, restartUid: string): Promise<GateView> => {
     const address = gateAddressOf(pod);
+    if (pod === undefined) return { kind: 'unreachable', message: 'no pod on its node answers for it.' };
     if (address === undefined) {
       return { kind: 'unreachable', message: 'the pod has no IP yet, or no container port named gate.' };
     }
@@ -71,9 +66,9 @@ export function createGateAsker({ gates, clock, random, log }: GateAskerDeps): G
   };
 
   return {
-    ask: async (pods, restartUid) => {
-      const views = await Promise.all(pods.map(async (pod) => [uidOf(pod), await askOne(pod, restartUid)] as const));
-      return new Map(views);
+    ask: async (questions, restartUid) => {
+      const views = questions.map(async ({ uid, gate }) => [uid, await askOne(gate, restartUid)] as const);
+      return new Map(await Promise.all(views));
     },
     againInMs: (scope, uids) => {
       const before = scopes.get(scope) ?? new Map<string, Patience>();

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 
 import type { KubeNode, Pod } from '../kube/objects.js';
 import { claimAnnotation } from './annotations.js';
-import { maxUnavailableOf, outstandingPods, podsToStart, type PlanInput } from './plan.js';
+import { maxUnavailableOf, outstandingPods, roomFor, type PlanInput } from './plan.js';
 import { matchesSelector } from './pod-facts.js';
 import type { PanelRestart, PanelRestartSpec, PanelRestartStatus } from './types.js';
 
@@ -45,6 +45,8 @@ function input(pods: Pod[], spec: Partial<PanelRestartSpec> = {}, status: PanelR
 }
 
 const names = (pods: readonly Pod[]): string[] => pods.map(({ metadata }) => metadata.name);
+const podsToStart = (plan: PlanInput, maxUnavailable: number, underWay: ReadonlySet<string>): Pod[] =>
+  outstandingPods(plan).slice(0, roomFor(plan, maxUnavailable, underWay).count);
 
 describe('the plan', () => {
   test('takes pods that are not ready first, then goes by node', () => {

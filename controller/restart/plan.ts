@@ -1,6 +1,7 @@
 import type { KubeNode, Pod } from '../kube/objects.js';
 import { claimOf } from './annotations.js';
 import { createdMs, isPodReady, isTerminating, matchesSelector, uidOf } from './pod-facts.js';
+import { rolloutOf, templateHashOf } from './revisions.js';
 import type { PanelRestart } from './types.js';
 
 /** What a plan is made from. */
@@ -23,18 +24,21 @@ function isSelected({ restart, nodes }: PlanInput, pod: Pod): boolean {
 
 /**
  * Pods that are still to be restarted and not claimed by this restart, in order: those that are not ready first (they cost nobody
- * anything), then by node and name. Whatever was created after the request has already taken up what it was for.
+ * anything), then by node and name. Whatever was created after the request has already taken up what it was for, and
+ * whatever has the template that is rolled out needs no restart.
  */
 export function outstandingPods(input: PlanInput): Pod[] {
   const { restart, pods } = input;
   const failed = new Set((restart.status?.failures ?? []).map(({ uid }) => uid));
   const requestedMs = createdMs(restart);
+  const rollout = rolloutOf(restart);
   const chosen = pods.filter(
     (pod) =>
       !isTerminating(pod) &&
       pod.status?.phase !== 'Succeeded' &&
       pod.status?.phase !== 'Failed' &&
       createdMs(pod) <= requestedMs &&
+      (rollout === undefined || templateHashOf(pod) !== rollout.hash) &&
       !failed.has(uidOf(pod)) &&
       claimOf(pod)?.restart !== uidOf(restart) &&
       isSelected(input, pod),
@@ -50,22 +54,28 @@ export function maxUnavailableOf(value: number | string, total: number): number 
   return Math.min(maxActivePods, Math.max(1, whole));
 }
 
+/** How many more pods may be started, and which ones take the room away. */
+export interface Room {
+  readonly count: number;
+  /** Pods that are not ready and neither under way nor to be restarted. */
+  readonly away: readonly Pod[];
+}
+
 /**
- * Pods to start now: as many as `maxUnavailable` leaves room for beside those under way and those that are away for
- * other reasons. A pod that is to be restarted and not ready is already away; starting it takes its own place.
+ * What `maxUnavailable` leaves room for beside the pods under way and those that are away for other reasons. A pod that
+ * is to be restarted and not ready is already away; starting it takes its own place.
  */
-export function podsToStart(input: PlanInput, maxUnavailable: number | string, underWay: ReadonlySet<string>): Pod[] {
-  const outstanding = outstandingPods(input);
-  const chosen = new Set(outstanding.map(uidOf));
+export function roomFor(input: PlanInput, maxUnavailable: number | string, underWay: ReadonlySet<string>): Room {
+  const chosen = new Set(outstandingPods(input).map(uidOf));
   const failed = new Set((input.restart.status?.failures ?? []).map(({ uid }) => uid));
-  const awayOtherwise = input.pods.filter((pod) => {
-    const uid = uidOf(pod);
-    return !isPodReady(pod) && !underWay.has(uid) && !chosen.has(uid) && !failed.has(uid);
-  });
   const nodesUnderWay = new Set(
     (input.restart.status?.active ?? []).map(({ node }) => node).filter((node) => node !== undefined),
   );
-  const others = awayOtherwise.filter((pod) => !nodesUnderWay.has(pod.spec?.nodeName ?? ''));
-  const room = maxUnavailableOf(maxUnavailable, input.pods.length) - underWay.size - others.length;
-  return outstanding.slice(0, Math.max(0, room));
+  const away = input.pods.filter((pod) => {
+    const uid = uidOf(pod);
+    const otherwise = !isPodReady(pod) && !underWay.has(uid) && !chosen.has(uid) && !failed.has(uid);
+    return otherwise && !nodesUnderWay.has(pod.spec?.nodeName ?? '');
+  });
+  const count = maxUnavailableOf(maxUnavailable, input.pods.length) - underWay.size - away.length;
+  return { count: Math.max(0, count), away };
 }

@@ -8,7 +8,15 @@ import type {
 } from '#proto/gate/v1/gate.js';
 
 import type { Resource } from '../kube/kube-api.js';
-import type { DaemonSet, KubeNode, KubeObject, ObjectReference, Pod } from '../kube/objects.js';
+import type {
+  ControllerRevision,
+  DaemonSet,
+  KubeNode,
+  KubeObject,
+  ObjectReference,
+  Pod,
+  PodDisruptionBudget,
+} from '../kube/objects.js';
 import type { PanelRestart } from './types.js';
 import type { Note } from './world.js';
 
@@ -50,6 +58,12 @@ export interface ClusterView {
   podsOf(target: DaemonSet): readonly Pod[];
   /** Restarts of the target of this key, finished ones too. */
   restartsOf(key: string): readonly PanelRestart[];
+  /** Templates that the target has or had. */
+  revisionsOf(target: DaemonSet): readonly ControllerRevision[];
+  /** Budgets of the target's namespace. */
+  budgetsOf(target: DaemonSet): readonly PodDisruptionBudget[];
+  /** Every DaemonSet of the target's namespace. */
+  targetsBeside(target: DaemonSet): readonly DaemonSet[];
   nodes(): ReadonlyMap<string, KubeNode>;
   /** Takes in the answer to a write, so that the next read is not older than it. */
   observe<T extends KubeObject>(resource: Resource<T>, object: T): void;

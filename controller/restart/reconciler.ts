@@ -1,13 +1,17 @@
 import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
 
-import { daemonSets } from '../kube/kube-api.js';
+import { daemonSets, keyOf } from '../kube/kube-api.js';
+import type { DaemonSet } from '../kube/objects.js';
 import { claimOf } from './annotations.js';
 import type { ActionContext, Executor } from './executor.js';
 import type { GateAsker } from './gate-asker.js';
+import { keeperKeyOf, keepersOf, type Keepers } from './gate-place.js';
+import { busyNodesOf, type Neighbour } from './neighbours.js';
 import { isTerminating, uidOf } from './pod-facts.js';
 import type { ClusterView, Leadership, Recorder } from './ports.js';
 import { referenceTo } from './references.js';
+import { newestRevisionOf } from './revisions.js';
 import { settingsOf } from './settings.js';
 import { compareAge } from './standing.js';
 import type { StatusWriter } from './status-writer.js';
@@ -20,7 +24,8 @@ import type { Action, Decision, Note, World } from './world.js';
 /** What a reconciler is made of. */
 export interface ReconcilerDeps {
   readonly view: ClusterView;
-  readonly trigger: Trigger;
+  /** In order. */
+  readonly triggers: readonly Trigger[];
   readonly executor: Executor;
   readonly asker: GateAsker;
   readonly statusWriter: StatusWriter;
@@ -57,10 +62,25 @@ function soonest(...values: readonly (number | undefined)[]): ReconcileResult {
 
 /** A reconciler for targets: the request in the annotations first, then each restart of the target, oldest first. */
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
-  const { view, trigger, executor, asker, statusWriter, watchTimes, recorder, leadership, clock, enqueue } = deps;
+  const { view, triggers, executor, asker, statusWriter, watchTimes, recorder, leadership, clock, enqueue } = deps;
 
   const find = (targetKey: string, uid: string): PanelRestart | undefined =>
     view.restartsOf(targetKey).find((restart) => uidOf(restart) === uid);
+
+  const keepersFor = (target: DaemonSet): Keepers => {
+    const key = keeperKeyOf(target);
+    const keeper = key === undefined ? undefined : view.target(key);
+    return key === undefined ? undefined : keepersOf(keeper === undefined ? [] : view.podsOf(keeper));
+  };
+
+  /** The targets that share their nodes' gates with this one. */
+  const neighboursOf = (target: DaemonSet): Neighbour[] => {
+    const own = keeperKeyOf(target) ?? keyOf(target);
+    const others = view.targetsBeside(target).filter((other) => uidOf(other) !== uidOf(target));
+    return others
+      .filter((other) => (keeperKeyOf(other) ?? keyOf(other)) === own)
+      .map((other) => ({ target: other, pods: view.podsOf(other), restarts: view.restartsOf(keyOf(other)) }));
+  };
 
   const lookAt = async (targetKey: string, restart: PanelRestart): Promise<World> => {
     const target = view.target(targetKey);
@@ -72,18 +92,17 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       restart,
       target,
       pods,
+      newest: target === undefined ? undefined : newestRevisionOf(view.revisionsOf(target)),
+      budgets: target === undefined ? [] : view.budgetsOf(target),
+      keepers: target === undefined ? undefined : keepersFor(target),
+      busyNodes: target === undefined ? new Map<string, string>() : busyNodesOf(neighboursOf(target)),
       nodes: view.nodes(),
       rivals: view.restartsOf(targetKey).filter((rival) => uidOf(rival) !== uid && !isFinished(rival)),
       now: clock.date(),
       watchedMs: (thing: string) => watchTimes.watchedMs(uid, thing),
       fencing: leadership.fencing(),
     };
-    const toAsk = new Set(gatesToAsk(seen));
-    const gates = await asker.ask(
-      pods.filter((pod) => toAsk.has(uidOf(pod))),
-      uid,
-    );
-    return { ...seen, gates };
+    return { ...seen, gates: await asker.ask(gatesToAsk(seen), uid) };
   };
 
   const act = async (
@@ -120,6 +139,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const context: ActionContext = {
       restart: find(targetKey, uidOf(restart)) ?? restart,
       settings: settingsOf(restart, world.target),
+      keepers: world.keepers,
+      isBusy: (node) => world.target !== undefined && busyNodesOf(neighboursOf(world.target)).has(node),
       onChange: () => enqueue(targetKey),
     };
     const acted = await act(context, decision.actions);
@@ -139,10 +160,15 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     return { requeueAfterMs: 0 };
   };
 
+  /** Each sees what the one before it wrote at the target. */
+  const takeAll = async (targetKey: string, target: DaemonSet): Promise<void> => {
+    for (const trigger of triggers) await trigger.take(view.target(targetKey) ?? target);
+  };
+
   return {
     reconcile: async (targetKey) => {
       const target = view.target(targetKey);
-      if (target !== undefined) await trigger.take(target);
+      if (target !== undefined) await takeAll(targetKey, target);
       const restarts = [...view.restartsOf(targetKey)].sort(compareAge);
       const waits: (number | undefined)[] = [];
       for (const restart of restarts) waits.push((await advance(targetKey, uidOf(restart))).requeueAfterMs);

@@ -1,7 +1,9 @@
-import { State } from '#proto/gate/v1/gate.js';
+import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '../kube/objects.js';
+import { troubleOf, troubleText } from './container-facts.js';
 import { createdMs, isPodReady, isTerminating, readySinceMs, uidOf } from './pod-facts.js';
+import { viewOf } from './pod-outcome.js';
 import { resumedOf } from './receipts.js';
 import { gateStateName } from './sentences.js';
 import type { Settings } from './settings.js';
@@ -39,27 +41,51 @@ function notReady(message: string, rest: Omit<Verdict, 'missing' | 'resumed'> = 
   return { missing: { reason: 'ReplacementNotReady', message }, resumed: 0, ...rest };
 }
 
+/** What the gate of another pod lacks to serve the sessions of this one; undefined when nothing. */
+function hostLacks(status: GateStatus, restartUid: string): string | undefined {
+  if (status.restartUid === restartUid && status.state !== State.SERVING) {
+    return `it is still ${gateStateName(status.state)} for this restart.`;
+  }
+  const busy = status.workers.find(({ target, state }) => target === Target.HOST && state !== State.SERVING);
+  if (busy === undefined) return undefined;
+  const why = busy.message === '' ? '' : ` ${busy.message}`;
+  return `the worker of panel ${busy.panel} is ${gateStateName(busy.state)}, not SERVING.${why}`;
+}
+
+/** What the gate's answer lacks. How many sessions a host restored is not told by the agent that answers for it. */
+function gateVerdict({ world, entry }: KilledCase, name: string, status: GateStatus): Verdict {
+  if (world.keepers !== undefined) {
+    const lacks = hostLacks(status, uidOf(world.restart));
+    return lacks === undefined ? { resumed: 0 } : notReady(`Pod ${name} does not serve yet: ${lacks}`, { ask: true });
+  }
+  if (status.state !== State.SERVING) {
+    return notReady(`The gate of pod ${name} is ${gateStateName(status.state)}, not SERVING.`, { ask: true });
+  }
+  const counts = resumedOf(status, entry.receipt?.checkpointed ?? 0);
+  if (counts.missing === 0) return { resumed: counts.resumed };
+  const message = `Pod ${name} has restored ${counts.resumed} of ${counts.expected} checkpointed sessions.`;
+  return { missing: { reason: 'SessionsNotRestored', message }, resumed: counts.resumed, ask: true };
+}
+
 /** Judges a replacement: ready, serving, and with every session that was checkpointed and has not ended since. */
-export function verdictOn({ world, settings, entry }: KilledCase, pod: Pod | undefined): Verdict {
+export function verdictOn(c: KilledCase, pod: Pod | undefined): Verdict {
+  const { world, settings, entry } = c;
   if (pod === undefined) return notReady(`No pod has taken the place of ${entry.pod} yet.`);
   const name = pod.metadata.name;
-  if (!isPodReady(pod)) return notReady(`Pod ${name}, which takes the place of ${entry.pod}, is not ready.`);
-  const view = world.gates.get(uidOf(pod));
+  if (!isPodReady(pod)) {
+    const why = troubleText(troubleOf(pod));
+    return notReady(`Pod ${name}, which takes the place of ${entry.pod}, is not ready.${why}`);
+  }
+  const view = viewOf(world, pod);
   if (view?.kind !== 'answered') {
     const text = view?.message ?? 'it has not been asked yet';
     return notReady(`The gate of pod ${name} does not answer: ${text}`, { ask: true });
   }
-  if (view.status.state !== State.SERVING) {
-    return notReady(`The gate of pod ${name} is ${gateStateName(view.status.state)}, not SERVING.`, { ask: true });
-  }
-  const counts = resumedOf(view.status, entry.receipt?.checkpointed ?? 0);
-  if (counts.missing > 0) {
-    const message = `Pod ${name} has restored ${counts.resumed} of ${counts.expected} checkpointed sessions.`;
-    return { missing: { reason: 'SessionsNotRestored', message }, resumed: counts.resumed, ask: true };
-  }
+  const verdict = gateVerdict(c, name, view.status);
+  if (verdict.missing !== undefined) return verdict;
   const readyInMs = readySinceMs(pod) + settings.minReadyMs - world.now.getTime();
   if (settings.minReadyMs > 0 && readyInMs > 0) {
     return notReady(`Pod ${name} has to be ready a little longer.`, { wakeMs: readyInMs });
   }
-  return { resumed: counts.resumed };
+  return verdict;
 }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 
 import type { DaemonSet } from '../kube/objects.js';
-import { observedAnnotation, requestedAnnotation, restartAnnotation } from './annotations.js';
+import { observedAnnotation, requestedAnnotation, requestedByAnnotation, restartAnnotation } from './annotations.js';
 import { timeMs, uidOf } from './pod-facts.js';
 import { restartOptionsOf } from './restart-options.js';
-import { parseCounted } from './standing.js';
-import type { PanelRestart } from './types.js';
+import { parseCounted } from './counted-value.js';
+import type { PanelRestart, PanelRestartSpec } from './types.js';
 
 /** What the annotations of a target ask for. */
 export type Request =
@@ -15,7 +15,7 @@ export type Request =
   /** A restart, always the same object for the same place in the count. */
   | { readonly kind: 'restart'; readonly restart: PanelRestart };
 
-/** Finished restarts by annotation stay for a week. */
+/** Finished restarts that a target asked for stay for a week. */
 const keepSeconds = 7 * 86_400;
 
 /** Values beyond this are compared by their digest. */
@@ -26,10 +26,34 @@ export function canonicalValue(value: string): string {
   return value.length <= longestValue ? value : `sha256-${createHash('sha256').update(value).digest('hex')}`;
 }
 
-/** Name of the restart at a place in a target's count; the target's uid is in it, so that a namesake has others. */
-export function restartNameOf(target: DaemonSet, counter: number): string {
+/** What a restart that a target asks for has of its own. */
+export interface RestartParts {
+  /** End of its name, which follows from the request. */
+  readonly suffix: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: Omit<PanelRestartSpec, 'targetRef'>;
+}
+
+/** A restart that a target asks for; the target's uid is in its name, so that a namesake's have others. */
+export function restartFor(target: DaemonSet, { suffix, annotations, spec }: RestartParts): PanelRestart {
+  const { namespace, name } = target.metadata;
   const mark = createHash('sha256').update(uidOf(target)).digest('hex').slice(0, 5);
-  return `${target.metadata.name.slice(0, 200)}-${mark}-${counter}`;
+  const requestedBy = target.metadata.annotations?.[requestedByAnnotation];
+  return {
+    apiVersion: 'panelet.dev/v1alpha1',
+    kind: 'PanelRestart',
+    metadata: {
+      name: `${name.slice(0, 200)}-${mark}-${suffix}`,
+      ...(namespace === undefined ? {} : { namespace }),
+      annotations: { ...annotations, ...(requestedBy === undefined ? {} : { [requestedByAnnotation]: requestedBy }) },
+      ownerReferences: [{ apiVersion: 'apps/v1', kind: 'DaemonSet', name, uid: uidOf(target) }],
+    },
+    spec: {
+      targetRef: { apiVersion: 'apps/v1', kind: 'DaemonSet', name },
+      ...spec,
+      ttlSecondsAfterFinished: keepSeconds,
+    },
+  };
 }
 
 const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
@@ -55,22 +79,10 @@ export function requestOf(target: DaemonSet, now: Date): Request {
   if (options.kind === 'wrong') return { kind: 'wrong', message: options.problems.join(' ') };
   const counter = (observed?.counter ?? 0) + 1;
   const notBefore = notBeforeOf(asked, now);
-  const { namespace, name } = target.metadata;
-  const restart: PanelRestart = {
-    apiVersion: 'panelet.dev/v1alpha1',
-    kind: 'PanelRestart',
-    metadata: {
-      name: restartNameOf(target, counter),
-      ...(namespace === undefined ? {} : { namespace }),
-      annotations: { [requestedAnnotation]: `${counter}:${value}` },
-      ownerReferences: [{ apiVersion: 'apps/v1', kind: 'DaemonSet', name, uid: uidOf(target) }],
-    },
-    spec: {
-      targetRef: { apiVersion: 'apps/v1', kind: 'DaemonSet', name },
-      ...options.spec,
-      ...(notBefore === undefined ? {} : { notBefore }),
-      ttlSecondsAfterFinished: keepSeconds,
-    },
-  };
+  const restart = restartFor(target, {
+    suffix: String(counter),
+    annotations: { [requestedAnnotation]: `${counter}:${value}` },
+    spec: { ...options.spec, ...(notBefore === undefined ? {} : { notBefore }) },
+  });
   return { kind: 'restart', restart };
 }

@@ -7,8 +7,11 @@ import { createDrainStreams } from './drain-streams.js';
 import { createExecutor } from './executor.js';
 import { createGateAsker } from './gate-asker.js';
 import type { ClusterView, GateCalls, Leadership, Recorder } from './ports.js';
+import { createAudit } from './audit.js';
 import { createReconciler, type Reconciler } from './reconciler.js';
 import { createStatusWriter } from './status-writer.js';
+import { createRolloutTrigger } from './rollout-trigger.js';
+import { createTargetWriter } from './target-writer.js';
 import { createTrigger } from './trigger.js';
 import { createWatchTimes } from './watch-times.js';
 
@@ -34,11 +37,13 @@ export interface RestartController extends Reconciler {
 
 /** Puts a restart controller together. */
 export function createRestartController(deps: RestartControllerDeps): RestartController {
-  const { clock } = deps;
+  const { clock, view } = deps;
+  const audit = createAudit(deps.log);
+  const writer = createTargetWriter(deps);
   const streams = createDrainStreams(deps);
   const reconciler = createReconciler({
     ...deps,
-    trigger: createTrigger(deps),
+    triggers: [createTrigger({ writer, audit, clock }), createRolloutTrigger({ view, writer, audit })],
     executor: createExecutor({ ...deps, streams }),
     asker: createGateAsker(deps),
     statusWriter: createStatusWriter(deps),

@@ -3,6 +3,7 @@ import {
   drainTimeoutAnnotation,
   maxUnavailableAnnotation,
   noticeAnnotation,
+  onUnreachableAnnotation,
   onTimeoutAnnotation,
   reasonAnnotation,
 } from './annotations.js';
@@ -37,10 +38,10 @@ function noticeOf(value: string): number {
   return wrong(noticeAnnotation, value, 'give a time from 0s to 1h, such as 5s, 1m or 30.');
 }
 
-function policyOf(value: string): TimeoutPolicy {
+function policyOf(annotation: string, value: string): TimeoutPolicy {
   const policies: readonly TimeoutPolicy[] = ['Force', 'Wait', 'Abort'];
   const policy = policies.find((name) => name.toLowerCase() === value.trim().toLowerCase());
-  return policy ?? wrong(onTimeoutAnnotation, value, 'use Force, Wait or Abort.');
+  return policy ?? wrong(annotation, value, 'use Force, Wait or Abort.');
 }
 
 function maxUnavailableOf(value: string): number | string {
@@ -72,13 +73,15 @@ export function restartOptionsOf(target: KubeObject): RestartOptions {
   const reason = read(reasonAnnotation, reasonOf);
   const timeoutSeconds = read(drainTimeoutAnnotation, drainTimeoutOf);
   const noticeSeconds = read(noticeAnnotation, noticeOf);
-  const onTimeout = read(onTimeoutAnnotation, policyOf);
+  const onTimeout = read(onTimeoutAnnotation, (value) => policyOf(onTimeoutAnnotation, value));
+  const onUnreachable = read(onUnreachableAnnotation, (value) => policyOf(onUnreachableAnnotation, value));
   const maxUnavailable = read(maxUnavailableAnnotation, maxUnavailableOf);
   if (problems.length > 0) return { kind: 'wrong', problems };
   const drain = {
     ...(noticeSeconds === undefined ? {} : { noticeSeconds }),
     ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
     ...(onTimeout === undefined ? {} : { onTimeout }),
+    ...(onUnreachable === undefined ? {} : { onUnreachable }),
   };
   return {
     kind: 'valid',

@@ -2,9 +2,13 @@ import { durationToMs } from '#common/duration.js';
 import { State, type GateStatus, type Holder, type Receipt } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '../kube/objects.js';
+import { troubleOf, troubleText } from './container-facts.js';
 import type { Settings } from './settings.js';
 import type { ActivePod, FailedPod, RecordedReceipt } from './types.js';
 import type { Note } from './world.js';
+
+/** Why a pod is deleted without a receipt although nobody forced it. */
+export const neverRan = 'no container of the pod has ever run';
 
 /** Name of a gate's state; UNKNOWN for what this controller does not know. */
 export function gateStateName(state: State): string {
@@ -62,6 +66,9 @@ export const notes = {
     text: `Drained ${where(pod)} in ${((receipt.tookMilliseconds ?? 0) / 1000).toFixed(1)} s: ${countsText(receipt)}.${forcedText(given)}`,
   }),
   killing: (pod: Pod, receipt: RecordedReceipt): Note => {
+    if (receipt.withoutReceipt === neverRan) {
+      return { type: 'Normal', reason: 'Killed', action: 'Kill', text: `Deleted ${where(pod)}: ${neverRan}.` };
+    }
     const forced = receipt.withoutReceipt !== undefined;
     return {
       type: forced ? 'Warning' : 'Normal',
@@ -84,6 +91,25 @@ export const notes = {
     action: 'Force',
     text: `The deadline of ${where(pod)} has passed and the policy is Force. ${message}`,
   }),
+  neverRan: (pod: Pod): Note => ({
+    type: 'Normal',
+    reason: 'NeverRan',
+    action: 'Drain',
+    text: `There is nothing to drain in ${where(pod)}: ${neverRan}.`,
+  }),
+  budgetRefuses: (budget: string): string =>
+    `PodDisruptionBudget ${budget} allows no disruption now; the pod is drained and goes as soon as it does.`,
+  budgetWaits: (budget: string): string =>
+    `Waits until PodDisruptionBudget ${budget} allows a disruption; nothing is cordoned meanwhile.`,
+  nodeBusy: (pod: Pod, restart: string): string =>
+    `Waits until ${restart} is done on node ${pod.spec?.nodeName ?? ''}, whose gate it shares.`,
+  awayFor: (away: readonly Pod[], limit: number): string => {
+    const names = away
+      .map((pod) => `${pod.metadata.name}${troubleText(troubleOf(pod)).replace(/\.$/, '')}`)
+      .slice(0, 3);
+    const more = away.length > names.length ? ` and ${away.length - names.length} more` : '';
+    return `Waits: no more than ${plural(limit, 'pod')} may be away, and these are not ready: ${names.join('; ')}${more}.`;
+  },
   replaced: (entry: ActivePod, replacement: Pod, resumed: number): Note => {
     const expected = entry.receipt?.checkpointed ?? 0;
     const sessions =

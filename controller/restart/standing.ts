@@ -1,18 +1,8 @@
 import { requestedAnnotation } from './annotations.js';
+import { parseCounted } from './counted-value.js';
 import { createdMs, isTerminating, timeMs } from './pod-facts.js';
+import { rolloutOf, type Revision } from './revisions.js';
 import { isFinished, type PanelRestart } from './types.js';
-
-/** A value of an annotation with its place among all values. */
-export interface CountedValue {
-  readonly counter: number;
-  readonly value: string;
-}
-
-/** Reads `<counter>:<value>`; the value may itself have colons. Undefined when it is not of that form. */
-export function parseCounted(text: string | undefined): CountedValue | undefined {
-  const match = /^(\d{1,15}):(.*)$/s.exec(text ?? '');
-  return match === null ? undefined : { counter: Number(match[1]), value: match[2] ?? '' };
-}
 
 function counterOf(restart: PanelRestart): number | undefined {
   return parseCounted(restart.metadata.annotations?.[requestedAnnotation])?.counter;
@@ -41,20 +31,40 @@ export type Standing =
   | { readonly kind: 'go' }
   /** Another restart of the same target comes first. */
   | { readonly kind: 'wait'; readonly rival: PanelRestart }
-  /** A newer request by annotation replaces this one, also made by annotation. */
-  | { readonly kind: 'superseded'; readonly rival: PanelRestart };
+  /** A newer request by annotation replaces this one, also made by annotation; or a newer template, the one it rolls out. */
+  | { readonly kind: 'superseded'; readonly by: string };
 
-/** Decides between the requests for one target: one at a time, oldest first, a newer annotation replaces an older one. */
-export function standingOf(restart: PanelRestart, rivals: readonly PanelRestart[], now: Date): Standing {
-  const live = rivals.filter((rival) => !isFinished(rival) && !isTerminating(rival) && rival.spec.dryRun !== true);
-  const newer = live.find(
+function newerRequest(restart: PanelRestart, live: readonly PanelRestart[], now: Date): PanelRestart | undefined {
+  return live.find(
     (rival) =>
       counterOf(restart) !== undefined &&
       counterOf(rival) !== undefined &&
       compareAge(restart, rival) < 0 &&
       dueInMs(rival, now) === 0,
   );
-  if (newer !== undefined) return { kind: 'superseded', rival: newer };
+}
+
+/** What the standing of a restart depends on. */
+export interface StandingInput {
+  /** Other restarts of the target. */
+  readonly rivals: readonly PanelRestart[];
+  readonly now: Date;
+  /** The template that the target has now. */
+  readonly newest: Revision | undefined;
+}
+
+/**
+ * Decides between the requests for one target: one at a time, oldest first. A newer annotation replaces an older one,
+ * and a rollout of a template that the target has no more is over.
+ */
+export function standingOf(restart: PanelRestart, { rivals, now, newest }: StandingInput): Standing {
+  const live = rivals.filter((rival) => !isFinished(rival) && !isTerminating(rival) && rival.spec.dryRun !== true);
+  const newer = newerRequest(restart, live, now);
+  if (newer !== undefined) return { kind: 'superseded', by: `request, ${newer.metadata.name}` };
+  const rollout = rolloutOf(restart);
+  if (rollout !== undefined && newest !== undefined && newest.revision > rollout.revision) {
+    return { kind: 'superseded', by: `pod template, revision ${newest.revision}` };
+  }
   if (hasStarted(restart)) return { kind: 'go' };
   const first = live.find((rival) => {
     if (hasStarted(rival)) return true;

@@ -3,6 +3,7 @@ import { setCondition } from './conditions.js';
 import type { Course } from './courses.js';
 import type { ActivePod, PanelRestartStatus, PodCounts, PodStep, RecordedReceipt, SessionTotals } from './types.js';
 import { maxActivePods } from './plan.js';
+import type { Preview } from './preview.js';
 import type { FailedPod } from './types.js';
 import type { World } from './world.js';
 
@@ -19,6 +20,8 @@ export interface StatusInput {
   readonly outcomes: readonly Outcome[];
   /** Pods that were not started. */
   readonly pending: number;
+  /** What a dry run says would become of sessions. */
+  readonly preview?: Preview;
 }
 
 type Sums = Omit<SessionTotals, 'summary'>;
@@ -36,8 +39,13 @@ function addReceipt(sums: Sums, receipt: RecordedReceipt | undefined, resumed: n
   };
 }
 
-function sessionTotals(world: World, outcomes: readonly Outcome[]): SessionTotals {
-  const before: Sums = { ...noSessions, ...world.restart.status?.sessions };
+function foreseen({ kept, checkpointed, ending }: Preview): Partial<Sums> {
+  return { kept, checkpointed, forced: [...ending.values()].reduce((sum, count) => sum + count, 0) };
+}
+
+function sessionTotals(world: World, { outcomes, preview }: StatusInput): SessionTotals {
+  const told = preview === undefined ? world.restart.status?.sessions : foreseen(preview);
+  const before: Sums = { ...noSessions, ...told };
   const sums = outcomes.reduce(
     (acc, { done }) => (done === undefined ? acc : addReceipt(acc, done.entry.receipt, done.resumed, done.lost)),
     before,
@@ -118,7 +126,7 @@ export function assembleStatus(world: World, input: StatusInput): PanelRestartSt
     phase: course.phase,
     conditions: conditionsOf(world, course),
     pods,
-    sessions: sessionTotals(world, outcomes),
+    sessions: sessionTotals(world, input),
     ...(startTime === undefined ? {} : { startTime }),
     ...(course.over ? { completionTime: now.toISOString() } : {}),
     heartbeatTime: now.toISOString(),

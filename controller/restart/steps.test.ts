@@ -4,8 +4,9 @@ import fc from 'fast-check';
 import { msToDuration } from '#common/duration.js';
 import { State, Target, type GateStatus, type Receipt } from '#proto/gate/v1/gate.js';
 
-import type { DaemonSet, KubeNode, Pod } from '../kube/objects.js';
+import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '../kube/objects.js';
 import { claimAnnotation, uncordonFinalizer } from './annotations.js';
+import type { Keepers } from './gate-place.js';
 import { gatesToAsk, nextSteps } from './steps.js';
 import type { ActivePod, PanelRestart, PanelRestartSpec, RecordedReceipt } from './types.js';
 import type { Action, Decision, GateView, World } from './world.js';
@@ -79,6 +80,9 @@ interface Scene {
   readonly spec?: Partial<PanelRestartSpec>;
   readonly watchedMs?: number;
   readonly fencing?: number;
+  readonly budgets?: readonly PodDisruptionBudget[];
+  readonly keepers?: Keepers;
+  readonly busyNode?: string;
 }
 
 function worldOf(scene: Scene): World {
@@ -100,6 +104,10 @@ function worldOf(scene: Scene): World {
     pods: scene.pods ?? [podOf(goodClaim)],
     nodes: new Map([['a', node]]),
     rivals: [],
+    newest: undefined,
+    budgets: scene.budgets ?? [],
+    keepers: scene.keepers,
+    busyNodes: new Map(scene.busyNode === undefined ? [] : [[scene.busyNode, 'another']]),
     gates: new Map(scene.gate === undefined ? [] : [['pod', scene.gate]]),
     now,
     watchedMs: () => scene.watchedMs ?? 60_000,
@@ -191,7 +199,11 @@ describe('the next step of a pod', () => {
       podOf(goodClaim, { uid: 'going', name: 'going', deletionTimestamp: at(-1) }),
     ];
     const elsewhere: Pod = { ...podOf(undefined, { uid: 'far', name: 'far' }), spec: { nodeName: 'b' } };
-    expect(gatesToAsk(worldOf({ pods: [...pods, elsewhere], active: [entry()] }))).toEqual(['pod', 'next']);
+    const questions = gatesToAsk(worldOf({ pods: [...pods, elsewhere], active: [entry()] }));
+    expect(questions.map(({ uid, gate }) => [uid, gate?.metadata.uid])).toEqual([
+      ['pod', 'pod'],
+      ['next', 'next'],
+    ]);
   });
 });
 

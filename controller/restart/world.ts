@@ -1,7 +1,9 @@
 import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
 
-import type { DaemonSet, KubeNode, Pod } from '../kube/objects.js';
+import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '../kube/objects.js';
 import type { Claim } from './annotations.js';
+import type { Keepers } from './gate-place.js';
+import type { Revision } from './revisions.js';
 import type { PanelRestart, PanelRestartStatus, RecordedReceipt } from './types.js';
 
 /** What a pod's gate answered. No answer is never read as drained. */
@@ -18,6 +20,14 @@ export interface World {
   readonly nodes: ReadonlyMap<string, KubeNode>;
   /** Other restarts of the same target that are not finished. */
   readonly rivals: readonly PanelRestart[];
+  /** The template that the target has now; undefined while that is not known. */
+  readonly newest: Revision | undefined;
+  /** Budgets of the namespace. */
+  readonly budgets: readonly PodDisruptionBudget[];
+  /** Pods that answer for the gates of the target's pods, by node; undefined where each answers for itself. */
+  readonly keepers: Keepers;
+  /** Nodes on which another target that shares the gate is being restarted, with the name of that restart. */
+  readonly busyNodes: ReadonlyMap<string, string>;
   /** By uid of the pod; a pod that was not asked is missing. */
   readonly gates: ReadonlyMap<string, GateView>;
   /** Wall-clock time, compared with the times in objects. */
@@ -47,7 +57,16 @@ export type Action =
   | { readonly kind: 'release'; readonly pod: Pod; readonly uncordon: boolean; readonly note: Note }
   | { readonly kind: 'cordon'; readonly pod: Pod; readonly renewal: boolean }
   | { readonly kind: 'drain'; readonly pod: Pod; readonly timeoutMs: number }
-  | { readonly kind: 'delete'; readonly pod: Pod; readonly receipt: RecordedReceipt; readonly note: Note }
+  | {
+      readonly kind: 'delete';
+      readonly pod: Pod;
+      readonly receipt: RecordedReceipt;
+      /** True when a budget has its say. */
+      readonly evict: boolean;
+      readonly note: Note;
+    }
+  /** The pod is gone, and its gate, which is another pod's, is to serve the one that takes its place. */
+  | { readonly kind: 'reopen'; readonly gate: Pod }
   | { readonly kind: 'raiseFencing'; readonly above: number };
 
 /** What to do next. */

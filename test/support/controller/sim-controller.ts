@@ -1,7 +1,15 @@
 import { isPaneletError } from '#common/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
-import { daemonSets, keyOf, nodes, pods, type Resource } from '#controller/kube/kube-api.js';
+import {
+  controllerRevisions,
+  daemonSets,
+  keyOf,
+  nodes,
+  podDisruptionBudgets,
+  pods,
+  type Resource,
+} from '#controller/kube/kube-api.js';
 import type { KubeObject } from '#controller/kube/objects.js';
 import type { ClusterView, Recorder } from '#controller/restart/ports.js';
 import { createRestartController } from '#controller/restart/restart-controller.js';
@@ -51,6 +59,12 @@ export function createSimView(sim: SimCluster, lagMs = 0): ClusterView {
       all(panelRestarts).filter(
         (restart) => `${restart.metadata.namespace ?? ''}/${restart.spec.targetRef.name}` === key,
       ),
+    revisionsOf: (target) =>
+      all(controllerRevisions).filter(
+        ({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === target.metadata.uid) === true,
+      ),
+    budgetsOf: () => all(podDisruptionBudgets),
+    targetsBeside: () => all(daemonSets),
     nodes: () => new Map(all(nodes).map((node) => [node.metadata.name, node])),
     observe: () => undefined,
   };

@@ -1,0 +1,60 @@
+import { isPaneletError } from '#common/errors.js';
+
+import { daemonSets, objectKey, type KubeApi } from '../kube/kube-api.js';
+import type { DaemonSet } from '../kube/objects.js';
+import { uidOf } from './pod-facts.js';
+import type { ClusterView, Recorder } from './ports.js';
+import { referenceTo } from './references.js';
+import { panelRestarts, type PanelRestart } from './types.js';
+import type { Note } from './world.js';
+
+/** What a writer is made of. */
+export interface TargetWriterDeps {
+  readonly api: KubeApi;
+  readonly view: ClusterView;
+  readonly recorder: Recorder;
+}
+
+/** Writes what came of a target's request: the restart, and at the target that it was taken up or what is wrong. */
+export interface TargetWriter {
+  /** Writes annotations; null removes one. @throws PaneletError API_CONFLICT when the target has changed since. */
+  annotate(target: DaemonSet, annotations: Readonly<Record<string, string | null>>): Promise<void>;
+  /** Makes a restart, or returns the one of that name. */
+  make(restart: PanelRestart): Promise<PanelRestart>;
+  /** Says what is wrong, as an event and in the annotation; once. */
+  refuse(target: DaemonSet, annotation: string, note: Note): Promise<void>;
+  /** Takes back what was said to be wrong. */
+  forgive(target: DaemonSet, annotation: string): Promise<void>;
+}
+
+/** A writer; every write is conditional. */
+export function createTargetWriter({ api, view, recorder }: TargetWriterDeps): TargetWriter {
+  const annotate: TargetWriter['annotate'] = async (target, annotations) => {
+    const metadata = { resourceVersion: target.metadata.resourceVersion, uid: uidOf(target), annotations };
+    view.observe(daemonSets, await api.patch(daemonSets, objectKey(target), { metadata }));
+  };
+  const makeOrGet = async (restart: PanelRestart): Promise<PanelRestart> => {
+    try {
+      return await api.create(panelRestarts, restart);
+    } catch (error) {
+      if (!isPaneletError(error, 'API_CONFLICT')) throw error;
+      return api.get(panelRestarts, objectKey(restart));
+    }
+  };
+  return {
+    annotate,
+    make: async (restart) => {
+      const made = await makeOrGet(restart);
+      view.observe(panelRestarts, made);
+      return made;
+    },
+    refuse: async (target, annotation, note) => {
+      if (target.metadata.annotations?.[annotation] === note.text) return;
+      recorder.record(referenceTo(daemonSets, target), note);
+      await annotate(target, { [annotation]: note.text });
+    },
+    forgive: async (target, annotation) => {
+      if (target.metadata.annotations?.[annotation] !== undefined) await annotate(target, { [annotation]: null });
+    },
+  };
+}
