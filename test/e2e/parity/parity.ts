@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import { createKubectl, type Kubectl } from '#test/support/kubectl.js';
+import { knownDifferences, withoutKnown } from './known-differences.js';
+import { normalise, type ClusterNames } from './normalise.js';
+import { readScript, type ScriptCommand } from './script.js';
+
+/** What to compare. */
+export interface ParityOptions {
+  /** Path of kubectl. */
+  readonly kubectl: string;
+  readonly kubeconfigA: string;
+  readonly kubeconfigB: string;
+  /** Directory of commands.txt. @default test/e2e/parity in the working directory */
+  readonly directory?: string;
+  /** Hears of each command before it runs. */
+  readonly onCommand?: (command: string) => void;
+}
+
+/** A command that two clusters answer differently: exit code, standard output and error, without what always differs. */
+export interface ParityDifference {
+  readonly command: string;
+  readonly a: string;
+  readonly b: string;
+}
+
+/** What came out. */
+export interface ParityResult {
+  readonly commands: number;
+  readonly differences: ParityDifference[];
+  /** Lines of the list of known differences that no command needed: they should go. */
+  readonly unusedKnown: readonly string[];
+}
+
+/** Namespace in which the script works; made by it and removed at the end. */
+export const parityNamespace = 'panelet-parity';
+
+interface Side {
+  readonly kubectl: Kubectl;
+  readonly names: ClusterNames;
+}
+
+/** Runs the script on both clusters, command by command, and says where their answers differ. */
+export async function compareClusters(options: ParityOptions): Promise<ParityResult> {
+  const script = readScript(options.directory ?? join('test', 'e2e', 'parity'));
+  const sides = await Promise.all(
+    [options.kubeconfigA, options.kubeconfigB].map((kubeconfig) => openSide(options.kubectl, kubeconfig)),
+  );
+  const differences: ParityDifference[] = [];
+  const used = new Set<string>();
+  try {
+    for (const command of script) {
+      options.onCommand?.(command.line);
+      const [a = '', b = ''] = await Promise.all(sides.map((side) => answer(side, command)));
+      const known = withoutKnown(command.line, a, b);
+      known.used.forEach((id) => used.add(id));
+      if (known.a !== known.b) differences.push({ command: command.line, a: known.a, b: known.b });
+    }
+  } finally {
+    await Promise.all(sides.map(closeSide));
+  }
+  const unusedKnown = knownDifferences.map(({ id }) => id).filter((id) => !used.has(id));
+  return { commands: script.length, differences, unusedKnown };
+}
+
+/** The differences alone. */
+export async function runParity(options: ParityOptions): Promise<ParityDifference[]> {
+  return (await compareClusters(options)).differences;
+}
+
+async function openSide(binary: string, kubeconfig: string): Promise<Side> {
+  const kubectl = createKubectl(binary, kubeconfig);
+  const server = await kubectl.out('config view --minify -o jsonpath={.clusters[0].cluster.server}');
+  const nodes = (await kubectl.out('get nodes -o jsonpath={.items[*].metadata.name}')).split(' ').toSorted();
+  const side = { kubectl, names: { server, nodes } };
+  await cleanUp(side);
+  return side;
+}
+
+async function closeSide(side: Side): Promise<void> {
+  await cleanUp(side);
+  await side.kubectl.close();
+}
+
+const cleanUp = ({ kubectl }: Side): Promise<unknown> =>
+  kubectl.run(`delete namespace ${parityNamespace} --ignore-not-found --timeout=60s`);
+
+async function answer({ kubectl, names }: Side, command: ScriptCommand): Promise<string> {
+  const words = command.words.map((word) => word.replaceAll(/\{node(\d)\}/g, (_, n: string) => names.nodes[+n - 1] ?? ''));
+  const { code, stdout, stderr } = await kubectl.run([`--namespace=${parityNamespace}`, ...words], command.input);
+  const text = [`exit ${code}`, stdout, ...(stderr === '' ? [] : ['--- standard error', stderr])].join('\n');
+  const [head = '', ...rest] = text.split('\n');
+  return [head, normalise(rest.join('\n'), names, command.comparison)].join('\n').trimEnd();
+}
