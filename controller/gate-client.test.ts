@@ -1,4 +1,4 @@
-import { credentials, Metadata, Server, ServerCredentials, status, type ServerUnaryCall } from '@grpc/grpc-js';
+import { Metadata, Server, ServerCredentials, status, type ServerUnaryCall } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { createSystemClock } from '#common/clock.js';
@@ -14,6 +14,7 @@ import {
   type GateStatus,
 } from '#proto/gate/v1/gate.js';
 
+import { createPlainCredentials } from './gate-credentials.js';
 import { createGateClient, type GateClient } from './gate-client.js';
 import type { GateAddress } from './restart/ports.js';
 
@@ -55,7 +56,7 @@ beforeEach(async () => {
   address = { host: '127.0.0.1', port };
   client = createGateClient({
     clock: createSystemClock(),
-    credentials: credentials.createInsecure(),
+    credentials: createPlainCredentials(),
     token: () => 'secret',
     timeoutMs: 300,
   });

@@ -2,24 +2,27 @@ import {
   Metadata,
   status as grpcStatus,
   type CallOptions,
-  type ChannelCredentials,
+  type ClientReadableStream,
   type ServiceError,
 } from '@grpc/grpc-js';
 
 import type { Clock } from '#common/clock.js';
 import { PaneletError, type ErrorCode } from '#common/errors.js';
 import { reasonOf } from '#common/grpc-status.js';
-import { GateServiceClient, type DrainResponse } from '#proto/gate/v1/gate.js';
+import type { DrainResponse, GateServiceClient } from '#proto/gate/v1/gate.js';
 
-import type { GateAddress, GateCalls } from './restart/ports.js';
+import { createGateChannels, type GateChannel } from './gate-channels.js';
+import type { GateCredentials } from './gate-credentials.js';
+import type { DrainCall, DrainListener, GateAddress, GateCalls } from './restart/ports.js';
 
 /** What a gate client is made of. */
 export interface GateClientDeps {
   readonly clock: Clock;
-  readonly credentials: ChannelCredentials;
-  /** The bearer token to send; asked before every call, so that it may change. */
-  readonly token: () => string;
-  /** Name to expect in certificates instead of the address. */
+  /** Asked before every call: a call never goes over a connection made with other ones. */
+  readonly credentials: GateCredentials;
+  /** The bearer token to send; asked before every call, so that it may change. None when not set. */
+  readonly token?: () => string;
+  /** Name to expect in every certificate, whatever the address says. */
   readonly serverName?: string;
   /** Longest wait for an answer, in milliseconds; drains are not limited by it. @default 5000 */
   readonly timeoutMs?: number;
@@ -30,9 +33,6 @@ export interface GateClient extends GateCalls {
   /** Ends every connection. */
   close(): void;
 }
-
-/** Addresses that are remembered; the one used longest ago goes first. */
-const maxClients = 256;
 
 function codeOf(error: ServiceError): ErrorCode {
   const reason = reasonOf(error.metadata);
@@ -59,37 +59,12 @@ function errorOf(address: GateAddress, error: ServiceError): PaneletError {
 
 /** Calls gates over gRPC, with one connection for each address. */
 export function createGateClient(deps: GateClientDeps): GateClient {
-  const { clock, credentials, token, serverName, timeoutMs = 5_000 } = deps;
-  const clients = new Map<string, GateServiceClient>();
-
-  const clientOf = ({ host, port }: GateAddress): GateServiceClient => {
-    const key = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    const known = clients.get(key);
-    const client =
-      known ??
-      new GateServiceClient(key, credentials, {
-        'grpc.enable_retries': 0,
-        'grpc.initial_reconnect_backoff_ms': 100,
-        'grpc.max_reconnect_backoff_ms': 2_000,
-        'grpc.keepalive_time_ms': 20_000,
-        'grpc.keepalive_timeout_ms': 5_000,
-        ...(serverName === undefined
-          ? {}
-          : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }),
-      });
-    clients.delete(key);
-    clients.set(key, client);
-    const oldest = clients.entries().next();
-    if (clients.size > maxClients && oldest.done !== true) {
-      clients.delete(oldest.value[0]);
-      oldest.value[1].close();
-    }
-    return client;
-  };
+  const { clock, token, timeoutMs = 5_000 } = deps;
+  const channels = createGateChannels(deps);
 
   const metadata = (): Metadata => {
     const out = new Metadata();
-    out.set('authorization', `Bearer ${token()}`);
+    if (token !== undefined) out.set('authorization', `Bearer ${token()}`);
     return out;
   };
   const limits = (): Partial<CallOptions> => ({ deadline: clock.date().getTime() + timeoutMs });
@@ -99,7 +74,9 @@ export function createGateClient(deps: GateClientDeps): GateClient {
     call: (client: GateServiceClient, done: (error: ServiceError | null, response: S) => void) => void,
   ): Promise<S> =>
     new Promise((resolve, reject) => {
-      call(clientOf(address), (error, response) => {
+      const channel = channels.open(address);
+      call(channel.client, (error, response) => {
+        channel.release();
         if (error === null) resolve(response);
         else reject(errorOf(address, error));
       });
@@ -133,28 +110,42 @@ export function createGateClient(deps: GateClientDeps): GateClient {
       await unary(address, (client, done) => client.uncordon(request, metadata(), limits(), done));
     },
     drain: (address, request, listener) => {
-      const call = clientOf(address).drain(request, metadata());
-      let ended = false;
-      const end = (error?: Error): void => {
-        if (ended) return;
-        ended = true;
-        listener.onEnd(error);
-      };
-      call.on('data', (response: DrainResponse) => {
-        if (!ended) listener.onState(response);
-      });
-      call.on('error', (error: ServiceError) => end(errorOf(address, error)));
-      call.on('end', () => end());
-      return {
-        stop: () => {
-          ended = true;
-          call.cancel();
-        },
-      };
+      let channel: GateChannel;
+      try {
+        channel = channels.open(address);
+      } catch (error) {
+        const stopped = { value: false };
+        queueMicrotask(() => (stopped.value ? undefined : listener.onEnd(PaneletError.from(error))));
+        return { stop: () => void (stopped.value = true) };
+      }
+      return hear(address, channel, channel.client.drain(request, metadata()), listener);
     },
-    close: () => {
-      for (const client of clients.values()) client.close();
-      clients.clear();
+    close: () => channels.close(),
+  };
+}
+
+function hear(
+  address: GateAddress,
+  channel: GateChannel,
+  call: ClientReadableStream<DrainResponse>,
+  listener: DrainListener,
+): DrainCall {
+  let ended = false;
+  const end = (error?: Error): void => {
+    channel.release();
+    if (ended) return;
+    ended = true;
+    listener.onEnd(error);
+  };
+  call.on('data', (response: DrainResponse) => {
+    if (!ended) listener.onState(response);
+  });
+  call.on('error', (error: ServiceError) => end(errorOf(address, error)));
+  call.on('end', () => end());
+  return {
+    stop: () => {
+      ended = true;
+      call.cancel();
     },
   };
 }

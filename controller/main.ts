@@ -1,94 +1,44 @@
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { parseArgs } from 'node:util';
-
-import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
 
 import { createSystemClock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
+import { startHealthServer } from '#common/health-server.js';
 import { createLog } from '#common/log.js';
+import { startMetricsServer } from '#common/metrics-server.js';
 import { createSystemRandom } from '#common/random.js';
 
-import { createGateClient } from './gate-client.js';
-import { parseHealthAddress, startHealthServer } from './health-server.js';
+import { readArguments, usage, type ControllerArguments } from './arguments.js';
+import { readCleanupArguments } from './cleanup/cleanup-arguments.js';
+import { runCleanup } from './cleanup/cleanup.js';
 import { createKubeClient } from './kube/kube-client.js';
 import { loadKubeConfig } from './kube/load-kube-config.js';
+import { createControllerMetrics } from './metrics/controller-metrics.js';
+import { createMetricsAccess } from './metrics/metrics-access.js';
 import { startController } from './run-controller.js';
-import { createTokenFile } from './token-file.js';
-
-const usage = `panelet-controller [--kubeconfig <file>] --gate-token-file <file> [options]
-
-Restarts the pods of DaemonSets without losing a session: watches the annotation panelet.dev/restart and PanelRestarts.
-
-  --kubeconfig <file>             the cluster; the pod's service account when not given
-  --namespace <name>              namespace to look after (default: panelet-system)
-  --gate-token-file <file>        bearer token for the agents' gates
-  --gate-ca-file <file>           certificates to trust at the gates; plain text when not given
-  --gate-server-name <name>       name to expect in the gates' certificates
-  --identity <name>               name of this process among several (default: host name)
-  --lease-name <name>             (default: panelet-controller)
-  --lease-seconds <n>             how long a lease holds without a renewal (default: 15)
-  --health-address <host:port>    answers /healthz and /readyz there
-  --log-level <level>             (default: info)
-
-SIGTERM gives the lease back and ends. Exit codes: 0 asked to end; 1 lease lost, or a crash; 2 it could not start.
-`;
+import type { CertificateName } from './tls/authority.js';
+import { createTransport } from './transport.js';
 
 const exitFailed = 1;
 const exitNotStarted = 2;
 
-function readArguments() {
-  const { values } = parseArgs({
-    options: {
-      kubeconfig: { type: 'string' },
-      namespace: { type: 'string', default: 'panelet-system' },
-      'gate-token-file': { type: 'string' },
-      'gate-ca-file': { type: 'string' },
-      'gate-server-name': { type: 'string' },
-      identity: { type: 'string', default: hostname() },
-      'lease-name': { type: 'string', default: 'panelet-controller' },
-      'lease-seconds': { type: 'string', default: '15' },
-      'health-address': { type: 'string' },
-      'log-level': { type: 'string', default: 'info' },
-      help: { type: 'boolean', short: 'h' },
-    },
-  });
-  if (values.help === true) {
-    process.stdout.write(usage);
-    process.exit(0);
-  }
-  const leaseSeconds = Number(values['lease-seconds']);
-  if (!Number.isInteger(leaseSeconds) || leaseSeconds < 3 || leaseSeconds > 3600) {
-    throw new PaneletError('CONFIG_INVALID', '--lease-seconds must be a whole number from 3 to 3600.');
-  }
-  const tokenFile = values['gate-token-file'];
-  if (tokenFile === undefined)
-    throw new PaneletError('CONFIG_INVALID', 'The option --gate-token-file <file> is missing.');
-  return { ...values, leaseSeconds, tokenFile };
+function serverNames({ namespace, leaseName }: ControllerArguments, podIp: string | undefined): CertificateName[] {
+  const names = [...new Set([`panelet-controller.${namespace}.svc`, `${leaseName}.${namespace}.svc`])];
+  const ip = podIp === undefined || isIP(podIp) === 0 ? [] : [{ type: 'ip' as const, value: podIp }];
+  return [...names.map((value) => ({ type: 'dns' as const, value })), ...ip];
 }
 
-function gateCredentials(caFile: string | undefined): ChannelCredentials {
-  if (caFile === undefined) return credentials.createInsecure();
-  try {
-    return credentials.createSsl(readFileSync(caFile));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new PaneletError('CONFIG_INVALID', `Cannot read --gate-ca-file ${caFile}: ${why}`, { cause: error });
-  }
-}
-
-async function main(): Promise<number> {
-  const args = readArguments();
-  const log = createLog({ name: 'panelet-controller', level: args['log-level'] });
+async function run(args: ControllerArguments): Promise<number> {
+  const { namespace, leaseMs, leaseName } = args;
+  const log = createLog({ name: 'panelet-controller', level: args.logLevel });
   const clock = createSystemClock({ keepsAlive: true });
   const random = createSystemRandom();
   const config = loadKubeConfig(args.kubeconfig);
-  const serverName = args['gate-server-name'];
-  const gates = createGateClient({
-    clock,
-    credentials: gateCredentials(args['gate-ca-file']),
-    token: createTokenFile(args.tokenFile, clock),
-    ...(serverName === undefined ? {} : { serverName }),
+  const metrics = createControllerMetrics();
+  const api = metrics.count(createKubeClient({ config, clock }));
+  const transport = createTransport(args.transport, {
+    ...{ api, namespace, clock, random, log },
+    serverNames: serverNames(args, process.env['PANELET_POD_IP']),
   });
   const crash = (error: unknown): void => {
     log.fatal({ err: error }, 'controller crashed');
@@ -98,26 +48,63 @@ async function main(): Promise<number> {
   process.on('unhandledRejection', crash);
   const asked = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => asked.abort());
-  const healthAddress = args['health-address'];
-  const leaseMs = args.leaseSeconds * 1000;
+  const running = transport.run(asked.signal);
   const controller = startController(
-    { api: createKubeClient({ config, clock }), gates, clock, random, log, signal: asked.signal },
     {
-      namespace: args.namespace,
+      ...{ api, gates: transport.gates, clock, random, log, signal: asked.signal },
+      metrics: metrics.restarts,
+      onReconciled: (tookMs) => metrics.reconciled(tookMs),
+      alongside: (signal, { pods }) => transport.lead(signal, pods),
+    },
+    {
+      ...{ namespace, leaseName, leaseMs },
       identity: `${args.identity}_${random.uuid()}`,
-      leaseName: args['lease-name'],
-      leaseMs,
       renewDeadlineMs: (leaseMs * 2) / 3,
       retryMs: Math.min(2_000, leaseMs / 6),
     },
   );
-  if (healthAddress !== undefined) {
-    await startHealthServer(parseHealthAddress(healthAddress), () => controller.isSynced());
+  metrics.watch({
+    queueDepth: () => controller.queueDepth(),
+    isLeading: () => controller.isLeading(),
+    caExpirySeconds: () => transport.caExpirySeconds(),
+  });
+  if (args.health !== undefined) {
+    const unsynced = (): string[] => (controller.isSynced() ? [] : ['Not everything it watches has been listed yet.']);
+    await startHealthServer({ listen: args.health, unready: () => [...unsynced(), ...transport.unready()] });
+  }
+  if (args.metrics !== undefined) {
+    metrics.watchProcess();
+    const server = await startMetricsServer({
+      listen: args.metrics,
+      certificate: () => transport.identity?.current()?.server,
+      authorize: createMetricsAccess({ api, clock }),
+      render: () => metrics.render(),
+      log,
+    });
+    transport.identity?.onChange(() => server.refreshCertificate());
   }
   const how = await controller.ended;
-  gates.close();
+  if (how !== 'lost') await running;
+  transport.gates.close();
   await config.close();
   return how === 'lost' ? exitFailed : 0;
+}
+
+async function main(): Promise<number> {
+  const [command, ...rest] = process.argv.slice(2);
+  if (command === 'cleanup') {
+    const cleanup = readCleanupArguments(rest);
+    const clock = createSystemClock({ keepsAlive: true });
+    const config = loadKubeConfig(cleanup.kubeconfig);
+    const say = (line: string): void => void process.stdout.write(`${line}\n`);
+    await runCleanup({ api: createKubeClient({ config, clock }), clock, say }, cleanup);
+    await config.close();
+    return 0;
+  }
+  const args = readArguments(process.argv.slice(2), hostname());
+  if (args !== 'help') return run(args);
+  process.stdout.write(usage);
+  return 0;
 }
 
 try {

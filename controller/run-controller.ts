@@ -7,11 +7,13 @@ import type { KubeApi } from './kube/kube-api.js';
 import { createLeaderElector, type Lead } from './kube/leader-elector.js';
 import type { KubeObject } from './kube/objects.js';
 import { createReflector, type Reflector } from './kube/reflector.js';
+import type { RestartMetrics } from './metrics/restart-metrics.js';
 import {
   createClusterStores,
   createClusterView,
   enqueueOnChange,
   mapReflected,
+  type ClusterStores,
   type Reflected,
 } from './restart/cluster-view.js';
 import type { GateCalls } from './restart/ports.js';
@@ -44,12 +46,21 @@ export interface ControllerDeps {
   readonly log: Log;
   /** Aborting it gives the lease back and ends the run. */
   readonly signal: AbortSignal;
+  /** Hears what happens to restarts. */
+  readonly metrics: RestartMetrics;
+  /** Hears how long each look at a target took, in milliseconds. */
+  readonly onReconciled?: (tookMs: number) => void;
+  /** Other work of the one that leads; it ends when the signal aborts, and never rejects. */
+  readonly alongside?: (signal: AbortSignal, stores: ClusterStores) => Promise<void>;
 }
 
 /** A controller that runs. */
 export interface RunningController {
   /** True once everything it watches has been listed. */
   isSynced(): boolean;
+  isLeading(): boolean;
+  /** Targets that wait to be looked at. */
+  queueDepth(): number;
   /** Resolves when it is over, with how. */
   readonly ended: Promise<'released' | 'lost' | 'never led'>;
 }
@@ -59,7 +70,7 @@ export function startController(deps: ControllerDeps, options: ControllerOptions
   const { api, clock, random, log, signal } = deps;
   const { namespace, identity } = options;
   const stores = createClusterStores();
-  const state = { synced: false };
+  const state = { synced: false, leading: false, queueDepth: (): number => 0 };
   const reflect = <T extends KubeObject>(what: Reflected<T>): Reflector =>
     createReflector({ ...deps, ...what, ...(what.resource.namespaced ? { namespace } : {}) });
   const reflectors = mapReflected(stores, reflect);
@@ -73,11 +84,12 @@ export function startController(deps: ControllerDeps, options: ControllerOptions
   });
   const recorder = createEventRecorder({ api, instance: identity, clock, random, log });
 
-  const work = async (lead: Lead): Promise<void> => {
+  const restart = async (lead: Lead): Promise<void> => {
     const aborted = onceAborted(lead.signal);
     await Promise.race([synced, aborted]);
     if (lead.signal.aborted) return;
     const queue = createWorkQueue({ clock, random });
+    state.queueDepth = () => queue.length;
     const enqueue = (key: string): void => queue.add(key);
     const controller = createRestartController({
       ...deps,
@@ -91,13 +103,27 @@ export function startController(deps: ControllerDeps, options: ControllerOptions
     for (const restart of stores.restarts.list()) {
       enqueue(`${restart.metadata.namespace ?? ''}/${restart.spec.targetRef.name}`);
     }
-    const loop = runControllerLoop({ queue, reconcile: (key) => controller.reconcile(key), log });
+    const reconcile: typeof controller.reconcile = async (key) => {
+      const startMs = clock.nowMs();
+      try {
+        return await controller.reconcile(key);
+      } finally {
+        deps.onReconciled?.(clock.nowMs() - startMs);
+      }
+    };
+    const loop = runControllerLoop({ queue, reconcile, log });
     await aborted;
     sinks.delete(enqueue);
     queue.close();
     controller.stop();
     await loop;
     await recorder.flush();
+  };
+
+  const work = async (lead: Lead): Promise<void> => {
+    state.leading = true;
+    lead.signal.addEventListener('abort', () => (state.leading = false), { once: true });
+    await Promise.all([restart(lead), deps.alongside?.(lead.signal, stores)]);
   };
 
   const elector = createLeaderElector({
@@ -113,7 +139,12 @@ export function startController(deps: ControllerDeps, options: ControllerOptions
     if (how !== 'lost') await Promise.all(watching);
     return how;
   });
-  return { isSynced: () => state.synced, ended };
+  return {
+    isSynced: () => state.synced,
+    isLeading: () => state.leading,
+    queueDepth: () => state.queueDepth(),
+    ended,
+  };
 }
 
 function onceAborted(signal: AbortSignal): Promise<void> {

@@ -58,6 +58,7 @@ export function createCaKeeper(deps: CaKeeperDeps): CaKeeper {
   const { api, secret: secretKey, configMap: mapKey, times, clock, random, log } = deps;
   const listeners: (() => void)[] = [];
   let view: CaView | undefined;
+  let leads = false;
 
   const take = (record: CaRecord): void => {
     const { active } = record;
@@ -136,11 +137,14 @@ export function createCaKeeper(deps: CaKeeperDeps): CaKeeper {
     onChange: (listener) => void listeners.push(listener),
     follow: (signal) =>
       loop(signal, async () => {
-        take(readCaSecret(await api.get(secrets, secretKey)));
+        const record = readCaSecret(await api.get(secrets, secretKey));
+        // What the leading half knows is newer.
+        if (!leads) take(record);
         return clock.date().getTime() + (view === undefined ? emptyLookMs : lookMs);
       }),
     lead: (signal, onReady) =>
       loop(signal, async () => {
+        leads = true;
         const untilMs = await work();
         onReady();
         return untilMs;

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { PaneletSession } from '#client/sdk.js';
 import { createSystemClock } from '#common/clock.js';
 import { msToDuration } from '#common/duration.js';
 import { createLatch } from '#common/latch.js';
 import { createGateClient, type GateClient } from '#controller/gate-client.js';
+import { createPlainCredentials } from '#controller/gate-credentials.js';
 import { OnTimeout, State, Target, type Command } from '#proto/gate/v1/gate.js';
 import { agentPid } from '#test/support/restarts.js';
 import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
@@ -34,7 +34,7 @@ beforeAll(async () => {
   await cluster.agentsReady(30_000);
   gate = createGateClient({
     clock,
-    credentials: credentials.createInsecure(),
+    credentials: createPlainCredentials(),
     token: () => cluster.cluster.token('admin'),
   });
 }, 60_000);

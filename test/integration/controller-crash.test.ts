@@ -1,13 +1,14 @@
-import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { createSystemClock } from '#common/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { createGateClient } from '#controller/gate-client.js';
+import { createPlainCredentials } from '#controller/gate-credentials.js';
 import { daemonSets, leases, type KubeApi } from '#controller/kube/kube-api.js';
 import { createKubeClient } from '#controller/kube/kube-client.js';
 import { loadKubeConfig } from '#controller/kube/load-kube-config.js';
+import { createNoRestartMetrics } from '#controller/metrics/restart-metrics.js';
 import type { PooledKubeConfig } from '#controller/kube/pooled-kube-config.js';
 import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/types.js';
 import { startController, type RunningController } from '#controller/run-controller.js';
@@ -60,13 +61,14 @@ interface Life {
 function live(point: FaultPoint | undefined): Life {
   const gates = createGateClient({
     clock,
-    credentials: credentials.createInsecure(),
+    credentials: createPlainCredentials(),
     token: () => cluster.cluster.token('controller'),
   });
   const fault = createFault(watchedApi(api), gates, point);
   const stop = new AbortController();
+  const metrics = createNoRestartMetrics();
   const running = startController(
-    { api: fault.api, gates: fault.gates, clock, random, log: createSilentLog(), signal: stop.signal },
+    { api: fault.api, gates: fault.gates, clock, random, log: createSilentLog(), metrics, signal: stop.signal },
     { namespace, identity: random.uuid(), leaseName, retryMs: 100 },
   );
   const end = async (): Promise<void> => {

@@ -74,7 +74,28 @@ async function freePort(): Promise<number> {
 
 describe('the program panelet-controller', () => {
   test.each<[string, () => string[], string]>([
-    ['without a token file', () => ['--kubeconfig', api.kubeconfig], 'CONFIG_INVALID: The option --gate-token-file'],
+    ['without a way to reach gates', () => ['--kubeconfig', api.kubeconfig], 'CONFIG_INVALID: Say how to reach gates'],
+    [
+      'with two ways to have certificates',
+      () => [...good(), '--ca-secret', 'panelet-ca', '--gate-ca-file', tokenFile],
+      'CONFIG_INVALID: Give either --ca-secret or',
+    ],
+    [
+      'with half a certificate',
+      () => [...good(), '--gate-cert-file', tokenFile],
+      'CONFIG_INVALID: --gate-cert-file, --gate-key-file and --gate-ca-file belong together',
+    ],
+    [
+      'with a certificate that is none',
+      () => [...good(), ...['cert', 'key', 'ca'].flatMap((what) => [`--gate-${what}-file`, tokenFile])],
+      `CONFIG_INVALID: ${join(tmpdir(), 'panelet-controller-')}`,
+    ],
+    [
+      'with metrics and no certificate for them',
+      () => [...good(), '--metrics-address', ':7444'],
+      'CONFIG_INVALID: --metrics-address needs a certificate',
+    ],
+    ['with an address that is none', () => [...good(), '--health-address', 'here'], 'CONFIG_INVALID: --health-address'],
     ['with an unknown option', () => [...good(), '--nope'], 'CONFIG_INVALID'],
     [
       'with a kubeconfig that is not there',
@@ -105,7 +126,7 @@ describe('the program panelet-controller', () => {
     await waitFor('a leader', () => (lease()?.spec?.holderIdentity ?? '').startsWith('first_'), 20_000);
     const probe = async (path: string): Promise<number> => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
     await waitFor('readiness', async () => (await probe('/readyz')) === 200, 10_000);
-    expect([await probe('/healthz'), await probe('/other')]).toEqual([200, 404]);
+    expect([await probe('/livez'), await probe('/healthz'), await probe('/other')]).toEqual([200, 200, 404]);
     program.child.kill('SIGTERM');
     expect(await program.ended).toBe(0);
     expect(lease()?.spec?.holderIdentity).toBe('');
