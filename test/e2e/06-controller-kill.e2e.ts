@@ -4,7 +4,8 @@ import { controllerName } from '#test/support/controller-writes.js';
 import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
 import { textTable } from '#test/support/text-table.js';
 import { waitFor } from '#test/support/wait-for.js';
-import { podDeletes, readAuditLog, recordedReceipts } from './support/audit-log.js';
+import { podDeletes, recordedReceipts } from './support/audit-log.js';
+import { readAuditEvents } from './support/audit-tail.js';
 import { leadership, readyControllers } from './support/leader.js';
 import { readEnvironment } from './support/environment.js';
 import { startLeaderKiller, type LeaderKiller } from './support/leader-killer.js';
@@ -82,7 +83,7 @@ describeOwn('a controller that is killed', () => {
       expect.arrayContaining(['create panelrestarts', 'patch daemonsets', 'patch pods', 'delete pods']),
     );
 
-    const events = readAuditLog(own, since);
+    const events = readAuditEvents(own, since);
     const controller = `system:serviceaccount:${world.env.namespace}:${controllerName}`;
     const deletes = podDeletes(events).filter(({ pod }) => pod.startsWith('panelet-agent-'));
     const receipts = recordedReceipts(events);

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSystemClock, sleep } from '#common/clock.js';
 import { parseAuditLines } from '#test/support/audit-lines.js';
@@ -10,6 +10,12 @@ const everyMs = 2;
 /** Where an own cluster's API server writes its audit log. */
 export function auditFile({ stateDir }: OwnCluster): string {
   return join(stateDir, 'log', 'audit.jsonl');
+}
+
+/** Everything since a time, also where the API server was killed meanwhile. */
+export function readAuditEvents(own: OwnCluster, since: Date): readonly AuditEvent[] {
+  const { events } = parseAuditLines(readFileSync(auditFile(own), 'utf8'));
+  return events.filter(({ stageTimestamp }) => Date.parse(stageTimestamp) >= since.getTime());
 }
 
 /** Tells every event that is written from now on, within milliseconds. @returns a function that stops it. */
