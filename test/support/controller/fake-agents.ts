@@ -10,6 +10,7 @@ import {
   type DrainRequest,
   type GateStatus,
   type Receipt,
+  type WorkerStatus,
 } from '#proto/gate/v1/gate.js';
 
 /** How an agent behaves; sessions are only counted. */
@@ -52,14 +53,54 @@ export interface FakeAgents extends GateCalls {
   /** Commands received, in order. */
   readonly commands: { name: string; podUid: string }[];
   add(host: string, podUid: string, node: string, options: AgentOptions): FakeAgent;
+  /** Workers of a host on a node, for whose gate the node's agent answers. */
+  addHost(node: string, options: AgentOptions): FakeHost;
 }
 
-interface Inner extends FakeAgent {
+/** The workers of a host pod. They outlive the agent. */
+export interface FakeHost {
+  readonly options: AgentOptions;
+  state: State;
+  restartUid: string;
+  receipt: Receipt | undefined;
+  /** False while the host's pod is away. */
+  up: boolean;
+}
+
+interface Gate {
+  readonly options: AgentOptions;
+  readonly target: Target;
+  state: State;
+  restartUid: string;
+  receipt: Receipt | undefined;
+  /** When it was cordoned last, as a number that rises. */
+  cordonedAt: number;
   leaseTimer: Timer | undefined;
+  leaseEndMs: number;
   stateTimer: Timer | undefined;
   deadlineTimer: Timer | undefined;
   deadlineMs: number;
   listeners: Set<DrainListener>;
+}
+
+type Inner = FakeAgent & Gate;
+type Host = FakeHost & Gate;
+
+function newGate(options: AgentOptions, target: Target): Gate {
+  return {
+    options,
+    target,
+    state: State.SERVING,
+    restartUid: '',
+    receipt: undefined,
+    cordonedAt: 0,
+    leaseTimer: undefined,
+    leaseEndMs: 0,
+    stateTimer: undefined,
+    deadlineTimer: undefined,
+    deadlineMs: 0,
+    listeners: new Set(),
+  };
 }
 
 const order = [
@@ -75,98 +116,132 @@ const order = [
 /** No agent at first. */
 export function createFakeAgents(clock: FakeClock): FakeAgents {
   const agents = new Map<string, Inner>();
+  const hosts = new Map<string, Host>();
   const commands: FakeAgents['commands'] = [];
   let instances = 0;
+  let cordons = 0;
 
-  const statusOf = (agent: Inner): GateStatus => ({
-    state: agent.state,
-    restartUid: agent.restartUid,
+  const gateOf = (agent: Inner, target: Target | undefined): Gate => {
+    const host = hosts.get(agent.node);
+    return target === Target.HOST && host !== undefined ? host : agent;
+  };
+  /** As an agent does: of the target that was cordoned last, else of its own. */
+  const shownGate = (agent: Inner): Gate => {
+    const cordoned = [agent, gateOf(agent, Target.HOST)].filter(({ state }) => state !== State.SERVING);
+    return cordoned.sort((a, b) => b.cordonedAt - a.cordonedAt)[0] ?? agent;
+  };
+  const sessionsOf = ({ options }: Gate): number => options.checkpointable + options.kept + options.stuck;
+  const workerOf = (gate: Gate, panel: string, sessions: number): WorkerStatus => ({
+    panel,
+    state: (gate as Partial<Host>).up === false ? State.UNSPECIFIED : gate.state,
+    sessions,
+    pid: 1,
+    target: gate.target,
+    message: '',
+  });
+  const workersOf = (agent: Inner): WorkerStatus[] => {
+    const host = hosts.get(agent.node);
+    const own = workerOf(agent, 'logs', agent.options.checkpointable);
+    return host === undefined ? [own] : [own, workerOf(host, 'terminal', sessionsOf(host))];
+  };
+
+  const statusOf = (agent: Inner, gate = shownGate(agent)): GateStatus => ({
+    state: gate.state,
+    restartUid: gate.restartUid,
     instance: agent.instance,
-    sessions: agent.options.checkpointable + agent.options.kept + agent.options.stuck,
+    sessions: sessionsOf(gate),
     counts: {
       finished: 0,
-      kept: agent.options.kept,
+      kept: gate.options.kept,
       checkpointed: 0,
       forced: 0,
-      remaining: agent.state === State.CLOSED ? 0 : agent.options.stuck,
-      restored: agent.options.restored,
+      remaining: gate.state === State.CLOSED ? 0 : gate.options.stuck,
+      restored: gate.options.restored,
     },
-    holders: Array.from({ length: agent.options.stuck }, (_, index) => ({
+    holders: Array.from({ length: gate.options.stuck }, (_, index) => ({
       sessionId: `s${index}`,
       panel: 'terminal',
       operation: 'pty.write',
       held: msToDuration(1500),
       bytes: 7,
     })),
-    leaseRemaining: msToDuration(60_000),
-    deadlineRemaining: msToDuration(agent.deadlineMs - clock.nowMs()),
+    leaseRemaining: msToDuration(gate.leaseTimer === undefined ? 60_000 : gate.leaseEndMs - clock.nowMs()),
+    deadlineRemaining: msToDuration(gate.deadlineMs - clock.nowMs()),
     fencing: agent.fencing,
-    workers: [],
+    workers: workersOf(agent),
     node: agent.node,
     restartRequired: false,
     noticeMayEnd: false,
     version: '0',
     podUid: agent.podUid,
   });
-  const tell = (agent: Inner): void => {
-    for (const listener of [...agent.listeners]) {
-      listener.onState({ status: statusOf(agent), receipt: agent.receipt });
-      if (agent.state !== State.CLOSED && agent.state !== State.SERVING) continue;
-      agent.listeners.delete(listener);
+  const receiptOf = (agent: Inner, { receipt }: Gate): Receipt | undefined =>
+    receipt === undefined
+      ? undefined
+      : { ...receipt, instance: agent.instance, digest: `${receipt.digest}-${agent.instance}` };
+  const tell = (gate: Gate): void => {
+    for (const listener of [...gate.listeners]) {
+      const agent = [...agents.values()].find((one) => gateOf(one, gate.target) === gate);
+      if (agent === undefined) continue;
+      listener.onState({ status: statusOf(agent, gate), receipt: receiptOf(agent, gate) });
+      if (gate.state !== State.CLOSED && gate.state !== State.SERVING) continue;
+      gate.listeners.delete(listener);
       listener.onEnd();
     }
   };
-  const stopTimers = (agent: Inner): void => {
-    agent.leaseTimer?.stop();
-    agent.stateTimer?.stop();
-    agent.deadlineTimer?.stop();
-    agent.stateTimer = undefined;
-    agent.deadlineTimer = undefined;
+  const stopTimers = (gate: Gate): void => {
+    gate.leaseTimer?.stop();
+    gate.stateTimer?.stop();
+    gate.deadlineTimer?.stop();
+    gate.leaseTimer = undefined;
+    gate.stateTimer = undefined;
+    gate.deadlineTimer = undefined;
   };
-  const serve = (agent: Inner): void => {
-    stopTimers(agent);
-    agent.state = State.SERVING;
-    agent.restartUid = '';
-    agent.receipt = undefined;
-    tell(agent);
+  const serve = (gate: Gate): void => {
+    stopTimers(gate);
+    gate.state = State.SERVING;
+    gate.restartUid = '';
+    gate.receipt = undefined;
+    tell(gate);
   };
-  const renew = (agent: Inner, leaseMs: number): void => {
-    agent.leaseTimer?.stop();
-    agent.leaseTimer = clock.after(leaseMs, () => serve(agent));
+  const renew = (gate: Gate, leaseMs: number): void => {
+    gate.leaseTimer?.stop();
+    gate.leaseEndMs = clock.nowMs() + leaseMs;
+    gate.leaseTimer = clock.after(leaseMs, () => serve(gate));
   };
-  const close = (agent: Inner, forced: number): void => {
-    agent.deadlineTimer?.stop();
-    agent.state = State.CLOSED;
-    const { kept, checkpointable } = agent.options;
-    agent.receipt = {
-      restartUid: agent.restartUid,
-      instance: agent.instance,
+  const close = (gate: Gate, forced: number): void => {
+    gate.deadlineTimer?.stop();
+    gate.state = State.CLOSED;
+    const { kept, checkpointable } = gate.options;
+    gate.receipt = {
+      restartUid: gate.restartUid,
+      instance: '',
       counts: { finished: 0, kept, checkpointed: checkpointable, forced, remaining: 0, restored: 0 },
       forced: [],
       took: msToDuration(100),
-      target: Target.AGENT,
-      digest: `digest-${agent.instance}-${agent.restartUid}-${forced}`,
+      target: gate.target,
+      digest: `digest-${gate.restartUid}-${forced}`,
     };
-    tell(agent);
+    tell(gate);
   };
-  const step = (agent: Inner): void => {
-    const next = order[order.indexOf(agent.state) + 1];
+  const step = (gate: Gate): void => {
+    const next = order[order.indexOf(gate.state) + 1];
     if (next === undefined) return;
-    if (next === State.QUIESCED && agent.options.stuck > 0) return;
+    if (next === State.QUIESCED && gate.options.stuck > 0) return;
     if (next === State.CLOSED) {
-      close(agent, 0);
+      close(gate, 0);
       return;
     }
-    agent.state = next;
-    tell(agent);
-    agent.stateTimer = clock.after(agent.options.stateMs, () => step(agent));
+    gate.state = next;
+    tell(gate);
+    gate.stateTimer = clock.after(gate.options.stateMs, () => step(gate));
   };
-  const admit = (agent: Inner, name: string, command: Command | undefined): void => {
+  const admit = (agent: Inner, gate: Gate, name: string, command: Command | undefined): void => {
     commands.push({ name, podUid: agent.podUid });
     if (command === undefined) throw new PaneletError('GATE_REFUSED', 'no command');
     if (command.fencing < agent.fencing) throw new PaneletError('GATE_REFUSED', 'an older leader');
     agent.fencing = command.fencing;
-    if (agent.restartUid !== '' && agent.restartUid !== command.restartUid) {
+    if (gate.restartUid !== '' && gate.restartUid !== command.restartUid) {
       throw new PaneletError('GATE_REFUSED', 'cordoned by another restart');
     }
   };
@@ -175,38 +250,42 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     if (agent?.reachable === true) return agent;
     throw new PaneletError('AGENT_UNREACHABLE', `nobody at ${host}:${port}`);
   };
-  const startDrain = (agent: Inner, request: DrainRequest): void => {
-    agent.restartUid = request.command?.restartUid ?? '';
-    if (agent.state === State.SERVING) agent.state = State.CORDONED;
-    renew(agent, durationToMs(request.lease, 60_000));
-    if (agent.stateTimer !== undefined || agent.state === State.CLOSED) return;
+  const cordon = (gate: Gate, command: Command | undefined, leaseMs: number): void => {
+    gate.restartUid = command?.restartUid ?? '';
+    gate.cordonedAt = ++cordons;
+    if (gate.state === State.SERVING) gate.state = State.CORDONED;
+    renew(gate, leaseMs);
+  };
+  const startDrain = (gate: Gate, request: DrainRequest): void => {
+    cordon(gate, request.command, durationToMs(request.lease, 60_000));
+    if (gate.stateTimer !== undefined || gate.state === State.CLOSED) return;
     const timeoutMs = durationToMs(request.timeout, 60_000);
-    agent.deadlineMs = clock.nowMs() + timeoutMs;
-    agent.deadlineTimer = clock.after(timeoutMs, () => {
-      if (request.onTimeout === OnTimeout.FORCE) close(agent, agent.options.stuck);
-      else if (request.onTimeout !== OnTimeout.WAIT) serve(agent);
+    gate.deadlineMs = clock.nowMs() + timeoutMs;
+    gate.deadlineTimer = clock.after(timeoutMs, () => {
+      if (request.onTimeout === OnTimeout.FORCE) close(gate, gate.options.stuck);
+      else if (request.onTimeout !== OnTimeout.WAIT) serve(gate);
     });
-    agent.stateTimer = clock.after(agent.options.stateMs, () => step(agent));
+    gate.stateTimer = clock.after(gate.options.stateMs, () => step(gate));
   };
   return {
     byAddress: agents,
     commands,
+    addHost: (node, options) => {
+      const known = hosts.get(node);
+      const host: Host = known ?? Object.assign(newGate({ ...options }, Target.HOST), { up: true });
+      Object.assign(host.options, options);
+      host.up = true;
+      hosts.set(node, host);
+      return host;
+    },
     add: (host, podUid, node, options) => {
-      const agent: Inner = {
+      const agent: Inner = Object.assign(newGate(options, Target.AGENT), {
         podUid,
         node,
         options,
         instance: `instance-${++instances}`,
-        state: State.SERVING,
-        restartUid: '',
         reachable: true,
         fencing: 0,
-        receipt: undefined,
-        leaseTimer: undefined,
-        stateTimer: undefined,
-        deadlineTimer: undefined,
-        deadlineMs: 0,
-        listeners: new Set(),
         terminating: false,
         nudge: () => {
           if (agent.state === State.FROZEN) step(agent);
@@ -219,7 +298,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
           agent.instance = `instance-${++instances}`;
           for (const listener of listeners) listener.onEnd(new PaneletError('AGENT_UNREACHABLE', 'stream broke'));
         },
-      };
+      });
       agents.set(`${host}:7443`, agent);
       return agent;
     },
@@ -229,34 +308,36 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     },
     receipt: async (address, restartUid) => {
       await Promise.resolve();
-      const { receipt } = find(address);
-      return receipt?.restartUid === restartUid ? receipt : undefined;
+      const agent = find(address);
+      const gate = [agent, gateOf(agent, Target.HOST)].find(({ receipt }) => receipt?.restartUid === restartUid);
+      return gate === undefined ? undefined : receiptOf(agent, gate);
     },
     cordon: async (address, request) => {
       await Promise.resolve();
       const agent = find(address);
-      admit(agent, 'cordon', request.command);
-      agent.restartUid = request.command?.restartUid ?? '';
-      if (agent.state === State.SERVING) agent.state = State.CORDONED;
-      renew(agent, durationToMs(request.lease, 60_000));
+      const gate = gateOf(agent, request.target);
+      admit(agent, gate, 'cordon', request.command);
+      cordon(gate, request.command, durationToMs(request.lease, 60_000));
     },
     uncordon: async (address, request) => {
       await Promise.resolve();
       const agent = find(address);
-      admit(agent, 'uncordon', request.command);
-      serve(agent);
+      const gate = gateOf(agent, request.target);
+      admit(agent, gate, 'uncordon', request.command);
+      serve(gate);
     },
     drain: (address, request, listener) => {
-      let agent: Inner | undefined;
+      let gate: Gate | undefined;
       try {
-        agent = find(address);
-        admit(agent, 'drain', request.command);
-        startDrain(agent, request);
-        agent.listeners.add(listener);
+        const agent = find(address);
+        gate = gateOf(agent, request.target);
+        admit(agent, gate, 'drain', request.command);
+        startDrain(gate, request);
+        gate.listeners.add(listener);
       } catch (error) {
         clock.after(1, () => listener.onEnd(error as Error));
       }
-      return { stop: () => void agent?.listeners.delete(listener) };
+      return { stop: () => void gate?.listeners.delete(listener) };
     },
   };
 }

@@ -74,7 +74,6 @@ export function createSimView(sim: SimCluster, lagMs = 0): ClusterView {
 export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagMs = 0): SimDriver {
   const notes: Note[] = [];
   const calls: string[] = [];
-  const key = `${sim.target.namespace}/${sim.target.name}`;
   let lives = 0;
   let dirty = true;
   let fault: Fault;
@@ -115,8 +114,12 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagM
     dirty = false;
     requeueAtMs = undefined;
     try {
-      const { requeueAfterMs } = await controller.reconcile(key);
-      if (requeueAfterMs !== undefined) requeueAtMs = sim.clock.nowMs() + requeueAfterMs;
+      // Whatever DaemonSet is gone may still have restarts.
+      for (const key of new Set([`${sim.target.namespace}/${sim.target.name}`, ...sim.targetKeys()])) {
+        const { requeueAfterMs } = await controller.reconcile(key);
+        const atMs = requeueAfterMs === undefined ? Infinity : sim.clock.nowMs() + requeueAfterMs;
+        if (atMs < (requeueAtMs ?? Infinity)) requeueAtMs = atMs;
+      }
     } catch (error) {
       if (!(error instanceof Crash) && !isPaneletError(error)) throw error;
       requeueAtMs = sim.clock.nowMs() + 50;
