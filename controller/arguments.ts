@@ -26,6 +26,7 @@ How the gates of agents are reached, one of:
 
   --ca-secret <name>              TLS with a certificate authority that the controllers keep in this Secret; it signs for agents too
     --ca-config-map <name>        ConfigMap with what is to be trusted (default: the name of the Secret)
+    --ca-publish-seconds <n>      how long a next authority is trusted before it signs (default: 3600)
     --signer-name <name>          signer of the agents' requests (default: panelet.dev/node)
     --agent-service-account <n>   service account of the agents (default: panelet-agent)
     --agent-service <name>        service of the agents (default: panelet-agent)
@@ -57,6 +58,7 @@ const options = {
   namespace: { type: 'string', default: 'panelet-system' },
   'ca-secret': { type: 'string' },
   'ca-config-map': { type: 'string' },
+  'ca-publish-seconds': { type: 'string', default: '3600' },
   'signer-name': { type: 'string', default: 'panelet.dev/node' },
   'agent-service-account': { type: 'string', default: 'panelet-agent' },
   'agent-service': { type: 'string', default: 'panelet-agent' },
@@ -91,10 +93,7 @@ function invalid(message: string): PaneletError {
 export function readArguments(args: readonly string[], hostName: string): ControllerArguments | 'help' {
   const values = parse(args);
   if (values.help === true) return 'help';
-  const leaseSeconds = Number(values['lease-seconds']);
-  if (!Number.isInteger(leaseSeconds) || leaseSeconds < 3 || leaseSeconds > 3600) {
-    throw invalid('--lease-seconds must be a whole number from 3 to 3600.');
-  }
+  const leaseSeconds = wholeNumber('lease-seconds', values['lease-seconds'], 3, 3600);
   const listen = (option: 'health-address' | 'metrics-address'): ListenAddress | undefined => {
     const text = values[option];
     return text === undefined ? undefined : parseListenAddress(`--${option}`, text);
@@ -117,6 +116,12 @@ export function readArguments(args: readonly string[], hostName: string): Contro
   };
 }
 
+function wholeNumber(option: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw invalid(`--${option} must be a whole number from ${min} to ${max}.`);
+}
+
 function transportOf(values: Values): TransportOptions {
   const tokenFile = values['gate-token-file'];
   const serverName = values['gate-server-name'];
@@ -131,6 +136,7 @@ function transportOf(values: Values): TransportOptions {
       kind: 'own-ca',
       secret,
       configMap: values['ca-config-map'] ?? secret,
+      publishMs: wholeNumber('ca-publish-seconds', values['ca-publish-seconds'], 1, 604_800) * 1000,
       signerName: values['signer-name'],
       serviceAccount: values['agent-service-account'],
       service: values['agent-service'],

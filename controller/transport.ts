@@ -9,6 +9,7 @@ import type { KubeApi } from './kube/kube-api.js';
 import type { Pod } from './kube/objects.js';
 import type { Store } from './kube/store.js';
 import type { CertificateName } from './tls/authority.js';
+import { defaultCaTimes } from './tls/ca-plan.js';
 import { createCertificateFiles } from './tls/certificate-files.js';
 import { createOwnCa, type OwnCa } from './tls/own-ca.js';
 import type { TransportIdentity } from './tls/transport-identity.js';
@@ -33,6 +34,8 @@ export type TransportOptions =
       readonly kind: 'own-ca';
       readonly secret: string;
       readonly configMap: string;
+      /** How long a next authority is trusted before it signs, in milliseconds. */
+      readonly publishMs: number;
       readonly signerName: string;
       readonly serviceAccount: string;
       readonly service: string;
@@ -104,6 +107,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
         secret: { namespace, name: options.secret },
         configMap: { namespace, name: options.configMap },
         names: { ...options, namespace },
+        times: { ...defaultCaTimes, publishMs: options.publishMs },
       });
       return ownCaTransport(ca, gatesOver(createTlsCredentials(() => ca.current())), clock);
     }

@@ -5,6 +5,8 @@ import type { KubeApi, Resource } from '../kube/kube-api.js';
 import type { KubeObject } from '../kube/objects.js';
 
 const readVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
+/** They are created and leave nothing behind. */
+const questions: ReadonlySet<string> = new Set(['tokenreviews', 'subjectaccessreviews']);
 
 /**
  * An API client that counts its requests by resource, verb and code (of the answer; `200` for any success, `none` when there
@@ -28,7 +30,7 @@ export function countRequests(api: KubeApi, registry: Registry): KubeApi {
       try {
         const answer = await call(...args);
         code = '200';
-        if (!readVerbs.has(verb)) writes.inc({ resource, verb });
+        if (!readVerbs.has(verb) && !questions.has(resource)) writes.inc({ resource, verb });
         return answer;
       } catch (error) {
         code = String(apiStatusOf(error)?.code ?? 'none');

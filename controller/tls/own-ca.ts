@@ -10,7 +10,7 @@ import { createReflector } from '../kube/reflector.js';
 import { createStore, type Store } from '../kube/store.js';
 import type { Authority, CertificateName } from './authority.js';
 import { createCaKeeper } from './ca-keeper.js';
-import { defaultCaTimes, type CaTimes } from './ca-plan.js';
+import type { CaTimes } from './ca-plan.js';
 import { createOwnCertificates } from './own-certificates.js';
 import { createRequestSigner, type SignerNames } from './request-signer.js';
 import type { TransportIdentity } from './transport-identity.js';
@@ -26,8 +26,7 @@ export interface OwnCaDeps {
   readonly names: SignerNames;
   /** Names of this process's own servers. */
   readonly serverNames: readonly CertificateName[];
-  /** @default defaultCaTimes */
-  readonly times?: CaTimes;
+  readonly times: CaTimes;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -46,7 +45,7 @@ export interface OwnCa extends TransportIdentity {
 /** Puts the keeper, the signer and this process's certificates together. */
 export function createOwnCa(deps: OwnCaDeps): OwnCa {
   const { names } = deps;
-  const keeper = createCaKeeper({ ...deps, times: deps.times ?? defaultCaTimes });
+  const keeper = createCaKeeper(deps);
   const own = createOwnCertificates({ ...deps, ca: keeper });
   const requests = createStore<CertificateSigningRequest>();
   const fieldSelector = `spec.signerName=${names.signerName}`;

@@ -72,8 +72,12 @@ export function createRequestSigner(deps: RequestSignerDeps): RequestSigner {
     const others = (request.status?.conditions ?? []).filter(({ type }) => type !== condition.type);
     const patch = { metadata: { resourceVersion }, status: { conditions: [...others, condition] } };
     const key = objectKey(request);
-    if (condition.type === 'Failed') return api.patchStatus(certificateSigningRequests, key, patch);
-    return api.patchApproval(certificateSigningRequests, key, patch);
+    const answer =
+      condition.type === 'Failed'
+        ? await api.patchStatus(certificateSigningRequests, key, patch)
+        : await api.patchApproval(certificateSigningRequests, key, patch);
+    requests.observe(answer);
+    return answer;
   };
 
   const sign = async (request: CertificateSigningRequest, grant: Grant, signer: Authority): Promise<void> => {
@@ -90,7 +94,9 @@ export function createRequestSigner(deps: RequestSignerDeps): RequestSigner {
     const chain = `${leaf.trim()}\n${signer.certificate.trim()}\n`;
     const { resourceVersion } = request.metadata;
     const status = { certificate: Buffer.from(chain, 'utf8').toString('base64') };
-    await api.patchStatus(certificateSigningRequests, objectKey(request), { metadata: { resourceVersion }, status });
+    const patch = { metadata: { resourceVersion }, status };
+    // Taken in at once, or it would be signed again before the watch shows it.
+    requests.observe(await api.patchStatus(certificateSigningRequests, objectKey(request), patch));
   };
 
   const answer = async (request: CertificateSigningRequest): Promise<{ requeueAfterMs?: number }> => {
