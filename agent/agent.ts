@@ -1,28 +1,38 @@
 import { join } from 'node:path';
 import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { startHealthServer } from '#common/health-server.js';
 import { createHealth } from '#common/health.js';
 import type { Log } from '#common/log.js';
+import { startMetricsServer } from '#common/metrics-server.js';
 import type { Random } from '#common/random.js';
 import { State, Target } from '#proto/gate/v1/gate.js';
+import { createMetricsReader } from './access/metrics-reader.js';
+import { openAccess, type Access } from './access/open-access.js';
+import { createCleanup, type Cleanup } from './cleanup.js';
+import { openCluster, type Cluster, type PodFacts } from './cluster.js';
 import { readAgentConfig, type AgentConfig, type ConfigOverrides } from './config.js';
-import { lockDirectory, prepareDirectories, removeStaleSockets } from './directories.js';
+import { prepareDirectories, removeStaleSockets } from './directories.js';
 import { createAttachHandler } from './front/attach.js';
 import { openFront, type Front } from './front/front.js';
-import { createFileIdentity } from './front/identity-file.js';
-import { createLoopbackIdentity, type Identity } from './front/identity.js';
 import { createRouter } from './front/router.js';
 import { createUpstream } from './front/upstream.js';
+import { createVerifiedCalls } from './front/verified-calls.js';
 import { createWorkerAdmission } from './gate/admission.js';
 import { createCordons } from './gate/cordons.js';
 import { createFencing } from './gate/fencing.js';
-import { createAgentGate } from './gate/gate.js';
-import { applyPanels, staleKeys } from './reload.js';
+import { createAgentGate, type AgentGate } from './gate/gate.js';
+import type { ClusterAccess } from './kube/cluster-access.js';
+import { createAgentMetrics, type AgentMetrics } from './metrics.js';
+import { createReadiness, type Readiness } from './readiness.js';
+import { reloadAgent } from './reload.js';
 import { createCallerReader } from './services/caller.js';
 import { createGateService } from './services/gate-service.js';
 import { openServices } from './services/services.js';
 import { createSessionService } from './services/session-service.js';
 import { shutDownWorkers } from './shutdown.js';
+import { takeDirectory } from './take-directory.js';
+import type { CertificateSource } from './tls/certificate-source.js';
+import { openCertificates, untilCertificate } from './tls/open-certificates.js';
 import type { Launcher } from './workers/launcher.js';
 import type { ProcessTable } from './workers/process-table.js';
 import { createRegistry, type Registry } from './workers/registry.js';
@@ -31,7 +41,9 @@ import { createRegistry, type Registry } from './workers/registry.js';
 export interface AgentDeps {
   readonly configFile: string;
   readonly overrides: ConfigOverrides;
-  readonly podUid: string;
+  readonly pod: PodFacts;
+  /** How the API server is reached; undefined outside of a cluster. */
+  readonly clusterAccess: ClusterAccess | undefined;
   readonly version: string;
   /** Program and leading arguments of workers, where the configuration does not say. */
   readonly workerCommand: readonly string[];
@@ -41,6 +53,8 @@ export interface AgentDeps {
   readonly random: Random;
   readonly table: ProcessTable;
   readonly launch: Launcher;
+  /** Calls the start off, while it waits for another agent to end or for a certificate. */
+  readonly signal: AbortSignal;
 }
 
 /** A running agent. */
@@ -54,86 +68,177 @@ export interface Agent {
 
 const adoptionMs = 10_000;
 const closeMs = 300;
+// A replacement pod may start while the agent before it still drains.
+const lockWaitMs = 60_000;
 const sessionServiceName = 'panelet.session.v1.SessionService';
 const gateServiceName = 'panelet.gate.v1.GateService';
 
 /**
- * Starts an agent: takes the directory and the port, adopts the workers that live, and only then lets anyone in.
- * @throws PaneletError CONFIG_INVALID, STATE_DIR_UNUSABLE, ALREADY_RUNNING or PORT_TAKEN; nothing is left behind then.
+ * Starts an agent: takes the directory, waits for a certificate, takes the port, adopts the workers that live, and only then
+ * lets anyone in. Probes are answered from the beginning.
+ * @throws PaneletError CONFIG_INVALID, STATE_DIR_UNUSABLE, ALREADY_RUNNING or PORT_TAKEN, or the signal's reason; nothing is
+ * left behind then.
  */
 export async function startAgent(deps: AgentDeps): Promise<Agent> {
-  const { log, clock, random } = deps;
   const config = await readAgentConfig(deps.configFile, deps.overrides);
-  log.level = config.log.level;
-  const identity = await createIdentity(config);
+  deps.log.level = config.log.level;
+  const cleanup = createCleanup();
+  try {
+    const base = await openBase(deps, config, cleanup);
+    const serving = await serve(base);
+    return await admit(base, serving);
+  } catch (error) {
+    await cleanup.run();
+    throw error;
+  }
+}
+
+/** What is there before anybody can connect. */
+interface Base {
+  readonly deps: AgentDeps;
+  readonly config: AgentConfig;
+  readonly cleanup: Cleanup;
+  readonly readiness: Readiness;
+  readonly metrics: AgentMetrics;
+  readonly cluster: Cluster | undefined;
+  readonly certificates: CertificateSource | undefined;
+  readonly access: Access;
+}
+
+async function openBase(deps: AgentDeps, config: AgentConfig, cleanup: Cleanup): Promise<Base> {
+  const { clock, random, log, pod, signal } = deps;
+  const readiness = createReadiness({ clock });
+  const metrics = createAgentMetrics(clock);
+  const cluster = openCluster(config, { access: deps.clusterAccess, pod, clock });
+  cleanup.add(() => cluster?.close());
+  if (config.health !== undefined) {
+    const probes = await startHealthServer({ listen: config.health.listen, unready: () => readiness.reasons() });
+    cleanup.add(() => probes.close());
+    log.info({ port: probes.port }, 'Probes are answered');
+  }
+  const access = await openAccess(config, { cluster, clock, log, onDecision: (kind) => metrics.countDecision(kind) });
   await prepareDirectories(config);
-  const lock = await lockDirectory(config.runDir);
+  readiness.starting('Another agent still has the run directory.');
+  const waitMs = pod.uid === '' ? 0 : lockWaitMs;
+  const lock = await takeDirectory(config.runDir, { waitMs, clock, random, log, signal });
+  cleanup.add(() => lock.release());
+  readiness.starting('The agent waits for its certificate.');
+  const certificates = await openCertificates(config, { cluster, pod, clock, random, log });
+  if (certificates !== undefined) {
+    cleanup.add(() => certificates.close());
+    readiness.watchCertificate(() => certificates.unready());
+    await untilCertificate(certificates, signal);
+  }
+  readiness.starting('The agent takes up its workers.');
+  return { deps, config, cleanup, readiness, metrics, cluster, certificates, access };
+}
+
+/** What serves. */
+interface Serving {
+  readonly instance: string;
+  readonly front: Front;
+  readonly registry: Registry;
+  readonly gate: AgentGate;
+  readonly stale: Set<string>;
+  readonly shutDown: (hurry: AbortSignal) => Promise<boolean>;
+  readonly closeServices: () => Promise<void>;
+  readonly showHealth: () => void;
+  readonly stopHealth: () => void;
+}
+
+async function serve(base: Base): Promise<Serving> {
+  const { deps, config, cleanup, metrics, access } = base;
+  const { log, clock, random } = deps;
   const instance = random.uuid();
   const cordons = createCordons(clock, () => registry.changes.notify());
+  cleanup.add(() => cordons.close());
   const fencing = createFencing();
   const registry = createNodeRegistry(deps, config, {
     instance,
     admission: createWorkerAdmission(cordons, fencing, clock),
   });
-  const servicesPath = join(config.runDir, `agent-${instance.slice(0, 8)}.sock`);
-  const secret = random.bytes(32).toString('hex');
+  cleanup.add(() => registry.close());
+  const socketPath = join(config.runDir, `agent-${instance.slice(0, 8)}.sock`);
   const { keepaliveMs, keepaliveTimeoutMs } = config.limits;
-  const upstream = createUpstream({ socketPath: servicesPath, clock, keepaliveMs, keepaliveTimeoutMs });
-  const attach = createAttachHandler({ ...config.limits, clock, targets: registry });
-  const route = createRouter({ identity, attach, services: upstream, secret });
-  const release = async (): Promise<void> => {
-    registry.close();
-    cordons.close();
-    upstream.close();
-    await lock.release();
-  };
-  let front: Front;
-  try {
-    front = await openFront({ ...config.listen, tls: config.tls }, { log, clock, limits: config.limits, route });
-  } catch (error) {
-    await release();
-    throw error;
-  }
+  const upstream = createUpstream({ socketPath, clock, keepaliveMs, keepaliveTimeoutMs });
+  cleanup.add(() => upstream.close());
+  const attach = createAttachHandler({
+    ...{ ...config.limits, clock, targets: registry },
+    onOutcome: (panel, code) => metrics.countAttach(panel, code),
+    permit: ({ caller, remoteAddress }, { panel, sessionId, resumes }) => {
+      const context = { method: 'Attach', remoteAddress, sessionId };
+      const question = resumes
+        ? ({ verb: 'get', resource: 'sessions', name: '' } as const)
+        : ({ verb: 'create', resource: 'panels', name: panel } as const);
+      return access.permissions.require(caller, question, context);
+    },
+  });
+  const calls = createVerifiedCalls(random);
+  const route = createRouter({ identity: access.identity, attach, services: upstream, calls });
+  const address = { ...config.listen, tls: base.certificates };
+  const front = await openFront(address, { log, clock, limits: config.limits, route });
+  cleanup.add(() => front.close(0));
   const stale = new Set<string>();
   const restartRequired = (): boolean =>
     stale.size > 0 || registry.units().some((unit) => unit.supervisor?.status().restartRequired === true);
-  const names = { instance, node: config.node, podUid: deps.podUid, version: deps.version };
+  const names = { instance, node: config.node, podUid: deps.pod.uid, version: deps.version };
   const gate = createAgentGate({ clock, log, names, members: registry, cordons, fencing, restartRequired });
   const health = createHealth(['', sessionServiceName, gateServiceName]);
-  const caller = createCallerReader(secret);
+  const caller = createCallerReader(calls);
+  const { permissions } = access;
+  const { node } = config;
   await removeStaleSockets(config.runDir);
   const services = await openServices({
-    socketPath: servicesPath,
-    session: createSessionService({ registry, node: config.node, clock, caller, log }),
-    gate: createGateService({ gate, caller, log }),
-    health,
+    ...{ socketPath, health },
+    session: createSessionService({ registry, node, clock, caller, permissions, log }),
+    gate: createGateService({ gate, node, caller, permissions, log }),
   });
+  cleanup.add(() => services.close());
+  await serveMetrics(base, { front, registry, gate });
+  const graceMs = config.gracePeriodSeconds * 1000;
+  return {
+    ...{ instance, front, registry, gate, stale },
+    shutDown: (hurry) => shutDownWorkers({ registry, clock, log, instance, cordons, graceMs, hurry }),
+    closeServices: () => services.close(),
+    showHealth: () => {
+      for (const name of ['', gateServiceName]) health.set(name, true);
+      health.set(sessionServiceName, gate.status(Target.AGENT).state === State.SERVING);
+    },
+    stopHealth: () => health.set(sessionServiceName, false),
+  };
+}
+
+async function admit(base: Base, serving: Serving): Promise<Agent> {
+  const { deps, config, cleanup, readiness } = base;
+  const { clock, log } = deps;
+  const { registry, front, instance } = serving;
   for (const panel of config.panels) registry.add(panel);
   await untilAdopted(registry, clock);
   front.admit();
-  const showHealth = (): void => health.set(sessionServiceName, gate.status(Target.AGENT).state === State.SERVING);
-  registry.changes.subscribe(showHealth);
-  for (const name of ['', gateServiceName]) health.set(name, true);
-  showHealth();
+  readiness.admitted(() => registry.units());
+  const unsubscribe = registry.changes.subscribe(serving.showHealth);
+  serving.showHealth();
   log.info({ node: config.node, port: front.port, instance }, 'Agent serves');
 
   const hurry = new AbortController();
   let stopping: Promise<boolean> | undefined;
   const stop = async (): Promise<boolean> => {
     log.info('Agent stops');
-    health.set(sessionServiceName, false);
-    const graceMs = config.gracePeriodSeconds * 1000;
-    const clean = await shutDownWorkers({ registry, clock, log, instance, cordons, graceMs, hurry: hurry.signal });
+    readiness.stopping();
+    unsubscribe();
+    serving.stopHealth();
+    const clean = await serving.shutDown(hurry.signal);
     registry.close();
     await front.close(closeMs);
-    await services.close();
-    await release();
+    await serving.closeServices();
+    await cleanup.run();
     log.info({ clean }, 'Agent stopped');
     return clean;
   };
   return {
     port: front.port,
-    reload: () => reloadAgent({ deps, config, identity, front, registry, instance, stale }),
+    reload: () =>
+      reloadAgent({ deps, config, identity: base.access.identity, certificates: base.certificates, ...serving }),
     stop: () => {
       if (stopping === undefined) stopping = stop();
       else hurry.abort(new Error('A second signal came.'));
@@ -142,9 +247,30 @@ export async function startAgent(deps: AgentDeps): Promise<Agent> {
   };
 }
 
-function createIdentity(config: AgentConfig): Promise<Identity> | Identity {
-  if (config.identity === undefined || 'insecureLoopback' in config.identity) return createLoopbackIdentity();
-  return createFileIdentity(config.identity.file);
+type Observed = Pick<Serving, 'front' | 'registry' | 'gate'>;
+
+async function serveMetrics(base: Base, { front, registry, gate }: Observed): Promise<void> {
+  const { config, cluster, certificates, metrics, deps, cleanup } = base;
+  metrics.observe({
+    units: () => registry.units(),
+    gateStatus: (target) => gate.status(target),
+    connections: () => front.connections(),
+    certificate: () => certificates?.current()?.cert,
+  });
+  if (config.metrics === undefined || cluster === undefined || certificates === undefined) return;
+  const { clock, log } = deps;
+  const server = await startMetricsServer({
+    listen: config.metrics.listen,
+    certificate: () => certificates.current(),
+    authorize: createMetricsReader({ reviews: cluster.reviews, clock, log }),
+    render: () => metrics.render(),
+    log,
+  });
+  const unsubscribe = certificates.changes.subscribe(() => server.refreshCertificate());
+  cleanup.add(() => {
+    unsubscribe();
+    return server.close();
+  });
 }
 
 interface RegistryParts {
@@ -183,38 +309,4 @@ async function untilAdopted(registry: Registry, clock: Clock): Promise<void> {
   });
   await Promise.allSettled(asked);
   timer.stop();
-}
-
-interface Reloading {
-  readonly deps: AgentDeps;
-  readonly config: AgentConfig;
-  readonly identity: Identity;
-  readonly front: Front;
-  readonly registry: Registry;
-  readonly instance: string;
-  readonly stale: Set<string>;
-}
-
-async function reloadAgent({ deps, config, identity, front, registry, instance, stale }: Reloading): Promise<void> {
-  const { log, clock } = deps;
-  const attempt = async (what: string, run: () => Promise<void>): Promise<void> => {
-    try {
-      await run();
-    } catch (error) {
-      log.error({ err: PaneletError.from(error), what }, 'Reload failed, what was in force stays');
-    }
-  };
-  await attempt('identity', () => identity.reload());
-  await attempt('certificate', () => front.reloadCertificate());
-  await attempt('configuration', async () => {
-    const next = await readAgentConfig(deps.configFile, deps.overrides);
-    await prepareDirectories(next);
-    log.level = next.log.level;
-    const left = [...staleKeys(config, next), ...(await applyPanels({ registry, clock, log, instance }, next))];
-    stale.clear();
-    for (const name of left) stale.add(name);
-    if (left.length > 0) log.warn({ changed: left }, 'Some changes need a restart of the agent');
-    registry.changes.notify();
-  });
-  log.info('Reloaded');
 }

@@ -30,21 +30,48 @@ const limitsSchema = z.strictObject({
   keepaliveTimeoutMs: positive.default(10_000),
 });
 
+const address = z.string().transform((value, context) => {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(value);
+  const port = Number(match?.[3]);
+  if (match !== null && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port };
+  context.addIssue({ code: 'custom', message: 'must be host:port, for example 127.0.0.1:7443' });
+  return z.NEVER;
+});
+const file = z.string().min(1);
+const objectName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'must be the name of a Kubernetes object');
+
+const certificateFilesSchema = z.strictObject({ certFile: file, keyFile: file, clientCaFile: file.optional() });
+const clusterCertificateSchema = z.strictObject({
+  kubernetes: z
+    .strictObject({
+      signerName: z
+        .string()
+        .regex(/^[a-z0-9.-]+\/[a-z0-9.-]+$/, 'must be like panelet.dev/node')
+        .default('panelet.dev/node'),
+      caConfigMap: objectName.default('panelet-ca'),
+      serviceName: objectName.default('panelet-agent'),
+      // The API server accepts nothing below ten minutes.
+      validitySeconds: positive.min(600).default(86_400),
+    })
+    .prefault({}),
+});
+const identitySchema = z.union([
+  z.strictObject({ file }),
+  z.strictObject({ insecureLoopback: z.literal(true) }),
+  z.strictObject({ kubernetes: z.strictObject({ audience: z.string().min(1).default('panelet.dev') }).prefault({}) }),
+]);
+
 const configSchema = z.strictObject({
   node: z.string().min(1),
-  listen: z.string().transform((value, context) => {
-    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(value);
-    const port = Number(match?.[3]);
-    if (match !== null && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port };
-    context.addIssue({ code: 'custom', message: 'must be host:port, for example 127.0.0.1:7443' });
-    return z.NEVER;
-  }),
+  listen: address,
   runDir: z.string().startsWith('/', 'must be an absolute path'),
   stateDir: z.string().startsWith('/', 'must be an absolute path'),
-  tls: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
-  identity: z
-    .union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ insecureLoopback: z.literal(true) })])
-    .optional(),
+  tls: z.union([certificateFilesSchema, clusterCertificateSchema]).optional(),
+  identity: identitySchema.optional(),
+  health: z.strictObject({ listen: address }).optional(),
+  metrics: z.strictObject({ listen: address }).optional(),
   panels: z.array(panelSchema).default([]),
   panelsDir: z.string().startsWith('/', 'must be an absolute path').optional(),
   workerCommand: z.array(z.string().min(1)).min(1).optional(),
@@ -59,6 +86,8 @@ const configSchema = z.strictObject({
 export type PanelConfig = Readonly<z.infer<typeof panelSchema>>;
 /** Bounds of the front; docs/reference/configuration.md. */
 export type FrontLimits = Readonly<z.infer<typeof limitsSchema>>;
+/** How the cluster's certificates are asked for. */
+export type ClusterCertificateConfig = Readonly<z.infer<typeof clusterCertificateSchema>['kubernetes']>;
 /** Everything an agent is told by its configuration file. */
 export type AgentConfig = Readonly<z.infer<typeof configSchema>>;
 
@@ -115,6 +144,9 @@ function checkTogether(config: AgentConfig, file: string): void {
   }
   if (config.tls === undefined && !loopback) {
     refuse('tls: missing; without TLS, listen must be a loopback address');
+  }
+  if (config.metrics !== undefined && config.tls === undefined) {
+    refuse('metrics: needs tls; metrics are never given in the clear');
   }
   const seen = new Set<string>();
   for (const panel of config.panels) {

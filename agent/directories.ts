@@ -1,5 +1,4 @@
-import { access, chmod, constants, mkdir, readdir, realpath, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { access, chmod, constants, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PaneletError } from '#common/errors.js';
 import { probeSocket } from './workers/worker-link.js';
@@ -32,30 +31,6 @@ export async function prepareDirectories({ runDir, stateDir, panels }: AgentConf
       throw new PaneletError('STATE_DIR_UNUSABLE', message, { cause });
     }
   }
-}
-
-/** Held while this process is the agent of its directory. */
-export interface DirectoryLock {
-  release(): Promise<void>;
-}
-
-/**
- * Makes this process the only agent of the run directory, so that no panel is ever supervised twice. The lock is a
- * socket in the abstract namespace: taking it is atomic, and the kernel frees it whichever way the process ends.
- * @throws PaneletError ALREADY_RUNNING when another agent has it.
- */
-export async function lockDirectory(runDir: string): Promise<DirectoryLock> {
-  const name = `\0panelet-agent:${await realpath(runDir)}`;
-  const server = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => {
-      const message = `Another agent uses ${runDir}. Stop it, or choose another runDir.`;
-      reject(new PaneletError('ALREADY_RUNNING', message, { cause }));
-    });
-    server.listen({ path: name }, resolve);
-  });
-  server.unref();
-  return { release: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
 /** Removes sockets of earlier agents that nobody listens on any more. */

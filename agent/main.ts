@@ -5,6 +5,7 @@ import { PaneletError } from '#common/errors.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { startAgent, type Agent } from './agent.js';
+import { readClusterAccess } from './kube/cluster-access.js';
 import { createLauncher } from './workers/launcher.js';
 import { createProcessTable } from './workers/process-table.js';
 
@@ -42,7 +43,12 @@ async function start(): Promise<Agent> {
   return startAgent({
     configFile: readArguments(),
     overrides: { node: process.env['PANELET_NODE_NAME'], listenHost: process.env['PANELET_POD_IP'] },
-    podUid: process.env['PANELET_POD_UID'] ?? '',
+    pod: {
+      uid: process.env['PANELET_POD_UID'] ?? '',
+      namespace: process.env['PANELET_POD_NAMESPACE'] ?? '',
+      ip: process.env['PANELET_POD_IP'],
+    },
+    clusterAccess: readClusterAccess(process.env),
     version,
     workerCommand: [process.execPath, fileURLToPath(new URL('panelet-worker.js', import.meta.url))],
     env: process.env,
@@ -51,6 +57,7 @@ async function start(): Promise<Agent> {
     random: createSystemRandom(),
     table,
     launch: createLauncher(table),
+    signal: stopped.signal,
   });
 }
 
@@ -71,6 +78,8 @@ try {
   agent = await start();
   if (stopped.signal.aborted) stop();
 } catch (error) {
+  // Told to end while it waited: nothing was taken up, nothing is lost.
+  if (stopped.signal.aborted) process.exit(0);
   const { code, message } = PaneletError.from(error);
   process.stderr.write(`panelet-agent: ${code}: ${message}\n`);
   process.exit(exitNotStarted);

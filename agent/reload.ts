@@ -1,8 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
-import type { AgentConfig, PanelConfig } from './config.js';
+import { PaneletError } from '#common/errors.js';
+import { readAgentConfig, type AgentConfig, type ConfigOverrides, type PanelConfig } from './config.js';
+import { prepareDirectories } from './directories.js';
+import type { Identity } from './front/identity.js';
 import { retireUnit } from './retire.js';
+import type { CertificateSource } from './tls/certificate-source.js';
 import type { Registry } from './workers/registry.js';
 
 /** What a reload needs. */
@@ -48,4 +52,48 @@ export function staleKeys(before: AgentConfig, next: AgentConfig): readonly stri
   const live = new Set(['panels', 'log']);
   const keys = new Set([...Object.keys(before), ...Object.keys(next)]) as Set<keyof AgentConfig>;
   return [...keys].filter((key) => !live.has(key) && !isDeepStrictEqual(before[key], next[key]));
+}
+
+/** A running agent, as far as a reload changes it. */
+export interface Reloading {
+  readonly deps: {
+    readonly configFile: string;
+    readonly overrides: ConfigOverrides;
+    readonly log: Log;
+    readonly clock: Clock;
+  };
+  /** What it was started with. */
+  readonly config: AgentConfig;
+  readonly identity: Identity;
+  readonly certificates: CertificateSource | undefined;
+  readonly registry: Registry;
+  readonly instance: string;
+  /** Names of what only a restart takes up; replaced. */
+  readonly stale: Set<string>;
+}
+
+/** Takes up identities, certificate and configuration, each for itself: what is wrong stays as it was, and is logged. */
+export async function reloadAgent(reloading: Reloading): Promise<void> {
+  const { deps, config, identity, certificates, registry, instance, stale } = reloading;
+  const { log, clock } = deps;
+  const attempt = async (what: string, run: () => Promise<void>): Promise<void> => {
+    try {
+      await run();
+    } catch (error) {
+      log.error({ err: PaneletError.from(error), what }, 'Reload failed, what was in force stays');
+    }
+  };
+  await attempt('identity', () => identity.reload());
+  await attempt('certificate', async () => certificates?.reload());
+  await attempt('configuration', async () => {
+    const next = await readAgentConfig(deps.configFile, deps.overrides);
+    await prepareDirectories(next);
+    log.level = next.log.level;
+    const left = [...staleKeys(config, next), ...(await applyPanels({ registry, clock, log, instance }, next))];
+    stale.clear();
+    for (const name of left) stale.add(name);
+    if (left.length > 0) log.warn({ changed: left }, 'Some changes need a restart of the agent');
+    registry.changes.notify();
+  });
+  log.info('Reloaded');
 }

@@ -3,9 +3,9 @@ import { status } from '@grpc/grpc-js';
 import type { Clock } from '#common/clock.js';
 import { msToDuration } from '#common/duration.js';
 import type { Log } from '#common/log.js';
-import { OnTimeout, type Command, type DrainRequest, type Receipt } from '#proto/gate/v1/gate.js';
+import { OnTimeout, type Command, type DrainRequest } from '#proto/gate/v1/gate.js';
 import type { ShutdownResponse } from '#proto/worker/v1/worker.js';
-import { drainUnit } from './gate/drain.js';
+import { drainUnit, type DrainOutcome } from './gate/drain.js';
 import { unary } from './unary.js';
 import type { Registry } from './workers/registry.js';
 import { viewUnit, type Unit } from './workers/unit.js';
@@ -31,8 +31,12 @@ const exitMs = 3_000;
 const termMs = 2_000;
 const removalMs = 30_000;
 
-/** Drains one worker at once, without notice; undefined when there was none, or it could not be drained in time. */
-export async function drainForEnd(deps: RetireDeps, unit: Unit, bounds: DrainBounds): Promise<Receipt | undefined> {
+/** Drains one worker at once, without notice; undefined when it could not be drained in time. */
+export async function drainForEnd(
+  deps: RetireDeps,
+  unit: Unit,
+  bounds: DrainBounds,
+): Promise<DrainOutcome | undefined> {
   const request: DrainRequest = {
     command: bounds.command,
     target: targetOf(unit.panel),
@@ -45,8 +49,7 @@ export async function drainForEnd(deps: RetireDeps, unit: Unit, bounds: DrainBou
   const { signal } = bounds;
   try {
     const { changes } = deps.registry;
-    const outcome = await drainUnit({ unit, request, changes, signal, onStatus: () => undefined });
-    return outcome.kind === 'receipt' ? outcome.receipt : undefined;
+    return await drainUnit({ unit, request, changes, signal, onStatus: () => undefined });
   } catch (error) {
     deps.log.warn({ err: error, panel: unit.panel.name }, 'A worker could not be drained');
     return undefined;

@@ -1,8 +1,10 @@
 import { msToDuration } from '#common/duration.js';
 import { Target, type Command } from '#proto/gate/v1/gate.js';
 import type { HandoffResponse } from '#proto/worker/v1/worker.js';
+import { shutdownPrefix } from './gate/admission.js';
 import { liveMembers, unitsOf } from './gate/members.js';
 import type { Cordons } from './gate/cordons.js';
+import type { DrainOutcome } from './gate/drain.js';
 import { drainForEnd, endUnit, knownFencing, type RetireDeps } from './retire.js';
 import { unary } from './unary.js';
 import type { Unit } from './workers/unit.js';
@@ -43,7 +45,7 @@ export async function shutDownWorkers(deps: ShutdownDeps): Promise<boolean> {
 async function drainUnitForShutdown(deps: ShutdownDeps, unit: Unit): Promise<boolean> {
   const inForce = deps.cordons.get(Target.AGENT);
   const command = {
-    restartUid: inForce?.restartUid ?? `shutdown-${deps.instance}`,
+    restartUid: inForce?.restartUid ?? `${shutdownPrefix}${deps.instance}`,
     fencing: Math.max(inForce?.fencing ?? 0, knownFencing(unit)),
     generation: inForce?.generation ?? 1,
   };
@@ -52,8 +54,8 @@ async function drainUnitForShutdown(deps: ShutdownDeps, unit: Unit): Promise<boo
   const timer = deps.clock.after(timeoutMs + reserveMs / 2, () => late.abort(new Error('The grace period is over.')));
   try {
     const signal = AbortSignal.any([late.signal, deps.hurry]);
-    const receipt = await drainForEnd(deps, unit, { command, timeoutMs, reason, signal });
-    if (receipt !== undefined) return (receipt.counts?.forced ?? 0) === 0;
+    const outcome = await drainForEnd(deps, unit, { command, timeoutMs, reason, signal });
+    if (outcome !== undefined) return lostNothing(outcome);
     return deps.hurry.aborted && !late.signal.aborted ? await drainHurried(deps, unit, command) : false;
   } finally {
     timer.stop();
@@ -66,11 +68,16 @@ async function drainHurried(deps: ShutdownDeps, unit: Unit, command: Command): P
   const timer = deps.clock.after(hurriedMs * 3, () => late.abort(new Error('The hurried drain did not end.')));
   try {
     const { signal } = late;
-    const receipt = await drainForEnd(deps, unit, { command, timeoutMs: hurriedMs, reason, signal });
-    return receipt !== undefined && (receipt.counts?.forced ?? 0) === 0;
+    const outcome = await drainForEnd(deps, unit, { command, timeoutMs: hurriedMs, reason, signal });
+    return outcome !== undefined && lostNothing(outcome);
   } finally {
     timer.stop();
   }
+}
+
+// Where no worker is, there is nothing to lose.
+function lostNothing(outcome: DrainOutcome): boolean {
+  return outcome.kind === 'absent' || (outcome.kind === 'receipt' && (outcome.receipt.counts?.forced ?? 0) === 0);
 }
 
 async function handOver({ registry, clock, log }: ShutdownDeps): Promise<void> {

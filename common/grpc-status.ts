@@ -63,7 +63,11 @@ const codeByStatus: Readonly<Record<number, ErrorCode | undefined>> = {
   [status.UNAVAILABLE]: 'TRANSPORT_LOST',
 };
 
-const defaultRetryAfterMs: Readonly<Partial<Record<ErrorCode, number>>> = { CORDONED: 1000, WORKER_UNAVAILABLE: 250 };
+const defaultRetryAfterMs: Readonly<Partial<Record<ErrorCode, number>>> = {
+  API_UNAVAILABLE: 1000,
+  CORDONED: 1000,
+  WORKER_UNAVAILABLE: 250,
+};
 
 /** How an RPC ends: what grpc-js takes as a status. */
 export interface RpcStatus {
@@ -74,7 +78,7 @@ export interface RpcStatus {
 
 /** What a status says besides its error. */
 export interface StatusOptions {
-  /** When to try again, in milliseconds. @default 1000 for CORDONED, 250 for WORKER_UNAVAILABLE, else not said */
+  /** When to try again, in milliseconds. @default 1000 for API_UNAVAILABLE and CORDONED, 250 for WORKER_UNAVAILABLE, else not said */
   readonly retryAfterMs?: number;
   /** What the error is about: the limit of a LIMIT_EXCEEDED, the field of a FRAME_INVALID. */
   readonly subject?: string;
@@ -83,6 +87,11 @@ export interface StatusOptions {
 /** gRPC status code of an error code. */
 export function grpcCodeOf(code: ErrorCode): status {
   return statusByCode[code];
+}
+
+/** Name of the gRPC status that tells a peer about an error, for example UNAVAILABLE. */
+export function statusNameOf(error: unknown): string {
+  return status[error instanceof PaneletError ? statusByCode[error.code] : status.INTERNAL];
 }
 
 /**

@@ -2,9 +2,11 @@ import { constants, type ClientHttp2Stream, type IncomingHttpHeaders, type Serve
 import type { Clock } from '#common/clock.js';
 import { PaneletError, isPaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
+import { statusNameOf } from '#common/grpc-status.js';
 import { asError } from '../changes.js';
+import { AttachMode } from '#proto/session/v1/session.js';
 import { createFirstMessage, type FirstMessage } from './first-message.js';
-import { upstreamHeaders } from './headers.js';
+import { upstreamHeaders, workerIdentity } from './headers.js';
 import type { Caller } from './identity.js';
 import { relay } from './relay.js';
 import type { Upstream } from './upstream.js';
@@ -18,10 +20,25 @@ export interface AttachTargets {
   ready(panel: string, signal: AbortSignal): Promise<Upstream>;
 }
 
+/** What is asked for by an Attach. */
+export interface AttachWish {
+  readonly panel: string;
+  readonly sessionId: string;
+  /** True for an attachment that may only resume a session. */
+  readonly resumes: boolean;
+}
+
 /** What an Attach handler needs. */
 export interface AttachDeps {
   readonly clock: Clock;
   readonly targets: AttachTargets;
+  /**
+   * Resolves when the caller may attach that way.
+   * @throws PaneletError IDENTITY_REFUSED; API_UNAVAILABLE when nobody can say.
+   */
+  readonly permit: (call: AttachCall, wish: AttachWish) => Promise<void>;
+  /** Told how each attempt went: the name of a gRPC status, OK once the relay has begun. */
+  readonly onOutcome?: (panel: string, code: string) => void;
   /** Time for the first message. */
   readonly helloTimeoutMs: number;
   /** Time to wait for a worker that is not up. */
@@ -35,7 +52,10 @@ export interface AttachCall {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
   readonly caller: Caller;
+  readonly remoteAddress: string | undefined;
 }
+
+const panelName = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 
 /** Largest first message; the same as the protocol's largest message. */
 export const maxFirstMessageBytes = 128 * 1024;
@@ -56,9 +76,12 @@ export function createAttachHandler(deps: AttachDeps): (call: AttachCall) => Pro
     const leave = (): void => gone.abort(new PaneletError('TRANSPORT_LOST', 'The client has gone.'));
     call.stream.once('aborted', leave);
     call.stream.once('close', leave);
+    const seen = { panel: '' };
     try {
-      await attach(deps, call, gone);
+      await attach(deps, call, { gone, seen });
+      deps.onOutcome?.(seen.panel, 'OK');
     } catch (error) {
+      deps.onOutcome?.(seen.panel, statusNameOf(error));
       if (!call.stream.closed && !call.stream.destroyed) throw error;
     } finally {
       pending--;
@@ -69,12 +92,25 @@ export function createAttachHandler(deps: AttachDeps): (call: AttachCall) => Pro
   };
 }
 
-async function attach(deps: AttachDeps, call: AttachCall, gone: AbortController): Promise<void> {
+interface Attempt {
+  readonly gone: AbortController;
+  /** The panel, once its name is known. */
+  readonly seen: { panel: string };
+}
+
+async function attach(deps: AttachDeps, call: AttachCall, { gone, seen }: Attempt): Promise<void> {
   const first = await withDeadline(deps.clock, deps.helloTimeoutMs, gone, {
     error: () => new PaneletError('FRAME_INVALID', 'No complete Hello arrived in time.'),
     run: (signal) => readFirstMessage(call, signal),
   });
-  const panel = first.panel();
+  const { panel, sessionId, mode } = first.hello();
+  if (!panelName.test(panel)) throw new PaneletError('PANEL_UNKNOWN', 'This is not the name of a panel.');
+  seen.panel = panel;
+  const resumes = mode === AttachMode.RESUME;
+  await withDeadline(deps.clock, deps.holdMs, gone, {
+    error: () => new PaneletError('API_UNAVAILABLE', 'Nobody decided in time whether this is allowed. Try again.'),
+    run: () => deps.permit(call, { panel, sessionId, resumes }),
+  });
   const upstream = await withDeadline(deps.clock, deps.holdMs, gone, {
     error: () => new PaneletError('WORKER_UNAVAILABLE', `The worker of panel "${panel}" is not up. Try again.`),
     run: (signal) => openWhenReady(deps, call, { panel, signal }),
@@ -93,7 +129,7 @@ async function openWhenReady(
   call: AttachCall,
   { panel, signal }: Wanted,
 ): Promise<ClientHttp2Stream> {
-  const headers = upstreamHeaders(call.headers, call.caller);
+  const headers = { ...upstreamHeaders(call.headers), ...workerIdentity(call.caller, false) };
   for (;;) {
     const upstream = await deps.targets.ready(panel, signal);
     try {

@@ -1,6 +1,6 @@
 import { gunzipSync, inflateSync } from 'node:zlib';
 import { PaneletError } from '#common/errors.js';
-import { Frames } from '#proto/session/v1/session.js';
+import { Frames, type Hello } from '#proto/session/v1/session.js';
 
 const prefixBytes = 5;
 
@@ -13,11 +13,8 @@ export interface FirstMessage {
   push(chunk: Buffer): boolean;
   /** Everything that was pushed: the first message and what came behind it, to be relayed unchanged. */
   bytes(): Buffer;
-  /**
-   * Name of the panel in the Hello.
-   * @throws PaneletError FRAME_INVALID when the message is not exactly one Hello.
-   */
-  panel(): string;
+  /** @throws PaneletError FRAME_INVALID when the message is not exactly one Hello. */
+  hello(): Hello;
 }
 
 /** A collector for one stream; `encoding` is the stream's `grpc-encoding`. */
@@ -43,15 +40,15 @@ export function createFirstMessage(limitBytes: number, encoding: string | undefi
       return messageBytes !== undefined && sizeBytes >= prefixBytes + messageBytes;
     },
     bytes: joined,
-    panel: () => {
+    hello: () => {
       const all = joined();
       const message = all.subarray(prefixBytes, prefixBytes + (messageBytes ?? 0));
-      return helloPanel(all[0] === 0 ? message : decompress(message, all[0], { encoding, limitBytes }));
+      return readHello(all[0] === 0 ? message : decompress(message, all[0], { encoding, limitBytes }));
     },
   };
 }
 
-function helloPanel(message: Buffer): string {
+function readHello(message: Buffer): Hello {
   let frames: Frames;
   try {
     frames = Frames.decode(message);
@@ -64,7 +61,7 @@ function helloPanel(message: Buffer): string {
   if (frames.frames.length !== 1 || first?.kind?.$case !== 'hello') {
     throw new PaneletError('FRAME_INVALID', 'The first message must hold exactly one frame, a Hello.');
   }
-  return first.kind.value.panel;
+  return first.kind.value;
 }
 
 interface Compression {

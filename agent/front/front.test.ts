@@ -8,7 +8,7 @@ import { credentials, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/clock.js';
 import { createSilentLog } from '#common/log.js';
-import { createTestCertificate } from '#test/support/agent/certificate.js';
+import { createTestCertificate, type TestCertificate } from '#test/support/agent/certificate.js';
 import {
   createRawClient,
   echoCall,
@@ -26,6 +26,8 @@ import {
   type RunningFrontOptions,
 } from '#test/support/agent/running-front.js';
 import { until } from '#test/support/conditions.js';
+import { openCertificateFiles } from '../tls/certificate-files.js';
+import type { CertificateSource } from '../tls/certificate-source.js';
 import { openFront } from './front.js';
 
 const running: { close(): unknown }[] = [];
@@ -275,13 +277,14 @@ describe('the listener', () => {
   test('serves TLS, and takes up another certificate without closing connections', async () => {
     const files = await createTestCertificate('first');
     running.push(files);
-    const front = await start({ attach: echoCall, tls: files });
+    const source = await openFiles(files);
+    const front = await start({ attach: echoCall, tls: source });
     const trusting = (ca: Buffer): RawClientOptions => ({ token: aliceToken, credentials: credentials.createSsl(ca) });
     const first = await readFile(files.certFile);
     const before = open({ ...front, address: `localhost:${front.front.port}` }, trusting(first));
     await echoes(before);
     await files.renew('second');
-    await front.front.reloadCertificate();
+    await source.reload();
     const after = open(
       { ...front, address: `localhost:${front.front.port}` },
       trusting(await readFile(files.certFile)),
@@ -297,10 +300,11 @@ describe('the listener', () => {
   test('keeps the certificate in force when the new one cannot be read', async () => {
     const files = await createTestCertificate('only');
     running.push(files);
-    const front = await start({ attach: echoCall, tls: files });
+    const source = await openFiles(files);
+    const front = await start({ attach: echoCall, tls: source });
     const ca = await readFile(files.certFile);
     await writeFile(join(files.dir, 'cert.pem'), 'not a certificate');
-    await expect(front.front.reloadCertificate()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(source.reload()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     const stream = open(
       { ...front, address: `localhost:${front.front.port}` },
       { token: aliceToken, credentials: credentials.createSsl(ca) },
@@ -322,6 +326,12 @@ describe('the listener', () => {
     await expect(front.front.close(20)).resolves.toBeUndefined();
   });
 });
+
+async function openFiles(files: TestCertificate): Promise<CertificateSource> {
+  const source = await openCertificateFiles({ files, clock: createFakeClock(), log: createSilentLog() });
+  running.push(source);
+  return source;
+}
 
 function rejectAll(): Promise<void> {
   return Promise.reject(new Error('closed'));

@@ -1,7 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import {
   constants,
-  createSecureServer,
   createServer,
   type Http2SecureServer,
   type Http2Server,
@@ -11,21 +9,28 @@ import {
   type ServerHttp2Stream,
   type ServerOptions,
 } from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { Clock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import { statusOf } from '#common/grpc-status.js';
 import type { Log } from '#common/log.js';
+import { listenOn } from '#common/listen.js';
 import type { FrontLimits } from '../config.js';
+import type { CertificateSource } from '../tls/certificate-source.js';
+import { createPeerVerifier, type PeerVerifier } from '../tls/peer-verifier.js';
+import type { VerifiedPeer } from './identity.js';
 import { keepAlive } from './keepalive.js';
 import type { Router } from './router.js';
 import { refuse } from './status.js';
+import { createTlsServer, replaceCertificate } from './tls-server.js';
 
 /** Where the front listens, and with which certificate. */
 export interface FrontAddress {
   readonly host: string;
   readonly port: number;
-  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Without one, the listener is in the clear. */
+  readonly tls?: CertificateSource | undefined;
 }
 
 /** What the front needs. */
@@ -42,8 +47,6 @@ export interface Front {
   readonly port: number;
   /** Lets calls in: those that came since the listener is open, and all that follow. */
   admit(): void;
-  /** Takes up the certificate files again; keeps the ones in force when they cannot be read, and throws. */
-  reloadCertificate(): Promise<void>;
   /** Connections that are open. */
   connections(): number;
   /** Stops listening and tells clients (GOAWAY); after `graceMs` ends what is still open. */
@@ -70,16 +73,20 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
     maxConcurrentStreams: deps.limits.maxStreamsPerConnection * 2,
   };
   const options = { settings, maxSessionMemory: sessionMemoryMb };
-  const secure = address.tls === undefined ? undefined : createTlsServer(options, await readCertificate(address.tls));
-  const server = secure ?? createServer(options);
+  const secure = address.tls === undefined ? undefined : secureServer(options, address.tls, deps);
+  const server = secure?.server ?? createServer(options);
   const sessions = new Set<ServerHttp2Session>();
   const sockets = new Set<Socket>();
   const waiting: (() => void)[] = [];
   let admitted = false;
   const receive: Receive = (stream, headers) => {
-    if (admitted) serve(stream, headers, deps);
-    else waiting.push(() => serve(stream, headers, deps));
+    const start = (): void => serve({ stream, headers, peer: peerOf(stream, secure?.peers) }, deps);
+    if (admitted) start();
+    else waiting.push(start);
   };
+  secure?.onAuthorities(() => {
+    for (const session of sessions) if (showsCertificate(session, secure.peers)) session.close();
+  });
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -87,21 +94,70 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
   server.on('session', (session) => acceptSession(session, { sessions, receive, deps }));
   server.on('sessionError', () => undefined);
   server.on('tlsClientError', (error) => deps.log.debug({ err: error }, 'TLS handshake failed'));
-  await listen(server, address);
+  const port = await listenOn(server, address);
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     admit: () => {
       admitted = true;
       for (const start of waiting.splice(0)) start();
     },
-    reloadCertificate: async () => {
-      if (address.tls === undefined) return;
-      const certificate = await readCertificate(address.tls);
-      useCertificate(() => secure?.setSecureContext(certificate));
-    },
     connections: () => sessions.size,
-    close: (graceMs) => closeFront(server, { sessions, sockets, graceMs, clock: deps.clock }),
+    close: (graceMs) => {
+      secure?.close();
+      return closeFront(server, { sessions, sockets, graceMs, clock: deps.clock });
+    },
   };
+}
+
+interface Secure {
+  readonly server: Http2SecureServer;
+  readonly peers: PeerVerifier;
+  /** Calls back when other authorities vouch for clients. */
+  onAuthorities(callback: () => void): void;
+  close(): void;
+}
+
+function secureServer(options: ServerOptions, source: CertificateSource, { log, clock }: FrontDeps): Secure {
+  const server = createTlsServer(options, source);
+  let clientCa = source.current()?.clientCa;
+  let onAuthorities = (): void => undefined;
+  const unsubscribe = source.changes.subscribe(() => {
+    const next = source.current();
+    if (next === undefined) return;
+    try {
+      replaceCertificate(server, next);
+    } catch (error) {
+      log.error({ err: error }, 'The certificate cannot be taken up, what was in force stays');
+      return;
+    }
+    if (next.clientCa === clientCa) return;
+    clientCa = next.clientCa;
+    // Streams go on; for the next ones, these peers come again and are verified by what is trusted now.
+    onAuthorities();
+  });
+  return {
+    server,
+    peers: createPeerVerifier(clock, () => clientCa),
+    onAuthorities: (callback) => {
+      onAuthorities = callback;
+    },
+    close: unsubscribe,
+  };
+}
+
+function peerOf(stream: ServerHttp2Stream, peers: PeerVerifier | undefined): VerifiedPeer | undefined {
+  const socket = socketOf(stream.session);
+  return socket === undefined ? undefined : peers?.verify(socket);
+}
+
+function socketOf(session: Http2Session | undefined): TLSSocket | undefined {
+  const socket = session?.destroyed === false ? session.socket : undefined;
+  return socket instanceof TLSSocket ? socket : undefined;
+}
+
+function showsCertificate(session: Http2Session, peers: PeerVerifier): boolean {
+  const socket = socketOf(session);
+  return socket !== undefined && peers.hasCertificate(socket);
 }
 
 type Receive = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
@@ -146,7 +202,13 @@ function discardInput(stream: ServerHttp2Stream, clock: Clock): void {
   stream.once('close', () => timer.stop());
 }
 
-function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, deps: FrontDeps): void {
+interface Arrival {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  readonly peer: VerifiedPeer | undefined;
+}
+
+function serve({ stream, headers, peer }: Arrival, deps: FrontDeps): void {
   if (stream.destroyed || stream.closed || stream.headersSent) return;
   if (headers[':method'] !== 'POST' || !String(headers['content-type']).startsWith('application/grpc')) {
     stream.respond({ ':status': 415, 'content-type': 'text/plain' });
@@ -154,56 +216,11 @@ function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, deps: Fr
     return;
   }
   const remoteAddress = stream.session?.socket.remoteAddress;
-  deps.route({ stream, headers, remoteAddress }).catch((error: unknown) => {
+  deps.route({ stream, headers, remoteAddress, peer }).catch((error: unknown) => {
     const code = isPaneletError(error) ? error.code : 'INTERNAL';
     if (code === 'INTERNAL') deps.log.error({ err: error, path: headers[':path'] }, 'Call failed');
     else deps.log.debug({ code, path: headers[':path'], remoteAddress }, 'Call refused');
     refuse(stream, statusOf(error));
-  });
-}
-
-interface Certificate {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-
-function createTlsServer(options: ServerOptions, certificate: Certificate): Http2SecureServer {
-  const tls = { allowHTTP1: false, minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const;
-  return useCertificate(() => createSecureServer({ ...options, ...certificate, ...tls }));
-}
-
-function useCertificate<T>(use: () => T): T {
-  try {
-    return use();
-  } catch (cause) {
-    const message = `tls: certificate and key cannot be used: ${(cause as Error).message}`;
-    throw new PaneletError('CONFIG_INVALID', message, { cause });
-  }
-}
-
-async function readCertificate(files: { certFile: string; keyFile: string }): Promise<Certificate> {
-  try {
-    const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
-    return { cert, key };
-  } catch (error) {
-    throw new PaneletError('CONFIG_INVALID', `tls: the certificate cannot be read: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-}
-
-function listen(server: Http2Server | Http2SecureServer, { host, port }: FrontAddress): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') {
-        const message = `Something else listens on ${host}:${port}. Stop it, or change "listen".`;
-        reject(new PaneletError('PORT_TAKEN', message, { cause: error }));
-      } else {
-        const message = `listen: cannot listen on ${host}:${port}: ${error.message}`;
-        reject(new PaneletError('CONFIG_INVALID', message, { cause: error }));
-      }
-    });
-    server.listen(port, host, () => resolve());
   });
 }
 

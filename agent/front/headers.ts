@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import type { Caller } from './identity.js';
 
@@ -17,23 +18,46 @@ const requestAllowList = [
 // RFC 9113, 8.2.2: connection-specific headers must not be forwarded.
 const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'date']);
 
-/** Headers of a request towards a worker or the agent's own services, with the verified identity set. */
-export function upstreamHeaders(
-  headers: IncomingHttpHeaders,
-  caller: Caller | undefined,
-  secret?: string,
-): OutgoingHttpHeaders {
+/** Headers of a request that go through, towards a worker or the agent's own services; nothing in them says who calls. */
+export function upstreamHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   const out: OutgoingHttpHeaders = { ':method': 'POST', ':path': headers[':path'] ?? '/', ':scheme': 'http' };
   for (const name of requestAllowList) {
     const value = headers[name];
     if (typeof value === 'string') out[name] = value;
   }
-  if (caller !== undefined) {
-    out['panelet-identity'] = caller.name;
-    out['panelet-roles'] = caller.roles.join(',');
-  }
-  if (secret !== undefined) out['panelet-agent-secret'] = secret;
   return out;
+}
+
+/** Who calls, as a worker is told. */
+export interface WorkerIdentity {
+  readonly 'panelet-identity': string;
+  readonly 'panelet-roles': string;
+}
+
+/** What a worker is told about a caller, who sees the sessions of everybody only as administrator. */
+export function workerIdentity(caller: Caller, isAdministrator: boolean): WorkerIdentity {
+  const roles = caller.kubernetes === undefined ? caller.roles.filter((role) => role !== 'admin') : ['client'];
+  const told = isAdministrator ? [...roles, 'admin'] : roles;
+  return { 'panelet-identity': encodeIdentity(caller.name), 'panelet-roles': told.join(',') };
+}
+
+// Longer ones make headers that a server refuses.
+const maxIdentityLength = 1024;
+
+/**
+ * A name that fits into a header and stays one name: bytes other than letters, digits and `._@:-` are percent-encoded. Two
+ * names never become the same one; names of an identity file stay as they are.
+ */
+export function encodeIdentity(name: string): string {
+  const encoded = [...Buffer.from(name, 'utf8')].map(encodeByte).join('');
+  if (encoded.length <= maxIdentityLength) return encoded;
+  // No encoded name looks like that: behind a percent sign are two hex digits.
+  return `%sha256:${createHash('sha256').update(name).digest('hex')}`;
+}
+
+function encodeByte(byte: number): string {
+  const char = String.fromCharCode(byte);
+  return /[A-Za-z0-9._@:-]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 /** Headers or trailers of an answer, fit for the client. */

@@ -4,7 +4,8 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
 import { describeIssues } from '../issues.js';
-import type { Caller, Credentials, Identity } from './identity.js';
+import { bearerToken } from './bearer-token.js';
+import type { Caller, Identity } from './identity.js';
 
 const identitySchema = z
   .strictObject({
@@ -34,7 +35,7 @@ export async function createFileIdentity(file: string): Promise<Identity> {
   let entries = await readEntries(file);
   return {
     authenticate: (credentials) => {
-      const hash = sha256(bearerToken(credentials));
+      const hash = sha256(bearerToken(credentials.authorization));
       let found: Caller | undefined;
       for (const entry of entries) {
         if (timingSafeEqual(entry.hash, hash)) found ??= entry.caller;
@@ -46,15 +47,6 @@ export async function createFileIdentity(file: string): Promise<Identity> {
       entries = await readEntries(file);
     },
   };
-}
-
-function bearerToken(credentials: Credentials): string {
-  const match = /^Bearer +(\S+) *$/i.exec(credentials.authorization ?? '');
-  if (match?.[1] !== undefined) return match[1];
-  throw new PaneletError(
-    'IDENTITY_MISSING',
-    'No token came with the call. Send metadata "authorization: Bearer <token>".',
-  );
 }
 
 function sha256(text: string): Buffer {

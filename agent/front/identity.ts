@@ -1,10 +1,21 @@
+import type { KubernetesUser } from '../kube/reviews.js';
+
 /** What a caller may do: `client` attaches and sees own sessions, `operator` drives the gate, `admin` does both for all. */
 export type Role = 'client' | 'operator' | 'admin';
 
 /** Somebody whose identity is verified. */
 export interface Caller {
   readonly name: string;
+  /** What the agent's own configuration lets them do; nothing for those that the API server decides about. */
   readonly roles: readonly Role[];
+  /** Set for those that the API server knows: it decides what they may do. */
+  readonly kubernetes?: KubernetesUser;
+}
+
+/** A client certificate whose chain was verified. */
+export interface VerifiedPeer {
+  readonly organization: string;
+  readonly commonName: string;
 }
 
 /** What a request brings to prove who it is from. */
@@ -13,11 +24,15 @@ export interface Credentials {
   readonly authorization: string | undefined;
   /** Address of the peer, for logs of an implementation. */
   readonly remoteAddress: string | undefined;
+  /** The peer's certificate, when it has one that can be trusted now. */
+  readonly peer?: VerifiedPeer | undefined;
 }
 
-/** Finds out who calls. Other implementations (OIDC, client certificates, TokenReview) plug in here. */
+/** Finds out who calls. Other implementations (OIDC) plug in here. */
 export interface Identity {
-  /** @throws PaneletError IDENTITY_MISSING when the credentials prove nothing. */
+  /**
+   * @throws PaneletError IDENTITY_MISSING when the credentials prove nothing; API_UNAVAILABLE when nobody can say.
+   */
   authenticate(credentials: Credentials): Caller | Promise<Caller>;
   /** Takes up changes, at SIGHUP; keeps what is in force when the new state is unusable, and throws. */
   reload(): Promise<void>;

@@ -4,7 +4,11 @@ import { State, type CordonRequest, type GateStatus, type Target } from '#proto/
 import type { WorkerAdmission } from '../workers/registry.js';
 import type { Cordons } from './cordons.js';
 import type { Fencing } from './fencing.js';
-import { cordonMember } from './member-calls.js';
+import type { WorkerClients } from '../workers/worker-link.js';
+import { cordonMember, uncordonMember } from './member-calls.js';
+
+/** How the restart uid of a drain begins that an agent does because it is told to end. */
+export const shutdownPrefix = 'shutdown-';
 
 /** Lease of a cordon that does not say. */
 export const defaultLeaseMs = 60_000;
@@ -16,6 +20,9 @@ export function createWorkerAdmission(cordons: Cordons, fencing: Fencing, clock:
     prepare: async (target, clients, status) => {
       fencing.observe(status.fencing);
       const inForce = cordons.get(target);
+      if (inForce === undefined && status.restartUid.startsWith(shutdownPrefix)) {
+        return reopen(clients, { status, target, clock });
+      }
       if (inForce === undefined) {
         learnCordon(cordons, target, { status, clock });
         return status;
@@ -31,6 +38,24 @@ export function createWorkerAdmission(cordons: Cordons, fencing: Fencing, clock:
       return answer.status ?? status;
     },
   };
+}
+
+interface Left {
+  readonly status: GateStatus;
+  readonly target: Target;
+  readonly clock: Clock;
+}
+
+// An agent drains the workers that go with it when it is told to end. Those of a pod outlive an agent that ends alone: without
+// this, they would refuse everybody until the lease of that drain runs out. One that is ending itself refuses, rightly.
+async function reopen(clients: WorkerClients, { status, target, clock }: Left): Promise<GateStatus> {
+  const command = { restartUid: status.restartUid, fencing: status.fencing, generation: 0 };
+  try {
+    const answer = await uncordonMember(clients, { command, target, anyRestart: true }, clock);
+    return answer.status ?? status;
+  } catch {
+    return status;
+  }
 }
 
 // An agent that finds cordoned workers takes their cordon over, before it admits anyone.

@@ -1,6 +1,7 @@
-import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
+import type { Metadata, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Log } from '#common/log.js';
-import type { DrainResponse, GateServiceServer } from '#proto/gate/v1/gate.js';
+import type { Command, DrainResponse, GateServiceServer } from '#proto/gate/v1/gate.js';
+import type { Permissions } from '../access/permissions.js';
 import type { AgentGate } from '../gate/gate.js';
 import type { CallerReader } from './caller.js';
 import { answerOf } from './errors.js';
@@ -8,17 +9,33 @@ import { answerOf } from './errors.js';
 /** What the service needs. */
 export interface GateServiceDeps {
   readonly gate: AgentGate;
+  readonly node: string;
   readonly caller: CallerReader;
+  readonly permissions: Permissions;
   readonly log: Log;
 }
 
+/** What of a gate command goes into the audit log. */
+interface Commanded {
+  readonly command?: Command | undefined;
+  readonly restartUid?: string;
+  readonly reason?: string;
+}
+
 /** The node's gate over gRPC, for operators. */
-export function createGateService({ gate, caller, log }: GateServiceDeps): GateServiceServer {
+export function createGateService(deps: GateServiceDeps): GateServiceServer {
+  const { gate, log } = deps;
+  const permit = async (verb: 'get' | 'drain', method: string, call: AskedCall): Promise<void> => {
+    const { caller, remoteAddress } = deps.caller(call.metadata);
+    const { command, restartUid, reason } = call.request;
+    const context = { method, remoteAddress, restartUid: command?.restartUid ?? restartUid, givenReason: reason };
+    await deps.permissions.require(caller, { verb, resource: 'gates', name: deps.node }, context);
+  };
   const answer =
-    <Q, S>(run: (request: Q) => S | Promise<S>) =>
+    <Q extends Commanded, S>(verb: 'get' | 'drain', method: string, run: (request: Q) => S | Promise<S>) =>
     (call: ServerUnaryCall<Q, S>, callback: sendUnaryData<S>): void => {
       const handle = async (): Promise<S> => {
-        caller(call.metadata, 'operator');
+        await permit(verb, method, call);
         return run(call.request);
       };
       handle().then(
@@ -27,15 +44,15 @@ export function createGateService({ gate, caller, log }: GateServiceDeps): GateS
       );
     };
   return {
-    cordon: answer((request) => gate.cordon(request)),
-    uncordon: answer((request) => gate.uncordon(request)),
-    getReceipt: answer(({ restartUid }) => gate.receipt(restartUid)),
-    status: answer(() => ({ status: gate.status() })),
+    cordon: answer('drain', 'Cordon', (request) => gate.cordon(request)),
+    uncordon: answer('drain', 'Uncordon', (request) => gate.uncordon(request)),
+    getReceipt: answer('get', 'GetReceipt', ({ restartUid }) => gate.receipt(restartUid)),
+    status: answer('get', 'Status', () => ({ status: gate.status() })),
     drain: (call) => {
       const gone = new AbortController();
       call.once('cancelled', () => gone.abort(new Error('The caller has gone.')));
       const handle = async (): Promise<void> => {
-        caller(call.metadata, 'operator');
+        await permit('drain', 'Drain', call);
         const emit = (response: DrainResponse): void => {
           // A caller that does not read misses states in between, never the receipt.
           if (response.receipt !== undefined || !call.writableNeedDrain) call.write(response);
@@ -50,4 +67,9 @@ export function createGateService({ gate, caller, log }: GateServiceDeps): GateS
       );
     },
   };
+}
+
+interface AskedCall {
+  readonly metadata: Metadata;
+  readonly request: Commanded;
 }

@@ -12,7 +12,11 @@ import type {
   Session,
   SessionServiceServer,
 } from '#proto/session/v1/session.js';
-import type { Caller } from '../front/identity.js';
+import type { AuditContext } from '../access/audit.js';
+import type { Question } from '../access/authorizer.js';
+import type { Permissions } from '../access/permissions.js';
+import { workerIdentity } from '../front/headers.js';
+import type { VerifiedCall } from '../front/verified-calls.js';
 import { liveMembers, type LiveMember } from '../gate/members.js';
 import { unary } from '../unary.js';
 import type { Registry } from '../workers/registry.js';
@@ -26,18 +30,35 @@ export interface SessionServiceDeps {
   readonly node: string;
   readonly clock: Clock;
   readonly caller: CallerReader;
+  readonly permissions: Permissions;
   readonly log: Log;
 }
 
+interface Act {
+  readonly method: string;
+  readonly question: Omit<Question, 'name'>;
+}
+
+const acts = {
+  listPanels: { method: 'ListPanels', question: { verb: 'list', resource: 'panels' } },
+  listSessions: { method: 'ListSessions', question: { verb: 'list', resource: 'sessions' } },
+  endSession: { method: 'EndSession', question: { verb: 'delete', resource: 'sessions' } },
+} as const satisfies Record<string, Act>;
 const callTimeoutMs = 5_000;
 
 /** Everything of the session service but Attach, as the sum over the node's workers. */
 export function createSessionService(deps: SessionServiceDeps): SessionServiceServer {
   const { registry, caller, log } = deps;
   const answer =
-    <Q, S>(run: (request: Q, who: Caller) => S | Promise<S>) =>
+    <Q, S>(act: Act, run: (request: Q, who: () => Promise<Metadata>) => S | Promise<S>) =>
     (call: ServerUnaryCall<Q, S>, callback: sendUnaryData<S>): void => {
-      const handle = async (): Promise<S> => run(call.request, caller(call.metadata, 'client'));
+      const handle = async (): Promise<S> => {
+        const verified = caller(call.metadata);
+        const { remoteAddress } = verified;
+        const context = { method: act.method, remoteAddress, sessionId: sessionIn(call.request) };
+        await deps.permissions.require(verified.caller, { ...act.question, name: '' }, context);
+        return run(call.request, () => metadataFor(deps, verified, context));
+      };
       handle().then(
         (response) => callback(null, response),
         (error: unknown) => callback(answerOf(error, log)),
@@ -48,25 +69,32 @@ export function createSessionService(deps: SessionServiceDeps): SessionServiceSe
       const error = new PaneletError('OPERATION_REFUSED', 'Attach is relayed to a worker, never served here.');
       call.emit('error', answerOf(error, log));
     },
-    listPanels: answer((): ListPanelsResponse => {
+    listPanels: answer(acts.listPanels, (): ListPanelsResponse => {
       const panels = registry.units().map(describePanel);
       return { panels: panels.sort((a, b) => (a.name < b.name ? -1 : 1)), node: deps.node };
     }),
-    listSessions: answer(async ({ panel }, who): Promise<ListSessionsResponse> => {
+    listSessions: answer(acts.listSessions, async ({ panel }, who): Promise<ListSessionsResponse> => {
       const units = registry.units().filter((unit) => panel === '' || unit.panel.name === panel);
       if (panel !== '' && units.length === 0) {
         throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
       }
-      const lists = await Promise.all(liveMembers(units).map((member) => listOf(deps, member, { panel, who })));
+      const metadata = await who();
+      const lists = await Promise.all(liveMembers(units).map((member) => listOf(deps, member, { panel, metadata })));
       return { sessions: lists.flat().sort(byAge) };
     }),
-    endSession: answer(async ({ sessionId }, who): Promise<EndSessionResponse> => {
+    endSession: answer(acts.endSession, async ({ sessionId }, who): Promise<EndSessionResponse> => {
+      const metadata = await who();
       for (const member of liveMembers(registry.units())) {
-        if (await endAt(deps, member, { sessionId, who })) return {};
+        if (await endAt(deps, member, { sessionId, metadata })) return {};
       }
       throw new PaneletError('SESSION_UNKNOWN', 'There is no such session, or it is somebody else’s.');
     }),
   };
+}
+
+function sessionIn(request: unknown): string | undefined {
+  const { sessionId } = request as { readonly sessionId?: string };
+  return sessionId;
 }
 
 function describePanel(unit: Unit): Panel {
@@ -85,12 +113,12 @@ function describePanel(unit: Unit): Panel {
 
 interface Asked {
   readonly panel: string;
-  readonly who: Caller;
+  readonly metadata: Metadata;
 }
 
 // A worker that fails is left out: its panel's message says so.
 async function listOf(deps: SessionServiceDeps, { clients, unit }: LiveMember, asked: Asked): Promise<Session[]> {
-  const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata: callerMetadata(asked.who) };
+  const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata: asked.metadata };
   try {
     const request = { panel: asked.panel };
     const response = await unary<ListSessionsResponse>(
@@ -106,11 +134,15 @@ async function listOf(deps: SessionServiceDeps, { clients, unit }: LiveMember, a
 
 interface Ending {
   readonly sessionId: string;
-  readonly who: Caller;
+  readonly metadata: Metadata;
 }
 
-async function endAt(deps: SessionServiceDeps, { clients }: LiveMember, { sessionId, who }: Ending): Promise<boolean> {
-  const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata: callerMetadata(who) };
+async function endAt(
+  deps: SessionServiceDeps,
+  { clients }: LiveMember,
+  { sessionId, metadata }: Ending,
+): Promise<boolean> {
+  const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata };
   try {
     await unary<EndSessionResponse>((...rest) => clients.session.endSession({ sessionId }, ...rest), bounds);
     return true;
@@ -120,10 +152,14 @@ async function endAt(deps: SessionServiceDeps, { clients }: LiveMember, { sessio
   }
 }
 
-function callerMetadata(who: Caller): Metadata {
+// Who asks, as workers are told; as administrator they see the sessions of everybody.
+async function metadataFor(deps: SessionServiceDeps, call: VerifiedCall, context: AuditContext): Promise<Metadata> {
+  const administer = { verb: 'administer', resource: 'sessions', name: '' } as const;
+  const isAdministrator = await deps.permissions.has(call.caller, administer, context);
   const metadata = new Metadata();
-  metadata.set('panelet-identity', who.name);
-  metadata.set('panelet-roles', who.roles.join(','));
+  for (const [key, value] of Object.entries(workerIdentity(call.caller, isAdministrator))) {
+    metadata.set(key, String(value));
+  }
   return metadata;
 }
 

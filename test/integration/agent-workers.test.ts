@@ -74,7 +74,7 @@ describe('the supervisor', () => {
     expect(await agent.exited).toBe(0);
     expect(at.workers('echo')).toEqual([]);
     expect(readdirSync(join(at.dir, 'run', 'workers'))).toEqual([]);
-    expect(readdirSync(join(at.dir, 'run'))).toEqual(['workers']);
+    expect(readdirSync(join(at.dir, 'run')).sort()).toEqual(['agent-lock', 'workers']);
   });
 
   test('starts a worker again that was killed', async () => {

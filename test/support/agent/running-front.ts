@@ -2,16 +2,22 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FrontLimits } from '#agent/config.js';
-import { createAttachHandler } from '#agent/front/attach.js';
+import { createAudit } from '#agent/access/audit.js';
+import type { Authorizer } from '#agent/access/authorizer.js';
+import { createPermissions } from '#agent/access/permissions.js';
+import { createRoleAuthorizer } from '#agent/access/role-authorizer.js';
+import { createAttachHandler, type AttachDeps } from '#agent/front/attach.js';
 import { openFront, type Front, type FrontAddress } from '#agent/front/front.js';
 import { createFileIdentity } from '#agent/front/identity-file.js';
 import type { Identity } from '#agent/front/identity.js';
 import { createRouter } from '#agent/front/router.js';
 import { createUpstream } from '#agent/front/upstream.js';
+import { createVerifiedCalls } from '#agent/front/verified-calls.js';
 import { createChanges, type Changes } from '#agent/changes.js';
 import { createSystemClock, type Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
 import { createSilentLog } from '#common/log.js';
+import { createSystemRandom } from '#common/random.js';
 import { startRawWorker, type RawCall, type RawWorker } from './raw-session.js';
 
 /** A front in this process with one panel, `echo`, and a worker that the test writes. */
@@ -37,6 +43,9 @@ export interface RunningFrontOptions {
   readonly maxConnections?: number;
   readonly maxStreamsPerConnection?: number;
   readonly up?: boolean;
+  /** @default that of the identity file */
+  readonly identity?: Identity;
+  readonly authorizer?: Authorizer;
 }
 
 /** Token of the identity `alice` with the role client. */
@@ -55,7 +64,7 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   const dir = await mkdtemp(join(tmpdir(), 'panelet-front-'));
   const identityFile = join(dir, 'identities.yaml');
   await writeFile(identityFile, identitiesYaml);
-  const identity = await createFileIdentity(identityFile);
+  const identity = options.identity ?? (await createFileIdentity(identityFile));
   const clock = options.clock ?? createSystemClock();
   const socketPath = join(dir, 'worker.sock');
   const keepalive = { keepaliveMs: 30_000, keepaliveTimeoutMs: 10_000 };
@@ -78,8 +87,21 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
         return up ? upstream : undefined;
       }, signal),
   };
-  const attach = createAttachHandler({ ...limits, clock, targets });
-  const route = createRouter({ identity, attach, services: upstream, secret: 'secret' });
+  const audit = createAudit(createSilentLog());
+  const permissions = createPermissions({ authorizer: options.authorizer ?? createRoleAuthorizer(), audit });
+  const permit: AttachDeps['permit'] = ({ caller, remoteAddress }, { panel, sessionId, resumes }) =>
+    permissions.require(
+      caller,
+      resumes ? { verb: 'get', resource: 'sessions', name: '' } : { verb: 'create', resource: 'panels', name: panel },
+      { method: 'Attach', remoteAddress, sessionId },
+    );
+  const attach = createAttachHandler({ ...limits, clock, targets, permit });
+  const route = createRouter({
+    identity,
+    attach,
+    services: upstream,
+    calls: createVerifiedCalls(createSystemRandom()),
+  });
   const workers: RawWorker[] = [];
   const startWorker = async (handler: (call: RawCall) => void): Promise<RawWorker> => {
     const worker = await startRawWorker(socketPath, handler);

@@ -1,0 +1,253 @@
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request as startRequest } from 'node:https';
+import type { Clock } from '#common/clock.js';
+import { PaneletError, type ErrorCode } from '#common/errors.js';
+import type { ClusterAccess } from './cluster-access.js';
+
+/** One request to the API server. */
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST';
+  /** Path and query. */
+  readonly path: string;
+  readonly body?: unknown;
+  /** @default 5000 */
+  readonly timeoutMs?: number;
+}
+
+/** A small client of the Kubernetes API, for the few calls an agent makes. */
+export interface ApiClient {
+  /**
+   * Resolves with the object of the answer.
+   * @throws PaneletError API_UNAVAILABLE when the server does not answer, or says that it cannot now; API_NOT_FOUND,
+   * API_CONFLICT; API_REFUSED for everything else that it refuses.
+   */
+  call(request: ApiRequest): Promise<unknown>;
+  /**
+   * Follows a watch: calls `onLine` with each object until the server ends it, `timeoutMs` are over, or the signal aborts.
+   * @throws as {@link ApiClient.call}; the signal's reason when it aborts.
+   */
+  follow(request: ApiRequest, onLine: (event: unknown) => void, signal: AbortSignal): Promise<void>;
+  /** Ends what is under way. */
+  close(): void;
+}
+
+/** What the client needs. */
+export interface ApiClientDeps {
+  readonly access: ClusterAccess;
+  readonly clock: Clock;
+}
+
+const defaultTimeoutMs = 5_000;
+// The kubelet replaces tokens long before they expire; client-go re-reads them every minute too.
+const tokenAgeMs = 60_000;
+const maxAnswerBytes = 4 * 1024 * 1024;
+const maxSockets = 32;
+
+interface Proof {
+  readonly token: string;
+  readonly agent: Agent;
+  readonly readAtMs: number;
+}
+
+/** A client that connects when it is first used. */
+export function createApiClient({ access, clock }: ApiClientDeps): ApiClient {
+  let proof: (Proof & { readonly ca: string }) | undefined;
+  const ending = new AbortController();
+  const prove = async (): Promise<Proof> => {
+    const nowMs = clock.nowMs();
+    if (proof !== undefined && nowMs - proof.readAtMs < tokenAgeMs) return proof;
+    const [token, ca] = await Promise.all([readProof(access.tokenFile), readProof(access.caFile)]);
+    const agent = proof?.ca === ca ? proof.agent : new Agent({ keepAlive: true, maxSockets, ca });
+    // Its requests under way go on; idle connections were verified by what is not trusted any more.
+    if (proof !== undefined && proof.agent !== agent) proof.agent.destroy();
+    proof = { token: token.trim(), ca, agent, readAtMs: nowMs };
+    return proof;
+  };
+  const forgetToken = (): void => {
+    if (proof !== undefined) proof = { ...proof, readAtMs: -Infinity };
+  };
+  const once = async (asked: ApiRequest, signal: AbortSignal): Promise<Exchange> => {
+    const { token, agent } = await prove();
+    const exchange = await exchangeWith({ access, clock }, { asked, token, agent, signal });
+    if (exchange.response.statusCode === 401) forgetToken();
+    return exchange;
+  };
+  const start = async (asked: ApiRequest, signal: AbortSignal): Promise<Exchange> => {
+    try {
+      const first = await once(asked, signal);
+      if (first.response.statusCode !== 401) return first;
+      // The token may have been replaced a moment ago.
+      first.end();
+    } catch (error) {
+      // The server closed a kept connection in the moment it was used again: nothing was done with the request.
+      if (!(error instanceof StaleConnectionError)) throw error;
+    }
+    return once(asked, signal);
+  };
+  return {
+    call: async (asked) => {
+      const exchange = await start(asked, ending.signal);
+      try {
+        return await readAnswer(exchange.response);
+      } finally {
+        exchange.end();
+      }
+    },
+    follow: async (asked, onLine, signal) => {
+      const both = AbortSignal.any([signal, ending.signal]);
+      const exchange = await start(asked, both);
+      try {
+        if (!isSuccess(exchange.response)) await readAnswer(exchange.response);
+        else await readLines(exchange.response, onLine);
+        both.throwIfAborted();
+      } catch (error) {
+        both.throwIfAborted();
+        throw error;
+      } finally {
+        exchange.end();
+      }
+    },
+    close: () => {
+      ending.abort(new PaneletError('API_UNAVAILABLE', 'The agent stops.'));
+      proof?.agent.destroy();
+    },
+  };
+}
+
+class StaleConnectionError extends Error {}
+
+async function readProof(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    const message = `${file} cannot be read: ${(cause as Error).message}. Mount the token of the ServiceAccount.`;
+    throw new PaneletError('API_UNAVAILABLE', message, { cause });
+  }
+}
+
+interface Exchange {
+  readonly response: IncomingMessage;
+  /** Ends it, however far it came. */
+  end(): void;
+}
+
+interface Attempt {
+  readonly asked: ApiRequest;
+  readonly token: string;
+  readonly agent: Agent;
+  readonly signal: AbortSignal;
+}
+
+function exchangeWith({ access, clock }: ApiClientDeps, { asked, token, agent, signal }: Attempt): Promise<Exchange> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const body = asked.body === undefined ? undefined : Buffer.from(JSON.stringify(asked.body));
+    const timeoutMs = asked.timeoutMs ?? defaultTimeoutMs;
+    const outgoing = startRequest({
+      ...{ host: access.host, port: access.port, method: asked.method, path: asked.path, agent },
+      headers: {
+        accept: 'application/json',
+        authorization: `Bearer ${token}`,
+        'user-agent': 'panelet-agent',
+        ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
+      },
+    });
+    const fail = (cause: unknown): void => void outgoing.destroy(cause as Error);
+    const timer = clock.after(timeoutMs, () => fail(new Error(`no answer within ${timeoutMs} ms`)));
+    const abort = (): void => fail(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    const end = (): void => {
+      timer.stop();
+      signal.removeEventListener('abort', abort);
+    };
+    outgoing.on('error', (cause: NodeJS.ErrnoException) => {
+      end();
+      if (outgoing.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE')) {
+        reject(new StaleConnectionError(cause.message));
+      } else reject(unavailable(asked, cause));
+    });
+    outgoing.once('response', (response) => {
+      const leave = (): void => {
+        end();
+        // An answer that was read to its end leaves the connection for the next request.
+        if (!response.complete) outgoing.destroy();
+        else response.resume();
+      };
+      resolve({ response, end: leave });
+    });
+    outgoing.end(body);
+  });
+}
+
+function unavailable(asked: ApiRequest, cause: Error): PaneletError {
+  const message = `The Kubernetes API does not answer ${asked.method} ${pathOnly(asked.path)}: ${cause.message}`;
+  return new PaneletError('API_UNAVAILABLE', message, { cause });
+}
+
+function pathOnly(path: string): string {
+  return path.split('?', 1)[0] ?? path;
+}
+
+function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode < 300;
+}
+
+async function readAnswer(response: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxAnswerBytes) throw new Error(`the answer is larger than ${maxAnswerBytes} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    const message = `The answer of the Kubernetes API broke off: ${(cause as Error).message}`;
+    throw new PaneletError('API_UNAVAILABLE', message, { cause });
+  }
+  const content = parseJson(Buffer.concat(chunks).toString('utf8'));
+  if (!isSuccess(response)) throw refusal(response.statusCode ?? 0, content);
+  if (content === undefined) {
+    throw new PaneletError('API_UNAVAILABLE', 'The Kubernetes API answered something that is not JSON.');
+  }
+  return content;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(statusCode: number, content: unknown): PaneletError {
+  const said = (content as { message?: unknown } | undefined)?.message;
+  const reason = typeof said === 'string' ? said : 'no reason given';
+  return new PaneletError(codeOf(statusCode), `The Kubernetes API answered ${statusCode}: ${reason}`);
+}
+
+function codeOf(statusCode: number): ErrorCode {
+  if (statusCode === 404) return 'API_NOT_FOUND';
+  if (statusCode === 409) return 'API_CONFLICT';
+  return statusCode === 429 || statusCode >= 500 ? 'API_UNAVAILABLE' : 'API_REFUSED';
+}
+
+async function readLines(response: IncomingMessage, onLine: (event: unknown) => void): Promise<void> {
+  let rest = '';
+  response.setEncoding('utf8');
+  try {
+    for await (const part of response as AsyncIterable<string>) {
+      rest += part;
+      if (rest.length > maxAnswerBytes) throw new Error(`a line is larger than ${maxAnswerBytes} bytes`);
+      const lines = rest.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines.filter((text) => text.trim() !== '')) onLine(JSON.parse(line) as unknown);
+    }
+  } catch (cause) {
+    throw new PaneletError('API_UNAVAILABLE', `A watch of the Kubernetes API broke off: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
