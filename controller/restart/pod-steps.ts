@@ -158,6 +158,13 @@ function isSettledState(state: State): boolean {
   return state >= State.CORDONED && state <= State.RELEASED;
 }
 
+/** Sessions that are not safe. An agent that called its host's drain off tells of its own again, but of each worker too. */
+function unsafeSessions({ world, settings }: PodCase, status: GateStatus): number {
+  if (world.keepers === undefined || status.restartUid !== '') return status.counts?.remaining ?? status.sessions;
+  const workers = status.workers.filter(({ target }) => target === settings.gateTarget);
+  return workers.reduce((sum, { sessions }) => sum + sessions, 0);
+}
+
 function knownGate(c: PodCase, status: GateStatus, given: Receipt | undefined): PodOutcome {
   const { world, settings, uid } = c;
   if (status.fencing > world.fencing) {
@@ -179,7 +186,11 @@ function knownGate(c: PodCase, status: GateStatus, given: Receipt | undefined): 
   const waits = settings.onTimeout === 'Wait';
   const idleLate = status.state === State.SERVING && leftMs < calledOffMs && !waits;
   if (leftMs < -deadlineSlackMs || idleLate) {
-    const outcome = overdue({ ...c, entry }, settings.onTimeout, notes.timeoutCause(c.pod, status, foreign));
+    const outcome = overdue(
+      { ...c, entry },
+      settings.onTimeout,
+      notes.timeoutCause(c.pod, status, { foreign, unsafe: unsafeSessions(c, status), before: c.entry.holders ?? [] }),
+    );
     return waits && outcome.entry !== undefined ? { ...outcome, actions: gateActions(c, status, 0) } : outcome;
   }
   const leaseMs = durationToMs(status.leaseRemaining, cordonLeaseMs);

@@ -51,6 +51,16 @@ function forcedText(receipt: Receipt): string {
   return named.length === 0 ? '' : ` Forced: ${named.join('; ')}${receipt.forced.length > 3 ? '; …' : ''}.`;
 }
 
+/** A drain at its deadline. */
+export interface LateDrain {
+  /** True when another restart has the gate. */
+  readonly foreign: boolean;
+  /** Sessions that are not safe. */
+  readonly unsafe: number;
+  /** What held when the gate was last heard draining. */
+  readonly before: readonly string[];
+}
+
 /** The sentences that tell a restart, pod by pod. */
 export const notes = {
   claimed: (pod: Pod, settings: Settings): Note => ({
@@ -133,13 +143,14 @@ export const notes = {
     action: 'Restart',
     text: `Pod ${failure.pod} failed. ${failure.message ?? ''}`,
   }),
-  /** Why a gate that answers is not drained at its deadline. */
-  timeoutCause: (pod: Pod, status: GateStatus, foreign: boolean): { reason: string; message: string } => {
-    if (foreign) return { reason: 'GateBusy', message: `Pod ${pod.metadata.name}: ${notes.foreignCordon(status)}` };
-    const holders = holderTexts(status);
-    const held = holders.length === 0 ? '' : ` Still held by: ${holders.join('; ')}.`;
-    const remaining = status.counts?.remaining ?? status.sessions;
-    const message = `Pod ${pod.metadata.name} was not drained in time; ${plural(remaining, 'session')} not safe.${held}`;
+  /** Why a gate that answers is not drained at its deadline. One that has called its drain off names no holders any more. */
+  timeoutCause: (pod: Pod, status: GateStatus, seen: LateDrain): { reason: string; message: string } => {
+    const name = pod.metadata.name;
+    if (seen.foreign) return { reason: 'GateBusy', message: `Pod ${name}: ${notes.foreignCordon(status)}` };
+    const now = holderTexts(status);
+    const holders = now.length === 0 ? seen.before : now;
+    const held = holders.length === 0 ? '' : ` Held by: ${holders.join('; ')}.`;
+    const message = `Pod ${name} was not drained in time; ${plural(seen.unsafe, 'session')} not safe.${held}`;
     return { reason: 'DrainTimeout', message };
   },
   foreignCordon: (status: GateStatus): string =>

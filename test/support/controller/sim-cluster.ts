@@ -260,9 +260,11 @@ export function createSimCluster(options: SimOptions): SimCluster {
   const keepBudgets = (): void => {
     for (const budget of kube.all(podDisruptionBudgets)) {
       const disruptionsAllowed = allowed(budget);
-      if (budget.status?.disruptionsAllowed === disruptionsAllowed) continue;
+      const observedGeneration = budget.metadata.generation ?? 1;
+      const known = budget.status;
+      if (known?.disruptionsAllowed === disruptionsAllowed && known.observedGeneration === observedGeneration) continue;
       const desiredHealthy = Number(budget.spec?.minAvailable ?? 0);
-      const status = { observedGeneration: 1, disruptionsAllowed, currentHealthy: healthy(), desiredHealthy };
+      const status = { observedGeneration, disruptionsAllowed, currentHealthy: healthy(), desiredHealthy };
       kube.mutate(podDisruptionBudgets, budget.metadata, (before) => ({ ...before, status }));
     }
     clock.after(30, keepBudgets);

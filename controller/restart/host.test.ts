@@ -1,0 +1,129 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+
+import { State } from '#proto/gate/v1/gate.js';
+import type { FaultPoint } from '#test/support/controller/faults.js';
+import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
+import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
+
+import { panelRestarts, type PanelRestartSpec } from './types.js';
+
+const targetRef = { name: 'panelet-host' };
+
+function setUp(
+  options: Partial<SimOptions> = {},
+  spec: Partial<PanelRestartSpec> = {},
+): { sim: SimCluster; driver: SimDriver } {
+  const sim = createSimCluster({ nodes: 2, host: {}, ...options });
+  sim.request('h1', { targetRef, ...spec });
+  return { sim, driver: createSimDriver(sim) };
+}
+
+const uidsOf = (list: readonly { metadata: { uid?: string } }[]): (string | undefined)[] =>
+  list.map(({ metadata }) => metadata.uid).sort();
+
+describe('a host', () => {
+  test('is drained by the agent of its node, replaced, and serves again before the next one goes', async () => {
+    const { sim, driver } = setUp();
+    const [hosts, agents] = [uidsOf(sim.hostPods()), uidsOf(sim.pods())];
+    let cordoned = 0;
+    await driver.until(() => {
+      const states = ['node-0', 'node-1'].map((node) => sim.hostOn(node).state);
+      cordoned = Math.max(cordoned, states.filter((state) => state !== State.SERVING).length);
+      return isOver(sim, 'h1');
+    });
+    expect(sim.violations).toEqual([]);
+    expect(sim.restart('h1').status).toMatchObject({
+      phase: 'Succeeded',
+      pods: { summary: '2/2' },
+      sessions: { kept: 6 },
+    });
+    expect([...sim.deletes().keys()].sort()).toEqual(hosts);
+    expect(uidsOf(sim.pods())).toEqual(agents);
+    expect(cordoned).toBe(1);
+    for (const node of ['node-0', 'node-1']) expect(sim.hostOn(node)).toMatchObject({ state: State.SERVING, up: true });
+  });
+
+  test('with sessions that cannot be checkpointed is waited for, then left alone: Abort is the default', async () => {
+    const { sim, driver } = setUp({ host: { stuck: 2 } }, { drain: { timeoutSeconds: 30 } });
+    expect(await driver.until(() => isOver(sim, 'h1'), 300_000)).toBe(true);
+    expect(sim.restart('h1').status).toMatchObject({ phase: 'Failed', failures: [{ reason: 'DrainTimeout' }] });
+    expect(sim.restart('h1').status?.failures?.[0]?.message).toContain('terminal/s0: pty.write');
+    expect(sim.deletes().size).toBe(0);
+    expect(sim.hostOn('node-0').state).toBe(State.SERVING);
+  });
+
+  test('on a node without an agent is not touched', async () => {
+    const { sim, driver } = setUp({ nodes: 1 }, { drain: { timeoutSeconds: 30 } });
+    sim.agentOf(sim.pods()[0]!).reachable = false;
+    expect(await driver.until(() => isOver(sim, 'h1'), 300_000)).toBe(true);
+    expect(sim.restart('h1').status?.failures?.[0]?.reason).toBe('AgentUnreachable');
+    expect(sim.deletes().size).toBe(0);
+  });
+
+  test('whose agent comes back as another instance is asked about anew', async () => {
+    const { sim, driver } = setUp({ nodes: 1 });
+    await driver.until(() => sim.restart('h1').status?.active?.[0]?.gateState === 'FROZEN', 30_000);
+    sim.agentOf(sim.pods()[0]!).crash();
+    expect(await driver.until(() => isOver(sim, 'h1'), 300_000)).toBe(true);
+    expect(sim.violations).toEqual([]);
+  });
+
+  test('that is given back is uncordoned through its agent', async () => {
+    const { sim, driver } = setUp({ nodes: 1, host: { stuck: 1 } });
+    await driver.until(() => sim.hostOn('node-0').state === State.FROZEN);
+    sim.kube.mutate(panelRestarts, { namespace: sim.target.namespace, name: 'h1' }, (restart) => ({
+      ...restart,
+      spec: { ...restart.spec, abort: true },
+    }));
+    expect(await driver.until(() => isOver(sim, 'h1'), 5_000)).toBe(true);
+    expect(sim.hostOn('node-0').state).toBe(State.SERVING);
+  });
+
+  test('and the agent of its node are never restarted at once', async () => {
+    const { sim, driver } = setUp({ nodes: 3 }, { strategy: { maxUnavailable: 3 } });
+    sim.request('a1', { strategy: { maxUnavailable: 3 } });
+    expect(await driver.until(() => isOver(sim, 'h1') && isOver(sim, 'a1'), 600_000)).toBe(true);
+    expect(sim.violations).toEqual([]);
+    expect(sim.restart('h1').status?.phase).toBe('Succeeded');
+    expect(sim.restart('a1').status?.phase).toBe('Succeeded');
+    expect(sim.deletes().size).toBe(6);
+    expect(driver.notes.some(({ reason }) => reason === 'NodeBusy')).toBe(true);
+  });
+
+  test('and its agent, killed controllers and crashing agents in between: every pod goes once, after its receipt', async () => {
+    const fault = fc.record({
+      call: fc.integer({ min: 1, max: 40 }),
+      when: fc.constantFrom('before' as const, 'after' as const),
+    });
+    const crash = fc.record({ afterMs: fc.integer({ min: 900, max: 4_000 }), node: fc.integer({ min: 0, max: 1 }) });
+    const scenario = fc.record({
+      faults: fc.array(fault, { maxLength: 5 }),
+      crashes: fc.array(crash, { maxLength: 4 }),
+      lagMs: fc.integer({ min: 0, max: 120 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(scenario, async ({ faults, crashes, lagMs }) => {
+        const sim = createSimCluster({ nodes: 2, host: {} });
+        const original = [...uidsOf(sim.pods()), ...uidsOf(sim.hostPods())];
+        sim.request('h1', { targetRef });
+        sim.request('a1');
+        const driver = createSimDriver(sim, [...faults] as FaultPoint[], lagMs);
+        for (const { afterMs, node } of crashes) {
+          sim.clock.after(afterMs, () => {
+            for (const agent of sim.agents.byAddress.values()) if (agent.node === `node-${node}`) agent.crash();
+          });
+        }
+        expect(await driver.until(() => isOver(sim, 'h1') && isOver(sim, 'a1'), 900_000)).toBe(true);
+        expect(sim.violations).toEqual([]);
+        expect([...sim.deletes()].sort()).toEqual(original.map((uid) => [uid, 1]).sort());
+        expect([sim.restart('h1'), sim.restart('a1')].map(({ status }) => status?.phase)).toEqual([
+          'Succeeded',
+          'Succeeded',
+        ]);
+        expect(sim.hostOn('node-0').state).toBe(State.SERVING);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
