@@ -20,16 +20,16 @@ export interface FindSessionOptions {
  */
 export async function findSession(options: FindSessionOptions): Promise<string> {
   const { sessionId, nodes, list } = options;
-  const found: { node?: string } = {};
+  const found: string[] = [];
   const silent: { readonly node: string; readonly error: unknown }[] = [];
   let answer: (node: string) => void = () => undefined;
   const first = new Promise<string>((resolve) => (answer = resolve));
   const ask = async (node: string): Promise<void> => {
-    if (found.node !== undefined) return;
+    if (found.length > 0) return;
     try {
       const sessions = await list(node);
-      if (found.node !== undefined || !sessions.some((session) => session.sessionId === sessionId)) return;
-      found.node = node;
+      if (!sessions.some((session) => session.sessionId === sessionId)) return;
+      found.push(node);
       answer(node);
     } catch (error) {
       silent.push({ node, error });
@@ -37,7 +37,8 @@ export async function findSession(options: FindSessionOptions): Promise<string> 
   };
   // The first that has it ends the search: the others may be slow.
   await Promise.race([first, mapBounded(nodes, options.limit ?? 8, ask)]);
-  if (found.node !== undefined) return found.node;
+  const [home] = found;
+  if (home !== undefined) return home;
   if (silent.length === 0) {
     const message = `No session ${sessionId} of yours on ${nodes.join(', ')}. It has ended, or it is somebody else's.`;
     throw new PaneletError('SESSION_UNKNOWN', message);

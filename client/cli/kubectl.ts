@@ -45,7 +45,7 @@ const kinds: readonly (readonly [RegExp, ErrorCode, string])[] = [
   [/Unauthorized|must be logged in/i, 'IDENTITY_MISSING', 'Check the credentials in the kubeconfig.'],
   [/Forbidden/i, 'IDENTITY_REFUSED', 'Ask for the right to do this in the cluster.'],
   [/the server doesn't have a resource type/i, 'API_NOT_FOUND', 'Panelet is not installed in this cluster.'],
-  [/NotFound/i, 'API_NOT_FOUND', 'Check the name and the namespace (-n).'],
+  [/NotFound|" not found/i, 'API_NOT_FOUND', 'Check the name and the namespace (-n).'],
   [
     /refused|unable to connect|no route|timeout|x509/i,
     'API_UNAVAILABLE',

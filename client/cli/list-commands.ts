@@ -1,5 +1,6 @@
 import { durationToMs } from '#common/duration.js';
-import { withAgent } from './agent-access.js';
+import { usesCluster, withAgent } from './agent-access.js';
+import { exitCodeOfListing, listFleetSessions } from './fleet-commands.js';
 import { report, type CliContext } from './cli-context.js';
 import { ageText, tableLines } from './output.js';
 import { createResumeStore, resumeStoreDir } from './resume-store.js';
@@ -21,12 +22,20 @@ export async function listPanelsCommand(context: CliContext): Promise<void> {
   });
 }
 
-/** `panelet sessions`: the caller's own sessions. JSON: `{sessions: […]}`. */
-export async function listSessionsCommand(context: CliContext, flags: { readonly panel?: string }): Promise<void> {
-  const sessions = await withAgent(context, {}, (client) => client.listSessions(flags.panel));
+/**
+ * `panelet sessions`: the caller's own sessions, in a cluster those of every node. JSON: `{sessions: […]}`, in a cluster
+ * also `unanswered`. @returns the exit code.
+ */
+export async function listSessionsCommand(context: CliContext, flags: { readonly panel?: string }): Promise<number> {
+  const fleet = usesCluster(context)
+    ? await listFleetSessions(context, flags.panel)
+    : { sessions: await withAgent(context, {}, (client) => client.listSessions(flags.panel)), unanswered: [] };
+  for (const { node, message } of fleet.unanswered) {
+    context.world.stderr.write(`panelet: the node ${node} did not answer: ${message}\n`);
+  }
   const store = createResumeStore(resumeStoreDir(context.world.env, context.world.homeDir));
   const saved = new Set((await store.list()).map((session) => session.sessionId));
-  const json = sessions.map(({ age, ...session }) => ({
+  const json = fleet.sessions.map(({ age, ...session }) => ({
     ...session,
     ageMs: durationToMs(age, 0),
     resumable: saved.has(session.sessionId),
@@ -42,9 +51,10 @@ export async function listSessionsCommand(context: CliContext, flags: { readonly
     session.details['command'] ?? '',
   ]);
   report(context, {
-    json: { sessions: json },
+    json: { sessions: json, ...(usesCluster(context) ? { unanswered: fleet.unanswered } : {}) },
     lines: tableLines(['SESSION', 'PANEL', 'NODE', 'OWNER', 'ATTACHED', 'RESUMABLE', 'AGE', 'COMMAND'], rows),
   });
+  return exitCodeOfListing(fleet);
 }
 
 /** `panelet end`: ends a session for good. JSON: `{ended: id}`. */

@@ -3,16 +3,19 @@ import { basename } from 'node:path';
 import { createSystemClock } from '#common/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import packageJson from '../../package.json' with { type: 'json' };
+import { completeArgument } from './completion-scripts.js';
 import { runCli } from './program.js';
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort(signal));
 
-// The same file under the name that kubectl looks for.
-const isPlugin = basename(process.argv[1] ?? '').replace(/\.js$/, '') === 'kubectl-panelet';
+// The same file under the names that kubectl looks for.
+const calledAs = basename(process.argv[1] ?? '').replace(/\.js$/, '');
+const isCompletion = calledAs === 'kubectl_complete-panelet';
+const argv = [...(isCompletion ? [completeArgument] : []), ...process.argv.slice(2)];
 
-const exitCode = await runCli(process.argv.slice(2), {
-  name: isPlugin ? 'kubectl panelet' : 'panelet',
+const exitCode = await runCli(argv, {
+  name: isCompletion || calledAs === 'kubectl-panelet' ? 'kubectl panelet' : 'panelet',
   env: process.env,
   homeDir: homedir(),
   stdin: process.stdin,

@@ -38,8 +38,8 @@ function explained(error: unknown, pod: AgentPod): PaneletError {
 }
 
 /**
- * A `kubectl port-forward` to a pod, on a free port of this machine. It is over when kubectl ends, which it does when the
- * pod goes, or when nothing listens in it.
+ * A `kubectl port-forward` to a pod, on a free port of this machine. kubectl ends at the first connection after the pod
+ * has gone, and not before: that it is alive does not mean that it leads somewhere.
  * @throws PaneletError when it does not come about.
  */
 export async function openPortForward(deps: PortForwardDeps, pod: AgentPod): Promise<Forward> {

@@ -1,9 +1,12 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { attachCommand, type AttachFlags } from './attach-command.js';
 import { usesCluster } from './agent-access.js';
 import { vias } from './agent-route.js';
 import type { CliContext } from './cli-context.js';
 import type { CliWorld } from './cli-world.js';
+import { complete, completionText } from './completion.js';
+import { completeArgument, completionScripts, completionShells, type CompletionShell } from './completion-scripts.js';
+import { createCompletionSources } from './completion-sources.js';
 import { detachKeysText } from './detach-keys.js';
 import { reportError } from './error-report.js';
 import { execCommand, logsCommand, type ExecFlags, type LogsFlags } from './exec-command.js';
@@ -11,7 +14,10 @@ import { exitCodes } from './exit-codes.js';
 import { collect, readCount, readDuration } from './flag-values.js';
 import { drainCommand, gateCommand, uncordonCommand, type DrainFlags } from './gate-commands.js';
 import { endCommand, listPanelsCommand, listSessionsCommand } from './list-commands.js';
-import { restartCommand, restartsCommand, type RestartFlags } from './restart-command.js';
+import { planCommand, type PlanFlags } from './plan-command.js';
+import { restartCommand, type RestartFlags } from './restart-command.js';
+import { switchRestartCommand } from './restart-switches.js';
+import { fleetStatusCommand } from './fleet-commands.js';
 import type { GlobalFlags } from './settings.js';
 
 /** What a command does; a number is its exit code. */
@@ -135,11 +141,9 @@ function addGateCommands(program: Command, run: Runner): void {
 function addClusterCommands(program: Command, run: Runner): void {
   program
     .command('status')
-    .description('the state of the agent, as gate; with --kubeconfig or --context the restarts of the cluster')
+    .description('every agent of the cluster and its restarts; of a single agent, as gate')
     .action((_flags: object, command: Command) =>
-      run(command, (context) =>
-        usesCluster(context) ? restartsCommand(context, context.flags) : gateCommand(context),
-      ),
+      run(command, (context) => (usesCluster(context) ? fleetStatusCommand(context) : gateCommand(context))),
     );
   program
     .command('restart [target]')
@@ -153,6 +157,27 @@ function addClusterCommands(program: Command, run: Runner): void {
     .action((name: string | undefined, flags: RestartFlags, command: Command) =>
       run(command, (context) => restartCommand(context, name ?? 'daemonset/panelet-agent', flags)),
     );
+  program
+    .command('plan [target]')
+    .description('what a restart would do, by a dry run')
+    .option('--reason <text>', 'as for restart')
+    .option('--timeout <duration>', 'of waiting', readDuration, 60_000)
+    .action((name: string | undefined, flags: PlanFlags, command: Command) =>
+      run(command, (context) => planCommand(context, name ?? 'daemonset/panelet-agent', flags)),
+    );
+  const switches = {
+    pause: 'start no further pod of a restart',
+    resume: 'go on with a restart that was paused',
+    abort: 'call a restart off; it cannot be taken back',
+  } as const;
+  for (const kind of ['pause', 'resume', 'abort'] as const) {
+    program
+      .command(`${kind} <restart>`)
+      .description(switches[kind])
+      .action((restart: string, _flags: object, command: Command) =>
+        run(command, (context) => switchRestartCommand(context, kind, restart)),
+      );
+  }
 }
 
 /**
@@ -188,6 +213,13 @@ export async function runCli(argv: readonly string[], world: CliWorld): Promise<
   addGateCommands(program, run);
   addClusterCommands(program, run);
   program
+    .command('completion')
+    .description('a script for completion in a shell; kubectl finds kubectl_complete-panelet by itself')
+    .addArgument(new Argument('<shell>', 'which shell').choices(completionShells))
+    .action((shell: CompletionShell, _flags: object, command: Command) =>
+      run(command, () => Promise.resolve(void world.stdout.write(completionScripts[shell]))),
+    );
+  program
     .command('version')
     .description('the version of this program')
     .action((_flags: object, command: Command) =>
@@ -197,6 +229,10 @@ export async function runCli(argv: readonly string[], world: CliWorld): Promise<
         return Promise.resolve();
       }),
     );
+  if (argv[0] === completeArgument) {
+    world.stdout.write(completionText(await complete(program, argv.slice(1), createCompletionSources(world))));
+    return exitCodes.ok.code;
+  }
   try {
     await program.parseAsync(line, { from: 'user' });
   } catch (error) {

@@ -2,7 +2,7 @@ import { PaneletError } from '#common/errors.js';
 import { defaultNamespace } from './agent-pods.js';
 import { kubectlOf, report, type CliContext } from './cli-context.js';
 import { exitCodes } from './exit-codes.js';
-import { tableLines } from './output.js';
+import { conditionMessage, restartSummary, type RestartObject } from './restart-object.js';
 
 /** Flags of `restart`. */
 export interface RestartFlags {
@@ -13,27 +13,6 @@ export interface RestartFlags {
   readonly wait?: boolean;
   /** Of waiting, in milliseconds. */
   readonly timeout: number;
-}
-
-interface RestartObject {
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace: string;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-  readonly status?: {
-    readonly phase?: string;
-    readonly target?: string;
-    readonly completionTime?: string;
-    readonly pods?: { readonly summary?: string };
-    readonly sessions?: { readonly summary?: string; readonly forced?: number };
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
-  };
-}
-
-function summaryOf(restart: RestartObject): string {
-  const { phase, pods, sessions } = restart.status ?? {};
-  return `${phase ?? 'Pending'} · pods ${pods?.summary ?? '-'} · sessions ${sessions?.summary ?? '-'}`;
 }
 
 /** Follows the restart that a value asked for, until it is finished. */
@@ -63,7 +42,7 @@ async function follow(
         metadata: JSON.parse(metadata) as RestartObject['metadata'],
         status: JSON.parse(status === '' ? '{}' : status) as NonNullable<RestartObject['status']>,
       };
-      const summary = summaryOf(restart);
+      const summary = restartSummary(restart);
       if (summary !== shown) world.stderr.write(`${restart.metadata.name}: ${summary}\n`);
       shown = summary;
       if (restart.status.completionTime !== undefined) return restart;
@@ -113,37 +92,11 @@ export async function restartCommand(context: CliContext, target: string, flags:
   const phase = restart.status?.phase ?? 'Pending';
   report(context, {
     json: { ...asked, restart: restart.metadata.name, phase, status: restart.status },
-    lines: [`${restart.metadata.name}: ${summaryOf(restart)}`],
+    lines: [`${restart.metadata.name}: ${restartSummary(restart)}`],
   });
   if (phase !== 'Succeeded') {
-    const why = restart.status?.conditions?.find((condition) => condition.type === 'Stalled')?.message ?? '';
+    const why = conditionMessage(restart, 'Stalled');
     throw new PaneletError('RESTART_FAILED', `The restart ${restart.metadata.name} ended as ${phase}. ${why}`.trim());
   }
   return (restart.status?.sessions?.forced ?? 0) > 0 ? exitCodes.forced.code : exitCodes.ok.code;
-}
-
-/** `panelet status` of a cluster: its restarts. JSON: `{restarts: […]}`. */
-export async function restartsCommand(
-  context: CliContext,
-  flags: { readonly namespace?: string | undefined },
-): Promise<void> {
-  const scope = flags.namespace === undefined ? ['-A'] : ['-n', flags.namespace];
-  const list = await kubectlOf(context, context.world.stop).run(['get', 'panelrestarts', ...scope, '-o', 'json']);
-  const { items } = JSON.parse(list) as { items: RestartObject[] };
-  const rows = items.map(({ metadata, status }) => [
-    metadata.namespace,
-    metadata.name,
-    status?.target ?? '',
-    status?.phase ?? 'Pending',
-    status?.pods?.summary ?? '',
-    status?.sessions?.summary ?? '',
-    String(status?.sessions?.forced ?? 0),
-  ]);
-  report(context, {
-    json: { restarts: items },
-    lines:
-      rows.length === 0
-        ? ['No restarts.']
-        : tableLines(['NAMESPACE', 'RESTART', 'TARGET', 'PHASE', 'PODS', 'SESSIONS', 'FORCED'], rows),
-  });
 }

@@ -29,7 +29,7 @@ export interface FakeClusterState {
 /** A kubectl in a directory of its own, for PATH. It behaves as the real one where the CLI uses it. */
 export interface FakeKubectl {
   readonly directory: string;
-  /** Changes what it answers from, at once; port-forwards to pods that are gone end. */
+  /** Changes what it answers from, at once. */
   set(state: FakeClusterState): void;
   /** Command lines so far. */
   calls(): readonly string[];
@@ -80,6 +80,8 @@ const forward = () => {
     : '127.0.0.1';
   const lost = () => fail('error: lost connection to pod');
   const server = net.createServer((near) => {
+    // As the real one: that the pod has gone shows at the next connection only.
+    if (!process.env.REAL_KUBECTL && target() === undefined) lost();
     process.stdout.write('Handling connection for ' + server.address().port + '\\n');
     const far = net.connect(real, host);
     near.on('error', () => far.destroy());
@@ -89,7 +91,6 @@ const forward = () => {
     near.pipe(far).pipe(near);
   });
   server.listen(0, '127.0.0.1', () => process.stdout.write('Forwarding from 127.0.0.1:' + server.address().port + ' -> ' + real + '\\n'));
-  if (!process.env.REAL_KUBECTL) setInterval(() => target() ?? lost(), 20);
 };
 const answer = Object.entries(state().answers ?? {}).find(([start]) => line.startsWith(start));
 if (answer !== undefined) answer[1].startsWith('!') ? fail(answer[1].slice(1)) : process.stdout.write(answer[1]);

@@ -1,0 +1,96 @@
+import { PaneletError } from '#common/errors.js';
+import { defaultNamespace } from './agent-pods.js';
+import { kubectlOf, report, type CliContext } from './cli-context.js';
+import { conditionMessage, type RestartObject } from './restart-object.js';
+
+/** Flags of `plan`. */
+export interface PlanFlags {
+  readonly reason?: string;
+  /** Of waiting for the controller, in milliseconds. */
+  readonly timeout: number;
+}
+
+// Should this process not get to delete it.
+const ttlSeconds = 300;
+
+function targetName(target: string): string {
+  const match = /^(?:(?:daemonset|daemonsets|ds)(?:\.apps)?\/)?([a-z0-9][a-z0-9.-]*)$/.exec(target);
+  if (match?.[1] !== undefined) return match[1];
+  throw new PaneletError(
+    'CONFIG_INVALID',
+    `"${target}" is not a DaemonSet. Give a target as daemonset/panelet-agent or panelet-host.`,
+  );
+}
+
+async function waitForPlan(
+  context: CliContext,
+  name: string,
+  namespace: string,
+  timeoutMs: number,
+): Promise<RestartObject> {
+  const { world } = context;
+  const giveUp = new AbortController();
+  const timer = world.clock.after(timeoutMs, () => giveUp.abort());
+  const kubectl = kubectlOf(context, AbortSignal.any([world.stop, giveUp.signal]));
+  let phase = 'Pending';
+  try {
+    const watch = ['get', 'panelrestart', name, '-n', namespace, '-w', '-o', 'jsonpath={.status}{"\\n"}'];
+    for await (const line of kubectl.lines(watch)) {
+      const status = JSON.parse(line === '' ? '{}' : line) as NonNullable<RestartObject['status']>;
+      const restart = { metadata: { name, namespace }, status };
+      phase = status.phase ?? phase;
+      if (status.completionTime !== undefined) return restart;
+      if (phase !== 'Stalled') continue;
+      throw new PaneletError('RESTART_FAILED', `It would not start: ${conditionMessage(restart, 'Stalled')}`);
+    }
+  } catch (error) {
+    if (!giveUp.signal.aborted) throw error;
+  } finally {
+    timer.stop();
+  }
+  const seen =
+    phase === 'Pending' ? 'No controller has taken it up: check that panelet-controller runs.' : `It is ${phase}.`;
+  throw new PaneletError('TIMEOUT', `There is no plan after ${timeoutMs / 1000} s. ${seen}`);
+}
+
+/**
+ * `panelet plan`: what a restart of the target would do, by a dry run that the controller answers; nothing is left
+ * behind. JSON: `{target, namespace, message, status}`.
+ */
+export async function planCommand(context: CliContext, target: string, flags: PlanFlags): Promise<void> {
+  const namespace = context.flags.namespace ?? defaultNamespace;
+  const name = targetName(target);
+  const dryRun = {
+    apiVersion: 'panelet.dev/v1alpha1',
+    kind: 'PanelRestart',
+    metadata: { generateName: `plan-${name}-`.slice(0, 58), namespace },
+    spec: {
+      targetRef: { apiVersion: 'apps/v1', kind: 'DaemonSet', name },
+      dryRun: true,
+      ttlSecondsAfterFinished: ttlSeconds,
+      ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+    },
+  };
+  const create = ['create', '-n', namespace, '-f', '-', '-o', 'name'];
+  const made = (await kubectlOf(context, context.world.stop).run(create, JSON.stringify(dryRun))).trim();
+  const restart = made.slice(made.lastIndexOf('/') + 1);
+  try {
+    const done = await waitForPlan(context, restart, namespace, flags.timeout);
+    const message = conditionMessage(done, 'Succeeded');
+    if (done.status?.phase !== 'Succeeded') {
+      throw new PaneletError('RESTART_FAILED', `A restart of ${name} would not succeed. ${message}`.trim());
+    }
+    report(context, { json: { target: name, namespace, message, status: done.status }, lines: [message] });
+  } finally {
+    // Also when the user has interrupted.
+    await kubectlOf(context).run([
+      'delete',
+      'panelrestart',
+      restart,
+      '-n',
+      namespace,
+      '--ignore-not-found',
+      '--wait=false',
+    ]);
+  }
+}
