@@ -1,0 +1,104 @@
+import { describe, expect, test } from '@jest/globals';
+import { containersOf, podOf, readText, render, type PodSpec } from './chart.js';
+import { baselineFaults, podSecurityLevel, restrictedFaults } from './pod-security.js';
+
+const { manifests, get } = render();
+const workloads = manifests.flatMap((manifest) => {
+  const pod = podOf(manifest);
+  return pod === undefined ? [] : [{ name: `${manifest.kind} ${manifest.metadata.name}`, pod }];
+});
+const agent = podOf(get('DaemonSet', 'panelet-agent'))!;
+const host = podOf(get('DaemonSet', 'panelet-host'))!;
+
+test('docs/reference/pod-security.md states the level of every workload, as it is', () => {
+  const table = [...readText('docs/reference/pod-security.md').matchAll(/^\| `([A-Za-z]+ [a-z-]+)` \| ([a-z]+) \|/gm)];
+  const stated = Object.fromEntries(table.map(([, name = '', level = '']) => [name, level]));
+  const real = Object.fromEntries(workloads.map(({ name, pod }) => [name, podSecurityLevel(pod)]));
+  expect(stated).toEqual(real);
+});
+
+describe.each([
+  ['agents', agent],
+  ['the host', host],
+])('the pods of %s', (_who, pod) => {
+  test('need more than "baseline" for directories of the node alone', () => {
+    expect(baselineFaults(pod)).toEqual(['hostPath volumes']);
+  });
+
+  test('are nobody’s in all containers but the one that prepares those directories', () => {
+    expect(restrictedFaults(pod)).toEqual([
+      'prepare: may run as root',
+      'prepare: runs as root',
+      'prepare: adds CHOWN',
+    ]);
+  });
+
+  test('have a read-only root file system and no privileges', () => {
+    for (const { securityContext } of containersOf(pod)) {
+      expect(securityContext).toMatchObject({ readOnlyRootFilesystem: true, allowPrivilegeEscalation: false });
+      expect(securityContext?.capabilities?.drop).toEqual(['ALL']);
+    }
+  });
+});
+
+test('all run as 65532 but for the one that prepares', () => {
+  for (const { pod } of workloads) {
+    expect(pod.securityContext?.runAsUser).toBe(65532);
+    const others = containersOf(pod).filter(({ securityContext }) => securityContext?.runAsUser !== undefined);
+    expect(others.map(({ name }) => name)).toEqual(pod.initContainers === undefined ? [] : ['prepare']);
+  }
+});
+
+test('only the controller, the agents and the job that cleans up have a token for the API server', () => {
+  const withToken = workloads.filter(({ pod }) => pod.automountServiceAccountToken !== false).map(({ name }) => name);
+  expect(withToken.sort()).toEqual([
+    'DaemonSet panelet-agent',
+    'Deployment panelet-controller',
+    'Job panelet-cleanup-post-delete',
+    'Job panelet-cleanup-pre-delete',
+  ]);
+});
+
+test('a worker sees only its own part of the state', () => {
+  for (const container of containersOf(agent).concat(host.containers)) {
+    if (!container.name.startsWith('worker-')) continue;
+    const panel = container.name.slice('worker-'.length);
+    const state = container.volumeMounts?.filter(({ name }) => name === 'state');
+    expect(state).toEqual([
+      { name: 'state', mountPath: `/var/lib/panelet/sessions/${panel}`, subPath: `sessions/${panel}` },
+    ]);
+  }
+});
+
+test('a host port costs the agents nothing but its own mention', () => {
+  const pod = podOf(render({ values: { agent: { hostPort: 7443 } } }).get('DaemonSet', 'panelet-agent'))!;
+  expect(baselineFaults(pod)).toEqual(['hostPath volumes', 'agent: host ports']);
+});
+
+const good: PodSpec = {
+  securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+  containers: [
+    {
+      name: 'a',
+      image: 'a',
+      securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+    },
+  ],
+};
+test.each<[string, PodSpec, string]>([
+  ['nothing', good, 'restricted'],
+  ['a capability that baseline knows', withContext({ capabilities: { drop: ['ALL'], add: ['CHOWN'] } }), 'baseline'],
+  ['another capability', withContext({ capabilities: { drop: ['ALL'], add: ['SYS_ADMIN'] } }), 'privileged'],
+  ['privilege escalation', withContext({ allowPrivilegeEscalation: true }), 'baseline'],
+  ['root', withContext({ runAsUser: 0 }), 'baseline'],
+  ['privileged', withContext({ privileged: true }), 'privileged'],
+  ['the host’s processes', { ...good, hostPID: true }, 'privileged'],
+  ['no seccomp profile', { ...good, securityContext: { runAsNonRoot: true } }, 'baseline'],
+])('a pod with %s', (_what, pod, level) => {
+  expect(podSecurityLevel(pod)).toBe(level);
+});
+
+function withContext(change: object): PodSpec {
+  const [container] = good.containers;
+  return { ...good, containers: [{ ...container!, securityContext: { ...container!.securityContext, ...change } }] };
+}

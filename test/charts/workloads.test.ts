@@ -1,0 +1,200 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { parseWorkerArguments } from '#worker/arguments.js';
+import { panelNames } from '#worker/panels/catalogue.js';
+import { containersOf, podOf, render, type Container, type PodSpec } from './chart.js';
+
+// Every rendering is a run of helm.
+jest.setTimeout(60_000);
+
+const rendered = render();
+const agentOf = (values: object): PodSpec => podOf(render({ values }).get('DaemonSet', 'panelet-agent'))!;
+const agent = podOf(rendered.get('DaemonSet', 'panelet-agent'))!;
+const host = podOf(rendered.get('DaemonSet', 'panelet-host'))!;
+const workersOf = (pod: PodSpec): Container[] => containersOf(pod).filter(({ name }) => name.startsWith('worker-'));
+const argumentsOf = ({ args }: Container) => parseWorkerArguments(args!)!;
+const configOf = (values: object) =>
+  parse(render({ values }).get('ConfigMap', 'panelet-agent').data!['agent.yaml']!) as {
+    panels: { name: string; target: string; run: string }[];
+    tls: object;
+    gracePeriodSeconds: number;
+    limits?: object;
+  };
+
+test.each(['panelet-agent', 'panelet-host'])('pods of %s are only replaced when somebody deletes them', (name) => {
+  const set = rendered.get('DaemonSet', name);
+  expect(set.spec?.updateStrategy).toEqual({ type: 'OnDelete' });
+  expect(set.metadata.annotations).toMatchObject({ 'panelet.dev/rollout': 'managed' });
+});
+
+test('the gate of a host’s pod is the agent’s on the same node', () => {
+  expect(rendered.get('DaemonSet', 'panelet-host').metadata.annotations).toMatchObject({
+    'panelet.dev/gate-target': 'host',
+    'panelet.dev/gate-daemonset': 'panelet-agent',
+  });
+});
+
+test('programs find pods by one label that says what they are', () => {
+  const labelOf = (kind: string, name: string): string | undefined =>
+    rendered.get(kind, name).spec?.template?.metadata.labels?.['panelet.dev/component'];
+  expect(labelOf('Deployment', 'panelet-controller')).toBe('controller');
+  expect(labelOf('DaemonSet', 'panelet-agent')).toBe('agent');
+  expect(labelOf('DaemonSet', 'panelet-host')).toBe('host');
+});
+
+describe('workers beside the agent', () => {
+  test('are sidecars: they end after the agent, one after the other, and start without a probe', () => {
+    const workers = workersOf({ containers: agent.initContainers! });
+    expect(workers.map(({ name }) => name)).toEqual(['worker-echo', 'worker-logs']);
+    for (const { restartPolicy, startupProbe } of workers) {
+      expect(restartPolicy).toBe('Always');
+      expect(startupProbe).toBeUndefined();
+    }
+  });
+
+  test('understand their arguments', () => {
+    for (const worker of workersOf(agent)) {
+      const read = argumentsOf(worker);
+      expect(panelNames).toContain(read.panel);
+      expect(read).toMatchObject({
+        socket: `/run/panelet/workers/${read.panel}.sock`,
+        stateDir: '/var/lib/panelet',
+        target: 'agent',
+      });
+    }
+    expect(argumentsOf(workersOf(agent)[1]!).parameters).toEqual({ roots: '/var/log' });
+  });
+
+  test('have big numbers written out', () => {
+    const [worker] = workersOf(agentOf({ workers: { maxSessions: 2_000_000 } }));
+    expect(argumentsOf(worker!).maxSessions).toBe(2_000_000);
+  });
+});
+
+describe('the grace period of a pod is above the whole drain', () => {
+  const stopSeconds = 6;
+  test.each([
+    [{}, 2],
+    [{ agent: { gracePeriodSeconds: 300 } }, 2],
+    [{ workers: { gracePeriodSeconds: 60 } }, 2],
+    [{ panels: { echo: { enabled: false } } }, 1],
+    [{ panels: { terminal: { target: 'agent' } } }, 3],
+  ])('of agents with %j', (values, workers) => {
+    const pod = agentOf(values);
+    const found = workersOf(pod);
+    expect(found).toHaveLength(workers);
+    const drains = found.map((worker) => argumentsOf(worker).gracePeriodMs / 1000 + stopSeconds);
+    const needed = configOf(values).gracePeriodSeconds + drains.reduce((sum, seconds) => sum + seconds, 0);
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(needed);
+  });
+
+  test('of hosts, whose workers are all told at once', () => {
+    for (const worker of workersOf(host)) {
+      expect(host.terminationGracePeriodSeconds).toBeGreaterThan(argumentsOf(worker).gracePeriodMs / 1000);
+    }
+  });
+});
+
+describe('the agents’ configuration', () => {
+  test('names every worker that there is, and no other', () => {
+    expect(configOf({}).panels).toEqual([
+      { name: 'echo', target: 'agent', run: 'external' },
+      { name: 'logs', target: 'agent', run: 'external' },
+      { name: 'terminal', target: 'host', run: 'external' },
+    ]);
+    expect(configOf({ host: { enabled: false }, panels: { echo: null } }).panels.map(({ name }) => name)).toEqual([
+      'logs',
+    ]);
+  });
+
+  test('changes the pods’ template when it changes, so that a change is a rollout', () => {
+    const sumOf = (values: object): unknown =>
+      render({ values }).get('DaemonSet', 'panelet-agent').spec?.template?.metadata.annotations?.[
+        'panelet.dev/config-checksum'
+      ];
+    expect(sumOf({})).toEqual(sumOf({ controller: { replicas: 3 } }));
+    expect(sumOf({})).not.toEqual(sumOf({ agent: { limits: { maxConnections: 8192 } } }));
+  });
+});
+
+test('an upgrade of the chart alone changes no template', () => {
+  const names = ['app.kubernetes.io/version', 'helm.sh/chart', 'app.kubernetes.io/managed-by'];
+  for (const { spec } of rendered.manifests) {
+    for (const name of names) expect(spec?.template?.metadata.labels?.[name]).toBeUndefined();
+  }
+});
+
+test('without a panel for it there is no host', () => {
+  expect(render({ values: { panels: { terminal: { enabled: false } } } }).has('DaemonSet', 'panelet-host')).toBe(false);
+  expect(render({ values: { host: { enabled: false } } }).has('DaemonSet', 'panelet-host')).toBe(false);
+});
+
+test('only health is asked without a name: the probes of agents and controller', () => {
+  for (const pod of [agent, podOf(rendered.get('Deployment', 'panelet-controller'))!]) {
+    const [container] = pod.containers;
+    expect(container?.readinessProbe?.httpGet).toEqual({ path: '/readyz', port: 'health' });
+    expect(container?.livenessProbe?.httpGet).toEqual({ path: '/livez', port: 'health' });
+    expect(container?.ports).toContainEqual({ name: 'health', containerPort: 7080, protocol: 'TCP' });
+  }
+});
+
+describe('nodes that share one file system', () => {
+  const pods = ['panelet-agent', 'panelet-host'].map(
+    (name) => podOf(render({ values: { hostPaths: { perNode: true } } }).get('DaemonSet', name))!,
+  );
+
+  test('keep their directories apart, in every container, the one that prepares them too', () => {
+    for (const pod of pods) {
+      for (const container of containersOf(pod)) {
+        const mounts = container.volumeMounts?.filter(({ name }) => name === 'state' || name === 'run') ?? [];
+        expect(mounts.length).toBeGreaterThan(0);
+        for (const mount of mounts) {
+          expect(mount.subPathExpr).toMatch(/^\$\(PANELET_NODE_NAME\)/);
+          expect(mount.subPath).toBeUndefined();
+        }
+        expect(container.env?.map(({ name }) => name)).toContain('PANELET_NODE_NAME');
+      }
+    }
+  });
+
+  test('have the same directories prepared as used', () => {
+    for (const pod of pods) {
+      const mountsOf = (container: Container): string[] =>
+        (container.volumeMounts ?? [])
+          .filter(({ name }) => name === 'state' || name === 'run')
+          .map(({ name, subPathExpr }) => `${name}:${subPathExpr ?? ''}`);
+      const [prepare, ...others] = containersOf(pod);
+      expect(prepare?.name).toBe('prepare');
+      expect(mountsOf(prepare!).sort()).toEqual([...new Set(others.flatMap(mountsOf))].sort());
+    }
+  });
+});
+
+test('a panel may bring a worker of its own', () => {
+  const panel = {
+    target: 'agent',
+    image: 'example/metrics:1',
+    command: ['node', 'worker.js'],
+    env: [{ name: 'A', value: 'b' }],
+    securityContext: { runAsGroup: 0 },
+  };
+  const worker = workersOf(agentOf({ panels: { metrics: panel } })).find(({ name }) => name === 'worker-metrics');
+  expect(worker).toMatchObject({
+    image: 'example/metrics:1',
+    command: ['node', 'worker.js'],
+    securityContext: { runAsGroup: 0, readOnlyRootFilesystem: true },
+  });
+  expect(worker?.env).toContainEqual({ name: 'A', value: 'b' });
+});
+
+test.each([
+  [{ tag: '1.2.3' }, 'panelet/panelet:1.2.3'],
+  [{ repository: 'registry.example/p' }, 'registry.example/p:0.1.0'],
+  [{ tag: '1.2.3', digest: `sha256:${'a'.repeat(64)}` }, `panelet/panelet@sha256:${'a'.repeat(64)}`],
+])('image %j is %s everywhere', (image, expected) => {
+  const images = render({ values: { image } }).manifests.flatMap((manifest) => {
+    const pod = podOf(manifest);
+    return pod === undefined ? [] : containersOf(pod).map((container) => container.image);
+  });
+  expect([...new Set(images)]).toEqual([expected]);
+});
