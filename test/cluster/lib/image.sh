@@ -74,7 +74,7 @@ image() { # image CONTEXT NAME [BUILD ARGS]
   trap "rm -rf '$work'" EXIT
   ca=$(npm_settings "$work/npmrc")
   [ -z "$ca" ] || volumes=(--volume "$ca:$ca:ro")
-  buildah build -q --layers --build-arg "BASE=localhost/node-base:$node_version" --secret "id=npmrc,src=$work/npmrc" "${volumes[@]}" \
+  buildah build -q --layers --force-rm --build-arg "BASE=localhost/node-base:$node_version" --secret "id=npmrc,src=$work/npmrc" "${volumes[@]}" \
     "$@" -t "$name" "$context" >&2
   buildah push -q "$name" "oci-archive:$work/image.tar:$name" >&2
   echo "$name: $(buildah images --noheading --format '{{.Size}}' "$name"), compressed $(($(stat -c %s "$work/image.tar") / 1000000)) MB" >&2
