@@ -7,6 +7,7 @@ import { State, Target, type GateStatus, type Receipt } from '#proto/gate/v1/gat
 import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '../kube/objects.js';
 import { claimAnnotation, uncordonFinalizer } from './annotations.js';
 import type { Keepers } from './gate-place.js';
+import { neverRan } from './sentences.js';
 import { gatesToAsk, nextSteps } from './steps.js';
 import type { ActivePod, PanelRestart, PanelRestartSpec, RecordedReceipt } from './types.js';
 import type { Action, Decision, GateView, World } from './world.js';
@@ -207,6 +208,27 @@ describe('the next step of a pod', () => {
   });
 });
 
+const waiting = { state: { waiting: { reason: 'ImagePullBackOff' } }, restartCount: 0 };
+/** A pod that runs; one of which no container ever ran; some that look like it. */
+const lives: readonly Pick<Pod, 'spec' | 'status'>[] = [
+  { spec: { nodeName: 'a', containers: [{ name: 'agent' }] }, status: { phase: 'Running', podIP: '10.0.0.1' } },
+  {
+    spec: { nodeName: 'a', containers: [{ name: 'agent' }] },
+    status: { phase: 'Pending', containerStatuses: [{ name: 'agent', ...waiting }] },
+  },
+  { spec: { nodeName: 'a', containers: [{ name: 'agent' }] }, status: { phase: 'Pending' } },
+  {
+    spec: { nodeName: 'a', containers: [{ name: 'agent' }] },
+    status: { phase: 'Pending', containerStatuses: [{ name: 'agent', ...waiting, restartCount: 1 }] },
+  },
+];
+
+const budgetOf = (disruptionsAllowed: number): PodDisruptionBudget => ({
+  metadata: { namespace: 'n', name: 'budget' },
+  spec: { selector: {}, minAvailable: 1 },
+  status: { disruptionsAllowed, observedGeneration: 1 },
+});
+
 describe('in any world', () => {
   const states = fc.constantFrom(...Object.values(State).filter((value): value is State => typeof value === 'number'));
   const policies = fc.constantFrom('Force' as const, 'Wait' as const, 'Abort' as const);
@@ -227,6 +249,7 @@ describe('in any world', () => {
         instance: fc.constantFrom('i1', 'i2'),
         fencing: fc.constantFrom(0, 1, 2),
         leaseMs: fc.constantFrom(0, 29_000, 60_000),
+        podUid: fc.constantFrom('pod', 'keeper'),
         receipt: maybe(receipts),
       })
       .map(({ state, leaseMs, receipt, ...rest }) =>
@@ -239,7 +262,12 @@ describe('in any world', () => {
   const entries = fc.record({
     step: fc.constantFrom('Cordoned' as const, 'Draining' as const, 'Drained' as const),
     receipt: maybe(
-      fc.constantFrom<RecordedReceipt>(recorded, { ...recorded, digest: 'd2' }, { withoutReceipt: 'forced' }),
+      fc.constantFrom<RecordedReceipt>(
+        recorded,
+        { ...recorded, digest: 'd2' },
+        { withoutReceipt: 'forced' },
+        { withoutReceipt: neverRan },
+      ),
     ),
   });
   const scenes = fc.record({
@@ -253,40 +281,56 @@ describe('in any world', () => {
     paused: fc.boolean(),
     abort: fc.boolean(),
     terminating: fc.boolean(),
+    life: fc.constantFrom(...lives),
+    keeper: fc.constantFrom(undefined, 'pod', 'keeper', 'another'),
+    budget: fc.constantFrom(undefined, 0, 1),
   });
 
-  test('a pod is deleted only with its receipt on record and given by the same instance, or under Force after a watched deadline', () => {
+  test('a pod is deleted only with its receipt on record and given by the same instance of the gate that answers for it, or when it never ran, or under Force after a watched deadline', () => {
     fc.assert(
       fc.property(scenes, (scene) => {
         const claim = { restart: scene.claimedBy, deadline: scene.deadline, fencing: 1, generation: 1 };
-        const pod = podOf(claim, scene.terminating ? { deletionTimestamp: at(-1) } : {});
+        const bare = podOf(claim, scene.terminating ? { deletionTimestamp: at(-1) } : {});
+        const pod: Pod = { ...bare, ...scene.life };
         const active = scene.active === undefined ? [] : [entry(scene.active as Partial<ActivePod>)];
-        const { gate, watchedMs, onTimeout, onUnreachable, paused, abort } = scene;
+        const { gate, watchedMs, onTimeout, onUnreachable, paused, abort, keeper } = scene;
+        const keepers = keeper === undefined ? undefined : new Map([['a', podOf(undefined, { uid: keeper })]]);
         const world = worldOf({
           pods: [pod],
           gate,
           active,
           watchedMs,
+          keepers,
+          budgets: scene.budget === undefined ? [] : [budgetOf(scene.budget)],
           spec: { paused, abort, drain: { timeoutSeconds: 60, onTimeout, onUnreachable } },
         });
-        const kills = nextSteps(world).actions.filter(({ kind }) => kind === 'delete');
+        const kills = nextSteps(world).actions.filter((action) => action.kind === 'delete');
         if (kills.length === 0) return;
         expect(scene.claimedBy).toBe('restart');
         expect(scene.terminating || abort).toBe(false);
+        expect(kills.map(({ evict }) => evict)).toEqual([scene.budget !== undefined]);
         const onRecord = active[0]?.receipt;
         expect(onRecord).toBeDefined();
+        const given = gate?.kind === 'answered' ? gate : undefined;
         if (onRecord?.withoutReceipt === undefined) {
-          const given = gate?.kind === 'answered' ? gate.receipt : undefined;
-          const status = gate?.kind === 'answered' ? gate.status : undefined;
-          expect(given).toMatchObject({ restartUid: 'restart', digest: onRecord?.digest, target: Target.AGENT });
-          expect([status?.instance, status?.fencing === 2]).toEqual([onRecord?.instance, false]);
-        } else {
-          expect([onTimeout, onUnreachable]).toContain('Force');
-          expect(Date.parse(scene.deadline)).toBeLessThanOrEqual(now.getTime());
-          expect(watchedMs).toBeGreaterThanOrEqual(60_000);
+          expect(given?.receipt).toMatchObject({
+            restartUid: 'restart',
+            digest: onRecord?.digest,
+            target: Target.AGENT,
+          });
+          expect([given?.status.instance, given?.status.fencing === 2]).toEqual([onRecord?.instance, false]);
+          expect(keeper ?? 'pod').toBe(given?.status.podUid);
+          return;
         }
+        if (onRecord.withoutReceipt === neverRan) {
+          expect(scene.life).toBe(lives[1]);
+          return;
+        }
+        expect([onTimeout, onUnreachable]).toContain('Force');
+        expect(Date.parse(scene.deadline)).toBeLessThanOrEqual(now.getTime());
+        expect(watchedMs).toBeGreaterThanOrEqual(60_000);
       }),
-      { numRuns: 5_000 },
+      { numRuns: 20_000 },
     );
   });
 
