@@ -1,9 +1,17 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { readFileSync, symlinkSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { until } from '#test/support/conditions.js';
-import { cliEnvironment, runCliProcess, startCliUser, type CliResult, type CliUser } from '#test/support/cli-user.js';
+import {
+  cliEnvironment,
+  cliProgram,
+  runCliProcess,
+  startCliUser,
+  type CliResult,
+  type CliUser,
+} from '#test/support/cli-user.js';
 import {
   createFakeKubectl,
   type FakeClusterState,
@@ -131,6 +139,161 @@ describe('the CLI with a cluster', () => {
       const result = await cli('ls', '--node', 'node-a', '--via', 'address', '--plaintext', '-o', 'json');
       expect(JSON.parse(result.stdout)).toMatchObject({ node: 'node-a' });
       expect(kubectl.forwards()).toEqual([]);
+    });
+  });
+
+  describe('a session whose node is not known', () => {
+    let other: FakeWorker;
+    beforeEach(async () => {
+      other = await startFakeWorker({ panels: { echo: createEchoFake } });
+      cluster({ pods: [podA(), { name: 'agent-b', uid: 'u9', node: 'node-b', port: other.port }] });
+    });
+    afterEach(() => other.close());
+
+    test('is looked for on every node, and its node is said and remembered', async () => {
+      const person = user('attach', '--node', 'node-a', '--plaintext');
+      await person.sees('$ ');
+      person.type(`${ctrlRightBracket}d`);
+      expect(await person.exit).toBe(0);
+      const dir = join(home, 'state', 'panelet', 'sessions');
+      const file = join(dir, (await readdir(dir))[0] ?? '');
+      const saved = JSON.parse(await readFile(file, 'utf8')) as { sessionId: string };
+      await writeFile(file, JSON.stringify({ ...saved, node: '' }));
+      const again = user('attach', '--session', saved.sessionId, '--plaintext');
+      await again.sees('$ ');
+      expect(again.raw).toContain(`the session ${saved.sessionId} is on the node node-a`);
+      await until(() => readFileSync(file, 'utf8').includes('"node":"node-a"'), 'the node is remembered');
+    });
+
+    test('without its token it is told where it is, and why that is not enough', async () => {
+      const person = user('attach', '--node', 'node-a', '--plaintext');
+      await person.sees('$ ');
+      const [id = ''] = worker.sessions.keys();
+      env['XDG_STATE_HOME'] = join(home, 'elsewhere');
+      const result = await cli('attach', '--session', id, '-n', 'panelet-system', '--plaintext');
+      expect(result.stderr).toMatch(/is on the node node-a, but its resume token is not here/);
+      expect(result.code).toBe(4);
+    });
+
+    test('is ended by its id alone', async () => {
+      const person = user('attach', '--node', 'node-a', '--plaintext');
+      await person.sees('$ ');
+      const [id = ''] = worker.sessions.keys();
+      expect((await cli('end', id, '-n', 'panelet-system', '--plaintext')).code).toBe(0);
+      expect(await person.exit).toBe(0);
+    });
+
+    test('sessions lists all nodes, and says which did not answer', async () => {
+      const person = user('attach', '--node', 'node-a', '--plaintext');
+      await person.sees('$ ');
+      const both = await cli('sessions', '-n', 'panelet-system', '--plaintext', '-o', 'json');
+      expect(JSON.parse(both.stdout)).toMatchObject({ sessions: [{ panel: 'terminal' }], unanswered: [] });
+      await other.close();
+      const one = await cli('sessions', '-n', 'panelet-system', '--plaintext', '-o', 'json');
+      expect(JSON.parse(one.stdout)).toMatchObject({ sessions: [{}], unanswered: [{ node: 'node-b' }] });
+      expect(one.stderr).toMatch(/the node node-b did not answer/);
+      expect(one.code).toBe(5);
+    });
+
+    test('a new session needs a node where there are several', async () => {
+      const result = await cli('attach', '-n', 'panelet-system', '--plaintext');
+      expect(result).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/agents run on node-a, node-b/) as unknown,
+      });
+    });
+  });
+
+  describe('as a plugin of kubectl', () => {
+    const plugin = (program: string, ...args: string[]): Promise<CliResult> => {
+      const link = join(home, program);
+      symlinkSync(cliProgram, link);
+      return runCliProcess(args, { env, program: link });
+    };
+
+    test('finds the only agent by itself, and never looks at this machine', async () => {
+      env['PANELET_ADDRESS'] = '127.0.0.1:9';
+      const result = await plugin('kubectl-panelet', 'ls', '--plaintext', '-o', 'json', '--context', 'c');
+      expect(JSON.parse(result.stdout)).toMatchObject({ node: 'node-a' });
+      expect(kubectl.calls().every((call) => call.endsWith('--context c'))).toBe(true);
+    });
+
+    test('names itself as the user calls it', async () => {
+      expect((await plugin('kubectl-panelet', '--help')).stdout).toMatch(/^Usage: kubectl panelet \[options\]/);
+    });
+
+    test('completes nodes and restarts for kubectl, and is silent when it cannot', async () => {
+      cluster({ answers: { 'get panelrestarts': 'first\nsecond\n' } });
+      const nodes = await plugin('kubectl_complete-panelet', 'attach', '--node', '');
+      expect(nodes).toEqual({ code: 0, stdout: 'node-a\n:4\n', stderr: '' });
+      expect((await cli('__complete', 'abort', 's')).stdout).toBe('second\n:4\n');
+      cluster({ answers: { get: '!error: no' } });
+      expect(await cli('__complete', 'abort', '')).toEqual({ code: 0, stdout: ':4\n', stderr: '' });
+    });
+  });
+
+  describe('restarts', () => {
+    const done = { phase: 'Succeeded', completionTime: 't', conditions: [{ type: 'Succeeded', message: '2 pods.' }] };
+
+    test('plan makes a dry run, shows its answer, and takes it away', async () => {
+      cluster({
+        answers: {
+          create: 'panelrestart.panelet.dev/plan-x\n',
+          'get panelrestart plan-x': `${JSON.stringify({ phase: 'Pending' })}\n${JSON.stringify(done)}\n`,
+          'delete panelrestart plan-x -n panelet-system --ignore-not-found --wait=false': 'deleted',
+        },
+      });
+      expect(await cli('plan', 'ds/panelet-host')).toEqual({ code: 0, stdout: '2 pods.\n', stderr: '' });
+      expect(kubectl.calls().at(-1)).toMatch(/^delete panelrestart plan-x /);
+    });
+
+    test('plan takes it away also when nobody answers', async () => {
+      cluster({
+        answers: { create: 'panelrestart.panelet.dev/plan-x\n', 'get panelrestart': '!error: gone', delete: 'deleted' },
+      });
+      expect((await cli('plan')).code).toBe(1);
+      expect(kubectl.calls().at(-1)).toMatch(/^delete /);
+    });
+
+    test.each([
+      ['pause', '{"spec":{"paused":true}}'],
+      ['resume', '{"spec":{"paused":false}}'],
+      ['abort', '{"spec":{"abort":true}}'],
+    ])('%s is one merge patch', async (kind, patch) => {
+      cluster({ answers: { patch: 'patched' } });
+      expect((await cli(kind, 'first', '-n', 'n')).stdout).toMatch(/^The restart first /);
+      expect(kubectl.calls()).toEqual([`patch panelrestart first -n n --type merge -p ${patch}`]);
+    });
+  });
+
+  describe('with wrong input', () => {
+    const refused = '!Error from server (Forbidden): pods is forbidden: User "bob" cannot list resource "pods"';
+    const wrong: [string, Partial<FakeClusterState>, string[], number, RegExp][] = [
+      ['no such node', {}, ['ls', '--node', 'nowhere'], 4, /The cluster has no node nowhere\. Agents run on: node-a/],
+      ['no agents', { pods: [] }, ['ls', '-n', 'other'], 4, /No agent runs in the namespace other/],
+      ['no right to make tokens', { token: '' }, ['ls', '--node', 'node-a'], 3, /lacks the right to create service/],
+      ['no right to see pods', { answers: { 'get pods': refused } }, ['ls', '--node', 'node-a'], 3, /cannot list/],
+      ['no authorities', {}, ['ls', '--node', 'node-a'], 4, /panelet-ca in the namespace panelet-system is not there/],
+      ['two ways', {}, ['ls', '--node', 'a', '-a', '127.0.0.1:1'], 2, /--address excludes --node/],
+      ['no such way', {}, ['ls', '--via', 'pigeon'], 2, /Allowed choices are port-forward, address/],
+      ['no such target', {}, ['plan', 'deployment/x'], 2, /"deployment\/x" is not a DaemonSet/],
+      [
+        'no such restart',
+        { answers: { patch: '!Error from server (NotFound): x' } },
+        ['pause', 'x'],
+        4,
+        /Check the name/,
+      ],
+      ['no such shell', {}, ['completion', 'tcsh'], 2, /Allowed choices are bash, zsh, fish/],
+    ];
+    test.each(wrong)('%s: one line that says what to do', async (_name, state, args, code, line) => {
+      const { token, ...others } = state;
+      cluster(others);
+      if (token === '') kubectl.set({ pods: [podA()], ca: '-----BEGIN CERTIFICATE-----' });
+      const result = await cli(...args);
+      expect(result.stderr).toMatch(line);
+      expect(result.stdout).toBe('');
+      expect(result.code).toBe(code);
     });
   });
 });

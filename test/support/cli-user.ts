@@ -19,12 +19,18 @@ export function cliEnvironment(home: string, extra: Readonly<Record<string, stri
   return { PATH: PATH ?? '', HOME: home, XDG_STATE_HOME: join(home, 'state'), TERM: 'xterm-256color', ...extra };
 }
 
+/** How the CLI is run between pipes. */
+export interface RunCliOptions {
+  readonly env: Record<string, string>;
+  readonly input?: string;
+  readonly killAfterMs?: number;
+  /** Path that it is started by, where its name matters. @default {@link cliProgram} */
+  readonly program?: string;
+}
+
 /** Runs the CLI between pipes to its end. */
-export function runCliProcess(
-  args: readonly string[],
-  options: { readonly env: Record<string, string>; readonly input?: string; readonly killAfterMs?: number },
-): Promise<CliResult> {
-  const child = spawn(process.execPath, [cliProgram, ...args], { env: options.env });
+export function runCliProcess(args: readonly string[], options: RunCliOptions): Promise<CliResult> {
+  const child = spawn(process.execPath, [options.program ?? cliProgram, ...args], { env: options.env });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));

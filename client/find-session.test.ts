@@ -1,0 +1,49 @@
+import { describe, expect, test } from '@jest/globals';
+import { PaneletError } from '#common/errors.js';
+import { createLatch } from '#common/latch.js';
+import { Session } from '#proto/session/v1/session.js';
+import { findSession } from './find-session.js';
+
+const nodes = Array.from({ length: 20 }, (_, index) => `node-${index}`);
+const having = (sessionId: string): Session => Session.fromPartial({ sessionId });
+
+describe('finding a session', () => {
+  test('asks eight nodes at a time until one has it', async () => {
+    let now = 0;
+    let most = 0;
+    const asked: string[] = [];
+    const list = async (node: string): Promise<Session[]> => {
+      asked.push(node);
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setImmediate(resolve));
+      now--;
+      return node === 'node-9' ? [having('s')] : [having('other')];
+    };
+    expect(await findSession({ sessionId: 's', nodes, list })).toBe('node-9');
+    expect(most).toBe(8);
+    expect(asked).not.toContain('node-19');
+  });
+
+  test('does not wait for slow nodes once it is found', async () => {
+    const never = createLatch<Session[]>();
+    const list = (node: string): Promise<Session[]> =>
+      node === 'node-1' ? Promise.resolve([having('s')]) : never.promise;
+    expect(await findSession({ sessionId: 's', nodes: ['node-0', 'node-1'], list })).toBe('node-1');
+  });
+
+  test('says that it is nowhere only when every node has answered', async () => {
+    const list = (): Promise<Session[]> => Promise.resolve([]);
+    await expect(findSession({ sessionId: 's', nodes, list })).rejects.toMatchObject({ code: 'SESSION_UNKNOWN' });
+    const some = (node: string): Promise<Session[]> =>
+      node === 'node-3' ? Promise.reject(new PaneletError('TIMEOUT', 'It is slow.')) : Promise.resolve([]);
+    await expect(findSession({ sessionId: 's', nodes, list: some })).rejects.toMatchObject({
+      code: 'AGENT_UNREACHABLE',
+      message: expect.stringContaining('not every node answered (node-3): It is slow.') as unknown,
+    });
+  });
+
+  test('gives the reason of all when none answers', async () => {
+    const list = (): Promise<Session[]> => Promise.reject(new PaneletError('IDENTITY_REFUSED', 'No.'));
+    await expect(findSession({ sessionId: 's', nodes, list })).rejects.toMatchObject({ code: 'IDENTITY_REFUSED' });
+  });
+});
