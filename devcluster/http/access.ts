@@ -7,15 +7,28 @@ import type { RequestTarget } from './request-target.js';
 export interface ApiUser {
   readonly name: string;
   readonly token: string;
-  /** Everything, or only get, list and watch. @default 'admin' */
-  readonly access?: 'admin' | 'view';
+  /** Everything, only get, list and watch, or nothing but discovery. @default 'admin' */
+  readonly access?: 'admin' | 'view' | 'none';
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
+/** Whom the sender acts as (`kubectl --as`): somebody with a token here, or somebody who may do nothing. */
+const actingAs = (users: readonly ApiUser[], sender: ApiUser, headers: IncomingMessage['headers']): ApiUser => {
+  const name = headers['impersonate-user'];
+  if (typeof name !== 'string') return sender;
+  if ((sender.access ?? 'admin') !== 'admin') {
+    const message = `users "${name}" is forbidden: User "${sender.name}" cannot impersonate resource "users" in API group "" at the cluster scope`;
+    throw new StatusError(403, 'Forbidden', message, { name, kind: 'users' });
+  }
+  const groups = [headers['impersonate-group'] ?? []].flat().flatMap((text) => text.split(/, */));
+  if (groups.includes('system:masters')) return { name, token: '' };
+  return users.find((user) => user.name === name) ?? { name, token: '', access: 'none' };
+};
+
 /**
- * Who sends a request, by its bearer token; undefined for a request without one.
- * @throws StatusError Unauthorized for a token nobody has.
+ * Who sends a request, by its bearer token, or whom they act as; undefined for a request without a token.
+ * @throws StatusError Unauthorized for a token nobody has; Forbidden for who may not act as another.
  */
 export function createAuthenticator(users: readonly ApiUser[]): (request: IncomingMessage) => ApiUser | undefined {
   const known = users.map((user) => ({ user, hash: digest(user.token) }));
@@ -25,7 +38,7 @@ export function createAuthenticator(users: readonly ApiUser[]): (request: Incomi
     const hash = digest(/^bearer (.+)$/i.exec(header)?.[1] ?? '');
     const found = known.find((candidate) => timingSafeEqual(candidate.hash, hash));
     if (found === undefined) throw new StatusError(401, 'Unauthorized', 'Unauthorized');
-    return found.user;
+    return actingAs(users, found.user, request.headers);
   };
 }
 

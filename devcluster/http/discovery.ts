@@ -1,9 +1,20 @@
+import { createHash } from 'node:crypto';
 import type { ServedKind } from '../kinds/served-kind.js';
 import { apiVersionOf } from '../store/resource-kind.js';
 
 const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
-const verbsOf = (served: ServedKind): string[] =>
-  served.kind.readOnly ? allVerbs.filter((verb) => ['get', 'list', 'watch'].includes(verb)) : allVerbs;
+// The real server lists those of custom resources in another order.
+const customVerbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
+const verbsOf = (served: ServedKind): string[] => {
+  if (served.isCustom) return customVerbs;
+  return served.kind.readOnly ? allVerbs.filter((verb) => ['get', 'list', 'watch'].includes(verb)) : allVerbs;
+};
+
+/** Tells clients when objects are stored in another form; computed as k8s.io/apiserver does. */
+const storageHash = ({ kind }: ServedKind): string => {
+  const { group, version } = kind.kind === 'Event' ? { group: '', version: 'v1' } : kind;
+  return createHash('sha256').update(`${group}/${version}/${kind.kind}`).digest().subarray(0, 8).toString('base64');
+};
 
 /** What a subresource is called and what it takes. */
 interface Subresource {
@@ -38,6 +49,7 @@ export function describeResources(kinds: readonly ServedKind[], group: string, v
       verbs: verbsOf(served),
       ...(kind.shortNames.length === 0 ? {} : { shortNames: kind.shortNames }),
       ...(kind.categories.length === 0 ? {} : { categories: kind.categories }),
+      storageVersionHash: storageHash(served),
     };
     const parts = subresourcesOf(served).map((part) => ({
       name: `${kind.plural}/${part.name}`,

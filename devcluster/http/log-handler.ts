@@ -6,6 +6,7 @@ import { StatusError } from '../store/status-error.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
 import type { PodLogRequest } from './pod-logs.js';
 import { needObject } from './read-handlers.js';
+import { sendText } from './reply.js';
 
 const chooseContainer = (pod: AnyObject, asked: string): string => {
   const names = ['initContainers', 'containers'].flatMap((field) =>
@@ -49,6 +50,11 @@ const logRequestOf = (pod: AnyObject, query: URLSearchParams): PodLogRequest => 
 export async function handleLog(context: ApiContext, { response, query, target }: ResourceRequest): Promise<void> {
   const pod = needObject(context, target);
   const request = logRequestOf(pod, query);
+  if (textAt(pod, 'spec', 'nodeName') === '') {
+    // Nothing runs it yet, so it has said nothing yet.
+    sendText(response, 200, '');
+    return;
+  }
   if (context.podLogs === undefined) {
     throw new StatusError(501, 'NotImplemented', 'this dev cluster runs without a pod launcher, so there are no logs');
   }

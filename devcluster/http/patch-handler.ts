@@ -37,14 +37,21 @@ const checkType = (served: ServedKind, type: string): void => {
   throw unsupportedMediaType(acceptedBy(served), note);
 };
 
+const notOfType = (patch: unknown, type: string): string =>
+  `json: cannot unmarshal ${Array.isArray(patch) ? 'array' : typeof patch} into Go value of type ${type}`;
+const noObject = (patch: unknown): string => notOfType(patch, 'map[string]interface {}');
+
 const applyPatch = (served: ServedKind, type: string, current: AnyObject, patch: unknown): unknown => {
   switch (type) {
     case jsonPatch:
+      if (typeof patch !== 'object')
+        throw badRequest(`error decoding patch: ${notOfType(patch, '[]handlers.jsonPatchOp')}`);
       return applyJsonPatch(current, patch);
     case strategicMerge:
+      if (!isFields(patch)) throw badRequest(noObject(patch));
       return applyStrategicMerge(served.schemas, served.schema, current, patch);
     default:
-      if (!isFields(patch)) throw badRequest('error decoding patch: a merge patch is an object');
+      if (!isFields(patch)) throw badRequest(`error decoding patch: ${noObject(patch)}`);
       return applyMergePatch(current, patch);
   }
 };
@@ -56,7 +63,7 @@ const quoted = (type: string, patched: unknown, patch: unknown): string =>
 /** Why the object that came out cannot be read; it is told in another form than for a whole object. */
 const whyUnreadable = (served: ServedKind, type: string, patched: unknown, isStrict: boolean): string | undefined => {
   const mismatch = served.isCustom ? undefined : findMismatch(served, patched);
-  if (mismatch !== undefined) return type === strategicMerge ? `unrecognized type: ${mismatch.type}` : mismatch.text;
+  if (mismatch !== undefined) return type === strategicMerge ? mismatch.patchText : mismatch.text;
   const unknown = isStrict ? unknownFieldsOf(served, patched) : [];
   return unknown.length === 0 ? undefined : strictDecodingError(unknown);
 };

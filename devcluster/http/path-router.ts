@@ -53,6 +53,12 @@ export function createPathRouter(kinds: readonly ServedKind[]): PathRouter {
       sendText(response, 200, 'ok');
       return true;
     }
+    if (path === '/openapi/v2') {
+      // A document without definitions: kubectl asks for it about kinds that are in no other, to hear that it is in none.
+      response.writeHead(200, { 'content-type': 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf' });
+      response.end();
+      return true;
+    }
     const isRoot = path === '/api' || path === '/apis';
     if (isRoot && wantsEverything(request)) {
       response.setHeader('vary', 'Accept');

@@ -11,9 +11,11 @@ import { configMapColumns, eventColumns, leaseColumns, namespaceColumns, nodeCol
 import { definitionColumns } from '../table/definition-columns.js';
 import { podColumns } from '../table/pod-columns.js';
 import { builtinSchema, builtinSchemas } from './builtin-schemas.js';
+import { validateConfigMap } from './config-map-rules.js';
 import { applyDaemonSetDefaults, validateDaemonSet } from './daemon-set-rules.js';
 import { dropNulls } from './drop-nulls.js';
 import { applyEventDefaults, fromEventsView, toEventsView } from './event-views.js';
+import { validateLease } from './lease-rules.js';
 import { applyPodDefaults, qosClassOf } from './pod-defaults.js';
 import { validatePodSpec, validatePodUpdate } from './pod-validation.js';
 import type { ServedKind } from './served-kind.js';
@@ -170,6 +172,7 @@ const configMaps = serve({
   shortNames: ['cm'],
   schemaName: 'io.k8s.api.core.v1.ConfigMap',
   columns: configMapColumns,
+  validate: validateConfigMap,
 });
 
 const daemonSets = serve({
@@ -206,6 +209,7 @@ const leases = serve({
   unconditionalUpdate: false,
   schemaName: 'io.k8s.api.coordination.v1.Lease',
   columns: leaseColumns,
+  validate: validateLease,
 });
 
 const definitions = serve({

@@ -136,6 +136,7 @@ export function createCustomKind(definition: Definition): ServedKind {
     hasGeneration: true,
     unconditionalUpdate: false,
     statusKeepsMetadata: true,
+    selectorRefusal: 'named',
     ...rulesOf(structural),
   });
   const same = (object: AnyObject): AnyObject => object;

@@ -1,7 +1,7 @@
 import { isFields, isSameJson, listAt, textAt, valueAt } from '../store/json-copy.js';
 import type { AnyObject } from '../store/kube-object.js';
 import { validateLabels } from '../store/metadata-rules.js';
-import { invalidValue, unsupportedValue } from '../store/refusals.js';
+import { invalidValue, requiredValue, unsupportedValue } from '../store/refusals.js';
 import type { StatusCause } from '../store/status-error.js';
 import { setDefault } from './container-defaults.js';
 import { applyPodSpecDefaults } from './pod-defaults.js';
@@ -86,8 +86,44 @@ const validateStrategy = (daemonSet: AnyObject): StatusCause[] => {
   const types = ['RollingUpdate', 'OnDelete'];
   const type = textAt(daemonSet, 'spec', 'updateStrategy', 'type');
   // The real server shows the whole, in its own form.
-  const shown = { Type: type, RollingUpdate: null };
+  const rolling = fieldsAt(daemonSet, 'spec', 'updateStrategy', 'rollingUpdate');
+  const { maxUnavailable, maxSurge } = rolling ?? {};
+  if (type === 'RollingUpdate') return validateRolling(maxUnavailable, maxSurge);
+  const shown = {
+    Type: type,
+    RollingUpdate: rolling === undefined ? null : { MaxUnavailable: maxUnavailable, MaxSurge: maxSurge },
+  };
   return types.includes(type) ? [] : [unsupportedValue('spec.updateStrategy', shown, types)];
+};
+
+const isZero = (value: unknown): boolean =>
+  typeof value === 'number' ? value === 0 : typeof value !== 'string' || !/^0*[1-9][0-9]*%$/.test(value);
+
+/** A number or a percentage of pods, at most all of them. */
+const validateShare = (value: unknown, field: string): StatusCause[] => {
+  if (typeof value === 'number' && value < 0) {
+    return [invalidValue(field, value, 'must be greater than or equal to 0')];
+  }
+  if (typeof value !== 'string') return [];
+  if (!/^[0-9]+%$/.test(value)) {
+    const why =
+      "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
+    return [invalidValue(field, value, why)];
+  }
+  return Number.parseInt(value, 10) > 100 ? [invalidValue(field, value, 'must not be greater than 100%')] : [];
+};
+
+const validateRolling = (maxUnavailable: unknown, maxSurge: unknown): StatusCause[] => {
+  const path = 'spec.updateStrategy.rollingUpdate';
+  const causes = [
+    ...validateShare(maxUnavailable, `${path}.maxUnavailable`),
+    ...validateShare(maxSurge, `${path}.maxSurge`),
+  ];
+  if (isZero(maxUnavailable) && isZero(maxSurge)) {
+    return [...causes, requiredValue(`${path}.maxUnavailable`, 'cannot be 0 when maxSurge is 0')];
+  }
+  if (isZero(maxUnavailable) || isZero(maxSurge)) return causes;
+  return [...causes, invalidValue(`${path}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero')];
 };
 
 /** The essentials of a DaemonSet, and of changing it. */

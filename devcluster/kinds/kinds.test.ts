@@ -122,8 +122,15 @@ describe('a new pod', () => {
     expect(change({ nodeName: 'n' })).toBe('');
     expect(change({ containers: [{ ...container, image: 'i:2' }] })).toBe('');
     expect(change({ tolerations: [] })).toMatch(/existing toleration can not be modified/);
+    expect(change({ terminationGracePeriodSeconds: 60 })).toMatch(/pod updates may not change fields other than/);
     expect(change({ hostNetwork: true })).toMatch(/pod updates may not change fields other than/);
   });
+});
+
+test('a pod that should end before it is told to is given a second', () => {
+  const spec = { containers: [container], terminationGracePeriodSeconds: -1 };
+  const pod = admitNew(kindOf('pods'), object('Pod', { spec }), deps);
+  expect(pod).toMatchObject({ spec: { terminationGracePeriodSeconds: 1 } });
 });
 
 describe('a daemonset', () => {
@@ -150,6 +157,10 @@ describe('a daemonset', () => {
   });
 
   test.each([
+    [
+      { template: { ...template, spec: { containers: [{ ...container, livenessProbe: { grpc: { port: 0 } } }] } } },
+      /containers\[0\]\.livenessProbe\.grpc\.port: Invalid value: 0: must be between 1 and 65535, inclusive/,
+    ],
     [{ selector: {} }, /empty selector is invalid for daemonset/],
     [{ selector: undefined }, /`selector` does not match template `labels`/],
     [

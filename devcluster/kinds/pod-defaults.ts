@@ -56,6 +56,8 @@ export function applyPodDefaults(spec: Fields): void {
   setDefault(spec, 'enableServiceLinks', true);
   setDefault(spec, 'serviceAccountName', 'default');
   applyPodSpecDefaults(spec);
+  // A pod cannot end before it is told to.
+  if (Number(spec['terminationGracePeriodSeconds']) < 0) spec['terminationGracePeriodSeconds'] = 1;
   setDefault(spec, 'priority', 0);
   setDefault(spec, 'preemptionPolicy', 'PreemptLowerPriority');
   applyTolerationDefaults(spec);

@@ -47,8 +47,18 @@ const validateContainer = (container: Fields, path: string, volumes: ReadonlySet
       : [invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace')]),
     ...validatePorts(container, path),
     ...mounts,
+    ...validateProbes(container, path),
   ];
 };
+
+const validateProbes = (container: Fields, path: string): StatusCause[] =>
+  ['livenessProbe', 'readinessProbe', 'startupProbe'].flatMap((probe) =>
+    ['httpGet', 'tcpSocket', 'grpc'].flatMap((handler) => {
+      const port = valueAt(container, probe, handler, 'port');
+      if (typeof port !== 'number' || (port > 0 && port < 65536)) return [];
+      return [invalidValue(`${path}.${probe}.${handler}.port`, port, 'must be between 1 and 65535, inclusive')];
+    }),
+  );
 
 /** The essentials of a pod's spec, at `path` ("spec", "spec.template.spec"). */
 export function validatePodSpec(spec: unknown, path: string): StatusCause[] {
@@ -75,15 +85,14 @@ const mutableText =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 
 /** The spec without what may change while a pod runs; a node may be given once. */
-const fixedPart = (pod: AnyObject, hadNode: boolean): unknown => {
+const fixedPart = (pod: AnyObject, hadNode: boolean, mayHurry: boolean): unknown => {
   const spec = valueAt(pod, 'spec');
   const fixed: Fields = isFields(spec) ? copyOf(spec) : {};
   for (const field of ['containers', 'initContainers']) {
     for (const container of listAt(fixed, field)) delete container['image'];
   }
-  for (const field of ['activeDeadlineSeconds', 'tolerations', 'terminationGracePeriodSeconds']) {
-    Reflect.deleteProperty(fixed, field);
-  }
+  for (const field of ['activeDeadlineSeconds', 'tolerations']) Reflect.deleteProperty(fixed, field);
+  if (mayHurry) delete fixed['terminationGracePeriodSeconds'];
   if (!hadNode) delete fixed['nodeName'];
   return fixed;
 };
@@ -97,7 +106,10 @@ export function validatePodUpdate(pod: AnyObject, old: AnyObject): StatusCause[]
     ),
   );
   const causes: StatusCause[] = [];
-  if (!isSameJson(fixedPart(pod, hadNode), fixedPart(old, hadNode))) causes.push(forbiddenField('spec', mutableText));
+  const graceOf = (of: AnyObject): number => Number(valueAt(of, 'spec', 'terminationGracePeriodSeconds'));
+  const mayHurry = graceOf(old) < 0 && graceOf(pod) === 1;
+  if (!isSameJson(fixedPart(pod, hadNode, mayHurry), fixedPart(old, hadNode, mayHurry)))
+    causes.push(forbiddenField('spec', mutableText));
   if (!kept) {
     causes.push(
       forbiddenField('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds'),

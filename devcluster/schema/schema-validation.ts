@@ -43,7 +43,10 @@ const checkText = (schema: Schema, value: string, path: string): StatusCause[] =
     causes.push(inBody(path, value, `should match '${pattern}'`));
   }
   if (format !== undefined && !isRightFormat(format, value)) {
-    causes.push(inBody(path, value, `must be of type ${format}: ${JSON.stringify(value)}`));
+    causes.push({
+      ...inBody(path, value, `must be of type ${format}: ${JSON.stringify(value)}`),
+      reason: 'FieldValueTypeInvalid',
+    });
   }
   return causes;
 };
@@ -124,7 +127,7 @@ export function validateSchema(schema: Schema, value: unknown, path: string): St
   if (value === null && schema.nullable === true) return [];
   if (!hasType(schema, value)) {
     const actual = JSON.stringify(typeName(value));
-    const wanted = schema['x-kubernetes-int-or-string'] === true ? 'integer or string' : (schema.type ?? '');
+    const wanted = schema['x-kubernetes-int-or-string'] === true ? 'integer,string' : (schema.type ?? '');
     const message = `Invalid value: ${actual}: ${path} in body must be of type ${wanted}: ${actual}`;
     return [{ reason: 'FieldValueTypeInvalid', message, field: path }];
   }

@@ -58,7 +58,7 @@ describe('a schema', () => {
     [
       { 'x-kubernetes-int-or-string': true },
       true,
-      ['spec: Invalid value: "boolean": spec in body must be of type integer or string: "boolean"'],
+      ['spec: Invalid value: "boolean": spec in body must be of type integer,string: "boolean"'],
     ],
     [
       { anyOf: [{ minimum: 5 }, { multipleOf: 2 }] },
@@ -136,6 +136,29 @@ describe('a schema', () => {
       ],
     };
     expect(mismatch({ spec: { template: { spec } } })).toBeUndefined();
+  });
+
+  test('refuses texts that are no quantity and no time', () => {
+    const mismatch = (schemaName: string, value: object): string | undefined =>
+      findTypeMismatch(builtinSchemas, builtinSchema(schemaName), '', value)?.text;
+    const limits = { containers: [{ name: 'a', resources: { limits: { cpu: 'lots' } } }] };
+    expect(mismatch('io.k8s.api.core.v1.Pod', { spec: limits })).toMatch(
+      /^quantities must match the regular expression/,
+    );
+    const lease = (renewTime: string): string | undefined =>
+      mismatch('io.k8s.api.coordination.v1.Lease', { spec: { renewTime } });
+    expect(lease('2026-01-01T00:00:00.000000Z')).toBeUndefined();
+    expect(lease('2026-01-01T00:00:00Z')).toBe(
+      'parsing time "2026-01-01T00:00:00Z" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "Z" as ".000000"',
+    );
+    expect(lease('soon')).toMatch(/cannot parse "soon" as "2006"$/);
+  });
+
+  test('says of a number for a text in a patch what Go says', () => {
+    const found = findTypeMismatch(builtinSchemas, builtinSchema('io.k8s.api.core.v1.ConfigMap'), '', {
+      data: { a: 1 },
+    });
+    expect(found?.patchText).toBe('cannot convert int64 to string');
   });
 });
 

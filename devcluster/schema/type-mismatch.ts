@@ -1,3 +1,4 @@
+import { textProblems } from './text-values.js';
 import { isFields } from '../store/json-copy.js';
 import { fieldSchema, joinPath, referenceOf, resolveSchema, type Schema, type Schemas } from './schema.js';
 
@@ -5,8 +6,8 @@ import { fieldSchema, joinPath, referenceOf, resolveSchema, type Schema, type Sc
 export interface TypeMismatch {
   /** What Go's JSON decoder would say. */
   readonly text: string;
-  /** Type in Go that was expected. */
-  readonly type: string;
+  /** What the real server says of a value that comes in a strategic merge patch. */
+  readonly patchText: string;
 }
 
 /** Where a value is. */
@@ -58,8 +59,13 @@ const find = (schemas: Schemas, schema: Schema, value: unknown, place: Place): T
   if (!fits(resolved, value)) {
     const type = goType(schemas, schema);
     const text = `json: cannot unmarshal ${goKind(value)} into Go struct field ${place.struct}.${place.path} of type ${type}`;
-    return { text, type };
+    // Go would turn a number into the character of that number: that is refused in other words.
+    const isCharacter = type === 'string' && Number.isInteger(value);
+    return { text, patchText: isCharacter ? 'cannot convert int64 to string' : `unrecognized type: ${type}` };
   }
+  const name = referenceOf(schema)?.split('.').at(-1) ?? '';
+  const problem = typeof value === 'string' ? textProblems[name]?.(value) : undefined;
+  if (problem !== undefined) return { text: problem, patchText: problem };
   if (Array.isArray(value)) {
     const { items } = resolved;
     if (items === undefined) return undefined;

@@ -8,6 +8,12 @@ const alwaysSelectable: Readonly<Record<string, (object: AnyObject) => string>> 
   'metadata.namespace': (object) => object.metadata.namespace ?? '',
 };
 
+// The real server has two ways to say it.
+const refusalOf: Readonly<Record<ResourceKind['selectorRefusal'], (field: string) => string>> = {
+  named: (field) => `field label not supported: ${field}`,
+  generic: (field) => `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
+};
+
 const unescape = (value: string): string => value.replace(/\\([\\,=])/g, '$1');
 
 /**
@@ -15,7 +21,7 @@ const unescape = (value: string): string => value.replace(/\\([\\,=])/g, '$1');
  * @throws StatusError BadRequest for a field that this kind cannot be selected by.
  */
 export function parseFieldSelector(
-  kind: Pick<ResourceKind, 'selectableFields'>,
+  kind: Pick<ResourceKind, 'selectableFields' | 'selectorRefusal'>,
   selector: string | undefined,
 ): (object: AnyObject) => boolean {
   if (selector === undefined || selector.trim() === '') return () => true;
@@ -25,11 +31,11 @@ export function parseFieldSelector(
     .map((term) => {
       const parts = termPattern.exec(term.trim());
       if (parts === null) {
-        throw badRequest(`invalid field selector: '${selector}'; can't understand '${term}'`);
+        throw badRequest(`invalid selector: '${selector}'; can't understand '${term}'`);
       }
       const [field = '', operator, value = ''] = parts.slice(1);
       const read = alwaysSelectable[field] ?? kind.selectableFields[field];
-      if (read === undefined) throw badRequest(`field label not supported: ${field}`);
+      if (read === undefined) throw badRequest(refusalOf[kind.selectorRefusal](field));
       const wanted = unescape(value);
       return (object: AnyObject) => (read(object) === wanted) === (operator !== '!=');
     });

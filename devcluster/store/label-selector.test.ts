@@ -27,8 +27,17 @@ describe('a label selector', () => {
     },
   );
 
-  test.each(['app=web=x', 'a b', '=web', 'app in web', 'app=-'])('%j is refused', (selector) => {
-    expect(() => parseLabelSelector(selector)).toThrow(/label selector/);
+  test.each([
+    ['app=web=x', "found '=', expected: ',' or 'end of string'"],
+    ['a b', "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"],
+    ['=web', "found '=', expected: !, identifier, or 'end of string'"],
+    ['app in web', "unable to parse requirement: found 'web' expected: '('"],
+    ['app in (web', "unable to parse requirement: found '', expected: ',' or ')'"],
+    ['app=(', "unable to parse requirement: found '(', expected: identifier"],
+    ['app=web,,tier', "found ',', expected: identifier after ','"],
+    ['app in (web,-)', 'unable to parse requirement: values[0][app]: Invalid value: "-": a valid label must be'],
+  ])('%j is refused', (selector, why) => {
+    expect(() => parseLabelSelector(selector)).toThrow(why);
   });
 
   test('matches objects without labels when it asks for none', () => {

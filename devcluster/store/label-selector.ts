@@ -1,3 +1,4 @@
+import { labelKeyProblem, labelValueProblem } from './metadata-rules.js';
 import { badRequest } from './refusals.js';
 
 /** Labels of an object. */
@@ -5,58 +6,104 @@ export type Labels = Readonly<Record<string, string>> | undefined;
 
 type Requirement = (labels: Readonly<Record<string, string>>) => boolean;
 
-const keyPattern = /^([a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?\/)?[a-zA-Z0-9]([-_.a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$/;
-const valuePattern = /^([a-zA-Z0-9]([-_.a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)?$/;
-const setTerm = /^(\S+)\s+(in|notin)\s*\(([^()]*)\)$/;
-const compareTerm = /^([^\s=!<>]+)\s*(==|=|!=|>|<)\s*([^\s=!<>]*)$/;
-const existTerm = /^(!?)\s*([^\s=!<>()]+)$/;
+/** The words of a selector, one after the other; '' at the end. */
+interface Words {
+  peek(): string;
+  take(): string;
+}
 
-const refuse = (selector: string, why: string): Error =>
-  badRequest(`unable to parse requirement: ${why} in label selector ${JSON.stringify(selector)}`);
+const special = /^(?:==|!=|[(),!=<>])$/;
+const operators = ['in', 'notin', '=', '==', '!=', 'gt', 'lt'];
+const operatorWords = new Set([...operators.slice(0, 5), '>', '<']);
+const isName = (word: string): boolean => word !== '' && !special.test(word);
+const requirementError = (why: string): Error => badRequest(`unable to parse requirement: ${why}`);
 
-/** Splits at commas that are not inside parentheses. */
-const termsOf = (selector: string): string[] => selector.split(/,(?![^(]*\))/).map((term) => term.trim());
-
-const compare = (key: string, operator: string, value: string): Requirement => {
-  if (operator === '!=') return (labels) => labels[key] !== value;
-  if (operator === '>') return (labels) => Number.parseInt(labels[key] ?? '', 10) > Number(value);
-  if (operator === '<') return (labels) => Number.parseInt(labels[key] ?? '', 10) < Number(value);
-  return (labels) => labels[key] === value;
+const cut = (selector: string): Words => {
+  const words = selector.match(/==|!=|[(),!=<>]|[^\s(),!=<>]+/g) ?? [];
+  let at = 0;
+  return { peek: () => words[at] ?? '', take: () => words[at++] ?? '' };
 };
 
-const parseTerm = (selector: string, term: string): Requirement => {
-  const check = (key: string, values: readonly string[]): void => {
-    if (!keyPattern.test(key)) throw refuse(selector, `<nil>: Invalid value: "${key}": name part is malformed`);
-    const wrong = values.find((value) => !valuePattern.test(value));
-    if (wrong !== undefined)
-      throw refuse(selector, `values: Invalid value: "${wrong}": a valid label must be alphanumeric`);
-  };
-  const set = setTerm.exec(term);
-  if (set !== null) {
-    const [key = '', operator, list = ''] = set.slice(1);
-    const values = list.split(',').map((value) => value.trim());
-    check(key, values);
-    return (labels) => (Object.hasOwn(labels, key) && values.includes(labels[key] ?? '')) === (operator === 'in');
+const readValues = (words: Words): string[] => {
+  const open = words.take();
+  if (open !== '(') throw requirementError(`found '${open}' expected: '('`);
+  const values: string[] = [];
+  for (;;) {
+    // Between two commas, and at both ends, there may be an empty value.
+    const value = isName(words.peek()) ? words.take() : '';
+    const next = words.take();
+    if (next !== ',' && next !== ')') throw requirementError(`found '${next}', expected: ',' or ')'`);
+    values.push(value);
+    if (next === ')') return values;
   }
-  const pair = compareTerm.exec(term);
-  if (pair !== null) {
-    const [key = '', operator = '', value = ''] = pair.slice(1);
-    check(key, [value]);
-    return compare(key, operator, value);
+};
+
+const readValue = (words: Words): string => {
+  if (words.peek() === '' || words.peek() === ',') return '';
+  const word = words.take();
+  if (!isName(word)) throw requirementError(`found '${word}', expected: identifier`);
+  return word;
+};
+
+const checkValues = (key: string, values: readonly string[]): void => {
+  for (const [index, value] of values.toSorted().entries()) {
+    const why = labelValueProblem(value);
+    if (why !== undefined) throw requirementError(`values[${index}][${key}]: Invalid value: "${value}": ${why}`);
   }
-  const exist = existTerm.exec(term);
-  if (exist === null) throw refuse(selector, `found ${JSON.stringify(term)}`);
-  const [not, key = ''] = exist.slice(1);
-  check(key, []);
-  return (labels) => Object.hasOwn(labels, key) === (not === '');
+};
+
+const requirementOf = (key: string, operator: string, values: readonly string[]): Requirement => {
+  const [value = ''] = values;
+  switch (operator) {
+    case 'in':
+    case 'notin':
+      return (labels) => (Object.hasOwn(labels, key) && values.includes(labels[key] ?? '')) === (operator === 'in');
+    case '!=':
+      return (labels) => labels[key] !== value;
+    case '>':
+      return (labels) => Number.parseInt(labels[key] ?? '', 10) > Number(value);
+    case '<':
+      return (labels) => Number.parseInt(labels[key] ?? '', 10) < Number(value);
+    default:
+      return (labels) => labels[key] === value;
+  }
+};
+
+const readRequirement = (words: Words): Requirement => {
+  const isDenied = words.peek() === '!';
+  if (isDenied) words.take();
+  const key = words.take();
+  if (!isName(key)) throw requirementError(`found '${key}', expected: identifier`);
+  const why = labelKeyProblem(key);
+  if (why !== undefined) throw requirementError(`<nil>: Invalid value: "${key}": ${why}`);
+  const isEnd = words.peek() === '' || words.peek() === ',';
+  if (isDenied || isEnd) return (labels) => Object.hasOwn(labels, key) !== isDenied;
+  const operator = words.take();
+  if (!operatorWords.has(operator)) {
+    throw requirementError(`found '${operator}', expected: ${operators.join(', ')}`);
+  }
+  const values = operator.endsWith('in') ? readValues(words) : [readValue(words)];
+  checkValues(key, values);
+  return requirementOf(key, operator, values);
 };
 
 /**
- * Turns a label selector ("a=b,c!=d,e in (f,g),h notin (i),j,!k") into a predicate. An empty one matches everything.
+ * Turns a label selector ("a=b,c!=d,e in (f,g),h notin (i),j,!k") into a predicate. An empty one matches everything. The
+ * grammar and the refusals are those of k8s.io/apimachinery/pkg/labels.
  * @throws StatusError BadRequest for a text that is no selector.
  */
 export function parseLabelSelector(selector: string | undefined): (labels: Labels) => boolean {
-  if (selector === undefined || selector.trim() === '') return () => true;
-  const requirements = termsOf(selector).map((term) => parseTerm(selector, term));
+  const words = cut(selector ?? '');
+  const requirements: Requirement[] = [];
+  while (words.peek() !== '') {
+    const word = words.peek();
+    if (word !== '!' && !isName(word)) throw badRequest(`found '${word}', expected: !, identifier, or 'end of string'`);
+    requirements.push(readRequirement(words));
+    const next = words.take();
+    if (next === '') break;
+    if (next !== ',') throw badRequest(`found '${next}', expected: ',' or 'end of string'`);
+    const after = words.peek();
+    if (after !== '!' && !isName(after)) throw badRequest(`found '${after}', expected: identifier after ','`);
+  }
   return (labels) => requirements.every((matches) => matches(labels ?? {}));
 }

@@ -21,17 +21,33 @@ const labelValue = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
 const labelKey = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$/;
 const keyAdvice =
   "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+const qualifiedAdvice = keyAdvice
+  .replace('name part', 'a valid label key')
+  .concat(" with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')");
 const valueAdvice =
   "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+
+/** Why a text is no key of a label; undefined when it is one. */
+export function labelKeyProblem(key: string): string | undefined {
+  if (labelKey.test(key)) return undefined;
+  return key.split('/').length > 2 ? qualifiedAdvice : keyAdvice;
+}
+
+/** Why a text is no value of a label; undefined when it is one. */
+export function labelValueProblem(value: string): string | undefined {
+  if (value.length > 63) return 'must be no more than 63 bytes';
+  return labelValue.test(value) ? undefined : valueAdvice;
+}
 
 /** What is wrong with labels at `field`. */
 export function validateLabels(labels: unknown, field: string): StatusCause[] {
   if (!isFields(labels)) return [];
   return Object.entries(labels).flatMap(([key, value]) => {
-    if (!labelKey.test(key)) return [invalidValue(field, key, keyAdvice)];
+    const keyProblem = labelKeyProblem(key);
+    if (keyProblem !== undefined) return [invalidValue(field, key, keyProblem)];
     if (typeof value !== 'string') return [invalidValue(`${field}.${key}`, value, 'must be a string')];
-    if (value.length > 63) return [invalidValue(field, value, 'must be no more than 63 bytes')];
-    return labelValue.test(value) ? [] : [invalidValue(field, value, valueAdvice)];
+    const valueProblem = labelValueProblem(value);
+    return valueProblem === undefined ? [] : [invalidValue(field, value, valueProblem)];
   });
 }
 

@@ -26,6 +26,8 @@ export interface ResourceKind {
   readonly nameRule: NameRule;
   /** Fields that a field selector may use, beside metadata.name and metadata.namespace. */
   readonly selectableFields: Readonly<Record<string, (object: AnyObject) => string>>;
+  /** How the real server refuses another field: kinds with selectable fields of their own name it. */
+  readonly selectorRefusal: 'named' | 'generic';
   /** Fills in what was left out, in place, and drops fields that are not in the schema. */
   readonly applyDefaults: (object: AnyObject, old: AnyObject | undefined) => void;
   /** Status of a new object, which is mostly not the one it came with. */
@@ -56,6 +58,7 @@ export function defineKind(definition: KindDefinition): ResourceKind {
     readOnly: false,
     nameRule: 'subdomain',
     selectableFields: {},
+    selectorRefusal: definition.selectableFields === undefined ? 'generic' : 'named',
     applyDefaults: () => undefined,
     newStatus: () => undefined,
     validate: () => [],

@@ -46,6 +46,17 @@ describe('who may do what', () => {
     await viewer.close();
   });
 
+  test('who may do everything may act as others, who may do what they may', async () => {
+    expect(await refusal('get pods --as=nobody')).toBe(
+      'Error from server (Forbidden): pods is forbidden: User "nobody" cannot list resource "pods" in API group "" in the namespace "default"\n',
+    );
+    expect(await kubectl.out('get pods -o name --as=viewer')).toBe('pod/web\n');
+    expect(await kubectl.out('get pods -o name --as=x --as-group=system:masters')).toBe('pod/web\n');
+    const viewer = createKubectl(packagedKubectl(), api.viewerKubeconfig);
+    expect((await viewer.run('get pods --as=admin')).stderr).toMatch(/Error from server \(Forbidden\)/);
+    await viewer.close();
+  });
+
   test('nobody without a token gets anything but version and health', async () => {
     expect(await callApi(api, '/readyz', { token: null })).toMatchObject({ code: 200, text: 'ok' });
     const refused = await callApi(api, '/api', { token: null });
@@ -66,6 +77,12 @@ describe('what is not there', () => {
     expect(await refusal('get deployments')).toBe('error: the server doesn\'t have a resource type "deployments"\n');
     expect(await refusal('apply -n nowhere -f -', webPod)).toMatch(
       /\(NotFound\): error when creating "STDIN": namespaces "nowhere" not found/,
+    );
+  });
+
+  test('kinds of objects that are applied', async () => {
+    expect(await refusal('apply -f -', webPod.replace('kind: Pod', 'kind: Pot'))).toMatch(
+      /no matches for kind "Pot" in version "v1"\nensure CRDs are installed first/,
     );
   });
 
@@ -119,6 +136,10 @@ describe('what is wrong', () => {
       .replace('reason: a new version', 'drain: {onTimeout: Foo}');
     expect(await refusal('apply -f -', wrong)).toMatch(
       /spec\.drain\.onTimeout: Unsupported value: "Foo": supported values: "Force", "Wait", "Abort"/,
+    );
+    const never = restart.replace('name: first', 'name: other').replace('reason: a new version', 'notBefore: tomorrow');
+    expect(await refusal('apply -f -', never)).toMatch(
+      /spec\.notBefore in body must be of type date-time: "tomorrow"\n.*some validation rules were not checked/,
     );
     const empty = restart.replace('name: first', 'name: other').replace('targetRef: { name: panelet-agent }, ', '');
     expect(await refusal('apply -f -', empty)).toMatch(/spec\.targetRef: Required value/);

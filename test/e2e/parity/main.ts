@@ -6,7 +6,9 @@ const { values } = parseArgs({
   options: { a: { type: 'string' }, b: { type: 'string' }, kubectl: { type: 'string' }, quiet: { type: 'boolean' } },
 });
 if (values.a === undefined || values.b === undefined) {
-  throw new Error('usage: --a <kubeconfig of a dev cluster> --b <kubeconfig of a real one> [--kubectl <path>] [--quiet]');
+  throw new Error(
+    'usage: --a <kubeconfig of a dev cluster> --b <kubeconfig of a real one> [--kubectl <path>] [--quiet]',
+  );
 }
 const { commands, differences, unusedKnown } = await compareClusters({
   kubectl: values.kubectl ?? anyKubectl(),

@@ -85,7 +85,9 @@ const cleanUp = ({ kubectl }: Side): Promise<unknown> =>
   kubectl.run(`delete namespace ${parityNamespace} --ignore-not-found --timeout=60s`);
 
 async function answer({ kubectl, names }: Side, command: ScriptCommand): Promise<string> {
-  const words = command.words.map((word) => word.replaceAll(/\{node(\d)\}/g, (_, n: string) => names.nodes[+n - 1] ?? ''));
+  const words = command.words.map((word) =>
+    word.replaceAll(/\{node(\d)\}/g, (_, n: string) => names.nodes[+n - 1] ?? ''),
+  );
   const { code, stdout, stderr } = await kubectl.run([`--namespace=${parityNamespace}`, ...words], command.input);
   const text = [`exit ${code}`, stdout, ...(stderr === '' ? [] : ['--- standard error', stderr])].join('\n');
   const [head = '', ...rest] = text.split('\n');

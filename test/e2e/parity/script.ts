@@ -30,7 +30,8 @@ const edit = (text: string, how: string): string => {
 const readInput = (words: readonly string[], directory: string): string => {
   const [name, ...edits] = words;
   if (name === undefined) return '';
-  return edits.reduce(edit, readFileSync(join(directory, 'manifests', `${name}.yaml`), 'utf8'));
+  const file = name.includes('.') ? name : `${name}.yaml`;
+  return edits.reduce(edit, readFileSync(join(directory, 'manifests', file), 'utf8'));
 };
 
 const comparisonOf = (marks: readonly string[]): Comparison => {
@@ -40,7 +41,8 @@ const comparisonOf = (marks: readonly string[]): Comparison => {
 
 /**
  * The commands of `commands.txt` in `directory`. A line is what follows `kubectl`; before it may stand marks (`@sorted`,
- * `@only=REGEX`), after it `< MANIFEST` and edits `'s|text|text|'` of that manifest.
+ * `@only=REGEX`), after it `< MANIFEST` (YAML unless it has another
+ * ending) and edits `'s|text|text|'` of that manifest.
  */
 export function readScript(directory: string): ScriptCommand[] {
   const lines = readFileSync(join(directory, 'commands.txt'), 'utf8').split('\n');
