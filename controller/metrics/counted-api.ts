@@ -4,7 +4,17 @@ import { apiStatusOf } from '../kube/api-status.js';
 import type { KubeApi, Resource } from '../kube/kube-api.js';
 import type { KubeObject } from '../kube/objects.js';
 
-const readVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
+const kinds: Readonly<Record<keyof KubeApi, 'read' | 'write'>> = {
+  get: 'read',
+  list: 'read',
+  watch: 'read',
+  create: 'write',
+  patch: 'write',
+  patchStatus: 'write',
+  patchApproval: 'write',
+  evict: 'write',
+  delete: 'write',
+};
 /** They are created and leave nothing behind. */
 const questions: ReadonlySet<string> = new Set(['tokenreviews', 'subjectaccessreviews']);
 
@@ -22,15 +32,15 @@ export function countRequests(api: KubeApi, registry: Registry): KubeApi {
     ...{ name: 'panelet_api_writes_total', help: 'Writes that the API server accepted.', registers },
     labelNames: ['resource', 'verb'],
   });
-  const counted =
-    <A extends [Resource<never>, ...unknown[]], R>(verb: string, call: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      const resource = (args[0] as Resource<KubeObject>).plural;
+  const counted = (verb: keyof KubeApi) => {
+    const call = (api[verb] as Call).bind(api);
+    return async (...args: Parameters<Call>): Promise<unknown> => {
+      const resource = verb === 'evict' ? 'pods/eviction' : (args[0] as Resource<KubeObject>).plural;
       let code = 'none';
       try {
         const answer = await call(...args);
         code = '200';
-        if (!readVerbs.has(verb) && !questions.has(resource)) writes.inc({ resource, verb });
+        if (kinds[verb] === 'write' && !questions.has(resource)) writes.inc({ resource, verb });
         return answer;
       } catch (error) {
         code = String(apiStatusOf(error)?.code ?? 'none');
@@ -39,6 +49,9 @@ export function countRequests(api: KubeApi, registry: Registry): KubeApi {
         requests.inc({ resource, verb, code });
       }
     };
-  const methods = Object.entries(api) as [string, (...args: [Resource<never>, ...unknown[]]) => Promise<unknown>][];
-  return Object.fromEntries(methods.map(([verb, call]) => [verb, counted(verb, call.bind(api))])) as unknown as KubeApi;
+  };
+  const verbs = Object.keys(kinds) as (keyof KubeApi)[];
+  return Object.fromEntries(verbs.map((verb) => [verb, counted(verb)])) as unknown as KubeApi;
 }
+
+type Call = (...args: unknown[]) => Promise<unknown>;

@@ -2,13 +2,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 import { Server, ServerCredentials, type ServerUnaryCall, type ServerWritableStream } from '@grpc/grpc-js';
 
-import {
-  GateServiceService,
-  GateStatus,
-  type State,
-  type DrainResponse,
-  type GateServiceServer,
-} from '#proto/gate/v1/gate.js';
+import { GateServiceService, GateStatus, type State, type DrainResponse } from '#proto/gate/v1/gate.js';
 
 /** Certificates of a gate, PEM. */
 export interface GateServerCertificates {
@@ -50,7 +44,7 @@ export async function startGateServer({ trust, cert, key }: GateServerCertificat
       drains.add(call);
       call.on('close', () => drains.delete(call));
     },
-  } as unknown as GateServiceServer);
+  });
   const pair = [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }];
   const credentials = ServerCredentials.createSsl(Buffer.from(trust), pair, true);
   const behind = await new Promise<number>((resolve, reject) => {
