@@ -24,7 +24,7 @@ export function createEchoMirror(): EchoMirror {
   return {
     sent: (bytes) => void waiting.push(Buffer.from(bytes)),
     received: (bytes) => {
-      let rest = Buffer.from(bytes);
+      let rest: Buffer = Buffer.from(bytes);
       while (rest.length > 0 && deviation === undefined) {
         const first = waiting[0];
         if (first === undefined) deviation = `${rest.length} bytes more than were sent came back after byte ${offset}`;

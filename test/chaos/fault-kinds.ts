@@ -41,7 +41,7 @@ export const faultNatures: Readonly<Record<FaultKind, FaultNature>> = {
     title: 'API server killed',
     onNode: false,
     mayLose: [],
-    holdMs: [0, 8_000],
+    holdMs: [500, 8_000],
     longHoldMs: [18_000, 30_000],
   },
   // A cordon without news ends after 60 s.
