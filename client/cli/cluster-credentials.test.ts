@@ -8,13 +8,9 @@ function fakeKubectl(answer: (args: readonly string[]) => string): Kubectl & { c
   const calls: string[] = [];
   return {
     calls,
-    run: (args) => {
+    run: async (args) => {
       calls.push(args.join(' '));
-      try {
-        return Promise.resolve(answer(args));
-      } catch (error) {
-        return Promise.reject(error as Error);
-      }
+      return Promise.resolve(answer(args));
     },
     lines: () => {
       throw new Error('not here');

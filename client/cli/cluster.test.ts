@@ -3,6 +3,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { ServerCredentials } from '@grpc/grpc-js';
+import { createTestCertificate } from '#test/support/agent/certificate.js';
 import { until } from '#test/support/conditions.js';
 import {
   cliEnvironment,
@@ -140,6 +142,35 @@ describe('the CLI with a cluster', () => {
       expect(JSON.parse(result.stdout)).toMatchObject({ node: 'node-a' });
       expect(kubectl.forwards()).toEqual([]);
     });
+  });
+
+  test('verifies agents by the authorities of the cluster, and takes up others with the next pod', async () => {
+    const files = await createTestCertificate('first');
+    const serving = async (): Promise<ServerCredentials> =>
+      ServerCredentials.createSsl(null, [
+        { private_key: await readFile(files.keyFile), cert_chain: await readFile(files.certFile) },
+      ]);
+    const options = { panels: { terminal: createShellFake }, credentials: await serving() };
+    const secure = await startFakeWorker(options);
+    const serve = async (uid: string): Promise<void> =>
+      kubectl.set({
+        pods: [{ ...podA(), name: `agent-${uid}`, uid, port: secure.port }],
+        token: 't',
+        ca: await readFile(files.certFile, 'utf8'),
+      });
+    await serve('u1');
+    const person = user('attach', '--node', 'node-a', '--server-name', 'localhost');
+    await person.sees('$ ');
+    await secure.kill();
+    await files.renew('second');
+    options.credentials = await serving();
+    await secure.listen();
+    await serve('u2');
+    person.type('still here\r');
+    await person.sees('you said: still here');
+    person.close();
+    await secure.close();
+    await files.close();
   });
 
   describe('a session whose node is not known', () => {
@@ -286,7 +317,7 @@ describe('the CLI with a cluster', () => {
       ],
       ['no such shell', {}, ['completion', 'tcsh'], 2, /Allowed choices are bash, zsh, fish/],
     ];
-    test.each(wrong)('%s: one line that says what to do', async (_name, state, args, code, line) => {
+    test.each(wrong)('%s: one line that says what to do', async (...[, state, args, code, line]) => {
       const { token, ...others } = state;
       cluster(others);
       if (token === '') kubectl.set({ pods: [podA()], ca: '-----BEGIN CERTIFICATE-----' });
