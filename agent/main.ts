@@ -48,7 +48,7 @@ async function start(): Promise<Agent> {
       namespace: process.env['PANELET_POD_NAMESPACE'] ?? '',
       ip: process.env['PANELET_POD_IP'],
     },
-    clusterAccess: readClusterAccess(process.env),
+    clusterAccess: readClusterAccess(process.env, process.env['PANELET_SERVICE_ACCOUNT_DIR']),
     version,
     workerCommand: [process.execPath, fileURLToPath(new URL('panelet-worker.js', import.meta.url))],
     env: process.env,

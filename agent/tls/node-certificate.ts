@@ -133,7 +133,8 @@ async function renewForEver(renewal: Renewal): Promise<void> {
   const { log } = deps;
   const backoff = createBackoff(deps.random, { initialMs: retryInitialMs, maxMs: retryMaxMs });
   let last: RenewalReason | undefined;
-  while (!signal.aborted) {
+  const isOver = (): boolean => signal.aborted;
+  while (!isOver()) {
     const why = reason();
     if (why === undefined) {
       backoff.reset();
@@ -144,14 +145,14 @@ async function renewForEver(renewal: Renewal): Promise<void> {
     // What a new certificate did not change, another one will not change at once either.
     if (why === last) await pause(renewal, backoff.nextMs());
     last = why;
-    if (signal.aborted) return;
+    if (isOver()) return;
     try {
       log.info({ why }, 'The node needs a certificate');
       const onWaiting = (what: string): void => void (state.waiting = what);
       await renewal.use(await requestCertificate({ ...deps, onWaiting, signal }));
       log.info({ expires: expiryOf(state.pair) }, 'Certificate issued');
     } catch (error) {
-      if (signal.aborted) return;
+      if (isOver()) return;
       const known = PaneletError.from(error);
       state.waiting = known.message;
       const refused = isPaneletError(error, 'API_REFUSED');

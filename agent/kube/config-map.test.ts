@@ -1,0 +1,76 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createSystemClock } from '#common/clock.js';
+import { createSilentLog } from '#common/log.js';
+import { createSeededRandom } from '#common/random.js';
+import { fakeNamespace, startFakeApi, type FakeApi } from '#test/support/agent/fake-api.js';
+import { until } from '#test/support/conditions.js';
+import { createApiClient, type ApiClient } from './api-client.js';
+import { followConfigMap } from './config-map.js';
+
+let api: FakeApi;
+let client: ApiClient;
+let ending: AbortController;
+let told: (string | undefined)[];
+let following: Promise<void>;
+const clock = createSystemClock();
+
+const watches = (): number => api.seen.filter(({ path }) => path.includes('watch=true')).length;
+
+beforeEach(async () => {
+  api = await startFakeApi();
+  client = createApiClient({ access: api.access, clock });
+  ending = new AbortController();
+  told = [];
+});
+afterEach(async () => {
+  ending.abort(new Error('the test is over'));
+  await following;
+  client.close();
+  await api.close();
+});
+
+function follow(): void {
+  following = followConfigMap({
+    ...{ api: client, clock, random: createSeededRandom(1), log: createSilentLog() },
+    ...{ namespace: fakeNamespace, name: 'panelet-ca', signal: ending.signal },
+    onData: (data) => told.push(data?.['ca.crt']),
+  });
+}
+
+describe('following a ConfigMap', () => {
+  test('tells what it holds, and each change', async () => {
+    api.setConfigMap('panelet-ca', { 'ca.crt': 'one' });
+    follow();
+    await until(() => watches() === 1, 'a watch');
+    api.setConfigMap('panelet-ca', { 'ca.crt': 'two' });
+    await until(() => told.length === 2, 'the change');
+    expect(told).toEqual(['one', 'two']);
+  });
+
+  test('waits for one that is not there yet', async () => {
+    follow();
+    await until(() => told.length > 0, 'the first look');
+    expect(told[0]).toBeUndefined();
+    api.setConfigMap('panelet-ca', { 'ca.crt': 'late' });
+    await until(() => told.includes('late'), 'the ConfigMap');
+  });
+
+  test('notices what changed while its watch was cut', async () => {
+    api.setConfigMap('panelet-ca', { 'ca.crt': 'one' });
+    follow();
+    await until(() => watches() === 1, 'a watch');
+    api.brokenWith = 503;
+    api.cut();
+    api.setConfigMap('panelet-ca', { 'ca.crt': 'two' });
+    api.brokenWith = undefined;
+    await until(() => told.at(-1) === 'two', 'the change');
+  });
+
+  test('ends with its signal', async () => {
+    api.setConfigMap('panelet-ca', {});
+    follow();
+    await until(() => watches() === 1, 'a watch');
+    ending.abort(new Error('enough'));
+    await expect(following).resolves.toBeUndefined();
+  });
+});
