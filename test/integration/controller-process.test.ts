@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
 import type { KubeObject } from '#devcluster/store/kube-object.js';
+import { createTestCertificate } from '#test/support/agent/certificate.js';
 import { bundlePrograms, type BundledPrograms } from '#test/support/controller/bundled-programs.js';
 import { startRunningApi, type RunningApi } from '#test/support/running-api.js';
 import { waitFor } from '#test/support/wait-for.js';
@@ -142,6 +144,33 @@ describe('the program panelet-controller', () => {
     await waitFor('the other', () => (lease()?.spec?.holderIdentity ?? '').startsWith('second_'), 20_000);
     expect(lease()?.spec?.leaseTransitions).toBe(before + 1);
   }, 60_000);
+
+  test('serves its metrics over TLS, and to nobody whom the API server does not know', async () => {
+    const certificate = await createTestCertificate('controller');
+    const port = await freePort();
+    const { certFile, keyFile } = certificate;
+    const options = ['--gate-cert-file', certFile, '--gate-key-file', keyFile, '--gate-ca-file', certFile];
+    const program = start(...good(), ...options, '--metrics-address', `127.0.0.1:${port}`);
+    const ca = readFileSync(certificate.certFile);
+    const code = (): Promise<number | undefined> =>
+      new Promise((resolve) => {
+        get({ host: '127.0.0.1', servername: 'localhost', port, ca, path: '/metrics' }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        }).on('error', () => resolve(undefined));
+      });
+    await waitFor('metrics', async () => (await code()) !== undefined, 20_000);
+    expect(await code()).toBe(401);
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toBe(0);
+    await certificate.close();
+  }, 40_000);
+
+  test('cleans up a namespace and says what it did', async () => {
+    const program = start('cleanup', '--kubeconfig', api.kubeconfig, '--namespace', 'default', '--timeout', '1s');
+    expect(await program.ended).toBe(0);
+    expect(program.output()).toBe('No PanelRestart in default.\nDone: nothing of Panelet is under way any more.\n');
+  }, 40_000);
 
   test('without an API server keeps trying and ends when it is asked to', async () => {
     const port = await freePort();
