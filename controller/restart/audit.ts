@@ -10,6 +10,7 @@ export type AuditDecision =
   | 'refused'
   | 'started'
   | 'claimed'
+  | 'forced'
   | 'killed'
   | 'released'
   | 'superseded'

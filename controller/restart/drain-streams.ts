@@ -4,6 +4,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { DrainRequest } from '#proto/gate/v1/gate.js';
 
+import type { DrainFigures } from './drain-figures.js';
 import type { DrainCall, GateAddress, GateCalls } from './ports.js';
 
 /** What streams are made of. */
@@ -12,6 +13,7 @@ export interface DrainStreamsDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly figures: DrainFigures;
 }
 
 /** A drain to hear. */
@@ -40,12 +42,15 @@ interface Stream {
 }
 
 /** Hears drains, one stream a pod; a stream that fails is not started again before a backoff. */
-export function createDrainStreams({ gates, clock, random, log }: DrainStreamsDeps): DrainStreams {
+export function createDrainStreams({ gates, clock, random, log, figures }: DrainStreamsDeps): DrainStreams {
   const streams = new Map<string, Stream>();
   const start = (stream: Stream, { uid, address, request, onChange }: DrainOrder): void => {
     const life = { ended: false };
     const call = gates.drain(address, request, {
-      onState: () => onChange(),
+      onState: ({ status }) => {
+        if (status !== undefined) figures.heard(uid, status);
+        onChange();
+      },
       onEnd: (error) => {
         life.ended = true;
         stream.call = undefined;
@@ -64,6 +69,7 @@ export function createDrainStreams({ gates, clock, random, log }: DrainStreamsDe
     const stream = streams.get(uid);
     streams.delete(uid);
     stream?.call?.stop();
+    figures.forget(uid);
   };
   return {
     ensure: (order) => {

@@ -6,6 +6,8 @@ import { OnTimeout, type Command } from '#proto/gate/v1/gate.js';
 import { keyOf, objectKey, pods as podResource, type KubeApi, type Preconditions } from '../kube/kube-api.js';
 import type { Pod } from '../kube/objects.js';
 import { claimAnnotation, uncordonFinalizer } from './annotations.js';
+import type { Audit } from './audit.js';
+import type { DrainFigures } from './drain-figures.js';
 import type { DrainStreams } from './drain-streams.js';
 import { gateAddressOf, gatePodOf, type Keepers } from './gate-place.js';
 import { isTerminating, uidOf } from './pod-facts.js';
@@ -26,6 +28,8 @@ export interface ExecutorDeps {
   readonly recorder: Recorder;
   readonly leadership: Leadership;
   readonly log: Log;
+  readonly audit: Audit;
+  readonly figures: DrainFigures;
 }
 
 /** For which restart an action is done. */
@@ -76,7 +80,7 @@ function mustHaveAddress({ keepers }: ActionContext, pod: Pod): GateAddress {
 
 /** Does the writes and calls of a restart. Every write is conditional, so that a late one does nothing. */
 export function createExecutor(deps: ExecutorDeps): Executor {
-  const { api, gates, streams, view, recorder, leadership, log } = deps;
+  const { api, gates, streams, view, recorder, leadership, log, audit, figures } = deps;
   const claiming = new Set<string>();
 
   const commandOf = ({ restart }: ActionContext): Command => ({
@@ -160,6 +164,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       }
     }
     await patchPod(pod, null);
+    audit.decided(context.restart, 'released', { pod: pod.metadata.name, node: pod.spec?.nodeName });
     tell(context, action);
     return progress;
   };
@@ -177,6 +182,16 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     );
   };
 
+  /** The delete was taken. */
+  const deleteTaken = (context: ActionContext, action: Extract<Action, { kind: 'delete' }>): void => {
+    const { pod, receipt, evict: evicted } = action;
+    streams.stop(uidOf(pod));
+    figures.killed(uidOf(pod));
+    const details = { pod: pod.metadata.name, podUid: uidOf(pod), node: pod.spec?.nodeName, evicted, receipt };
+    audit.decided(context.restart, 'killed', details);
+    tell(context, action);
+  };
+
   /** The budget has the last word; while it refuses, the receipt stays good as long as the cordon is renewed. */
   const evict = async (
     context: ActionContext,
@@ -190,8 +205,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       log.info({ err: error, pod: nameOf(action.pod) }, 'eviction refused');
       return { progress: false, retryInMs: evictAgainMs };
     }
-    streams.stop(uidOf(action.pod));
-    tell(context, action);
+    deleteTaken(context, action);
     return quiet;
   };
 
@@ -205,6 +219,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     } finally {
       claiming.delete(node);
     }
+    audit.decided(context.restart, 'claimed', { pod: action.pod.metadata.name, node, deadline: action.claim.deadline });
     tell(context, action);
     return progress;
   };
@@ -228,9 +243,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     const conditions = { uid: uidOf(pod), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
     if (action.evict) return evict(context, action, conditions);
     const gone = await api.delete(podResource, objectKey(pod), conditions);
-    streams.stop(uidOf(pod));
     if (gone !== undefined && uidOf(gone) === uidOf(pod)) view.observe(podResource, gone);
-    tell(context, action);
+    deleteTaken(context, action);
     return gone !== undefined && isTerminating(gone) ? progress : quiet;
   };
 

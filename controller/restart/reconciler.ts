@@ -10,6 +10,7 @@ import { keeperKeyOf, keepersOf, type Keepers } from './gate-place.js';
 import { busyNodesOf, type Neighbour } from './neighbours.js';
 import { isTerminating, uidOf } from './pod-facts.js';
 import type { ClusterView, Leadership, Recorder } from './ports.js';
+import type { Progress } from './progress.js';
 import { referenceTo } from './references.js';
 import { newestRevisionOf } from './revisions.js';
 import { settingsOf } from './settings.js';
@@ -30,6 +31,7 @@ export interface ReconcilerDeps {
   readonly asker: GateAsker;
   readonly statusWriter: StatusWriter;
   readonly watchTimes: WatchTimes;
+  readonly progress: Progress;
   readonly recorder: Recorder;
   readonly leadership: Leadership;
   readonly clock: Clock;
@@ -62,7 +64,8 @@ function soonest(...values: readonly (number | undefined)[]): ReconcileResult {
 
 /** A reconciler for targets: the request in the annotations first, then each restart of the target, oldest first. */
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
-  const { view, triggers, executor, asker, statusWriter, watchTimes, recorder, leadership, clock, enqueue } = deps;
+  const { view, triggers, executor, asker, statusWriter, watchTimes, progress, recorder } = deps;
+  const { leadership, clock, enqueue } = deps;
 
   const find = (targetKey: string, uid: string): PanelRestart | undefined =>
     view.restartsOf(targetKey).find((restart) => uidOf(restart) === uid);
@@ -133,9 +136,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const carryOut = async (targetKey: string, world: World, decision: Decision): Promise<ReconcileResult | 'again'> => {
     const { restart } = world;
     const wrote = decision.status === undefined ? undefined : await statusWriter.write(restart, decision.status);
-    if (wrote?.written === true) {
-      tell(world, decision.notes);
-    }
+    if (wrote?.essential === true) tell(world, decision.notes);
+    if (wrote?.written === true && decision.status !== undefined) progress.wrote(restart, decision.status);
     const context: ActionContext = {
       restart: find(targetKey, uidOf(restart)) ?? restart,
       settings: settingsOf(restart, world.target),
@@ -144,7 +146,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       onChange: () => enqueue(targetKey),
     };
     const acted = await act(context, decision.actions);
-    if (wrote?.written === true || acted.progress) return 'again';
+    if (wrote?.essential === true || acted.progress) return 'again';
     const askMs = asker.againInMs(uidOf(restart), decision.askAgain);
     return soonest(decision.requeueAfterMs, wrote?.retryInMs, acted.waitMs, askMs);
   };

@@ -3,11 +3,14 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
 import type { KubeApi } from '../kube/kube-api.js';
+import { createNoRestartMetrics, type RestartMetrics } from '../metrics/restart-metrics.js';
+import { createDrainFigures } from './drain-figures.js';
 import { createDrainStreams } from './drain-streams.js';
 import { createExecutor } from './executor.js';
 import { createGateAsker } from './gate-asker.js';
 import type { ClusterView, GateCalls, Leadership, Recorder } from './ports.js';
 import { createAudit } from './audit.js';
+import { createProgress } from './progress.js';
 import { createReconciler, type Reconciler } from './reconciler.js';
 import { createStatusWriter } from './status-writer.js';
 import { createRolloutTrigger } from './rollout-trigger.js';
@@ -25,6 +28,8 @@ export interface RestartControllerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** @default metrics that nobody reads */
+  readonly metrics?: RestartMetrics;
   /** Looks at a target again soon. */
   readonly enqueue: (targetKey: string) => void;
 }
@@ -39,15 +44,18 @@ export interface RestartController extends Reconciler {
 export function createRestartController(deps: RestartControllerDeps): RestartController {
   const { clock, view } = deps;
   const audit = createAudit(deps.log);
+  const metrics = deps.metrics ?? createNoRestartMetrics();
+  const figures = createDrainFigures(metrics, clock);
   const writer = createTargetWriter(deps);
-  const streams = createDrainStreams(deps);
+  const streams = createDrainStreams({ ...deps, figures });
   const reconciler = createReconciler({
     ...deps,
     triggers: [createTrigger({ writer, audit, clock }), createRolloutTrigger({ view, writer, audit })],
-    executor: createExecutor({ ...deps, streams }),
+    executor: createExecutor({ ...deps, streams, audit, figures }),
     asker: createGateAsker(deps),
     statusWriter: createStatusWriter(deps),
     watchTimes: createWatchTimes(clock),
+    progress: createProgress({ audit, metrics, figures }),
   });
   return { reconcile: (key) => reconciler.reconcile(key), stop: () => streams.stopAll() };
 }

@@ -1,5 +1,5 @@
 import { isPaneletError } from '#common/errors.js';
-import { createSilentLog } from '#common/log.js';
+import { createSilentLog, type Log } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import {
   controllerRevisions,
@@ -11,6 +11,7 @@ import {
   type Resource,
 } from '#controller/kube/kube-api.js';
 import type { KubeObject } from '#controller/kube/objects.js';
+import type { RestartMetrics } from '#controller/metrics/restart-metrics.js';
 import type { ClusterView, Recorder } from '#controller/restart/ports.js';
 import { createRestartController } from '#controller/restart/restart-controller.js';
 import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/types.js';
@@ -23,6 +24,10 @@ import type { SimCluster } from './sim-cluster.js';
 export interface SimDriver {
   /** What was told, in order. */
   readonly notes: Note[];
+  /** Lines of the audit log, in order. */
+  readonly audit: Record<string, unknown>[];
+  /** What was told as numbers: the name of the figure and what was said of it. */
+  readonly told: unknown[][];
   /** Calls of all lives so far. */
   readonly calls: string[];
   restarts(): PanelRestart[];
@@ -70,9 +75,35 @@ export function createSimView(sim: SimCluster, lagMs = 0): ClusterView {
   };
 }
 
+/** A log that keeps what is for the audit and drops the rest. */
+function createAuditLog(lines: Record<string, unknown>[]): Log {
+  const log = createSilentLog();
+  log.info = (line: unknown) => {
+    const fields = line as Record<string, unknown>;
+    if (fields['audit'] === true) lines.push(fields);
+  };
+  return log;
+}
+
+function createToldMetrics(told: unknown[][]): RestartMetrics {
+  const tell =
+    (name: string) =>
+    (...args: unknown[]): void =>
+      void told.push([name, ...args]);
+  return {
+    drainState: tell('drainState'),
+    podDone: tell('podDone'),
+    replacement: tell('replacement'),
+    restartDone: tell('restartDone'),
+    heldOperations: tell('heldOperations'),
+  };
+}
+
 /** A driver with `faults` for its first lives; later lives are without a fault. */
 export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagMs = 0): SimDriver {
   const notes: Note[] = [];
+  const audit: Record<string, unknown>[] = [];
+  const told: unknown[][] = [];
   const calls: string[] = [];
   let lives = 0;
   let dirty = true;
@@ -98,7 +129,8 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagM
       },
       clock: sim.clock,
       random: createSeededRandom(lives),
-      log: createSilentLog(),
+      log: createAuditLog(audit),
+      metrics: createToldMetrics(told),
       enqueue: () => {
         dirty = true;
       },
@@ -127,6 +159,8 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagM
   };
   const driver: SimDriver = {
     notes,
+    audit,
+    told,
     get calls() {
       return [...calls, ...fault.calls];
     },
