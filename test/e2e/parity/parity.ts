@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { createSystemRandom } from '#common/random.js';
 import { createKubectl, type Kubectl } from '#test/support/kubectl.js';
 import { knownDifferences, withoutKnown } from './known-differences.js';
 import { normalise, type ClusterNames } from './normalise.js';
@@ -31,19 +32,22 @@ export interface ParityResult {
   readonly unusedKnown: readonly string[];
 }
 
-/** Namespace in which the script works; made by it and removed at the end. */
-export const parityNamespace = 'panelet-parity';
+// What the script calls its namespace. Each run has one of its own, so that several can go on at once.
+const namespaceInScript = 'panelet-parity';
 
 interface Side {
   readonly kubectl: Kubectl;
   readonly names: ClusterNames;
+  /** Made by the script, and removed at the end in any case. */
+  readonly namespace: string;
 }
 
 /** Runs the script on both clusters, command by command, and says where their answers differ. */
 export async function compareClusters(options: ParityOptions): Promise<ParityResult> {
   const script = readScript(options.directory ?? join('test', 'e2e', 'parity'));
+  const namespace = `${namespaceInScript}-${createSystemRandom().uuid().slice(0, 8)}`;
   const sides = await Promise.all(
-    [options.kubeconfigA, options.kubeconfigB].map((kubeconfig) => openSide(options.kubectl, kubeconfig)),
+    [options.kubeconfigA, options.kubeconfigB].map((kubeconfig) => openSide(options.kubectl, kubeconfig, namespace)),
   );
   const differences: ParityDifference[] = [];
   const used = new Set<string>();
@@ -67,29 +71,30 @@ export async function runParity(options: ParityOptions): Promise<ParityDifferenc
   return (await compareClusters(options)).differences;
 }
 
-async function openSide(binary: string, kubeconfig: string): Promise<Side> {
+async function openSide(binary: string, kubeconfig: string, namespace: string): Promise<Side> {
   const kubectl = createKubectl(binary, kubeconfig);
   const server = await kubectl.out('config view --minify -o jsonpath={.clusters[0].cluster.server}');
   const nodes = (await kubectl.out('get nodes -o jsonpath={.items[*].metadata.name}')).split(' ').toSorted();
-  const side = { kubectl, names: { server, nodes } };
-  await cleanUp(side);
-  return side;
+  return { kubectl, names: { server, nodes }, namespace };
 }
 
-async function closeSide(side: Side): Promise<void> {
-  await cleanUp(side);
-  await side.kubectl.close();
+async function closeSide({ kubectl, namespace }: Side): Promise<void> {
+  await kubectl.run(`delete namespace ${namespace} --ignore-not-found --timeout=60s`);
+  await kubectl.close();
 }
 
-const cleanUp = ({ kubectl }: Side): Promise<unknown> =>
-  kubectl.run(`delete namespace ${parityNamespace} --ignore-not-found --timeout=60s`);
-
-async function answer({ kubectl, names }: Side, command: ScriptCommand): Promise<string> {
+async function answer({ kubectl, names, namespace }: Side, command: ScriptCommand): Promise<string> {
+  const actual = (text: string): string => text.replaceAll(namespaceInScript, namespace);
   const words = command.words.map((word) =>
     word.replaceAll(/\{node(\d)\}/g, (_, n: string) => names.nodes[+n - 1] ?? ''),
   );
-  const { code, stdout, stderr } = await kubectl.run([`--namespace=${parityNamespace}`, ...words], command.input);
-  const text = [`exit ${code}`, stdout, ...(stderr === '' ? [] : ['--- standard error', stderr])].join('\n');
+  const { code, stdout, stderr } = await kubectl.run(
+    [`--namespace=${namespace}`, ...words.map(actual)],
+    actual(command.input),
+  );
+  const text = [`exit ${code}`, stdout, ...(stderr === '' ? [] : ['--- standard error', stderr])]
+    .join('\n')
+    .replaceAll(namespace, namespaceInScript);
   const [head = '', ...rest] = text.split('\n');
   return [head, normalise(rest.join('\n'), names, command.comparison)].join('\n').trimEnd();
 }
