@@ -33,7 +33,7 @@ export interface AgentAccess {
   gate(): Promise<GateClientOptions>;
   /** For coming back in a later run. */
   readonly way: { readonly address?: string; readonly cluster?: SavedCluster };
-  close(): void;
+  close(): Promise<void>;
 }
 
 /**
@@ -94,7 +94,7 @@ async function accessInCluster(context: CliContext, { saved, sessionId }: Access
       close: () => cluster.close(),
     };
   } catch (error) {
-    cluster.close();
+    await cluster.close();
     throw error;
   }
 }
@@ -116,7 +116,7 @@ export async function openAccess(context: CliContext, wish: AccessWish = {}): Pr
     client: { address, tls, ...secret, times: { connectTimeoutMs: 1500 } },
     gate: () => Promise.resolve({ address, tls, ...secret }),
     way: { address },
-    close: () => undefined,
+    close: () => Promise.resolve(),
   };
 }
 
@@ -139,6 +139,6 @@ export async function withAgent<Result>(
     return await use(client, access);
   } finally {
     await client.close();
-    access.close();
+    await access.close();
   }
 }

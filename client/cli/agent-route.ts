@@ -18,8 +18,8 @@ export interface AgentRoute {
    * @throws AGENT_UNREACHABLE while no agent runs there; API_NOT_FOUND when there is no such node.
    */
   resolve(query: { readonly attempt: number }): Promise<string>;
-  /** Ends the way. */
-  close(): void;
+  /** Ends the way. Resolves when nothing of it is left. */
+  close(): Promise<void>;
 }
 
 /** What a route is made with. */
@@ -40,7 +40,7 @@ function direct(pod: AgentPod): Forward {
   if (pod.address === undefined) {
     throw new PaneletError('AGENT_UNREACHABLE', `The pod ${pod.name} has no address yet. Try again.`);
   }
-  return { address: pod.address, alive: true, close: () => undefined };
+  return { address: pod.address, alive: true, close: () => Promise.resolve() };
 }
 
 /** Why no pod was found. */
@@ -91,7 +91,7 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
     if (current?.uid === pod.uid && current.forward.alive && deps.via === 'port-forward' && reused <= patience) {
       return current.forward.address;
     }
-    current?.forward.close();
+    void current?.forward.close();
     current = undefined;
     reused = 0;
     const dial = async (): Promise<Forward> =>
@@ -99,7 +99,7 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
     const [forward, ready] = await Promise.allSettled([dial(), deps.dialled()]);
     if (forward.status === 'rejected') throw forward.reason as Error;
     current = { uid: pod.uid, forward: forward.value };
-    if (closed) current.forward.close();
+    if (closed) await current.forward.close();
     if (ready.status === 'rejected') throw ready.reason as Error;
     return forward.value.address;
   };
@@ -110,9 +110,9 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
       opening ??= open(attempt).finally(() => (opening = undefined));
       return opening;
     },
-    close: () => {
+    close: async () => {
       closed = true;
-      current?.forward.close();
+      await current?.forward.close();
     },
   };
 }

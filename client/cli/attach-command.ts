@@ -31,7 +31,7 @@ async function notHere(context: CliContext, sessionId: string, error: PaneletErr
     const message = `The session ${sessionId} is on the node ${node}, but its resume token is not here. A session is resumed by the user and machine that opened it.`;
     return new PaneletError('SESSION_UNKNOWN', message, { cause: error });
   } finally {
-    cluster.close();
+    await cluster.close();
   }
 }
 

@@ -43,8 +43,8 @@ export interface Cluster {
   token(): Promise<string>;
   /** How connections are protected now. */
   tls(): TlsOption;
-  /** Ends every way. */
-  close(): void;
+  /** Ends every way. Resolves when nothing of them is left. */
+  close(): Promise<void>;
 }
 
 /** Times that fit a way that may have to be looked up again while a pod is replaced. */
@@ -104,15 +104,16 @@ export function createCluster(options: ClusterOptions): Cluster {
         return await use(client);
       } finally {
         await client.close();
-        route.close();
         routes.delete(route);
+        await route.close();
       }
     },
     token: tokens,
     tls,
-    close: () => {
-      for (const route of routes) route.close();
+    close: async () => {
+      const open = [...routes];
       routes.clear();
+      await Promise.all(open.map((route) => route.close()));
     },
   };
 }

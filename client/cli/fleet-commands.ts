@@ -1,14 +1,15 @@
 import { durationToMs } from '#common/duration.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import type { GateStatus } from '#proto/gate/v1/gate.js';
-import type { Session } from '#proto/session/v1/session.js';
+import type { Panel, Session } from '#proto/session/v1/session.js';
 import { createGateClient } from '../gate-client.js';
 import { mapBounded } from '../map-bounded.js';
+import { createPaneletClient } from '../panelet-client.js';
 import { openCluster } from './agent-access.js';
 import { chooseAgentPod, defaultNamespace, type AgentPod } from './agent-pods.js';
 import { nodesOf } from './agent-route.js';
 import { kubectlOf, report, type CliContext } from './cli-context.js';
-import type { Cluster } from './cluster.js';
+import type { Cluster, NodeAccess } from './cluster.js';
 import { exitCodes } from './exit-codes.js';
 import { gateStatusJson, stateName } from './gate-view.js';
 import { tableLines } from './output.js';
@@ -34,18 +35,50 @@ async function askNodes<Value>(
   });
 }
 
-async function gateOf(context: CliContext, cluster: Cluster, node: string): Promise<GateStatus> {
-  const { route } = cluster.node(node);
+/** What an agent says about itself: to operators its gate, to others whether its panels are serving. */
+interface AgentWord {
+  readonly state: string;
+  readonly sessions: number;
+  readonly version: string;
+  readonly gate: GateStatus | undefined;
+}
+
+async function gateOf(context: CliContext, cluster: Cluster, { client, route }: NodeAccess): Promise<AgentWord> {
+  const [address, token] = await Promise.all([route.resolve({ attempt: 0 }), cluster.token()]);
+  const { clock, random } = context.world;
+  const gate = createGateClient({ address, token, tls: cluster.tls(), clock });
   try {
-    const [address, token] = await Promise.all([route.resolve({ attempt: 0 }), cluster.token()]);
-    const gate = createGateClient({ address, token, tls: cluster.tls(), clock: context.world.clock });
+    const status = await gate.status();
+    return { state: stateName(status.state), sessions: status.sessions, version: status.version, gate: status };
+  } catch (error) {
+    if (!isPaneletError(error, 'IDENTITY_REFUSED')) throw error;
+    const user = createPaneletClient({ ...client, clock, random });
     try {
-      return await gate.status();
+      return wordOfPanels((await user.listPanels()).panels);
     } finally {
-      gate.close();
+      await user.close();
     }
   } finally {
-    route.close();
+    gate.close();
+  }
+}
+
+function wordOfPanels(panels: readonly Panel[]): AgentWord {
+  const silent = panels.filter((panel) => !panel.serving).map((panel) => panel.name);
+  return {
+    state: silent.length === 0 ? 'SERVING' : `NOT SERVING ${silent.join(', ')}`,
+    sessions: panels.reduce((sum, panel) => sum + panel.sessions, 0),
+    version: panels[0]?.version ?? '',
+    gate: undefined,
+  };
+}
+
+async function wordOf(context: CliContext, cluster: Cluster, node: string): Promise<AgentWord> {
+  const access = cluster.node(node);
+  try {
+    return await gateOf(context, cluster, access);
+  } finally {
+    await access.route.close();
   }
 }
 
@@ -80,21 +113,22 @@ async function agentsOf(context: CliContext, cluster: Cluster): Promise<readonly
   }
 }
 
-function agentRow(pod: AgentPod, gate: GateStatus | undefined): readonly string[] {
-  const known = gate === undefined ? ['?', '?', '?'] : [stateName(gate.state), String(gate.sessions), gate.version];
+function agentRow(pod: AgentPod, word: AgentWord | undefined): readonly string[] {
+  const known = word === undefined ? ['?', '?', '?'] : [word.state, String(word.sessions), word.version];
   return [pod.node, pod.name, pod.ready ? 'yes' : 'no', ...known, pod.state === 'Running' ? '' : pod.state];
 }
 
 /**
  * `panelet status` of a cluster: the agent of every node with its gate, and the restarts. JSON:
- * `{agents: [{node, pod, ready, state, gate, error?}], restarts: […]}`; the gate is null where an agent did not answer.
+ * `{agents: [{node, pod, ready, state, gate, serving?, sessions?, version?, error?}], restarts: […]}`; the gate is null for
+ * those who may not see gates, and where an agent did not answer.
  */
 export async function fleetStatusCommand(context: CliContext): Promise<void> {
   const cluster = openCluster(context);
   try {
     const restarts = await restartsOf(context);
     const pods = await agentsOf(context, cluster);
-    const gates = await askNodes(nodesOf(pods), (node) => gateOf(context, cluster, node));
+    const gates = await askNodes(nodesOf(pods), (node) => wordOf(context, cluster, node));
     const agents = gates.map((answer) => {
       const ofNode = pods.filter((pod) => pod.node === answer.node);
       return { answer, pod: chooseAgentPod(ofNode) ?? ofNode[0] };
@@ -107,7 +141,10 @@ export async function fleetStatusCommand(context: CliContext): Promise<void> {
       pod: pod?.name ?? '',
       ready: pod?.ready ?? false,
       state: pod?.state ?? '',
-      gate: 'value' in answer ? gateStatusJson(answer.value) : null,
+      gate: 'value' in answer && answer.value.gate !== undefined ? gateStatusJson(answer.value.gate) : null,
+      ...('value' in answer
+        ? { serving: answer.value.state, sessions: answer.value.sessions, version: answer.value.version }
+        : {}),
       ...('error' in answer ? { error: { code: answer.error.code, message: answer.error.message } } : {}),
     }));
     report(context, {
@@ -122,7 +159,7 @@ export async function fleetStatusCommand(context: CliContext): Promise<void> {
       ],
     });
   } finally {
-    cluster.close();
+    await cluster.close();
   }
 }
 
@@ -148,7 +185,7 @@ export async function listFleetSessions(context: CliContext, panel: string | und
       unanswered: failed.map(({ node: silent, error }) => ({ node: silent, message: error.message })),
     };
   } finally {
-    cluster.close();
+    await cluster.close();
   }
 }
 

@@ -32,7 +32,7 @@ async function withGate<Result>(context: CliContext, use: (gate: GateClient) => 
       gate.close();
     }
   } finally {
-    access.close();
+    await access.close();
   }
 }
 

@@ -18,8 +18,8 @@ export interface RunningKubectl {
   readonly lines: AsyncIterable<string>;
   /** Resolves when it has ended by itself. @throws PaneletError with kubectl's own words. */
   readonly ended: Promise<void>;
-  /** Ends it. Idempotent. */
-  readonly stop: () => void;
+  /** Ends it. Resolves when it is gone. Idempotent. */
+  readonly stop: () => Promise<void>;
 }
 
 /** The user's kubectl: it has the credentials, plugins and contexts that the user is used to. */
@@ -160,7 +160,15 @@ export function createKubectl(options: KubectlOptions): Kubectl {
     lines: (args) => linesOf(startGuarded(options, { args, apart: false })),
     start: (args) => {
       const started = startGuarded({ ...options, signal: undefined }, { args, apart: true });
-      return { lines: linesOf(started), ended: started.done, stop: started.stop };
+      const gone = started.done.catch(() => undefined);
+      return {
+        lines: linesOf(started),
+        ended: started.done,
+        stop: () => {
+          started.stop();
+          return gone;
+        },
+      };
     },
   };
 }

@@ -9,7 +9,8 @@ export interface Forward {
   readonly address: string;
   /** False once it leads nowhere for sure. */
   readonly alive: boolean;
-  close(): void;
+  /** Resolves when nothing of it is left. */
+  close(): Promise<void>;
 }
 
 /** What a port-forward is made with. */
@@ -48,7 +49,7 @@ export async function openPortForward(deps: PortForwardDeps, pod: AgentPod): Pro
   const state = { alive: true, late: false };
   const timer = deps.clock.after(startTimeoutMs, () => {
     state.late = true;
-    running.stop();
+    void running.stop();
   });
   const listening = async (): Promise<string> => {
     const lines = running.lines[Symbol.asyncIterator]();
@@ -73,11 +74,11 @@ export async function openPortForward(deps: PortForwardDeps, pod: AgentPod): Pro
       },
       close: () => {
         state.alive = false;
-        running.stop();
+        return running.stop();
       },
     };
   } catch (error) {
-    running.stop();
+    await running.stop();
     if (!state.late || isPaneletError(error, 'IDENTITY_REFUSED')) throw explained(error, pod);
     const message = `kubectl port-forward to the pod ${pod.name} did not start within ${startTimeoutMs / 1000} s. Check the cluster, or try --via address.`;
     throw new PaneletError('API_UNAVAILABLE', message, { cause: error });
