@@ -15,8 +15,10 @@ const { groups } = get('PrometheusRule', 'panelet').spec as unknown as { groups:
 const alerts = groups.flatMap(({ rules }) => rules);
 const runbooks = readText('docs/guide/runbooks.md');
 
-/** Metrics that programs have, by what docs/guide/runbooks.md says of them. */
-const metrics = [...runbooks.matchAll(/^\| `(panelet_[a-z_]+)(?:\{[a-z, ]+\})?` \|/gm)].map(([, name]) => name!);
+/** Metrics that programs have. */
+const controller = ['controller-metrics.ts', 'counted-api.ts', 'prom-restart-metrics.ts'];
+const programs = ['agent/metrics.ts', ...controller.map((name) => `controller/metrics/${name}`)];
+const metrics = programs.flatMap((file) => [...readText(file).matchAll(/'(panelet_[a-z_]+)'/g)].map(([, name]) => name!));
 const metricsIn = (text: string): string[] =>
   [...text.matchAll(/\bpanelet_[a-z_]+/g)].map(([name]) => name.replace(/_bucket$/, ''));
 

@@ -11,7 +11,7 @@ jest.setTimeout(60_000);
 const rendered = render();
 const certManager = { tls: { mode: 'certManager', certManager: { issuerRef: { name: 'ca', kind: 'ClusterIssuer' } } } };
 const argsOf = (values: object): readonly string[] =>
-  podOf(render({ values }).get('Deployment', 'panelet-controller'))!.containers[0]!.args!;
+  podOf(render({ values }).manifests.find(({ kind }) => kind === 'Deployment')!)!.containers[0]!.args!;
 
 describe('the controller understands its arguments', () => {
   test('with an authority of its own', () => {

@@ -1,5 +1,9 @@
 import { describe, expect, jest, test } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parse } from 'yaml';
+import { readAgentConfig } from '#agent/config.js';
 import { parseWorkerArguments } from '#worker/arguments.js';
 import { panelNames } from '#worker/panels/catalogue.js';
 import { containersOf, podOf, render, type Container, type PodSpec } from './chart.js';
@@ -96,6 +100,25 @@ describe('the grace period of a pod is above the whole drain', () => {
 });
 
 describe('the agents’ configuration', () => {
+  const certManager = { tls: { mode: 'certManager', certManager: { issuerRef: { name: 'ca' } } } };
+  test.each([
+    [{}],
+    [{ bindAddress: '::', logLevel: 'debug' }],
+    [{ agent: { limits: { maxConnections: 2_000_000, holdMs: 5000 } } }],
+    [certManager],
+  ])('is one that agents take: with %j', async (values) => {
+    const directory = mkdtempSync(join(tmpdir(), 'panelet-chart-'));
+    try {
+      const file = join(directory, 'agent.yaml');
+      writeFileSync(file, render({ values }).get('ConfigMap', 'panelet-agent').data!['agent.yaml']!);
+      const config = await readAgentConfig(file, { node: 'node-a' });
+      expect(config).toMatchObject({ node: 'node-a', runDir: '/run/panelet', stateDir: '/var/lib/panelet' });
+      expect([config.listen.port, config.health?.listen.port, config.metrics?.listen.port]).toEqual([7443, 7080, 7444]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
   test('names every worker that there is, and no other', () => {
     expect(configOf({}).panels).toEqual([
       { name: 'echo', target: 'agent', run: 'external' },
