@@ -12,6 +12,9 @@ import sys
 import time
 from pathlib import Path
 
+# No __pycache__ beside the sources.
+sys.dont_write_bytecode = True
+
 from cursors import ProtocolError
 from echo import run_echo
 from rpc import CallFailed, Endpoint, generate

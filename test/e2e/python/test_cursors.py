@@ -1,4 +1,4 @@
-"""python -m unittest, in this directory. Needs nothing but Python."""
+"""python3 -B -m unittest, in this directory. Needs nothing but Python."""
 
 import random
 import unittest
