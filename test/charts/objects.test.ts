@@ -21,7 +21,13 @@ describe('the controller understands its arguments', () => {
       leaseMs: 15_000,
       health: { port: 7080 },
       metrics: { port: 7444 },
-      transport: { kind: 'own-ca', secret: 'other-ca', serviceAccount: 'other-agent', service: 'other-agent' },
+      transport: {
+        kind: 'own-ca',
+        secret: 'other-ca',
+        publishMs: 3_600_000,
+        serviceAccount: 'other-agent',
+        service: 'other-agent',
+      },
     });
   });
 
