@@ -2,13 +2,21 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import type { FaultPoint } from '#test/support/controller/faults.js';
-import { createSimCluster, type SimCluster } from '#test/support/controller/sim-cluster.js';
-import { createSimDriver, isOver } from '#test/support/controller/sim-controller.js';
+import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
+import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
+
+import { pods } from '../kube/kube-api.js';
+import type { Pod } from '../kube/objects.js';
 
 const nodes = 3;
 const perPod = { kept: 2, checkpointable: 3 };
 
-function expectExact(sim: SimCluster, original: readonly (string | undefined)[], name: string): void {
+function expectExact(
+  sim: SimCluster,
+  original: readonly (string | undefined)[],
+  name: string,
+  others: { readonly resumed?: number } = {},
+): void {
   expect(sim.violations).toEqual([]);
   expect([...sim.deletes()].sort()).toEqual(original.map((uid) => [uid, 1]).sort());
   const { status } = sim.restart(name);
@@ -19,20 +27,69 @@ function expectExact(sim: SimCluster, original: readonly (string | undefined)[],
     resumed: nodes * perPod.checkpointable,
     forced: 0,
     lost: 0,
+    ...others,
   });
-  expect(sim.pods().some((pod) => pod.metadata.annotations?.['panelet.dev/claim'] !== undefined)).toBe(false);
+  expect(sim.kube.all(pods).some((pod) => pod.metadata.annotations?.['panelet.dev/claim'] !== undefined)).toBe(false);
 }
 
-async function callsOfOneLife(): Promise<number> {
-  const sim = createSimCluster({ nodes, agent: perPod });
-  sim.annotate({ 'panelet.dev/restart': 'a' });
-  const driver = createSimDriver(sim);
-  const name = await annotated(sim, driver);
+/** A way to ask for a restart, and the pods that it is about. */
+interface Scenario {
+  readonly what: string;
+  readonly options?: Partial<SimOptions>;
+  readonly ask: (sim: SimCluster) => void;
+  readonly podsOf: (sim: SimCluster) => Pod[];
+}
+
+const agentPods = (sim: SimCluster): Pod[] => sim.pods();
+const selector = { matchLabels: { app: 'panelet-agent' } };
+const scenarios: readonly Scenario[] = [
+  { what: 'by annotation', ask: (sim) => sim.annotate({ 'panelet.dev/restart': 'a' }), podsOf: agentPods },
+  {
+    what: 'under a budget',
+    ask: (sim) => {
+      sim.budget({ selector, minAvailable: 2 });
+      sim.annotate({ 'panelet.dev/restart': 'a' });
+    },
+    podsOf: agentPods,
+  },
+  {
+    what: 'of a changed template',
+    ask: (sim) => {
+      sim.annotate({ 'panelet.dev/rollout': 'managed' });
+      sim.setTemplate('h2');
+    },
+    podsOf: agentPods,
+  },
+  {
+    what: 'of hosts',
+    options: { host: perPod },
+    ask: (sim) => sim.annotate({ 'panelet.dev/restart': 'a' }, 'panelet-host'),
+    podsOf: (sim) => sim.hostPods(),
+  },
+];
+
+interface Started {
+  readonly sim: SimCluster;
+  readonly driver: SimDriver;
+  readonly name: string;
+  readonly original: (string | undefined)[];
+}
+
+async function start({ options, ask, podsOf }: Scenario, faults: FaultPoint[] = []): Promise<Started> {
+  const sim = createSimCluster({ nodes, agent: perPod, ...options });
+  const original = podsOf(sim).map((pod) => pod.metadata.uid);
+  ask(sim);
+  const driver = createSimDriver(sim, faults);
+  return { sim, driver, original, name: await annotated(sim, driver) };
+}
+
+async function callsOfOneLife(scenario: Scenario): Promise<string[]> {
+  const { sim, driver, name } = await start(scenario);
   await driver.until(() => isOver(sim, name));
-  return driver.calls.length;
+  return driver.calls;
 }
 
-async function annotated(sim: SimCluster, driver: ReturnType<typeof createSimDriver>): Promise<string> {
+async function annotated(sim: SimCluster, driver: SimDriver): Promise<string> {
   const find = (): string | undefined =>
     driver.restarts().find((restart) => restart.metadata.annotations !== undefined)?.metadata.name;
   await driver.until(() => find() !== undefined, 10_000);
@@ -52,23 +109,24 @@ async function runWith(
 }
 
 describe('a controller that is killed', () => {
-  test('at any write or gate call, before or after it takes effect: one delete a pod, after its receipt', async () => {
-    const count = await callsOfOneLife();
-    expect(count).toBeGreaterThan(30);
-    for (let call = 1; call <= count; call++) {
-      for (const when of ['before', 'after'] as const) {
-        const sim = createSimCluster({ nodes, agent: perPod });
-        const original = sim.pods().map((pod) => pod.metadata.uid);
-        sim.annotate({ 'panelet.dev/restart': 'a' });
-        const driver = createSimDriver(sim, [{ call, when }]);
-        const name = await annotated(sim, driver);
-        const done = await driver.until(() => isOver(sim, name), 600_000);
-        expect({ call, when, done, lives: driver.lives() }).toEqual({ call, when, done: true, lives: 2 });
-        expect(driver.restarts()).toHaveLength(1);
-        expectExact(sim, original, name);
+  test.each(scenarios)(
+    'at any write or gate call of a restart $what, before or after it takes effect: one delete a pod, after its receipt',
+    async (scenario) => {
+      const calls = await callsOfOneLife(scenario);
+      expect(calls.length).toBeGreaterThan(30);
+      expect(calls).toContain(scenario.what === 'under a budget' ? 'evict' : 'delete');
+      for (let call = 1; call <= calls.length; call++) {
+        for (const when of ['before', 'after'] as const) {
+          const { sim, driver, name, original } = await start(scenario, [{ call, when }]);
+          const done = await driver.until(() => isOver(sim, name), 600_000);
+          expect({ call, when, done, lives: driver.lives() }).toEqual({ call, when, done: true, lives: 2 });
+          expect(driver.restarts()).toHaveLength(1);
+          expectExact(sim, original, name, scenario.options?.host === undefined ? {} : { resumed: 0 });
+        }
       }
-    }
-  });
+    },
+    60_000,
+  );
 
   test('again and again, at random calls, two pods at a time', async () => {
     const point = fc.record({
