@@ -20,6 +20,8 @@ export interface Fleet {
   readonly panels: readonly PanelState[];
 }
 
+const components: readonly Component[] = ['agent', 'host', 'controller'];
+
 /** The part of a fleet that Kubernetes knows. */
 export function fleetOf(watch: ClusterWatch, panels: readonly PanelState[]): Fleet {
   return {
@@ -29,7 +31,7 @@ export function fleetOf(watch: ClusterWatch, panels: readonly PanelState[]): Fle
       unschedulable: (node as { spec?: { unschedulable?: boolean } }).spec?.unschedulable === true,
     })),
     pods: watch.pods().flatMap((pod) => {
-      const component = pod.metadata.labels?.['panelet.dev/component'] as Component | undefined;
+      const component = components.find((name) => name === pod.metadata.labels?.['panelet.dev/component']);
       if (component === undefined) return [];
       const claimed = pod.metadata.annotations?.['panelet.dev/claim'] !== undefined;
       return [{ name: pod.metadata.name, component, ready: isReady(pod), claimed }];

@@ -50,6 +50,7 @@ export function startSessionKeeper(options: SessionKeeperOptions): SessionKeeper
   const records: SessionRecord[] = [];
   const open = new Map<Place, LiveSession>();
   const stopping = new AbortController();
+  const refusals = new Map<Place, string>();
   const closedTo = new Set<string>();
   let opened = 0;
 
@@ -67,7 +68,8 @@ export function startSessionKeeper(options: SessionKeeperOptions): SessionKeeper
     const id = `${opened}`;
     try {
       return await openLiveSession({ ...place, id, seed: seed + opened, clock, timeline });
-    } catch {
+    } catch (error) {
+      refusals.set(place, String(error));
       await pause(retryMs);
       return undefined;
     }
@@ -103,7 +105,18 @@ export function startSessionKeeper(options: SessionKeeperOptions): SessionKeeper
   return {
     records,
     open: () => open.size,
-    full: (limitMs) => waitFor('a session in every place', () => open.size === places.length, limitMs),
+    full: async (limitMs) => {
+      const isFull = (): boolean => open.size === places.length;
+      try {
+        await waitFor('a session in every place', isFull, limitMs);
+      } catch (error) {
+        const missing = places.filter((place) => !open.has(place));
+        const reasons = missing.map(
+          (place) => `${place.kind} on ${place.node}: ${refusals.get(place) ?? 'in between'}`,
+        );
+        throw new Error(`${(error as Error).message} ${reasons.join('; ')}`, { cause: error });
+      }
+    },
     withoutShells: async (node, act) => {
       closedTo.add(node);
       try {
