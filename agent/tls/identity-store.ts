@@ -36,7 +36,7 @@ export async function openIdentityStore(directory: string): Promise<IdentityStor
   return {
     read: async () => {
       const text = await readText(pairFile);
-      const key = /-----BEGIN PRIVATE KEY-----[\s\S]*?-----END PRIVATE KEY-----\n?/.exec(text ?? '')?.[0];
+      const key = /-----BEGIN PRIVATE KEY-----[\s\S]*?-----END PRIVATE KEY-----/.exec(text ?? '')?.[0];
       if (text === undefined || key === undefined) return undefined;
       return { key, cert: text.replace(key, '').trimStart() };
     },

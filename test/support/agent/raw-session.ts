@@ -63,6 +63,7 @@ export interface RawClientOptions {
   readonly token?: string;
   readonly credentials?: ChannelCredentials;
   readonly metadata?: Readonly<Record<string, string>>;
+  readonly channel?: Readonly<Record<string, string | number>>;
 }
 
 /** A client of Attach with bytes. */
@@ -78,6 +79,7 @@ export function createRawClient(address: string, options: RawClientOptions = {})
     'grpc.per_rpc_retry_buffer_size': 0,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.initial_reconnect_backoff_ms': 50,
+    ...options.channel,
   });
   const metadata = new Metadata();
   if (options.token !== undefined) metadata.set('authorization', `Bearer ${options.token}`);
@@ -90,10 +92,14 @@ export function createRawClient(address: string, options: RawClientOptions = {})
 }
 
 /** A Hello as bytes. */
-export function helloBytes(panel: string, parameters: Record<string, string> = {}): Buffer {
+export function helloBytes(
+  panel: string,
+  parameters: Record<string, string> = {},
+  mode: 'open' | 'resume' = 'open',
+): Buffer {
   const hello = {
     ...{ versions: [1], panel, sessionId: '6a0f7d3e-2c1b-4d5e-8f90-123456789abc', clientId: 'c', attachNonce: 'n' },
-    ...{ mode: AttachMode.OPEN, nextRx: 1, txBase: 1, txNext: 1, parameters },
+    ...{ mode: mode === 'open' ? AttachMode.OPEN : AttachMode.RESUME, nextRx: 1, txBase: 1, txNext: 1, parameters },
   };
   const frames = Frames.fromPartial({ frames: [{ kind: { $case: 'hello', value: hello } }] });
   return Buffer.from(Frames.encode(frames).finish());

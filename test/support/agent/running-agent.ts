@@ -55,6 +55,8 @@ export interface AgentHome {
   /** Replaces parts of the configuration. */
   configure(change: Record<string, unknown>): void;
   start(env?: NodeJS.ProcessEnv): Promise<AgentProcess>;
+  /** Every agent process that was started, in order. */
+  children(): readonly ChildProcess[];
   /** Processes that were started with sockets of this home. */
   workers(panel: string): readonly ProcessId[];
   record(panel: string): { pid: number; startTime: string } | undefined;
@@ -95,6 +97,7 @@ export function createAgentHome(programs: Programs, change: Record<string, unkno
   return {
     ...{ dir, host, port, configFile, configure, workers },
     address: `${host}:${port}`,
+    children: () => started.map(({ child }) => child),
     start: async (env) => {
       const agent = spawnAgent(programs, configFile, env);
       started.push(agent);
