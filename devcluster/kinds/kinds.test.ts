@@ -232,7 +232,8 @@ describe('the definition of restarts', () => {
       paused: false,
     });
     expect(valueAt(made, 'spec', 'unknown')).toBeUndefined();
-    expect(made['status']).toBeUndefined();
+    // Whatever the client said of it; the default says that no controller has looked yet.
+    expect(made['status']).toEqual({ observedGeneration: -1 });
   });
 
   test('holds to its rules when it is changed', () => {
