@@ -22,10 +22,7 @@ afterAll(() => world.close());
 
 interface PythonEcho {
   readonly equal: boolean;
-  readonly bytes: number;
-  readonly lost: number;
-  readonly duplicated: number;
-  readonly reordered: number;
+  readonly blocks: { readonly lost: number; readonly duplicated: number; readonly reordered: number };
   readonly gaps_ms: readonly number[];
   readonly attachments: readonly { readonly outcome: string }[];
 }
@@ -92,12 +89,14 @@ describe('the main job on a real cluster', () => {
     })();
     for (const { address, token, ca } of addressFiles) {
       const args = ['echo', '--address-file', address, '--ca', ca, '--server-name', 'panelet-agent'];
-      const rest = ['--token-file', token, '--seconds', '25', '--rate', '400000'];
+      const rest = ['--token-file', token, '--seconds', '40', '--rate', '400000'];
       python.push(startProgram(world.env.python, pythonClient(world.env, ...args, ...rest)));
     }
     await waitFor('bytes to flow', () => loads.every((load) => load.receivedBytes() > 500_000), 60_000);
 
-    const { metadata } = await annotateRestart(world, { annotations: { 'panelet.dev/restart-reason': 'e2e' } });
+    const { metadata } = await annotateRestart(world, {
+      annotations: { 'panelet.dev/restart-reason': 'e2e', 'panelet.dev/notice': '5s' },
+    });
     await world.kubectl('wait', '--for=condition=Succeeded', `prs/${metadata.name}`, '--timeout=180s');
     const restart = await restartOver(world, metadata.name);
 
@@ -129,7 +128,7 @@ describe('the main job on a real cluster', () => {
     for (const { code, stdout, stderr } of results) {
       if (code !== 0) throw new Error(`The client in Python ended with ${code}: ${stderr}${stdout}`);
       const echo = JSON.parse(stdout) as PythonEcho;
-      expect(echo).toMatchObject({ equal: true, lost: 0, duplicated: 0, reordered: 0 });
+      expect(echo).toMatchObject({ equal: true, blocks: { lost: 0, duplicated: 0, reordered: 0, damaged: 0 } });
       expect(echo.attachments.length).toBeGreaterThan(1);
     }
     if (world.env.ownCluster !== undefined) {

@@ -4,7 +4,7 @@ import { createSystemClock } from '#common/clock.js';
 import { startEchoLoad, isFlawless, type EchoLoad } from '#test/support/echo-load.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { readAuditLog } from './support/audit-log.js';
-import { conditionOf, createRestart, patchRestart, restartIn } from './support/restarts.js';
+import { abandonRestarts, conditionOf, createRestart, patchRestart, restartIn } from './support/restarts.js';
 import { openShell } from './support/shell-session.js';
 import { annotateRestart, openWorld, podUid, restartOver, type World } from './support/world.js';
 
@@ -17,7 +17,11 @@ beforeAll(async () => {
   await world.settled();
   nodes = world.nodeNames();
 });
-afterEach(() => world.settled());
+afterEach(async () => {
+  await world.kubectl('delete', 'pdb', 'e2e', '--ignore-not-found');
+  await abandonRestarts(world);
+  await world.settled();
+});
 afterAll(() => world.close());
 
 const uids = (): string[] => nodes.map((node) => podUid(world, 'agent', node));
@@ -50,7 +54,7 @@ describe('the controller', () => {
     expect(conditionOf(forAgents, 'Succeeded').message).toMatch(/2 pods/);
     expect(conditionOf(forAgents, 'Succeeded').message).toMatch(/1 .*kept/);
     expect(conditionOf(forAgents, 'Succeeded').message).toMatch(/1 .*checkpointed/);
-    expect(conditionOf(forHosts, 'Succeeded').message).toMatch(/1 terminal would end/);
+    expect(conditionOf(forHosts, 'Succeeded').message).toMatch(/1 terminal session would end/);
     expect(uids()).toEqual(before);
     await echo.close();
     expect((await shell.finish(20_000)).failures).toEqual([]);
@@ -145,13 +149,12 @@ describe('the controller', () => {
     const { metadata } = await createRestart(world, {});
     await waitFor(
       'the restart to say what it waits for',
-      () => /disruption budget/i.test(conditionOf(world.watch.restart(metadata.name), 'Reconciling').message ?? ''),
+      () => conditionOf(world.watch.restart(metadata.name), 'Reconciling').reason === 'DisruptionBudget',
       30_000,
     );
     expect(await Promise.all(nodes.map(isServing))).toEqual(nodes.map(() => true));
     await world.kubectl('patch', 'pdb', 'e2e', '--type=merge', '-p', '{"spec":{"minAvailable":1}}');
     expect((await restartOver(world, metadata.name)).status?.phase).toBe('Succeeded');
-    await world.kubectl('delete', 'pdb', 'e2e');
     if (world.env.ownCluster === undefined) return;
     const writes = readAuditLog(world.env.ownCluster, since).filter(
       ({ objectRef, user }) => objectRef?.resource === 'pods' && user.username.endsWith(':panelet-controller'),

@@ -6,6 +6,7 @@ export default {
   rootDir: '../..',
   testMatch: ['<rootDir>/test/e2e/**/*.e2e.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  reporters: ['./test/e2e/support/progress-reporter.js', ...base.reporters],
   maxWorkers: 1,
   testTimeout: 300_000,
   testSequencer: '<rootDir>/test/e2e/support/in-order.js',

@@ -48,3 +48,10 @@ export function conditionOf(
 ): { status?: string; reason?: string; message?: string } {
   return restart?.status?.conditions?.find((condition) => condition.type === type) ?? {};
 }
+
+/** Deletes what a failed test left under way, so that the next one begins with a quiet cluster. */
+export async function abandonRestarts(world: World): Promise<void> {
+  for (const { metadata, status } of world.watch.restarts()) {
+    if (status?.completionTime === undefined) await world.tryKubectl('delete', 'prs', metadata.name, '--timeout=60s');
+  }
+}
