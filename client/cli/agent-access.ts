@@ -33,6 +33,8 @@ export interface AgentAccess {
   gate(): Promise<GateClientOptions>;
   /** For coming back in a later run. */
   readonly way: { readonly address?: string; readonly cluster?: SavedCluster };
+  /** The error, in terms of how the agent is reached. */
+  explain(error: unknown): unknown;
   close(): Promise<void>;
 }
 
@@ -91,6 +93,7 @@ async function accessInCluster(context: CliContext, { saved, sessionId }: Access
         return { address, token, tls: cluster.tls() };
       },
       way: { cluster: savedClusterOf(context.flags, saved?.cluster) },
+      explain: (error) => route.explain(error),
       close: () => cluster.close(),
     };
   } catch (error) {
@@ -116,6 +119,7 @@ export async function openAccess(context: CliContext, wish: AccessWish = {}): Pr
     client: { address, tls, ...secret, times: { connectTimeoutMs: 1500 } },
     gate: () => Promise.resolve({ address, tls, ...secret }),
     way: { address },
+    explain: (error) => error,
     close: () => Promise.resolve(),
   };
 }
@@ -137,6 +141,8 @@ export async function withAgent<Result>(
   const client = openClient(context, access);
   try {
     return await use(client, access);
+  } catch (error) {
+    throw access.explain(error);
   } finally {
     await client.close();
     await access.close();

@@ -18,6 +18,8 @@ export interface AgentRoute {
    * @throws AGENT_UNREACHABLE while no agent runs there; API_NOT_FOUND when there is no such node.
    */
   resolve(query: { readonly attempt: number }): Promise<string>;
+  /** The error, in terms of the node and of the way to it where it speaks of an address that nobody has given. */
+  explain(error: unknown): unknown;
   /** Ends the way. Resolves when nothing of it is left. */
   close(): Promise<void>;
 }
@@ -40,7 +42,7 @@ function direct(pod: AgentPod): Forward {
   if (pod.address === undefined) {
     throw new PaneletError('AGENT_UNREACHABLE', `The pod ${pod.name} has no address yet. Try again.`);
   }
-  return { address: pod.address, alive: true, close: () => Promise.resolve() };
+  return { address: pod.address, alive: true, failure: undefined, close: () => Promise.resolve() };
 }
 
 /** Why no pod was found. */
@@ -109,6 +111,15 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
       if (attempt === 0 && current?.forward.alive === true) return current.forward.address;
       opening ??= open(attempt).finally(() => (opening = undefined));
       return opening;
+    },
+    explain: (error) => {
+      if (!isPaneletError(error, 'AGENT_UNREACHABLE')) return error;
+      const { failure, address } = current?.forward ?? {};
+      if (failure !== undefined) return failure;
+      if (address === undefined || !error.message.startsWith(`The agent at ${address} `)) return error;
+      const what = error.message.slice(`The agent at ${address} `.length).replace(/ Check the address .*$/, '');
+      const message = `The agent of the node ${node} ${what} Its pod: kubectl -n ${namespace} get pods -o wide`;
+      return new PaneletError(error.code, message, { cause: error });
     },
     close: async () => {
       closed = true;

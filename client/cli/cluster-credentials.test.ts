@@ -86,11 +86,11 @@ describe('authorities by kubectl', () => {
     expect((await readClusterCa(deps(() => pem))).toString()).toBe(pem);
   });
 
-  test.each([
-    ['it is not there', (): string => refusing('API_NOT_FOUND'), /is not there, so agents cannot be verified.*--ca/],
-    ['it may not be read', (): string => refusing('IDENTITY_REFUSED'), /may not be read by you/],
+  test.each<[string, () => string, RegExp]>([
+    ['it is not there', () => refusing('API_NOT_FOUND'), /is not there, so agents cannot be verified.*--ca/],
+    ['it may not be read', () => refusing('IDENTITY_REFUSED'), /may not be read by you/],
     ['it is empty', () => '', /no certificate under ca\.crt yet.*panelet-controller/],
-  ] as const)('are never done without: %s', async (_name, answer, message) => {
+  ])('are never done without: %s', async (_name, answer, message) => {
     await expect(readClusterCa(deps(answer))).rejects.toThrow(message);
   });
 });

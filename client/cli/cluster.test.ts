@@ -144,6 +144,15 @@ describe('the CLI with a cluster', () => {
     });
   });
 
+  test('says what is wrong where nothing listens in the pod', async () => {
+    await worker.kill();
+    const result = await cli('ls', '--node', 'node-a', '--plaintext');
+    expect(result.stderr).toMatch(
+      /agent of the node node-a cannot be reached: nothing listens on port \d+ of localhost in/,
+    );
+    expect(result.code).toBe(5);
+  });
+
   test('verifies agents by the authorities of the cluster, and takes up others with the next pod', async () => {
     const files = await createTestCertificate('first');
     const serving = async (): Promise<ServerCredentials> =>

@@ -102,6 +102,8 @@ export function createCluster(options: ClusterOptions): Cluster {
       const client = createPaneletClient({ ...reach, times: clusterTimes, clock, random });
       try {
         return await use(client);
+      } catch (error) {
+        throw route.explain(error);
       } finally {
         await client.close();
         routes.delete(route);

@@ -77,6 +77,8 @@ async function wordOf(context: CliContext, cluster: Cluster, node: string): Prom
   const access = cluster.node(node);
   try {
     return await gateOf(context, cluster, access);
+  } catch (error) {
+    throw access.route.explain(error);
   } finally {
     await access.route.close();
   }

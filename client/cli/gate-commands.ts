@@ -31,6 +31,8 @@ async function withGate<Result>(context: CliContext, use: (gate: GateClient) => 
     } finally {
       gate.close();
     }
+  } catch (error) {
+    throw access.explain(error);
   } finally {
     await access.close();
   }

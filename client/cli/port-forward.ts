@@ -9,6 +9,8 @@ export interface Forward {
   readonly address: string;
   /** False once it leads nowhere for sure. */
   readonly alive: boolean;
+  /** Why it leads nowhere, once that is known. */
+  readonly failure: PaneletError | undefined;
   /** Resolves when nothing of it is left. */
   close(): Promise<void>;
 }
@@ -38,6 +40,17 @@ function explained(error: unknown, pod: AgentPod): PaneletError {
   return known;
 }
 
+// kubectl's last word, "lost connection to pod", is not the reason.
+function lostConnection(error: unknown, pod: AgentPod): PaneletError {
+  const { cause } = PaneletError.from(error);
+  const refused = cause instanceof Error && cause.message.includes('connection refused');
+  const why = refused
+    ? `nothing listens on port ${pod.port} of localhost in its pod ${pod.name}, where kubectl port-forward ends`
+    : `kubectl port-forward lost its pod ${pod.name}`;
+  const message = `The agent of the node ${pod.node} cannot be reached: ${why}. Try again in a moment, or with --via address.`;
+  return new PaneletError('AGENT_UNREACHABLE', message, { cause: error });
+}
+
 /**
  * A `kubectl port-forward` to a pod, on a free port of this machine. kubectl ends at the first connection after the pod
  * has gone, and not before: that it is alive does not mean that it leads somewhere.
@@ -46,7 +59,7 @@ function explained(error: unknown, pod: AgentPod): PaneletError {
 export async function openPortForward(deps: PortForwardDeps, pod: AgentPod): Promise<Forward> {
   const args = ['port-forward', '-n', deps.namespace, `pod/${pod.name}`, '--address', '127.0.0.1', `:${pod.port}`];
   const running = deps.kubectl.start(args);
-  const state = { alive: true, late: false };
+  const state: { alive: boolean; late: boolean; failure?: PaneletError } = { alive: true, late: false };
   const timer = deps.clock.after(startTimeoutMs, () => {
     state.late = true;
     void running.stop();
@@ -63,7 +76,10 @@ export async function openPortForward(deps: PortForwardDeps, pod: AgentPod): Pro
   };
   running.ended.then(
     () => (state.alive = false),
-    () => (state.alive = false),
+    (error: unknown) => {
+      state.alive = false;
+      state.failure = lostConnection(error, pod);
+    },
   );
   try {
     const address = await listening();
@@ -71,6 +87,9 @@ export async function openPortForward(deps: PortForwardDeps, pod: AgentPod): Pro
       address,
       get alive() {
         return state.alive;
+      },
+      get failure() {
+        return state.failure;
       },
       close: () => {
         state.alive = false;

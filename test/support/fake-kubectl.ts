@@ -86,7 +86,7 @@ const forward = () => {
     const far = net.connect(real, host);
     near.on('error', () => far.destroy());
     near.on('close', () => far.destroy());
-    far.on('error', lost);
+    far.on('error', () => fail('E1 portforward.go: failed to connect to localhost: connection refused\\nerror: lost connection to pod'));
     far.on('close', () => near.destroy());
     near.pipe(far).pipe(near);
   });
