@@ -26,8 +26,8 @@ interface Watched {
   readonly driver: SimDriver;
   /** Each status once, in order. */
   readonly seen: KStatus[];
-  watch(limitMs: number, done?: () => boolean): Promise<boolean>;
-  change(spec: Partial<PanelRestartSpec>): void;
+  readonly watch: (limitMs: number, done?: () => boolean) => Promise<boolean>;
+  readonly change: (spec: Partial<PanelRestartSpec>) => void;
 }
 
 function setUp(options: SimOptions, spec: Partial<PanelRestartSpec> = {}): Watched {
