@@ -215,7 +215,7 @@ async function admit(base: Base, serving: Serving): Promise<Agent> {
   for (const panel of config.panels) registry.add(panel);
   await untilAdopted(registry, clock);
   front.admit();
-  readiness.admitted(() => registry.units());
+  readiness.admitted(registry);
   const unsubscribe = registry.changes.subscribe(serving.showHealth);
   serving.showHealth();
   log.info({ node: config.node, port: front.port, instance }, 'Agent serves');

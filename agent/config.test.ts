@@ -35,6 +35,17 @@ describe('the configuration of an agent', () => {
     expect([config.node, config.listen.host]).toEqual(['node-b', '127.0.0.9']);
   });
 
+  test('goes on to listen everywhere, so that a port-forward gets in', async () => {
+    const tls = { certFile: '/c', keyFile: '/k' };
+    for (const [listen, host] of [
+      ['0.0.0.0:7443', '0.0.0.0'],
+      ['[::]:7443', '::'],
+    ]) {
+      const config = await read({ listen, tls, identity: { file: '/i' } }, { listenHost: '10.0.0.9' });
+      expect(config.listen.host).toBe(host);
+    }
+  });
+
   test('adds the panels of its directory, in order of their files', async () => {
     const panelsDir = join(dir, 'panels.d');
     mkdirSync(panelsDir);

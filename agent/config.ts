@@ -94,8 +94,11 @@ export type AgentConfig = Readonly<z.infer<typeof configSchema>>;
 /** What the environment says about the pod; wins over the file. */
 export interface ConfigOverrides {
   readonly node?: string | undefined;
+  /** Address of the pod; a configuration that listens everywhere goes on to, or a port-forward would not get in. */
   readonly listenHost?: string | undefined;
 }
+
+const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 /**
  * Reads the configuration and the panels beside it.
@@ -107,7 +110,8 @@ export async function readAgentConfig(file: string, overrides: ConfigOverrides =
     (content as Record<string, unknown>)['node'] = overrides.node;
   }
   const config = check(configSchema, content, file);
-  const listen = { ...config.listen, host: overrides.listenHost ?? config.listen.host };
+  const { host } = config.listen;
+  const listen = { ...config.listen, host: wildcards.has(host) ? host : (overrides.listenHost ?? host) };
   const panels = [...config.panels];
   if (config.panelsDir !== undefined) panels.push(...(await readPanelsDir(config.panelsDir)));
   const complete = { ...config, listen, panels };

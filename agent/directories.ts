@@ -1,6 +1,7 @@
 import { access, chmod, constants, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PaneletError } from '#common/errors.js';
+import { socketDirectory } from './workers/socket-directory.js';
 import { probeSocket } from './workers/worker-link.js';
 import type { AgentConfig } from './config.js';
 
@@ -12,8 +13,8 @@ const maxSocketPathBytes = 107;
  * @throws PaneletError STATE_DIR_UNUSABLE or CONFIG_INVALID that names the directory and the cause.
  */
 export async function prepareDirectories({ runDir, stateDir, panels }: AgentConfig): Promise<void> {
-  for (const { name } of panels) {
-    const socketPath = join(runDir, 'workers', `${name}.sock`);
+  for (const panel of panels) {
+    const socketPath = join(socketDirectory(runDir, panel), `${panel.name}.sock`);
     if (Buffer.byteLength(socketPath) > maxSocketPathBytes) {
       throw new PaneletError(
         'CONFIG_INVALID',
@@ -21,7 +22,8 @@ export async function prepareDirectories({ runDir, stateDir, panels }: AgentConf
       );
     }
   }
-  for (const dir of [runDir, join(runDir, 'workers'), stateDir]) {
+  const socketDirs = new Set([join(runDir, 'workers'), ...panels.map((panel) => socketDirectory(runDir, panel))]);
+  for (const dir of [runDir, ...socketDirs, stateDir]) {
     try {
       await mkdir(dir, { recursive: true, mode: 0o700 });
       if (dir !== stateDir) await chmod(dir, 0o700);

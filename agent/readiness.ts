@@ -1,4 +1,5 @@
 import type { Clock } from '#common/clock.js';
+import type { Changes } from './changes.js';
 import { unitMessage, type Unit } from './workers/unit.js';
 
 /** What readiness is made of. */
@@ -8,6 +9,12 @@ export interface ReadinessDeps {
   readonly workersMs?: number;
 }
 
+/** The units of the node, and word of their changes. */
+export interface WatchedUnits {
+  readonly changes: Changes;
+  units(): readonly Unit[];
+}
+
 /** Whether the agent is ready, and if not, why: what a probe is told. */
 export interface Readiness {
   /** A part of the start that everything else waits for, in a sentence; undefined when it is over. */
@@ -15,7 +22,7 @@ export interface Readiness {
   /** What the source of the certificate has to say, from now on. */
   watchCertificate(reasons: () => readonly string[]): void;
   /** Calls are let in from now on; the panels have their time from here. */
-  admitted(units: () => readonly Unit[]): void;
+  admitted(node: WatchedUnits): void;
   /** The agent drains and ends. */
   stopping(): void;
   /** What keeps it from being ready; empty when nothing does. */
@@ -34,9 +41,11 @@ export function createReadiness({ clock, workersMs = defaultWorkersMs }: Readine
   let certificate = (): readonly string[] => [];
   let units = (): readonly Unit[] => [];
   let waitsUntilMs = 0;
+  const look = (): void => {
+    for (const { panel, link } of units()) if (link.state().kind === 'up') answered.add(panel.name);
+  };
   const missing = (): readonly string[] => {
     const all = units();
-    for (const { panel, link } of all) if (link.state().kind === 'up') answered.add(panel.name);
     if (clock.nowMs() >= waitsUntilMs) return [];
     return all
       .filter(({ panel }) => !answered.has(panel.name))
@@ -49,9 +58,12 @@ export function createReadiness({ clock, workersMs = defaultWorkersMs }: Readine
     watchCertificate: (reasons) => {
       certificate = reasons;
     },
-    admitted: (admittedUnits) => {
+    admitted: (node) => {
       phase = undefined;
-      units = admittedUnits;
+      units = () => node.units();
+      // Probes come too seldom to see a worker that answered and is gone again.
+      node.changes.subscribe(look);
+      look();
       waitsUntilMs = clock.nowMs() + workersMs;
     },
     stopping: () => {

@@ -34,11 +34,15 @@ export interface WorkerIdentity {
   readonly 'panelet-roles': string;
 }
 
-/** What a worker is told about a caller, who sees the sessions of everybody only as administrator. */
+/**
+ * What a worker is told about a caller whom the agent lets attach, list or end: a client, who sees the sessions of everybody
+ * only as administrator.
+ */
 export function workerIdentity(caller: Caller, isAdministrator: boolean): WorkerIdentity {
-  const roles = caller.kubernetes === undefined ? caller.roles.filter((role) => role !== 'admin') : ['client'];
-  const told = isAdministrator ? [...roles, 'admin'] : roles;
-  return { 'panelet-identity': encodeIdentity(caller.name), 'panelet-roles': told.join(',') };
+  return {
+    'panelet-identity': encodeIdentity(caller.name),
+    'panelet-roles': isAdministrator ? 'client,admin' : 'client',
+  };
 }
 
 // Longer ones make headers that a server refuses.

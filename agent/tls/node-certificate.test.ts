@@ -36,7 +36,7 @@ beforeEach(async () => {
   store = await openIdentityStore(join(dir, 'identity'));
   authority = await createTestAuthority('panelet');
 });
-afterEach(async () => {
+afterEach(() => {
   source?.close();
   source = undefined;
   rmSync(dir, { recursive: true, force: true });

@@ -12,6 +12,7 @@ import { createUpstream, type Upstream } from '../front/upstream.js';
 import type { Launcher } from './launcher.js';
 import type { ProcessTable } from './process-table.js';
 import { createSupervisor, type Supervisor } from './supervisor.js';
+import { socketDirectory } from './socket-directory.js';
 import { isAttachable, type Unit } from './unit.js';
 import { targetOf, workerArgv, type WorkerCommandOptions } from './worker-command.js';
 import { createWorkerLink, type WorkerClients, type WorkerLink } from './worker-link.js';
@@ -67,18 +68,27 @@ const termMs = 5_000;
 export function createRegistry(deps: RegistryDeps): Registry {
   const changes = createChanges();
   const units = new Map<string, Unit>();
-  const workersDir = join(deps.runDir, 'workers');
+  const directoryOf = (panel: PanelConfig): string => socketDirectory(deps.runDir, panel);
   const argv = (panel: PanelConfig): readonly string[] =>
-    workerArgv(panel, join(workersDir, `${panel.name}.sock`), deps.command);
+    workerArgv(panel, join(directoryOf(panel), `${panel.name}.sock`), deps.command);
   let holding = false;
   let closed = false;
-  const watcher = watchSockets(workersDir, (name) => units.get(name)?.link.kick());
+  const watchers = new Map<string, FSWatcher>();
+  const watchDirectory = (directory: string): void => {
+    if (watchers.has(directory)) return;
+    watchers.set(
+      directory,
+      watchSockets(directory, (name) => units.get(name)?.link.kick()),
+    );
+  };
   return {
     changes,
     units: () => [...units.values()],
     argv,
     add: (panel) => {
-      const unit = createUnit(deps, { panel, changes, workersDir, argv: argv(panel) });
+      const socketsDir = directoryOf(panel);
+      watchDirectory(socketsDir);
+      const unit = createUnit(deps, { panel, changes, socketsDir, argv: argv(panel) });
       units.set(panel.name, unit);
       return unit;
     },
@@ -101,7 +111,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     },
     close: () => {
       closed = true;
-      watcher.close();
+      for (const watcher of watchers.values()) watcher.close();
       changes.notify();
       for (const unit of units.values()) closeUnit(unit);
       units.clear();
@@ -116,8 +126,8 @@ function closeUnit(unit: Unit): void {
 }
 
 // A socket that appears is tried at once, instead of after the backoff.
-function watchSockets(workersDir: string, kick: (panel: string) => void): FSWatcher {
-  const watcher = watch(workersDir, { persistent: false }, (_event, file) => {
+function watchSockets(socketsDir: string, kick: (panel: string) => void): FSWatcher {
+  const watcher = watch(socketsDir, { persistent: false }, (_event, file) => {
     if (file?.endsWith('.sock') === true) kick(basename(file, '.sock'));
   });
   watcher.on('error', () => watcher.close());
@@ -127,14 +137,14 @@ function watchSockets(workersDir: string, kick: (panel: string) => void): FSWatc
 interface UnitOptions {
   readonly panel: PanelConfig;
   readonly changes: Changes;
-  readonly workersDir: string;
+  readonly socketsDir: string;
   readonly argv: readonly string[];
 }
 
 function createUnit(deps: RegistryDeps, options: UnitOptions): Unit {
-  const { panel, changes, workersDir } = options;
+  const { panel, changes, socketsDir } = options;
   const target = targetOf(panel);
-  const socketPath = join(workersDir, `${panel.name}.sock`);
+  const socketPath = join(socketsDir, `${panel.name}.sock`);
   const log = deps.log.child({ panel: panel.name });
   const link = createWorkerLink({
     ...deps,
@@ -164,7 +174,7 @@ function superviseUnit(deps: RegistryDeps, options: SuperviseOptions): Superviso
     ...{ clock: deps.clock, random: deps.random, table: deps.table, launch: deps.launch, env: deps.env },
     ...{ link, log, changes, socketPath, argv, startMs, answerMs, termMs },
     panel: panel.name,
-    recordFile: join(options.workersDir, `${panel.name}.json`),
+    recordFile: join(options.socketsDir, `${panel.name}.json`),
     logFile: join(deps.stateDir, 'logs', `${panel.name}.log`),
     mayStart: () => deps.admission.mayStart(target),
   });
