@@ -34,7 +34,7 @@ export interface AgentAccess {
   /** For coming back in a later run. */
   readonly way: { readonly address?: string; readonly cluster?: SavedCluster };
   /** The error, in terms of how the agent is reached. */
-  explain(error: unknown): unknown;
+  explain(error: unknown): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -119,7 +119,7 @@ export async function openAccess(context: CliContext, wish: AccessWish = {}): Pr
     client: { address, tls, ...secret, times: { connectTimeoutMs: 1500 } },
     gate: () => Promise.resolve({ address, tls, ...secret }),
     way: { address },
-    explain: (error) => error,
+    explain: (error) => Promise.resolve(error),
     close: () => Promise.resolve(),
   };
 }
@@ -142,7 +142,7 @@ export async function withAgent<Result>(
   try {
     return await use(client, access);
   } catch (error) {
-    throw access.explain(error);
+    throw await access.explain(error);
   } finally {
     await client.close();
     await access.close();

@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import { chooseAgentPod, listAgentPods, type AgentPod } from './agent-pods.js';
 import type { Kubectl } from './kubectl.js';
@@ -19,7 +19,7 @@ export interface AgentRoute {
    */
   resolve(query: { readonly attempt: number }): Promise<string>;
   /** The error, in terms of the node and of the way to it where it speaks of an address that nobody has given. */
-  explain(error: unknown): unknown;
+  explain(error: unknown): Promise<unknown>;
   /** Ends the way. Resolves when nothing of it is left. */
   close(): Promise<void>;
 }
@@ -38,11 +38,20 @@ export interface AgentRouteDeps {
 // Attempts that a forward which is alive may fail in a row: a node that lost its power leaves one that leads nowhere.
 const patience = 2;
 
+// Time for kubectl to say why a connection broke.
+const hearMs = 500;
+
 function direct(pod: AgentPod): Forward {
   if (pod.address === undefined) {
     throw new PaneletError('AGENT_UNREACHABLE', `The pod ${pod.name} has no address yet. Try again.`);
   }
-  return { address: pod.address, alive: true, failure: undefined, close: () => Promise.resolve() };
+  return {
+    address: pod.address,
+    alive: true,
+    failure: undefined,
+    over: Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
 }
 
 /** Why no pod was found. */
@@ -112,11 +121,14 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
       opening ??= open(attempt).finally(() => (opening = undefined));
       return opening;
     },
-    explain: (error) => {
-      if (!isPaneletError(error, 'AGENT_UNREACHABLE')) return error;
-      const { failure, address } = current?.forward ?? {};
+    explain: async (error) => {
+      const forward = current?.forward;
+      if (!isPaneletError(error, 'AGENT_UNREACHABLE') || forward === undefined) return error;
+      // kubectl knows the reason a moment later than its connection.
+      await Promise.race([forward.over, sleep(deps.clock, hearMs)]);
+      const { failure, address } = forward;
       if (failure !== undefined) return failure;
-      if (address === undefined || !error.message.startsWith(`The agent at ${address} `)) return error;
+      if (!error.message.startsWith(`The agent at ${address} `)) return error;
       const what = error.message.slice(`The agent at ${address} `.length).replace(/ Check the address .*$/, '');
       const message = `The agent of the node ${node} ${what} Its pod: kubectl -n ${namespace} get pods -o wide`;
       return new PaneletError(error.code, message, { cause: error });

@@ -103,7 +103,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       try {
         return await use(client);
       } catch (error) {
-        throw route.explain(error);
+        throw await route.explain(error);
       } finally {
         await client.close();
         routes.delete(route);

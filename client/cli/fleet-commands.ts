@@ -78,7 +78,7 @@ async function wordOf(context: CliContext, cluster: Cluster, node: string): Prom
   try {
     return await gateOf(context, cluster, access);
   } catch (error) {
-    throw access.route.explain(error);
+    throw await access.route.explain(error);
   } finally {
     await access.route.close();
   }

@@ -32,7 +32,7 @@ async function withGate<Result>(context: CliContext, use: (gate: GateClient) => 
       gate.close();
     }
   } catch (error) {
-    throw access.explain(error);
+    throw await access.explain(error);
   } finally {
     await access.close();
   }

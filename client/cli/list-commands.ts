@@ -48,13 +48,18 @@ export async function listSessionsCommand(context: CliContext, flags: { readonly
     session.attached ? 'yes' : 'no',
     session.resumable ? 'here' : '',
     ageText(session.ageMs),
-    session.details['command'] ?? '',
+    shortened(session.details['command'] ?? ''),
   ]);
   report(context, {
     json: { sessions: json, ...(usesCluster(context) ? { unanswered: fleet.unanswered } : {}) },
     lines: tableLines(['SESSION', 'PANEL', 'NODE', 'OWNER', 'ATTACHED', 'RESUMABLE', 'AGE', 'COMMAND'], rows),
   });
   return exitCodeOfListing(fleet);
+}
+
+// A script on the command line would make every row as long.
+function shortened(text: string): string {
+  return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
 }
 
 /** `panelet end`: ends a session for good. JSON: `{ended: id}`. */

@@ -14,6 +14,10 @@ describe('output', () => {
     ).toEqual(['A    LONG', 'one  -', '-    x']);
   });
 
+  test('lets no cell draw on the terminal', () => {
+    expect(tableLines(['A'], [['one\r\ntwo\x1b[31m\x9b']])).toEqual(['A', 'one two [31m']);
+  });
+
   test.each([
     [0, '0s'],
     [119_000, '119s'],

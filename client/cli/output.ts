@@ -11,9 +11,16 @@ export interface OutputDocument {
   readonly lines: readonly string[];
 }
 
-/** Lines of a table with aligned columns; upper-case headings, two spaces between. Empty cells show as `-`. */
+function cellText(cell: string): string {
+  const plain = cell.replace(/\p{Cc}+/gu, ' ').trim();
+  return plain === '' ? '-' : plain;
+}
+
+/**
+ * Lines of a table with aligned columns; upper-case headings, two spaces between. Empty cells show as `-`, control
+ * characters as spaces: a cell may come from somebody else's session. */
 export function tableLines(headings: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const all = [headings, ...rows.map((row) => row.map((cell) => (cell === '' ? '-' : cell)))];
+  const all = [headings, ...rows.map((row) => row.map(cellText))];
   const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   return all.map((row) =>
     row

@@ -11,6 +11,8 @@ export interface Forward {
   readonly alive: boolean;
   /** Why it leads nowhere, once that is known. */
   readonly failure: PaneletError | undefined;
+  /** Resolves once it leads nowhere for sure; at once where that never shows. */
+  readonly over: Promise<unknown>;
   /** Resolves when nothing of it is left. */
   close(): Promise<void>;
 }
@@ -74,7 +76,7 @@ export async function openPortForward(deps: PortForwardDeps, pod: AgentPod): Pro
     }
     throw new PaneletError('API_UNAVAILABLE', 'kubectl port-forward ended and said nothing. Try --via address.');
   };
-  running.ended.then(
+  const over = running.ended.then(
     () => (state.alive = false),
     (error: unknown) => {
       state.alive = false;
@@ -85,6 +87,7 @@ export async function openPortForward(deps: PortForwardDeps, pod: AgentPod): Pro
     const address = await listening();
     return {
       address,
+      over,
       get alive() {
         return state.alive;
       },
