@@ -38,6 +38,13 @@ test('the gate of a host’s pod is the agent’s on the same node', () => {
   });
 });
 
+test('a host sees the sockets of hosts only: whoever speaks to a worker is believed about who calls', () => {
+  const [worker] = workersOf(rendered.get('DaemonSet', 'panelet-host').spec!.template!.spec!);
+  expect(argumentsOf(worker!).socket).toBe('/run/panelet/host/terminal.sock');
+  const mounts = worker!.volumeMounts!.filter(({ name }) => name === 'run');
+  expect(mounts).toEqual([{ name: 'run', mountPath: '/run/panelet/host', subPath: 'host' }]);
+});
+
 test('programs find pods by one label that says what they are', () => {
   const labelOf = (kind: string, name: string): string | undefined =>
     rendered.get(kind, name).spec?.template?.metadata.labels?.['panelet.dev/component'];
@@ -188,7 +195,9 @@ describe('nodes that share one file system', () => {
           .map(({ name, subPathExpr }) => `${name}:${subPathExpr ?? ''}`);
       const [prepare, ...others] = containersOf(pod);
       expect(prepare?.name).toBe('prepare');
-      expect(mountsOf(prepare!).sort()).toEqual([...new Set(others.flatMap(mountsOf))].sort());
+      // The agent uses the hosts' sockets by its mount of the whole run directory.
+      const used = others.flatMap(mountsOf).concat(pod === pods[0] ? 'run:$(PANELET_NODE_NAME)/host' : []);
+      expect(mountsOf(prepare!).sort()).toEqual([...new Set(used)].sort());
     }
   });
 });

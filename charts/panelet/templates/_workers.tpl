@@ -93,13 +93,24 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     requests: { cpu: 10m, memory: 16Mi }
     limits: { memory: 64Mi }
   volumeMounts:
+    {{- if eq $target "agent" }}
     {{- include "panelet.nodeMount" (list $root "run" "/prepare/run" "") | nindent 4 }}
+    {{- include "panelet.nodeMount" (list $root "run" "/prepare/run-workers" "workers") | nindent 4 }}
+    {{- end }}
+    {{- if include "panelet.hasHost" $root }}
+    {{- include "panelet.nodeMount" (list $root "run" "/prepare/run-host" "host") | nindent 4 }}
+    {{- end }}
     {{- if eq $target "agent" }}
     {{- include "panelet.nodeMount" (list $root "state" "/prepare/state" "") | nindent 4 }}
     {{- end }}
     {{- range include "panelet.panelNames" . | fromJsonArray }}
     {{- include "panelet.nodeMount" (list $root "state" (printf "/prepare/sessions-%s" .) (printf "sessions/%s" .)) | nindent 4 }}
     {{- end }}
+{{- end }}
+
+{{/* Directory of the sockets of a target's workers, below the run directory; agent/workers/socket-directory.ts. */}}
+{{- define "panelet.socketDirectory" -}}
+{{ eq . "host" | ternary "host" "workers" }}
 {{- end }}
 
 {{/* The container of a worker. Called with (list . "logs" "agent" 10): panel, target and seconds for its drain. */}}
@@ -122,7 +133,7 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     {{- toYaml ($panel.command | default (list "panelet-worker")) | nindent 4 }}
   args:
     - --panel={{ $name }}
-    - --socket=/run/panelet/workers/{{ $name }}.sock
+    - --socket=/run/panelet/{{ include "panelet.socketDirectory" $target }}/{{ $name }}.sock
     - --state-dir=/var/lib/panelet
     - --node=$(PANELET_NODE_NAME)
     - --target={{ $target }}
@@ -148,7 +159,9 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
   volumeMounts:
     # Of the state only its own part: the agent's key and what other panels keep are out of reach.
     {{- include "panelet.nodeMount" (list $root "state" (printf "/var/lib/panelet/sessions/%s" $name) (printf "sessions/%s" $name)) | nindent 4 }}
-    {{- include "panelet.nodeMount" (list $root "run" "/run/panelet" "") | nindent 4 }}
+    # And of the sockets those of its own kind: a shell could speak to others' workers in anybody's name.
+    {{- $sockets := include "panelet.socketDirectory" $target }}
+    {{- include "panelet.nodeMount" (list $root "run" (printf "/run/panelet/%s" $sockets) $sockets) | nindent 4 }}
     - { name: tmp, mountPath: /tmp }
     {{- with $panel.volumeMounts }}
     {{- toYaml . | nindent 4 }}

@@ -30,27 +30,23 @@ find_pod() { # find_pod POD_IP: prints its node and namespace; fails when no pod
 }
 
 uncut() { # uncut NODE NAMESPACE
-  local chain
-  for chain in INPUT OUTPUT; do
-    while in_pod "$1" "$2" iptables -w -D $chain -j PANELET-CUT 2>/dev/null; do :; done
-  done
+  while in_pod "$1" "$2" iptables -w -D INPUT -s "$pod_network.0.0/16" -j PANELET-CUT 2>/dev/null; do :; done
+  while in_pod "$1" "$2" iptables -w -D OUTPUT -d "$pod_network.0.0/16" -j PANELET-CUT 2>/dev/null; do :; done
   in_pod "$1" "$2" iptables -w -F PANELET-CUT 2>/dev/null || return 0
   in_pod "$1" "$2" iptables -w -X PANELET-CUT
 }
 
 cut_pod() { # cut_pod POD_IP
   known_slot || die "no cluster in $state"
-  local found name namespace chain side port
+  local found name namespace port
   found=$(find_pod "${1:-none}") || die "cut: wants the IP address of a running pod, not '${1:-}'"
   read -r name namespace <<<"$found"
   uncut "$name" "$namespace"
   in_pod "$name" "$namespace" iptables -w -N PANELET-CUT
-  for side in -s -d; do
-    for port in --sport --dport; do
-      in_pod "$name" "$namespace" iptables -w -A PANELET-CUT $side "$pod_network.0.0/16" -p tcp $port 7443 -j DROP
-    done
-  done
-  for chain in INPUT OUTPUT; do in_pod "$name" "$namespace" iptables -w -I $chain -j PANELET-CUT; done
+  for port in --sport --dport; do in_pod "$name" "$namespace" iptables -w -A PANELET-CUT -p tcp $port 7443 -j DROP; done
+  # By the other end's address: what comes from the machine, clients, is not cut.
+  in_pod "$name" "$namespace" iptables -w -I INPUT -s "$pod_network.0.0/16" -j PANELET-CUT
+  in_pod "$name" "$namespace" iptables -w -I OUTPUT -d "$pod_network.0.0/16" -j PANELET-CUT
 }
 
 heal() { # heal [POD_IP]: a pod that has gone took its cut with it
