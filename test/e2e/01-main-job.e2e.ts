@@ -5,7 +5,8 @@ import { createSystemClock } from '#common/clock.js';
 import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
 import { summarizeDurations } from '#test/support/percentiles.js';
 import { waitFor } from '#test/support/wait-for.js';
-import { podDeletes, readAuditLog, recordedReceipts } from './support/audit-log.js';
+import { podDeletes, recordedReceipts } from './support/audit-log.js';
+import { readAuditEvents } from './support/audit-tail.js';
 import { findOnMachine, isOfPod } from './support/proc.js';
 import { outputOf, startProgram, type RunningProgram } from './support/run-program.js';
 import { openShell, type ShellSession } from './support/shell-session.js';
@@ -132,7 +133,7 @@ describe('the main job on a real cluster', () => {
       expect(echo.attachments.length).toBeGreaterThan(1);
     }
     if (world.env.ownCluster !== undefined) {
-      const events = readAuditLog(world.env.ownCluster, since);
+      const events = readAuditEvents(world.env.ownCluster, since);
       const deletes = podDeletes(events).filter(({ pod }) => pod.startsWith('panelet-agent'));
       const receipts = recordedReceipts(events);
       expect(deletes.map(({ uid }) => uid).sort()).toEqual([...before.values()].sort());

@@ -1,7 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { OwnCluster } from './environment.js';
-
 /** One line of the API server's audit log, as far as it is looked at. */
 export interface AuditEvent {
   readonly stage: string;
@@ -20,16 +16,6 @@ export interface AuditEvent {
   readonly responseObject?: unknown;
   readonly requestReceivedTimestamp: string;
   readonly stageTimestamp: string;
-}
-
-/** Everything the API server has written down since a time, in order of completion. */
-export function readAuditLog({ stateDir }: OwnCluster, since: Date): AuditEvent[] {
-  const text = readFileSync(join(stateDir, 'log', 'audit.jsonl'), 'utf8');
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as AuditEvent)
-    .filter(({ stageTimestamp }) => Date.parse(stageTimestamp) >= since.getTime());
 }
 
 /** A pod's deletion that the API server accepted. */
