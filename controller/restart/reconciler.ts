@@ -136,8 +136,10 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const carryOut = async (targetKey: string, world: World, decision: Decision): Promise<ReconcileResult | 'again'> => {
     const { restart } = world;
     const wrote = decision.status === undefined ? undefined : await statusWriter.write(restart, decision.status);
-    if (wrote?.essential === true) tell(world, decision.notes);
-    if (wrote?.written === true && decision.status !== undefined) progress.wrote(restart, decision.status);
+    if (wrote?.written === true && decision.status !== undefined) {
+      tell(world, decision.notes);
+      progress.wrote(restart, decision.status);
+    }
     const context: ActionContext = {
       restart: find(targetKey, uidOf(restart)) ?? restart,
       settings: settingsOf(restart, world.target),

@@ -144,7 +144,8 @@ function essence(status: PanelRestartStatus | undefined): unknown {
     status?.observedGeneration,
     status?.startTime,
     status?.completionTime,
-    status?.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason]),
+    // What a restart waits for comes and goes; what a person has to do does not.
+    status?.conditions?.map(({ type, status: holds, reason }) => [type, holds, type === 'Stalled' ? reason : '']),
     status?.pods?.succeeded,
     status?.failures?.map(({ uid, reason }) => [uid, reason]),
     recorded.map(({ uid, receipt }) => [uid, receipt?.instance, receipt?.digest, receipt?.withoutReceipt]).sort(),
