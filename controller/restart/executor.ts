@@ -9,7 +9,7 @@ import { claimAnnotation, uncordonFinalizer } from './annotations.js';
 import type { Audit } from './audit.js';
 import type { DrainFigures } from './drain-figures.js';
 import type { DrainStreams } from './drain-streams.js';
-import { gateAddressOf, gatePodOf, type Keepers } from './gate-place.js';
+import { gateAddressOf, gatePodOf } from './gate-place.js';
 import { isTerminating, uidOf } from './pod-facts.js';
 import { cordonLeaseMs } from './pod-steps.js';
 import type { ClusterView, GateAddress, GateCalls, Leadership, Recorder } from './ports.js';
@@ -17,7 +17,7 @@ import { referenceTo } from './references.js';
 import type { Settings } from './settings.js';
 
 import { panelRestarts, type PanelRestart, type TimeoutPolicy } from './types.js';
-import type { Action } from './world.js';
+import type { Action, Keepers } from './world.js';
 
 /** What an executor is made of. */
 export interface ExecutorDeps {

@@ -2,9 +2,7 @@ import type { DaemonSet, Pod } from '../kube/objects.js';
 import { gateDaemonSetAnnotation } from './annotations.js';
 import { createdMs, isTerminating } from './pod-facts.js';
 import type { GateAddress } from './ports.js';
-
-/** Pods whose gates answer for other pods, by node; undefined where every pod answers for itself. */
-export type Keepers = ReadonlyMap<string, Pod> | undefined;
+import type { Keepers } from './world.js';
 
 /** Key of the DaemonSet whose pods answer for the gates of a target's pods; undefined when they do so themselves. */
 export function keeperKeyOf(target: DaemonSet): string | undefined {

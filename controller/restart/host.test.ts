@@ -81,7 +81,7 @@ describe('a host', () => {
   });
 
   test('and the agent of its node are never restarted at once', async () => {
-    const { sim, driver } = setUp({ nodes: 3, host: { stateMs: 1_000 } }, { strategy: { maxUnavailable: 3 } });
+    const { sim, driver } = setUp({ nodes: 3, agent: { stateMs: 1_000 } }, { strategy: { maxUnavailable: 3 } });
     sim.request('a1', { strategy: { maxUnavailable: 3 } });
     expect(await driver.until(() => isOver(sim, 'h1') && isOver(sim, 'a1'), 600_000)).toBe(true);
     expect(sim.violations).toEqual([]);

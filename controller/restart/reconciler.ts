@@ -6,7 +6,7 @@ import type { DaemonSet } from '../kube/objects.js';
 import { claimOf } from './annotations.js';
 import type { ActionContext, Executor } from './executor.js';
 import type { GateAsker } from './gate-asker.js';
-import { keeperKeyOf, keepersOf, type Keepers } from './gate-place.js';
+import { keeperKeyOf, keepersOf } from './gate-place.js';
 import { busyNodesOf, type Neighbour } from './neighbours.js';
 import { isTerminating, uidOf } from './pod-facts.js';
 import type { ClusterView, Leadership, Recorder } from './ports.js';
@@ -20,7 +20,7 @@ import { gatesToAsk, nextSteps } from './steps.js';
 import type { Trigger } from './trigger.js';
 import { isFinished, panelRestarts, type PanelRestart } from './types.js';
 import type { WatchTimes } from './watch-times.js';
-import type { Action, Decision, Note, World } from './world.js';
+import type { Action, Decision, Keepers, Note, World } from './world.js';
 
 /** What a reconciler is made of. */
 export interface ReconcilerDeps {

@@ -6,11 +6,10 @@ import { State, Target, type GateStatus, type Receipt } from '#proto/gate/v1/gat
 
 import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '../kube/objects.js';
 import { claimAnnotation, uncordonFinalizer } from './annotations.js';
-import type { Keepers } from './gate-place.js';
 import { neverRan } from './sentences.js';
 import { gatesToAsk, nextSteps } from './steps.js';
 import type { ActivePod, PanelRestart, PanelRestartSpec, RecordedReceipt } from './types.js';
-import type { Action, Decision, GateView, World } from './world.js';
+import type { Action, Decision, GateView, Keepers, World } from './world.js';
 
 const now = new Date('2026-01-01T12:00:00Z');
 const at = (seconds: number): string => new Date(now.getTime() + seconds * 1_000).toISOString();

@@ -2,7 +2,6 @@ import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
 
 import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '../kube/objects.js';
 import type { Claim } from './annotations.js';
-import type { Keepers } from './gate-place.js';
 import type { Revision } from './revisions.js';
 import type { PanelRestart, PanelRestartStatus, RecordedReceipt } from './types.js';
 
@@ -10,6 +9,9 @@ import type { PanelRestart, PanelRestartStatus, RecordedReceipt } from './types.
 export type GateView =
   | { readonly kind: 'answered'; readonly status: GateStatus; readonly receipt: Receipt | undefined }
   | { readonly kind: 'unreachable'; readonly message: string };
+
+/** Pods whose gates answer for other pods, by node; undefined where every pod answers for itself. */
+export type Keepers = ReadonlyMap<string, Pod> | undefined;
 
 /** Everything the next steps of a restart are derived from. */
 export interface World {
