@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { socketDirectory } from '#agent/workers/socket-directory.js';
 import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
 import { createSystemClock } from '#common/clock.js';
 import { State, type StatusRequest, type StatusResponse } from '#proto/gate/v1/gate.js';
@@ -40,9 +41,16 @@ afterEach(async () => {
   home.remove();
 });
 
-function startWorker(target = 'agent'): ChildProcess {
+function startWorker(target: 'agent' | 'host' = 'agent'): ChildProcess {
   const at = (...parts: string[]): string => join(home.dir, ...parts);
-  const args = ['--panel', 'echo', '--socket', at('run', 'workers', 'echo.sock'), '--state-dir', at('state')];
+  const args = [
+    '--panel',
+    'echo',
+    '--socket',
+    join(socketDirectory(at('run'), { run: 'external', target }), 'echo.sock'),
+    '--state-dir',
+    at('state'),
+  ];
   const rest = ['--node', 'node-a', '--target', target, '--grace-period', '5'];
   const child = spawn(process.execPath, [programs.worker, ...args, ...rest], { stdio: 'ignore' });
   workers.push(child);
