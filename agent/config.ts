@@ -86,8 +86,6 @@ const configSchema = z.strictObject({
 export type PanelConfig = Readonly<z.infer<typeof panelSchema>>;
 /** Bounds of the front; docs/reference/configuration.md. */
 export type FrontLimits = Readonly<z.infer<typeof limitsSchema>>;
-/** How the cluster's certificates are asked for. */
-export type ClusterCertificateConfig = Readonly<z.infer<typeof clusterCertificateSchema>['kubernetes']>;
 /** Everything an agent is told by its configuration file. */
 export type AgentConfig = Readonly<z.infer<typeof configSchema>>;
 
