@@ -30,7 +30,7 @@ import { createGateService } from './services/gate-service.js';
 import { openServices } from './services/services.js';
 import { createSessionService } from './services/session-service.js';
 import { shutDownWorkers } from './shutdown.js';
-import { takeDirectory } from './take-directory.js';
+import { takeDirectory } from '#common/take-directory.js';
 import type { CertificateSource } from './tls/certificate-source.js';
 import { openCertificates, untilCertificate } from './tls/open-certificates.js';
 import type { Launcher } from './workers/launcher.js';
@@ -120,7 +120,7 @@ async function openBase(deps: AgentDeps, config: AgentConfig, cleanup: Cleanup):
   await prepareDirectories(config);
   readiness.starting('Another agent still has the run directory.');
   const waitMs = pod.uid === '' ? 0 : lockWaitMs;
-  const lock = await takeDirectory(config.runDir, { waitMs, clock, random, log, signal });
+  const lock = await takeDirectory(join(config.runDir, 'agent-lock'), { waitMs, clock, random, log, signal });
   cleanup.add(() => lock.release());
   readiness.starting('The agent waits for its certificate.');
   const certificates = await openCertificates(config, { cluster, pod, clock, random, log });

@@ -29,6 +29,7 @@ describe('the arguments of a worker', () => {
       gracePeriodMs: 1500,
       detachTtlMs: 900_000,
       maxSessions: 1000,
+      lockWaitMs: 0,
     });
     expect(parseWorkerArguments(['--help'])).toBeUndefined();
   });
@@ -39,6 +40,7 @@ describe('the arguments of a worker', () => {
     [[...needed, '--parameter', 'novalue'], 'not of the form key=value'],
     [[...needed, '--max-sessions', '0'], '--max-sessions 0'],
     [[...needed, '--detach-ttl', 'soon'], '--detach-ttl soon'],
+    [[...needed, '--lock-wait', 'ever'], '--lock-wait ever'],
     [[...needed, '--log-level', 'loud'], '--log-level loud'],
     [[...needed, '--unknown'], '--unknown'],
   ])('are refused by name when they are wrong: %#', (argv, message) => {

@@ -18,6 +18,8 @@ export interface WorkerArguments {
   /** How long a session without a client is kept, in milliseconds. */
   readonly detachTtlMs: number;
   readonly maxSessions: number;
+  /** How long the worker before this one may still have the state, in milliseconds. */
+  readonly lockWaitMs: number;
 }
 
 /** What `panelet-worker --help` prints. */
@@ -35,6 +37,7 @@ Runs the sessions of one panel and serves them on a Unix socket. Started by pane
   --grace-period <s>      bound of the drain on SIGTERM, in seconds (default 25)
   --detach-ttl <s>        how long a session without a client is kept, in seconds (default 900)
   --max-sessions <n>      most sessions at a time (default 1000)
+  --lock-wait <s>         how long the worker before this one may still have the state, in seconds (default 0)
 
 Exit status: 0 ended and nothing was forced · 1 failed, or a session was forced to end · 2 wrong arguments
 `;
@@ -66,6 +69,7 @@ function parse(argv: readonly string[]) {
       'grace-period': { type: 'string', default: '25' },
       'detach-ttl': { type: 'string', default: '900' },
       'max-sessions': { type: 'string', default: '1000' },
+      'lock-wait': { type: 'string', default: '0' },
       help: { type: 'boolean', default: false },
     },
   }).values;
@@ -114,5 +118,6 @@ export function parseWorkerArguments(argv: readonly string[]): WorkerArguments |
     gracePeriodMs: numberOf('grace-period', values['grace-period'], 0) * 1000,
     detachTtlMs: numberOf('detach-ttl', values['detach-ttl'], 0) * 1000,
     maxSessions: numberOf('max-sessions', values['max-sessions'], 1),
+    lockWaitMs: numberOf('lock-wait', values['lock-wait'], 0) * 1000,
   };
 }

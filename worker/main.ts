@@ -1,13 +1,16 @@
 import { createSystemClock } from '#common/clock.js';
+import type { DirectoryLock } from '#common/directory-lock.js';
 import { PaneletError } from '#common/errors.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
+import { takeDirectory } from '#common/take-directory.js';
 import { parseWorkerArguments, workerUsage, type WorkerArguments } from './arguments.js';
 import { createPanel } from './panels/catalogue.js';
 import { openPanelStorage } from './storage/panel-storage.js';
 import { startWorker } from './worker.js';
 
 const exitFailed = 1;
+const endSignals = ['SIGTERM', 'SIGINT'] as const;
 const exitUsage = 2;
 
 function readArguments(): WorkerArguments {
@@ -25,7 +28,13 @@ async function run(): Promise<number> {
   // Before anything else: a reload of the agent reaches its whole process group where workers are not detached.
   process.on('SIGHUP', () => undefined);
   const definition = createPanel(panel, { environment: process.env, parameters });
-  const storage = await openPanelStorage({ stateDir, panel, log, random });
+  const clock = createSystemClock({ keepsAlive: true });
+  const asked = new AbortController();
+  const giveUp = (): void => asked.abort(new PaneletError('TIMEOUT', 'Asked to end while waiting for the state.'));
+  for (const signal of endSignals) process.once(signal, giveUp);
+  const waiting = { waitMs: options.lockWaitMs, clock, random, log, signal: asked.signal };
+  const lock = (directory: string): Promise<DirectoryLock> => takeDirectory(directory, waiting);
+  const storage = await openPanelStorage({ stateDir, panel, log, random, lock });
   const worker = await startWorker({
     definition,
     storage,
@@ -38,8 +47,7 @@ async function run(): Promise<number> {
     log.info({ signal }, 'The worker is asked to end.');
     worker.terminate(gracePeriodMs);
   };
-  process.on('SIGTERM', terminate);
-  process.on('SIGINT', terminate);
+  for (const signal of endSignals) process.off(signal, giveUp).on(signal, terminate);
   const { forced } = await worker.ended;
   log.info({ forced }, 'The worker ends.');
   return forced === 0 ? 0 : exitFailed;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js';
-import { lockDirectory } from '#common/directory-lock.js';
+import { lockDirectory, type DirectoryLock } from '#common/directory-lock.js';
 import { createNodeFileSystem, type FileSystem } from './file-system.js';
 import { createIncarnationStore, type IncarnationStore } from './incarnation.js';
 import { requirePanelName } from './session-id.js';
@@ -26,6 +26,8 @@ export interface PanelStorageDeps {
   readonly random: Random;
   /** @default the file system of this machine */
   readonly fileSystem?: FileSystem;
+  /** How its directory is locked. @default at once, or not at all */
+  readonly lock?: (directory: string) => Promise<DirectoryLock>;
 }
 
 /**
@@ -40,7 +42,8 @@ export async function openPanelStorage(deps: PanelStorageDeps): Promise<PanelSto
   } catch (error) {
     throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action: 'create the state directory', directory });
   }
-  const lock = await lockDirectory(join(directory, 'lock'), deps);
+  const take = deps.lock ?? ((path: string) => lockDirectory(path, deps));
+  const lock = await take(join(directory, 'lock'));
   const records = createSessionRecordStore({ directory, fileSystem });
   try {
     await records.sweep();

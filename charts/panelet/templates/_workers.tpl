@@ -140,6 +140,8 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     - --grace-period={{ int (index . 3) }}
     - --detach-ttl={{ int $root.Values.workers.detachTtlSeconds }}
     - --max-sessions={{ int $root.Values.workers.maxSessions }}
+    # A pod that was deleted with force, or of an earlier release, may still drain on this node.
+    - --lock-wait=86400
     - --log-level={{ $root.Values.logLevel }}
     {{- range $key, $value := $panel.parameters }}
     - {{ printf "--parameter=%s=%s" $key $value | quote }}
