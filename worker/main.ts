@@ -25,13 +25,13 @@ async function run(): Promise<number> {
   const { panel, stateDir, parameters, gracePeriodMs } = options;
   const log = createLog({ name: 'panelet-worker', level: options.logLevel }).child({ panel });
   const random = createSystemRandom();
+  const asked = new AbortController();
+  const giveUp = (): void => asked.abort(new PaneletError('TIMEOUT', 'Asked to end while waiting for the state.'));
+  for (const signal of endSignals) process.once(signal, giveUp);
   // Before anything else: a reload of the agent reaches its whole process group where workers are not detached.
   process.on('SIGHUP', () => undefined);
   const definition = createPanel(panel, { environment: process.env, parameters });
   const clock = createSystemClock({ keepsAlive: true });
-  const asked = new AbortController();
-  const giveUp = (): void => asked.abort(new PaneletError('TIMEOUT', 'Asked to end while waiting for the state.'));
-  for (const signal of endSignals) process.once(signal, giveUp);
   const waiting = { waitMs: options.lockWaitMs, clock, random, log, signal: asked.signal };
   const lock = (directory: string): Promise<DirectoryLock> => takeDirectory(directory, waiting);
   const storage = await openPanelStorage({ stateDir, panel, log, random, lock });
