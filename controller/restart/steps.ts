@@ -37,6 +37,15 @@ function stopOf(world: World, settings: Settings, failures: readonly FailedPod[]
   return forced > settings.maxForcedSessions ? courses.tooManyForced(forced, settings.maxForcedSessions) : undefined;
 }
 
+/**
+ * A restart that fails finishes what is drained already: the sessions that were forced have ended, and giving the pod
+ * back would only take their number out of the count. An abort gives back what it can.
+ */
+function isFinishedUnder(stop: Course, restart: PanelRestart, uid: string): boolean {
+  const receipt = restart.status?.active?.find((entry) => entry.uid === uid)?.receipt;
+  return stop.phase === 'Failed' && stop.reason !== 'TargetNotFound' && receipt !== undefined;
+}
+
 /** What makes it impossible to go on until a person changes something about the target; undefined when nothing does. */
 function blockOf(world: World): Course | undefined {
   const { target } = world;
@@ -115,7 +124,10 @@ function run(world: World, settings: Settings): Decision {
   const { restart } = world;
   const priorFailures = restart.status?.failures ?? [];
   const stop = stopOf(world, settings, priorFailures);
-  const outcomes = [...underWayOf(world)].map((uid) => podStep(world, settings, uid, stop?.message));
+  const outcomes = [...underWayOf(world)].map((uid) => {
+    const goesOn = stop === undefined || isFinishedUnder(stop, restart, uid);
+    return podStep(world, settings, uid, goesOn ? undefined : stop.message);
+  });
   const fresh = outcomes.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
   const stopping = stop ?? stopOf(world, settings, [...priorFailures, ...fresh]);
   const outstanding = outstandingPods(world);

@@ -134,7 +134,7 @@ describe('the main job on a real cluster', () => {
     }
     if (world.env.ownCluster !== undefined) {
       const events = readAuditEvents(world.env.ownCluster, since);
-      const deletes = podDeletes(events).filter(({ pod }) => pod.startsWith('panelet-agent'));
+      const deletes = podDeletes(events).filter(({ user }) => user.endsWith(':panelet-controller'));
       const receipts = recordedReceipts(events);
       expect(deletes.map(({ uid }) => uid).sort()).toEqual([...before.values()].sort());
       for (const { uid, atMs } of deletes) expect(receipts.get(uid ?? '')?.atMs).toBeLessThanOrEqual(atMs);

@@ -66,11 +66,6 @@ export async function compareClusters(options: ParityOptions): Promise<ParityRes
   return { commands: script.length, differences, unusedKnown };
 }
 
-/** The differences alone. */
-export async function runParity(options: ParityOptions): Promise<ParityDifference[]> {
-  return (await compareClusters(options)).differences;
-}
-
 async function openSide(binary: string, kubeconfig: string, namespace: string): Promise<Side> {
   const kubectl = createKubectl(binary, kubeconfig);
   const server = await kubectl.out('config view --minify -o jsonpath={.clusters[0].cluster.server}');

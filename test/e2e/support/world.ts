@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
 import { createSystemClock } from '#common/clock.js';
@@ -141,9 +140,4 @@ export function podUid(world: World, component: Component, node: string): string
 /** The tests' own client in Python, as arguments for {@link E2eEnvironment.python}. */
 export function pythonClient({ root }: E2eEnvironment, ...args: readonly string[]): string[] {
   return [join(root, 'test/e2e/python/client.py'), ...args];
-}
-
-/** A file of the repository. */
-export function repositoryFile({ root }: E2eEnvironment, path: string): string {
-  return readFileSync(join(root, path), 'utf8');
 }
