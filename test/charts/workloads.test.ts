@@ -39,7 +39,7 @@ test('the gate of a host’s pod is the agent’s on the same node', () => {
 });
 
 test('a host sees the sockets of hosts only: whoever speaks to a worker is believed about who calls', () => {
-  const [worker] = workersOf(rendered.get('DaemonSet', 'panelet-host').spec!.template!.spec!);
+  const [worker] = workersOf(rendered.get('DaemonSet', 'panelet-host').spec!.template!.spec);
   expect(argumentsOf(worker!).socket).toBe('/run/panelet/host/terminal.sock');
   const mounts = worker!.volumeMounts!.filter(({ name }) => name === 'run');
   expect(mounts).toEqual([{ name: 'run', mountPath: '/run/panelet/host', subPath: 'host' }]);

@@ -192,16 +192,19 @@ describe('the controller', () => {
 
   test('too many forced sessions stop it: the first pod is forced, the second is left alone', async () => {
     const held = await Promise.all(nodes.map((node) => holdNode(node, 120_000)));
-    const { metadata } = await createRestart(world, {
-      drain: { timeoutSeconds: 6, noticeSeconds: 0, onTimeout: 'Force' },
-      failurePolicy: { maxForcedSessions: 0 },
-    });
-    const over = await restartOver(world, metadata.name);
-    expect(over.status?.phase).toBe('Failed');
-    expect(conditionOf(over, 'Stalled').reason).toBe('TooManyForcedSessions');
-    expect(over.status?.sessions?.forced).toBe(1);
-    expect(over.status?.pods).toMatchObject({ succeeded: 1 });
-    await Promise.all(held.map((letGo) => letGo()));
+    try {
+      const { metadata } = await createRestart(world, {
+        drain: { timeoutSeconds: 6, noticeSeconds: 0, onTimeout: 'Force' },
+        failurePolicy: { maxForcedSessions: 0 },
+      });
+      const over = await restartOver(world, metadata.name);
+      expect(over.status?.phase).toBe('Failed');
+      expect(conditionOf(over, 'Stalled').reason).toBe('TooManyForcedSessions');
+      expect(over.status?.sessions?.forced).toBe(1);
+      expect(over.status?.pods).toMatchObject({ succeeded: 1 });
+    } finally {
+      await Promise.all(held.map((letGo) => letGo()));
+    }
   });
 
   test('a host with an open terminal aborts at its deadline and keeps the shell; when the shell ends it restarts', async () => {

@@ -64,10 +64,13 @@ describe('the life of a node', () => {
     expect(isFlawless(await echo.finish(60_000))).toBe(true);
     expect((await shell.finish(30_000)).failures).toEqual([]);
   });
+});
 
-  const ours = readEnvironment().ownCluster === undefined ? test.skip : test;
+// Only where nodes, processes and the API server may be broken.
+const describeOwn = readEnvironment().ownCluster === undefined ? describe.skip : describe;
 
-  ours('an agent that is killed three times in a row costs time, never a byte', async () => {
+describeOwn('the life of a node that is broken', () => {
+  test('an agent that is killed three times in a row costs time, never a byte', async () => {
     const [echo, shell] = [await load(first, 53), await openShell(await world.client(first))];
     const uid = podUid(world, 'agent', first);
     for (let round = 0; round < 3; round++) {
@@ -86,64 +89,54 @@ describe('the life of a node', () => {
     expect((await shell.finish(30_000)).failures).toEqual([]);
   });
 
-  ours(
-    'the API server is away for half a minute in the middle of a restart: it goes on afterwards, sessions all the time',
-    async () => {
-      const [echo, other] = [await load(first, 54), await load(second, 55)];
-      const { metadata } = await annotateRestart(world);
-      await waitFor(
-        'the restart to be under way',
-        () => (world.watch.restart(metadata.name)?.status?.active?.length ?? 0) > 0,
-        30_000,
-      );
-      const receivedBefore = other.receivedBytes();
-      await world.cluster('restart-apiserver', '30');
-      expect(other.receivedBytes()).toBeGreaterThan(receivedBefore);
-      expect((await restartOver(world, metadata.name, 240_000)).status?.phase).toBe('Succeeded');
-      for (const session of [echo, other]) {
-        const verdict = await session.finish(60_000);
-        expect(verdict.errors).toEqual([]);
-        expect(isFlawless(verdict)).toBe(true);
-      }
-    },
-  );
+  test('the API server is away for half a minute in the middle of a restart: it goes on afterwards, sessions all the time', async () => {
+    const [echo, other] = [await load(first, 54), await load(second, 55)];
+    const { metadata } = await annotateRestart(world);
+    await waitFor(
+      'the restart to be under way',
+      () => (world.watch.restart(metadata.name)?.status?.active?.length ?? 0) > 0,
+      30_000,
+    );
+    const receivedBefore = other.receivedBytes();
+    await world.cluster('restart-apiserver', '30');
+    expect(other.receivedBytes()).toBeGreaterThan(receivedBefore);
+    expect((await restartOver(world, metadata.name, 240_000)).status?.phase).toBe('Succeeded');
+    for (const session of [echo, other]) {
+      const verdict = await session.finish(60_000);
+      expect(verdict.errors).toEqual([]);
+      expect(isFlawless(verdict)).toBe(true);
+    }
+  });
 
-  ours(
-    'a power cut ends what cannot be saved and says so; the restart names the node; the node comes back and serves',
-    async () => {
-      const [echo, far, shell] = [
-        await load(first, 56),
-        await load(second, 57),
-        await openShell(await world.client(second)),
-      ];
-      await world.cluster('stop-node', second);
-      const { metadata } = await createRestart(world, {
-        nodeSelector: { 'kubernetes.io/hostname': second },
-        drain: { timeoutSeconds: 20, noticeSeconds: 0 },
-      });
-      const over = await restartOver(world, metadata.name, 150_000);
-      expect(over.status?.phase).toBe('Failed');
-      expect(conditionOf(over, 'Stalled').reason).toMatch(/NodeUnreachable|AgentUnreachable/);
-      await world.cluster('start-node', second);
-      await waitFor(
-        'the node to be ready',
-        () => isReady(world.pod('agent', second)) && isReady(world.pod('host', second)),
-        180_000,
-      );
-      await waitFor(
-        'the shell’s end to be told',
-        () => shell.ended !== undefined || shell.failures.length > 0,
-        120_000,
-      );
-      const cut = await far.finish(60_000);
-      // What a crash takes is said: by the client's loss event, or nothing was lost at all.
-      if (!isFlawless(cut)) expect(cut.errors.some((error) => error.startsWith('lost'))).toBe(true);
-      const near = await echo.finish(60_000);
-      expect(near.errors).toEqual([]);
-      expect(isFlawless(near)).toBe(true);
-      await shell.finish(1_000);
-      const again = await openShell(await world.client(second));
-      expect((await again.finish(30_000)).failures).toEqual([]);
-    },
-  );
+  test('a power cut ends what cannot be saved and says so; the restart names the node; the node comes back and serves', async () => {
+    const [echo, far, shell] = [
+      await load(first, 56),
+      await load(second, 57),
+      await openShell(await world.client(second)),
+    ];
+    await world.cluster('stop-node', second);
+    const { metadata } = await createRestart(world, {
+      nodeSelector: { 'kubernetes.io/hostname': second },
+      drain: { timeoutSeconds: 20, noticeSeconds: 0 },
+    });
+    const over = await restartOver(world, metadata.name, 150_000);
+    expect(over.status?.phase).toBe('Failed');
+    expect(conditionOf(over, 'Stalled').reason).toMatch(/NodeUnreachable|AgentUnreachable/);
+    await world.cluster('start-node', second);
+    await waitFor(
+      'the node to be ready',
+      () => isReady(world.pod('agent', second)) && isReady(world.pod('host', second)),
+      180_000,
+    );
+    await waitFor('the shell’s end to be told', () => shell.ended !== undefined || shell.failures.length > 0, 120_000);
+    const cut = await far.finish(60_000);
+    // What a crash takes is said: by the client's loss event, or nothing was lost at all.
+    if (!isFlawless(cut)) expect(cut.errors.some((error) => error.startsWith('lost'))).toBe(true);
+    const near = await echo.finish(60_000);
+    expect(near.errors).toEqual([]);
+    expect(isFlawless(near)).toBe(true);
+    await shell.finish(1_000);
+    const again = await openShell(await world.client(second));
+    expect((await again.finish(30_000)).failures).toEqual([]);
+  });
 });

@@ -32,7 +32,10 @@ export async function startRunningApi(
 ): Promise<RunningApi> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'panelet-api-'));
   const deps = { clock: createSystemClock(), random: createSystemRandom(), log: createSilentLog() };
-  const definition = readFileSync(resolve(import.meta.dirname, '../../charts/panelet/files/panelrestarts.yaml'), 'utf8');
+  const definition = readFileSync(
+    resolve(import.meta.dirname, '../../charts/panelet/files/panelrestarts.yaml'),
+    'utf8',
+  );
   const cluster = await openClusterStore({ ...deps, directory: join(directory, 'store'), definitions: [definition] });
   const certificates = await ensureCertificates({ ...deps, directory: join(directory, 'pki'), hosts: ['127.0.0.1'] });
   const [token, viewerToken] = ['admin-token', 'viewer-token'];

@@ -5,7 +5,11 @@ import type { World } from './world.js';
 let made = 0;
 
 /** Creates a PanelRestart for the agents. */
-export function createRestart(world: World, spec: Omit<PanelRestartSpec, 'targetRef'>, target = 'panelet-agent') {
+export function createRestart(
+  world: World,
+  spec: Omit<PanelRestartSpec, 'targetRef'>,
+  target = 'panelet-agent',
+): Promise<PanelRestart> {
   made += 1;
   const name = `e2e-${process.pid}-${made}`;
   return world.watch.api.create(panelRestarts, {
