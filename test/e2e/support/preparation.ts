@@ -32,11 +32,11 @@ const release = 'panelet';
 const ownImage = 'localhost/panelet:e2e';
 const ownNodes = 2;
 
-/** Values of the release under test: its image, and a lease that a test need not wait for; else what users get. */
+/** Values of the release under test: its image, and short times where a test would have to wait; else what users get. */
 function valuesFor(image: string): object {
   const colon = image.lastIndexOf(':');
   const { repository, tag } = { repository: image.slice(0, colon), tag: image.slice(colon + 1) };
-  return { image: { repository, tag }, controller: { leaseSeconds: 6 } };
+  return { image: { repository, tag }, controller: { leaseSeconds: 6 }, tls: { caPublishSeconds: 10 } };
 }
 
 async function bringUp(options: PreparationOptions, command: string): Promise<string> {
