@@ -91,6 +91,12 @@ export const courses = {
       stalled: true,
       ...news('Warning', 'UnsupportedDisruptionBudget', message),
     }),
+  /** It goes on by itself if what takes the pod's place runs after all, until the time for that is over. */
+  replacementStuck: (message: string): Course =>
+    course('Stalled', 'ReplacementStuck', message, {
+      stalled: true,
+      ...news('Warning', 'ReplacementStuck', message),
+    }),
   aborted: (): Course => {
     const message = 'The restart was aborted.';
     return course('Aborted', 'Aborted', message, { over: true, ...news('Normal', 'Aborted', message) });

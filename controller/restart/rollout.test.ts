@@ -4,6 +4,7 @@ import { createSimCluster, type SimCluster } from '#test/support/controller/sim-
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
 import { controllerRevisions, daemonSets, pods } from '../kube/kube-api.js';
+import type { Condition } from '../kube/objects.js';
 import { panelRestarts, type PanelRestart } from './types.js';
 
 function setUp(nodes = 3, annotations: Record<string, string> = {}): { sim: SimCluster; driver: SimDriver } {
@@ -141,6 +142,9 @@ describe('a changed pod template', () => {
   });
 });
 
+const conditionOf = (restart: PanelRestart | undefined, type: string): Condition | undefined =>
+  restart?.status?.conditions?.find((condition) => condition.type === type);
+
 describe('a template that does not run', () => {
   test('touches no more pods than maxUnavailable, and says why', async () => {
     const { sim, driver } = setUp(5, { 'panelet.dev/max-unavailable': '2' });
@@ -177,6 +181,10 @@ describe('a template that does not run', () => {
     sim.setTemplate('h2', 'unpullable');
     await driver.until(() => sim.deletes().size === 1 && sim.pods().some(({ status }) => status?.phase === 'Pending'));
     await driver.until(() => false, 10_000);
+    // Long before the time limit it says what is wrong.
+    expect(rolloutOf(driver, 2)?.status?.completionTime).toBeUndefined();
+    expect(conditionOf(rolloutOf(driver, 2), 'Stalled')).toMatchObject({ status: 'True', reason: 'ReplacementStuck' });
+    expect(conditionOf(rolloutOf(driver, 2), 'Stalled')?.message).toContain('ImagePullBackOff');
     sim.setTemplate('h1');
     const startMs = sim.clock.nowMs();
     const second = await finish(sim, driver, 3);

@@ -1,11 +1,14 @@
 import type { Pod } from '../kube/objects.js';
 import { claimOf, uncordonFinalizer, type Claim } from './annotations.js';
+import { troubleOf } from './container-facts.js';
 import { courses, newsOf, type Course } from './courses.js';
 import { gatePodOf } from './gate-place.js';
 import { outstandingPods } from './plan.js';
 import { isTerminating, uidOf } from './pod-facts.js';
+import type { PodOutcome } from './pod-outcome.js';
 import { podStep, releaseAction } from './pod-steps.js';
 import { maxPreviewed, previewOf, previewText, type Preview } from './preview.js';
+import { replacementOf } from './replacement.js';
 import { isOnDelete } from './revisions.js';
 import { notes } from './sentences.js';
 import { settingsOf, type Settings } from './settings.js';
@@ -52,6 +55,17 @@ function blockOf(world: World): Course | undefined {
   if (target !== undefined && !isOnDelete(target)) return courses.unsafeStrategy(target);
   const problem = budgetProblem(world);
   return problem === undefined ? undefined : courses.unsupportedBudget(problem);
+}
+
+/** A replacement that does not run, in its kubelet's words: nobody has to wait for the time limit to see why. */
+function stuckOf(world: World, outcomes: readonly PodOutcome[]): Course | undefined {
+  for (const { entry } of outcomes) {
+    if (entry?.step !== 'Replaced' || entry.message === undefined) continue;
+    const replacement = replacementOf(world, entry);
+    if (replacement !== undefined && troubleOf(replacement) !== undefined)
+      return courses.replacementStuck(entry.message);
+  }
+  return undefined;
 }
 
 /** Why a restart that has not started does not start. */
@@ -132,7 +146,7 @@ function run(world: World, settings: Settings): Decision {
   const stopping = stop ?? stopOf(world, settings, [...priorFailures, ...fresh]);
   const outstanding = outstandingPods(world);
   const busy = fresh.length > 0 || outcomes.some(({ entry, actions }) => entry !== undefined || actions !== undefined);
-  const block = blockOf(world);
+  const block = blockOf(world) ?? stuckOf(world, outcomes);
   const held = stopping !== undefined || restart.spec.paused === true || block !== undefined;
   const active = new Set(outcomes.flatMap(({ entry }) => (entry === undefined ? [] : [entry.uid])));
   const starts: Starts = held || !hasFinalizer(restart) ? { pods: [] } : startsOf(world, settings, active);
