@@ -83,7 +83,8 @@ describe('kubectl panelet', () => {
     running.child.stdin?.end();
     const { code, stdout } = await running.ended;
     expect(code).toBe(0);
-    const lines = [...stdout.matchAll(/^line=(\d+)\r?$/gm)].map((match) => Number(match[1]));
+    // What is typed ahead comes behind a prompt; what is echoed by the terminal comes behind the command.
+    const lines = [...stdout.matchAll(/(?<!echo )line=(\d+)\r?$/gm)].map((match) => Number(match[1]));
     expect(lines).toEqual(lines.map((_, index) => index + 1));
     expect(lines.length).toBeGreaterThan(5);
     expect(await runProgram('pgrep', ['-f', 'kubectl port-forward'])).toMatchObject({ stdout: '' });

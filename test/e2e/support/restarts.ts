@@ -1,8 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { panelRestarts, type PanelRestart, type PanelRestartSpec } from '#controller/restart/types.js';
 import { waitFor } from '#test/support/wait-for.js';
 import type { World } from './world.js';
-
-let made = 0;
 
 /** Creates a PanelRestart for the agents. */
 export function createRestart(
@@ -10,8 +9,7 @@ export function createRestart(
   spec: Omit<PanelRestartSpec, 'targetRef'>,
   target = 'panelet-agent',
 ): Promise<PanelRestart> {
-  made += 1;
-  const name = `e2e-${process.pid}-${made}`;
+  const name = `e2e-${randomUUID().slice(0, 8)}`;
   return world.watch.api.create(panelRestarts, {
     metadata: { name, namespace: world.env.namespace },
     spec: { targetRef: { name: target }, ...spec },
