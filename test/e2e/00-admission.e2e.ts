@@ -38,7 +38,7 @@ async function podsOfChart(): Promise<Map<string, Record<string, unknown>>> {
   for (const document of parseAllDocuments(text)) {
     const workload = document.toJS() as Workload | null;
     if (workload === null) continue;
-    const spec = workload.kind === 'Pod' ? workload.spec : workload.spec?.template?.spec;
+    const spec = workload.kind === 'Pod' ? workload.spec : workload.spec.template?.spec;
     if (spec !== undefined && 'containers' in spec) pods.set(`${workload.kind} ${workload.metadata.name}`, spec);
   }
   return pods;

@@ -35,7 +35,7 @@ async function filesFor(node: string): Promise<{ address: string; token: string;
     token: join(world.env.workDir, 'token'),
     ca: join(world.env.workDir, 'ca.crt'),
   };
-  writeFileSync(files.address, world.addressOf(node));
+  writeFileSync(files.address, await world.addressOf(node));
   writeFileSync(files.token, await world.token());
   writeFileSync(files.ca, await world.trust());
   return files;
@@ -54,7 +54,7 @@ describe('the main job on a real cluster', () => {
     const out = await outputOf(grpcurl, [
       ...['-cacert', ca, '-servername', 'panelet-agent', '-H', `authorization: Bearer ${readFileSync(token, 'utf8')}`],
       ...['-import-path', join(root, 'proto'), '-proto', 'panelet/session/v1/session.proto'],
-      world.addressOf(node),
+      await world.addressOf(node),
       'panelet.session.v1.SessionService/ListPanels',
     ]);
     const { panels, node: answered } = JSON.parse(out) as {
@@ -84,7 +84,7 @@ describe('the main job on a real cluster', () => {
     const addressFiles = await Promise.all(nodes.map(async (node) => ({ node, ...(await filesFor(node)) })));
     const following = (async (): Promise<void> => {
       while (!follow.signal.aborted) {
-        for (const { node, address } of addressFiles) writeFileSync(address, world.addressOf(node));
+        for (const { node, address } of addressFiles) writeFileSync(address, await world.addressOf(node));
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     })();

@@ -71,7 +71,7 @@ async function answerOf(act: () => Promise<unknown>): Promise<Answer> {
 
 async function withClient<T>(token: string | undefined, run: (client: PaneletClient) => Promise<T>): Promise<T> {
   const client = createPaneletClient({
-    address: world.addressOf(node),
+    address: await world.addressOf(node),
     tls: { ca: await world.trust(), serverName: 'panelet-agent' },
     ...(token === undefined ? {} : { token }),
     times: { openTimeoutMs: 15_000 },
@@ -88,7 +88,7 @@ async function withGate<T>(
   run: (gate: ReturnType<typeof createGateClient>) => Promise<T>,
 ): Promise<T> {
   const tls = { ca: await world.trust(), serverName: 'panelet-agent' };
-  const gate = createGateClient({ address: world.addressOf(node), token, tls });
+  const gate = createGateClient({ address: await world.addressOf(node), token, tls });
   try {
     return await run(gate);
   } finally {
@@ -207,8 +207,8 @@ const certificatesOf = (bundle: Buffer): string[] =>
   bundle.toString().match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
 
 /** Who signed the certificate that a node's agent shows; empty while it shows none. */
-function issuerOf(name: string): Promise<string> {
-  const [host = '', port] = world.addressOf(name).split(':');
+async function issuerOf(name: string): Promise<string> {
+  const [host = '', port] = (await world.addressOf(name)).split(':');
   return new Promise((resolve) => {
     const socket = connect({ host, port: Number(port), rejectUnauthorized: false, ALPNProtocols: ['h2'] }, () => {
       resolve(String(socket.getPeerCertificate().issuer.CN));
@@ -261,7 +261,6 @@ describe('identity', () => {
 
   test('no port without authentication but the one for probes, and that answers probes only', async () => {
     for (const pod of world.watch.pods()) {
-      const { podIP = '' } = pod.status ?? {};
       const component = pod.metadata.labels?.['panelet.dev/component'];
       if (component === undefined) continue;
       if (world.env.ownCluster !== undefined) {
@@ -269,12 +268,13 @@ describe('identity', () => {
         expect({ component, ports: listeningPorts(pod.metadata.uid ?? '') }).toEqual({ component, ports });
       }
       if (component === 'host') continue;
-      const statusOf = async (path: string): Promise<number> => (await fetch(`http://${podIP}:7080${path}`)).status;
+      const probes = await world.reach(pod, 7080);
+      const statusOf = async (path: string): Promise<number> => (await fetch(`http://${probes}${path}`)).status;
       expect(await statusOf('/livez')).toBe(200);
       expect(await statusOf('/readyz')).toBe(200);
       expect(await statusOf('/metrics')).toBe(404);
       expect(await statusOf('/')).toBe(404);
-      const metrics = `https://${podIP}:7444/metrics`;
+      const metrics = `https://${await world.reach(pod, 7444)}/metrics`;
       expect((await get(metrics)).status).toBe(401);
       expect((await get(metrics, 'nonsense')).status).toBe(401);
       const plain = (await world.kubectl('create', 'token', account('nobody'))).trim();
@@ -298,7 +298,7 @@ describe('identity', () => {
       for (const pod of world.watch.pods()) {
         const component = pod.metadata.labels?.['panelet.dev/component'] ?? '';
         if (component === 'host' || component === '' || pod.status?.podIP === undefined) continue;
-        const url = `https://${pod.status.podIP}:7444/metrics`;
+        const url = `https://${await world.reach(pod, 7444)}/metrics`;
         await waitFor('the new right to be known', async () => (await get(url, token)).status === 200, 30_000);
         texts.set(component, `${texts.get(component) ?? ''}${(await get(url, token)).body}`);
       }

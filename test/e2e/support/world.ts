@@ -6,6 +6,7 @@ import type { PanelRestart } from '#controller/restart/types.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { watchCluster, isReady, type ClusterWatch, type Component } from './cluster-watch.js';
 import { readEnvironment, type E2eEnvironment } from './environment.js';
+import { createForwards } from './forwards.js';
 import { outputOf, runProgram, type ProgramResult } from './run-program.js';
 
 /** Everything an end-to-end test uses. */
@@ -23,8 +24,10 @@ export interface World {
   token(serviceAccount?: string): Promise<string>;
   /** The bundle that clients trust. */
   trust(): Promise<Buffer>;
-  /** Address of the agent of a node now. */
-  addressOf(node: string): string;
+  /** Address of the agent of a node now: its pod's where this machine reaches pods, else a way through the API server. */
+  addressOf(node: string): Promise<string>;
+  /** Address that leads to a port of a pod, in the same way. @throws when there is none. */
+  reach(pod: Pod, port: number): Promise<string>;
   /** A client of one node's agent, which follows it over restarts. */
   client(node: string): Promise<PaneletClient>;
   nodeNames(): readonly string[];
@@ -35,6 +38,7 @@ export interface World {
 }
 
 const agentPort = 7443;
+const nowhere = '127.0.0.1:9';
 
 /** Opens the world of a test file. */
 export async function openWorld(): Promise<World> {
@@ -47,10 +51,16 @@ export async function openWorld(): Promise<World> {
     (await kubectl('create', 'token', serviceAccount, '--audience', 'panelet.dev', '--duration', '3h')).trim();
   const trust = async (): Promise<Buffer> =>
     Buffer.from(await kubectl('get', 'configmap', 'panelet-ca', '-o', 'jsonpath={.data.ca\\.crt}'));
-  const addressOf = (node: string): string => {
+  const forwards = createForwards([env.kubectl, ...where]);
+  const reach = async ({ metadata, status }: Pod, port: number): Promise<string> => {
+    if (status?.podIP === undefined) throw new Error(`Pod ${metadata.name} has no address.`);
+    if (env.ownCluster !== undefined) return `${status.podIP}:${port}`;
+    return forwards.to(metadata.name, metadata.uid ?? '', port);
+  };
+  const addressOf = async (node: string): Promise<string> => {
     const pod = watch.podsOf('agent').get(node);
-    // Nobody listens there: the client tries again.
-    return pod?.status?.podIP === undefined ? '127.0.0.1:9' : `${pod.status.podIP}:${agentPort}`;
+    // Where there is none, nobody listens: the client tries again.
+    return pod === undefined ? nowhere : reach(pod, agentPort).catch(() => nowhere);
   };
   const nodeNames = (): string[] => [...watch.podsOf('agent').keys()].sort();
   return {
@@ -66,6 +76,7 @@ export async function openWorld(): Promise<World> {
     token,
     trust,
     addressOf,
+    reach,
     client: async (node) => {
       const client = createPaneletClient({
         resolve: () => addressOf(node),
@@ -88,12 +99,14 @@ export async function openWorld(): Promise<World> {
           const claimed = watch
             .pods()
             .some(({ metadata }) => metadata.annotations?.['panelet.dev/claim'] !== undefined);
-          return ready('agent') === nodes && ready('host') === nodes && !busy && !claimed;
+          const going = watch.pods().some(({ metadata }) => metadata.deletionTimestamp !== undefined);
+          return ready('agent') === nodes && ready('host') === nodes && !busy && !claimed && !going;
         },
         limitMs,
       ),
     close: async () => {
       await Promise.all(clients.map((client) => client.close()));
+      await forwards.close();
       await watch.close();
     },
   };
