@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { createSystemRandom } from '#common/random.js';
 import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
 import type { E2eEnvironment } from './environment.js';
-import { outputOf } from './run-program.js';
+import { outputOf, runProgram } from './run-program.js';
 
 /** What to prepare. */
 export interface PreparationOptions {
@@ -64,6 +64,12 @@ async function install(environment: E2eEnvironment, root: string): Promise<void>
   await outputOf(environment.helm, [...args, '--timeout', '300s']);
 }
 
+/** Debian has Python without what makes virtual environments. */
+async function ensureVenv(): Promise<void> {
+  const { code } = await runProgram('python3', ['-c', 'import ensurepip, venv']);
+  if (code !== 0) await outputOf('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'python3-venv']);
+}
+
 /** Makes a cluster where none is given, the image, the tools, and installs the chart. */
 export async function prepare(options: PreparationOptions): Promise<Preparation> {
   const { root, step } = options;
@@ -83,6 +89,7 @@ export async function prepare(options: PreparationOptions): Promise<Preparation>
   step('clients that are not ours: Python and grpcurl');
   const tools = join(options.env['HOME'] ?? tmpdir(), '.cache/panelet-e2e');
   mkdirSync(tools, { recursive: true });
+  await ensureVenv();
   const python = (await outputOf('bash', [join(root, 'test/e2e/python/setup.sh'), join(tools, 'python')])).trim();
   const grpcurl = (await outputOf('bash', [join(root, 'test/e2e/grpcurl/build.sh'), tools])).trim();
   const values = join(workDir, 'values.yaml');
