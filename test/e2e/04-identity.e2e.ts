@@ -338,7 +338,11 @@ describe('identity', () => {
       await world.cluster('exec', node, 'rm', '-rf', `/var/lib/panelet/${world.env.namespace}/identity`);
       const [agent] = podProcesses(/panelet-agent/).filter((process) => isOfPod(process, uid));
       process.kill(agent?.pid ?? 0, 'SIGKILL');
-      await waitFor('a certificate of the next', async () => !['', issuerBefore].includes(await issuerOf(node)), 60_000);
+      await waitFor(
+        'a certificate of the next',
+        async () => !['', issuerBefore].includes(await issuerOf(node)),
+        60_000,
+      );
       await withClient(await world.token(), (client) => client.listPanels());
     }
     const verdict = await load.finish(60_000);
