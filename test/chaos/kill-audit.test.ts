@@ -51,6 +51,11 @@ describe('the audit of kills', () => {
     expect(wrong({ receipts: new Map(), outages: [{ fromMs: 500, toMs: 800 }] })).toHaveLength(1);
   });
 
+  test('takes no notice of a kubelet that removes the object of a pod that has ended', () => {
+    const removal = { ...kill, user: 'system:node:a', atMs: 1_400 };
+    expect(judge({ deletes: [kill, removal] })).toEqual(judge({}));
+  });
+
   test('looks at agents and hosts, and counts what others have deleted', () => {
     const deletes = [kill, { ...kill, pod: 'panelet-host-y', user: 'admin' }, { ...kill, pod: 'panelet-controller-z' }];
     expect(judge({ deletes })).toMatchObject({ kills: 1, byOthers: 1, violations: [] });

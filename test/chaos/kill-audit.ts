@@ -51,7 +51,8 @@ function proofOf({ uid = '', atMs }: AuditedDelete, evidence: KillEvidence): Pro
 /** Judges every accepted deletion of a pod of agents and hosts. */
 export function judgeKills(evidence: KillEvidence): KillVerdict {
   const controller = `system:serviceaccount:${evidence.namespace}:${controllerName}`;
-  const all = evidence.deletes.filter(({ pod }) => ofPanelet.test(pod));
+  // A kubelet takes the object away when the pod has ended.
+  const all = evidence.deletes.filter(({ pod, user }) => ofPanelet.test(pod) && !user.startsWith('system:node:'));
   const kills = all.filter(({ user }) => user === controller);
   const violations: Violation[] = [];
   const unproven: string[] = [];
