@@ -229,7 +229,9 @@ describe('writing with kubectl', () => {
   test('writes the status apart from the rest and waits for it', async () => {
     await kubectl.out('apply -f -', restart);
     const waiting = kubectl.run('wait prs/first --for=condition=Succeeded --timeout=20s');
+    // kubectl wait heeds no condition of a status that is older than the object.
     const status = {
+      observedGeneration: 1,
       phase: 'Succeeded',
       target: 'daemonset/panelet-agent',
       conditions: [{ type: 'Succeeded', status: 'True', reason: 'Done', lastTransitionTime: '2026-01-01T00:00:00Z' }],
