@@ -65,6 +65,7 @@ describe('metrics of a controller', () => {
     metrics.restarts.podDone('succeeded', { kept: 2, checkpointed: 3, forced: 0 });
     metrics.restarts.drainState('FROZEN', 700);
     metrics.restarts.replacement(1_500);
+    metrics.restarts.restartGap(2_500);
     metrics.reconciled(4);
     expect(await lines('panelet_restarts_total')).toEqual(['panelet_restarts_total{outcome="succeeded"} 1']);
     expect(await lines('panelet_pods_restarted_total')).toEqual([
@@ -76,6 +77,7 @@ describe('metrics of a controller', () => {
     ]);
     expect(await lines('panelet_drain_seconds_sum')).toEqual(['panelet_drain_seconds_sum{state="FROZEN"} 0.7']);
     expect(await lines('panelet_replacement_seconds_sum')).toEqual(['panelet_replacement_seconds_sum 1.5']);
+    expect(await lines('panelet_restart_gap_seconds_sum')).toEqual(['panelet_restart_gap_seconds_sum 2.5']);
     expect(await lines('panelet_reconcile_seconds_sum')).toEqual(['panelet_reconcile_seconds_sum 0.004']);
   });
 

@@ -28,6 +28,12 @@ export function createPromRestartMetrics(registry: Registry): RestartMetrics {
     buckets: [0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600],
     registers,
   });
+  const gaps = new Histogram({
+    name: 'panelet_restart_gap_seconds',
+    help: 'Time from the moment a drain lets clients go to the replacement serving them.',
+    buckets: [0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600],
+    registers,
+  });
   const held = new Map<string, ReadonlyMap<string, number>>();
   new Gauge({
     ...{ name: 'panelet_held_operations', help: 'Operations that drains wait for now, by name.', registers },
@@ -42,6 +48,7 @@ export function createPromRestartMetrics(registry: Registry): RestartMetrics {
   return {
     drainState: (state, tookMs) => drains.observe({ state }, tookMs / 1000),
     replacement: (tookMs) => replacements.observe(tookMs / 1000),
+    restartGap: (tookMs) => gaps.observe(tookMs / 1000),
     restartDone: (outcome) => restarts.inc({ outcome }),
     podDone: (outcome, counts) => {
       pods.inc({ outcome });

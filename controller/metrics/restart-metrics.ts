@@ -18,6 +18,8 @@ export interface RestartMetrics {
   podDone(outcome: PodOutcome, sessions: SessionCounts): void;
   /** A pod's replacement serves, this many milliseconds after the delete was asked for. */
   replacement(tookMs: number): void;
+  /** A pod's replacement serves, this many milliseconds after the drain let its clients go. */
+  restartGap(tookMs: number): void;
   /** A restart is over; told once for a restart. */
   restartDone(outcome: RestartOutcome): void;
   /**
@@ -33,6 +35,7 @@ export function createNoRestartMetrics(): RestartMetrics {
     drainState: () => undefined,
     podDone: () => undefined,
     replacement: () => undefined,
+    restartGap: () => undefined,
     restartDone: () => undefined,
     heldOperations: () => undefined,
   };

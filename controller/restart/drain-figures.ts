@@ -17,12 +17,25 @@ export interface DrainFigures {
 }
 
 /** Pods whose replacement never came are forgotten beyond this many. */
-const maxKilled = 1_000;
+const maxRemembered = 1_000;
+
+/** States in which clients have no attachment any more. */
+const released: ReadonlySet<State> = new Set([State.RELEASED, State.CLOSED, State.FORCED]);
 
 /** Figures that start empty: a drain that another leader began is told of from where it is. */
 export function createDrainFigures(metrics: RestartMetrics, clock: Clock): DrainFigures {
   const states = new Map<string, { readonly state: State; readonly sinceMs: number }>();
   const killedMs = new Map<string, number>();
+  const releasedMs = new Map<string, number>();
+  const remember = (times: Map<string, number>, uid: string, nowMs: number): void => {
+    if (times.size >= maxRemembered) times.clear();
+    times.set(uid, nowMs);
+  };
+  const take = (times: Map<string, number>, uid: string, tell: (tookMs: number) => void): void => {
+    const sinceMs = times.get(uid);
+    times.delete(uid);
+    if (sinceMs !== undefined) tell(clock.nowMs() - sinceMs);
+  };
   return {
     heard: (uid, { state, holders }) => {
       const before = states.get(uid);
@@ -33,18 +46,16 @@ export function createDrainFigures(metrics: RestartMetrics, clock: Clock): Drain
         }
         states.set(uid, { state, sinceMs: nowMs });
       }
+      if (!released.has(state)) releasedMs.delete(uid);
+      else if (!releasedMs.has(uid)) remember(releasedMs, uid, nowMs);
       const operations = new Map<string, number>();
       for (const { operation } of holders) operations.set(operation, (operations.get(operation) ?? 0) + 1);
       metrics.heldOperations(uid, operations);
     },
-    killed: (uid) => {
-      if (killedMs.size >= maxKilled) killedMs.clear();
-      killedMs.set(uid, clock.nowMs());
-    },
+    killed: (uid) => remember(killedMs, uid, clock.nowMs()),
     replaced: (uid) => {
-      const sinceMs = killedMs.get(uid);
-      killedMs.delete(uid);
-      if (sinceMs !== undefined) metrics.replacement(clock.nowMs() - sinceMs);
+      take(killedMs, uid, (tookMs) => metrics.replacement(tookMs));
+      take(releasedMs, uid, (tookMs) => metrics.restartGap(tookMs));
     },
     forget: (uid) => {
       states.delete(uid);

@@ -94,6 +94,7 @@ function createToldMetrics(told: unknown[][]): RestartMetrics {
     drainState: tell('drainState'),
     podDone: tell('podDone'),
     replacement: tell('replacement'),
+    restartGap: tell('restartGap'),
     restartDone: tell('restartDone'),
     heldOperations: tell('heldOperations'),
   };
