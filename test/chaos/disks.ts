@@ -1,11 +1,12 @@
-import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep, type Clock } from '#common/clock.js';
+import type { OwnCluster } from '#test/e2e/support/environment.js';
 import { outputOf, runProgram } from '#test/e2e/support/run-program.js';
 
 /** Small file systems, one for each node's state, that can be filled to the last byte. */
 export interface Disks {
-  /** What the chart takes as hostPaths.state. */
+  /** What the chart takes as hostPaths.state; on every node it leads to its own disk. */
   readonly stateRoot: string;
   /** A file that nodes see when they see the file systems. */
   readonly mark: (node: string) => string;
@@ -17,14 +18,13 @@ export interface Disks {
 
 /** What disks are made of. */
 export interface DisksOptions {
-  /** Outside of the cluster's own directory. */
-  readonly directory: string;
-  readonly namespace: string;
+  readonly cluster: OwnCluster;
   readonly nodes: readonly string[];
   readonly clock: Clock;
 }
 
 const sizeMebibytes = 48;
+const linkName = 'panelet-disk';
 const refillMs = 100;
 const fillerName = '.filler';
 const pageBytes = 4096;
@@ -46,19 +46,27 @@ function fillUp(file: string): void {
   }
 }
 
-/** Mounts what is missing. They are made outside of the nodes, so that a node without power finds its disk as it was. */
-export async function mountDisks({ directory, namespace, nodes, clock }: DisksOptions): Promise<Disks> {
-  const pathOf = (node: string): string => join(directory, namespace, node);
+/**
+ * Mounts what is missing. They are made outside of the nodes, so that a node without power finds its disk as it was; a node's own
+ * /var/lib is a folder outside, so that a link in it can lead there.
+ */
+export async function mountDisks({ cluster, nodes, clock }: DisksOptions): Promise<Disks> {
+  const directory = `${cluster.stateDir}-disks`;
+  const pathOf = (node: string): string => join(directory, node);
   const mark = (node: string): string => join(pathOf(node), '.disk');
   for (const node of nodes) {
-    if (existsSync(mark(node))) continue;
-    mkdirSync(pathOf(node), { recursive: true });
-    const options = `size=${sizeMebibytes}m,mode=0755`;
-    await outputOf('mount', ['-t', 'tmpfs', '-o', options, 'panelet-disk', pathOf(node)]);
-    writeFileSync(mark(node), '');
+    if (!existsSync(mark(node))) {
+      mkdirSync(pathOf(node), { recursive: true });
+      const options = `size=${sizeMebibytes}m,mode=0755`;
+      await outputOf('mount', ['-t', 'tmpfs', '-o', options, 'panelet-disk', pathOf(node)]);
+      writeFileSync(mark(node), '');
+    }
+    const link = join(cluster.stateDir, 'node', node, 'var-lib', linkName);
+    rmSync(link, { force: true });
+    symlinkSync(pathOf(node), link);
   }
   return {
-    stateRoot: directory,
+    stateRoot: `/var/lib/${linkName}`,
     mark,
     fill: (node) => {
       const file = join(pathOf(node), fillerName);

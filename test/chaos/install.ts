@@ -20,10 +20,19 @@ async function showDisks(world: World, disks: Disks): Promise<void> {
   }
 }
 
+/** Sessions that were left behind would be missed on the other disk. */
+async function endSessions(world: World): Promise<void> {
+  for (const node of world.nodeNames()) {
+    const client = await world.client(node);
+    for (const { sessionId } of await client.listSessions()) await client.endSession(sessionId);
+  }
+}
+
 /** Moves the state of all nodes onto the disks, by an ordinary upgrade of the release. */
 export async function moveStateTo(world: World, disks: Disks, clock: Clock): Promise<void> {
-  await showDisks(world, disks);
   await world.settled(rolloutLimitMs);
+  await endSessions(world);
+  await showDisks(world, disks);
   const { release, root, values } = world.env;
   const set = `hostPaths.state=${disks.stateRoot}`;
   await world.helm('upgrade', release, join(root, 'charts/panelet'), '--values', values, '--set', set);

@@ -73,9 +73,9 @@ async function main(): Promise<number> {
   const step = (what: string): void => say(`── ${what}`);
   const preparation = await prepare({ root, env: process.env, kubeconfig: undefined, image: undefined, step });
   const { environment } = preparation;
-  const { namespace, ownCluster } = environment;
-  const directory = `${ownCluster?.stateDir ?? ''}-disks`;
-  const disks = await mountDisks({ directory, namespace, nodes: ['node1', 'node2'], clock });
+  const { ownCluster: cluster } = environment;
+  if (cluster === undefined) throw new Error('Only a cluster that was made for it may be broken.');
+  const disks = await mountDisks({ cluster, nodes: ['node1', 'node2'], clock });
   try {
     return (await breakAndJudge(environment, disks)) ? 0 : 1;
   } finally {
