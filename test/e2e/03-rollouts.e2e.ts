@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { join } from 'node:path';
 import { createSystemClock } from '#common/clock.js';
 import type { PanelRestart } from '#controller/restart/types.js';
 import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { isReady } from './support/cluster-watch.js';
-import { conditionOf, restartIn } from './support/restarts.js';
+import { abandonRestarts, conditionOf, restartIn } from './support/restarts.js';
 import { openShell, type ShellSession } from './support/shell-session.js';
 import { openWorld, podUid, restartOver, type World } from './support/world.js';
 
@@ -17,6 +17,10 @@ beforeAll(async () => {
   world = await openWorld();
   await world.settled();
   nodes = world.nodeNames();
+});
+afterEach(async () => {
+  await abandonRestarts(world);
+  await world.settled();
 });
 afterAll(() => world.close());
 

@@ -5,7 +5,7 @@ import { waitFor } from '#test/support/wait-for.js';
 import { isReady } from './support/cluster-watch.js';
 import { readEnvironment } from './support/environment.js';
 import { isOfPod, podProcesses } from './support/proc.js';
-import { conditionOf, createRestart } from './support/restarts.js';
+import { abandonRestarts, conditionOf, createRestart } from './support/restarts.js';
 import { openShell } from './support/shell-session.js';
 import { annotateRestart, openWorld, podUid, restartOver, type World } from './support/world.js';
 
@@ -19,7 +19,10 @@ beforeAll(async () => {
   await world.settled();
   [first = '', second = ''] = world.nodeNames();
 });
-afterEach(() => world.settled(300_000));
+afterEach(async () => {
+  await abandonRestarts(world);
+  await world.settled(300_000);
+});
 afterAll(() => world.close());
 
 async function load(node: string, seed: number): Promise<EchoLoad> {

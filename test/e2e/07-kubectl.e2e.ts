@@ -1,8 +1,8 @@
 import { symlinkSync, mkdirSync, rmSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { waitFor } from '#test/support/wait-for.js';
-import { conditionOf, createRestart, restartIn } from './support/restarts.js';
+import { abandonRestarts, conditionOf, createRestart, restartIn } from './support/restarts.js';
 import { runProgram, startProgram, type ProgramResult, type RunningProgram } from './support/run-program.js';
 import { annotateRestart, openWorld, podUid, restartOver, type World } from './support/world.js';
 
@@ -25,6 +25,10 @@ beforeAll(async () => {
   }
   const path = [bin, dirname(world.env.kubectl), process.env['PATH'] ?? ''].join(delimiter);
   env = { PATH: path, HOME: home, KUBECONFIG: world.env.kubeconfig, XDG_STATE_HOME: home, XDG_CONFIG_HOME: home };
+});
+afterEach(async () => {
+  await abandonRestarts(world);
+  await world.settled();
 });
 afterAll(() => world.close());
 

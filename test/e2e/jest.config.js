@@ -7,6 +7,7 @@ export default {
   testMatch: ['<rootDir>/test/e2e/**/*.e2e.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   reporters: ['./test/e2e/support/progress-reporter.js', ...base.reporters],
+  setupFilesAfterEnv: ['./test/e2e/support/second-try.js'],
   maxWorkers: 1,
   testTimeout: 300_000,
   testSequencer: '<rootDir>/test/e2e/support/in-order.js',

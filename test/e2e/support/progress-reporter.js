@@ -6,7 +6,8 @@ export default class ProgressReporter {
   onTestCaseResult(_test, result) {
     const seconds = ((result.duration ?? 0) / 1000).toFixed(1);
     const mark = { passed: '✓', failed: '✗' }[result.status] ?? '-';
-    process.stdout.write(`  ${mark} ${result.title} (${seconds} s)\n`);
+    const tries = (result.invocations ?? 1) > 1 ? ', second try' : '';
+    process.stdout.write(`  ${mark} ${result.title} (${seconds} s${tries})\n`);
     for (const message of result.failureMessages) process.stdout.write(`${message.replaceAll(/^/gm, '    ')}\n`);
   }
 }
