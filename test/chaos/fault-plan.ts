@@ -19,7 +19,7 @@ export interface FaultPlanOptions {
   readonly seed: number;
   readonly faults: number;
   readonly nodes: number;
-  /** Shortest and longest pause between two faults. @default 4 to 24 s */
+  /** Shortest and longest pause between two faults. @default 3 to 20 s */
   readonly pauseMs?: readonly [shortest: number, longest: number];
 }
 
@@ -37,7 +37,7 @@ function holdOf(random: Random, kind: FaultKind): number {
 }
 
 /** The same faults for the same seed: in rounds, each kind once in every round. */
-export function planFaults({ seed, faults, nodes, pauseMs = [4_000, 24_000] }: FaultPlanOptions): PlannedFault[] {
+export function planFaults({ seed, faults, nodes, pauseMs = [3_000, 20_000] }: FaultPlanOptions): PlannedFault[] {
   const random = createSeededRandom(seed);
   const kinds: FaultKind[] = [];
   while (kinds.length < faults) {

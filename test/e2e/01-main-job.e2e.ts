@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -47,22 +48,52 @@ describe('the main job on a real cluster', () => {
     expect(out).toContain('Phase:          Succeeded');
   });
 
-  test('grpcurl lists the panels of a node', async () => {
-    const { grpcurl, root } = world.env;
-    const node = world.nodeNames()[0] ?? '';
+  /** One call by grpcurl; `lines` are the messages of the client. */
+  async function grpcurl(node: string, method: string, lines: readonly string[] = []): Promise<string> {
     const { ca, token } = await filesFor(node);
-    const out = await outputOf(grpcurl, [
-      ...['-cacert', ca, '-servername', 'panelet-agent', '-H', `authorization: Bearer ${readFileSync(token, 'utf8')}`],
-      ...['-import-path', join(root, 'proto'), '-proto', 'panelet/session/v1/session.proto'],
-      await world.addressOf(node),
-      'panelet.session.v1.SessionService/ListPanels',
-    ]);
-    const { panels, node: answered } = JSON.parse(out) as {
+    const who = `authorization: Bearer ${readFileSync(token, 'utf8')}`;
+    const input = lines.length === 0 ? [] : ['-d', '@'];
+    const args = [
+      ...['-cacert', ca, '-servername', 'panelet-agent', '-H', who, ...input],
+      ...['-import-path', join(world.env.root, 'proto'), '-proto', 'panelet/session/v1/session.proto'],
+      ...[await world.addressOf(node), `panelet.session.v1.SessionService/${method}`],
+    ];
+    return outputOf(world.env.grpcurl, args, { input: lines.join('\n') });
+  }
+
+  test('grpcurl lists the panels of a node', async () => {
+    const node = world.nodeNames()[0] ?? '';
+    const { panels, node: answered } = JSON.parse(await grpcurl(node, 'ListPanels')) as {
       panels: { name: string; serving: boolean }[];
       node: string;
     };
     expect(answered).toBe(node);
     expect(panels.filter(({ serving }) => serving).map(({ name }) => name)).toEqual(['echo', 'logs', 'terminal']);
+  });
+
+  test('grpcurl attaches to echo and gets its bytes back', async () => {
+    const [sessionId, clientId, nonce] = [randomUUID(), randomUUID(), randomUUID()];
+    const ids = { session_id: sessionId, client_id: clientId, attach_nonce: nonce };
+    const hello = {
+      versions: [1],
+      panel: 'echo',
+      mode: 'ATTACH_MODE_OPEN',
+      ...ids,
+      next_rx: 1,
+      tx_base: 1,
+      tx_next: 1,
+    };
+    const payload = Buffer.from('hello from grpcurl').toString('base64');
+    const frames = [
+      { seq: 1, data: { channel: 'CHANNEL_STDIN', payload } },
+      { seq: 2, fin: {} },
+    ];
+    const out = await grpcurl(world.nodeNames()[0] ?? '', 'Attach', [
+      JSON.stringify({ credit: 262_144, frames: [{ hello }] }),
+      JSON.stringify({ credit: 262_144, frames }),
+    ]);
+    expect(out).toContain('"outcome": "RESUME_OUTCOME_NEW"');
+    expect(out).toContain(`"payload": "${payload}"`);
   });
 
   test('a restart by kubectl annotate loses nothing: echo of two clients, shells, another agent pod', async () => {
