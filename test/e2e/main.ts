@@ -19,7 +19,10 @@ function readFlags(): { flags: Flags; patterns: readonly string[] } {
   const program = new Command('panelet-e2e')
     .description('The main job and everything around it on a real Kubernetes. Without a kubeconfig it makes a cluster.')
     .argument('[patterns...]', 'only test files whose path matches one of these')
-    .option('--kubeconfig <file>', 'cluster to use and to break (PANELET_E2E_KUBECONFIG); without one it makes one (Linux, root, Go)')
+    .option(
+      '--kubeconfig <file>',
+      'cluster to use and to break (PANELET_E2E_KUBECONFIG); without one it makes one (Linux, root, Go)',
+    )
     .option('--image <name>', 'image that the nodes can pull or have; with --kubeconfig it is needed')
     .option('--keep', 'leave the cluster and the release', false)
     .parse();
