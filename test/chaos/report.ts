@@ -13,7 +13,7 @@ export interface ChaosResult {
   readonly sessions: readonly SessionRecord[];
   readonly restarts: readonly RestartOutcome[];
   readonly kills: KillVerdict;
-  /** From the last fault healed until everything was as before. */
+  /** From the last fault healed until the restarts under way had ended and everything was as before. */
   readonly convergedMs: number;
   readonly tookMs: number;
   readonly violations: readonly Violation[];

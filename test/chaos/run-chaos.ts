@@ -101,9 +101,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const breaker = createBreaker(world, disks);
   const restarts = (): number => restartsUnderWay(world);
   const { faults, violations } = await runFaults({ plan, nodes, breaker, clock, timeline, restarts, say, signal });
+  const healedMs = timeline.nowMs();
   say('everything is healed; the last restarts end');
   await restarter.stop();
-  const { problems, tookMs: convergedMs } = await converge(world, { clients, clock, limitMs: convergeLimitMs });
+  const problems = await converge(world, { clients, clock, limitMs: convergeLimitMs });
+  const convergedMs = timeline.nowMs() - healedMs;
   const unsettled = problems.map((evidence) => ({ what: 'everything heals and nothing stays behind', evidence }));
   const found: Violation[] = [...violations, ...unsettled, ...forcedViolations(restarter.outcomes)];
   const incomplete = await keeper.full(openLimitMs).then(
@@ -118,7 +120,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const sessions = await keeper.stop();
   await receipts.stop();
   const after = await converge(world, { clients, clock, limitMs: convergeLimitMs });
-  found.push(...after.problems.map((evidence) => ({ what: 'nothing stays behind', evidence })));
+  found.push(...after.map((evidence) => ({ what: 'nothing stays behind', evidence })));
   const kills = judgeAudit(options, { timeline, faults, receipts });
   found.push(...kills.violations, ...sessionViolations(faults, sessions));
   const late = sessions.filter(({ outcome, toMs }) => outcome === 'told' && toMs > calmFromMs);
