@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { PaneletSession } from '#client/sdk.js';
 import { createSystemClock } from '#common/clock.js';
-import { msToDuration } from '#common/duration.js';
+import { msToDuration, type ProtoDuration } from '#common/duration.js';
 import { createLatch } from '#common/latch.js';
 import { createGateClient, type GateClient } from '#controller/gate-client.js';
 import { createPlainCredentials } from '#controller/gate-credentials.js';
@@ -80,16 +80,37 @@ async function openTalk(): Promise<{ session: PaneletSession; say(text: string):
   };
 }
 
-/** Brings the gate to a state and lets go of it, as a controller that is killed. */
+/** Brings the gate to a state, keeps its lease until that is seen, and lets go of it, as a controller that is killed. */
 async function abandonAt(state: State, talk: { session: PaneletSession }): Promise<void> {
   const command = nextCommand();
   const lease = msToDuration(leaseMs);
-  if (state === State.CORDONED) {
-    await gate.cordon(address(), { command, target: Target.AGENT, lease, reason: 'a test' });
-    return;
+  const renew = (): Promise<void> => gate.cordon(address(), { command, target: Target.AGENT, lease, reason: 'a test' });
+  let renewed = Promise.resolve();
+  const renewing = setInterval(() => {
+    renewed = renew().catch(() => undefined);
+  }, leaseMs / 6);
+  try {
+    if (state === State.CORDONED) await renew();
+    else await drainTo(state, { command, lease, talk });
+    await waitForState(state);
+  } finally {
+    clearInterval(renewing);
+    await renewed;
   }
+}
+
+interface Drain {
+  readonly command: Command;
+  readonly lease: ProtoDuration;
+  readonly talk: { readonly session: PaneletSession };
+}
+
+async function drainTo(state: State, { command, lease, talk }: Drain): Promise<void> {
   // A session is busy for as long as it holds: that keeps a drain in NOTIFIED, and then in FROZEN.
-  if (state !== State.CLOSED) await talk.session.send('hold', Buffer.from(JSON.stringify({ ms: 60_000 })));
+  if (state !== State.CLOSED) {
+    await talk.session.send('hold', Buffer.from(JSON.stringify({ ms: 60_000 })));
+    await talk.session.settled();
+  }
   const reached = createLatch();
   const request = {
     command,
@@ -118,7 +139,6 @@ describe('a drain that its controller abandoned', () => {
         const talk = await openTalk();
         await talk.say('before');
         await abandonAt(state, talk);
-        await waitForState(state);
         if (alsoAgent) process.kill(agentPid(cluster, 'node-a') ?? 0, 'SIGKILL');
         const fresh = await cluster.client('node-a').open({ panel: 'echo', signal: AbortSignal.timeout(limitMs) });
         await waitForState(State.SERVING);
