@@ -38,7 +38,7 @@ async function filesFor(node: string): Promise<{ address: string; token: string;
   };
   writeFileSync(files.address, await world.addressOf(node));
   writeFileSync(files.token, await world.token());
-  writeFileSync(files.ca, await world.trust());
+  writeFileSync(files.ca, world.trust());
   return files;
 }
 

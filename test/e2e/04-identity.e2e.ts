@@ -72,7 +72,7 @@ async function answerOf(act: () => Promise<unknown>): Promise<Answer> {
 async function withClient<T>(token: string | undefined, run: (client: PaneletClient) => Promise<T>): Promise<T> {
   const client = createPaneletClient({
     address: await world.addressOf(node),
-    tls: { ca: await world.trust(), serverName: 'panelet-agent' },
+    tls: { ca: world.trust(), serverName: 'panelet-agent' },
     ...(token === undefined ? {} : { token }),
     times: { openTimeoutMs: 15_000 },
   });
@@ -87,7 +87,7 @@ async function withGate<T>(
   token: string | undefined,
   run: (gate: ReturnType<typeof createGateClient>) => Promise<T>,
 ): Promise<T> {
-  const tls = { ca: await world.trust(), serverName: 'panelet-agent' };
+  const tls = { ca: world.trust(), serverName: 'panelet-agent' };
   const gate = createGateClient({ address: await world.addressOf(node), token, tls });
   try {
     return await run(gate);
@@ -316,7 +316,7 @@ describe('identity', () => {
   test('the authority is replaced under a live stream, and an agent that asks anew has its certificate from the next', async () => {
     const session = await (await world.client(node)).open({ panel: 'echo' });
     const load = startEchoLoad({ session, seed: 9, clock, longestPauseMs: 20 });
-    const before = await world.trust();
+    const before = world.trust();
     const signing = (): Promise<string> =>
       world.kubectl('get', 'secret', 'panelet-ca', '-o', 'jsonpath={.data.ca\\.crt}');
     const [signedBefore, issuerBefore] = [await signing(), await issuerOf(node)];
@@ -324,10 +324,10 @@ describe('identity', () => {
     await world.kubectl('annotate', 'secret', 'panelet-ca', '--overwrite', wish);
     await waitFor(
       'the next authority to be published',
-      async () => certificatesOf(await world.trust()).length > certificatesOf(before).length,
+      () => certificatesOf(world.trust()).length > certificatesOf(before).length,
       60_000,
     );
-    expect(certificatesOf(await world.trust())).toEqual(expect.arrayContaining(certificatesOf(before)));
+    expect(certificatesOf(world.trust())).toEqual(expect.arrayContaining(certificatesOf(before)));
     expect(await signing()).toBe(signedBefore);
     await waitFor('the next authority to sign', async () => (await signing()) !== signedBefore, 120_000);
     expect(await issuerOf(node)).toBe(issuerBefore);

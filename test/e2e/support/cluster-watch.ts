@@ -1,6 +1,7 @@
 import { createSystemClock } from '#common/clock.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
+import { configMaps } from '#controller/kube/certificate-objects.js';
 import { createKubeClient } from '#controller/kube/kube-client.js';
 import { daemonSets, nodes, pods, type KubeApi, type Resource } from '#controller/kube/kube-api.js';
 import { loadKubeConfig } from '#controller/kube/load-kube-config.js';
@@ -17,6 +18,8 @@ export interface ClusterWatch {
   pods(): readonly Pod[];
   nodes(): readonly KubeNode[];
   daemonSet(name: string): DaemonSet | undefined;
+  /** The bundle that clients trust, as it is published now. */
+  trust(): Buffer;
   restarts(): readonly PanelRestart[];
   restart(name: string): PanelRestart | undefined;
   /** Ends the watches. */
@@ -54,6 +57,7 @@ export async function watchCluster(kubeconfig: string, namespace: string): Promi
   const nodeStore = watch(nodes);
   const daemonSetStore = watch(daemonSets);
   const restartStore = watch(panelRestarts);
+  const configMapStore = watch(configMaps);
   await Promise.all(synced);
   return {
     api,
@@ -70,6 +74,7 @@ export async function watchCluster(kubeconfig: string, namespace: string): Promi
     },
     nodes: () => nodeStore.list(),
     daemonSet: (name) => daemonSetStore.get(`${namespace}/${name}`),
+    trust: () => Buffer.from(configMapStore.get(`${namespace}/panelet-ca`)?.data?.['ca.crt'] ?? ''),
     restarts: () => restartStore.list(),
     restart: (name) => restartStore.get(`${namespace}/${name}`),
     close: async () => {

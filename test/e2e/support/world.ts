@@ -23,7 +23,7 @@ export interface World {
   /** A token of a service account with the audience of agents. */
   token(serviceAccount?: string): Promise<string>;
   /** The bundle that clients trust. */
-  trust(): Promise<Buffer>;
+  trust(): Buffer;
   /** Address of the agent of a node now: its pod's where this machine reaches pods, else a way through the API server. */
   addressOf(node: string): Promise<string>;
   /** Address that leads to a port of a pod, in the same way. @throws when there is none. */
@@ -49,8 +49,6 @@ export async function openWorld(): Promise<World> {
   const kubectl = (...args: readonly string[]): Promise<string> => outputOf(env.kubectl, [...where, ...args]);
   const token = async (serviceAccount = 'panelet-user'): Promise<string> =>
     (await kubectl('create', 'token', serviceAccount, '--audience', 'panelet.dev', '--duration', '3h')).trim();
-  const trust = async (): Promise<Buffer> =>
-    Buffer.from(await kubectl('get', 'configmap', 'panelet-ca', '-o', 'jsonpath={.data.ca\\.crt}'));
   const forwards = createForwards([env.kubectl, ...where]);
   const reach = async ({ metadata, status }: Pod, port: number): Promise<string> => {
     if (status?.podIP === undefined) throw new Error(`Pod ${metadata.name} has no address.`);
@@ -74,14 +72,15 @@ export async function openWorld(): Promise<World> {
       return outputOf(env.ownCluster.command, args, { env: { CLUSTER_STATE: env.ownCluster.stateDir } });
     },
     token,
-    trust,
+    trust: () => watch.trust(),
     addressOf,
     reach,
     client: async (node) => {
       const client = createPaneletClient({
         resolve: () => addressOf(node),
         token: await token(),
-        tls: { ca: await trust(), serverName: 'panelet-agent' },
+        // Asked anew after a loss: the authority may have been replaced meanwhile.
+        tls: () => ({ ca: watch.trust(), serverName: 'panelet-agent' }),
         times: { openTimeoutMs: 60_000, connectTimeoutMs: 60_000 },
       });
       clients.push(client);
