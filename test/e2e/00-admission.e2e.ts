@@ -9,7 +9,8 @@ import { openWorld, type World } from './support/world.js';
 interface Workload {
   readonly kind: string;
   readonly metadata: { readonly name: string };
-  readonly spec: { readonly template?: { readonly spec: Record<string, unknown> } } & Record<string, unknown>;
+  /** Not every object has one. */
+  readonly spec?: { readonly template?: { readonly spec: Record<string, unknown> } } & Record<string, unknown>;
 }
 
 const levels = ['restricted', 'baseline', 'privileged'] as const;
@@ -38,7 +39,7 @@ async function podsOfChart(): Promise<Map<string, Record<string, unknown>>> {
   for (const document of parseAllDocuments(text)) {
     const workload = document.toJS() as Workload | null;
     if (workload === null) continue;
-    const spec = workload.kind === 'Pod' ? workload.spec : workload.spec.template?.spec;
+    const spec = workload.kind === 'Pod' ? workload.spec : workload.spec?.template?.spec;
     if (spec !== undefined && 'containers' in spec) pods.set(`${workload.kind} ${workload.metadata.name}`, spec);
   }
   return pods;
