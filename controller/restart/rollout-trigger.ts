@@ -1,6 +1,3 @@
-import { isPaneletError } from '#common/errors.js';
-
-import { keyOf } from '../kube/kube-api.js';
 import type { DaemonSet } from '../kube/objects.js';
 import { rolloutErrorAnnotation, rolloutObservedAnnotation, rolloutRevisionAnnotation } from './annotations.js';
 import type { Audit } from './audit.js';
@@ -8,9 +5,9 @@ import { isTerminating } from './pod-facts.js';
 import type { ClusterView } from './ports.js';
 import { rolloutRequestOf } from './rollout.js';
 import { rolloutOf } from './revisions.js';
+import { takeUp } from './take-up.js';
 import type { TargetWriter } from './target-writer.js';
 import type { Trigger } from './trigger.js';
-import type { PanelRestart } from './types.js';
 
 /** What a trigger is made of. */
 export interface RolloutTriggerDeps {
@@ -20,8 +17,8 @@ export interface RolloutTriggerDeps {
 }
 
 /**
- * Takes up changed pod templates. First the restart is made, under a name that follows from the revision, then the
- * revision is written down at the target: never two for one, and none again once its restart was removed.
+ * Takes up changed pod templates; the name of a restart follows from the revision. What was taken up is not taken up again
+ * once its restart was removed.
  */
 export function createRolloutTrigger({ view, writer, audit }: RolloutTriggerDeps): Trigger {
   const refuse = async (target: DaemonSet, message: string): Promise<void> => {
@@ -33,29 +30,14 @@ export function createRolloutTrigger({ view, writer, audit }: RolloutTriggerDeps
   return {
     take: async (target) => {
       if (isTerminating(target)) return;
-      const request = rolloutRequestOf(target, view.podsOf(target), view.revisionsOf(target));
-      if (request.kind === 'none') return writer.forgive(target, rolloutErrorAnnotation);
-      if (request.kind === 'wrong') return refuse(target, request.message);
-      let made: PanelRestart;
-      try {
-        made = await writer.make(request.restart);
-      } catch (error) {
-        if (!isPaneletError(error, 'API_REFUSED')) throw error;
-        return refuse(target, error.message);
-      }
-      const rolled = made.metadata.annotations?.[rolloutRevisionAnnotation];
-      if (rolloutOf(made) === undefined || rolled === undefined) {
-        return refuse(
-          target,
-          `PanelRestart ${keyOf(made)} is in the way and was not made by this controller; delete it.`,
-        );
-      }
-      const hadError = target.metadata.annotations?.[rolloutErrorAnnotation] !== undefined;
-      await writer.annotate(target, {
-        [rolloutObservedAnnotation]: rolled,
-        ...(hadError ? { [rolloutErrorAnnotation]: null } : {}),
+      await takeUp({ writer, audit }, target, {
+        request: rolloutRequestOf(target, view.podsOf(target), view.revisionsOf(target)),
+        observedAnnotation: rolloutObservedAnnotation,
+        errorAnnotation: rolloutErrorAnnotation,
+        observedOf: (made) =>
+          rolloutOf(made) === undefined ? undefined : made.metadata.annotations?.[rolloutRevisionAnnotation],
+        refuse: (message) => refuse(target, message),
       });
-      audit.requested(made);
     },
   };
 }

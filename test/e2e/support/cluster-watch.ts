@@ -8,6 +8,7 @@ import { loadKubeConfig } from '#controller/kube/load-kube-config.js';
 import type { DaemonSet, KubeNode, KubeObject, Pod } from '#controller/kube/objects.js';
 import { createReflector } from '#controller/kube/reflector.js';
 import { createStore, type Store } from '#controller/kube/store.js';
+import { isPodReady, isTerminating } from '#controller/restart/pod-facts.js';
 import { panelRestarts, type PanelRestart } from '#controller/restart/types.js';
 
 /** A cluster as tests see it: watched, never asked in a loop. */
@@ -31,8 +32,7 @@ export type Component = 'agent' | 'host' | 'controller';
 
 /** True while the kubelet says the pod is ready and nobody has deleted it. */
 export function isReady(pod: Pod | undefined): boolean {
-  const ready = pod?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
-  return ready === true && pod?.metadata.deletionTimestamp === undefined;
+  return pod !== undefined && isPodReady(pod) && !isTerminating(pod);
 }
 
 /** Watches the objects of one namespace; resolves once they are all known. */
