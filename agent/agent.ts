@@ -13,7 +13,9 @@ import { openCluster, type Cluster, type PodFacts } from './cluster.js';
 import { readAgentConfig, type AgentConfig, type ConfigOverrides } from './config.js';
 import { prepareDirectories, removeStaleSockets } from './directories.js';
 import { createAttachHandler } from './front/attach.js';
+import { createContain } from './front/contain.js';
 import { openFront, type Front } from './front/front.js';
+import { createHealthCalls } from './front/health-calls.js';
 import { createRouter } from './front/router.js';
 import { createUpstream } from './front/upstream.js';
 import { createVerifiedCalls } from './front/verified-calls.js';
@@ -159,8 +161,7 @@ async function serve(base: Base): Promise<Serving> {
   });
   cleanup.add(() => registry.close());
   const socketPath = join(config.runDir, `agent-${instance.slice(0, 8)}.sock`);
-  const { keepaliveMs, keepaliveTimeoutMs } = config.limits;
-  const upstream = createUpstream({ socketPath, clock, keepaliveMs, keepaliveTimeoutMs });
+  const upstream = createUpstream({ socketPath, clock });
   cleanup.add(() => upstream.close());
   const attach = createAttachHandler({
     ...{ ...config.limits, clock, targets: registry },
@@ -174,22 +175,27 @@ async function serve(base: Base): Promise<Serving> {
     },
   });
   const calls = createVerifiedCalls(random);
-  const route = createRouter({ identity: access.identity, attach, services: upstream, calls });
+  const health = createHealth(['', sessionServiceName, gateServiceName]);
+  const { handle: answerHealth } = createHealthCalls({ health, clock, requestMs: config.limits.helloTimeoutMs });
+  const route = createRouter({ identity: access.identity, attach, health: answerHealth, services: upstream, calls });
   const address = { ...config.listen, tls: base.certificates };
-  const front = await openFront(address, { log, clock, limits: config.limits, route });
+  const contain = createContain({ log, onContained: () => metrics.countContained() });
+  const front = await openFront(address, {
+    ...{ log, clock, random, limits: config.limits, route, contain },
+    onEnded: (reason) => metrics.countEnded(reason),
+  });
   cleanup.add(() => front.close(0));
   const stale = new Set<string>();
   const restartRequired = (): boolean =>
     stale.size > 0 || registry.units().some((unit) => unit.supervisor?.status().restartRequired === true);
   const names = { instance, node: config.node, podUid: deps.pod.uid, version: deps.version };
   const gate = createAgentGate({ clock, log, names, members: registry, cordons, fencing, restartRequired });
-  const health = createHealth(['', sessionServiceName, gateServiceName]);
   const caller = createCallerReader(calls);
   const { permissions } = access;
   const { node } = config;
   await removeStaleSockets(config.runDir);
   const services = await openServices({
-    ...{ socketPath, health },
+    socketPath,
     session: createSessionService({ registry, node, clock, caller, permissions, log }),
     gate: createGateService({ gate, node, caller, permissions, log }),
   });
@@ -286,8 +292,6 @@ function createNodeRegistry(deps: AgentDeps, config: AgentConfig, { instance, ad
     agentInstance: instance,
     runDir: config.runDir,
     stateDir: config.stateDir,
-    keepaliveMs: config.limits.keepaliveMs,
-    keepaliveTimeoutMs: config.limits.keepaliveTimeoutMs,
     command: {
       workerCommand: config.workerCommand ?? deps.workerCommand,
       node: config.node,

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry as MetricsRegistry } fr
 import type { Clock } from '#common/clock.js';
 import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
 import type { DecisionKind } from './access/permissions.js';
+import type { EndReason } from './front/front.js';
 import { certificateExpiry } from './tls/pem.js';
 import type { Unit } from './workers/unit.js';
 
@@ -18,6 +19,10 @@ export interface MetricsSubjects {
 export interface AgentMetrics {
   countAttach(panel: string, code: string): void;
   countDecision(kind: DecisionKind): void;
+  /** A connection that the front ended by itself. */
+  countEnded(reason: EndReason): void;
+  /** An exception that ended a connection, and nothing more. */
+  countContained(): void;
   /** From now on, reading the metrics looks at these. */
   observe(subjects: MetricsSubjects): void;
   render(): Promise<{ contentType: string; body: string }>;
@@ -49,6 +54,17 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
     ...{ labelNames: ['decision'] as const, registers },
   });
   for (const decision of ['allowed', 'denied', 'unavailable'] satisfies DecisionKind[]) decisions.inc({ decision }, 0);
+  const ended = new Counter({
+    name: 'panelet_connections_ended_total',
+    help: 'Connections that the agent ended by itself, by reason.',
+    ...{ labelNames: ['reason'] as const, registers },
+  });
+  for (const reason of ['strangers', 'callers', 'dead', 'refused'] satisfies EndReason[]) ended.inc({ reason }, 0);
+  const contained = new Counter({
+    name: 'panelet_contained_exceptions_total',
+    help: 'Exceptions that ended one connection or stream and nothing more; each is a bug.',
+    registers,
+  });
   const gauge = <T extends string>(name: string, help: string, labelNames: readonly T[]): Gauge<T> =>
     new Gauge({ name, help, labelNames, registers });
   const sessions = gauge('panelet_sessions', 'Sessions of a panel, as its worker counts them.', ['panel']);
@@ -78,6 +94,8 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
       attaches.inc({ panel: known ? panel : '', code });
     },
     countDecision: (decision) => decisions.inc({ decision }),
+    countEnded: (reason) => ended.inc({ reason }),
+    countContained: () => contained.inc(),
     observe: (next) => {
       subjects = next;
     },

@@ -6,7 +6,7 @@ export interface LinkedSignal {
   /** Aborts with the reason of the first of the others that aborts. */
   readonly signal: AbortSignal;
   /** Takes its listeners off the others. Twice is fine. */
-  unlink(): void;
+  readonly unlink: () => void;
 }
 
 /**

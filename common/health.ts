@@ -6,11 +6,20 @@ import {
   type HealthServer,
 } from '#grpc/health/v1/health.js';
 
-/** The standard health service (grpc.health.v1) of a process, by full name of the service; the empty name is all of it. */
-export interface Health {
+/** What is known about the services of a process, by their full names; the empty name is all of it. */
+export interface HealthView {
+  /** Undefined for a service that is not known. */
+  status(service: string): ServingStatus | undefined;
+  all(): ReadonlyMap<string, ServingStatus>;
+  /** Calls back with each change until the returned function is called. */
+  subscribe(callback: (service: string, status: ServingStatus) => void): () => void;
+}
+
+/** The standard health service (grpc.health.v1) of a process. */
+export interface Health extends HealthView {
   /** Changes what is answered for a service and tells those who watch it. */
   set(service: string, serving: boolean): void;
-  /** Ends every watch. */
+  /** Ends every watch of the handlers. */
   close(): void;
   readonly handlers: HealthServer;
 }
@@ -24,12 +33,20 @@ type Watcher = ServerWritableStream<HealthCheckRequest, HealthCheckResponse>;
 export function createHealth(services: readonly string[]): Health {
   const statuses = new Map(services.map((service) => [service, ServingStatus.NOT_SERVING]));
   const watchers = new Set<Watcher>();
+  const callbacks = new Set<(service: string, status: ServingStatus) => void>();
   return {
+    status: (service) => statuses.get(service),
+    all: () => statuses,
+    subscribe: (callback) => {
+      callbacks.add(callback);
+      return () => void callbacks.delete(callback);
+    },
     set: (service, serving) => {
       const next = serving ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
       if (statuses.get(service) === next) return;
       statuses.set(service, next);
       for (const watcher of watchers) if (watcher.request.service === service) watcher.write({ status: next });
+      for (const callback of [...callbacks]) callback(service, next);
     },
     close: () => {
       for (const watcher of watchers) watcher.end();

@@ -1,13 +1,14 @@
 import { constants, type ClientHttp2Stream, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import type { Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
 import { PaneletError, isPaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
 import { statusNameOf } from '#common/grpc-status.js';
-import { asError } from '../changes.js';
 import { AttachMode } from '#proto/session/v1/session.js';
-import { createFirstMessage, type FirstMessage } from './first-message.js';
+import type { ClientConnection } from './client-connection.js';
+import { createFairShares, type FairShares } from './fair-shares.js';
 import { upstreamHeaders, workerIdentity } from './headers.js';
 import type { Caller } from './identity.js';
+import { readFirstMessage } from './read-first-message.js';
 import { relay } from './relay.js';
 import type { Upstream } from './upstream.js';
 
@@ -52,6 +53,7 @@ export interface AttachCall {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
   readonly caller: Caller;
+  readonly connection: ClientConnection;
   readonly remoteAddress: string | undefined;
 }
 
@@ -59,6 +61,15 @@ const panelName = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 
 /** Largest first message; the same as the protocol's largest message. */
 export const maxFirstMessageBytes = 128 * 1024;
+/** Most bytes of first messages that wait, of all clients. */
+const maxPendingBytes = 32 * 1024 * 1024;
+
+/** One Attach until it is relayed. */
+interface Pending {
+  readonly gone: AbortController;
+  /** The panel, once its name is known. */
+  panel: string;
+}
 
 /**
  * Handler of Attach: reads the Hello, waits for the panel's worker, then relays.
@@ -66,25 +77,23 @@ export const maxFirstMessageBytes = 128 * 1024;
  * or the client has gone.
  */
 export function createAttachHandler(deps: AttachDeps): (call: AttachCall) => Promise<void> {
-  let pending = 0;
+  const waiting = createFairShares<Pending>({ items: deps.maxPendingAttaches, bytes: maxPendingBytes }, ({ gone }) =>
+    gone.abort(new PaneletError('LIMIT_EXCEEDED', 'Too many of your attaches wait. Let some of them through first.')),
+  );
   return async (call) => {
-    if (pending >= deps.maxPendingAttaches) {
-      throw new PaneletError('LIMIT_EXCEEDED', 'Too many clients wait to be attached. Try again.');
-    }
-    pending++;
-    const gone = new AbortController();
-    const leave = (): void => gone.abort(new PaneletError('TRANSPORT_LOST', 'The client has gone.'));
+    const pending: Pending = { gone: new AbortController(), panel: '' };
+    const leave = (): void => pending.gone.abort(new PaneletError('TRANSPORT_LOST', 'The client has gone.'));
     call.stream.once('aborted', leave);
     call.stream.once('close', leave);
-    const seen = { panel: '' };
+    waiting.add(pending, call.caller.name);
     try {
-      await attach(deps, call, { gone, seen });
-      deps.onOutcome?.(seen.panel, 'OK');
+      await attach({ ...deps, waiting }, call, pending);
+      deps.onOutcome?.(pending.panel, 'OK');
     } catch (error) {
-      deps.onOutcome?.(seen.panel, statusNameOf(error));
+      deps.onOutcome?.(pending.panel, statusNameOf(error));
       if (!call.stream.closed && !call.stream.destroyed) throw error;
     } finally {
-      pending--;
+      waiting.remove(pending);
       // A session lives for hours; what only the waiting needed must not.
       call.stream.off('aborted', leave);
       call.stream.off('close', leave);
@@ -92,32 +101,35 @@ export function createAttachHandler(deps: AttachDeps): (call: AttachCall) => Pro
   };
 }
 
-interface Attempt {
-  readonly gone: AbortController;
-  /** The panel, once its name is known. */
-  readonly seen: { panel: string };
+interface Waiting extends AttachDeps {
+  readonly waiting: FairShares<Pending>;
 }
 
-async function attach(deps: AttachDeps, call: AttachCall, { gone, seen }: Attempt): Promise<void> {
-  const first = await withDeadline(deps.clock, deps.helloTimeoutMs, gone, {
-    error: () => new PaneletError('FRAME_INVALID', 'No complete Hello arrived in time.'),
-    run: (signal) => readFirstMessage(call, signal),
-  });
+async function attach(deps: Waiting, call: AttachCall, pending: Pending): Promise<void> {
+  const { clock, waiting } = deps;
+  const hold = { clock, limitMs: deps.holdMs, signals: [pending.gone.signal] };
+  const late = (): PaneletError => new PaneletError('FRAME_INVALID', 'No complete Hello arrived in time.');
+  const first = await withDeadline({ ...hold, limitMs: deps.helloTimeoutMs, error: late }, (signal) =>
+    readFirstMessage(call, { limitBytes: maxFirstMessageBytes, signal, onSize: (size) => waiting.hold(pending, size) }),
+  );
   const { panel, sessionId, mode } = first.hello();
   if (!panelName.test(panel)) throw new PaneletError('PANEL_UNKNOWN', 'This is not the name of a panel.');
-  seen.panel = panel;
+  pending.panel = panel;
   const resumes = mode === AttachMode.RESUME;
-  await withDeadline(deps.clock, deps.holdMs, gone, {
-    error: () => new PaneletError('API_UNAVAILABLE', 'Nobody decided in time whether this is allowed. Try again.'),
-    run: () => deps.permit(call, { panel, sessionId, resumes }),
-  });
-  const upstream = await withDeadline(deps.clock, deps.holdMs, gone, {
-    error: () => new PaneletError('WORKER_UNAVAILABLE', `The worker of panel "${panel}" is not up. Try again.`),
-    run: (signal) => openWhenReady(deps, call, { panel, signal }),
-  });
+  const undecided = 'Nobody decided in time whether this is allowed. Try again.';
+  await withDeadline({ ...hold, error: () => new PaneletError('API_UNAVAILABLE', undecided) }, () =>
+    deps.permit(call, { panel, sessionId, resumes }),
+  );
+  const down = `The worker of panel "${panel}" is not up. Try again.`;
+  const upstream = await withDeadline(
+    { ...hold, error: () => new PaneletError('WORKER_UNAVAILABLE', down) },
+    (signal) => openWhenReady(deps, call, { panel, signal }),
+  );
   if (call.stream.destroyed || call.stream.closed) upstream.close(constants.NGHTTP2_CANCEL);
   else relay({ client: call.stream, upstream, head: first.bytes() });
 }
+
+const socketRetryMs = 20;
 
 interface Wanted {
   readonly panel: string;
@@ -133,63 +145,13 @@ async function openWhenReady(
   for (;;) {
     const upstream = await deps.targets.ready(panel, signal);
     try {
-      const stream = await upstream.open(headers);
+      const stream = await upstream.open({ connection: call.connection, caller: call.caller.name }, headers);
       if (signal.aborted) stream.close(constants.NGHTTP2_CANCEL);
       return stream;
     } catch (error) {
       // Its socket has just gone: the registry notices too, and says when the next worker is there.
       if (!isPaneletError(error, 'WORKER_UNAVAILABLE') || signal.aborted) throw error;
-      await pause(deps.clock, signal);
+      await sleep(deps.clock, socketRetryMs, signal);
     }
-  }
-}
-
-function pause(clock: Clock, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(20, resolve);
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
-function readFirstMessage({ stream, headers }: AttachCall, signal: AbortSignal): Promise<FirstMessage> {
-  const encoding = headers['grpc-encoding'];
-  const message = createFirstMessage(maxFirstMessageBytes, typeof encoding === 'string' ? encoding : undefined);
-  return new Promise((resolve, reject) => {
-    const settle = (done: () => void): void => {
-      stream.off('data', take);
-      stream.off('end', ended);
-      stream.pause();
-      done();
-    };
-    const take = (chunk: Buffer): void => {
-      try {
-        if (message.push(chunk)) settle(() => resolve(message));
-      } catch (error) {
-        settle(() => reject(asError(error)));
-      }
-    };
-    const ended = (): void =>
-      settle(() => reject(new PaneletError('FRAME_INVALID', 'The stream ended before a complete Hello.')));
-    stream.on('data', take);
-    stream.on('end', ended);
-    signal.addEventListener('abort', () => settle(() => reject(asError(signal.reason))), { once: true });
-  });
-}
-
-interface Bounded<T> {
-  readonly error: () => PaneletError;
-  readonly run: (signal: AbortSignal) => Promise<T>;
-}
-
-async function withDeadline<T>(clock: Clock, limitMs: number, gone: AbortController, bounded: Bounded<T>): Promise<T> {
-  const late = new AbortController();
-  const timer = clock.after(limitMs, () => late.abort(bounded.error()));
-  const signal = AbortSignal.any([late.signal, gone.signal]);
-  const aborted = createLatch<never>();
-  signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
-  try {
-    return await Promise.race([bounded.run(signal), aborted.promise]);
-  } finally {
-    timer.stop();
   }
 }

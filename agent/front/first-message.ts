@@ -13,6 +13,8 @@ export interface FirstMessage {
   push(chunk: Buffer): boolean;
   /** Everything that was pushed: the first message and what came behind it, to be relayed unchanged. */
   bytes(): Buffer;
+  /** The first message without its prefix. @throws PaneletError FRAME_INVALID when it cannot be decompressed. */
+  message(): Buffer;
   /** @throws PaneletError FRAME_INVALID when the message is not exactly one Hello. */
   hello(): Hello;
 }
@@ -29,6 +31,11 @@ export function createFirstMessage(limitBytes: number, encoding: string | undefi
     chunks.splice(0, chunks.length, all);
     return all;
   };
+  const message = (): Buffer => {
+    const all = joined();
+    const content = all.subarray(prefixBytes, prefixBytes + (messageBytes ?? 0));
+    return all[0] === 0 ? content : decompress(content, all[0], { encoding, limitBytes });
+  };
   return {
     push: (chunk) => {
       chunks.push(chunk);
@@ -40,11 +47,8 @@ export function createFirstMessage(limitBytes: number, encoding: string | undefi
       return messageBytes !== undefined && sizeBytes >= prefixBytes + messageBytes;
     },
     bytes: joined,
-    hello: () => {
-      const all = joined();
-      const message = all.subarray(prefixBytes, prefixBytes + (messageBytes ?? 0));
-      return readHello(all[0] === 0 ? message : decompress(message, all[0], { encoding, limitBytes }));
-    },
+    message,
+    hello: () => readHello(message()),
   };
 }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectHttp2, type ClientHttp2Stream, type Settings } from 'node:http2';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -8,6 +8,7 @@ import { credentials, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/clock.js';
 import { createSilentLog } from '#common/log.js';
+import { createSeededRandom } from '#common/random.js';
 import { createTestCertificate, type TestCertificate } from '#test/support/agent/certificate.js';
 import {
   createRawClient,
@@ -20,6 +21,7 @@ import {
 } from '#test/support/agent/raw-session.js';
 import {
   aliceToken,
+  bobToken,
   oscarToken,
   startFront,
   type RunningFront,
@@ -28,8 +30,10 @@ import {
 import { until } from '#test/support/conditions.js';
 import { openCertificateFiles } from '../tls/certificate-files.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
+import { createContain } from './contain.js';
 import { openFront } from './front.js';
 
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const running: { close(): unknown }[] = [];
 afterEach(async () => {
   for (const part of running.splice(0).reverse()) await part.close();
@@ -118,7 +122,7 @@ describe('the first message', () => {
     const front = await start({ attach: echoCall, clock });
     const stream = open(front);
     const refused = refusalOf(stream);
-    await until(() => clock.pending() > 1, 'the deadline runs beside the keepalive');
+    await until(() => clock.pending() > 3, 'the deadline runs beside the three timers of the connection');
     clock.advance(10_000);
     expect(await refused).toEqual([status.INVALID_ARGUMENT, 'FRAME_INVALID']);
   });
@@ -215,20 +219,38 @@ describe('while the worker is not up', () => {
     const calls: RawCall[] = [];
     const front = await start({ attach: (call) => calls.push(call), up: false, maxPendingAttaches: 1 });
     const first = open(front);
-    first.on('error', () => undefined);
     first.write(helloBytes('echo'));
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(await refusalOf(open(front), helloBytes('echo'))).toEqual([status.RESOURCE_EXHAUSTED, 'LIMIT_EXCEEDED']);
     first.cancel();
     await statusOfCall(first);
-    await new Promise((resolve) => setTimeout(resolve, 50));
     const next = open(front);
     next.on('error', () => undefined);
     next.write(helloBytes('echo'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
     front.setUp(true);
     await until(() => calls.length > 0, 'the next one is attached');
     expect(calls).toHaveLength(1);
     next.cancel();
+  });
+
+  test('when too many wait, the caller of most of them loses the oldest, and a newcomer waits', async () => {
+    const calls: RawCall[] = [];
+    const front = await start({ attach: (call) => calls.push(call), up: false, maxPendingAttaches: 2 });
+    const crowd = [open(front), open(front)];
+    const [oldest] = crowd;
+    if (oldest === undefined) throw new Error('nobody waits');
+    const lost = refusalOf(oldest, helloBytes('echo'));
+    for (const stream of crowd) stream.on('error', () => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    crowd[1]?.write(helloBytes('echo'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const newcomer = open(front, { token: bobToken });
+    newcomer.on('error', () => undefined);
+    newcomer.write(helloBytes('echo'));
+    expect(await lost).toEqual([status.RESOURCE_EXHAUSTED, 'LIMIT_EXCEEDED']);
+    front.setUp(true);
+    await until(() => calls.length === 2, 'the others are attached');
+    for (const stream of [...crowd, newcomer]) stream.cancel();
   });
 });
 
@@ -243,13 +265,136 @@ describe('limits', () => {
     for (const stream of kept) stream.cancel();
   });
 
-  test('more connections than allowed are closed, and the others go on', async () => {
-    const front = await start({ attach: echoCall, maxConnections: 1 });
-    const stream = open(front);
-    await echoes(stream);
-    expect((await refusalOf(open(front), helloBytes('echo')))[0]).toBe(status.UNAVAILABLE);
-    expect(front.front.connections()).toBe(1);
-    stream.cancel();
+  test('when there are too many connections, the caller of most of them loses one without streams first', async () => {
+    const front = await start({ attach: echoCall, maxConnections: 3 });
+    const busy = open(front);
+    await echoes(busy);
+    const idle = createRawClient(front.address, { token: aliceToken });
+    running.push(idle);
+    const past = idle.open();
+    await echoes(past);
+    past.cancel();
+    await statusOfCall(past);
+    const newcomer = open(front, { token: bobToken });
+    await echoes(newcomer);
+    await until(() => front.front.connections() === 2, 'one made room');
+    const again = once(busy, 'data');
+    busy.write(Buffer.from('still here'));
+    expect(await again).toEqual([Buffer.from('still here')]);
+    for (const stream of [busy, newcomer]) stream.cancel();
+  });
+
+  test('strangers make room for a newcomer, oldest first, and nobody who was let in does', async () => {
+    const front = await start({ attach: echoCall, maxConnections: 24 });
+    const busy = open(front);
+    await echoes(busy);
+    const strangers = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const socket = connect(front.front.port, '127.0.0.1');
+        socket.on('error', () => undefined);
+        running.push({ close: () => socket.destroy() });
+        await once(socket, 'connect');
+        return socket;
+      }),
+    );
+    await until(() => front.front.connections() === 4, 'an eighth of the places is for strangers');
+    const newcomer = open(front);
+    await echoes(newcomer);
+    const again = once(busy, 'data');
+    busy.write(Buffer.from('still here'));
+    expect(await again).toEqual([Buffer.from('still here')]);
+    for (const stream of [busy, newcomer]) stream.cancel();
+    for (const socket of strangers) socket.destroy();
+  });
+
+  test('a connection that says nothing is closed', async () => {
+    const clock = createFakeClock();
+    const front = await start({ attach: echoCall, clock });
+    const socket = connect(front.front.port, '127.0.0.1');
+    running.push({ close: () => socket.destroy() });
+    await until(() => front.front.connections() === 1, 'it is connected');
+    clock.advance(10_000);
+    await until(() => front.front.connections() === 0, 'it is closed');
+  });
+
+  // nghttp2 gives such a connection up without a word to Node, which then neither reads nor ends it.
+  test.each([
+    ['a frame of the wrong size', '000004 04 00 00000000 01020304'],
+    ['a header block that cannot be decoded', '000000 04 00 00000000 000001 01 05 00000001 ff'],
+  ])('a stranger’s connection with %s is ended', async (_what, frames) => {
+    const clock = createFakeClock();
+    const front = await start({ attach: echoCall, clock });
+    const socket = connect(front.front.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    running.push({ close: () => socket.destroy() });
+    socket.write(Buffer.concat([preface, Buffer.from(frames.replaceAll(' ', ''), 'hex')]));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    // Its own SETTINGS, then GOAWAY.
+    expect(answer.includes(Buffer.from('0000080700', 'hex'))).toBe(true);
+    await until(() => {
+      clock.advance(1_000);
+      return front.front.connections() === 0;
+    }, 'it is ended');
+  });
+
+  test('nobody is let in on a connection on which five callers could not prove who they are', async () => {
+    const front = await start();
+    const client = createRawClient(front.address, { token: 'wrong-token' });
+    running.push(client);
+    for (let count = 0; count < 5; count++) await refusalOf(client.open(), helloBytes('echo'));
+    await until(() => front.front.connections() === 0, 'it is ended');
+  });
+
+  test('wrong tokens do not end a connection on which somebody was let in', async () => {
+    const front = await start();
+    const session = connectHttp2(`http://${front.address}`);
+    running.push({ close: () => session.destroy() });
+    const attach = (token: string): ClientHttp2Stream =>
+      session.request({
+        ...{ ':method': 'POST', ':path': '/panelet.session.v1.SessionService/Attach' },
+        ...{ 'content-type': 'application/grpc', te: 'trailers', authorization: `Bearer ${token}` },
+      });
+    const kept = attach(aliceToken);
+    kept.on('error', () => undefined);
+    const hello = helloBytes('echo');
+    const message = Buffer.concat([Buffer.from([0, 0, 0, 0, hello.length]), hello]);
+    kept.write(message);
+    await once(kept, 'data');
+    for (let count = 0; count < 8; count++) {
+      const refused = attach('wrong-token');
+      const [headers] = (await once(refused, 'response')) as [Record<string, unknown>];
+      expect(headers['grpc-status']).toBe(String(status.UNAUTHENTICATED));
+      refused.close();
+    }
+    kept.write(message);
+    await once(kept, 'data');
+    kept.close();
+  });
+
+  test('headers of more than 24 KiB end their stream', async () => {
+    const front = await start();
+    const session = connectHttp2(`http://${front.address}`);
+    running.push({ close: () => session.destroy() });
+    const request = session.request({ ':method': 'POST', ':path': '/x', padding: 'x'.repeat(25 * 1024) });
+    const [error] = (await once(request, 'error')) as [Error];
+    expect(error.message).toMatch(/ENHANCE_YOUR_CALM/);
+  });
+
+  test('a stranger has eight streams, and as many as the limit says once it was let in', async () => {
+    const front = await start();
+    const session = connectHttp2(`http://${front.address}`);
+    running.push({ close: () => session.destroy() });
+    const seen: (number | undefined)[] = [];
+    session.on('remoteSettings', (settings: Settings) => seen.push(settings.maxConcurrentStreams));
+    await once(session, 'remoteSettings');
+    const request = session.request({
+      ...{ ':method': 'POST', ':path': '/panelet.session.v1.SessionService/Attach' },
+      ...{ 'content-type': 'application/grpc', authorization: `Bearer ${aliceToken}` },
+    });
+    request.on('error', () => undefined);
+    await until(() => seen.length === 2, 'the settings after');
+    expect(seen).toEqual([8, 200]);
+    request.close();
   });
 
   test('a connection that does not answer pings is closed', async () => {
@@ -257,7 +402,8 @@ describe('limits', () => {
     const front = await start({ attach: echoCall, clock });
     const socket = connect(front.front.port, '127.0.0.1');
     running.push({ close: () => socket.destroy() });
-    await until(() => front.front.connections() === 1, 'it is connected');
+    socket.write(Buffer.concat([preface, Buffer.from('000000040000000000', 'hex')]));
+    await once(socket, 'data');
     clock.advance(30_000);
     clock.advance(10_000);
     await until(() => front.front.connections() === 0, 'it is closed');
@@ -269,7 +415,11 @@ describe('the listener', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
-    const deps = { log: createSilentLog(), clock: createFakeClock(), limits: (await start()).limits, route: rejectAll };
+    const log = createSilentLog();
+    const deps = {
+      ...{ log, clock: createFakeClock(), random: createSeededRandom(1), contain: createContain({ log }) },
+      ...{ limits: (await start()).limits, route: rejectAll },
+    };
     await expect(openFront({ host: '127.0.0.1', port }, deps)).rejects.toMatchObject({ code: 'PORT_TAKEN' });
     other.close();
   });
@@ -320,8 +470,8 @@ describe('the listener', () => {
     running.push({ close: () => socket.destroy() });
     await once(socket, 'connect');
     socket.resume();
-    // What HTTP/2 begins with: the preface and an empty SETTINGS frame.
-    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0');
+    // What HTTP/2 begins with, and an empty SETTINGS frame.
+    socket.write(Buffer.concat([preface, Buffer.from('000000040000000000', 'hex')]));
     await until(() => front.front.connections() === 1, 'the connection');
     await expect(front.front.close(20)).resolves.toBeUndefined();
   });

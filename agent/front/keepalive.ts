@@ -6,11 +6,12 @@ export interface KeepaliveDeps {
   readonly clock: Clock;
   /** Time between pings. */
   readonly intervalMs: number;
-  /** Time for an answer; then the connection counts as dead and is destroyed. */
+  /** Time for an answer; then the connection counts as dead. */
   readonly timeoutMs: number;
+  readonly onDead: () => void;
 }
 
-/** Pings a connection until it closes, and destroys it when the peer does not answer in time. */
+/** Pings a connection until it closes, and says so when the peer does not answer in time. */
 export function keepAlive(session: Http2Session, deps: KeepaliveDeps): void {
   let timer: Timer | undefined;
   const schedule = (): void => {
@@ -18,7 +19,7 @@ export function keepAlive(session: Http2Session, deps: KeepaliveDeps): void {
   };
   const probe = (): void => {
     if (session.destroyed || session.closed) return;
-    timer = deps.clock.after(deps.timeoutMs, () => session.destroy());
+    timer = deps.clock.after(deps.timeoutMs, deps.onDead);
     session.ping((error) => {
       timer?.stop();
       if (error === null) schedule();

@@ -1,7 +1,10 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { isPaneletError } from '#common/errors.js';
 import type { AttachCall } from './attach.js';
+import type { ClientConnection } from './client-connection.js';
+import type { HealthCall } from './health-calls.js';
 import { upstreamHeaders } from './headers.js';
-import type { Identity, VerifiedPeer } from './identity.js';
+import type { Caller, Credentials, Identity, VerifiedPeer } from './identity.js';
 import { relay } from './relay.js';
 import type { Upstream } from './upstream.js';
 import { verifiedCallKey, type VerifiedCalls } from './verified-calls.js';
@@ -10,6 +13,7 @@ import { verifiedCallKey, type VerifiedCalls } from './verified-calls.js';
 export interface IncomingCall {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
+  readonly connection: ClientConnection;
   readonly remoteAddress: string | undefined;
   /** The peer's certificate, when it has one that can be trusted now. */
   readonly peer: VerifiedPeer | undefined;
@@ -22,6 +26,8 @@ export type Router = (call: IncomingCall) => Promise<void>;
 export interface RouterDeps {
   readonly identity: Identity;
   readonly attach: (call: AttachCall) => Promise<void>;
+  /** Answers calls of the health service. */
+  readonly health: (call: HealthCall) => Promise<void>;
   /** The agent's own services. */
   readonly services: Upstream;
   /** How they learn who calls. */
@@ -32,24 +38,40 @@ const attachPath = '/panelet.session.v1.SessionService/Attach';
 const healthPrefix = '/grpc.health.v1.Health/';
 
 /**
- * Attach goes to a worker; health goes to the agent's services unauthenticated; everything else goes there with its caller
- * verified. What a caller may do is decided where it is known what they ask for: in attach, and in the services.
+ * Attach goes to a worker; health is answered here, unauthenticated; everything else goes to the agent's services with its
+ * caller verified. What a caller may do is decided where it is known what they ask for: in attach, and in the services.
  */
-export function createRouter({ identity, attach, services, calls }: RouterDeps): Router {
-  return async ({ stream, headers, remoteAddress, peer }) => {
+export function createRouter({ identity, attach, health, services, calls }: RouterDeps): Router {
+  return async ({ stream, headers, connection, remoteAddress, peer }) => {
     const path = headers[':path'] ?? '';
-    if (path.startsWith(healthPrefix)) {
-      relay({ client: stream, upstream: await services.open(upstreamHeaders(headers)) });
-      return;
-    }
-    const caller = await identity.authenticate({ authorization: headers.authorization, remoteAddress, peer });
-    if (path === attachPath) {
-      await attach({ stream, headers, caller, remoteAddress });
-      return;
-    }
+    if (path.startsWith(healthPrefix))
+      return health({ stream, headers, connection, method: path.slice(healthPrefix.length) });
+    const credentials = { authorization: headers.authorization, remoteAddress, peer };
+    const caller = await authenticate(identity, credentials, connection);
+    if (path === attachPath) return attach({ stream, headers, caller, connection, remoteAddress });
     if (stream.destroyed || stream.closed) return;
     const key = calls.add({ caller, remoteAddress });
     stream.once('close', () => calls.remove(key));
-    relay({ client: stream, upstream: await services.open({ ...upstreamHeaders(headers), [verifiedCallKey]: key }) });
+    const upstream = await services.open(
+      { connection, caller: caller.name },
+      { ...upstreamHeaders(headers), [verifiedCallKey]: key },
+    );
+    relay({ client: stream, upstream });
   };
+}
+
+// The connection learns who is on it: strangers have to make room first, and wrong tokens cost their sender.
+async function authenticate(
+  identity: Identity,
+  credentials: Credentials,
+  connection: ClientConnection,
+): Promise<Caller> {
+  try {
+    const caller = await identity.authenticate(credentials);
+    connection.accept(caller.name);
+    return caller;
+  } catch (error) {
+    if (isPaneletError(error, 'IDENTITY_MISSING')) connection.refuse();
+    throw error;
+  }
 }

@@ -4,12 +4,21 @@ import type { SecureContextOptions } from 'node:tls';
 import { PaneletError } from '#common/errors.js';
 import type { CertificateSource, TlsMaterial } from '../tls/certificate-source.js';
 
+/** How a server with TLS treats its clients. */
+export interface TlsServerOptions {
+  /** True to let nobody in without a certificate that the source's authorities vouch for. */
+  readonly requireClientCertificate: boolean;
+}
+
 /**
  * An HTTP/2 server with the certificate of a source, which it takes up whenever that changes. Client certificates are asked for
- * where the source accepts them, and never required: who has none, or one that nobody vouches for, brings a token.
+ * where the source accepts them. Where they are not required, who has none, or one that nobody vouches for, brings a token.
  * @throws PaneletError CONFIG_INVALID when there is no certificate, or it cannot be used.
  */
-export function createTlsServer(options: ServerOptions, source: CertificateSource): Http2SecureServer {
+export function createTlsServer(
+  { requireClientCertificate, ...options }: ServerOptions & TlsServerOptions,
+  source: CertificateSource,
+): Http2SecureServer {
   const material = source.current();
   if (material === undefined) throw new PaneletError('CONFIG_INVALID', 'tls: there is no certificate.');
   const context = contextOf(material);
@@ -19,8 +28,8 @@ export function createTlsServer(options: ServerOptions, source: CertificateSourc
       ...context,
       allowHTTP1: false,
       handshakeTimeout: 10_000,
-      requestCert: source.acceptsClientCertificates,
-      rejectUnauthorized: false,
+      requestCert: requireClientCertificate || source.acceptsClientCertificates,
+      rejectUnauthorized: requireClientCertificate,
     });
   } catch (cause) {
     throw unusable(cause);

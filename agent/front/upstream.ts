@@ -1,22 +1,33 @@
-import {
-  connect as connectSession,
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  type OutgoingHttpHeaders,
-} from 'node:http2';
-import { connect as connectSocket } from 'node:net';
-import type { Clock } from '#common/clock.js';
+import { constants, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
+import type { Clock, Timer } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
-import { keepAlive } from './keepalive.js';
+import { createTokenBucket, type TokenBucket } from '#common/token-bucket.js';
+import type { ClientConnection } from './client-connection.js';
+import { openLane, type Lane } from './lane.js';
 
-/** Streams to one server on a Unix socket, over one connection that is made when needed and made again when lost. */
+/** Whose stream it is. */
+export interface StreamOrigin {
+  /** The client's connection that the call came on. */
+  readonly connection: ClientConnection;
+  /** Name of the caller. */
+  readonly caller: string;
+}
+
+/**
+ * Streams to one server on a Unix socket. A connection to it ({@link Lane}) carries the streams of one caller, and as long as
+ * he has few, of one of his connections: what he does to it is nobody else's.
+ */
 export interface Upstream {
   /**
-   * Opens a stream once connected.
-   * @throws PaneletError WORKER_UNAVAILABLE when nothing accepts at the socket.
+   * Opens a stream.
+   * @throws PaneletError WORKER_UNAVAILABLE when nothing accepts at the socket; LIMIT_EXCEEDED when the caller has too many
+   * streams there, or broke off too many.
    */
-  open(headers: OutgoingHttpHeaders): Promise<ClientHttp2Stream>;
-  /** Ends the connection and every stream on it. Nothing can be opened after that. */
+  open(origin: StreamOrigin, headers: OutgoingHttpHeaders): Promise<ClientHttp2Stream>;
+  /** Ends every connection and every stream on them: the server does not answer any more. It may be tried again. */
+  cut(): void;
+  /** As {@link Upstream.cut}; nothing can be opened after that. */
   close(): void;
 }
 
@@ -24,74 +35,142 @@ export interface Upstream {
 export interface UpstreamDeps {
   readonly socketPath: string;
   readonly clock: Clock;
-  readonly keepaliveMs: number;
-  readonly keepaliveTimeoutMs: number;
 }
 
-// Bounds what the agent buffers for one client that does not read; the hop is local, so it costs no throughput.
-const streamWindowBytes = 256 * 1024;
-// The worker's own, for what the agent sends, stays at 64 KiB: Node's HTTP/2 does not read from a socket while a write
-// waits for it, and two ends that both wait never read again. This one bounds what a worker may have to write before it
-// reads; at 8 MiB, the window updates alone filled the buffer of the socket on the way back.
-const connectionWindowBytes = 1024 * 1024;
+const maxLanesOfConnection = 4;
+const maxLanesOfCaller = 16;
+// Below what nghttp2 takes from a peer before it ends the connection: 1,000 at once, then 33 a second.
+const resetBurst = 200;
+const resetsPerSecond = 20;
+/** Time for a server to take a connection. */
+const connectMs = 5_000;
+const patrolMs = 15_000;
+
+/** The clients' connections that a lane serves, each with what takes its listener off again. */
+type Users = Map<ClientConnection, () => void>;
+
+interface Caller {
+  readonly name: string;
+  readonly lanes: Map<Lane, Users>;
+  readonly resets: TokenBucket;
+}
 
 /** An upstream for one socket. */
-export function createUpstream(deps: UpstreamDeps): Upstream {
-  let current: Promise<ClientHttp2Session> | undefined;
+export function createUpstream({ socketPath, clock }: UpstreamDeps): Upstream {
+  const callers = new Map<string, Caller>();
   let closed = false;
-  const forget = (session: Promise<ClientHttp2Session>): void => {
-    if (current === session) current = undefined;
+  let patrol: Timer | undefined;
+
+  const callerOf = (name: string): Caller => {
+    const known = callers.get(name);
+    if (known !== undefined) return known;
+    const resets = createTokenBucket({ clock, burst: resetBurst, perSecond: resetsPerSecond });
+    const caller: Caller = { name, lanes: new Map(), resets };
+    callers.set(name, caller);
+    walk();
+    return caller;
   };
-  const session = (): Promise<ClientHttp2Session> => {
-    if (current !== undefined) return current;
-    const made = connectUpstream(deps, () => forget(made));
-    made.catch(() => forget(made));
-    current = made;
-    return made;
+  const drop = ({ lanes }: Caller, lane: Lane): void => {
+    for (const unsubscribe of lanes.get(lane)?.values() ?? []) unsubscribe();
+    lanes.delete(lane);
+  };
+  const use = ({ lanes }: Caller, lane: Lane, connection: ClientConnection): void => {
+    const users = lanes.get(lane);
+    if (users === undefined || users.has(connection)) return;
+    // With the connection of a client its streams are over, and so is a lane that nobody else uses.
+    const leave = (): void => {
+      users.delete(connection);
+      if (users.size === 0) lane.destroy();
+    };
+    users.set(connection, connection.onGone(leave));
+  };
+  const addLane = (caller: Caller, connection: ClientConnection): Lane => {
+    const lane = openLane(socketPath, () => drop(caller, lane));
+    caller.lanes.set(lane, new Map());
+    use(caller, lane, connection);
+    return lane;
+  };
+  const choose = (caller: Caller, connection: ClientConnection, headerBytes: number): Lane => {
+    const own = [...caller.lanes].filter(([, users]) => users.has(connection)).map(([lane]) => lane);
+    const free = own.find((lane) => lane.fits(headerBytes));
+    if (free !== undefined) return free;
+    if (own.length < maxLanesOfConnection && caller.lanes.size < maxLanesOfCaller) return addLane(caller, connection);
+    // One identity may be many clients: they share what it has.
+    const fitting = [...caller.lanes.keys()].filter((lane) => lane.fits(headerBytes));
+    const shared = own.length === 0 ? leastUsed(fitting) : undefined;
+    if (shared === undefined)
+      throw tooMany('You have too many streams open here. End some, or use another connection.');
+    use(caller, shared, connection);
+    return shared;
+  };
+  // Ends lanes that nobody uses or that stand still, and forgets callers of whom nothing is left.
+  const walk = (): void => {
+    patrol ??= clock.after(patrolMs, () => {
+      patrol = undefined;
+      for (const caller of callers.values()) {
+        for (const lane of [...caller.lanes.keys()]) if (lane.streams === 0 || lane.isStuck()) lane.destroy();
+        if (caller.lanes.size === 0 && caller.resets.full()) callers.delete(caller.name);
+      }
+      if (callers.size > 0 && !closed) walk();
+    });
+  };
+  const cut = (): void => {
+    for (const { lanes } of callers.values()) for (const lane of [...lanes.keys()]) lane.destroy();
   };
   return {
-    open: async (headers) => {
+    open: async ({ connection, caller: name }, headers) => {
       if (closed) throw unavailable('The agent is going away.');
-      const live = await session();
+      const caller = callerOf(name);
+      if (!caller.resets.available())
+        throw tooMany('You broke off too many streams in a short time. Try again in a moment.');
+      const headerBytes = sizeOf(headers);
+      const lane = choose(caller, connection, headerBytes);
+      const place = lane.reserve(headerBytes);
       try {
-        return live.request(headers, { endStream: false });
-      } catch (cause) {
-        throw unavailable('The connection to the worker was lost.', cause);
+        await withDeadline({ clock, limitMs: connectMs, error: notTaken }, () => lane.ready);
+        const stream = lane.request(headers);
+        // Its code says more than the error does; 'close' follows.
+        stream.on('error', () => undefined);
+        stream.once('response', place.answered);
+        stream.once('close', () => {
+          place.release();
+          const isAlone = (caller.lanes.get(lane)?.size ?? 0) <= 1;
+          // A lane that ends, with its client or with the worker, takes its streams along without a reset.
+          const isReset = stream.rstCode === constants.NGHTTP2_CANCEL && lane.alive;
+          if (isReset && !(connection.gone && isAlone)) caller.resets.charge();
+        });
+        return stream;
+      } catch (error) {
+        place.release();
+        if (error instanceof PaneletError) throw error;
+        throw unavailable('The connection to the worker was lost.', error);
       }
     },
+    cut,
     close: () => {
       closed = true;
-      current?.then(
-        (live) => live.destroy(),
-        () => undefined,
-      );
+      patrol?.stop();
+      cut();
     },
   };
 }
 
-function connectUpstream(deps: UpstreamDeps, onLost: () => void): Promise<ClientHttp2Session> {
-  return new Promise((resolve, reject) => {
-    const session = connectSession('http://localhost', {
-      createConnection: () => connectSocket(deps.socketPath),
-      settings: { enablePush: false, initialWindowSize: streamWindowBytes },
-      // Every stream of the panel shares the connection; each is bounded by its window.
-      maxSessionMemory: 1_000_000,
-    });
-    session.on('error', (cause) => {
-      onLost();
-      reject(unavailable(`Nothing accepts at ${deps.socketPath}.`, cause));
-    });
-    session.on('goaway', onLost);
-    session.on('close', () => {
-      onLost();
-      reject(unavailable(`The connection to ${deps.socketPath} was closed.`));
-    });
-    session.once('connect', () => {
-      session.setLocalWindowSize(connectionWindowBytes);
-      keepAlive(session, { clock: deps.clock, intervalMs: deps.keepaliveMs, timeoutMs: deps.keepaliveTimeoutMs });
-      resolve(session);
-    });
-  });
+function leastUsed(lanes: readonly Lane[]): Lane | undefined {
+  return [...lanes].sort((a, b) => a.streams - b.streams)[0];
+}
+
+function tooMany(message: string): PaneletError {
+  return new PaneletError('LIMIT_EXCEEDED', message);
+}
+
+function sizeOf(headers: OutgoingHttpHeaders): number {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(headers)) bytes += name.length + String(value).length + 8;
+  return bytes;
+}
+
+function notTaken(): PaneletError {
+  return unavailable('The worker does not take the connection.');
 }
 
 function unavailable(message: string, cause?: unknown): PaneletError {

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/clock.js';
 import { helloBytes } from '#test/support/agent/raw-session.js';
 import { aliceToken, startFront } from '#test/support/agent/running-front.js';
+import { createFakeConnection } from '#test/support/agent/fake-connection.js';
 import { createUpstream } from './upstream.js';
 
 const running: { close(): unknown }[] = [];
@@ -51,14 +52,12 @@ describe('what the agent grants', () => {
     });
     server.listen(socketPath);
     await once(server, 'listening');
-    const upstream = createUpstream({
-      socketPath,
-      clock: createFakeClock(),
-      keepaliveMs: 1000,
-      keepaliveTimeoutMs: 1000,
-    });
+    const upstream = createUpstream({ socketPath, clock: createFakeClock() });
     running.push(upstream);
-    const stream = await upstream.open({ ':method': 'POST', ':path': '/' });
+    const stream = await upstream.open(
+      { connection: createFakeConnection(), caller: 'alice' },
+      { ':method': 'POST', ':path': '/' },
+    );
     stream.resume();
     stream.end('x');
     await once(stream, 'end');

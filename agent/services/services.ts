@@ -1,7 +1,5 @@
 import { rm } from 'node:fs/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import type { Health } from '#common/health.js';
-import { HealthService } from '#grpc/health/v1/health.js';
 import { GateServiceService, type GateServiceServer } from '#proto/gate/v1/gate.js';
 import { SessionServiceService, type SessionServiceServer } from '#proto/session/v1/session.js';
 
@@ -16,7 +14,6 @@ export interface ServicesDeps {
   readonly socketPath: string;
   readonly session: SessionServiceServer;
   readonly gate: GateServiceServer;
-  readonly health: Health;
 }
 
 /** Opens the services. */
@@ -25,7 +22,6 @@ export async function openServices(deps: ServicesDeps): Promise<Services> {
   const server = new Server({ 'grpc.max_receive_message_length': 1024 * 1024 });
   server.addService(SessionServiceService, deps.session);
   server.addService(GateServiceService, deps.gate);
-  server.addService(HealthService, deps.health.handlers);
   await new Promise<void>((resolve, reject) => {
     server.bindAsync(`unix:${deps.socketPath}`, ServerCredentials.createInsecure(), (error) => {
       if (error === null) resolve();

@@ -38,8 +38,6 @@ export interface RegistryDeps {
   readonly table: ProcessTable;
   readonly launch: Launcher;
   readonly admission: WorkerAdmission;
-  readonly keepaliveMs: number;
-  readonly keepaliveTimeoutMs: number;
 }
 
 /** The panels of this node and their workers. */
@@ -155,8 +153,7 @@ function createUnit(deps: RegistryDeps, options: UnitOptions): Unit {
     prepare: (clients, status) => deps.admission.prepare(target, clients, status),
     onChange: () => changes.notify(),
   });
-  const { keepaliveMs, keepaliveTimeoutMs } = deps;
-  const upstream = createUpstream({ socketPath, clock: deps.clock, keepaliveMs, keepaliveTimeoutMs });
+  const upstream = createUpstream({ socketPath, clock: deps.clock });
   const supervisor = panel.run === 'spawn' ? superviseUnit(deps, { ...options, socketPath, link, log }) : undefined;
   return { panel, link, upstream, supervisor, leaving: false };
 }

@@ -7,6 +7,8 @@ import type { Authorizer } from '#agent/access/authorizer.js';
 import { createPermissions } from '#agent/access/permissions.js';
 import { createRoleAuthorizer } from '#agent/access/role-authorizer.js';
 import { createAttachHandler, type AttachDeps } from '#agent/front/attach.js';
+import { createContain } from '#agent/front/contain.js';
+import { createHealthCalls } from '#agent/front/health-calls.js';
 import { openFront, type Front, type FrontAddress } from '#agent/front/front.js';
 import { createFileIdentity } from '#agent/front/identity-file.js';
 import type { Identity } from '#agent/front/identity.js';
@@ -16,6 +18,7 @@ import { createVerifiedCalls } from '#agent/front/verified-calls.js';
 import { createChanges, type Changes } from '#agent/changes.js';
 import { createSystemClock, type Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
+import { createHealth } from '#common/health.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { startRawWorker, type RawCall, type RawWorker } from './raw-session.js';
@@ -50,12 +53,15 @@ export interface RunningFrontOptions {
 
 /** Token of the identity `alice` with the role client. */
 export const aliceToken = 'alice-token';
+/** Token of the identity `bob` with the role client. */
+export const bobToken = 'bob-token';
 /** Token of the identity `oscar` with the role operator. */
 export const oscarToken = 'oscar-token';
 
 /** Identities of a test, as the file holds them. */
 export const identitiesYaml = `identities:
   - { name: alice, token: ${aliceToken}, roles: [client] }
+  - { name: bob, token: ${bobToken}, roles: [client] }
   - { name: oscar, token: ${oscarToken}, roles: [operator] }
 `;
 
@@ -68,7 +74,7 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   const clock = options.clock ?? createSystemClock();
   const socketPath = join(dir, 'worker.sock');
   const keepalive = { keepaliveMs: 30_000, keepaliveTimeoutMs: 10_000 };
-  const upstream = createUpstream({ socketPath, clock, ...keepalive });
+  const upstream = createUpstream({ socketPath, clock });
   const changes: Changes = createChanges();
   let up = options.up ?? true;
   const limits = {
@@ -96,11 +102,16 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
       { method: 'Attach', remoteAddress, sessionId },
     );
   const attach = createAttachHandler({ ...limits, clock, targets, permit });
+  const log = createSilentLog();
+  const random = createSystemRandom();
+  const health = createHealth(['']);
+  health.set('', true);
   const route = createRouter({
     identity,
     attach,
+    health: createHealthCalls({ health, clock, requestMs: limits.helloTimeoutMs }).handle,
     services: upstream,
-    calls: createVerifiedCalls(createSystemRandom()),
+    calls: createVerifiedCalls(random),
   });
   const workers: RawWorker[] = [];
   const startWorker = async (handler: (call: RawCall) => void): Promise<RawWorker> => {
@@ -110,7 +121,8 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   };
   if (options.attach !== undefined) await startWorker(options.attach);
   const tls = options.tls;
-  const front = await openFront({ host: '127.0.0.1', port: 0, tls }, { log: createSilentLog(), clock, limits, route });
+  const contain = createContain({ log });
+  const front = await openFront({ host: '127.0.0.1', port: 0, tls }, { log, clock, random, limits, route, contain });
   front.admit();
   return {
     ...{ front, dir, identity, limits, identityFile, startWorker },

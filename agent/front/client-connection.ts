@@ -1,0 +1,130 @@
+import type { ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+
+/** A connection of a client, as those who serve its calls see it. */
+export interface ClientConnection {
+  /** Another one for each connection. */
+  readonly id: number;
+  /** Address of the peer; behind a port-forward or a load balancer everybody has the same. */
+  readonly address: string;
+  /** True once it is over. */
+  readonly gone: boolean;
+  /** Aborts when it is over. */
+  readonly signal: AbortSignal;
+  /** Calls back once when it is over, until the returned function is called. */
+  onGone(callback: () => void): () => void;
+  /** True once somebody was verified on it: until then, whoever is there is a stranger. */
+  accepted(): boolean;
+  /** Says that a caller was verified on it. */
+  accept(caller: string): void;
+  /** Says that somebody on it could not prove who they are. */
+  refuse(): void;
+}
+
+/** A connection of a client, as the front holds it. */
+export interface HeldConnection extends ClientConnection {
+  /** Key of the socket, as its HTTP/2 session knows it too. */
+  readonly key: string;
+  readonly session: ServerHttp2Session | undefined;
+  /** Streams that are open. */
+  streams: number;
+  /** Bytes of the headers of strangers' streams that are open. */
+  headerBytes: number;
+  /** What it has sent and nobody may have read, at most as much as it was granted. */
+  unreadBytes(): number;
+  /** Takes up the HTTP/2 session once there is one. */
+  attach(session: ServerHttp2Session): void;
+  /**
+   * Asks the session whether it still speaks. Node does not tell when nghttp2 has given a connection up after an error: it
+   * neither reads nor writes any more, so what is handed to it now stays in its queue.
+   * @returns false for one that is dead.
+   */
+  probe(): boolean;
+  /** Ends it at once: session, streams and socket. */
+  readonly end: () => void;
+}
+
+/** Told of what happens to a connection. */
+export interface ConnectionEvents {
+  readonly onAccept: (connection: HeldConnection, caller: string) => void;
+  readonly onRefuse: (connection: HeldConnection, refusals: number) => void;
+  readonly onEnd: (connection: HeldConnection) => void;
+}
+
+const noBytes = -1;
+
+/** Key of a socket: its peer's address and port. */
+export function socketKey(socket: {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}): string {
+  return `${socket.remoteAddress ?? ''}|${socket.remotePort ?? ''}`;
+}
+
+/** A connection over a socket that was accepted. `grantedBytes` is the window of the connection. */
+export function createClientConnection(
+  { id, socket, grantedBytes }: { readonly id: number; readonly socket: Socket; readonly grantedBytes: number },
+  events: ConnectionEvents,
+): HeldConnection {
+  const callbacks = new Set<() => void>();
+  let session: ServerHttp2Session | undefined;
+  let ending: AbortController | undefined;
+  let isAccepted = false;
+  let refusals = 0;
+  let asked = noBytes;
+  const end = (): void => {
+    if (connection.gone) return;
+    connection.gone = true;
+    session?.destroy();
+    socket.destroy();
+    ending?.abort(new Error('The connection of the client is over.'));
+    for (const callback of [...callbacks]) callback();
+    callbacks.clear();
+    events.onEnd(connection);
+  };
+  const connection = {
+    id,
+    address: socket.remoteAddress ?? '',
+    key: socketKey(socket),
+    gone: false,
+    streams: 0,
+    headerBytes: 0,
+    get session() {
+      return session;
+    },
+    get signal() {
+      ending ??= new AbortController();
+      if (connection.gone) ending.abort(new Error('The connection of the client is over.'));
+      return ending.signal;
+    },
+    onGone: (callback: () => void) => {
+      callbacks.add(callback);
+      return () => void callbacks.delete(callback);
+    },
+    accepted: () => isAccepted,
+    accept: (caller: string) => {
+      if (isAccepted || connection.gone) return;
+      isAccepted = true;
+      events.onAccept(connection, caller);
+    },
+    refuse: () => {
+      if (!isAccepted && !connection.gone) events.onRefuse(connection, ++refusals);
+    },
+    unreadBytes: () => Math.min(socket.bytesRead, grantedBytes),
+    attach: (next: ServerHttp2Session) => {
+      session = next;
+    },
+    probe: () => {
+      if (session === undefined || session.destroyed) return true;
+      const { bytesRead } = socket;
+      if (bytesRead === asked) return (session.state.outboundQueueSize ?? 0) === 0;
+      asked = bytesRead;
+      session.ping(() => undefined);
+      return true;
+    },
+    end,
+  };
+  socket.on('error', end);
+  socket.once('close', end);
+  return connection;
+}

@@ -1,0 +1,91 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { Clock } from '#common/clock.js';
+import { isPaneletError, PaneletError } from '#common/errors.js';
+import { statusOf } from '#common/grpc-status.js';
+import type { Log } from '#common/log.js';
+import type { HeldConnection } from './client-connection.js';
+import type { Contain } from './contain.js';
+import type { VerifiedPeer } from './identity.js';
+import type { Router } from './router.js';
+import { refuse } from './status.js';
+
+/** A stream that a client has opened. */
+export interface Arrival {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  readonly connection: HeldConnection;
+  readonly peer: VerifiedPeer | undefined;
+}
+
+/** What serving streams needs. */
+export interface ServeDeps {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Of one connection. */
+  readonly maxStreams: number;
+  /** Of one stream. */
+  readonly maxHeaderBytes: number;
+  readonly route: Router;
+  readonly contain: Contain;
+  /** Told when the headers that a stranger's connection holds are other ones. */
+  readonly onWeight: (connection: HeldConnection) => void;
+}
+
+const lingerMs = 5_000;
+
+/** Counts a stream that has come; false, and the stream is refused, when it or its connection has too much. */
+export function countStream({ stream, headers, connection }: Arrival, deps: ServeDeps): boolean {
+  const bytes = sizeOf(headers);
+  connection.streams++;
+  connection.headerBytes += bytes;
+  stream.on('error', () => undefined);
+  stream.once('close', () => {
+    connection.streams--;
+    connection.headerBytes -= bytes;
+  });
+  stream.once('finish', () => discardInput(stream, deps.clock));
+  deps.onWeight(connection);
+  if (bytes > deps.maxHeaderBytes) {
+    // The settings say so too, and Node heeds them only once the client has acknowledged them.
+    stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    return false;
+  }
+  if (connection.streams <= deps.maxStreams) return true;
+  refuse(stream, statusOf(new PaneletError('LIMIT_EXCEEDED', 'Too many streams on this connection.')));
+  return false;
+}
+
+/** Sends a call where it belongs, and tells the client why when it cannot go there. */
+export function serveStream({ stream, headers, connection, peer }: Arrival, deps: ServeDeps): void {
+  if (stream.destroyed || stream.closed || stream.headersSent) return;
+  if (headers[':method'] !== 'POST' || !String(headers['content-type']).startsWith('application/grpc')) {
+    stream.respond({ ':status': 415, 'content-type': 'text/plain' });
+    stream.end('This port speaks gRPC.\n');
+    return;
+  }
+  const remoteAddress = connection.address === '' ? undefined : connection.address;
+  const fail = (error: unknown): void => {
+    const code = isPaneletError(error) ? error.code : 'INTERNAL';
+    if (code === 'INTERNAL') deps.log.error({ err: error, path: headers[':path'] }, 'Call failed');
+    else deps.log.debug({ code, path: headers[':path'], remoteAddress }, 'Call refused');
+    refuse(stream, statusOf(error));
+  };
+  deps.route({ stream, headers, remoteAddress, connection, peer }).catch(deps.contain(connection.end)(fail));
+}
+
+// The answer is complete, and the client may keep its half open for ever. Discarding what it sends lets the stream
+// close by itself; after a while NO_ERROR ends it (RFC 9113, 8.1). At once, the reset could overtake the trailers.
+function discardInput(stream: ServerHttp2Stream, clock: Clock): void {
+  if (stream.closed) return;
+  stream.removeAllListeners('data');
+  stream.resume();
+  const timer = clock.after(lingerMs, () => stream.close(constants.NGHTTP2_NO_ERROR));
+  stream.once('close', () => timer.stop());
+}
+
+// As RFC 9113, 6.5.2, counts them.
+function sizeOf(headers: IncomingHttpHeaders): number {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(headers)) bytes += name.length + String(value).length + 32;
+  return bytes;
+}
