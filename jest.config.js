@@ -1,10 +1,12 @@
 /** Unit tests stand beside their file; tests of real processes are in test/. Bundles are built before (npm test). */
 export default {
-  testEnvironment: 'node',
-  reporters: ['default', './test/support/plain-line-reporter.js'],
+  testEnvironment: './test/support/tidy-environment.js',
+  reporters: ['default', './test/support/tidy-reporter.js', './test/support/plain-line-reporter.js'],
   testEnvironmentOptions: { customExportConditions: ['panelet-source', 'node', 'node-addons'] },
   // Modules of finished files stay in memory (nodejs/node#33439): a worker that has grown is replaced between files.
   maxWorkers: 2,
+  // For what hangs. A machine that others use, too, may take many times what a test needs.
+  testTimeout: 60_000,
   workerIdleMemoryLimit: '600MB',
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/**/*.test.ts'],

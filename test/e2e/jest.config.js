@@ -6,7 +6,12 @@ export default {
   rootDir: '../..',
   testMatch: ['<rootDir>/test/e2e/**/*.e2e.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
-  reporters: ['./test/e2e/support/progress-reporter.js', ...base.reporters],
+  // Not tidied up: parts of the cluster are started by tests and go on after them.
+  testEnvironment: 'node',
+  reporters: [
+    './test/e2e/support/progress-reporter.js',
+    ...base.reporters.filter((reporter) => !reporter.includes('tidy')),
+  ],
   setupFilesAfterEnv: ['./test/e2e/support/second-try.js'],
   maxWorkers: 1,
   testTimeout: 300_000,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 
 /** Programs bundled for one test, so that no other build gets in its way. */
 export interface BundledPrograms {
@@ -31,5 +31,7 @@ export async function bundlePrograms(
     external: ['@lydell/node-pty'],
     banner: { js: `${require} const require = bundleRequire(import.meta.url);` },
   });
+  // Its service process would go on.
+  await stop();
   return { binDirectory: directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
