@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { World } from '#test/e2e/support/world.js';
 import { outputOf } from '#test/e2e/support/run-program.js';
-import { podProcesses } from '#test/e2e/support/proc.js';
+import { isOfCluster, podProcesses } from '#test/e2e/support/proc.js';
 import type { Machine } from './leftovers.js';
 
 const port = 7443;
@@ -45,13 +45,13 @@ function answers(host: string): Promise<boolean> {
 
 /** Looks at the machine's processes and at the ports that pods had. */
 export async function scanMachine(world: World, addresses: AddressBook): Promise<Machine> {
-  const { kubectl, kubeconfig } = world.env;
+  const { kubectl, kubeconfig, ownCluster: own } = world.env;
   const path = 'jsonpath={range .items[*]}{.metadata.uid}{"\\n"}{end}';
   const uids = await outputOf(kubectl, ['--kubeconfig', kubeconfig, 'get', 'pods', '--all-namespaces', '-o', path]);
   const former = addresses.former();
   const open = await Promise.all(former.map(answers));
   return {
-    processes: podProcesses(/./),
+    processes: own === undefined ? podProcesses(/./) : podProcesses(/./).filter((process) => isOfCluster(process, own)),
     livePods: new Set(uids.split('\n').filter((uid) => uid !== '')),
     openPorts: former.filter((_, index) => open[index]).map((address) => `${address}:${port}`),
   };

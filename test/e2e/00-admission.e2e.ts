@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -14,7 +15,9 @@ interface Workload {
 }
 
 const levels = ['restricted', 'baseline', 'privileged'] as const;
-const namespaceOf = (level: string): string => `e2e-level-${level}`;
+// Names of their own: those of the run before may still be on their way out.
+const runId = randomUUID().slice(0, 8);
+const namespaceOf = (level: string): string => `e2e-level-${level}-${runId}`;
 let world: World;
 
 beforeAll(async () => {

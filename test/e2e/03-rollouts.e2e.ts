@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { createSystemClock } from '#common/clock.js';
 import type { PanelRestart } from '#controller/restart/types.js';
@@ -73,7 +74,7 @@ describe('rollouts', () => {
     const before = uids();
     const known = knownRestarts();
     const [loads, shells] = [await startLoads(), await startShells()];
-    await upgrade('--set', 'agent.podAnnotations.e2e=first');
+    await upgrade('--set', `agent.podAnnotations.e2e=${randomUUID()}`);
     const { metadata } = await nextRollout(known);
     const over = await restartOver(world, metadata.name);
     expect(over.status?.phase).toBe('Succeeded');
@@ -85,7 +86,8 @@ describe('rollouts', () => {
   test('an upgrade that leaves the template alone restarts nothing', async () => {
     const before = uids();
     const known = knownRestarts();
-    await upgrade('--set', 'agent.podAnnotations.e2e=first');
+    // With the values of the release as it is.
+    await upgrade('--reuse-values');
     await new Promise((resolve) => setTimeout(resolve, 5_000));
     expect(uids()).toEqual(before);
     expect(knownRestarts()).toEqual(known);
@@ -109,12 +111,14 @@ describe('rollouts', () => {
     const [loads, shells] = [await startLoads(), await startShells()];
     await upgrade('--set', 'image.tag=does-not-exist');
     const { metadata } = await nextRollout(known);
-    const stalled = await restartIn(world, metadata.name, ['Stalled'], 120_000);
-    expect(conditionOf(stalled, 'Stalled').status).toBe('True');
-    expect(conditionOf(stalled, 'Stalled').message).toMatch(/ErrImagePull|ImagePullBackOff|ErrImageNeverPull/);
-    expect(uids().filter((uid) => before.includes(uid))).toHaveLength(nodes.length - 1);
-
-    await world.helm('rollback', world.env.release);
+    try {
+      const stalled = await restartIn(world, metadata.name, ['Stalled'], 120_000);
+      expect(conditionOf(stalled, 'Stalled').status).toBe('True');
+      expect(conditionOf(stalled, 'Stalled').message).toMatch(/ErrImagePull|ImagePullBackOff|ErrImageNeverPull/);
+      expect(uids().filter((uid) => before.includes(uid))).toHaveLength(nodes.length - 1);
+    } finally {
+      await world.helm('rollback', world.env.release);
+    }
     await waitFor(
       'every agent to be ready again',
       () => [...world.watch.podsOf('agent').values()].filter(isReady).length === nodes.length,

@@ -60,10 +60,13 @@ describe('the life of a node', () => {
 
   test('kubectl drain of a node leaves its sessions alone, and uncordon is enough to go on', async () => {
     const [echo, shell] = [await load(second, 52), await openShell(await world.client(second))];
-    await world.kubectl('drain', second, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=60s');
-    const { metadata } = await annotateRestart(world);
-    expect((await restartOver(world, metadata.name)).status?.phase).toBe('Succeeded');
-    await world.kubectl('uncordon', second);
+    try {
+      await world.kubectl('drain', second, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=60s');
+      const { metadata } = await annotateRestart(world);
+      expect((await restartOver(world, metadata.name)).status?.phase).toBe('Succeeded');
+    } finally {
+      await world.kubectl('uncordon', second);
+    }
     expect(isFlawless(await echo.finish(60_000))).toBe(true);
     expect((await shell.finish(30_000)).failures).toEqual([]);
   });
@@ -118,14 +121,17 @@ describeOwn('the life of a node that is broken', () => {
       await openShell(await world.client(second)),
     ];
     await world.cluster('stop-node', second);
-    const { metadata } = await createRestart(world, {
-      nodeSelector: { 'kubernetes.io/hostname': second },
-      drain: { timeoutSeconds: 20, noticeSeconds: 0 },
-    });
-    const over = await restartOver(world, metadata.name, 150_000);
-    expect(over.status?.phase).toBe('Failed');
-    expect(conditionOf(over, 'Stalled').reason).toMatch(/NodeUnreachable|AgentUnreachable/);
-    await world.cluster('start-node', second);
+    try {
+      const { metadata } = await createRestart(world, {
+        nodeSelector: { 'kubernetes.io/hostname': second },
+        drain: { timeoutSeconds: 20, noticeSeconds: 0 },
+      });
+      const over = await restartOver(world, metadata.name, 150_000);
+      expect(over.status?.phase).toBe('Failed');
+      expect(conditionOf(over, 'Stalled').reason).toMatch(/NodeUnreachable|AgentUnreachable/);
+    } finally {
+      await world.cluster('start-node', second);
+    }
     await waitFor(
       'the node to be ready',
       () => isReady(world.pod('agent', second)) && isReady(world.pod('host', second)),

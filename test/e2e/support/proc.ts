@@ -1,4 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { OwnCluster } from './environment.js';
 import type { ShellProcess } from './shell-session.js';
 
 /** A process of a container, seen from the machine. */
@@ -55,4 +57,9 @@ export function podProcesses(pattern: RegExp): MachineProcess[] {
 /** True when a process belongs to the pod of this uid. */
 export function isOfPod(process: MachineProcess, podUid: string): boolean {
   return process.cgroup.includes(`pod${podUid}`);
+}
+
+/** True when a process belongs to a pod of this cluster: its nodes' cgroups have the cluster's slot in their names. */
+export function isOfCluster(process: MachineProcess, { stateDir }: OwnCluster): boolean {
+  return process.cgroup.includes(`/panelet${readFileSync(join(stateDir, 'slot'), 'utf8').trim()}-`);
 }
