@@ -22,12 +22,20 @@ load() { # load ARCHIVE
   for importer in "${importers[@]}"; do wait "$importer" || die "load: a node did not take $1"; done
 }
 
+debian_mirror() { # awk reads to the end, or apt-cache fails when it still writes
+  apt-cache policy | awk '/^ *[0-9]+ http.*bookworm\/main/ && !found++ { print $2 }'
+}
+
 base_rootfs() { # Debian's minimal system with the Node.js that npm ships as a package
   local root=$cache/rootfs-$node_version mirror
   [ ! -d "$root" ] || return 0
   rm -rf "$root.new"
   mkdir -p "$root.new"
-  mirror=$(apt-cache policy | awk '/^ *[0-9]+ http.*bookworm\/main/ { print $2; exit }')
+  mirror=$(debian_mirror)
+  if [ -z "$mirror" ]; then # a new machine may have no lists of packages yet
+    apt-get update -qq >&2
+    mirror=$(debian_mirror)
+  fi
   debootstrap --variant=minbase --include=ca-certificates bookworm "$root.new" "$mirror" >&2
   rm -rf "$root.new"/var/cache/apt/archives/*.deb "$root.new"/var/lib/apt/lists/*
   # npm itself is for build stages that install
@@ -63,7 +71,7 @@ npm_settings() { # npm_settings FILE: how this machine's npm reaches its registr
 }
 
 image() { # image CONTEXT NAME [BUILD ARGS]
-  local context=${1:-} name=${2:-} work ca volumes=()
+  local context=${1:-} name=${2:-} work ca id volumes=()
   [ -d "$context" ] || die "image: no such folder: $context"
   [[ $name == */* ]] || die "name the image with a registry, e.g. localhost/$name: short names resolve elsewhere"
   shift 2
@@ -74,9 +82,10 @@ image() { # image CONTEXT NAME [BUILD ARGS]
   trap "rm -rf '$work'" EXIT
   ca=$(npm_settings "$work/npmrc")
   [ -z "$ca" ] || volumes=(--volume "$ca:$ca:ro")
-  buildah build -q --layers --force-rm --build-arg "BASE=localhost/node-base:$node_version" --secret "id=npmrc,src=$work/npmrc" "${volumes[@]}" \
-    "$@" -t "$name" "$context" >&2
-  buildah push -q "$name" "oci-archive:$work/image.tar:$name" >&2
-  echo "$name: $(buildah images --noheading --format '{{.Size}}' "$name"), compressed $(($(stat -c %s "$work/image.tar") / 1000000)) MB" >&2
+  # By its id from here on: another build on the machine may take the name meanwhile.
+  id=$(buildah build -q --layers --force-rm --build-arg "BASE=localhost/node-base:$node_version" --secret "id=npmrc,src=$work/npmrc" \
+    "${volumes[@]}" "$@" -t "$name" "$context")
+  buildah push -q "$id" "oci-archive:$work/image.tar:$name" >&2
+  echo "$name: $(buildah images --noheading --format '{{.Size}}' "$id"), compressed $(($(stat -c %s "$work/image.tar") / 1000000)) MB" >&2
   load "$work/image.tar"
 }

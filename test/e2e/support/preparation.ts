@@ -67,7 +67,11 @@ async function install(environment: E2eEnvironment, root: string): Promise<void>
 /** Debian has Python without what makes virtual environments. */
 async function ensureVenv(): Promise<void> {
   const { code } = await runProgram('python3', ['-c', 'import ensurepip, venv']);
-  if (code !== 0) await outputOf('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'python3-venv']);
+  if (code === 0) return;
+  // A new machine may have no lists of packages yet, or old ones.
+  await outputOf('apt-get', ['update', '-qq']);
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  await outputOf('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'python3-venv'], { env });
 }
 
 /** Makes a cluster where none is given, the image, the tools, and installs the chart. */

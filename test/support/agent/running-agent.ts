@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
@@ -9,6 +9,7 @@ import { stringify } from 'yaml';
 import { createProcessTable, type ProcessId } from '#agent/workers/process-table.js';
 import { GateServiceClient } from '#proto/gate/v1/gate.js';
 import { SessionServiceClient } from '#proto/session/v1/session.js';
+import { killProcessesBelow } from '../kill-processes.js';
 
 /** Programs bundled for one test file. */
 export interface Programs {
@@ -113,21 +114,11 @@ export function createAgentHome(programs: Programs, change: Record<string, unkno
       }
     },
     remove: () => {
-      for (const { child } of started) child.kill('SIGKILL');
-      for (const name of safeList(join(dir, 'run', 'workers'))) {
-        for (const left of workers(name.replace(/\.\w+$/, ''))) table.signal(left, 'SIGKILL', 'group');
-      }
+      // Agents and their workers; a worker of an agent that is killed goes on, and may have no socket yet.
+      killProcessesBelow(dir);
       rmSync(dir, { recursive: true, force: true });
     },
   };
-}
-
-function safeList(dir: string): readonly string[] {
-  try {
-    return readdirSync(dir);
-  } catch {
-    return [];
-  }
 }
 
 function spawnAgent(programs: Programs, configFile: string, env: NodeJS.ProcessEnv = {}): AgentProcess {
