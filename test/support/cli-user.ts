@@ -97,13 +97,13 @@ export function startCliUser(args: readonly string[], env: Record<string, string
     },
     signal: (name) => child.kill(name),
     screen,
-    sees: (what, timeoutMs = 15_000) =>
+    sees: (what, timeoutMs = 30_000) =>
       until(
         () => (typeof what === 'string' ? screen().join('\n').includes(what) : what.test(screen().join('\n'))),
         `The screen does not show ${String(what)}:`,
         timeoutMs,
       ),
-    seesNo: (what, timeoutMs = 15_000) =>
+    seesNo: (what, timeoutMs = 30_000) =>
       until(() => !screen().join('\n').includes(what), `The screen still shows ${what}:`, timeoutMs),
     get raw() {
       return raw;

@@ -137,7 +137,7 @@ function spawnAgent(programs: Programs, configFile: string, env: NodeJS.ProcessE
 }
 
 /** Waits until the agent's log has a text. */
-export async function untilText(agent: AgentProcess, text: string, timeoutMs = 15_000): Promise<void> {
+export async function untilText(agent: AgentProcess, text: string, timeoutMs = 30_000): Promise<void> {
   await eventually(() => agent.log().includes(text), `log has: ${text}`, timeoutMs).catch((error: unknown) => {
     throw new Error(`${(error as Error).message}\n${agent.log()}`);
   });
@@ -147,7 +147,7 @@ export async function untilText(agent: AgentProcess, text: string, timeoutMs = 1
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  timeoutMs = 10_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   const start = performance.now();
   while (!(await condition())) {
