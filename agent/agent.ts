@@ -118,7 +118,11 @@ async function openBase(deps: AgentDeps, config: AgentConfig, cleanup: Cleanup):
     cleanup.add(() => probes.close());
     log.info({ port: probes.port }, 'Probes are answered');
   }
-  const access = await openAccess(config, { cluster, clock, log, onDecision: (kind) => metrics.countDecision(kind) });
+  const access = await openAccess(config, {
+    ...{ cluster, clock, random, log },
+    onDecision: (kind) => metrics.countDecision(kind),
+    onAuthentication: (result) => metrics.countAuthentication(result),
+  });
   await prepareDirectories(config);
   readiness.starting('Another agent still has the run directory.');
   const waitMs = pod.uid === '' ? 0 : lockWaitMs;
@@ -264,11 +268,11 @@ async function serveMetrics(base: Base, { front, registry, gate }: Observed): Pr
     certificate: () => certificates?.current()?.cert,
   });
   if (config.metrics === undefined || cluster === undefined || certificates === undefined) return;
-  const { clock, log } = deps;
+  const { clock, random, log } = deps;
   const server = await startMetricsServer({
     listen: config.metrics.listen,
     certificate: () => certificates.current(),
-    authorize: createMetricsReader({ reviews: cluster.reviews, clock, log }),
+    authorize: createMetricsReader({ cluster, clock, random, log }),
     render: () => metrics.render(),
     log,
   });

@@ -3,6 +3,7 @@ import { PaneletError } from '#common/errors.js';
 import type { AgentConfig } from './config.js';
 import { createApiClient, type ApiClient } from './kube/api-client.js';
 import type { ClusterAccess } from './kube/cluster-access.js';
+import { createOwnIssuer } from './kube/own-issuer.js';
 import { createReviews, type Reviews } from './kube/reviews.js';
 
 /** What an agent knows about the pod it runs in; all empty outside of a cluster. */
@@ -17,6 +18,8 @@ export interface PodFacts {
 export interface Cluster {
   readonly api: ApiClient;
   readonly reviews: Reviews;
+  /** The issuer of the agent's own token; undefined while it is not known. */
+  readonly ownIssuer: () => Promise<string | undefined>;
   readonly namespace: string;
   close(): void;
 }
@@ -42,7 +45,8 @@ export function openCluster(config: AgentConfig, { access, pod, clock }: Cluster
   if (access === undefined) return refuse('only works in a pod; KUBERNETES_SERVICE_HOST is not set.');
   if (pod.namespace === '') return refuse('needs PANELET_POD_NAMESPACE, the namespace of the pod.');
   const api = createApiClient({ access, clock });
-  return { api, reviews: createReviews(api), namespace: pod.namespace, close: () => api.close() };
+  const ownIssuer = createOwnIssuer({ tokenFile: access.tokenFile, clock });
+  return { api, reviews: createReviews(api), ownIssuer, namespace: pod.namespace, close: () => api.close() };
 }
 
 function clusterKey({ identity, tls, metrics }: AgentConfig): string | undefined {

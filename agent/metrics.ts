@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry as MetricsRegistry } from 'prom-client';
 import type { Clock } from '#common/clock.js';
 import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
+import { authenticationResults, type AuthenticationResult } from './access/authentications.js';
 import type { DecisionKind } from './access/permissions.js';
 import type { EndReason } from './front/front.js';
 import { certificateExpiry } from './tls/pem.js';
@@ -23,6 +24,7 @@ export interface AgentMetrics {
   countEnded(reason: EndReason): void;
   /** An exception that ended a connection, and nothing more. */
   countContained(): void;
+  countAuthentication(result: AuthenticationResult): void;
   /** From now on, reading the metrics looks at these. */
   observe(subjects: MetricsSubjects): void;
   render(): Promise<{ contentType: string; body: string }>;
@@ -72,6 +74,12 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
   const gateState = gauge('panelet_gate_state', 'State of the gate: 1 for the one it is in.', ['target', 'state']);
   const connections = gauge('panelet_connections', 'Connections of clients and controllers.', []);
   const expiry = gauge('panelet_certificate_expiry_seconds', 'Seconds until the certificate expires.', []);
+  const authentications = new Counter({
+    name: 'panelet_authentications_total',
+    help: 'Calls by how finding out who calls ended.',
+    ...{ labelNames: ['result'] as const, registers },
+  });
+  for (const result of authenticationResults) authentications.inc({ result }, 0);
   const look = ({ units, gateStatus, connections: count, certificate }: MetricsSubjects): void => {
     for (const vanishing of [sessions, workerUp]) vanishing.reset();
     for (const { panel, link } of units()) {
@@ -96,6 +104,7 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
     countDecision: (decision) => decisions.inc({ decision }),
     countEnded: (reason) => ended.inc({ reason }),
     countContained: () => contained.inc(),
+    countAuthentication: (result) => authentications.inc({ result }),
     observe: (next) => {
       subjects = next;
     },

@@ -17,8 +17,11 @@ export interface MetricsServerDeps {
   readonly listen: ListenAddress;
   /** The certificate to use now; undefined while there is none. */
   readonly certificate: () => MetricsCertificate | undefined;
-  /** Decides by the value of the `authorization` header; a rejection counts as unavailable. */
-  readonly authorize: (authorization: string | undefined) => Promise<MetricsDecision>;
+  /** Decides by the value of the `authorization` header; a rejection counts as unavailable. The address only says whose turn it is. */
+  readonly authorize: (
+    authorization: string | undefined,
+    remoteAddress: string | undefined,
+  ) => Promise<MetricsDecision>;
   readonly render: () => Promise<{ readonly contentType: string; readonly body: string }>;
   readonly log: Log;
 }
@@ -87,7 +90,7 @@ async function answer(deps: MetricsServerDeps, request: IncomingMessage, respons
     endWith(response, 404, 'Not found.\n');
     return;
   }
-  const decision = await decide(deps, request.headers.authorization);
+  const decision = await decide(deps, request);
   if (decision !== 'allowed') {
     if (decision === 'unauthenticated') response.setHeader('www-authenticate', 'Bearer');
     endWith(response, statusOfDecision[decision], textOfDecision[decision]);
@@ -97,9 +100,9 @@ async function answer(deps: MetricsServerDeps, request: IncomingMessage, respons
   response.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-store' }).end(body);
 }
 
-async function decide({ authorize, log }: MetricsServerDeps, authorization?: string): Promise<MetricsDecision> {
+async function decide({ authorize, log }: MetricsServerDeps, request: IncomingMessage): Promise<MetricsDecision> {
   try {
-    return await authorize(authorization);
+    return await authorize(request.headers.authorization, request.socket.remoteAddress);
   } catch (error) {
     log.warn({ err: error }, 'Nobody could say whether metrics may be read');
     return 'unavailable';

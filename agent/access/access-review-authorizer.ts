@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
 import type { Caller } from '../front/identity.js';
 import type { AccessAttributes, AccessDecision, KubernetesUser, Reviews } from '../kube/reviews.js';
 import type { Authorizer, Decision } from './authorizer.js';
@@ -10,7 +11,10 @@ import { createDecisionCache, type DecisionCache } from './decision-cache.js';
 /** What asking for permissions needs. */
 export interface AccessReviewDeps {
   readonly reviews: Reviews;
+  /** Most SubjectAccessReviews under way. @default 8 */
+  readonly reviewsUnderWay?: number;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
 }
 
@@ -23,24 +27,33 @@ export interface AccessReviews {
 const positiveMs = 60_000;
 const negativeMs = 5_000;
 const graceMs = 600_000;
+const defaultUnderWay = 8;
+// A name may stand for many people, each with tokens of their own: so more at once than one connection has.
+const waiting = { underWayEach: 4, waitingEach: { stranger: 256, proven: 256 }, waiting: 1024 };
 
-/** Permissions as the API server decides, kept for 60 s (refusals for 5 s), and for 10 minutes while it cannot be asked. */
-export function createAccessReviews({ reviews, clock, log }: AccessReviewDeps): AccessReviews {
+/**
+ * Permissions as the API server decides, kept for 60 s (refusals for 5 s), and for 10 minutes while it cannot be asked. Questions
+ * are asked in turn, caller by caller.
+ */
+export function createAccessReviews(deps: AccessReviewDeps): AccessReviews {
+  const { reviews, clock, random, log, reviewsUnderWay: underWay = defaultUnderWay } = deps;
   const cache: DecisionCache<AccessDecision> = createDecisionCache({
-    clock,
+    ...{ clock, random, turns: { ...waiting, underWay } },
     isPositive: ({ allowed }) => allowed,
     validity: ({ allowed }) => ({ freshMs: allowed ? positiveMs : negativeMs, graceMs }),
   });
   return {
-    mayThey: (user, attributes) =>
-      cache.get(keyOf(user, attributes), async () => {
+    mayThey: (user, attributes) => {
+      const ask = async (): Promise<AccessDecision> => {
         try {
           return await reviews.mayThey(user, attributes);
         } catch (error) {
           if (isPaneletError(error)) log.warn({ err: error }, 'The API server could not say what a caller may do');
           throw error;
         }
-      }),
+      };
+      return cache.get(keyOf(user, attributes), ask, { asker: { id: user.name, group: user.name, proven: true } });
+    },
   };
 }
 

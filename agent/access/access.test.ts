@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { createFakeClock, type FakeClock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import { createSilentLog } from '#common/log.js';
+import { createSeededRandom } from '#common/random.js';
 import type { Caller, Identity } from '../front/identity.js';
 import type { AccessDecision, KubernetesUser, Reviews } from '../kube/reviews.js';
 import { combineAuthorizers, createAccessReviewAuthorizer, createAccessReviews } from './access-review-authorizer.js';
@@ -16,6 +17,7 @@ import { createRoleAuthorizer } from './role-authorizer.js';
 import { createTokenReviewIdentity } from './token-review-identity.js';
 
 const attach: Question = { verb: 'create', resource: 'panels', name: 'logs' };
+const issuer = 'https://kubernetes.default.svc';
 const context = { method: 'Attach', remoteAddress: '10.0.0.9', sessionId: 's' };
 
 /** Reviews whose answers the test decides. */
@@ -53,8 +55,14 @@ function setUp(): void {
   reviews = scriptReviews();
   lines = [];
   const log = createSilentLog();
-  identity = acceptControllers(createTokenReviewIdentity({ reviews, audiences: ['panelet.dev'], clock, log }));
-  const kubernetes = createAccessReviewAuthorizer(createAccessReviews({ reviews, clock, log }), 'panelet-system');
+  const deps = { reviews, clock, random: createSeededRandom(1), log };
+  const tokens = createTokenReviewIdentity({
+    ...deps,
+    audiences: ['panelet.dev'],
+    ownIssuer: () => Promise.resolve(issuer),
+  });
+  identity = acceptControllers(tokens);
+  const kubernetes = createAccessReviewAuthorizer(createAccessReviews(deps), 'panelet-system');
   const sink = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
       lines.push(JSON.parse(chunk.toString()) as Record<string, unknown>);

@@ -1,5 +1,6 @@
 import type { Log } from '#common/log.js';
 import type { Caller } from '../front/identity.js';
+import { createAuditLog } from './audit-log.js';
 import type { Decision, Question } from './authorizer.js';
 
 /** What a decision was about, besides the question itself. */
@@ -21,9 +22,9 @@ export interface Audit {
 
 const maxTextLength = 256;
 
-/** An audit log: lines with `audit: true`, whatever the level of the other lines is. */
+/** An audit in the log; its lines have `audit: true`. */
 export function createAudit(log: Log): Audit {
-  const audit = log.child({ audit: true }, log.level === 'silent' ? {} : { level: 'info' });
+  const audit = createAuditLog(log);
   return {
     record: (caller, question, decision, context) => {
       const { verb, resource, name } = question;

@@ -2,21 +2,36 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
-import { createDecisionCache, type DecisionCache } from './decision-cache.js';
+import { createSeededRandom } from '#common/random.js';
+import { createDecisionCache, type DecisionCache, type Inquirer } from './decision-cache.js';
 
 let clock: FakeClock;
 let asked: number;
-let cache: DecisionCache<boolean>;
+let decisions: DecisionCache<boolean>;
 beforeEach(() => {
   clock = createFakeClock();
   asked = 0;
-  cache = create();
+  decisions = create();
 });
 
-function create(limits: { entries?: number; questions?: number } = {}): DecisionCache<boolean> {
+/** Looks a decision up, on a connection of its own unless one is given. */
+const cache = {
+  get: (key: string, ask: () => Promise<boolean>, inquirer = on(`own-${nextId++}`)): Promise<boolean> =>
+    decisions.get(key, ask, inquirer),
+};
+let nextId = 0;
+
+function on(id: string, signal?: AbortSignal): Inquirer {
+  return { asker: { id, group: '10.0.0.9', proven: false }, signal };
+}
+
+function create(limits: { entries?: number; underWay?: number; waiting?: number } = {}): DecisionCache<boolean> {
   const validity = (allowed: boolean): { freshMs: number; graceMs: number } =>
     allowed ? { freshMs: 60_000, graceMs: 600_000 } : { freshMs: 5_000, graceMs: 0 };
-  return createDecisionCache({ clock, isPositive: (allowed) => allowed, validity, ...limits });
+  const { entries = 4096, underWay = 16, waiting = 64 } = limits;
+  const turns = { underWay, underWayEach: 1, waiting, waitingEach: { stranger: 4, proven: 8 } };
+  const random = createSeededRandom(1);
+  return createDecisionCache({ clock, random, isPositive: (allowed) => allowed, validity, turns, entries });
 }
 
 const answer = (value: boolean) => (): Promise<boolean> => {
@@ -81,22 +96,106 @@ describe('the cache of decisions', () => {
   });
 
   test('holds no more than its bound, and lets a flood of refusals push out refusals only', async () => {
-    cache = create({ entries: 10 });
+    decisions = create({ entries: 10 });
     for (let index = 0; index < 5; index++) await cache.get(`good-${index}`, answer(true));
     for (let index = 0; index < 100; index++) await cache.get(`bad-${index}`, answer(false));
-    expect(cache.size()).toBe(10);
+    expect(decisions.size()).toBe(10);
     const before = asked;
     for (let index = 0; index < 5; index++) await cache.get(`good-${index}`, answer(true));
     expect(asked).toBe(before);
   });
 
-  test('asks no more than its bound at once', async () => {
-    cache = create({ questions: 2 });
+  test('asks no more than its bound at once, and the others when one is answered', async () => {
+    decisions = create({ underWay: 2 });
     const latch = createLatch<boolean>();
     const slow = [cache.get('a', () => latch.promise), cache.get('b', () => latch.promise)];
-    await expect(cache.get('c', answer(true))).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    const waits = cache.get('c', answer(true));
+    await settle();
+    expect(asked).toBe(0);
     latch.resolve(true);
-    await Promise.all(slow);
-    expect(await cache.get('c', answer(true))).toBe(true);
+    expect(await Promise.all([...slow, waits])).toEqual([true, true, true]);
+    expect(decisions.open()).toBe(0);
+  });
+
+  test('refuses what one connection asks beyond its own line, and nobody else', async () => {
+    const latch = createLatch<boolean>();
+    const flood = Array.from({ length: 10 }, (_, n) => cache.get(`bad-${n}`, () => latch.promise, on('flood')));
+    const outcomes = Promise.allSettled(flood);
+    expect(await cache.get('good', answer(true))).toBe(true);
+    latch.resolve(false);
+    const refused = (await outcomes).filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(5);
+    for (const one of refused) expect(one).toMatchObject({ reason: { code: 'LIMIT_EXCEEDED' } });
+    expect(decisions.open()).toBe(0);
+  });
+
+  test('asks a question for those that still wait when the connection that asked first ends or gives way', async () => {
+    decisions = create({ underWay: 1 });
+    const latch = createLatch<boolean>();
+    const first = cache.get('a', () => latch.promise, on('one'));
+    const gone = new AbortController();
+    const left = cache.get('shared', answer(true), on('two', gone.signal));
+    const stays = cache.get('shared', answer(true), on('three'));
+    const alone = cache.get('alone', answer(true), on('two', gone.signal));
+    gone.abort(new Error('gone'));
+    await expect(left).rejects.toThrow('gone');
+    await expect(alone).rejects.toThrow('gone');
+    latch.resolve(true);
+    expect(await Promise.all([first, stays])).toEqual([true, true]);
+    // What only the one that has gone waited for was never asked.
+    expect(asked).toBe(1);
+    expect(decisions.open()).toBe(0);
+  });
+
+  test('keeps a place as long as one call of the connection waits', async () => {
+    decisions = create({ underWay: 1 });
+    const latch = createLatch<boolean>();
+    const first = cache.get('a', () => latch.promise);
+    const gone = new AbortController();
+    const calls = [cache.get('b', answer(true), on('one', gone.signal)), cache.get('b', answer(true), on('one'))];
+    gone.abort(new Error('gone'));
+    await expect(calls[0]).rejects.toThrow('gone');
+    latch.resolve(true);
+    expect(await Promise.all([first, calls[1]])).toEqual([true, true]);
+  });
+
+  test('answers after 10 s: that nobody can say, or with a decision in its grace, after 5 s then', async () => {
+    decisions = create({ underWay: 1 });
+    await cache.get('known', answer(true));
+    clock.advance(60_000);
+    const never = createLatch<boolean>();
+    const waiting = [cache.get('a', () => never.promise), cache.get('b', answer(true))];
+    const outcomes = Promise.allSettled(waiting);
+    const known = cache.get('known', answer(false));
+    clock.advance(5_000);
+    expect(await known).toBe(true);
+    clock.advance(5_000);
+    const unavailable = { status: 'rejected', reason: expect.objectContaining({ code: 'API_UNAVAILABLE' }) as unknown };
+    expect(await outcomes).toEqual([unavailable, unavailable]);
+    expect(clock.pending()).toBe(0);
+    // The one under way is, until it is answered; then nothing is left.
+    expect(decisions.open()).toBe(1);
+    never.resolve(true);
+    await settle();
+    expect(decisions.open()).toBe(0);
+  });
+
+  test('asks again for a decision that was positive before it asks for strangers of the same address', async () => {
+    decisions = create({ underWay: 1 });
+    await cache.get('known', answer(true));
+    clock.advance(60_000);
+    const order: string[] = [];
+    const asking = (key: string): Promise<boolean> =>
+      cache.get(key, () => {
+        order.push(key);
+        return Promise.resolve(false);
+      });
+    await Promise.all(['a', 'b', 'c', 'known', 'd'].map(asking));
+    expect(order).toEqual(['a', 'known', 'b', 'c', 'd']);
   });
 });
+
+/** Lets promises that can settle do so. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+}

@@ -2,24 +2,33 @@ import type { Clock } from '#common/clock.js';
 import { isPaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { MetricsDecision } from '#common/metrics-server.js';
-import type { Reviews } from '../kube/reviews.js';
+import type { Random } from '#common/random.js';
+import type { Cluster } from '../cluster.js';
 import { createAccessReviews } from './access-review-authorizer.js';
 import { createTokenReviewIdentity } from './token-review-identity.js';
 
 /** What deciding about readers of metrics needs. */
 export interface MetricsReaderDeps {
-  readonly reviews: Reviews;
+  readonly cluster: Pick<Cluster, 'reviews' | 'ownIssuer'>;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
 }
 
+/** Decides about a reader by the value of the `authorization` header. */
+type MetricsReader = (authorization?: string, remoteAddress?: string) => Promise<MetricsDecision>;
+
+// Scrapers are few; callers must not have to wait for them.
+const reviewsUnderWay = 2;
+
 /** Lets in who the API server knows and who may get the non-resource URL `/metrics`. */
-export function createMetricsReader(deps: MetricsReaderDeps): (authorization?: string) => Promise<MetricsDecision> {
-  const identity = createTokenReviewIdentity({ ...deps, audiences: [] });
+export function createMetricsReader({ cluster, clock, random, log }: MetricsReaderDeps): MetricsReader {
+  const deps = { reviews: cluster.reviews, clock, random, log, reviewsUnderWay };
+  const identity = createTokenReviewIdentity({ ...deps, ownIssuer: cluster.ownIssuer, audiences: [] });
   const access = createAccessReviews(deps);
-  return async (authorization) => {
+  return async (authorization, remoteAddress) => {
     try {
-      const { kubernetes } = await identity.authenticate({ authorization, remoteAddress: undefined });
+      const { kubernetes } = await identity.authenticate({ authorization, remoteAddress });
       if (kubernetes === undefined) return 'unauthenticated';
       const { allowed } = await access.mayThey(kubernetes, { path: '/metrics', verb: 'get' });
       return allowed ? 'allowed' : 'forbidden';

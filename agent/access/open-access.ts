@@ -1,14 +1,17 @@
 import type { Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
 import type { Cluster } from '../cluster.js';
 import type { AgentConfig } from '../config.js';
 import { createFileIdentity } from '../front/identity-file.js';
 import { createLoopbackIdentity, type Identity } from '../front/identity.js';
 import { combineAuthorizers, createAccessReviewAuthorizer, createAccessReviews } from './access-review-authorizer.js';
 import { createAudit } from './audit.js';
+import { watchAuthentications, type AuthenticationResult } from './authentications.js';
 import { acceptControllers } from './controller-certificates.js';
 import { createPermissions, type DecisionKind, type Permissions } from './permissions.js';
+import { createRefusalAudit } from './refusal-audit.js';
 import { createRoleAuthorizer } from './role-authorizer.js';
 import { createTokenReviewIdentity } from './token-review-identity.js';
 
@@ -22,26 +25,37 @@ export interface Access {
 export interface AccessDeps {
   readonly cluster: Cluster | undefined;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly onDecision: (kind: DecisionKind) => void;
+  readonly onAuthentication: (result: AuthenticationResult) => void;
 }
 
 /** Access as configured. @throws PaneletError CONFIG_INVALID when the identity file cannot be used. */
 export async function openAccess(config: AgentConfig, deps: AccessDeps): Promise<Access> {
-  const { cluster, clock, log, onDecision } = deps;
-  const identity = acceptControllers(await openIdentity(config, deps));
-  const kubernetes =
+  const { cluster, clock, random, log, onDecision, onAuthentication } = deps;
+  const known = acceptControllers(await openIdentity(config, deps));
+  const identity = watchAuthentications(known, {
+    audit: createRefusalAudit({ log, clock }),
+    onResult: onAuthentication,
+  });
+  const authorizer = combineAuthorizers(
+    createRoleAuthorizer(),
     cluster === undefined
       ? undefined
-      : createAccessReviewAuthorizer(createAccessReviews({ reviews: cluster.reviews, clock, log }), cluster.namespace);
-  const authorizer = combineAuthorizers(createRoleAuthorizer(), kubernetes);
+      : createAccessReviewAuthorizer(
+          createAccessReviews({ reviews: cluster.reviews, clock, random, log }),
+          cluster.namespace,
+        ),
+  );
   return { identity, permissions: createPermissions({ authorizer, audit: createAudit(log), onDecision }) };
 }
 
-async function openIdentity({ identity }: AgentConfig, { cluster, clock, log }: AccessDeps): Promise<Identity> {
+async function openIdentity({ identity }: AgentConfig, { cluster, clock, random, log }: AccessDeps): Promise<Identity> {
   if (identity === undefined || 'insecureLoopback' in identity) return createLoopbackIdentity();
   if ('file' in identity) return createFileIdentity(identity.file);
   if (cluster === undefined) throw new PaneletError('INTERNAL', 'The identity needs a cluster.');
+  const { reviews, ownIssuer } = cluster;
   const audiences = [identity.kubernetes.audience];
-  return createTokenReviewIdentity({ reviews: cluster.reviews, audiences, clock, log });
+  return createTokenReviewIdentity({ reviews, ownIssuer, audiences, clock, random, log });
 }

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
 import { describeIssues } from '../issues.js';
+import { AuthenticationError } from './authentication-error.js';
 import { bearerToken } from './bearer-token.js';
 import type { Caller, Identity } from './identity.js';
 
@@ -41,7 +42,7 @@ export async function createFileIdentity(file: string): Promise<Identity> {
         if (timingSafeEqual(entry.hash, hash)) found ??= entry.caller;
       }
       if (found !== undefined) return found;
-      throw new PaneletError('IDENTITY_MISSING', 'Nobody has this token. Pass a token that the identity file has.');
+      throw new AuthenticationError('refused', 'Nobody has this token. Pass a token that the identity file has.');
     },
     reload: async () => {
       entries = await readEntries(file);

@@ -18,6 +18,18 @@ export interface VerifiedPeer {
   readonly commonName: string;
 }
 
+/** A connection as far as it matters for whose credentials are looked at next; never for whether they are good. */
+export interface CallerConnection {
+  /** A number that no other connection of this agent has, before or after. */
+  readonly id: number;
+  /** Address of the peer. Connections of one address share its turns; by a port-forward that is everybody, so it limits nothing. */
+  readonly address: string;
+  /** True once credentials that came over this connection were accepted. */
+  readonly accepted: () => boolean;
+  /** Aborts when the connection has ended: what it asked is then asked for nobody. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What a request brings to prove who it is from. */
 export interface Credentials {
   /** Value of the `authorization` header. */
@@ -26,12 +38,15 @@ export interface Credentials {
   readonly remoteAddress: string | undefined;
   /** The peer's certificate, when it has one that can be trusted now. */
   readonly peer?: VerifiedPeer | undefined;
+  /** The connection that it came over. @default one of its own, of `remoteAddress` */
+  readonly connection?: CallerConnection | undefined;
 }
 
 /** Finds out who calls. Other implementations (OIDC) plug in here. */
 export interface Identity {
   /**
-   * @throws PaneletError IDENTITY_MISSING when the credentials prove nothing; API_UNAVAILABLE when nobody can say.
+   * @throws PaneletError IDENTITY_MISSING when the credentials prove nothing (an AuthenticationError says why);
+   * API_UNAVAILABLE when nobody can say; LIMIT_EXCEEDED when too many wait for an answer; the reason of the connection's signal.
    */
   authenticate(credentials: Credentials): Caller | Promise<Caller>;
   /** Takes up changes, at SIGHUP; keeps what is in force when the new state is unusable, and throws. */
