@@ -40,6 +40,14 @@ describe('the metrics of an agent', () => {
     expect(body).not.toContain('made-up');
   });
 
+  test('count how finding out who calls ended', async () => {
+    const metrics = start();
+    metrics.countAuthentication('expired');
+    const { body } = await metrics.render();
+    expect(body).toContain('panelet_authentications_total{result="expired"} 1\n');
+    expect(body).toContain('panelet_authentications_total{result="limit"} 0\n');
+  });
+
   test('are those that docs/reference/metrics.md describes', async () => {
     const text = readFileSync(new URL('../docs/reference/metrics.md', import.meta.url), 'utf8');
     const section = text.split(/^## /m).find((part) => part.startsWith('Agent\n')) ?? '';

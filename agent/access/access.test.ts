@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { createFakeClock, type FakeClock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
+import { createLatch } from '#common/latch.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import type { Caller, Identity } from '../front/identity.js';
@@ -200,6 +201,39 @@ describe('what a caller may do', () => {
     expect(lines[0]).toMatchObject({ audit: true, caller: 'alice', verb: 'create', allowed: true, sessionId: 's' });
     expect(lines[1]).toMatchObject({ allowed: false, reason: 'no', restartUid: 'r1', givenReason: 'upgrade' });
     expect(JSON.stringify(lines)).not.toContain('secret');
+  });
+});
+
+describe('callers who ask a lot', () => {
+  test('do not keep others from getting an answer about what they may do', async () => {
+    const latch = createLatch();
+    const answered: string[] = [];
+    reviews.mayThey = async ({ name }) => {
+      await latch.promise;
+      answered.push(name);
+      return { allowed: true, reason: '' };
+    };
+    const asks = (name: string, panel: string): Promise<void> => {
+      const caller = { name, roles: [], kubernetes: { name, uid: '', groups: [], extra: {} } };
+      return permissions.require(caller, { ...attach, name: panel }, context);
+    };
+    const flood = Array.from({ length: 200 }, (_, n) => asks('mallory', `panel-${n}`));
+    const good = ['alice', 'bob'].map((name) => asks(name, 'logs'));
+    latch.resolve();
+    await Promise.all([...flood, ...good]);
+    // Four in one caller's turns are under way at once.
+    expect(answered.slice(0, 6).sort()).toEqual(['alice', 'bob', 'mallory', 'mallory', 'mallory', 'mallory']);
+  });
+
+  test('with wrong tokens, do not keep those out whose token is known, nor push them out', async () => {
+    await come('good');
+    reviews.whoIs = () => new Promise(() => undefined);
+    const connections = Array.from({ length: 30 }, (_, id) => ({ id, address: '127.0.0.1', accepted: () => false }));
+    for (let n = 0; n < 10_000; n++) {
+      const credentials = { authorization: `Bearer wrong-${n}`, remoteAddress: '', connection: connections[n % 30] };
+      Promise.resolve(identity.authenticate(credentials)).catch(() => undefined);
+    }
+    expect((await come('good')).name).toBe('alice');
   });
 });
 

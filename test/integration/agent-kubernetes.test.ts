@@ -155,6 +155,7 @@ describe('an agent in a cluster', () => {
       .filter((line) => line.includes('"audit":true'));
     expect(audit.map((line) => JSON.parse(line) as unknown)).toEqual([
       expect.objectContaining({ verb: 'list', resource: 'panels', allowed: true, method: 'ListPanels' }),
+      expect.objectContaining({ allowed: false, reason: 'refused', remoteAddress: expect.any(String) as unknown }),
       expect.objectContaining({ verb: 'get', resource: 'gates', name: node, allowed: false, method: 'Status' }),
     ]);
     expect(agent.log()).not.toContain('alice-token');

@@ -50,6 +50,8 @@ export interface FakeApi {
   brokenWith: number | undefined;
   /** Takes requests and never answers, while true. */
   hangs: boolean;
+  /** Called before each TokenReview is answered; it is when the promise resolves. */
+  beforeTokenReview: (token: string) => Promise<void>;
   /** Told of each new CertificateSigningRequest. */
   onRequest: (request: KeptRequest) => void;
   setConfigMap(name: string, data: Record<string, string> | undefined): void;
@@ -177,7 +179,12 @@ export async function startFakeApi(): Promise<FakeApi> {
     if (api.hangs) return;
     if (api.brokenWith !== undefined) refuse(response, api.brokenWith, 'broken for a test');
     else if (token !== accepted) refuse(response, 401, 'Unauthorized');
-    else serve(seen, response);
+    else {
+      if (seen.path.endsWith('/tokenreviews')) {
+        await api.beforeTokenReview((body?.['spec'] as { token: string }).token);
+      }
+      serve(seen, response);
+    }
   };
   const server: Server = createServer(pair, (request, response) => {
     receive(request, response).catch(() => response.destroy());
@@ -199,6 +206,7 @@ export async function startFakeApi(): Promise<FakeApi> {
     seen: [],
     brokenWith: undefined,
     hangs: false,
+    beforeTokenReview: () => Promise.resolve(),
     onRequest: () => undefined,
     setConfigMap: (name, data) => {
       if (data === undefined) maps.delete(name);
