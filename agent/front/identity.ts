@@ -26,7 +26,10 @@ export interface CallerConnection {
   readonly address: string;
   /** True once credentials that came over this connection were accepted. */
   readonly accepted: () => boolean;
-  /** Aborts when the connection has ended: what it asked is then asked for nobody. */
+  /**
+   * Aborts when the connection has ended: what it asked is then asked for nobody. Each call that waits listens to it, so whoever
+   * makes it lifts Node's warning about many listeners (`setMaxListeners`).
+   */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as startRequest } from 'node:https';
@@ -54,6 +55,8 @@ interface Proof {
 export function createApiClient({ access, clock }: ApiClientDeps): ApiClient {
   let proof: (Proof & { readonly ca: string }) | undefined;
   const ending = new AbortController();
+  // Each call under way listens.
+  setMaxListeners(0, ending.signal);
   const prove = async (): Promise<Proof> => {
     const nowMs = clock.nowMs();
     if (proof !== undefined && nowMs - proof.readAtMs < tokenAgeMs) return proof;
