@@ -1,20 +1,16 @@
+import { setMaxListeners } from 'node:events';
 import type { ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { CallerConnection } from './identity.js';
 
 /** A connection of a client, as those who serve its calls see it. */
-export interface ClientConnection {
-  /** Another one for each connection. */
-  readonly id: number;
-  /** Address of the peer; behind a port-forward or a load balancer everybody has the same. */
-  readonly address: string;
+export interface ClientConnection extends CallerConnection {
   /** True once it is over. */
   readonly gone: boolean;
   /** Aborts when it is over. */
   readonly signal: AbortSignal;
   /** Calls back once when it is over, until the returned function is called. */
   onGone(callback: () => void): () => void;
-  /** True once somebody was verified on it: until then, whoever is there is a stranger. */
-  accepted(): boolean;
   /** Says that a caller was verified on it. */
   accept(caller: string): void;
   /** Says that somebody on it could not prove who they are. */
@@ -93,8 +89,12 @@ export function createClientConnection(
       return session;
     },
     get signal() {
-      ending ??= new AbortController();
-      if (connection.gone) ending.abort(new Error('The connection of the client is over.'));
+      if (ending === undefined) {
+        ending = new AbortController();
+        // Every call that waits listens to it.
+        setMaxListeners(0, ending.signal);
+        if (connection.gone) ending.abort(new Error('The connection of the client is over.'));
+      }
       return ending.signal;
     },
     onGone: (callback: () => void) => {

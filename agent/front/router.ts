@@ -46,8 +46,8 @@ export function createRouter({ identity, attach, health, services, calls }: Rout
     const path = headers[':path'] ?? '';
     if (path.startsWith(healthPrefix))
       return health({ stream, headers, connection, method: path.slice(healthPrefix.length) });
-    const credentials = { authorization: headers.authorization, remoteAddress, peer };
-    const caller = await authenticate(identity, credentials, connection);
+    const credentials = { authorization: headers.authorization, remoteAddress, peer, connection };
+    const caller = await authenticate(identity, credentials);
     if (path === attachPath) return attach({ stream, headers, caller, connection, remoteAddress });
     if (stream.destroyed || stream.closed) return;
     const key = calls.add({ caller, remoteAddress });
@@ -63,9 +63,9 @@ export function createRouter({ identity, attach, health, services, calls }: Rout
 // The connection learns who is on it: strangers have to make room first, and wrong tokens cost their sender.
 async function authenticate(
   identity: Identity,
-  credentials: Credentials,
-  connection: ClientConnection,
+  credentials: Credentials & { readonly connection: ClientConnection },
 ): Promise<Caller> {
+  const { connection } = credentials;
   try {
     const caller = await identity.authenticate(credentials);
     connection.accept(caller.name);
