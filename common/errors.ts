@@ -5,6 +5,7 @@
 export const errorCodes = [
   'AGENT_UNREACHABLE',
   'ALREADY_RUNNING',
+  'ANSWER_INVALID',
   'API_CONFLICT',
   'API_NOT_FOUND',
   'API_REFUSED',

@@ -14,6 +14,7 @@ const detailsKey = 'grpc-status-details-bin';
 const statusByCode: Readonly<Record<ErrorCode, status>> = {
   AGENT_UNREACHABLE: status.UNAVAILABLE,
   ALREADY_RUNNING: status.FAILED_PRECONDITION,
+  ANSWER_INVALID: status.UNKNOWN,
   API_CONFLICT: status.ABORTED,
   API_NOT_FOUND: status.NOT_FOUND,
   API_REFUSED: status.FAILED_PRECONDITION,
@@ -82,6 +83,8 @@ export interface StatusOptions {
   readonly retryAfterMs?: number;
   /** What the error is about: the limit of a LIMIT_EXCEEDED, the field of a FRAME_INVALID. */
   readonly subject?: string;
+  /** gRPC status, where somebody else’s answer decides it. @default that of the error's code */
+  readonly code?: status;
 }
 
 /** gRPC status code of an error code. */
@@ -103,7 +106,7 @@ export function statusOf(error: unknown, options: StatusOptions = {}): RpcStatus
     error instanceof PaneletError
       ? error
       : new PaneletError('INTERNAL', 'Internal error; the log of the server has it.');
-  const code = grpcCodeOf(known.code);
+  const code = options.code ?? grpcCodeOf(known.code);
   const retryAfterMs = options.retryAfterMs ?? defaultRetryAfterMs[known.code];
   const subject = options.subject ?? 'frame';
   const metadata = new Metadata();

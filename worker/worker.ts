@@ -161,6 +161,7 @@ function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDorma
       instance,
       target,
       checkpointable: definition.checkpointable,
+      metadataKeys: [],
     },
     gate,
     registry,

@@ -1,24 +1,48 @@
 import type { Log } from '#common/log.js';
+import { asError } from '../changes.js';
 
-/**
- * Wraps handlers of events: an exception in one calls `end`, is counted, and goes no further. Without it, one peer's bytes that
- * nobody thought of would end the process, and with it everybody's connections.
- */
-export type Contain = (
-  end: (error: unknown) => void,
-) => <A extends unknown[]>(handler: (...args: A) => void) => (...args: A) => void;
+/** Wraps a handler of events: what it throws never leaves it. */
+export type Guard = <A extends unknown[]>(handler: (...args: A) => void) => (...args: A) => void;
 
-/** A containment that logs, and tells `onContained` of each exception. */
-export function createContain({ log, onContained }: { readonly log: Log; readonly onContained?: () => void }): Contain {
-  return (end) =>
-    (handler) =>
-    (...args) => {
-      try {
-        handler(...args);
-      } catch (error) {
-        onContained?.();
-        log.error({ err: error }, 'A connection was ended by an exception');
-        end(error);
-      }
-    };
+/** Keeps exceptions of event handlers away from the process, which all connections share. */
+export interface Containment {
+  /**
+   * A guard for the handlers of one stream or connection. An exception is logged and counted, then `end` has to end what
+   * it happened in; if that throws as well, it is only logged and counted.
+   */
+  contain(end: (error: Error) => void): Guard;
+}
+
+/** Where contained exceptions are told. */
+export interface ContainmentDeps {
+  /** @default nothing is logged */
+  readonly log?: Log;
+  /** Counts each exception. */
+  readonly onContained?: () => void;
+}
+
+/** A containment; without a log and a counter it is silent. */
+export function createContainment({ log, onContained }: ContainmentDeps = {}): Containment {
+  const told = (error: Error): void => {
+    log?.error({ err: error }, 'A handler failed; what it belongs to ends, everything else goes on');
+    onContained?.();
+  };
+  return {
+    contain:
+      (end) =>
+      (handler) =>
+      (...args) => {
+        try {
+          handler(...args);
+        } catch (thrown) {
+          const error = asError(thrown);
+          told(error);
+          try {
+            end(error);
+          } catch (again) {
+            told(asError(again));
+          }
+        }
+      },
+  };
 }

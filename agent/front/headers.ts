@@ -15,9 +15,6 @@ const requestAllowList = [
   'baggage',
 ] as const;
 
-// RFC 9113, 8.2.2: connection-specific headers must not be forwarded.
-const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'date']);
-
 /** Headers of a request that go through, towards a worker or the agent's own services; nothing in them says who calls. */
 export function upstreamHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   const out: OutgoingHttpHeaders = { ':method': 'POST', ':path': headers[':path'] ?? '/', ':scheme': 'http' };
@@ -62,13 +59,4 @@ export function encodeIdentity(name: string): string {
 function encodeByte(byte: number): string {
   const char = String.fromCharCode(byte);
   return /[A-Za-z0-9._@:-]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-}
-
-/** Headers or trailers of an answer, fit for the client. */
-export function downstreamHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
-  const out: OutgoingHttpHeaders = {};
-  for (const name of Object.keys(headers)) {
-    if (!hopByHop.has(name)) out[name] = headers[name];
-  }
-  return out;
 }

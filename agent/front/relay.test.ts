@@ -67,7 +67,7 @@ describe('the relay', () => {
       attach: (call) => {
         call.on('data', () => undefined);
         for (let index = 0; index < 500; index++) call.write(Buffer.alloc(1000, index % 256));
-        call.end(trailing('x-end', 'yes'));
+        call.end(trailing('panelet-end', 'yes'));
       },
     });
     const stream = client.open();
@@ -77,7 +77,7 @@ describe('the relay', () => {
     expect(await messages).toHaveLength(500);
     const { code, metadata } = await ended;
     expect(code).toBe(status.OK);
-    expect(metadata.get('x-end')).toEqual(['yes']);
+    expect(metadata.get('panelet-end')).toEqual(['yes']);
   });
 
   test('passes on a status that comes without any message, with its metadata', async () => {
@@ -184,7 +184,7 @@ describe('the relay', () => {
     stream.resume();
     expect((await ended).code).toBe(status.OK);
     expect(received).toBe(total);
-  });
+  }, 30_000);
 
   test('stops the client when the worker does not read, within a bound', async () => {
     const { client } = await start({ attach: (call) => void call.once('data', () => call.pause()) });

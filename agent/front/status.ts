@@ -1,28 +1,78 @@
-import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import type { RpcStatus } from '#common/grpc-status.js';
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { PaneletError } from '#common/errors.js';
+import { statusOf, type RpcStatus } from '#common/grpc-status.js';
+import { createContainment, type Containment } from './contain.js';
 
 /** The trailers of a status. */
-function statusTrailers({ code, details, metadata }: RpcStatus): OutgoingHttpHeaders {
+export function statusTrailers({ code, details, metadata }: RpcStatus): OutgoingHttpHeaders {
   return { 'grpc-status': code, 'grpc-message': encodeMessage(details), ...metadata.toHttp2Headers() };
 }
 
-/** Ends a stream with a status: trailers only when nothing was sent, else trailers behind what was. */
-export function refuse(stream: ServerHttp2Stream, status: RpcStatus): void {
+/**
+ * Ends a stream with a status: trailers only when nothing was sent, else trailers behind what was. Never throws: a stream
+ * that cannot be ended so is reset.
+ */
+export function refuse(
+  stream: ServerHttp2Stream,
+  status: RpcStatus,
+  containment: Containment = createContainment(),
+): void {
+  const guard = containment.contain(() => reset(stream, containment));
+  guard(() => {
+    if (stream.destroyed || stream.closed) return;
+    const trailers = statusTrailers(status);
+    if (stream.headersSent) endWithTrailers(stream, trailers, containment);
+    else stream.respond(trailersOnly(trailers), { endStream: true });
+  })();
+}
+
+/** Answers with headers alone. Never throws: INTERNAL takes the place of what cannot be sent. */
+export function respondAtOnce(
+  stream: ServerHttp2Stream,
+  headers: OutgoingHttpHeaders,
+  containment: Containment = createContainment(),
+): void {
+  const guard = containment.contain(() => endInError(stream, containment));
+  guard(() => stream.respond(headers, { endStream: true }))();
+}
+
+/**
+ * Ends a stream that was answered with `waitForTrailers`, behind everything written to it. Never throws: INTERNAL takes
+ * the place of trailers that cannot be sent.
+ */
+export function endWithTrailers(
+  stream: ServerHttp2Stream,
+  trailers: OutgoingHttpHeaders,
+  containment: Containment = createContainment(),
+): void {
+  const orReset = containment.contain(() => reset(stream, containment));
+  const orInternal = containment.contain(orReset(() => stream.sendTrailers(statusTrailers(internal()))));
+  stream.once(
+    'wantTrailers',
+    orInternal(() => stream.sendTrailers(trailers)),
+  );
+  orReset(() => stream.end())();
+}
+
+/** Ends a stream after an exception, in whatever state it is: INTERNAL if it can still be said, else a reset. */
+export function endInError(stream: ServerHttp2Stream, containment: Containment): void {
   if (stream.destroyed || stream.closed) return;
-  const trailers = statusTrailers(status);
-  if (stream.headersSent) endWithTrailers(stream, trailers);
-  else respondAtOnce(stream, { ':status': 200, 'content-type': 'application/grpc+proto', ...trailers });
+  if (stream.writableEnded) reset(stream, containment);
+  else refuse(stream, internal(), containment);
 }
 
-/** Answers with headers alone. */
-export function respondAtOnce(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders): void {
-  stream.respond(headers, { endStream: true });
+/** Resets a stream; its connection ends when not even that works. */
+function reset(stream: ServerHttp2Stream, containment: Containment): void {
+  const guard = containment.contain(() => stream.session?.destroy());
+  guard(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR))();
 }
 
-/** Ends a stream that was answered with `waitForTrailers`, behind everything written to it. */
-export function endWithTrailers(stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders): void {
-  stream.once('wantTrailers', () => stream.sendTrailers(trailers));
-  stream.end();
+function internal(): RpcStatus {
+  return statusOf(new PaneletError('INTERNAL', 'The agent could not pass on this answer; its log says why.'));
+}
+
+function trailersOnly(trailers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  return { ':status': 200, 'content-type': 'application/grpc+proto', ...trailers };
 }
 
 // gRPC over HTTP2: everything but printable ASCII, and the percent sign, is percent-encoded UTF-8.

@@ -14,7 +14,15 @@ export function startEchoWorker(socketPath: string): Promise<void> {
   const worker: WorkerServiceServer = {
     describe: (_call, callback) =>
       callback(null, {
-        ...{ panel: benchPanel, version: '1', pid: process.pid, instance, target: Target.HOST, checkpointable: false },
+        ...{
+          panel: benchPanel,
+          version: '1',
+          pid: process.pid,
+          instance,
+          target: Target.HOST,
+          checkpointable: false,
+          metadataKeys: [],
+        },
       }),
     watch: (call) => void call.write({ status }),
     handoff: (_call, callback) => callback(null, { attachments: 0 }),

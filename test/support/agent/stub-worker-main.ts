@@ -54,7 +54,7 @@ function setStatus(change: Partial<GateStatus>): GateStatus {
 const worker: WorkerServiceServer = {
   describe: (_call, callback) => {
     const panel = behaviour === 'wrong-panel' ? 'other' : String(values.panel);
-    callback(null, { panel, version: '1', pid: process.pid, instance, target, checkpointable: true });
+    callback(null, { panel, version: '1', pid: process.pid, instance, target, checkpointable: true, metadataKeys: [] });
   },
   watch: (call) => {
     watchers.add(call);

@@ -38,6 +38,12 @@ export interface DescribeResponse {
   target: Target;
   /** True when its sessions can be checkpointed. */
   checkpointable: boolean;
+  /**
+   * Keys of response metadata that an agent passes on to clients, besides those that begin with grpc- or panelet-; every
+   * other key of an answer stays at the agent. Lower case, [0-9a-z_.-]; at most 32 keys of at most 64 characters. A key
+   * of HTTP itself, such as connection or host, is never passed on.
+   */
+  metadataKeys: string[];
 }
 
 /** WatchRequest starts a watch. */
@@ -120,7 +126,7 @@ export const DescribeRequest: MessageFns<DescribeRequest> = {
 };
 
 function createBaseDescribeResponse(): DescribeResponse {
-  return { panel: "", version: "", pid: 0, instance: "", target: 0, checkpointable: false };
+  return { panel: "", version: "", pid: 0, instance: "", target: 0, checkpointable: false, metadataKeys: [] };
 }
 
 export const DescribeResponse: MessageFns<DescribeResponse> = {
@@ -142,6 +148,9 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     }
     if (message.checkpointable !== false) {
       writer.uint32(48).bool(message.checkpointable);
+    }
+    for (const v of message.metadataKeys) {
+      writer.uint32(58).string(v!);
     }
     return writer;
   },
@@ -207,6 +216,14 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
             message.checkpointable = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.metadataKeys.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -230,6 +247,7 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     message.instance = object.instance ?? "";
     message.target = object.target ?? 0;
     message.checkpointable = object.checkpointable ?? false;
+    message.metadataKeys = object.metadataKeys?.map((e) => e) || [];
     return message;
   },
 };
