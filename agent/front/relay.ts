@@ -138,8 +138,9 @@ function relayAnswer(pair: Pair, { passedKeys = new Set(), onDropped }: Answer):
   );
 }
 
-/** Ends a stream to a worker that has not ended it. */
+/** Ends a stream to a worker; what came already is read, or the stream would wait for its reader for ever. */
 function cancel(upstream: ClientHttp2Stream): void {
+  upstream.resume();
   if (!upstream.closed && !upstream.destroyed) upstream.close(constants.NGHTTP2_CANCEL);
 }
 
