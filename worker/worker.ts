@@ -5,6 +5,7 @@ import { createHealth } from '#common/health.js';
 import { PaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
 import type { Log } from '#common/log.js';
+import { explainRefusals } from '#common/explain-refusals.js';
 import type { Random } from '#common/random.js';
 import { GateServiceService, Target } from '#proto/gate/v1/gate.js';
 import { WorkerServiceService } from '#proto/worker/v1/worker.js';
@@ -178,7 +179,7 @@ function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDorma
     counts: () => workerService.watchers() > 0 && gate.admitsRestore,
     signal: stopping.signal,
   });
-  const server = new Server({ 'grpc.max_receive_message_length': maxReceiveBytes });
+  const server = new Server({ 'grpc.max_receive_message_length': maxReceiveBytes, interceptors: [explainRefusals] });
   const { checkpointable } = definition;
   const add = (service: ServiceDefinition, implementation: UntypedServiceImplementation): void =>
     server.addService(service, implementation);

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { explainRefusals } from '#common/explain-refusals.js';
 import { GateServiceService, type GateServiceServer } from '#proto/gate/v1/gate.js';
 import { SessionServiceService, type SessionServiceServer } from '#proto/session/v1/session.js';
 
@@ -19,7 +20,7 @@ export interface ServicesDeps {
 /** Opens the services. */
 export async function openServices(deps: ServicesDeps): Promise<Services> {
   await rm(deps.socketPath, { force: true });
-  const server = new Server({ 'grpc.max_receive_message_length': 1024 * 1024 });
+  const server = new Server({ 'grpc.max_receive_message_length': 1024 * 1024, interceptors: [explainRefusals] });
   server.addService(SessionServiceService, deps.session);
   server.addService(GateServiceService, deps.gate);
   await new Promise<void>((resolve, reject) => {
