@@ -13,7 +13,7 @@ import { openCluster, type Cluster, type PodFacts } from './cluster.js';
 import { readAgentConfig, type AgentConfig, type ConfigOverrides } from './config.js';
 import { prepareDirectories, removeStaleSockets } from './directories.js';
 import { createAttachHandler } from './front/attach.js';
-import { createContain } from './front/contain.js';
+import { createContainment } from './front/contain.js';
 import { openFront, type Front } from './front/front.js';
 import { createHealthCalls } from './front/health-calls.js';
 import { createRouter } from './front/router.js';
@@ -167,8 +167,10 @@ async function serve(base: Base): Promise<Serving> {
   const socketPath = join(config.runDir, `agent-${instance.slice(0, 8)}.sock`);
   const upstream = createUpstream({ socketPath, clock });
   cleanup.add(() => upstream.close());
+  const containment = createContainment({ log, onContained: () => metrics.countContained() });
+  const relaying = { containment, onDropped: (count: number) => metrics.countDropped(count) };
   const attach = createAttachHandler({
-    ...{ ...config.limits, clock, targets: registry },
+    ...{ ...config.limits, clock, targets: registry, relaying },
     onOutcome: (panel, code) => metrics.countAttach(panel, code),
     permit: ({ caller, remoteAddress }, { panel, sessionId, resumes }) => {
       const context = { method: 'Attach', remoteAddress, sessionId };
@@ -181,11 +183,11 @@ async function serve(base: Base): Promise<Serving> {
   const calls = createVerifiedCalls(random);
   const health = createHealth(['', sessionServiceName, gateServiceName]);
   const { handle: answerHealth } = createHealthCalls({ health, clock, requestMs: config.limits.helloTimeoutMs });
-  const route = createRouter({ identity: access.identity, attach, health: answerHealth, services: upstream, calls });
+  const { identity } = access;
+  const route = createRouter({ identity, attach, health: answerHealth, services: upstream, calls, relaying });
   const address = { ...config.listen, tls: base.certificates };
-  const contain = createContain({ log, onContained: () => metrics.countContained() });
   const front = await openFront(address, {
-    ...{ log, clock, random, limits: config.limits, route, contain },
+    ...{ log, clock, random, limits: config.limits, route, containment },
     onEnded: (reason) => metrics.countEnded(reason),
   });
   cleanup.add(() => front.close(0));

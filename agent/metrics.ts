@@ -24,6 +24,8 @@ export interface AgentMetrics {
   countEnded(reason: EndReason): void;
   /** An exception that ended a connection, and nothing more. */
   countContained(): void;
+  /** Headers of workers' answers that were not passed on. */
+  countDropped(count: number): void;
   countAuthentication(result: AuthenticationResult): void;
   /** From now on, reading the metrics looks at these. */
   observe(subjects: MetricsSubjects): void;
@@ -67,6 +69,11 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
     help: 'Exceptions that ended one connection or stream and nothing more; each is a bug.',
     registers,
   });
+  const dropped = new Counter({
+    name: 'panelet_dropped_headers_total',
+    help: 'Headers of answers of workers that were not passed on: not allowed, or too many.',
+    registers,
+  });
   const gauge = <T extends string>(name: string, help: string, labelNames: readonly T[]): Gauge<T> =>
     new Gauge({ name, help, labelNames, registers });
   const sessions = gauge('panelet_sessions', 'Sessions of a panel, as its worker counts them.', ['panel']);
@@ -104,6 +111,7 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
     countDecision: (decision) => decisions.inc({ decision }),
     countEnded: (reason) => ended.inc({ reason }),
     countContained: () => contained.inc(),
+    countDropped: (count) => dropped.inc(count),
     countAuthentication: (result) => authentications.inc({ result }),
     observe: (next) => {
       subjects = next;

@@ -9,7 +9,7 @@ import { createFairShares, type FairShares } from './fair-shares.js';
 import { upstreamHeaders, workerIdentity } from './headers.js';
 import type { Caller } from './identity.js';
 import { readFirstMessage } from './read-first-message.js';
-import { relay } from './relay.js';
+import { relay, type RelayTold } from './relay.js';
 import type { Upstream } from './upstream.js';
 
 /** Finds the worker of a panel. */
@@ -18,7 +18,14 @@ export interface AttachTargets {
    * Resolves with the way to the panel's worker as soon as it takes attachments.
    * @throws PaneletError PANEL_UNKNOWN at once; the signal's reason when it aborts.
    */
-  ready(panel: string, signal: AbortSignal): Promise<Upstream>;
+  ready(panel: string, signal: AbortSignal): Promise<AttachTarget>;
+}
+
+/** The way to a worker. */
+export interface AttachTarget {
+  readonly upstream: Upstream;
+  /** Keys of its metadata that go through to clients, besides those of gRPC and Panelet. */
+  readonly passedKeys: ReadonlySet<string>;
 }
 
 /** What is asked for by an Attach. */
@@ -40,6 +47,7 @@ export interface AttachDeps {
   readonly permit: (call: AttachCall, wish: AttachWish) => Promise<void>;
   /** Told how each attempt went: the name of a gRPC status, OK once the relay has begun. */
   readonly onOutcome?: (panel: string, code: string) => void;
+  readonly relaying?: RelayTold;
   /** Time for the first message. */
   readonly helloTimeoutMs: number;
   /** Time to wait for a worker that is not up. */
@@ -121,33 +129,34 @@ async function attach(deps: Waiting, call: AttachCall, pending: Pending): Promis
     deps.permit(call, { panel, sessionId, resumes }),
   );
   const down = `The worker of panel "${panel}" is not up. Try again.`;
-  const upstream = await withDeadline(
+  const { upstream, passedKeys } = await withDeadline(
     { ...hold, error: () => new PaneletError('WORKER_UNAVAILABLE', down) },
     (signal) => openWhenReady(deps, call, { panel, signal }),
   );
   if (call.stream.destroyed || call.stream.closed) upstream.close(constants.NGHTTP2_CANCEL);
-  else relay({ client: call.stream, upstream, head: first.bytes() });
+  else relay({ client: call.stream, upstream, head: first.bytes(), passedKeys, ...deps.relaying });
 }
 
 const socketRetryMs = 20;
+
+interface OpenedTarget {
+  readonly upstream: ClientHttp2Stream;
+  readonly passedKeys: ReadonlySet<string>;
+}
 
 interface Wanted {
   readonly panel: string;
   readonly signal: AbortSignal;
 }
 
-async function openWhenReady(
-  deps: AttachDeps,
-  call: AttachCall,
-  { panel, signal }: Wanted,
-): Promise<ClientHttp2Stream> {
+async function openWhenReady(deps: AttachDeps, call: AttachCall, { panel, signal }: Wanted): Promise<OpenedTarget> {
   const headers = { ...upstreamHeaders(call.headers), ...workerIdentity(call.caller, false) };
   for (;;) {
-    const upstream = await deps.targets.ready(panel, signal);
+    const { upstream, passedKeys } = await deps.targets.ready(panel, signal);
     try {
       const stream = await upstream.open({ connection: call.connection, caller: call.caller.name }, headers);
       if (signal.aborted) stream.close(constants.NGHTTP2_CANCEL);
-      return stream;
+      return { upstream: stream, passedKeys };
     } catch (error) {
       // Its socket has just gone: the registry notices too, and says when the next worker is there.
       if (!isPaneletError(error, 'WORKER_UNAVAILABLE') || signal.aborted) throw error;

@@ -30,7 +30,7 @@ import {
 import { until } from '#test/support/conditions.js';
 import { openCertificateFiles } from '../tls/certificate-files.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
-import { createContain } from './contain.js';
+import { createContainment } from './contain.js';
 import { openFront } from './front.js';
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
@@ -417,7 +417,7 @@ describe('the listener', () => {
     const { port } = other.address() as { port: number };
     const log = createSilentLog();
     const deps = {
-      ...{ log, clock: createFakeClock(), random: createSeededRandom(1), contain: createContain({ log }) },
+      ...{ log, clock: createFakeClock(), random: createSeededRandom(1), containment: createContainment({ log }) },
       ...{ limits: (await start()).limits, route: rejectAll },
     };
     await expect(openFront({ host: '127.0.0.1', port }, deps)).rejects.toMatchObject({ code: 'PORT_TAKEN' });

@@ -8,7 +8,7 @@ import type { Random } from '#common/random.js';
 import type { FrontLimits } from '../config.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
 import { socketKey, type ConnectionEvents, type HeldConnection } from './client-connection.js';
-import type { Contain } from './contain.js';
+import type { Containment } from './contain.js';
 import { createDoor } from './door.js';
 import { keepAlive } from './keepalive.js';
 import { createPlaces, type Places } from './places.js';
@@ -36,7 +36,7 @@ export interface FrontDeps {
   readonly random: Random;
   readonly limits: FrontLimits;
   readonly route: Router;
-  readonly contain: Contain;
+  readonly containment: Containment;
   /** Told of each connection that the front ends by itself. */
   readonly onEnded?: (reason: EndReason) => void;
 }
@@ -94,7 +94,7 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
   const receive = (arrival: Arrival): void => {
     if (!countStream(arrival, serving)) return;
     if (admitted) serveStream(arrival, serving);
-    else waiting.push(deps.contain(arrival.connection.end)(() => serveStream(arrival, serving)));
+    else waiting.push(deps.containment.contain(arrival.connection.end)(() => serveStream(arrival, serving)));
   };
   const events: ConnectionEvents = {
     onAccept: (connection, caller) => {
@@ -186,7 +186,7 @@ interface Acceptance {
 }
 
 function acceptSession({ session, connection, secure, receive }: Acceptance, deps: FrontDeps): void {
-  const contained = deps.contain(connection.end);
+  const contained = deps.containment.contain(connection.end);
   connection.attach(session);
   session.on('error', (error) => {
     deps.log.debug({ err: error }, 'Connection failed');

@@ -12,13 +12,17 @@ import { createContainment, type Containment, type Guard } from './contain.js';
 import { endInError, endWithTrailers, refuse, respondAtOnce } from './status.js';
 
 /** Two streams to join. */
-export interface RelayOptions {
+export interface RelayOptions extends RelayTold {
   readonly client: ServerHttp2Stream;
   readonly upstream: ClientHttp2Stream;
   /** What was read from the client already. */
   readonly head?: Buffer;
   /** Keys of response metadata that the worker named; see `metadataKeysOf`. @default none */
   readonly passedKeys?: ReadonlySet<string>;
+}
+
+/** Who is told of what goes wrong in relays. */
+export interface RelayTold {
   /** Takes exceptions of handlers; they end the client's stream with INTERNAL. @default a silent one */
   readonly containment?: Containment;
   /** Told how many headers of an answer were dropped that a worker must not send. */

@@ -5,7 +5,7 @@ import type { ClientConnection } from './client-connection.js';
 import type { HealthCall } from './health-calls.js';
 import { upstreamHeaders } from './headers.js';
 import type { Caller, Credentials, Identity, VerifiedPeer } from './identity.js';
-import { relay } from './relay.js';
+import { relay, type RelayTold } from './relay.js';
 import type { Upstream } from './upstream.js';
 import { verifiedCallKey, type VerifiedCalls } from './verified-calls.js';
 
@@ -32,6 +32,7 @@ export interface RouterDeps {
   readonly services: Upstream;
   /** How they learn who calls. */
   readonly calls: VerifiedCalls;
+  readonly relaying?: RelayTold;
 }
 
 const attachPath = '/panelet.session.v1.SessionService/Attach';
@@ -41,7 +42,7 @@ const healthPrefix = '/grpc.health.v1.Health/';
  * Attach goes to a worker; health is answered here, unauthenticated; everything else goes to the agent's services with its
  * caller verified. What a caller may do is decided where it is known what they ask for: in attach, and in the services.
  */
-export function createRouter({ identity, attach, health, services, calls }: RouterDeps): Router {
+export function createRouter({ identity, attach, health, services, calls, relaying }: RouterDeps): Router {
   return async ({ stream, headers, connection, remoteAddress, peer }) => {
     const path = headers[':path'] ?? '';
     if (path.startsWith(healthPrefix))
@@ -56,7 +57,7 @@ export function createRouter({ identity, attach, health, services, calls }: Rout
       { connection, caller: caller.name },
       { ...upstreamHeaders(headers), [verifiedCallKey]: key },
     );
-    relay({ client: stream, upstream });
+    relay({ client: stream, upstream, ...relaying });
   };
 }
 

@@ -4,7 +4,7 @@ import { isPaneletError, PaneletError } from '#common/errors.js';
 import { statusOf } from '#common/grpc-status.js';
 import type { Log } from '#common/log.js';
 import type { HeldConnection } from './client-connection.js';
-import type { Contain } from './contain.js';
+import type { Containment } from './contain.js';
 import type { VerifiedPeer } from './identity.js';
 import type { Router } from './router.js';
 import { refuse } from './status.js';
@@ -26,7 +26,7 @@ export interface ServeDeps {
   /** Of one stream. */
   readonly maxHeaderBytes: number;
   readonly route: Router;
-  readonly contain: Contain;
+  readonly containment: Containment;
   /** Told when the headers that a stranger's connection holds are other ones. */
   readonly onWeight: (connection: HeldConnection) => void;
 }
@@ -51,7 +51,11 @@ export function countStream({ stream, headers, connection }: Arrival, deps: Serv
     return false;
   }
   if (connection.streams <= deps.maxStreams) return true;
-  refuse(stream, statusOf(new PaneletError('LIMIT_EXCEEDED', 'Too many streams on this connection.')));
+  refuse(
+    stream,
+    statusOf(new PaneletError('LIMIT_EXCEEDED', 'Too many streams on this connection.')),
+    deps.containment,
+  );
   return false;
 }
 
@@ -68,9 +72,11 @@ export function serveStream({ stream, headers, connection, peer }: Arrival, deps
     const code = isPaneletError(error) ? error.code : 'INTERNAL';
     if (code === 'INTERNAL') deps.log.error({ err: error, path: headers[':path'] }, 'Call failed');
     else deps.log.debug({ code, path: headers[':path'], remoteAddress }, 'Call refused');
-    refuse(stream, statusOf(error));
+    refuse(stream, statusOf(error), deps.containment);
   };
-  deps.route({ stream, headers, remoteAddress, connection, peer }).catch(deps.contain(connection.end)(fail));
+  deps
+    .route({ stream, headers, remoteAddress, connection, peer })
+    .catch(deps.containment.contain(connection.end)(fail));
 }
 
 // The answer is complete, and the client may keep its half open for ever. Discarding what it sends lets the stream

@@ -8,12 +8,13 @@ import type { Random } from '#common/random.js';
 import type { GateStatus, Target } from '#proto/gate/v1/gate.js';
 import { createChanges, type Changes } from '../changes.js';
 import type { PanelConfig } from '../config.js';
-import { createUpstream, type Upstream } from '../front/upstream.js';
+import type { AttachTarget } from '../front/attach.js';
+import { createUpstream } from '../front/upstream.js';
 import type { Launcher } from './launcher.js';
 import type { ProcessTable } from './process-table.js';
 import { createSupervisor, type Supervisor } from './supervisor.js';
 import { socketDirectory } from './socket-directory.js';
-import { isAttachable, type Unit } from './unit.js';
+import { attachTarget, type Unit } from './unit.js';
 import { targetOf, workerArgv, type WorkerCommandOptions } from './worker-command.js';
 import { createWorkerLink, type WorkerClients, type WorkerLink } from './worker-link.js';
 
@@ -49,7 +50,7 @@ export interface Registry {
   /** Forgets a panel whose worker is gone or left alone. */
   remove(unit: Unit): void;
   /** As {@link AttachTargets.ready}. */
-  ready(panel: string, signal: AbortSignal): Promise<Upstream>;
+  ready(panel: string, signal: AbortSignal): Promise<AttachTarget>;
   /** From now on no attachment is let through; those that come wait. */
   holdAttaches(): void;
   /** Arguments that the panel's worker would be started with now. */
@@ -102,7 +103,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
         if (unit === undefined || unit.leaving) {
           throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
         }
-        return !holding && isAttachable(unit) ? unit.upstream : undefined;
+        return holding ? undefined : attachTarget(unit);
       }, signal),
     holdAttaches: () => {
       holding = true;

@@ -1,6 +1,8 @@
 import type { WorkerStatus } from '#proto/gate/v1/gate.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 import type { PanelConfig } from '../config.js';
+import type { AttachTarget } from '../front/attach.js';
+import { metadataKeysOf } from '../front/metadata-keys.js';
 import type { Upstream } from '../front/upstream.js';
 import type { Supervisor } from './supervisor.js';
 import { targetOf } from './worker-command.js';
@@ -44,11 +46,11 @@ export function unitMessage(unit: Unit): string {
   return view.kind === 'absent' ? 'The worker is not running.' : view.message;
 }
 
-/** True while the worker takes attachments. One that is released waits to be killed: better wait for the next. */
-export function isAttachable(unit: Unit): boolean {
-  const link = unit.link.state();
-  if (link.kind !== 'up') return false;
-  return link.status.state !== State.RELEASED && link.status.state !== State.CLOSED;
+/** The way to the worker while it takes attachments. One that is released waits to be killed: better wait for the next. */
+export function attachTarget({ link, upstream }: Unit): AttachTarget | undefined {
+  const now = link.state();
+  if (now.kind !== 'up' || now.status.state === State.RELEASED || now.status.state === State.CLOSED) return undefined;
+  return { upstream, passedKeys: metadataKeysOf(now.about) };
 }
 
 /** A unit's line in the agent's gate status. */

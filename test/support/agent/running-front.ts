@@ -7,7 +7,7 @@ import type { Authorizer } from '#agent/access/authorizer.js';
 import { createPermissions } from '#agent/access/permissions.js';
 import { createRoleAuthorizer } from '#agent/access/role-authorizer.js';
 import { createAttachHandler, type AttachDeps } from '#agent/front/attach.js';
-import { createContain } from '#agent/front/contain.js';
+import { createContainment } from '#agent/front/contain.js';
 import { createHealthCalls } from '#agent/front/health-calls.js';
 import { openFront, type Front, type FrontAddress } from '#agent/front/front.js';
 import { createFileIdentity } from '#agent/front/identity-file.js';
@@ -90,7 +90,7 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
     ready: (panel: string, signal: AbortSignal) =>
       changes.until(() => {
         if (panel !== 'echo') throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
-        return up ? upstream : undefined;
+        return up ? { upstream, passedKeys: new Set<string>() } : undefined;
       }, signal),
   };
   const audit = createAudit(createSilentLog());
@@ -121,8 +121,11 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   };
   if (options.attach !== undefined) await startWorker(options.attach);
   const tls = options.tls;
-  const contain = createContain({ log });
-  const front = await openFront({ host: '127.0.0.1', port: 0, tls }, { log, clock, random, limits, route, contain });
+  const containment = createContainment({ log });
+  const front = await openFront(
+    { host: '127.0.0.1', port: 0, tls },
+    { log, clock, random, limits, route, containment },
+  );
   front.admit();
   return {
     ...{ front, dir, identity, limits, identityFile, startWorker },
