@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
+import { socketDirectory } from '#agent/workers/socket-directory.js';
 import { benchPanel } from './ends.js';
 
 /** Something between a client and the worker, or nothing. */
@@ -157,8 +158,9 @@ backend worker
 
 /** Makes the directories that the peers expect. */
 export function prepareDir(dir: string): string {
-  mkdirSync(join(dir, 'run', 'workers'), { recursive: true, mode: 0o700 });
-  return join(dir, 'run', 'workers', `${benchPanel}.sock`);
+  const sockets = socketDirectory(join(dir, 'run'), { run: 'external', target: 'host' });
+  mkdirSync(sockets, { recursive: true, mode: 0o700 });
+  return join(sockets, `${benchPanel}.sock`);
 }
 
 function freePort(): Promise<number> {
