@@ -14,7 +14,7 @@ const programs = {
   'panelet-devcluster': 'devcluster/main.ts',
   'panelet-demo': 'test/demo/main.ts',
   'panelet-soak': 'test/soak/main.ts',
-  'panelet-bench-relay': 'test/bench/relay.ts',
+  'panelet-bench-relay': 'test/bench/relay-main.ts',
   'panelet-bench-gap': 'test/bench/gap-main.ts',
   'panelet-bench-plain-echo': 'test/bench/plain-echo-main.ts',
   'panelet-e2e': 'test/e2e/main.ts',
