@@ -39,7 +39,7 @@ function readOptions(): Options {
     .option('--rounds <count>', 'each row is the median of so many; all peers in turn in each', positive, 3)
     .option('--seconds <seconds>', 'of each measurement', positive, 1.5)
     .option('--sessions <counts>', 'numbers of idle sessions', (text) => list(text).map(positive), [100, 1_000, 10_000])
-    .option('--only <text>', 'rows with this in their title', '')
+    .option('--only <text>', 'rows with this in their title or that of their table, for example TLS, Upload, Idle', '')
     .option('--peers <names>', 'as the tables name them, with commas', list, [])
     .option('--before <file>', 'panelet-agent.js of another build, as one more peer')
     .parse()

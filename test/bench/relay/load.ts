@@ -10,7 +10,7 @@ import { tlsHost } from './tls-files.js';
 const batch = 50;
 const closeMs = 3_000;
 // Nothing comes back for so long: nothing ever will.
-const stallMs = 2_000;
+const stallMs = 4_000;
 const pollMs = 20;
 
 /** A stream that is attached: its Hello came back. */

@@ -24,7 +24,7 @@ export interface PlanOptions {
   readonly durationMs: number;
   /** Numbers of idle sessions. */
   readonly sessions: readonly number[];
-  /** Part of a row's title; others are left out. */
+  /** Rows without this in the title of the table or their own are left out. */
   readonly only: string;
   /** This program. */
   readonly self: string;
@@ -52,7 +52,7 @@ const short = (value: number): string => value.toFixed(Math.abs(value) < 1 ? 3 :
 export function createPlan(options: PlanOptions): Plan {
   const { only, sessions } = options;
   const chosen = <T>(all: readonly Series<T>[]): Series<T>[] =>
-    all.filter(({ lines }) => lines.some(({ title }) => title.includes(only)));
+    all.filter(({ lines }) => lines.some(({ table, title }) => `${table}: ${title}`.includes(only)));
   return {
     plain: chosen([
       ...sizes.map(([name, sizeBytes]) => roundTrip(name, sizeBytes, options)),
@@ -99,7 +99,7 @@ function plainRow(sent: Sent, options: Measuring): Series<Peer> {
 }
 
 function secureRow(sent: Sent, options: Measuring): Series<Peer> {
-  const row = { title: `TLS: ${titleOf(sent)}`, message: Buffer.alloc(sent.bytes, 1), shape: sent.shape };
+  const row = { title: titleOf(sent), message: Buffer.alloc(sent.bytes, 1), shape: sent.shape };
   return throughput({ ...row, suffix: ' with TLS', unitsPerMessage: 1 }, options);
 }
 

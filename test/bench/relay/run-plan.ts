@@ -16,11 +16,18 @@ export interface RunOptions {
   readonly say: (line: string) => void;
 }
 
+function giveUp(message: string): never {
+  throw new Error(message);
+}
+
 interface Named {
   readonly name: string;
 }
 
-/** Measures every row and prints the tables of each scene as it is done; resolves with false when a measurement failed. */
+/**
+ * Measures every row and prints the tables of each scene as it is done; resolves with false when a measurement failed.
+ * @throws Error when a peer does not start, or relays nothing at all.
+ */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<boolean> {
   const { clock, self, kinds, rounds, signal, say } = options;
   const names = kinds.map(({ name }) => name);
@@ -37,8 +44,9 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<boolean>
     all.push(...measured);
   };
   const measureIn = async <T extends Named>(list: readonly Series<T>[], subjects: readonly T[]): Promise<void> => {
-    // Once unmeasured, so that every program has compiled what it needs.
-    for (const series of list.slice(0, 1)) await measureSeries(series, subjects, { clock, rounds: 1, onFailure });
+    // Once unmeasured, so that every program has compiled what it needs. Who cannot do that can do nothing.
+    const warm = { clock, rounds: 1, onFailure: giveUp };
+    for (const series of list.slice(0, 1)) await measureSeries(series, subjects, warm);
     await measure(list, subjects);
   };
   const scene = { clock, self, kinds, signal };

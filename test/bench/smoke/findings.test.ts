@@ -1,0 +1,99 @@
+import { describe, expect, it } from '@jest/globals';
+import { findingLines, type Finding } from './finding.js';
+import { gapFindings } from './gap-findings.js';
+import { relayFindings } from './relay-findings.js';
+
+const expectation = {
+  rows: [
+    { table: 'Speed (more)', title: '64 B' },
+    { table: 'CPU', title: '64 B' },
+  ],
+  peers: ['direct', 'agent'],
+  optionalPeers: ['haproxy'],
+  dashFor: 'direct',
+};
+const good = `haproxy: skipped, not installed (apt-get install haproxy)
+
+### Speed (more)
+
+| | direct | agent |
+|---|---:|---:|
+| 64 B | 12,345 (×0.50) | 6,172 |
+
+### CPU
+
+| | direct | agent |
+|---|---:|---:|
+| 64 B | – | 0.125 |
+`;
+const problems = (findings: readonly Finding[]): string[] =>
+  findings.flatMap(({ name, problem }) => (problem === undefined ? [] : [`${name}: ${problem}`]));
+
+describe('findings of a short run of bench:relay', () => {
+  it('finds nothing wrong with a number in every cell, and a dash where there is no process', () => {
+    expect(problems(relayFindings(good, expectation))).toEqual([]);
+    expect(relayFindings(good, expectation)).toHaveLength(3);
+  });
+
+  it.each(['NaN', 'stalls', 'failed', '–', '', 'Infinity', '12 (×NaN)'])('reports a cell with "%s"', (cell) => {
+    const output = good.replace('6,172', cell);
+    expect(problems(relayFindings(output, expectation))).toEqual([`Speed (more): 64 B: agent has “${cell}”.`]);
+  });
+
+  it('reports a row, a table and a column that are missing', () => {
+    const withoutRow = good.replace('| 64 B | – | 0.125 |', '');
+    expect(problems(relayFindings(withoutRow, expectation))).toEqual(['CPU: 64 B: The row is missing.']);
+    expect(problems(relayFindings(good.slice(0, good.indexOf('### CPU')), expectation))).toHaveLength(1);
+    const other = { ...expectation, peers: ['direct', 'agent', 'grpc-js relay'] };
+    expect(problems(relayFindings(good, other))).toEqual([
+      'Speed (more): 64 B: No column for grpc-js relay.',
+      'CPU: 64 B: No column for grpc-js relay.',
+    ]);
+  });
+
+  it('reports a packaged peer that is neither measured nor named, and lets one that is measured stall', () => {
+    const silent = good.slice(good.indexOf('###'));
+    expect(problems(relayFindings(silent, expectation))).toEqual([
+      'haproxy is measured or said to be missing: It is neither.',
+    ]);
+    const measured = silent
+      .replaceAll('| agent |', '| agent | haproxy |')
+      .replace('| 6,172 |', '| 6,172 | stalls |')
+      .replace('| 0.125 |', '| 0.125 | stalls |');
+    expect(problems(relayFindings(measured, expectation))).toEqual([]);
+  });
+});
+
+describe('findings of a short run of bench:gap', () => {
+  const streams = ['Panelet', 'plain gRPC'];
+  const table = `stream      gaps     p50     p99     max  p50 : Panelet  messages lost
+──────────  ────  ──────  ──────  ──────  ─────────────  ─────────────
+Panelet        2   1.4 s   1.4 s   1.4 s                             0
+plain gRPC     2  449 ms  488 ms  488 ms  0.32 ×                     2
+`;
+
+  it('finds nothing wrong with numbers for every stream', () => {
+    expect(problems(gapFindings(table, { streams, gaps: 2 }))).toEqual([]);
+  });
+
+  it('reports what is no number, what is missing, and gaps that were not measured', () => {
+    expect(problems(gapFindings(table.replace('0.32', 'NaN'), { streams, gaps: 2 }))).toEqual([
+      'gap of plain gRPC: No numbers: NaN ×.',
+    ]);
+    expect(problems(gapFindings('', { streams, gaps: 2 }))).toHaveLength(2);
+    expect(problems(gapFindings(table, { streams, gaps: 4 }))).toEqual([
+      'gap of Panelet: 2 gaps of 4.',
+      'gap of plain gRPC: 2 gaps of 4.',
+    ]);
+  });
+});
+
+describe('the lines of a short run', () => {
+  it('end with one plain line over all findings', () => {
+    const findings = [
+      { name: 'a', problem: undefined },
+      { name: 'b', problem: 'The row is missing.' },
+    ];
+    expect(findingLines(findings)).toEqual(['✗ b: The row is missing.', '1 passed, 1 failed']);
+  });
+});
