@@ -52,7 +52,9 @@ function chooseKinds({ peers, before }: Options): readonly PeerKind[] {
   const known = kinds.map(({ name }) => name);
   for (const name of peers)
     if (!known.includes(name)) say(`${name}: no such peer here; there are: ${known.join(', ')}`);
-  return kinds.filter(({ name }) => peers.length === 0 || peers.includes(name));
+  const chosen = kinds.filter(({ name }) => peers.length === 0 || peers.includes(name));
+  if (chosen.length === 0) throw new Error('There is no peer to measure.');
+  return chosen;
 }
 
 async function run(): Promise<boolean> {
@@ -68,7 +70,7 @@ async function run(): Promise<boolean> {
 const roles: Readonly<Record<string, (task: unknown) => Promise<unknown>>> = {
   worker: (task) => startBenchWorker(task as WorkerTask),
   'grpc-js': (task) => startGrpcJsRelay(task as GrpcJsRelayTask),
-  delay: (task) => startDelayProxies(task as DelayTask, clock),
+  delay: async (task) => (await startDelayProxies(task as DelayTask, clock)).ports,
 };
 
 const [first, role = '', task = ''] = process.argv.slice(2);

@@ -14,18 +14,30 @@ export interface DelayTask {
 // More than any sender may have under way, so that only its windows bound it.
 const maxBufferedBytes = 32 * 1024 * 1024;
 
-/** Starts TCP proxies that delay; resolves with their ports on 127.0.0.1, in the order of the targets. */
-export function startDelayProxies({ delayMs, targets }: DelayTask, clock: Clock): Promise<readonly number[]> {
-  return Promise.all(
-    targets.map((target) => {
-      const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
-        const far = connect({ ...connectOptions(target), allowHalfOpen: true, noDelay: true });
-        forward(near, far, { delayMs, clock });
-        forward(far, near, { delayMs, clock });
-      });
-      return listenOn(server, { host: '127.0.0.1', port: 0 });
+/** Delaying proxies that listen. */
+export interface DelayProxies {
+  /** On 127.0.0.1, in the order of the targets. */
+  readonly ports: readonly number[];
+  /** Listens no longer; connections go on. */
+  close(): void;
+}
+
+/** Starts TCP proxies that delay. */
+export async function startDelayProxies({ delayMs, targets }: DelayTask, clock: Clock): Promise<DelayProxies> {
+  const servers = targets.map((target) =>
+    createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
+      const far = connect({ ...connectOptions(target), allowHalfOpen: true, noDelay: true });
+      forward(near, far, { delayMs, clock });
+      forward(far, near, { delayMs, clock });
     }),
   );
+  const ports = await Promise.all(servers.map((server) => listenOn(server, { host: '127.0.0.1', port: 0 })));
+  return {
+    ports,
+    close: () => {
+      for (const server of servers) server.close();
+    },
+  };
 }
 
 function connectOptions(target: string): { path: string } | { host: string; port: number } {
@@ -50,12 +62,10 @@ function forward(from: Socket, to: Socket, { delayMs, clock }: { delayMs: number
     balance();
   });
   from.on('end', () => line.end());
-  from.on('error', () => to.destroy());
-  // A clean end is still on its way; everything else ends the other side at once.
-  from.on('close', (failed) => {
-    if (failed) to.destroy();
-  });
+  from.on('error', () => undefined);
   to.on('close', () => {
+    // A clean end of both ways: what comes the other way may still be on its way.
+    if (to.readableEnded && to.writableFinished) return;
     line.destroy();
     from.destroy();
   });

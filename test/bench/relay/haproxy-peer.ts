@@ -6,7 +6,7 @@ import type { Argv } from './processes.js';
 /** Writes a configuration with one thread; @returns how HAProxy is started. */
 export function haproxyArgv(program: string, { dir, port, workerSocket, tls }: ProxyPlace): Argv {
   const file = join(dir, 'haproxy.cfg');
-  const bind = tls === undefined ? 'proto h2' : `ssl crt ${tls.bothFile} alpn h2`;
+  const bind = tls === undefined ? 'proto h2' : `ssl crt ${tls.bothFile} alpn h2 ssl-min-ver TLSv1.3`;
   writeFileSync(
     file,
     `global

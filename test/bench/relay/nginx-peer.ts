@@ -18,7 +18,7 @@ export function nginxArgv(program: string, { dir, port, workerSocket, tls }: Pro
   const certificate =
     tls === undefined
       ? ''
-      : `ssl_certificate ${tls.certFile}; ssl_certificate_key ${tls.keyFile}; ssl_session_tickets off;`;
+      : `ssl_certificate ${tls.certFile}; ssl_certificate_key ${tls.keyFile}; ssl_protocols TLSv1.3; ssl_session_tickets off;`;
   writeFileSync(
     file,
     `daemon off; worker_processes 1; pid ${join(dir, 'nginx.pid')}; error_log ${join(dir, 'nginx-error.log')} crit;

@@ -45,7 +45,7 @@ export function shortRuns(agent: string, options: Pick<PlanOptions, 'clock' | 's
 
 // A row of which one side was 0 has no ratio; in a short run, that may be.
 function comparisonFinding(output: string, rows: number): Finding {
-  const compared = Number(/^Rows below ×[\d.]+: \d+ of (\d+)\.$/m.exec(output)?.[1]);
+  const compared = Number(/^Rows below ×[\d.]+: \d+ of (\d+)\.$/m.exec(output)?.[1] ?? 0);
   const name = 'the agent against the agent before';
   return { name, problem: compared * 2 > rows ? undefined : `${compared} of ${rows} rows are compared.` };
 }
