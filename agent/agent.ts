@@ -14,7 +14,8 @@ import { readAgentConfig, type AgentConfig, type ConfigOverrides } from './confi
 import { prepareDirectories, removeStaleSockets } from './directories.js';
 import { createAttachHandler } from './front/attach.js';
 import { createContainment } from './front/contain.js';
-import { openFront, type Front } from './front/front.js';
+import { openFront, type EndReason, type Front } from './front/front.js';
+import { openGateFront } from './front/gate-front.js';
 import { createHealthCalls } from './front/health-calls.js';
 import { createRouter } from './front/router.js';
 import { createUpstream } from './front/upstream.js';
@@ -143,6 +144,8 @@ async function openBase(deps: AgentDeps, config: AgentConfig, cleanup: Cleanup):
 interface Serving {
   readonly instance: string;
   readonly front: Front;
+  /** For controllers only. */
+  readonly gateFront: Front | undefined;
   readonly registry: Registry;
   readonly gate: AgentGate;
   readonly stale: Set<string>;
@@ -184,13 +187,13 @@ async function serve(base: Base): Promise<Serving> {
   const health = createHealth(['', sessionServiceName, gateServiceName]);
   const { handle: answerHealth } = createHealthCalls({ health, clock, requestMs: config.limits.helloTimeoutMs });
   const { identity } = access;
-  const route = createRouter({ identity, attach, health: answerHealth, services: upstream, calls, relaying });
+  const routing = { identity, attach, health: answerHealth, services: upstream, calls, relaying };
   const address = { ...config.listen, tls: base.certificates };
-  const front = await openFront(address, {
-    ...{ log, clock, random, limits: config.limits, route, containment },
-    onEnded: (reason) => metrics.countEnded(reason),
-  });
+  const listening = { log, clock, random, containment, onEnded: (reason: EndReason) => metrics.countEnded(reason) };
+  const front = await openFront(address, { ...listening, limits: config.limits, route: createRouter(routing) });
   cleanup.add(() => front.close(0));
+  const gateFront = await openGateFront(config, { ...listening, ...routing, tls: base.certificates });
+  cleanup.add(() => gateFront?.close(0));
   const stale = new Set<string>();
   const restartRequired = (): boolean =>
     stale.size > 0 || registry.units().some((unit) => unit.supervisor?.status().restartRequired === true);
@@ -209,7 +212,7 @@ async function serve(base: Base): Promise<Serving> {
   await serveMetrics(base, { front, registry, gate });
   const graceMs = config.gracePeriodSeconds * 1000;
   return {
-    ...{ instance, front, registry, gate, stale },
+    ...{ instance, front, gateFront, registry, gate, stale },
     shutDown: (hurry) => shutDownWorkers({ registry, clock, log, instance, cordons, graceMs, hurry }),
     closeServices: () => services.close(),
     showHealth: () => {
@@ -223,14 +226,15 @@ async function serve(base: Base): Promise<Serving> {
 async function admit(base: Base, serving: Serving): Promise<Agent> {
   const { deps, config, cleanup, readiness } = base;
   const { clock, log } = deps;
-  const { registry, front, instance } = serving;
+  const { registry, front, gateFront, instance } = serving;
   for (const panel of config.panels) registry.add(panel);
   await untilAdopted(registry, clock);
   front.admit();
+  gateFront?.admit();
   readiness.admitted(registry);
   const unsubscribe = registry.changes.subscribe(serving.showHealth);
   serving.showHealth();
-  log.info({ node: config.node, port: front.port, instance }, 'Agent serves');
+  log.info({ node: config.node, port: front.port, gatePort: gateFront?.port, instance }, 'Agent serves');
 
   const hurry = new AbortController();
   let stopping: Promise<boolean> | undefined;
@@ -241,7 +245,7 @@ async function admit(base: Base, serving: Serving): Promise<Agent> {
     serving.stopHealth();
     const clean = await serving.shutDown(hurry.signal);
     registry.close();
-    await front.close(closeMs);
+    await Promise.all([front.close(closeMs), gateFront?.close(closeMs)]);
     await serving.closeServices();
     await cleanup.run();
     log.info({ clean }, 'Agent stopped');

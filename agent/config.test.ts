@@ -46,6 +46,36 @@ describe('the configuration of an agent', () => {
     }
   });
 
+  describe('with a port for controllers', () => {
+    const tls = { certFile: '/c', keyFile: '/k', clientCaFile: '/ca' };
+    const away = { listen: '0.0.0.0:7443', tls, identity: { file: '/i' } };
+
+    test.each([
+      ['0.0.0.0:7445', '10.0.0.9', '10.0.0.9'],
+      ['[::]:7445', 'fd00::9', 'fd00::9'],
+      ['10.1.1.1:7445', '10.0.0.9', '10.0.0.9'],
+      ['10.1.1.1:7445', undefined, '10.1.1.1'],
+    ])('opens %s in the pod %s at %s: never where a port-forward arrives', async (listen, listenHost, host) => {
+      const config = await read({ ...away, gate: { listen } }, { listenHost });
+      expect(config.gate?.listen).toEqual({ host, port: 7445 });
+    });
+
+    test('takes an authority of files or of the cluster', async () => {
+      const gate = { listen: '10.0.0.9:7445' };
+      expect((await read({ ...away, gate })).gate).toBeDefined();
+      expect((await read({ ...away, gate, tls: { kubernetes: {} } })).gate).toBeDefined();
+    });
+
+    test('may be in the clear on a loopback address', async () => {
+      const config = await read({ gate: { listen: '127.0.0.1:7445' } }, { listenHost: '127.0.0.9' });
+      expect(config.gate?.listen).toEqual({ host: '127.0.0.9', port: 7445 });
+    });
+
+    test('has none where none is said', async () => {
+      expect((await read({}, { listenHost: '127.0.0.9' })).gate).toBeUndefined();
+    });
+  });
+
   test('adds the panels of its directory, in order of their files', async () => {
     const panelsDir = join(dir, 'panels.d');
     mkdirSync(panelsDir);
@@ -65,6 +95,14 @@ describe('the configuration of an agent', () => {
     ['a panel twice', { panels: [{ name: 'a' }, { name: 'a' }] }, /"a" is used twice/],
     ['no identity', { identity: undefined }, /identity: missing/],
     ['no TLS off loopback', { listen: '0.0.0.0:1', identity: { file: '/x' } }, /tls: missing/],
+    ['controllers in the clear off loopback', { gate: { listen: '10.0.0.9:7445' } }, /gate: needs certificates/],
+    ['controllers in the clear everywhere', { gate: { listen: '0.0.0.0:7445' } }, /gate: needs certificates/],
+    [
+      'controllers without an authority',
+      { gate: { listen: '127.0.0.1:7445' }, tls: { certFile: '/c', keyFile: '/k' } },
+      /gate: needs certificates/,
+    ],
+    ['a bad address for controllers', { gate: { listen: '7445' } }, /gate\.listen: must be host:port/],
     ['everybody an admin off loopback', { listen: '0.0.0.0:1' }, /insecureLoopback: only allowed/],
   ];
   test.each(wrong)('is refused with %s, by the name of the key', async (_what, change, message) => {

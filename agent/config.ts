@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
+import type { ListenAddress } from '#common/listen.js';
 import { describeIssues } from './issues.js';
 
 const panelName = z
@@ -70,6 +71,7 @@ const configSchema = z.strictObject({
   stateDir: z.string().startsWith('/', 'must be an absolute path'),
   tls: z.union([certificateFilesSchema, clusterCertificateSchema]).optional(),
   identity: identitySchema.optional(),
+  gate: z.strictObject({ listen: address }).optional(),
   health: z.strictObject({ listen: address }).optional(),
   metrics: z.strictObject({ listen: address }).optional(),
   panels: z.array(panelSchema).default([]),
@@ -92,7 +94,10 @@ export type AgentConfig = Readonly<z.infer<typeof configSchema>>;
 /** What the environment says about the pod; wins over the file. */
 export interface ConfigOverrides {
   readonly node?: string | undefined;
-  /** Address of the pod; a configuration that listens everywhere goes on to, or a port-forward would not get in. */
+  /**
+   * Address of the pod. Clients: a configuration that listens everywhere goes on to, or a port-forward would not get in.
+   * Controllers: always here, where a port-forward does not get in.
+   */
   readonly listenHost?: string | undefined;
 }
 
@@ -110,11 +115,17 @@ export async function readAgentConfig(file: string, overrides: ConfigOverrides =
   const config = check(configSchema, content, file);
   const { host } = config.listen;
   const listen = { ...config.listen, host: wildcards.has(host) ? host : (overrides.listenHost ?? host) };
+  const gate = config.gate === undefined ? undefined : { listen: onPod(config.gate.listen, overrides.listenHost) };
   const panels = [...config.panels];
   if (config.panelsDir !== undefined) panels.push(...(await readPanelsDir(config.panelsDir)));
-  const complete = { ...config, listen, panels };
+  const complete = { ...config, listen, gate, panels };
   checkTogether(complete, file);
   return complete;
+}
+
+// Also instead of a wildcard: a port-forward arrives at the loopback address, and nothing listens there then.
+function onPod(listen: ListenAddress, podHost: string | undefined): ListenAddress {
+  return { ...listen, host: podHost ?? listen.host };
 }
 
 async function readPanelsDir(dir: string): Promise<PanelConfig[]> {
@@ -150,11 +161,21 @@ function checkTogether(config: AgentConfig, file: string): void {
   if (config.metrics !== undefined && config.tls === undefined) {
     refuse('metrics: needs tls; metrics are never given in the clear');
   }
+  if (config.gate !== undefined && !mayOpenGate(config.tls, config.gate.listen.host)) {
+    refuse(
+      'gate: needs certificates of controllers (tls.clientCaFile or tls.kubernetes), or no TLS and a loopback address',
+    );
+  }
   const seen = new Set<string>();
   for (const panel of config.panels) {
     if (seen.has(panel.name)) refuse(`panels: the name "${panel.name}" is used twice`);
     seen.add(panel.name);
   }
+}
+
+function mayOpenGate(tls: AgentConfig['tls'], host: string): boolean {
+  if (tls === undefined) return isLoopback(host);
+  return 'kubernetes' in tls || tls.clientCaFile !== undefined;
 }
 
 /** True for 127.0.0.0/8, ::1 and localhost. */

@@ -11,7 +11,7 @@ import { startApi, type RunningApi } from './host/api.js';
 import { openClusterDirectory, type ClusterDirectory, type ClusterState } from './host/cluster-directory.js';
 import { lockDirectory } from './host/cluster-lock.js';
 import { readToken, tokenFile, writeIdentities, type DevIdentity } from './host/identities.js';
-import { agentPort, createInitialObjects, paneletNamespace } from './host/initial-objects.js';
+import { agentPort, createInitialObjects, gatePort, paneletNamespace } from './host/initial-objects.js';
 import { chooseSubnet, nodeAddress } from './host/loopback-subnet.js';
 import { createSupervisedProgram, type SupervisedProgram } from './host/supervised-program.js';
 import type { PodLogRequest } from './http/pod-logs.js';
@@ -107,7 +107,7 @@ async function loadState(
   const nodes = options.nodes ?? defaultNodes;
   const state: ClusterState = {
     id: random.bytes(4).toString('hex'),
-    subnet: await chooseSubnet(random, nodes, agentPort),
+    subnet: await chooseSubnet(random, nodes, [agentPort, gatePort]),
     apiPort: options.port ?? 0,
     nodes,
     initialized: false,
@@ -253,6 +253,7 @@ export async function createDevCluster(options: DevClusterOptions, deps: DevClus
         nodeName: node.name,
         address: node.address,
         port: agentPort,
+        gatePort,
         paths: directory.node(state, node.name),
         identities: directory.identities,
         panels: options.panels ?? defaultPanels(directory.node(state, node.name)),

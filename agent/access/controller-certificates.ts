@@ -1,4 +1,5 @@
-import type { Caller, Identity } from '../front/identity.js';
+import { PaneletError } from '#common/errors.js';
+import type { Caller, Credentials, Identity } from '../front/identity.js';
 
 /** Organization in the certificates of controllers. */
 export const controllersOrganization = 'panelet:controllers';
@@ -8,8 +9,22 @@ const controller: Caller = { name: 'panelet-controller', roles: ['operator'] };
 /** Lets a verified certificate of a controller count as identity; everybody else is who `next` says. */
 export function acceptControllers(next: Identity): Identity {
   return {
-    authenticate: (credentials) =>
-      credentials.peer?.organization === controllersOrganization ? controller : next.authenticate(credentials),
+    authenticate: (credentials) => (isController(credentials) ? controller : next.authenticate(credentials)),
     reload: () => next.reload(),
   };
+}
+
+/** Knows controllers by their verified certificates, and nobody else: tokens count for nothing. */
+export function createControllersIdentity(): Identity {
+  return {
+    authenticate: (credentials) => {
+      if (isController(credentials)) return controller;
+      throw new PaneletError('IDENTITY_MISSING', 'This port is for controllers, which show their certificates.');
+    },
+    reload: () => Promise.resolve(),
+  };
+}
+
+function isController({ peer }: Credentials): boolean {
+  return peer?.organization === controllersOrganization;
 }

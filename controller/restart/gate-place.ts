@@ -29,10 +29,14 @@ export function gatePodOf(keepers: Keepers, pod: Pod): Pod | undefined {
   return keepers === undefined ? pod : keepers.get(pod.spec?.nodeName ?? '');
 }
 
-/** Where the gate of a pod listens: its IP and the container port named `gate`. */
+// The first that a pod declares. Agents serve controllers at a port of their own; other gates, and agents of an older
+// release, serve everybody at one. Never by trying: a port that does not answer is a fault to be seen, not to be passed by.
+const portNames = ['gate-control', 'gate'] as const;
+
+/** Where the gate of a pod listens for controllers: its IP and the container port named `gate-control`, else `gate`. */
 export function gateAddressOf(pod: Pod | undefined): GateAddress | undefined {
   const ports = (pod?.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
-  const port = ports.find(({ name }) => name === 'gate')?.containerPort;
+  const [port] = portNames.flatMap((wanted) => ports.find(({ name }) => name === wanted)?.containerPort ?? []);
   const host = pod?.status?.podIP;
   const node = pod?.spec?.nodeName;
   if (port === undefined || host === undefined || host === '') return undefined;

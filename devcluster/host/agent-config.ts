@@ -16,6 +16,8 @@ export interface AgentConfigOptions {
   readonly nodeName: string;
   readonly address: string;
   readonly port: number;
+  /** For the controller alone. */
+  readonly gatePort: number;
   readonly paths: NodePaths;
   readonly identities: string;
   readonly panels: readonly PanelEntry[];
@@ -45,6 +47,7 @@ export function writeAgentConfig(options: AgentConfigOptions): void {
     listen: `${options.address}:${options.port}`,
     runDir: paths.run,
     stateDir: paths.state,
+    gate: { listen: `${options.address}:${options.gatePort}` },
     identity: { file: options.identities },
     panels: options.panels.map((panel) => ({ ...panel, run: 'spawn' })),
     panelsDir: paths.panels,

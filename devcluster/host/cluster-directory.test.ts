@@ -61,13 +61,16 @@ describe('directory of a dev cluster', () => {
       nodeName: 'node-a',
       address: '127.1.2.10',
       port: 7443,
+      gatePort: 7445,
       paths,
       identities: '/i',
       panels: defaultPanels(paths),
       logLevel: 'info',
     };
     writeAgentConfig(options);
-    expect(parse(readFileSync(paths.agentConfig, 'utf8'))).toMatchObject({ node: 'node-a', listen: '127.1.2.10:7443' });
+    expect(parse(readFileSync(paths.agentConfig, 'utf8'))).toMatchObject({
+      ...{ node: 'node-a', listen: '127.1.2.10:7443', gate: { listen: '127.1.2.10:7445' } },
+    });
     writeFileSync(paths.agentConfig, 'mine');
     writeAgentConfig(options);
     expect(readFileSync(paths.agentConfig, 'utf8')).toBe('mine');
@@ -76,7 +79,7 @@ describe('directory of a dev cluster', () => {
 
 describe('loopback subnet', () => {
   test('gives every node an address of its own', async () => {
-    const subnet = await chooseSubnet(createSeededRandom(3), 2, 7443);
+    const subnet = await chooseSubnet(createSeededRandom(3), 2, [7443, 7445]);
     expect(subnet).toMatch(/^127\.\d+\.\d+$/);
     expect(nodeAddress(subnet, 1)).toBe(`${subnet}.11`);
   });

@@ -13,6 +13,9 @@ export const agentDaemonSet = 'panelet-agent';
 /** Port of every agent, for clients and for the gate. */
 export const agentPort = 7443;
 
+/** Port of every agent for the controller alone. */
+export const gatePort = 7445;
+
 const labels = {
   'app.kubernetes.io/name': 'panelet-agent',
   'app.kubernetes.io/part-of': 'panelet',
@@ -55,8 +58,12 @@ export function agentDaemonSetObject(directory: string): DaemonSet {
                 fieldVariable('PANELET_POD_IP', 'status.podIP'),
                 { name: 'PANELET_CONFIG', value: config },
               ],
-              ports: [{ name: 'gate', containerPort: agentPort, protocol: 'TCP' }],
-              readinessProbe: { grpc: { port: agentPort }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 3 },
+              ports: [
+                { name: 'gate', containerPort: agentPort, protocol: 'TCP' },
+                { name: 'gate-control', containerPort: gatePort, protocol: 'TCP' },
+              ],
+              // Where no client takes the room: an agent that has many is ready all the same.
+              readinessProbe: { grpc: { port: gatePort }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 3 },
             },
           ],
         },

@@ -23,25 +23,25 @@ export function isPortFree(host: string, port: number): Promise<boolean> {
   });
 }
 
-async function isSubnetFree(subnet: LoopbackSubnet, nodes: number, port: number): Promise<boolean> {
+async function isSubnetFree(subnet: LoopbackSubnet, nodes: number, ports: readonly number[]): Promise<boolean> {
   for (let index = 0; index < nodes; index++) {
-    if (!(await isPortFree(nodeAddress(subnet, index), port))) return false;
+    for (const port of ports) if (!(await isPortFree(nodeAddress(subnet, index), port))) return false;
   }
   return true;
 }
 
 /**
- * A subnet of the loopback network on which `port` is free for every node, so that clusters run beside each other.
+ * A subnet of the loopback network on which `ports` are free for every node, so that clusters run beside each other.
  * @throws PORT_TAKEN when there is none, for example because this machine's loopback is not 127.0.0.0/8.
  */
-export async function chooseSubnet(random: Random, nodes: number, port: number): Promise<LoopbackSubnet> {
+export async function chooseSubnet(random: Random, nodes: number, ports: readonly number[]): Promise<LoopbackSubnet> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const part = (): number => 1 + Math.floor(random.number() * 254);
     const subnet = `127.${part()}.${part()}`;
-    if (await isSubnetFree(subnet, nodes, port)) return subnet;
+    if (await isSubnetFree(subnet, nodes, ports)) return subnet;
   }
   throw new PaneletError(
     'PORT_TAKEN',
-    `Found no loopback addresses 127.x.y.z with port ${port} free. On this machine only 127.0.0.1 may be set up.`,
+    `Found no loopback addresses 127.x.y.z with the ports ${ports.join(' and ')} free. On this machine only 127.0.0.1 may be set up.`,
   );
 }

@@ -13,7 +13,7 @@ export interface Machine {
   readonly processes: readonly SeenProcess[];
   /** Uids of the pods that live. */
   readonly livePods: ReadonlySet<string>;
-  /** Addresses of pods that are gone, where port 7443 still answers. */
+  /** Of pods that are gone: where an agent's port still answers, `host:port`. */
   readonly openPorts: readonly string[];
 }
 

@@ -4,7 +4,7 @@ import { outputOf } from '#test/e2e/support/run-program.js';
 import { isOfCluster, podProcesses } from '#test/e2e/support/proc.js';
 import type { Machine } from './leftovers.js';
 
-const port = 7443;
+const ports = [7443, 7445];
 const connectLimitMs = 500;
 
 /** Remembers the addresses that agents had. */
@@ -30,7 +30,12 @@ export function createAddressBook(world: World): AddressBook {
   };
 }
 
-function answers(host: string): Promise<boolean> {
+interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+function answers({ host, port }: Place): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: connectLimitMs });
     const end = (answered: boolean): void => {
@@ -48,11 +53,11 @@ export async function scanMachine(world: World, addresses: AddressBook): Promise
   const { kubectl, kubeconfig, ownCluster: own } = world.env;
   const path = 'jsonpath={range .items[*]}{.metadata.uid}{"\\n"}{end}';
   const uids = await outputOf(kubectl, ['--kubeconfig', kubeconfig, 'get', 'pods', '--all-namespaces', '-o', path]);
-  const former = addresses.former();
+  const former = addresses.former().flatMap((host) => ports.map((port) => ({ host, port })));
   const open = await Promise.all(former.map(answers));
   return {
     processes: own === undefined ? podProcesses(/./) : podProcesses(/./).filter((process) => isOfCluster(process, own)),
     livePods: new Set(uids.split('\n').filter((uid) => uid !== '')),
-    openPorts: former.filter((_, index) => open[index]).map((address) => `${address}:${port}`),
+    openPorts: former.filter((_, index) => open[index]).map(({ host, port }) => `${host}:${port}`),
   };
 }

@@ -273,7 +273,7 @@ describe('identity', () => {
       const component = pod.metadata.labels?.['panelet.dev/component'];
       if (component === undefined) continue;
       if (world.env.ownCluster !== undefined) {
-        const ports = { agent: [7080, 7443, 7444], controller: [7080, 7444], host: [] }[component];
+        const ports = { agent: [7080, 7443, 7444, 7445], controller: [7080, 7444], host: [] }[component];
         expect({ component, ports: listeningPorts(pod.metadata.uid ?? '') }).toEqual({ component, ports });
       }
       if (component === 'host') continue;

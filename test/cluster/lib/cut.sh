@@ -38,12 +38,15 @@ uncut() { # uncut NODE NAMESPACE
 
 cut_pod() { # cut_pod POD_IP
   known_slot || die "no cluster in $state"
-  local found name namespace port
+  local found name namespace port side
   found=$(find_pod "${1:-none}") || die "cut: wants the IP address of a running pod, not '${1:-}'"
   read -r name namespace <<<"$found"
   uncut "$name" "$namespace"
   in_pod "$name" "$namespace" iptables -w -N PANELET-CUT
-  for port in --sport --dport; do in_pod "$name" "$namespace" iptables -w -A PANELET-CUT -p tcp $port 7443 -j DROP; done
+  # Controllers come to 7445, those of a release before it to 7443.
+  for port in 7445 7443; do
+    for side in --sport --dport; do in_pod "$name" "$namespace" iptables -w -A PANELET-CUT -p tcp "$side" "$port" -j DROP; done
+  done
   # By the other end's address: what comes from the machine, clients, is not cut.
   in_pod "$name" "$namespace" iptables -w -I INPUT -s "$pod_network.0.0/16" -j PANELET-CUT
   in_pod "$name" "$namespace" iptables -w -I OUTPUT -d "$pod_network.0.0/16" -j PANELET-CUT

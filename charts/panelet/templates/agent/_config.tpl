@@ -19,6 +19,9 @@ tls:
 identity:
   kubernetes:
     audience: {{ .Values.identity.audience }}
+gate:
+  # The pod's address takes the place of a wildcard: not for port-forwards.
+  listen: {{ include "panelet.listen" (list . 7445) | quote }}
 health:
   listen: {{ include "panelet.listen" (list . 7080) | quote }}
 metrics:
