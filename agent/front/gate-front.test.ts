@@ -211,6 +211,8 @@ describe('the port for controllers', () => {
     const front = await open(source());
     expect(await letsIn(`127.0.0.1:${front.port}`)).toBe(false);
     expect(await ask(front, { pair: await controller() })).toBe('UNAVAILABLE');
+    const never = await open({ ...source(), acceptsClientCertificates: false });
+    expect(await letsIn(`127.0.0.1:${never.port}`)).toBe(false);
   });
 
   test('has room for 64 connections', async () => {

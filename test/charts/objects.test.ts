@@ -196,27 +196,44 @@ describe('network policies', () => {
       egress?: { ports: { port: number }[] }[];
     };
 
-  test('open the agents’ port to everybody, metrics to the monitoring, and nothing else', () => {
+  const controller = {
+    podSelector: {
+      matchLabels: {
+        'app.kubernetes.io/name': 'panelet',
+        'app.kubernetes.io/instance': 'panelet',
+        'app.kubernetes.io/component': 'controller',
+      },
+    },
+  };
+
+  test('open the agents’ ports: one to everybody, one to controllers, metrics to the monitoring, and nothing else', () => {
     const { ingress } = specOf('panelet-agent');
-    expect(ingress?.map(({ ports, from }) => [ports.map(({ port }) => port), from !== undefined])).toEqual([
-      [[7443], false],
-      [[7444], true],
+    const monitoring = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } };
+    expect(ingress?.map(({ ports, from }) => [ports.map(({ port }) => port), from])).toEqual([
+      [[7443], undefined],
+      [[7445], [controller]],
+      [[7444], [monitoring]],
     ]);
     expect(specOf('panelet-controller').ingress?.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual([7444]);
     expect(specOf('panelet-host').ingress).toBeUndefined();
   });
 
-  test('let the controller in where clients are limited', () => {
+  test('let clients and controllers of an older release in where clients are limited, and no client where controllers go', () => {
     const clients = [{ ipBlock: { cidr: '10.0.0.0/8' } }];
-    const [first] = specOf('panelet-agent', { networkPolicy: { clients } }).ingress!;
-    expect(first?.from).toHaveLength(2);
-    expect(JSON.stringify(first?.from)).toContain('"app.kubernetes.io/component":"controller"');
+    const [first, second] = specOf('panelet-agent', { networkPolicy: { clients } }).ingress!;
+    expect(first).toEqual({ ports: [{ port: 7443, protocol: 'TCP' }], from: [...clients, controller] });
+    expect(second).toEqual({ ports: [{ port: 7445, protocol: 'TCP' }], from: [controller] });
+  });
+
+  test('name the labels that the pods of controllers have', () => {
+    const { labels } = rendered.get('Deployment', 'panelet-controller').spec!.template!.metadata;
+    expect(labels).toMatchObject(controller.podSelector.matchLabels);
   });
 
   test('limit what the controller may reach only when that is asked for', () => {
     expect(specOf('panelet-controller').policyTypes).toEqual(['Ingress']);
     const { egress } = specOf('panelet-controller', { networkPolicy: { egress: { enabled: true } } });
-    expect(egress?.map(({ ports }) => ports.map(({ port }) => port))).toEqual([[53, 53], [443, 6443], [7443]]);
+    expect(egress?.map(({ ports }) => ports.map(({ port }) => port))).toEqual([[53, 53], [443, 6443], [7445, 7443]]);
   });
 });
 

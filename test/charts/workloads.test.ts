@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { readAgentConfig } from '#agent/config.js';
+import { gateAddressOf } from '#controller/restart/gate-place.js';
 import { parseWorkerArguments } from '#worker/arguments.js';
 import { panelNames } from '#worker/panels/catalogue.js';
 import { containersOf, podOf, render, type Container, type PodSpec } from './chart.js';
@@ -121,6 +122,8 @@ describe('the agents’ configuration', () => {
       const config = await readAgentConfig(file, { node: 'node-a' });
       expect(config).toMatchObject({ node: 'node-a', runDir: '/run/panelet', stateDir: '/var/lib/panelet' });
       expect([config.listen.port, config.health?.listen.port, config.metrics?.listen.port]).toEqual([7443, 7080, 7444]);
+      const inPod = await readAgentConfig(file, { node: 'node-a', listenHost: '10.0.0.9' });
+      expect(inPod.gate?.listen).toEqual({ host: '10.0.0.9', port: 7445 });
     } finally {
       rmSync(directory, { recursive: true });
     }
@@ -166,6 +169,23 @@ test('only health is asked without a name: the probes of agents and controller',
     expect(container?.livenessProbe?.httpGet).toEqual({ path: '/livez', port: 'health' });
     expect(container?.ports).toContainEqual({ name: 'health', containerPort: 7080, protocol: 'TCP' });
   }
+});
+
+describe('the port for controllers', () => {
+  const [container] = agent.containers;
+
+  test('is where a controller looks for it, beside the one that a controller of an older release looks for', () => {
+    const pod = { metadata: {}, spec: agent, status: { podIP: '10.0.0.9' } } as unknown as Parameters<typeof gateAddressOf>[0];
+    expect(gateAddressOf(pod)).toMatchObject({ host: '10.0.0.9', port: 7445 });
+    expect(container?.ports).toContainEqual({ name: 'gate', containerPort: 7443, protocol: 'TCP' });
+  });
+
+  test('is opened on the pod’s address, which the pod is told, and never on the node’s', () => {
+    const address = { name: 'PANELET_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } };
+    expect(container?.env).toContainEqual(address);
+    const [exposed] = agentOf({ agent: { hostPort: 7443 } }).containers;
+    expect(exposed?.ports).toContainEqual({ name: 'gate-control', containerPort: 7445, protocol: 'TCP' });
+  });
 });
 
 describe('nodes that share one file system', () => {
