@@ -9,6 +9,7 @@ import { createSystemClock } from '#common/clock.js';
 import { isPaneletError } from '#common/errors.js';
 import { OnTimeout, Target, type Command } from '#proto/gate/v1/gate.js';
 import { isFlawless, startEchoLoad } from '#test/support/echo-load.js';
+import { letsIn } from '#test/support/lets-in.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { isOfPod, podProcesses } from './support/proc.js';
 import { openShell } from './support/shell-session.js';
@@ -277,6 +278,7 @@ describe('identity', () => {
         expect({ component, ports: listeningPorts(pod.metadata.uid ?? '') }).toEqual({ component, ports });
       }
       if (component === 'host') continue;
+      if (component === 'agent') expect(await letsIn(await world.reach(pod, 7445))).toBe(false);
       const probes = await world.reach(pod, 7080);
       const statusOf = async (path: string): Promise<number> => (await fetch(`http://${probes}${path}`)).status;
       expect(await statusOf('/livez')).toBe(200);

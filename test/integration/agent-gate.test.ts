@@ -264,4 +264,27 @@ describe('the gate of a node', () => {
     expect(await gate.agent.exited).toBe(1);
     expect(gate.home.workers('echo')).toEqual([]);
   }, 30_000);
+
+  test('is open to controllers for as long as to clients: also while the agent drains to its end', async () => {
+    const home = createAgentHome(programs, {
+      panels: [{ name: 'echo', parameters: { behaviour: 'hang-drain' } }],
+      gracePeriodSeconds: 60,
+    });
+    cleanups.push(() => home.remove());
+    const forControllers = { ...home, address: `${home.host}:7445` };
+    home.configure({ gate: { listen: forControllers.address } });
+    const agent = await home.start();
+    await eventually(
+      async () => (await gateOf(forControllers, agent).status()).state === State.SERVING,
+      'controllers are served',
+    );
+    agent.child.kill('SIGTERM');
+    await eventually(
+      async () => (await gateOf(home, agent).status()).state !== State.SERVING,
+      'clients see that it drains',
+    );
+    expect((await gateOf(forControllers, agent).status()).state).not.toBe(State.SERVING);
+    agent.child.kill('SIGTERM');
+    expect(await agent.exited).toBe(1);
+  }, 30_000);
 });

@@ -17,6 +17,7 @@ import {
   type AgentProcess,
   type Programs,
 } from '#test/support/agent/running-agent.js';
+import { letsIn } from '#test/support/lets-in.js';
 import { controllerSubject, createTestAuthority, type TestAuthority } from '#test/support/agent/test-authority.js';
 
 const node = 'node-a';
@@ -38,6 +39,7 @@ beforeEach(async () => {
   home.configure({
     identity: { kubernetes: { audience: 'panelet.dev' } },
     tls: { kubernetes: {} },
+    gate: { listen: '0.0.0.0:7445' },
     health: { listen: `${home.host}:7080` },
     metrics: { listen: `${home.host}:7444` },
   });
@@ -86,11 +88,19 @@ function listPanels(token: string): Promise<ListPanelsResponse> {
   return call<ListPanelsRequest, ListPanelsResponse>((...rest) => client.listPanels(...rest), {}, withToken(token));
 }
 
-function gateStatus(options: { token?: string; key?: string; cert?: string }): Promise<StatusResponse> {
+interface GateCall {
+  readonly token?: string;
+  readonly key?: string;
+  readonly cert?: string;
+  /** @default that for clients */
+  readonly address?: string;
+}
+
+function gateStatus(options: GateCall): Promise<StatusResponse> {
   const own = [options.key, options.cert].map((pem) => (pem === undefined ? null : Buffer.from(pem)));
   const ssl = credentials.createSsl(Buffer.from(authority.pem), own[0], own[1]);
   const names = { ...trust, 'grpc.ssl_target_name_override': `${node}.node.panelet.dev` };
-  const client = new GateServiceClient(home.address, ssl, names);
+  const client = new GateServiceClient(options.address ?? home.address, ssl, names);
   cleanups.push(() => client.close());
   const metadata = options.token === undefined ? new Metadata() : withToken(options.token);
   return call<StatusRequest, StatusResponse>((...rest) => client.status(...rest), {}, metadata);
@@ -191,6 +201,21 @@ describe('an agent in a cluster', () => {
     expect(await codeOf(gateStatus(stranger))).toBe(grpcStatus.UNAUTHENTICATED);
   });
 
+  test('serves controllers at a port of their own, on the pod’s address only, and nobody else there', async () => {
+    api.users.set('operator-token', { username: 'olga', audiences: ['panelet.dev'] });
+    api.permissions.push({ user: 'olga', verb: 'get', on: 'gates', name: node });
+    await startServing();
+    const operator = { token: 'operator-token' };
+    expect((await gateStatus(operator)).status?.node).toBe(node);
+    const controller = await authority.issue({ subject: controllerSubject, usage: 'client' });
+    const address = `${home.host}:7445`;
+    expect((await gateStatus({ ...controller, address })).status?.node).toBe(node);
+    expect(await codeOf(gateStatus({ ...operator, address }))).toBe(grpcStatus.UNAVAILABLE);
+    expect(await letsIn(address)).toBe(false);
+    // Where a port-forward arrives.
+    expect(await letsIn('127.0.0.1:7445', controller)).toBe(false);
+  });
+
   test('says UNAVAILABLE while the API server is away, except to those it has decided about', async () => {
     api.users.set('alice-token', { username: 'alice', audiences: ['panelet.dev'] });
     api.permissions.push({ user: 'alice', verb: 'list', on: 'panels' });
@@ -233,7 +258,12 @@ describe('an agent in a cluster', () => {
   test('waits for the agent before it to leave the directory, instead of failing', async () => {
     const first = await startServing();
     const env = { ...podEnv(), PANELET_POD_UID: 'pod-2' };
-    home.configure({ listen: `${home.host}:8443`, health: { listen: `${home.host}:8080` }, metrics: undefined });
+    home.configure({
+      listen: `${home.host}:8443`,
+      gate: undefined,
+      health: { listen: `${home.host}:8080` },
+      metrics: undefined,
+    });
     const starting = home.start(env);
     await eventually(async () => {
       const answer = await fetch(`http://${home.host}:8080/readyz`).catch(() => undefined);
