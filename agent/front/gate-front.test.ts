@@ -35,6 +35,8 @@ import { createGateService } from '../services/gate-service.js';
 import { openServices } from '../services/services.js';
 import type { CertificateSource, TlsMaterial } from '../tls/certificate-source.js';
 import type { Front } from './front.js';
+import { createContainment } from './contain.js';
+import { createHealthCalls } from './health-calls.js';
 import { openGateFront } from './gate-front.js';
 import { createFileIdentity } from './identity-file.js';
 import { createUpstream } from './upstream.js';
@@ -77,13 +79,16 @@ async function open(tls?: CertificateSource): Promise<Front> {
   const permissions = createPermissions({ authorizer: createRoleAuthorizer(), audit: createAudit(log) });
   const gate = { status: () => GateStatus.fromPartial({ node: 'n1' }) } as unknown as AgentGate;
   const services = await openServices({
-    ...{ socketPath, health: createHealth(['']) },
+    socketPath,
     session: {} as Parameters<typeof openServices>[0]['session'],
     gate: createGateService({ gate, node: 'n1', caller: createCallerReader(calls), permissions, log }),
   });
-  const upstream = createUpstream({ socketPath, clock, keepaliveMs: 30_000, keepaliveTimeoutMs: 10_000 });
+  const upstream = createUpstream({ socketPath, clock });
+  const health = createHealth(['']);
+  health.set('', true);
   const front = (await openGateFront(await readAgentConfig(configFile), {
-    ...{ tls, log, clock, calls, services: upstream },
+    ...{ tls, log, clock, calls, services: upstream, random: createSystemRandom(), containment: createContainment() },
+    health: createHealthCalls({ health, clock, requestMs: 10_000 }).handle,
     identity: acceptControllers(await createFileIdentity(identityFile)),
     attach: () => Promise.reject(new Error('Attach must not get here.')),
   }))!;

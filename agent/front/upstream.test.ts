@@ -155,11 +155,11 @@ describe('connections to a worker', () => {
   test('end when nobody has used them for a while', async () => {
     const { sessions, open, clock } = await start();
     const stream = await open(createFakeConnection());
-    clock.advance(15_000);
+    clock.advance(5_000);
     expect(sessions.size).toBe(1);
     stream.close();
     await closed(stream);
-    clock.advance(15_000);
+    clock.advance(5_000);
     await until(() => sessions.size === 0, 'it ends');
     clock.advance(60_000);
     expect(clock.pending()).toBe(0);

@@ -44,7 +44,7 @@ const resetBurst = 200;
 const resetsPerSecond = 20;
 /** Time for a server to take a connection. */
 const connectMs = 5_000;
-const patrolMs = 15_000;
+const patrolMs = 5_000;
 
 /** The clients' connections that a lane serves, each with what takes its listener off again. */
 type Users = Map<ClientConnection, () => void>;
