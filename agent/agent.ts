@@ -209,7 +209,7 @@ async function serve(base: Base): Promise<Serving> {
     gate: createGateService({ gate, node, caller, permissions, log }),
   });
   cleanup.add(() => services.close());
-  await serveMetrics(base, { front, registry, gate });
+  await serveMetrics(base, { front, gateFront, registry, gate });
   const graceMs = config.gracePeriodSeconds * 1000;
   return {
     ...{ instance, front, gateFront, registry, gate, stale },
@@ -263,14 +263,14 @@ async function admit(base: Base, serving: Serving): Promise<Agent> {
   };
 }
 
-type Observed = Pick<Serving, 'front' | 'registry' | 'gate'>;
+type Observed = Pick<Serving, 'front' | 'gateFront' | 'registry' | 'gate'>;
 
-async function serveMetrics(base: Base, { front, registry, gate }: Observed): Promise<void> {
+async function serveMetrics(base: Base, { front, gateFront, registry, gate }: Observed): Promise<void> {
   const { config, cluster, certificates, metrics, deps, cleanup } = base;
   metrics.observe({
     units: () => registry.units(),
     gateStatus: (target) => gate.status(target),
-    connections: () => front.connections(),
+    connections: () => front.connections() + (gateFront?.connections() ?? 0),
     certificate: () => certificates?.current()?.cert,
   });
   if (config.metrics === undefined || cluster === undefined || certificates === undefined) return;
