@@ -16,6 +16,8 @@ from grpc_tools import protoc
 
 PROTOS = ["panelet/session/v1/session.proto", "panelet/gate/v1/gate.proto"]
 CONNECT_SECONDS = 3
+# What a gRPC library says of a cut. Others without a reason (UNIMPLEMENTED, UNAUTHENTICATED by a proxy) do not go away.
+LOST_CODES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 
 
 def generate(proto_dir: Path) -> SimpleNamespace:
@@ -46,7 +48,10 @@ class CallFailed(Exception):
 
     @property
     def is_lost_transport(self) -> bool:
-        return self.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+        """Without a reason nobody of Panelet has answered: grpc.aio reports many cuts as INTERNAL."""
+        if self.reason:
+            return self.code is grpc.StatusCode.UNAVAILABLE
+        return self.code in LOST_CODES
 
     @property
     def is_refused_identity(self) -> bool:
