@@ -60,7 +60,7 @@ describe('the relay', () => {
     const ended = statusOfCall(stream);
     stream.end();
     expect((await ended).code).toBe(status.OK);
-  });
+  }, 30_000);
 
   test('delivers everything the worker wrote before it ended with OK', async () => {
     const { client } = await start({
