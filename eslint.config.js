@@ -36,6 +36,14 @@ export default tseslint.config(
         { object: 'process', property: 'env', message: 'Read the environment in main files only.' },
         { object: 'process', property: 'argv', message: 'Read arguments in main files only.' },
       ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[object.name='AbortSignal'][property.name='any']",
+          message:
+            'Node keeps a signal of AbortSignal.any for ever once it has a listener: use withDeadline or linkSignals (common/deadline.ts).',
+        },
+      ],
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
       'max-params': ['error', 4],
     },

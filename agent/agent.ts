@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
 import { startHealthServer } from '#common/health-server.js';
 import { createHealth } from '#common/health.js';
 import type { Log } from '#common/log.js';
@@ -39,6 +40,7 @@ import { openCertificates, untilCertificate } from './tls/open-certificates.js';
 import type { Launcher } from './workers/launcher.js';
 import type { ProcessTable } from './workers/process-table.js';
 import { createRegistry, type Registry } from './workers/registry.js';
+import type { Unit } from './workers/unit.js';
 
 /** What an agent needs from the outside. */
 export interface AgentDeps {
@@ -313,14 +315,12 @@ function createNodeRegistry(deps: AgentDeps, config: AgentConfig, { instance, ad
 
 // What lives is known, and with it every gate state; bounded, because one hung worker must not keep all others out.
 async function untilAdopted(registry: Registry, clock: Clock): Promise<void> {
-  const late = new AbortController();
-  const timer = clock.after(adoptionMs, () => late.abort(new Error('late')));
-  const asked = registry.units().map(async (unit) => {
+  const untilAsked = async (unit: Unit, signal: AbortSignal): Promise<void> => {
     await unit.supervisor?.adopted;
     const fresh = unit.supervisor !== undefined && unit.supervisor.status().process === undefined;
-    if (fresh) return;
-    await registry.changes.until(() => (unit.link.asked() ? true : undefined), late.signal);
-  });
-  await Promise.allSettled(asked);
-  timer.stop();
+    if (!fresh) await registry.changes.until(() => unit.link.asked() || undefined, signal);
+  };
+  const untilAll = (signal: AbortSignal): Promise<unknown> =>
+    Promise.all(registry.units().map((unit) => untilAsked(unit, signal)));
+  await withDeadline({ clock, limitMs: adoptionMs }, untilAll).catch(() => undefined);
 }

@@ -1,6 +1,7 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
 import type { Clock } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
 import { msToDuration } from '#common/duration.js';
 import type { Log } from '#common/log.js';
 import { OnTimeout, type Command, type DrainRequest } from '#proto/gate/v1/gate.js';
@@ -22,14 +23,20 @@ export interface RetireDeps {
 /** How a worker is drained before it ends. */
 export interface DrainBounds {
   readonly command: Command;
+  /** Time that the worker is given, in milliseconds. */
   readonly timeoutMs: number;
+  /** Time after which nobody waits for its answer any more, in milliseconds; longer than `timeoutMs`. */
+  readonly limitMs: number;
   readonly reason: string;
-  readonly signal: AbortSignal;
+  /** Aborts when nobody waits any more, too. */
+  readonly signal?: AbortSignal;
 }
 
 const exitMs = 3_000;
 const termMs = 2_000;
 const removalMs = 30_000;
+// For the answer of a worker that has used all of its time.
+const answerMs = 2_000;
 
 /** Drains one worker at once, without notice; undefined when it could not be drained in time. */
 export async function drainForEnd(
@@ -46,10 +53,12 @@ export async function drainForEnd(
     reason: bounds.reason,
     lease: msToDuration(bounds.timeoutMs + 60_000),
   };
-  const { signal } = bounds;
+  const { changes } = deps.registry;
+  const deadline = { clock: deps.clock, limitMs: bounds.limitMs, signals: [bounds.signal] };
   try {
-    const { changes } = deps.registry;
-    return await drainUnit({ unit, request, changes, signal, onStatus: () => undefined });
+    return await withDeadline(deadline, (signal) =>
+      drainUnit({ unit, request, changes, signal, onStatus: () => undefined }),
+    );
   } catch (error) {
     deps.log.warn({ err: error, panel: unit.panel.name }, 'A worker could not be drained');
     return undefined;
@@ -96,8 +105,8 @@ export async function retireUnit(deps: RetireDeps, unit: Unit): Promise<void> {
       generation: 1,
     };
     const reason = `The panel "${unit.panel.name}" was removed from this node.`;
-    const signal = AbortSignal.any([]);
-    await drainForEnd(deps, unit, { command, timeoutMs: removalMs, reason, signal });
+    const limitMs = removalMs + answerMs;
+    await drainForEnd(deps, unit, { command, timeoutMs: removalMs, limitMs, reason });
     await endUnit(deps, unit);
   }
   deps.registry.remove(unit);

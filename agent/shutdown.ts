@@ -50,29 +50,17 @@ async function drainUnitForShutdown(deps: ShutdownDeps, unit: Unit): Promise<boo
     generation: inForce?.generation ?? 1,
   };
   const timeoutMs = Math.max(hurriedMs, deps.graceMs - reserveMs);
-  const late = new AbortController();
-  const timer = deps.clock.after(timeoutMs + reserveMs / 2, () => late.abort(new Error('The grace period is over.')));
-  try {
-    const signal = AbortSignal.any([late.signal, deps.hurry]);
-    const outcome = await drainForEnd(deps, unit, { command, timeoutMs, reason, signal });
-    if (outcome !== undefined) return lostNothing(outcome);
-    return deps.hurry.aborted && !late.signal.aborted ? await drainHurried(deps, unit, command) : false;
-  } finally {
-    timer.stop();
-  }
+  const limitMs = timeoutMs + reserveMs / 2;
+  const endMs = deps.clock.nowMs() + limitMs;
+  const outcome = await drainForEnd(deps, unit, { command, timeoutMs, limitMs, reason, signal: deps.hurry });
+  if (outcome !== undefined) return lostNothing(outcome);
+  return deps.hurry.aborted && deps.clock.nowMs() < endMs ? await drainHurried(deps, unit, command) : false;
 }
 
 // Skips nothing: the same drain with a deadline that is now.
 async function drainHurried(deps: ShutdownDeps, unit: Unit, command: Command): Promise<boolean> {
-  const late = new AbortController();
-  const timer = deps.clock.after(hurriedMs * 3, () => late.abort(new Error('The hurried drain did not end.')));
-  try {
-    const { signal } = late;
-    const outcome = await drainForEnd(deps, unit, { command, timeoutMs: hurriedMs, reason, signal });
-    return outcome !== undefined && lostNothing(outcome);
-  } finally {
-    timer.stop();
-  }
+  const outcome = await drainForEnd(deps, unit, { command, timeoutMs: hurriedMs, limitMs: hurriedMs * 3, reason });
+  return outcome !== undefined && lostNothing(outcome);
 }
 
 // Where no worker is, there is nothing to lose.

@@ -64,6 +64,7 @@ async function drainOnce(part: DrainPart, clients: WorkerClients): Promise<Drain
   });
   const abort = (): void => done.reject(part.signal.reason);
   part.signal.addEventListener('abort', abort, { once: true });
+  if (part.signal.aborted) abort();
   try {
     return await done.promise;
   } finally {

@@ -1,5 +1,6 @@
 import { status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '#common/clock.js';
+import { linkSignals } from '#common/deadline.js';
 import type { Log } from '#common/log.js';
 import {
   NoticeEnd,
@@ -135,7 +136,7 @@ export interface DrainMembers {
 export async function drainMembers(options: DrainMembers): Promise<readonly Receipt[] | 'cancelled'> {
   const { members, target, request, emit } = options;
   const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, options.signal]);
+  const { signal, unlink } = linkSignals([stop.signal, options.signal]);
   const receipts = new Map<string, Receipt>();
   // A worker's answer and its watch come in any order: whatever comes last tells the state as it is.
   const unsubscribe = members.changes.subscribe(emit);
@@ -170,6 +171,7 @@ export async function drainMembers(options: DrainMembers): Promise<readonly Rece
   } finally {
     unsubscribe();
     stop.abort(new Error('ended'));
+    unlink();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import type { Target } from '#proto/gate/v1/gate.js';
 import type { Changes } from '../changes.js';
@@ -42,16 +43,9 @@ export async function settleMembers(
   { clock, limitMs }: { readonly clock: Clock; readonly limitMs: number },
 ): Promise<readonly LiveMember[]> {
   const unknown = (): Unit | undefined => unitsOf(members, target).find((unit) => viewUnit(unit).kind === 'unknown');
-  const late = new AbortController();
-  const timer = clock.after(limitMs, () => {
-    const name = unknown()?.panel.name ?? '';
-    late.abort(new PaneletError('WORKER_UNAVAILABLE', `The worker of panel "${name}" does not answer.`));
-  });
-  try {
-    await members.changes.until(() => (unknown() === undefined ? true : undefined), late.signal);
-  } finally {
-    timer.stop();
-  }
+  const error = (): PaneletError => unanswered(unknown()?.panel.name ?? '');
+  const isCertain = (): true | undefined => (unknown() === undefined ? true : undefined);
+  await withDeadline({ clock, limitMs, error }, (signal) => members.changes.until(isCertain, signal));
   return liveMembers(unitsOf(members, target));
 }
 
@@ -61,13 +55,14 @@ export async function untilSeen(
   isSeen: () => boolean,
   { clock, limitMs }: { readonly clock: Clock; readonly limitMs: number },
 ): Promise<void> {
-  const late = new AbortController();
-  const timer = clock.after(limitMs, () => late.abort(new Error('not seen')));
   try {
-    await members.changes.until(() => (isSeen() ? true : undefined), late.signal);
+    await withDeadline({ clock, limitMs }, (signal) => members.changes.until(() => isSeen() || undefined, signal));
   } catch {
     // The answer then shows what was known before; nothing depends on it.
-  } finally {
-    timer.stop();
   }
+}
+
+/** Says which panel's worker does not answer. */
+export function unanswered(panel: string): PaneletError {
+  return new PaneletError('WORKER_UNAVAILABLE', `The worker of panel "${panel}" does not answer.`);
 }

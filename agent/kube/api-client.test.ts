@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock, createSystemClock, type FakeClock } from '#common/clock.js';
 import { until } from '#test/support/conditions.js';
@@ -62,6 +63,20 @@ describe('the client of the Kubernetes API', () => {
     await until(() => api.seen.length === 1, 'the request');
     clock.advance(5_000);
     expect(await failed).toMatchObject({ code: 'API_UNAVAILABLE' });
+    expect(clock.pending()).toBe(0);
+  });
+
+  test('leaves nothing with the signal of a watch, however the watch ends', async () => {
+    const { signal } = new AbortController();
+    api.setConfigMap('panelet-ca', {});
+    const path = '/api/v1/namespaces/panelet-system/configmaps/panelet-ca';
+    const follow = (): Promise<void> => client.follow({ method: 'GET', path }, () => undefined, signal);
+    for (let round = 0; round < 20; round++) await follow();
+    api.brokenWith = 500;
+    for (let round = 0; round < 20; round++) await expect(follow()).rejects.toMatchObject({ code: 'API_UNAVAILABLE' });
+    client.close();
+    await expect(follow()).rejects.toThrow('The agent stops.');
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
     expect(clock.pending()).toBe(0);
   });
 

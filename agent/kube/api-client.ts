@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as startRequest } from 'node:https';
 import type { Clock } from '#common/clock.js';
+import { linkSignals } from '#common/deadline.js';
 import { PaneletError, type ErrorCode } from '#common/errors.js';
 import type { ClusterAccess } from './cluster-access.js';
 
@@ -98,9 +99,10 @@ export function createApiClient({ access, clock }: ApiClientDeps): ApiClient {
       }
     },
     follow: async (asked, onLine, signal) => {
-      const both = AbortSignal.any([signal, ending.signal]);
-      const exchange = await start(asked, both);
+      const { signal: both, unlink } = linkSignals([signal, ending.signal]);
+      let exchange: Exchange | undefined;
       try {
+        exchange = await start(asked, both);
         if (!isSuccess(exchange.response)) await readAnswer(exchange.response);
         else await readLines(exchange.response, onLine);
         both.throwIfAborted();
@@ -108,7 +110,8 @@ export function createApiClient({ access, clock }: ApiClientDeps): ApiClient {
         both.throwIfAborted();
         throw error;
       } finally {
-        exchange.end();
+        exchange?.end();
+        unlink();
       }
     },
     close: () => {

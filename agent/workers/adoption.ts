@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { Clock } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
 import type { Log } from '#common/log.js';
 import type { Changes } from '../changes.js';
 import { endProcess, isAlive, type ProcessId, type ProcessTable } from './process-table.js';
@@ -62,8 +63,6 @@ function answeringProcess(table: ProcessTable, answer: LinkState | undefined): P
 
 // Undefined when nothing answers in time, or at once when nobody is there who could.
 async function waitForAnswer(deps: AdoptionDeps, expected: boolean): Promise<LinkState | undefined> {
-  const late = new AbortController();
-  const timer = deps.clock.after(deps.answerMs, () => late.abort(new Error('late')));
   const look = (): LinkState | undefined => {
     const state = deps.link.state();
     if (state.kind === 'up') return state;
@@ -71,11 +70,10 @@ async function waitForAnswer(deps: AdoptionDeps, expected: boolean): Promise<Lin
     return state.about === undefined || state.about.panel === deps.panel ? undefined : state;
   };
   try {
-    return await deps.changes.until(look, late.signal);
+    const bounds = { clock: deps.clock, limitMs: deps.answerMs };
+    return await withDeadline(bounds, (signal) => deps.changes.until(look, signal));
   } catch {
     return undefined;
-  } finally {
-    timer.stop();
   }
 }
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { sleep, type Clock } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
 
 /** A process beyond doubt: numbers are used again, a number with its start time is not. */
 export interface ProcessId {
@@ -106,16 +107,13 @@ export async function endProcess(
   options: EndOptions,
 ): Promise<'ended' | 'killed'> {
   table.signal(target, 'SIGTERM');
-  const late = new AbortController();
-  const timer = options.clock.after(options.termMs, () => late.abort(new Error('late')));
+  const { clock, termMs } = options;
   try {
-    await waitForExit(table, target, options.clock, late.signal);
+    await withDeadline({ clock, limitMs: termMs }, (signal) => waitForExit(table, target, clock, signal));
     return 'ended';
   } catch {
     table.signal(target, 'SIGKILL', 'group');
-    await waitForExit(table, target, options.clock);
+    await waitForExit(table, target, clock);
     return 'killed';
-  } finally {
-    timer.stop();
   }
 }

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { createBackoff } from '#common/backoff.js';
 import { sleep } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
 import { createLatch } from '#common/latch.js';
 import type { Random } from '#common/random.js';
 import { adoptWorker, type AdoptionDeps } from './adoption.js';
@@ -101,15 +102,12 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
 }
 
 async function exitsWithin(deps: SupervisorDeps, id: ProcessId, limitMs: number): Promise<boolean> {
-  const late = new AbortController();
-  const timer = deps.clock.after(limitMs, () => late.abort(new Error('late')));
+  const { clock, table } = deps;
   try {
-    await waitForExit(deps.table, id, deps.clock, late.signal);
+    await withDeadline({ clock, limitMs }, (signal) => waitForExit(table, id, clock, signal));
     return true;
   } catch {
     return false;
-  } finally {
-    timer.stop();
   }
 }
 
@@ -225,19 +223,16 @@ async function untilGone(supervision: Supervision): Promise<string> {
 
 // The worker's instance; undefined when it does not answer in time. The instance of the one before does not count.
 async function waitForUp({ deps, state }: Supervision, signal: AbortSignal): Promise<string | undefined> {
-  const late = new AbortController();
-  const timer = deps.clock.after(deps.startMs, () => late.abort(new Error('late')));
   const look = (): string | undefined => {
     const link = deps.link.state();
     return link.kind === 'up' && link.about.instance !== state.instance ? link.about.instance : undefined;
   };
   try {
-    return await deps.changes.until(look, AbortSignal.any([late.signal, signal]));
+    const bounds = { clock: deps.clock, limitMs: deps.startMs, signals: [signal] };
+    return await withDeadline(bounds, (either) => deps.changes.until(look, either));
   } catch (error) {
     if (signal.aborted) throw error;
     return undefined;
-  } finally {
-    timer.stop();
   }
 }
 

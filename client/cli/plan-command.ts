@@ -1,3 +1,4 @@
+import { linkSignals } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import { defaultNamespace } from './agent-pods.js';
 import { kubectlOf, report, type CliContext } from './cli-context.js';
@@ -31,7 +32,8 @@ async function waitForPlan(
   const { world } = context;
   const giveUp = new AbortController();
   const timer = world.clock.after(timeoutMs, () => giveUp.abort());
-  const kubectl = kubectlOf(context, AbortSignal.any([world.stop, giveUp.signal]));
+  const { signal, unlink } = linkSignals([world.stop, giveUp.signal]);
+  const kubectl = kubectlOf(context, signal);
   let phase = 'Pending';
   try {
     const watch = ['get', 'panelrestart', name, '-n', namespace, '-w', '-o', 'jsonpath={.status}{"\\n"}'];
@@ -47,6 +49,7 @@ async function waitForPlan(
     if (!giveUp.signal.aborted) throw error;
   } finally {
     timer.stop();
+    unlink();
   }
   const seen =
     phase === 'Pending' ? 'No controller has taken it up: check that panelet-controller runs.' : `It is ${phase}.`;

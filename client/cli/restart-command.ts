@@ -1,3 +1,4 @@
+import { linkSignals } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import { defaultNamespace } from './agent-pods.js';
 import { kubectlOf, report, type CliContext } from './cli-context.js';
@@ -24,7 +25,8 @@ async function follow(
 ): Promise<RestartObject> {
   const { world } = context;
   const giveUp = new AbortController();
-  const kubectl = kubectlOf(context, AbortSignal.any([world.stop, giveUp.signal]));
+  const { signal, unlink } = linkSignals([world.stop, giveUp.signal]);
+  const kubectl = kubectlOf(context, signal);
   const requested = 'panelet\\.dev/restart-requested';
   const path = `{.metadata.annotations.${requested}}{"\\n"}{.metadata}{"\\n"}{.status}{"\\n"}`;
   const lines = kubectl.lines(['get', 'panelrestarts', '-n', namespace, '-w', '-o', `jsonpath=${path}`]);
@@ -51,6 +53,7 @@ async function follow(
     if (!giveUp.signal.aborted) throw error;
   } finally {
     timer.stop();
+    unlink();
   }
   const seen =
     shown === '' ? 'No controller has taken it up: check that panelet-controller runs.' : `It is at: ${shown}.`;

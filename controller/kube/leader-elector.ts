@@ -1,4 +1,5 @@
 import { sleep, type Clock } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
 import { isPaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
@@ -142,16 +143,10 @@ export function createLeaderElector(deps: LeaderElectorDeps): LeaderElector {
 
   /** An attempt whose answer counts only if it comes in time. */
   const attemptWithin = async (limitMs: number, signal: AbortSignal): Promise<boolean> => {
-    const decided = new AbortController();
-    const either = AbortSignal.any([signal, decided.signal]);
-    const late = sleep(clock, Math.max(0, limitMs), either).then(
-      () => false,
-      () => false,
-    );
     try {
-      return await Promise.race([attempt(), late]);
-    } finally {
-      decided.abort();
+      return await withDeadline({ clock, limitMs: Math.max(0, limitMs), signals: [signal] }, attempt);
+    } catch {
+      return false;
     }
   };
 

@@ -1,7 +1,8 @@
 import { webcrypto } from 'node:crypto';
 
 import { createBackoff } from '#common/backoff.js';
-import { sleep, type Clock } from '#common/clock.js';
+import type { Clock } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
 import { createLatch } from '#common/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
@@ -93,11 +94,8 @@ export function createOwnCertificates(deps: OwnCertificatesDeps): OwnCertificate
   };
 
   async function changedOr(pauseMs: number, change: Promise<void>, signal: AbortSignal): Promise<void> {
-    const done = new AbortController();
-    const either = AbortSignal.any([signal, done.signal]);
     // An infinite pause is as good as a day; timers cannot be longer than 24 days.
-    const pause = sleep(clock, Math.min(pauseMs, 86_400_000), either).catch(() => undefined);
-    await Promise.race([change, pause]);
-    done.abort();
+    const limitMs = Math.min(pauseMs, 86_400_000);
+    await withDeadline({ clock, limitMs, signals: [signal] }, () => change).catch(() => undefined);
   }
 }

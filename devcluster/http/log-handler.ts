@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { linkSignals } from '#common/deadline.js';
 import { listAt, textAt } from '../store/json-copy.js';
 import type { AnyObject } from '../store/kube-object.js';
 import { badRequest } from '../store/refusals.js';
@@ -60,13 +61,17 @@ export async function handleLog(context: ApiContext, { response, query, target }
   }
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  const signal = AbortSignal.any([gone.signal, context.closing]);
-  const chunks = context.podLogs(request, signal)[Symbol.asyncIterator]();
-  const first = await chunks.next();
-  response.writeHead(200, { 'content-type': 'text/plain' });
-  response.flushHeaders();
-  for (let chunk = first; chunk.done !== true && !signal.aborted; chunk = await chunks.next()) {
-    if (!response.write(chunk.value)) await once(response, 'drain', { signal }).catch(() => undefined);
+  const { signal, unlink } = linkSignals([gone.signal, context.closing]);
+  try {
+    const chunks = context.podLogs(request, signal)[Symbol.asyncIterator]();
+    const first = await chunks.next();
+    response.writeHead(200, { 'content-type': 'text/plain' });
+    response.flushHeaders();
+    for (let chunk = first; chunk.done !== true && !signal.aborted; chunk = await chunks.next()) {
+      if (!response.write(chunk.value)) await once(response, 'drain', { signal }).catch(() => undefined);
+    }
+    response.end();
+  } finally {
+    unlink();
   }
-  response.end();
 }

@@ -1,5 +1,6 @@
 import type { PaneletClient } from '#client/sdk.js';
 import { sleep, type Clock } from '#common/clock.js';
+import { linkSignals } from '#common/deadline.js';
 import { createSeededRandom } from '#common/random.js';
 import { waitFor } from '#test/support/wait-for.js';
 import type { SessionKind } from './fault-kinds.js';
@@ -81,11 +82,12 @@ export function startSessionKeeper(options: SessionKeeperOptions): SessionKeeper
   const live = async (place: Place, session: LiveSession): Promise<void> => {
     const lifeMs = shortestLifeMs + random.number() * (longestLifeMs - shortestLifeMs);
     const over = new AbortController();
-    const signal = AbortSignal.any([over.signal, stopping.signal]);
+    const { signal, unlink } = linkSignals([over.signal, stopping.signal]);
     const ends = [session.lost, untilClosed(place, signal)];
     if (place.kind === 'echo' && place.number % 2 === 1) ends.push(pause(lifeMs, signal));
     await Promise.race(ends);
     over.abort(new Error('over'));
+    unlink();
   };
   const keep = async (place: Place): Promise<void> => {
     while (!stopping.signal.aborted) {
