@@ -4,7 +4,7 @@ import { State, type CordonRequest, type GateStatus, type Target } from '#proto/
 import type { WorkerAdmission } from '../workers/registry.js';
 import type { Cordons } from './cordons.js';
 import type { Fencing } from './fencing.js';
-import type { WorkerClients } from '../workers/worker-link.js';
+import type { WorkerClients } from '../workers/worker-clients.js';
 import { cordonMember, uncordonMember } from './member-calls.js';
 
 /** How the restart uid of a drain begins that an agent does because it is told to end. */

@@ -4,7 +4,7 @@ import { createLatch } from '#common/latch.js';
 import { State, type DrainRequest, type DrainResponse, type GateStatus, type Receipt } from '#proto/gate/v1/gate.js';
 import type { Changes } from '../changes.js';
 import { viewUnit, type Unit } from '../workers/unit.js';
-import type { WorkerClients } from '../workers/worker-link.js';
+import type { WorkerClients } from '../workers/worker-clients.js';
 
 /** How a worker's part of a drain ended. */
 export type DrainOutcome =

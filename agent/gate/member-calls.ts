@@ -17,7 +17,7 @@ import {
 } from '#proto/gate/v1/gate.js';
 import { unary } from '../unary.js';
 import { viewUnit } from '../workers/unit.js';
-import type { WorkerClients } from '../workers/worker-link.js';
+import type { WorkerClients } from '../workers/worker-clients.js';
 import { drainUnit } from './drain.js';
 import { settleMembers, unitsOf, untilSeen, type LiveMember, type Members } from './members.js';
 import { endNoticesTogether, sharesNotices } from './notices.js';

@@ -5,7 +5,7 @@ import type { Target } from '#proto/gate/v1/gate.js';
 import type { Changes } from '../changes.js';
 import { viewUnit, type Unit, type UnitView } from '../workers/unit.js';
 import { targetOf } from '../workers/worker-command.js';
-import type { WorkerClients } from '../workers/worker-link.js';
+import type { WorkerClients } from '../workers/worker-clients.js';
 
 /** The workers of the node, as the gate uses them. */
 export interface Members {

@@ -16,7 +16,8 @@ import { createSupervisor, type Supervisor } from './supervisor.js';
 import { socketDirectory } from './socket-directory.js';
 import { attachTarget, type Unit } from './unit.js';
 import { targetOf, workerArgv, type WorkerCommandOptions } from './worker-command.js';
-import { createWorkerLink, type WorkerClients, type WorkerLink } from './worker-link.js';
+import type { WorkerClients } from './worker-clients.js';
+import { createWorkerLink, type WorkerLink } from './worker-link.js';
 
 /** What the gate has to say about workers that come and go. */
 export interface WorkerAdmission {

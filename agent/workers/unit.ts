@@ -6,7 +6,8 @@ import { metadataKeysOf } from '../front/metadata-keys.js';
 import type { Upstream } from '../front/upstream.js';
 import type { Supervisor } from './supervisor.js';
 import { targetOf } from './worker-command.js';
-import type { WorkerClients, WorkerLink } from './worker-link.js';
+import type { WorkerClients } from './worker-clients.js';
+import type { WorkerLink } from './worker-link.js';
 
 /** A panel of this node with everything the agent holds for it. */
 export interface Unit {

@@ -1,20 +1,14 @@
 import { connect } from 'node:net';
-import { Client, credentials, type ClientReadableStream } from '@grpc/grpc-js';
+import type { ClientReadableStream } from '@grpc/grpc-js';
 import type { Backoff } from '#common/backoff.js';
-import type { Clock } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
+import { sleep, type Clock } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
+import { createLatch, type Latch } from '#common/latch.js';
 import type { Log } from '#common/log.js';
-import { GateServiceClient, type GateStatus } from '#proto/gate/v1/gate.js';
-import { SessionServiceClient } from '#proto/session/v1/session.js';
-import { WorkerServiceClient, type DescribeResponse, type WatchResponse } from '#proto/worker/v1/worker.js';
+import type { GateStatus } from '#proto/gate/v1/gate.js';
+import type { DescribeResponse, WatchResponse } from '#proto/worker/v1/worker.js';
 import { unary } from '../unary.js';
-
-/** Clients of a worker's services, over one channel. */
-export interface WorkerClients {
-  readonly worker: WorkerServiceClient;
-  readonly gate: GateServiceClient;
-  readonly session: SessionServiceClient;
-}
+import { openWorkerClients, type WorkerClients } from './worker-clients.js';
 
 /** What is known about a worker: it answers; nobody is at its socket; or neither is sure. */
 export type LinkState =
@@ -40,7 +34,10 @@ export interface WorkerLinkDeps {
   readonly onChange: () => void;
 }
 
-/** The agent's control connection to one worker: describes it, watches it, connects again when it is lost. */
+/**
+ * The agent's control connection to one worker: describes it, watches it, asks it again and again whether it still
+ * answers, and connects anew when it is lost.
+ */
 export interface WorkerLink {
   state(): LinkState;
   /** True once an attempt has shown something. */
@@ -52,19 +49,14 @@ export interface WorkerLink {
 
 const callTimeoutMs = 3_000;
 // A worker that stops answering becomes unknown after at most 15 s.
-const channelOptions = {
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5_000,
-  'grpc.use_local_subchannel_pool': 1,
-  'grpc.enable_retries': 0,
-  'grpc.max_receive_message_length': 16 * 1024 * 1024,
-};
+const askEveryMs = 10_000;
+const answerMs = 5_000;
 
 /** A link that runs until it is closed. */
 export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
   let state: LinkState = { kind: 'unknown', message: 'Not asked yet.' };
   let wake = createLatch();
-  const ending = createLatch();
+  const ending = new AbortController();
   let asked = false;
   const setState = (next: LinkState): void => {
     asked = true;
@@ -73,12 +65,11 @@ export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
     deps.onChange();
   };
   const run = async (): Promise<void> => {
-    while (!ending.settled) {
+    while (!ending.signal.aborted) {
       wake = createLatch();
-      await attempt(deps, setState, ending.promise);
-      const timer = deps.clock.after(deps.backoff.nextMs(), () => wake.resolve());
-      await Promise.race([wake.promise, ending.promise]);
-      timer.stop();
+      await attempt(deps, setState, ending.signal);
+      const pause = { clock: deps.clock, limitMs: deps.backoff.nextMs(), signals: [ending.signal] };
+      await withDeadline(pause, () => wake.promise).catch(() => undefined);
     }
   };
   void run();
@@ -89,27 +80,19 @@ export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
       deps.backoff.reset();
       wake.resolve();
     },
-    close: () => ending.resolve(),
+    close: () => ending.abort(new Error('closed')),
   };
 }
 
-async function attempt(
-  deps: WorkerLinkDeps,
-  setState: (state: LinkState) => void,
-  ending: Promise<void>,
-): Promise<void> {
+async function attempt(deps: WorkerLinkDeps, setState: (state: LinkState) => void, ending: AbortSignal): Promise<void> {
   const probe = await probeSocket(deps.socketPath);
   if (probe !== 'open') {
     setState(probe);
     return;
   }
-  const channel = new Client(`unix:${deps.socketPath}`, credentials.createInsecure(), channelOptions);
-  const clients = createClients(channel);
+  const { clients, close } = openWorkerClients(deps.socketPath);
   try {
-    const about = await unary<DescribeResponse>((...rest) => clients.worker.describe({}, ...rest), {
-      clock: deps.clock,
-      timeoutMs: callTimeoutMs,
-    });
+    const about = await describe(deps, clients, callTimeoutMs);
     if (about.panel !== deps.panel) {
       const message = `The worker at its socket runs the panel "${about.panel}".`;
       setState({ kind: 'unknown', message, about });
@@ -121,8 +104,12 @@ async function attempt(
   } catch (error) {
     setState({ kind: 'unknown', message: `The worker does not answer: ${(error as Error).message}` });
   } finally {
-    channel.close();
+    close();
   }
+}
+
+function describe({ clock }: WorkerLinkDeps, { worker }: WorkerClients, timeoutMs: number): Promise<DescribeResponse> {
+  return unary<DescribeResponse>((...rest) => worker.describe({}, ...rest), { clock, timeoutMs });
 }
 
 /** Finds out whether anybody listens; only a refusal or a missing file proves that nobody does. */
@@ -140,34 +127,47 @@ export function probeSocket(socketPath: string): Promise<'open' | LinkState> {
   });
 }
 
-function createClients(channel: Client): WorkerClients {
-  const insecure = credentials.createInsecure();
-  const options = { channelOverride: channel.getChannel() };
-  return {
-    worker: new WorkerServiceClient('unix:', insecure, options),
-    gate: new GateServiceClient('unix:', insecure, options),
-    session: new SessionServiceClient('unix:', insecure, options),
-  };
-}
-
 interface Watching {
   readonly clients: WorkerClients;
   readonly about: DescribeResponse;
   readonly setState: (state: LinkState) => void;
-  readonly ending: Promise<void>;
+  readonly ending: AbortSignal;
 }
 
-// Resolves when the watch ends, however it does.
-async function watch(deps: WorkerLinkDeps, { clients, about, setState, ending }: Watching): Promise<void> {
+// Resolves when the watch ends, however it does. Throws when the worker says nothing, or does not answer any more.
+async function watch(deps: WorkerLinkDeps, watching: Watching): Promise<void> {
+  const { clients, ending } = watching;
   const done = createLatch();
+  const over = new AbortController();
+  const stop = (): void => done.resolve();
+  ending.addEventListener('abort', stop, { once: true });
+  if (ending.aborted) stop();
   const call: ClientReadableStream<WatchResponse> = clients.worker.watch({ agentInstance: deps.agentInstance });
+  const first = deps.clock.after(callTimeoutMs, () => done.reject(new Error('It does not say its status.')));
+  call.once('data', () => first.stop());
+  call.on('data', takeStatuses(deps, watching, done));
+  call.on('error', stop);
+  call.on('end', stop);
+  askAgain(deps, watching, over.signal).catch((error: unknown) => done.reject(error));
+  try {
+    await done.promise;
+  } finally {
+    ending.removeEventListener('abort', stop);
+    first.stop();
+    over.abort(new Error('over'));
+    call.cancel();
+  }
+}
+
+function takeStatuses(deps: WorkerLinkDeps, watching: Watching, done: Latch<void>): (said: WatchResponse) => void {
+  const { clients, about, setState } = watching;
   let latest: GateStatus | undefined;
   let prepared = false;
   const show = (status: GateStatus): void => {
     deps.backoff.reset();
     setState({ kind: 'up', about, status, clients });
   };
-  call.on('data', ({ status }: WatchResponse) => {
+  return ({ status }) => {
     if (status === undefined || done.settled) return;
     const first = latest === undefined;
     latest = status;
@@ -183,13 +183,14 @@ async function watch(deps: WorkerLinkDeps, { clients, about, setState, ending }:
         (error: unknown) => done.reject(error),
       );
     }
-  });
-  call.on('error', () => done.resolve());
-  call.on('end', () => done.resolve());
-  void ending.then(() => done.resolve());
-  try {
-    await done.promise;
-  } finally {
-    call.cancel();
+  };
+}
+
+// A connection that is open proves nothing about a process that hangs, and a watch without news nothing either.
+async function askAgain(deps: WorkerLinkDeps, { clients, about }: Watching, signal: AbortSignal): Promise<never> {
+  for (;;) {
+    await sleep(deps.clock, askEveryMs, signal);
+    const now = await describe(deps, clients, answerMs);
+    if (now.instance !== about.instance) throw new Error('Another process answers in its place.');
   }
 }
