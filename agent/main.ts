@@ -70,8 +70,12 @@ const stop = (): void => {
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 let reloading = Promise.resolve();
+const reload = async (): Promise<void> => {
+  // One that ends starts nothing any more.
+  if (!stopped.signal.aborted) await agent?.reload();
+};
 process.on('SIGHUP', () => {
-  reloading = reloading.then(() => agent?.reload()).catch(crash);
+  reloading = reloading.then(reload).catch(crash);
 });
 
 try {

@@ -8,6 +8,7 @@ import type { Identity } from './front/identity.js';
 import { retireUnit } from './retire.js';
 import type { CertificateSource } from './tls/certificate-source.js';
 import type { Registry } from './workers/registry.js';
+import type { Unit } from './workers/unit.js';
 
 /** What a reload needs. */
 export interface ReloadDeps {
@@ -18,28 +19,37 @@ export interface ReloadDeps {
 }
 
 /**
- * Takes up another configuration as far as that is possible while running: panels that are new are started, panels
- * that are gone are drained and stopped. Resolves with what only a restart takes up, by name.
+ * Takes up another configuration as far as that is possible while running: panels that are new are started, panels that are
+ * gone are drained and stopped, which goes on in the background. A panel that comes back while its worker still leaves is
+ * started once that has gone. Resolves with what only a restart takes up, by name.
  */
 export async function applyPanels(deps: ReloadDeps, next: AgentConfig): Promise<readonly string[]> {
   const { registry, log } = deps;
   const wanted = new Map(next.panels.map((panel) => [panel.name, panel]));
   const stale: string[] = [];
-  const leaving: Promise<void>[] = [];
+  const compared: Promise<void>[] = [];
   for (const unit of registry.units()) {
-    const panel = wanted.get(unit.panel.name);
-    wanted.delete(unit.panel.name);
-    if (panel === undefined) {
-      log.info({ panel: unit.panel.name }, 'Panel removed: it is drained and stopped');
-      leaving.push(retireUnit(deps, unit));
-      continue;
-    }
-    if (isDeepStrictEqual(panel, unit.panel)) await unit.supervisor?.compare(registry.argv(panel));
-    else stale.push(`panel ${panel.name}`);
+    const { name } = unit.panel;
+    const panel = wanted.get(name);
+    wanted.delete(name);
+    if (unit.leaving) {
+      unit.successor = panel;
+      if (panel !== undefined) log.info({ panel: name }, 'Panel comes back once its worker has gone');
+    } else if (panel === undefined) beginRemoval(deps, unit);
+    else if (!isDeepStrictEqual(panel, unit.panel)) stale.push(`panel ${name}`);
+    else if (unit.supervisor !== undefined) compared.push(unit.supervisor.compare(registry.argv(panel)));
   }
   for (const panel of wanted.values()) installPanel(deps, panel);
-  await Promise.all(leaving);
+  await Promise.all(compared);
   return stale;
+}
+
+function beginRemoval(deps: ReloadDeps, unit: Unit): void {
+  const panel = unit.panel.name;
+  deps.log.info({ panel }, 'Panel removed: it is drained and stopped');
+  retireUnit(deps, unit).catch((error: unknown) => {
+    deps.log.error({ err: error, panel }, 'A removed panel could not be stopped');
+  });
 }
 
 function installPanel({ registry, log }: ReloadDeps, panel: PanelConfig): void {

@@ -32,8 +32,17 @@ export interface DrainBounds {
   readonly signal?: AbortSignal;
 }
 
-const exitMs = 3_000;
-const termMs = 2_000;
+/** How long a worker may take to end. */
+export interface EndBounds {
+  /** For the answer to the order to end, and then for the exit, in milliseconds. */
+  readonly exitMs: number;
+  /** Between SIGTERM and SIGKILL, in milliseconds. */
+  readonly termMs: number;
+}
+
+/** Time for a worker to end that nobody is in a hurry about. */
+export const defaultEndBounds: EndBounds = { exitMs: 3_000, termMs: 2_000 };
+
 const removalMs = 30_000;
 // For the answer of a worker that has used all of its time.
 const answerMs = 2_000;
@@ -66,25 +75,26 @@ export async function drainForEnd(
 }
 
 /** Ends a worker's process; true when that lost nothing the worker did not already give a receipt for. */
-export async function endUnit(deps: RetireDeps, unit: Unit): Promise<boolean> {
+export async function endUnit(deps: RetireDeps, unit: Unit, bounds = defaultEndBounds): Promise<boolean> {
   const { supervisor } = unit;
   if (supervisor === undefined) return true;
+  const { exitMs, termMs } = bounds;
   const exited = supervisor.retire(exitMs);
-  const asked = await askToEnd(deps, unit);
+  const asked = await askToEnd(deps, unit, exitMs);
   if (asked !== 'refused' && (await exited)) return true;
   const how = await supervisor.stop(termMs);
   deps.log.warn({ panel: unit.panel.name, how }, 'A worker had to be ended by signal');
   return asked !== 'refused' && how !== 'killed';
 }
 
-async function askToEnd({ clock, log }: RetireDeps, unit: Unit): Promise<'asked' | 'refused'> {
+async function askToEnd({ clock, log }: RetireDeps, unit: Unit, timeoutMs: number): Promise<'asked' | 'refused'> {
   const view = viewUnit(unit);
   if (view.kind === 'absent') return 'asked';
   if (view.kind === 'unknown') return 'refused';
   try {
     await unary<ShutdownResponse>((...rest) => view.clients.worker.shutdown({ force: false }, ...rest), {
       clock,
-      timeoutMs: exitMs,
+      timeoutMs,
     });
     return 'asked';
   } catch (error) {
@@ -94,22 +104,32 @@ async function askToEnd({ clock, log }: RetireDeps, unit: Unit): Promise<'asked'
   }
 }
 
-/** Drains and ends the worker of a panel that was removed. */
+/** Name of the drain of a panel that was removed. */
+export function removalUid(instance: string, panel: string): string {
+  return `remove-${instance}-${panel}`;
+}
+
+/**
+ * Drains and ends the worker of a panel that was removed, in bounded time, also one that never answers; then starts what a
+ * reload has brought in its place meanwhile.
+ */
 export async function retireUnit(deps: RetireDeps, unit: Unit): Promise<void> {
+  const { registry, instance, log } = deps;
+  const { name } = unit.panel;
   unit.leaving = true;
-  deps.registry.changes.notify();
+  registry.changes.notify();
   if (unit.supervisor !== undefined) {
-    const command = {
-      restartUid: `remove-${deps.instance}-${unit.panel.name}`,
-      fencing: knownFencing(unit),
-      generation: 1,
-    };
-    const reason = `The panel "${unit.panel.name}" was removed from this node.`;
+    const command = { restartUid: removalUid(instance, name), fencing: knownFencing(unit), generation: 1 };
+    const reason = `The panel "${name}" was removed from this node.`;
     const limitMs = removalMs + answerMs;
     await drainForEnd(deps, unit, { command, timeoutMs: removalMs, limitMs, reason });
     await endUnit(deps, unit);
   }
-  deps.registry.remove(unit);
+  // Else the agent has ended meanwhile.
+  if (!registry.units().includes(unit)) return;
+  registry.remove(unit);
+  log.info({ panel: name }, 'Panel has gone');
+  if (unit.successor !== undefined) registry.add(unit.successor);
 }
 
 /** Fencing number that the worker accepts: the highest it has seen. */

@@ -5,7 +5,7 @@ import type { WorkerAdmission } from '../workers/registry.js';
 import type { Cordons } from './cordons.js';
 import type { Fencing } from './fencing.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
-import { cordonMember, uncordonMember } from './member-calls.js';
+import { callTimeoutMs, cordonMember, uncordonMember } from './member-calls.js';
 
 /** How the restart uid of a drain begins that an agent does because it is told to end. */
 export const shutdownPrefix = 'shutdown-';
@@ -34,7 +34,7 @@ export function createWorkerAdmission(cordons: Cordons, fencing: Fencing, clock:
         lease: msToDuration(inForce.untilMs - clock.nowMs()),
         ...{ reason, target },
       };
-      const answer = await cordonMember(clients, request, clock);
+      const answer = await cordonMember(clients, request, { clock, timeoutMs: callTimeoutMs });
       return answer.status ?? status;
     },
   };
@@ -51,7 +51,8 @@ interface Left {
 async function reopen(clients: WorkerClients, { status, target, clock }: Left): Promise<GateStatus> {
   const command = { restartUid: status.restartUid, fencing: status.fencing, generation: 0 };
   try {
-    const answer = await uncordonMember(clients, { command, target, anyRestart: true }, clock);
+    const request = { command, target, anyRestart: true };
+    const answer = await uncordonMember(clients, request, { clock, timeoutMs: callTimeoutMs });
     return answer.status ?? status;
   } catch {
     return status;

@@ -17,6 +17,7 @@ import {
   type UncordonRequest,
   type UncordonResponse,
 } from '#proto/gate/v1/gate.js';
+import { asError } from '../changes.js';
 import { unitStatus, viewUnit } from '../workers/unit.js';
 import {
   aggregateState,
@@ -32,10 +33,22 @@ import {
 import { defaultLeaseMs } from './admission.js';
 import type { Cordons } from './cordons.js';
 import type { Fencing } from './fencing.js';
-import { callAll, cordonMembers, drainMembers, readReceipt, settleMs, uncordonMember } from './member-calls.js';
-import { liveMembers, settleMembers, unitsOf, untilSeen, type Members } from './members.js';
+import { commandMs, createCommandTime } from './command-time.js';
+import {
+  callAll,
+  callTimeoutMs,
+  cordonMembers,
+  drainMembers,
+  readReceipt,
+  settleMs,
+  uncordonMember,
+} from './member-calls.js';
+import { liveMembers, settleMembers, unanswered, unitsOf, untilSeen, type Members } from './members.js';
 import { sumReceipts } from './receipt.js';
+import { createTurns, type Turns } from './turns.js';
 
+/** Longest wait for the commands before: one of them may take all of its time. */
+const turnMs = commandMs + 2_000;
 /** A worker's watch follows its answer within this, or the answer shows what was known before. */
 const seenWithinMs = 1_000;
 
@@ -74,7 +87,10 @@ export interface AgentGate {
 export function createAgentGate(deps: AgentGateDeps): AgentGate {
   const { members, cordons, fencing, clock } = deps;
   const given = new Map<string, Receipt>();
-  const turn = createTurns();
+  // Each target for itself: a worker that never answers holds up nobody of the other one.
+  const agentTurn = createTurns(clock, turnMs);
+  const hostTurn = createTurns(clock, turnMs);
+  const turnOf = (target: Target): Turns => (target === Target.HOST ? hostTurn : agentTurn);
   const views = (target: Target): readonly MemberView[] => unitsOf(members, target).map(viewUnit);
   const holder = (target: Target): string | undefined => {
     const seen = views(target);
@@ -147,8 +163,10 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
     const leaseMs = durationToMs(request.lease, defaultLeaseMs);
     // First the memory, so that no worker starts in between.
     remember(target, command, { leaseMs, reason: request.reason, draining });
+    const time = createCommandTime(clock);
+    const asked = { ...request, target, lease: msToDuration(leaseMs) };
     try {
-      await cordonMembers({ ...deps, target, request: { ...request, target, lease: msToDuration(leaseMs) }, command });
+      await cordonMembers({ ...deps, target, request: asked, command, time });
     } catch (error) {
       if (before === undefined) forget(target);
       else cordons.set(target, before);
@@ -167,38 +185,45 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
     if (restartUid !== undefined && !request.anyRestart && restartUid !== request.command?.restartUid) {
       throw new PaneletError('GATE_REFUSED', `The restart ${restartUid} has cordoned this gate; only it may uncordon.`);
     }
-    const live = await settleMembers(members, target, { clock, limitMs: settleMs }).catch(() => undefined);
-    const known = live ?? liveMembers(unitsOf(members, target));
-    await callAll(known, (member) => uncordonMember(member.clients, { ...request, target }, clock));
+    const time = createCommandTime(clock);
+    let silent: Error | undefined;
+    const settled = settleMembers(members, target, { clock, limitMs: time.share(settleMs) });
+    await settled.catch((error: unknown) => (silent = asError(error)));
+    const bounds = { clock, timeoutMs: time.share(callTimeoutMs) };
+    const [quiet] = await callAll(liveMembers(unitsOf(members, target)), ({ clients }) =>
+      uncordonMember(clients, { ...request, target }, bounds),
+    );
+    // Also when one did not answer: its own lease uncordons it, and nobody else waits for that.
     forget(target);
     deps.log.info({ restartUid, target }, 'Gate uncordoned');
-    if (live === undefined) {
-      throw new PaneletError('WORKER_UNAVAILABLE', 'A worker does not answer; its own lease uncordons it.');
-    }
+    if (quiet !== undefined) silent ??= unanswered(quiet.unit.panel.name);
+    if (silent !== undefined) throw silent;
   };
 
   return {
     status,
-    cordon: (request) =>
-      turn(async () => {
-        const target = targetIn(request.target);
+    cordon: (request) => {
+      const target = targetIn(request.target);
+      return turnOf(target)(async () => {
         await cordonAll(target, request, false);
         await untilSeen(members, () => liveStates(target).every((state) => state !== State.SERVING), seenWithin);
         return { status: status(target) };
-      }),
-    uncordon: (request) =>
-      turn(async () => {
-        const target = targetIn(request.target);
+      });
+    },
+    uncordon: (request) => {
+      const target = targetIn(request.target);
+      return turnOf(target)(async () => {
         if (!request.anyRestart) fencing.check(request.command);
         await uncordonAll(target, request);
         await untilSeen(members, () => liveStates(target).every((state) => state === State.SERVING), seenWithin);
         return { status: status(target) };
-      }),
+      });
+    },
     drain: async (asked, emit, signal) => {
       const target = targetIn(asked.target);
       const request: DrainRequest = { ...asked, target };
       if (request.noticeEnd === NoticeEnd.NOW) requireDrain(target, request);
-      else await turn(() => cordonAll(target, { ...request, lease: request.lease }, true));
+      else await turnOf(target)(() => cordonAll(target, { ...request, lease: request.lease }, true));
       const ended = await drainMembers({
         ...{ members, log: deps.log },
         target,
@@ -211,7 +236,7 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
       });
       const restartUid = request.command?.restartUid ?? '';
       if (ended === 'cancelled') {
-        await turn(() => uncordonAll(target, { command: request.command, target, anyRestart: false })).catch(
+        await turnOf(target)(() => uncordonAll(target, { command: request.command, target, anyRestart: false })).catch(
           (error: unknown) => {
             deps.log.warn({ err: error }, 'After a cancelled drain, not every worker could be uncordoned');
           },
@@ -223,10 +248,17 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
       emit({ status: { ...status(target), state: State.CLOSED, restartUid }, receipt });
     },
     receipt: async (restartUid) => {
-      for (const target of [Target.AGENT, Target.HOST]) {
-        const workers = await memberReceipts(restartUid, target);
-        if (workers !== undefined) return { receipt: giveReceipt(restartUid, target, workers) };
+      // At the same time, and first the target that this restart has cordoned: the other one may not answer.
+      const asked = [Target.AGENT, Target.HOST]
+        .sort((a, b) => Number(holder(b) === restartUid) - Number(holder(a) === restartUid))
+        .map((target) => ({ target, workers: memberReceipts(restartUid, target) }));
+      for (const { workers } of asked) workers.catch(() => undefined);
+      let silent: Error | undefined;
+      for (const { target, workers } of asked) {
+        const receipts = await workers.catch((error: unknown) => void (silent ??= asError(error)));
+        if (receipts !== undefined) return { receipt: giveReceipt(restartUid, target, receipts) };
       }
+      if (silent !== undefined) throw silent;
       throw new PaneletError(
         'RECEIPT_MISSING',
         `There is no receipt for the restart "${restartUid}": not drained, or serving again.`,
@@ -255,13 +287,9 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
     const cordon = cordons.get(target);
     const live = await settleMembers(members, target, { clock, limitMs: settleMs });
     if (live.length === 0) return cordon?.restartUid === restartUid && cordon.draining ? [] : undefined;
-    const receipts: Receipt[] = [];
-    for (const { clients } of live) {
-      const receipt = await readReceipt(clients, restartUid, clock);
-      if (receipt === undefined) return undefined;
-      receipts.push(receipt);
-    }
-    return receipts;
+    const receipts = await Promise.all(live.map((member) => readReceipt(member, restartUid, clock)));
+    const given = receipts.filter((receipt) => receipt !== undefined);
+    return given.length === receipts.length ? given : undefined;
   }
 }
 
@@ -275,16 +303,6 @@ function targetIn(target: Target): Target {
 
 function sumSessions(views: readonly MemberView[]): number {
   return knownStatuses(views).reduce((sum, known) => sum + known.sessions, 0);
-}
-
-// One command after the other: a rollback never meets the command that follows.
-function createTurns(): <T>(run: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (run) => {
-    const next = last.then(run, run);
-    last = next.catch(() => undefined);
-    return next;
-  };
 }
 
 /** Tells a status only when something in it is new besides the time. */

@@ -8,57 +8,62 @@ import {
   type CordonRequest,
   type CordonResponse,
   type DrainRequest,
-  type GateStatus,
   type GetReceiptResponse,
   type Receipt,
   type Target,
   type UncordonRequest,
   type UncordonResponse,
 } from '#proto/gate/v1/gate.js';
-import { unary } from '../unary.js';
+import { unary, type UnaryOptions } from '../unary.js';
 import { viewUnit } from '../workers/unit.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
+import type { CommandTime } from './command-time.js';
 import { drainUnit } from './drain.js';
-import { settleMembers, unitsOf, untilSeen, type LiveMember, type Members } from './members.js';
+import { settleMembers, unanswered, unitsOf, untilSeen, type LiveMember, type Members } from './members.js';
 import { endNoticesTogether, sharesNotices } from './notices.js';
 
-const callTimeoutMs = 5_000;
+/** Longest time for a worker to answer one command, in milliseconds. */
+export const callTimeoutMs = 5_000;
 
 /** Time for workers that are starting to be up or absent for certain. */
 export const settleMs = 5_000;
 
+// Kept of a command's time for undoing what it has begun.
+const undoMs = 2_000;
+
 /** Cordons one worker. */
-export function cordonMember(clients: WorkerClients, request: CordonRequest, clock: Clock): Promise<CordonResponse> {
-  return unary<CordonResponse>((...rest) => clients.gate.cordon(request, ...rest), { clock, timeoutMs: callTimeoutMs });
+export function cordonMember(
+  clients: WorkerClients,
+  request: CordonRequest,
+  bounds: Pick<UnaryOptions, 'clock' | 'timeoutMs'>,
+): Promise<CordonResponse> {
+  return unary<CordonResponse>((...rest) => clients.gate.cordon(request, ...rest), bounds);
 }
 
 /** Uncordons one worker. */
 export function uncordonMember(
   clients: WorkerClients,
   request: UncordonRequest,
-  clock: Clock,
+  bounds: Pick<UnaryOptions, 'clock' | 'timeoutMs'>,
 ): Promise<UncordonResponse> {
-  return unary<UncordonResponse>((...rest) => clients.gate.uncordon(request, ...rest), {
-    clock,
-    timeoutMs: callTimeoutMs,
-  });
+  return unary<UncordonResponse>((...rest) => clients.gate.uncordon(request, ...rest), bounds);
 }
 
-/** A worker's receipt; undefined when it has none for that restart. */
-export async function readReceipt(
-  clients: WorkerClients,
-  restartUid: string,
-  clock: Clock,
-): Promise<Receipt | undefined> {
+/**
+ * A worker's receipt; undefined when it has none for that restart.
+ * @throws PaneletError WORKER_UNAVAILABLE that names the panel, when it does not answer; its ServiceError.
+ */
+export async function readReceipt(member: LiveMember, restartUid: string, clock: Clock): Promise<Receipt | undefined> {
+  const { gate } = member.clients;
   try {
-    const answer = await unary<GetReceiptResponse>((...rest) => clients.gate.getReceipt({ restartUid }, ...rest), {
+    const answer = await unary<GetReceiptResponse>((...rest) => gate.getReceipt({ restartUid }, ...rest), {
       clock,
       timeoutMs: callTimeoutMs,
     });
     return answer.receipt;
   } catch (error) {
     if ((error as ServiceError).code === grpcStatus.NOT_FOUND) return undefined;
-    throw error;
+    throw namedError(member, error);
   }
 }
 
@@ -70,33 +75,47 @@ export interface CordonMembers {
   readonly target: Target;
   readonly request: CordonRequest;
   readonly command: Command;
+  readonly time: CommandTime;
 }
 
 /**
  * Cordons every worker of the target, or none: when one refuses or does not answer, those that this call has cordoned
  * serve again; those that the same restart had cordoned before stay so.
- * @throws the first error of a worker; WORKER_UNAVAILABLE when one stays unknown.
+ * @throws the first error of a worker that refuses; PaneletError WORKER_UNAVAILABLE that names the panel, when one stays
+ * unknown or does not answer.
  */
 export async function cordonMembers(options: CordonMembers): Promise<void> {
-  const { clock, members, target, request, command } = options;
-  const live = await settleMembers(members, target, { clock, limitMs: settleMs });
-  const results = await Promise.allSettled(live.map(({ clients }) => cordonMember(clients, request, clock)));
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed === undefined) return;
+  const { clock, members, target, request, time } = options;
+  const live = await settleMembers(members, target, { clock, limitMs: time.share(settleMs, undoMs) });
+  const timeoutMs = time.share(callTimeoutMs, undoMs);
+  const calls = live.map(({ clients }) => cordonMember(clients, request, { clock, timeoutMs }));
+  const results = await Promise.allSettled(calls);
+  const failed = results.findIndex((result) => result.status === 'rejected');
+  const [member, result] = [live[failed], results[failed]];
+  if (member === undefined || result?.status !== 'rejected') return;
   const lost = live.filter((_, index) => isLost(results[index]));
-  if (lost.length > 0 && (await areGone(members, lost, clock))) return cordonMembers(options);
-  const taken = live.filter(
-    (member, index) => results[index]?.status === 'fulfilled' && isFree(member.view.status, command),
+  const waitMs = time.share(settleMs, undoMs);
+  if (lost.length > 0 && waitMs > 0 && (await areGone(members, lost, { clock, limitMs: waitMs }))) {
+    return cordonMembers(options);
+  }
+  await undo(
+    options,
+    live.filter((_, index) => results[index]?.status === 'fulfilled'),
   );
+  throw namedError(member, result.reason);
+}
+
+async function undo({ clock, log, target, command, time }: CordonMembers, done: readonly LiveMember[]): Promise<void> {
+  const taken = done.filter(({ view }) => view.status.restartUid !== command.restartUid);
+  const timeoutMs = time.share(callTimeoutMs);
   const undone = await Promise.allSettled(
-    taken.map(({ clients }) => uncordonMember(clients, { command, target, anyRestart: false }, clock)),
+    taken.map(({ clients }) => uncordonMember(clients, { command, target, anyRestart: false }, { clock, timeoutMs })),
   );
   for (const [index, result] of undone.entries()) {
     if (result.status === 'fulfilled') continue;
     const panel = taken[index]?.unit.panel.name;
-    options.log.warn({ err: result.reason as Error, panel }, 'A cordon could not be undone; its lease ends it');
+    log.warn({ err: result.reason as Error, panel }, 'A cordon could not be undone; its lease ends it');
   }
-  throw failed.reason;
 }
 
 function isLost(result: PromiseSettledResult<unknown> | undefined): boolean {
@@ -104,18 +123,18 @@ function isLost(result: PromiseSettledResult<unknown> | undefined): boolean {
 }
 
 // A worker that died under the call is not one that refuses: once its link has noticed, what is left can be cordoned.
-async function areGone(members: Members, lost: readonly LiveMember[], clock: Clock): Promise<boolean> {
+async function areGone(
+  members: Members,
+  lost: readonly LiveMember[],
+  bounds: { readonly clock: Clock; readonly limitMs: number },
+): Promise<boolean> {
   const gone = (): boolean =>
     lost.every(({ unit, clients }) => {
       const view = viewUnit(unit);
       return view.kind !== 'up' || view.clients !== clients;
     });
-  await untilSeen(members, gone, { clock, limitMs: settleMs });
+  await untilSeen(members, gone, bounds);
   return gone();
-}
-
-function isFree(status: GateStatus, command: Command): boolean {
-  return status.restartUid !== command.restartUid;
 }
 
 /** A drain of all workers of a target. */
@@ -177,9 +196,30 @@ export async function drainMembers(options: DrainMembers): Promise<readonly Rece
 
 class DrainCancelled extends Error {}
 
-/** Calls every member; rejects with the first error once all have answered. */
-export async function callAll<T>(live: readonly LiveMember[], call: (member: LiveMember) => Promise<T>): Promise<void> {
+/**
+ * Calls every member; resolves once all have answered or have had their time, with those that did not answer.
+ * @throws the first error of one that refused.
+ */
+export async function callAll<T>(
+  live: readonly LiveMember[],
+  call: (member: LiveMember) => Promise<T>,
+): Promise<readonly LiveMember[]> {
   const results = await Promise.allSettled(live.map(call));
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  const isSilent = (index: number): boolean => {
+    const result = results[index];
+    return result?.status === 'rejected' && isUnanswered(result.reason);
+  };
+  const refused = results.find((result, index) => result.status === 'rejected' && !isSilent(index));
+  if (refused?.status === 'rejected') throw refused.reason;
+  return live.filter((_, index) => isSilent(index));
+}
+
+function isUnanswered(error: unknown): boolean {
+  const { code } = error as Partial<ServiceError>;
+  return code === grpcStatus.DEADLINE_EXCEEDED || code === grpcStatus.UNAVAILABLE;
+}
+
+// A worker's own refusal goes out as it came; its silence has to be given a name.
+function namedError({ unit }: LiveMember, error: unknown): Error {
+  return isUnanswered(error) ? unanswered(unit.panel.name, error) : (error as Error);
 }

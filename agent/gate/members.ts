@@ -63,6 +63,6 @@ export async function untilSeen(
 }
 
 /** Says which panel's worker does not answer. */
-export function unanswered(panel: string): PaneletError {
-  return new PaneletError('WORKER_UNAVAILABLE', `The worker of panel "${panel}" does not answer.`);
+export function unanswered(panel: string, cause?: unknown): PaneletError {
+  return new PaneletError('WORKER_UNAVAILABLE', `The worker of panel "${panel}" does not answer.`, { cause });
 }

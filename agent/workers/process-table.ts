@@ -100,6 +100,9 @@ export interface EndOptions {
   readonly termMs: number;
 }
 
+// One that the kernel does not let go even then, as when its disk hangs, never runs again: nobody has to wait for it.
+const killMs = 1_000;
+
 /** Ends a process and its group: SIGTERM, then SIGKILL. Resolves once it is gone, and says whether it had to be killed. */
 export async function endProcess(
   table: ProcessTable,
@@ -113,7 +116,8 @@ export async function endProcess(
     return 'ended';
   } catch {
     table.signal(target, 'SIGKILL', 'group');
-    await waitForExit(table, target, clock);
+    const killed = withDeadline({ clock, limitMs: killMs }, (signal) => waitForExit(table, target, clock, signal));
+    await killed.catch(() => undefined);
     return 'killed';
   }
 }

@@ -157,7 +157,7 @@ function createUnit(deps: RegistryDeps, options: UnitOptions): Unit {
   });
   const upstream = createUpstream({ socketPath, clock: deps.clock });
   const supervisor = panel.run === 'spawn' ? superviseUnit(deps, { ...options, socketPath, link, log }) : undefined;
-  return { panel, link, upstream, supervisor, leaving: false };
+  return { panel, link, upstream, supervisor, leaving: false, successor: undefined };
 }
 
 interface SuperviseOptions extends UnitOptions {

@@ -51,6 +51,7 @@ export interface Supervisor {
 // A worker that lived this long was not part of a crash loop.
 const steadyMs = 30_000;
 const crashLoopCount = 3;
+const hashMs = 2_000;
 
 /** A supervisor that begins at once. */
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
@@ -69,7 +70,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     deps.changes.notify();
   };
   const compare = async (argv: readonly string[]): Promise<void> => {
-    const now = await hashCommand(argv);
+    const now = await readHash(deps, argv);
     state.restartRequired = state.commandHash !== undefined && now !== undefined && now !== state.commandHash;
     deps.changes.notify();
   };
@@ -172,7 +173,7 @@ async function startWorker({ deps, state, show, signal }: Supervision): Promise<
   if (!deps.mayStart()) show('Not started while the gate is cordoned.');
   await deps.changes.until(() => deps.mayStart() || undefined, signal);
   await rm(deps.socketPath, { force: true });
-  const commandHash = await hashCommand(deps.argv);
+  const commandHash = await readHash(deps, deps.argv);
   signal.throwIfAborted();
   try {
     const started = await deps.launch(deps);
@@ -232,6 +233,15 @@ async function waitForUp({ deps, state }: Supervision, signal: AbortSignal): Pro
     return await withDeadline(bounds, (either) => deps.changes.until(look, either));
   } catch (error) {
     if (signal.aborted) throw error;
+    return undefined;
+  }
+}
+
+// Unknown when the disk does not answer.
+async function readHash({ clock }: SupervisorDeps, argv: readonly string[]): Promise<string | undefined> {
+  try {
+    return await withDeadline({ clock, limitMs: hashMs }, () => hashCommand(argv));
+  } catch {
     return undefined;
   }
 }

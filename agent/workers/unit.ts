@@ -18,6 +18,8 @@ export interface Unit {
   readonly supervisor: Supervisor | undefined;
   /** True once the panel was removed from the configuration. */
   leaving: boolean;
+  /** Set while it leaves, when a reload has brought its panel back: started once this one has gone. */
+  successor: PanelConfig | undefined;
 }
 
 /** What the gate needs to know about a unit's worker. */

@@ -195,7 +195,10 @@ describe('the gate of a node', () => {
     const [echo] = gate.home.workers('echo');
     process.kill(echo!.pid, 'SIGSTOP');
     try {
-      await expect(gate.drain()).rejects.toMatchObject({ code: grpcStatus.DEADLINE_EXCEEDED });
+      await expect(gate.drain()).rejects.toMatchObject({
+        code: grpcStatus.UNAVAILABLE,
+        details: 'The worker of panel "echo" does not answer.',
+      });
       expect(await stateOf(gate, 'logs')).toBe(State.SERVING);
     } finally {
       process.kill(echo!.pid, 'SIGCONT');

@@ -20,6 +20,7 @@ import {
   type WatchResponse,
   type WorkerServiceServer,
 } from '#proto/worker/v1/worker.js';
+import { SessionServiceService } from '#proto/session/v1/session.js';
 import { echoCall, rawAttach } from './raw-session.js';
 
 const { values } = parseArgs({
@@ -105,6 +106,22 @@ const gate: GateServiceServer = {
   status: (_call, callback) => callback(null, { status }),
 };
 
+// From SIGUSR2 on, the call that the parameter `never` names is taken and never answered.
+let isSilent = false;
+process.on('SIGUSR2', () => {
+  isSilent = true;
+});
+
+function fallingSilent<T extends object>(service: T): T {
+  const wrapped = Object.entries(service).map(([name, handle]: [string, (...args: unknown[]) => void]) => {
+    const answer = (...args: unknown[]): void => {
+      if (!isSilent || parameters.get('never') !== name) handle(...args);
+    };
+    return [name, answer];
+  });
+  return Object.fromEntries(wrapped) as T;
+}
+
 function end(): void {
   rmSync(socketPath, { force: true });
   process.exit(0);
@@ -119,8 +136,16 @@ if (behaviour === 'silent') createServer(() => undefined).listen(socketPath);
 else {
   if (existsSync(socketPath)) rmSync(socketPath);
   const server = new Server();
-  server.addService(WorkerServiceService, worker);
-  server.addService(GateServiceService, gate);
+  server.addService(WorkerServiceService, fallingSilent(worker));
+  server.addService(GateServiceService, fallingSilent(gate));
+  const { listSessions, endSession } = SessionServiceService;
+  server.addService(
+    { listSessions, endSession },
+    fallingSilent({
+      listSessions: (_call: unknown, callback: (error: null, list: object) => void) => callback(null, { sessions: [] }),
+      endSession: (_call: unknown, callback: (error: object) => void) => callback({ code: grpcStatus.NOT_FOUND }),
+    }) as never,
+  );
   server.addService(rawAttach, { attach: echoCall });
   const bind = (): void =>
     server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (error) => {
