@@ -144,7 +144,7 @@ else {
     fallingSilent({
       listSessions: (_call: unknown, callback: (error: null, list: object) => void) => callback(null, { sessions: [] }),
       endSession: (_call: unknown, callback: (error: object) => void) => callback({ code: grpcStatus.NOT_FOUND }),
-    }) as never,
+    }),
   );
   server.addService(rawAttach, { attach: echoCall });
   const bind = (): void =>
