@@ -146,6 +146,7 @@ function createUnit(deps: RegistryDeps, options: UnitOptions): Unit {
   const target = targetOf(panel);
   const socketPath = join(socketsDir, `${panel.name}.sock`);
   const log = deps.log.child({ panel: panel.name });
+  const upstream = createUpstream({ socketPath, clock: deps.clock });
   const link = createWorkerLink({
     ...deps,
     panel: panel.name,
@@ -154,8 +155,9 @@ function createUnit(deps: RegistryDeps, options: UnitOptions): Unit {
     backoff: createBackoff(deps.random, { initialMs: 20, maxMs: 1_000 }),
     prepare: (clients, status) => deps.admission.prepare(target, clients, status),
     onChange: () => changes.notify(),
+    // Clients whose worker hangs are told, and come again when it does; nothing is lost by that.
+    onSilent: () => upstream.cut(),
   });
-  const upstream = createUpstream({ socketPath, clock: deps.clock });
   const supervisor = panel.run === 'spawn' ? superviseUnit(deps, { ...options, socketPath, link, log }) : undefined;
   return { panel, link, upstream, supervisor, leaving: false, successor: undefined };
 }

@@ -36,7 +36,15 @@ async function startWorker() {
     describe: (_call, callback) => {
       levers.described++;
       const { instance } = levers;
-      const about = { panel: 'echo', version: '1', pid: 1, instance, target: Target.AGENT, checkpointable: true };
+      const about = {
+        panel: 'echo',
+        version: '1',
+        pid: 1,
+        instance,
+        target: Target.AGENT,
+        checkpointable: true,
+        metadataKeys: [],
+      };
       if (levers.describes) callback(null, about);
     },
     watch: (call) => {

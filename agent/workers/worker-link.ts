@@ -19,7 +19,13 @@ export type LinkState =
       readonly clients: WorkerClients;
     }
   | { readonly kind: 'absent' }
-  | { readonly kind: 'unknown'; readonly message: string; readonly about?: DescribeResponse };
+  | {
+      readonly kind: 'unknown';
+      readonly message: string;
+      readonly about?: DescribeResponse;
+      /** True when it was asked and did not answer. */
+      readonly silent?: boolean;
+    };
 
 /** What a link needs. */
 export interface WorkerLinkDeps {
@@ -32,6 +38,8 @@ export interface WorkerLinkDeps {
   /** Awaited with each worker that answers, before it counts as up. */
   readonly prepare: (clients: WorkerClients, status: GateStatus) => Promise<GateStatus>;
   readonly onChange: () => void;
+  /** Told of each attempt in which somebody takes the connection and does not answer, the second in a row first. */
+  readonly onSilent?: () => void;
 }
 
 /**
@@ -60,6 +68,9 @@ export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
   let asked = false;
   const setState = (next: LinkState): void => {
     asked = true;
+    // After an attempt that came to nothing, another one: whoever takes connections there serves nobody.
+    if (state.kind === 'unknown' && state.silent === true && next.kind === 'unknown' && next.silent === true)
+      deps.onSilent?.();
     if (state.kind !== next.kind) deps.log.info({ from: state.kind, to: next.kind }, 'Worker link changed');
     state = next;
     deps.onChange();
@@ -102,7 +113,7 @@ async function attempt(deps: WorkerLinkDeps, setState: (state: LinkState) => voi
     setState({ kind: 'unknown', message: 'The connection to the worker was lost.', about });
     deps.backoff.reset();
   } catch (error) {
-    setState({ kind: 'unknown', message: `The worker does not answer: ${(error as Error).message}` });
+    setState({ kind: 'unknown', message: `The worker does not answer: ${(error as Error).message}`, silent: true });
   } finally {
     close();
   }
