@@ -20,6 +20,9 @@ const programs = {
   'panelet-bench-plain-echo': 'test/bench/plain-echo-main.ts',
   'panelet-e2e': 'test/e2e/main.ts',
   'panelet-chaos': 'test/chaos/main.ts',
+  'panelet-attack': 'test/attack/main.ts',
+  'panelet-attacker': 'test/attack/attacker-main.ts',
+  'panelet-endurance': 'test/attack/endurance-main.ts',
 };
 
 const common = {
