@@ -30,6 +30,8 @@ export interface Attack {
   readonly needsTls?: boolean;
   /** How the agent finds out who calls, where that matters. @default 'file' */
   readonly identity?: 'file' | 'kubernetes';
+  /** It goes on until it has done this much, however slow the machine. */
+  readonly enough?: { readonly what: string; readonly count: number };
   /** Runs until the signal, in a process of its own; leaves by itself when it has nothing more to do. */
   run(context: AttackContext): Promise<void>;
 }

@@ -18,6 +18,8 @@ export interface Peer {
   isWelcome(): boolean;
   /** Writes, and resolves when there is room for more or the connection has ended. */
   write(bytes: Buffer): Promise<void>;
+  /** Resolves when the agent has read everything that was written, as far as its answer to a PING says. */
+  untilRead(): Promise<void>;
   /** A new stream's number. */
   nextStream(): number;
   /** Told of each frame that arrives. */
@@ -69,6 +71,7 @@ export async function openPeer(target: Target, options: PeerOptions = {}): Promi
   let lastStream = -1;
   let welcome = true;
   const isOpen = (): boolean => !socket.destroyed && socket.writable;
+  const waiting: (() => void)[] = [];
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   const peer: Peer = {
     socket,
@@ -80,6 +83,11 @@ export async function openPeer(target: Target, options: PeerOptions = {}): Promi
         await Promise.race([new Promise<void>((resolve) => socket.once('drain', () => resolve())), closed]);
       }
     },
+    untilRead: async () => {
+      const read = new Promise<void>((resolve) => waiting.push(resolve));
+      await peer.write(frame({ type: frameType.ping, flags: frameFlag.none, stream: 0 }, Buffer.alloc(8)));
+      await Promise.race([read, closed]);
+    },
     nextStream: () => (lastStream += 2),
     onFrame: () => undefined,
     closed,
@@ -87,6 +95,7 @@ export async function openPeer(target: Target, options: PeerOptions = {}): Promi
   };
   const take = (arrived: ArrivedFrame): void => {
     if (arrived.type === frameType.goAway) welcome = false;
+    if (arrived.type === frameType.ping && (arrived.flags & frameFlag.ack) !== 0) waiting.shift()?.();
     const answer = answerTo(arrived);
     if (answer !== undefined && isOpen()) socket.write(answer);
     peer.onFrame(arrived);

@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Attack } from './attack.js';
 import { attackNamed } from './attacks.js';
 import { startAttackedAgent, attackerToken, type AttackedAgent, type AttackedAgentOptions } from './attacked-agent.js';
 import { startAttacker, type Attacker } from './attacker.js';
@@ -40,6 +41,8 @@ export interface AttackVerdict {
 export const memoryLimitMib = 350;
 const fewestRoundTrips = 5;
 const answerLimitMs = 10_000;
+// One that the agent slows down as it should never comes that far.
+const enoughLimitMs = 15_000;
 const finishLimitMs = 15_000;
 const sessionsPerClient = 10;
 
@@ -56,7 +59,7 @@ export async function runAttack(plan: AttackPlan): Promise<AttackVerdict> {
   const ownDelay = monitorEventLoopDelay({ resolution: 10 });
   try {
     ownDelay.enable();
-    const seen = await observe(agent, plan);
+    const seen = await observe(agent, plan, kinds);
     return { ...seen, ownStallMs: ownDelay.max / 1e6 };
   } finally {
     ownDelay.disable();
@@ -66,7 +69,7 @@ export async function runAttack(plan: AttackPlan): Promise<AttackVerdict> {
 
 type Seen = Omit<AttackVerdict, 'ownStallMs'>;
 
-async function observe(agent: AttackedAgent, plan: AttackPlan): Promise<Seen> {
+async function observe(agent: AttackedAgent, plan: AttackPlan, kinds: readonly Attack[]): Promise<Seen> {
   const honestClient = agent.client(agent.freshToken());
   const honest = await startHonestSession(honestClient);
   const before = { agent: agent.process().child.pid, worker: agent.workerPid() };
@@ -83,6 +86,7 @@ async function observe(agent: AttackedAgent, plan: AttackPlan): Promise<Seen> {
     const newcomers = watchArrivals(shouldStop, () => comeIn(agent));
     const gate = watchArrivals(shouldStop, () => agent.askGate(answerLimitMs));
     await pause(halfMs);
+    await untilEnough(attackers, kinds, () => agent.agentEnded() !== undefined);
     isOver = true;
     const arrivals = { newcomers: await newcomers, gate: await gate };
     trips.push(honest.roundTrips());
@@ -114,6 +118,19 @@ async function observe(agent: AttackedAgent, plan: AttackPlan): Promise<Seen> {
 function orderOf(agent: AttackedAgent, plan: AttackPlan, attack: string): Parameters<typeof startAttacker>[0] {
   const { target, maxConnections } = agent;
   return { attack, target, maxConnections, token: plan.withToken === true ? attackerToken : undefined };
+}
+
+async function untilEnough(
+  attackers: readonly Attacker[],
+  kinds: readonly Attack[],
+  isHopeless: () => boolean,
+): Promise<void> {
+  const untilMs = performance.now() + enoughLimitMs;
+  const hasEnough = (attacker: Attacker, index: number): boolean => {
+    const enough = kinds[index]?.enough;
+    return enough === undefined || (attacker.counts()[enough.what] ?? 0) >= enough.count;
+  };
+  while (!attackers.every(hasEnough) && performance.now() < untilMs && !isHopeless()) await pause(50);
 }
 
 function pause(ms: number): Promise<void> {

@@ -10,6 +10,7 @@ export const badFrames: Attack = {
   name: 'bad-frames',
   what: 'connections that send one bad frame and close, without end',
   by: 'stranger',
+  enough: { what: 'connections', count: 4300 },
   run: (context) =>
     together(64, async () => {
       while (!context.signal.aborted) {

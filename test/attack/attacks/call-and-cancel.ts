@@ -1,16 +1,17 @@
-import { rest, servicePath, together, whileWelcome, type Attack } from '../attack.js';
+import { servicePath, together, whileWelcome, type Attack } from '../attack.js';
 import { headersFrames, messageFrame, resetFrame } from '../wire.js';
 
 const connections = 4;
 const perTurn = 20;
-// Long enough for the call to be passed on before it is cancelled.
-const betweenMs = 2;
+// Three times what a server on Node's HTTP/2 forgives at once.
+const count = 3000;
 
 function callAndCancel(name: string, path: string, by: Attack['by']): Attack {
   return {
     name,
     what: `calls ${path.slice(path.lastIndexOf('/') + 1)} and cancels`,
     by,
+    enough: { what: 'cancelled', count },
     run: (context) =>
       together(connections, () =>
         whileWelcome(context, async (peer) => {
@@ -20,7 +21,7 @@ function callAndCancel(name: string, path: string, by: Attack['by']): Attack {
             messageFrame(stream, Buffer.alloc(0)),
           ]);
           await peer.write(Buffer.concat(calls));
-          await rest(context, betweenMs);
+          await peer.untilRead();
           await peer.write(Buffer.concat(streams.map((stream) => resetFrame(stream))));
           context.count('cancelled', perTurn);
         }),

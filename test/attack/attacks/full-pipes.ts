@@ -41,6 +41,7 @@ export const fullPipes: Attack = {
   name: 'full-pipes',
   what: `${busySessions} busy sessions, and ${attaches} attaches at once, again and again`,
   by: 'client',
+  enough: { what: 'attaches', count: 3 * attaches },
   run: async (context) => {
     await Promise.race([keepBusy(context), rest(context, 2000)]);
     while (!context.signal.aborted) await together(connections, () => burst(context));

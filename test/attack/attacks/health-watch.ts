@@ -24,6 +24,7 @@ export const healthWatch: Attack = {
   name: 'health-watch',
   what: '10,000 Health/Watch on 10 connections',
   by: 'either',
+  enough: { what: 'watches', count: 8000 },
   run: (context) => together(10, () => watch(context, 1000, [])),
 };
 
@@ -32,6 +33,7 @@ export const fatHealthWatch: Attack = {
   name: 'fat-health-watch',
   what: '4 connections of Health/Watch with 45 KB of headers',
   by: 'either',
+  enough: { what: 'watches', count: 4000 },
   run: (context) => {
     const fat: HeaderPairs = [1, 2, 3].map((number) => [`x-fat-${number}`, 'f'.repeat(15_000)] as const);
     return together(4, () => watch(context, 2000, fat));

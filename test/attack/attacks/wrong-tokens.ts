@@ -18,6 +18,7 @@ export const wrongTokens: Attack = {
   what: `${connections * perTurn} wrong tokens under way, on ${connections} connections`,
   by: 'stranger',
   identity: 'kubernetes',
+  enough: { what: 'calls', count: 1024 },
   run: (context) =>
     together(connections, () =>
       whileWelcome(context, async (peer) => {
