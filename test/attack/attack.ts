@@ -10,6 +10,8 @@ export interface AttackContext {
   readonly maxConnections: number;
   /** Ends it. */
   readonly signal: AbortSignal;
+  /** Resolves when it is to end. */
+  readonly over: Promise<void>;
   /** Counts what was done, by name. */
   count(what: string, by?: number): void;
   /** Connects again and again until somebody accepts; undefined once it is over. */
@@ -30,8 +32,8 @@ export interface Attack {
   readonly needsTls?: boolean;
   /** How the agent finds out who calls, where that matters. @default 'file' */
   readonly identity?: 'file' | 'kubernetes';
-  /** It goes on until it has done this much, however slow the machine. */
-  readonly enough?: { readonly what: string; readonly count: number };
+  /** The others are looked at once it has done this much, however slow the machine; `room`: all connections there are. */
+  readonly enough?: { readonly what: string; readonly count: number | 'room' };
   /** Runs until the signal, in a process of its own; leaves by itself when it has nothing more to do. */
   run(context: AttackContext): Promise<void>;
 }
@@ -57,12 +59,6 @@ export function rest(context: Pick<AttackContext, 'signal'>, ms: number): Promis
     const timer = setTimeout(done, ms);
     context.signal.addEventListener('abort', done);
   });
-}
-
-/** Resolves when it is over. */
-export function over({ signal }: Pick<AttackContext, 'signal'>): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /** Runs as many of the same at once, until all have ended. */

@@ -6,8 +6,8 @@ import { setMaxListeners } from 'node:events';
 import { rest, type AttackContext } from './attack.js';
 import { attackNamed } from './attacks.js';
 import type { AttackerOrder } from './attacker.js';
+import { callHeaders } from './call-headers.js';
 import { openPeer } from './peer.js';
-import type { HeaderPairs } from './wire.js';
 
 const order = JSON.parse(process.argv[2] ?? '{}') as AttackerOrder;
 const ended = new AbortController();
@@ -27,19 +27,12 @@ process.on('uncaughtException', (error) => {
   counts[`error: ${error.message}`] = (counts[`error: ${error.message}`] ?? 0) + 1;
 });
 
-const baseHeaders = (path: string): HeaderPairs => [
-  [':method', 'POST'],
-  [':scheme', order.target.tls ? 'https' : 'http'],
-  [':path', path],
-  [':authority', 'localhost'],
-  ['content-type', 'application/grpc'],
-  ['te', 'trailers'],
-];
 const context: AttackContext = {
   target: order.target,
   token: order.token,
   maxConnections: order.maxConnections,
   signal: ended.signal,
+  over: new Promise((resolve) => ended.signal.addEventListener('abort', () => resolve())),
   count: (what, by = 1) => {
     counts[what] = (counts[what] ?? 0) + by;
   },
@@ -52,11 +45,7 @@ const context: AttackContext = {
       await rest(context, 5);
     }
   },
-  headers: (path, more = []) => [
-    ...baseHeaders(path),
-    ...(order.token === undefined ? [] : ([['authorization', `Bearer ${order.token}`]] as const)),
-    ...more,
-  ],
+  headers: (path, more) => callHeaders({ tls: order.target.tls, token: order.token }, path, more),
 };
 setInterval(tell, 100);
 await attackNamed(order.attack).run(context);

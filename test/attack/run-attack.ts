@@ -42,7 +42,7 @@ export const memoryLimitMib = 350;
 const fewestRoundTrips = 5;
 const answerLimitMs = 10_000;
 // One that the agent slows down as it should never comes that far.
-const enoughLimitMs = 15_000;
+const enoughLimitMs = 20_000;
 const finishLimitMs = 15_000;
 const sessionsPerClient = 10;
 
@@ -80,13 +80,13 @@ async function observe(agent: AttackedAgent, plan: AttackPlan, kinds: readonly A
   let isOver = false;
   const shouldStop = (): boolean => isOver || agent.agentEnded() !== undefined;
   try {
+    await untilEnough(agent, attackers, kinds);
     await pause(halfMs);
     if (returning.sessions.length > 0) await killAndStart(agent);
     trips.push(honest.roundTrips());
     const newcomers = watchArrivals(shouldStop, () => comeIn(agent));
     const gate = watchArrivals(shouldStop, () => agent.askGate(answerLimitMs));
     await pause(halfMs);
-    await untilEnough(attackers, kinds, () => agent.agentEnded() !== undefined);
     isOver = true;
     const arrivals = { newcomers: await newcomers, gate: await gate };
     trips.push(honest.roundTrips());
@@ -120,17 +120,21 @@ function orderOf(agent: AttackedAgent, plan: AttackPlan, attack: string): Parame
   return { attack, target, maxConnections, token: plan.withToken === true ? attackerToken : undefined };
 }
 
+// An attacker's program takes a while to start, and some attacks show only once there is much of them.
 async function untilEnough(
+  agent: AttackedAgent,
   attackers: readonly Attacker[],
   kinds: readonly Attack[],
-  isHopeless: () => boolean,
 ): Promise<void> {
   const untilMs = performance.now() + enoughLimitMs;
   const hasEnough = (attacker: Attacker, index: number): boolean => {
     const enough = kinds[index]?.enough;
-    return enough === undefined || (attacker.counts()[enough.what] ?? 0) >= enough.count;
+    if (enough === undefined) return Object.keys(attacker.counts()).length > 0;
+    const count = enough.count === 'room' ? agent.maxConnections : enough.count;
+    return (attacker.counts()[enough.what] ?? 0) >= count;
   };
-  while (!attackers.every(hasEnough) && performance.now() < untilMs && !isHopeless()) await pause(50);
+  const isHopeless = (): boolean => agent.agentEnded() !== undefined || performance.now() > untilMs;
+  while (!attackers.every(hasEnough) && !isHopeless()) await pause(50);
 }
 
 function pause(ms: number): Promise<void> {

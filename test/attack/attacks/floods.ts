@@ -36,8 +36,9 @@ function flood({ name, what, first, each, options }: Flood): Attack {
       if (first !== undefined) await peer.write(first(context, stream));
     }
     const parts = Array.from({ length: perTurn }, () => each(context, peer));
-    // Whoever does not read is not drained either; the signal ends it then.
-    await Promise.race([peer.write(Buffer.concat(parts)), rest(context, 1000)]);
+    const written = peer.write(Buffer.concat(parts)).then(() => true);
+    // Where nothing is taken any more, another connection is.
+    if ((await Promise.race([written, rest(context, 1000)])) !== true) peer.destroy();
     context.count('frames', perTurn);
     // Others of this process have their turn too.
     await new Promise((resolve) => setImmediate(resolve));
@@ -46,6 +47,7 @@ function flood({ name, what, first, each, options }: Flood): Attack {
     name,
     what,
     by: 'either',
+    enough: { what: 'frames', count: 4 * perTurn },
     run: (context) => together(connections, () => whileWelcome(context, (peer) => turn(context, peer), options)),
   };
 }

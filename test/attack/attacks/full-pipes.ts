@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createSystemClock } from '#common/clock.js';
 import { createPaneletClient } from '#client/sdk.js';
 import { startEchoLoad } from '#test/support/echo-load.js';
-import { over, rest, servicePath, together, type Attack, type AttackContext } from '../attack.js';
+import { rest, servicePath, together, type Attack, type AttackContext } from '../attack.js';
 import { helloMessage } from '../hello.js';
 import { headersFrames, messageFrame } from '../wire.js';
 
@@ -31,7 +31,7 @@ async function burst(context: AttackContext): Promise<void> {
     return Buffer.concat([headers, messageFrame(stream, helloMessage(randomUUID()))]);
   });
   context.count('attaches', all.length);
-  await Promise.race([peer.write(Buffer.concat(all)), over(context)]);
+  await Promise.race([peer.write(Buffer.concat(all)), context.over]);
   await Promise.race([peer.closed, rest(context, 1000)]);
   peer.destroy();
 }

@@ -1,4 +1,4 @@
-import { over, servicePath, together, type Attack, type AttackContext } from '../attack.js';
+import { servicePath, together, type Attack, type AttackContext } from '../attack.js';
 import { headersFrames, messageFrame, type HeaderPairs } from '../wire.js';
 
 async function watch(context: AttackContext, streams: number, more: HeaderPairs): Promise<void> {
@@ -10,11 +10,11 @@ async function watch(context: AttackContext, streams: number, more: HeaderPairs)
       const headers = headersFrames(stream, context.headers(servicePath.healthWatch, more), false);
       await Promise.race([
         peer.write(Buffer.concat([headers, messageFrame(stream, Buffer.alloc(0), true)])),
-        over(context),
+        context.over,
       ]);
       context.count('watches');
     }
-    await Promise.race([peer.closed, over(context)]);
+    await Promise.race([peer.closed, context.over]);
     peer.destroy();
   }
 }

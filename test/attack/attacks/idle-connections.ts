@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { over, rest, together, type Attack, type AttackContext } from '../attack.js';
+import { rest, together, type Attack, type AttackContext } from '../attack.js';
 import { openPeer, openSocket } from '../peer.js';
 import { frameFlag, frameHead, frameType, preface, settingsFrame } from '../wire.js';
 
@@ -27,7 +27,7 @@ async function occupy(context: AttackContext, open: () => Promise<Socket | undef
       socket.once('close', () => held.delete(socket));
     }
   });
-  await over(context);
+  await context.over;
   for (const socket of held) socket.destroy();
 }
 
@@ -36,6 +36,7 @@ export const idleConnections: Attack = {
   name: 'idle-connections',
   what: 'all connections there is room for, silent',
   by: 'stranger',
+  enough: { what: 'connections', count: 'room' },
   run: (context) => occupy(context, () => openSocket(context.target)),
 };
 
@@ -44,6 +45,7 @@ export const idlePrefaces: Attack = {
   name: 'idle-prefaces',
   what: 'all connections there is room for, silent after the preface',
   by: 'stranger',
+  enough: { what: 'connections', count: 'room' },
   run: (context) => occupy(context, async () => (await openPeer(context.target))?.socket),
 };
 
@@ -52,6 +54,7 @@ export const halfFrames: Attack = {
   name: 'half-frames',
   what: 'all connections there is room for, in the middle of a frame',
   by: 'stranger',
+  enough: { what: 'connections', count: 'room' },
   run: (context) =>
     occupy(context, async () => {
       const socket = await openSocket(context.target);

@@ -25,6 +25,7 @@ function oddCalls({ name, what, headers, endStream }: OddCall): Attack {
     name,
     what,
     by: 'either',
+    enough: { what: 'calls', count: 4 * perTurn },
     run: (context) => together(connections, () => whileWelcome(context, (peer) => turn(context, peer))),
   };
 }

@@ -27,6 +27,7 @@ export const tlsSilent: Attack = {
   what: 'all connections there is room for, before any handshake',
   by: 'stranger',
   needsTls: true,
+  enough: { what: 'connections', count: 'room' },
   run: (context) => holdMany(context, Buffer.alloc(0)),
 };
 
@@ -36,6 +37,7 @@ export const tlsHalfHello: Attack = {
   what: 'all connections there is room for, in the middle of a ClientHello',
   by: 'stranger',
   needsTls: true,
+  enough: { what: 'connections', count: 'room' },
   run: (context) => holdMany(context, halfClientHello),
 };
 
@@ -45,6 +47,7 @@ export const tlsHandshakeFlood: Attack = {
   what: 'handshakes as fast as they go',
   by: 'stranger',
   needsTls: true,
+  enough: { what: 'handshakes', count: 200 },
   run: (context) =>
     together(64, async () => {
       while (!context.signal.aborted) {

@@ -1,0 +1,61 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { attackLine } from '#test/attack/attack-line.js';
+import { runAttack, type AttackPlan } from '#test/attack/run-attack.js';
+
+jest.setTimeout(120_000);
+
+// A part of what `npm run attack` does, which has every attack in the clear and over TLS, with a token and without.
+const seconds = 2;
+// Where 4,096 sockets would take long, there is room for fewer; the first of the idle ones has the default.
+const few = { maxConnections: 256 };
+
+type Row = readonly [name: string, plan: Omit<AttackPlan, 'seconds'>];
+
+async function withstands(name: string, plan: Omit<AttackPlan, 'seconds'>): Promise<void> {
+  const verdict = await runAttack({ seconds, ...plan });
+  process.stdout.write(`${attackLine(name, verdict)}\n`);
+  expect(verdict.problems).toEqual([]);
+}
+
+describe('what one client does, no other client notices:', () => {
+  const rows: readonly Row[] = [
+    ['attaching and cancelling without end', { attacks: ['attach-and-cancel-on-many'], withToken: true }],
+    ['calling ListPanels and cancelling without end', { attacks: ['list-and-cancel'], withToken: true }],
+    ['busy sessions and thousands of attaches at once', { attacks: ['full-pipes'], withToken: true }],
+    ['answers that are never read', { attacks: ['zero-window'], withToken: true }],
+    ['a message that never ends', { attacks: ['endless-unary'], withToken: true }],
+  ];
+  test.each(rows)('%s', (name, plan) => withstands(name, plan));
+});
+
+describe('what somebody without a token does, no client notices:', () => {
+  const rows: readonly Row[] = [
+    ['thousands of Health/Watch', { attacks: ['health-watch'] }],
+    ['Health/Watch with 45 KB of headers', { attacks: ['fat-health-watch'] }],
+    ['thousands of connections with a bad frame', { attacks: ['bad-frames'] }],
+    ['as many silent connections as there is room for', { attacks: ['idle-connections'] }],
+    ['connections in the middle of a frame', { attacks: ['half-frames'], limits: few }],
+    ['wrong tokens without end', { attacks: ['wrong-tokens'] }],
+  ];
+  test.each(rows)('%s', (name, plan) => withstands(name, plan));
+});
+
+describe('over TLS, no client notices', () => {
+  const rows: readonly Row[] = [
+    ['connections that never begin the handshake', { attacks: ['tls-silent'], limits: few }],
+    ['connections that stop in the ClientHello', { attacks: ['tls-half-hello'], limits: few }],
+    ['connections that are silent after the handshake', { attacks: ['idle-connections'], tls: true, limits: few }],
+    ['handshakes without end', { attacks: ['tls-handshake-flood'] }],
+  ];
+  test.each(rows)('%s', (name, plan) => withstands(name, plan));
+});
+
+describe('floods of frames, which no client notices:', () => {
+  const rows: readonly Row[] = [
+    ['a header block that never ends', { attacks: ['continuation-flood'] }],
+    ['streams that are reset at once', { attacks: ['rapid-reset'] }],
+    ['pings whose answers are not read', { attacks: ['ping-flood'] }],
+    ['two attackers at once', { attacks: ['rapid-reset', 'fat-health-watch'], withToken: true }],
+  ];
+  test.each(rows)('%s', (name, plan) => withstands(name, plan));
+});
