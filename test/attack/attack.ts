@@ -61,6 +61,11 @@ export function rest(context: Pick<AttackContext, 'signal'>, ms: number): Promis
   });
 }
 
+/** True when it is to end. */
+export function isOver({ signal }: Pick<AttackContext, 'signal'>): boolean {
+  return signal.aborted;
+}
+
 /** Runs as many of the same at once, until all have ended. */
 export async function together(count: number, run: (index: number) => Promise<void>): Promise<void> {
   await Promise.all(Array.from({ length: count }, (_, index) => run(index)));
@@ -72,11 +77,11 @@ export async function whileWelcome(
   turn: (peer: Peer) => Promise<void>,
   options?: PeerOptions,
 ): Promise<void> {
-  while (!context.signal.aborted) {
+  while (!isOver(context)) {
     const peer = await context.connect(options);
     if (peer === undefined) return;
     context.count('connections');
-    while (peer.isWelcome() && !context.signal.aborted) await turn(peer);
+    while (peer.isWelcome() && !isOver(context)) await turn(peer);
     peer.destroy();
   }
 }

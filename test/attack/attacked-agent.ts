@@ -59,6 +59,7 @@ const panel = 'echo';
 // What Node gives itself in a container with the memory of the chart, 512 MiB.
 const nodeOptions = '--max-old-space-size=256';
 const apiDelayMs = 100;
+const startTries = 3;
 
 /** Starts one. @throws when it does not serve. */
 export async function startAttackedAgent(options: AttackedAgentOptions = {}): Promise<AttackedAgent> {
@@ -114,10 +115,20 @@ export async function startAttackedAgent(options: AttackedAgentOptions = {}): Pr
   };
 }
 
+// On a busy machine a start may take longer than a test usually waits for it.
 async function startServing(home: AgentHome, env: NodeJS.ProcessEnv): Promise<AgentProcess> {
-  const agent = await home.start(env);
-  await untilText(agent, 'Agent serves');
-  return agent;
+  for (let left = startTries - 1; ; left--) {
+    try {
+      const agent = await home.start(env);
+      await untilText(agent, 'Agent serves');
+      return agent;
+    } catch (error) {
+      for (const child of home.children()) child.kill('SIGKILL');
+      if (left > 0) continue;
+      home.remove();
+      throw error;
+    }
+  }
 }
 
 function identityOf(home: AgentHome, byCluster: boolean): Record<string, unknown> {

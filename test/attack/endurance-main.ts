@@ -74,6 +74,9 @@ async function run(): Promise<boolean> {
   return growths.agent.isFlat && growths.worker.isFlat && unanswered === 0;
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void agent.close().finally(() => process.exit(130)));
+}
 let isFlat = false;
 try {
   isFlat = await run();

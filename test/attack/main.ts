@@ -1,6 +1,7 @@
 /** Attacks a real agent on this machine and tells what its other users saw. docs/reference/attacks.md. */
 import { Command, InvalidArgumentError } from 'commander';
 import type { Attack } from './attack.js';
+import type { AttackedAgent } from './attacked-agent.js';
 import { attackLine } from './attack-line.js';
 import { attacks } from './attacks.js';
 import { runAttack, type AttackPlan } from './run-attack.js';
@@ -71,11 +72,21 @@ if (options.list) {
   for (const { title, what } of chosen) say(`${title}: ${what}`);
   process.exit(0);
 }
+let running: AttackedAgent | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    const closed = running?.close() ?? Promise.resolve();
+    void closed.finally(() => process.exit(130));
+  });
+}
+const onStarted = (agent: AttackedAgent): void => {
+  running = agent;
+};
 let failed = 0;
 for (const { title, plan } of chosen) {
   try {
     const agent = options.against === undefined ? {} : { agent: options.against };
-    const verdict = await runAttack({ ...plan, ...agent, seconds: options.seconds });
+    const verdict = await runAttack({ ...plan, ...agent, onStarted, seconds: options.seconds });
     const late = verdict.longestStallMs - verdict.ownStallMs > options.stall && plan.sessionsThatReturn === undefined;
     const problems = [...verdict.problems, ...(late ? [`a stall of more than ${options.stall} ms`] : [])];
     if (problems.length > 0) failed++;

@@ -20,12 +20,12 @@ export async function comeIn(agent: AttackedAgent, timeMs = limitMs): Promise<vo
   const visit = async (): Promise<true> => {
     const session = await client.open({ panel: 'echo', signal: AbortSignal.timeout(timeMs) });
     await session.write('hello');
-    const items = session[Symbol.asyncIterator]();
-    for (let bytes = 0; bytes < 5;) {
-      const { done, value } = await items.next();
-      if (done === true) throw new Error('The session ended before the echo.');
-      if (value.kind === 'data') bytes += value.payload.length;
+    let bytes = 0;
+    for await (const item of session) {
+      if (item.kind === 'data') bytes += item.payload.length;
+      if (bytes === 5) break;
     }
+    if (bytes !== 5) throw new Error('The session ended before the echo.');
     await session.close();
     return true;
   };

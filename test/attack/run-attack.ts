@@ -20,6 +20,8 @@ export interface AttackPlan {
   readonly agent?: string;
   /** Sessions that all come again in the middle of the attack, because the agent is killed and started again. @default 0 */
   readonly sessionsThatReturn?: number;
+  /** Told of the agent once it serves: whoever is told to stop has to close it. */
+  readonly onStarted?: (agent: AttackedAgent) => void;
 }
 
 /** What an attack did to the others. */
@@ -42,7 +44,7 @@ export const memoryLimitMib = 350;
 const fewestRoundTrips = 5;
 const answerLimitMs = 10_000;
 // One that the agent slows down as it should never comes that far.
-const enoughLimitMs = 20_000;
+const enoughLimitMs = 30_000;
 const finishLimitMs = 15_000;
 const sessionsPerClient = 10;
 
@@ -56,6 +58,7 @@ export async function runAttack(plan: AttackPlan): Promise<AttackVerdict> {
     ...(plan.limits === undefined ? {} : { limits: plan.limits }),
     ...(plan.agent === undefined ? {} : { agent: plan.agent }),
   });
+  plan.onStarted?.(agent);
   const ownDelay = monitorEventLoopDelay({ resolution: 10 });
   try {
     ownDelay.enable();

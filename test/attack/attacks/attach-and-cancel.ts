@@ -4,8 +4,8 @@ import { helloMessage } from '../hello.js';
 import type { Peer } from '../peer.js';
 import { headersFrames, messageFrame, resetFrame } from '../wire.js';
 
-// Each slot has a session of its own and attaches to it again and again: the attacker needs no more than 16 sessions.
-const slots = 16;
+// Each slot has a session of its own and attaches to it again and again: the attacker needs no more than 64 sessions.
+const slots = 64;
 // Three times what a server on Node's HTTP/2 forgives at once.
 const count = 3000;
 

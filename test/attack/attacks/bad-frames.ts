@@ -1,4 +1,4 @@
-import { rest, together, type Attack } from '../attack.js';
+import { isOver, rest, together, type Attack } from '../attack.js';
 import { openSocket } from '../peer.js';
 import { frame, frameType, preface, settingsFrame } from '../wire.js';
 
@@ -15,7 +15,7 @@ export const badFrames: Attack = {
   enough: { what: 'connections', count },
   run: (context) =>
     together(64, async () => {
-      while (!context.signal.aborted) {
+      while (!isOver(context)) {
         const socket = await openSocket(context.target);
         if (socket === undefined) {
           context.count('refused');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createSystemClock } from '#common/clock.js';
 import { createPaneletClient } from '#client/sdk.js';
 import { startEchoLoad } from '#test/support/echo-load.js';
-import { rest, servicePath, together, type Attack, type AttackContext } from '../attack.js';
+import { isOver, rest, servicePath, together, type Attack, type AttackContext } from '../attack.js';
 import { helloMessage } from '../hello.js';
 import { headersFrames, messageFrame } from '../wire.js';
 
@@ -44,6 +44,6 @@ export const fullPipes: Attack = {
   enough: { what: 'attaches', count: 3 * attaches },
   run: async (context) => {
     await Promise.race([keepBusy(context), rest(context, 2000)]);
-    while (!context.signal.aborted) await together(connections, () => burst(context));
+    while (!isOver(context)) await together(connections, () => burst(context));
   },
 };

@@ -1,11 +1,11 @@
-import { servicePath, together, type Attack, type AttackContext } from '../attack.js';
+import { isOver, servicePath, together, type Attack, type AttackContext } from '../attack.js';
 import { headersFrames, messageFrame, type HeaderPairs } from '../wire.js';
 
 async function watch(context: AttackContext, streams: number, more: HeaderPairs): Promise<void> {
-  while (!context.signal.aborted) {
+  while (!isOver(context)) {
     const peer = await context.connect();
     if (peer === undefined) return;
-    for (let at = 0; at < streams && peer.isWelcome() && !context.signal.aborted; at++) {
+    for (let at = 0; at < streams && peer.isWelcome() && !isOver(context); at++) {
       const stream = peer.nextStream();
       const headers = headersFrames(stream, context.headers(servicePath.healthWatch, more), false);
       await Promise.race([

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { rest, together, type Attack, type AttackContext } from '../attack.js';
+import { isOver, rest, together, type Attack, type AttackContext } from '../attack.js';
 import { openPeer, openSocket } from '../peer.js';
 import { frameFlag, frameHead, frameType, preface, settingsFrame } from '../wire.js';
 
@@ -11,7 +11,7 @@ const excess = 100;
 async function occupy(context: AttackContext, open: () => Promise<Socket | undefined>): Promise<void> {
   const held = new Set<Socket>();
   await together(dialers, async () => {
-    while (!context.signal.aborted) {
+    while (!isOver(context)) {
       if (held.size >= context.maxConnections + excess) {
         await rest(context, 20);
         continue;

@@ -1,4 +1,4 @@
-import { rest, servicePath, together, whileWelcome, type Attack, type AttackContext } from '../attack.js';
+import { isOver, rest, servicePath, together, whileWelcome, type Attack, type AttackContext } from '../attack.js';
 import type { Peer } from '../peer.js';
 import { frame, frameType, headersFrames, largestFrameBytes, type HeaderPairs } from '../wire.js';
 
@@ -105,14 +105,14 @@ export const endlessUnary: Attack = {
           [0, 65_535],
           [stream, 65_535],
         ]);
-        let ended = false;
+        const state = { ended: false };
         peer.onFrame = (arrived) => {
           const { type, payload } = arrived;
           const before = room.get(arrived.stream);
           if (type === frameType.windowUpdate && before !== undefined) {
             room.set(arrived.stream, before + payload.readUInt32BE());
           }
-          ended ||= type === frameType.resetStream && arrived.stream === stream;
+          state.ended ||= type === frameType.resetStream && arrived.stream === stream;
         };
         const head = headersFrames(stream, context.headers(servicePath.listPanels), false);
         // A message of 4 GiB, nearly.
@@ -120,7 +120,7 @@ export const endlessUnary: Attack = {
         const prefix = frame({ type: frameType.data, flags: 0, stream }, Buffer.from('00fffffff0', 'hex'));
         await peer.write(Buffer.concat([head, prefix]));
         context.count('calls');
-        while (peer.isWelcome() && !ended && !context.signal.aborted) {
+        while (peer.isWelcome() && !state.ended && !isOver(context)) {
           if (Math.min(...room.values()) < largestFrameBytes) {
             await rest(context, 5);
             continue;

