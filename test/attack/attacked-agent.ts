@@ -82,7 +82,15 @@ export async function startAttackedAgent(options: AttackedAgentOptions = {}): Pr
     PANELET_TEST_HEAP_DIR: home.dir,
     ...cluster?.env,
   };
-  const running = { agent: await startServing(home, env) };
+  const closeOthers = async (): Promise<void> => {
+    await certificate?.close();
+    await cluster?.close();
+  };
+  const first = await startServing(home, env).catch(async (error: unknown) => {
+    await closeOthers();
+    throw error;
+  });
+  const running = { agent: first };
   let ended: number | string | undefined;
   const watch = (): void => {
     const { agent } = running;
@@ -109,8 +117,7 @@ export async function startAttackedAgent(options: AttackedAgentOptions = {}): Pr
     },
     close: async () => {
       home.remove();
-      await certificate?.close();
-      await cluster?.close();
+      await closeOthers();
     },
   };
 }
