@@ -3,7 +3,7 @@ import type { Attack } from './attack.js';
 import { attackNamed } from './attacks.js';
 import { startAttackedAgent, attackerToken, type AttackedAgent, type AttackedAgentOptions } from './attacked-agent.js';
 import { startAttacker, type Attacker } from './attacker.js';
-import { startHonestSession, type HonestSession } from './honest-session.js';
+import { startHonestSession, within, type HonestSession } from './honest-session.js';
 import { comeIn, watchArrivals, type Arrivals } from './newcomers.js';
 import { residentMib } from './process-memory.js';
 
@@ -47,6 +47,7 @@ const answerLimitMs = 10_000;
 const enoughLimitMs = 30_000;
 const finishLimitMs = 15_000;
 const sessionsPerClient = 10;
+const returningRestMs = 1000;
 
 /** Starts an agent, attacks it, and tells what its other users saw. */
 export async function runAttack(plan: AttackPlan): Promise<AttackVerdict> {
@@ -85,7 +86,11 @@ async function observe(agent: AttackedAgent, plan: AttackPlan, kinds: readonly A
   try {
     await untilEnough(agent, attackers, kinds);
     await pause(halfMs);
-    if (returning.sessions.length > 0) await killAndStart(agent);
+    const restarted = returning.sessions.length > 0;
+    if (restarted) {
+      await killAndStart(agent);
+      await untilEnough(agent, attackers, kinds);
+    }
     trips.push(honest.roundTrips());
     const newcomers = watchArrivals(shouldStop, () => comeIn(agent));
     const gate = watchArrivals(shouldStop, () => agent.askGate(answerLimitMs));
@@ -95,10 +100,9 @@ async function observe(agent: AttackedAgent, plan: AttackPlan, kinds: readonly A
     trips.push(honest.roundTrips());
     const counts = await stopAll(attackers);
     const peakMib = residentMib(agent.process().child.pid ?? 0).peak;
-    const restarted = returning.sessions.length > 0;
     const problems = [
       ...problemsOfProcesses(agent, restarted ? { worker: before.worker } : before),
-      ...problemsOfTrips(trips),
+      ...(restarted ? [] : problemsOfTrips(trips)),
       ...(restarted ? [] : honest.cuts().map((reason) => `the honest session was cut: ${reason}`)),
       ...arrivals.newcomers.out.map((reason) => `a newcomer did not get in: ${reason}`),
       ...arrivals.gate.out.map((reason) => `the gate did not answer: ${reason}`),
@@ -113,7 +117,7 @@ async function observe(agent: AttackedAgent, plan: AttackPlan, kinds: readonly A
     };
   } finally {
     await stopAll(attackers);
-    await Promise.race([honestClient.close(), pause(1000)]);
+    await within(honestClient.close(), 1000);
     await returning.close();
   }
 }
@@ -130,11 +134,13 @@ async function untilEnough(
   kinds: readonly Attack[],
 ): Promise<void> {
   const untilMs = performance.now() + enoughLimitMs;
+  const done = (attacker: Attacker, what: string): number => attacker.counts()[what] ?? 0;
+  const before = attackers.map((attacker, index) => done(attacker, kinds[index]?.enough?.what ?? ''));
   const hasEnough = (attacker: Attacker, index: number): boolean => {
     const enough = kinds[index]?.enough;
     if (enough === undefined) return Object.keys(attacker.counts()).length > 0;
     const count = enough.count === 'room' ? agent.maxConnections : enough.count;
-    return (attacker.counts()[enough.what] ?? 0) >= count;
+    return done(attacker, enough.what) - (before[index] ?? 0) >= count;
   };
   const isHopeless = (): boolean => agent.agentEnded() !== undefined || performance.now() > untilMs;
   while (!attackers.every(hasEnough) && !isHopeless()) await pause(50);
@@ -221,7 +227,7 @@ interface Returning {
 async function openReturning(agent: AttackedAgent, count: number): Promise<Returning> {
   const clients = Array.from({ length: Math.ceil(count / sessionsPerClient) }, () => agent.client(agent.freshToken()));
   const opened = clients.flatMap((client) =>
-    Array.from({ length: sessionsPerClient }, () => startHonestSession(client, 200)),
+    Array.from({ length: sessionsPerClient }, () => startHonestSession(client, returningRestMs)),
   );
   const sessions = await Promise.all(opened);
   return {
@@ -232,7 +238,7 @@ async function openReturning(agent: AttackedAgent, count: number): Promise<Retur
       return broken.length === 0 ? [] : [`${broken.length} of ${count} sessions did not return: ${broken[0]}`];
     },
     close: async () => {
-      await Promise.race([Promise.all(clients.map((client) => client.close())), pause(2000)]);
+      await within(Promise.all(clients.map((client) => client.close())), 2000);
     },
   };
 }
