@@ -13,6 +13,8 @@ export interface ChurnOptions {
   readonly count: number;
   /** Under way at once on one connection. @default 16 */
   readonly atOnce?: number;
+  /** Ids of the sessions that are attached to in turn; each is kept by the worker for a while. @default 16 new ones */
+  readonly sessions?: readonly string[];
 }
 
 /**
@@ -21,18 +23,23 @@ export interface ChurnOptions {
  */
 export type AttachEnd = 'cancelled' | 'refused' | 'left';
 
-const unknownSession = randomUUID();
+const noHello = Buffer.from('no Hello');
+
+/** Ids for some sessions. */
+export function newSessions(count = 16): readonly string[] {
+  return Array.from({ length: count }, () => randomUUID());
+}
 
 /** Attaches as often as asked, ended in these ways in turn, over connections that are made again when they end. */
 export function churnAttaches(options: ChurnOptions, ends: readonly AttachEnd[]): Promise<void> {
-  const hellos = Array.from({ length: options.atOnce ?? 16 }, () => helloMessage(randomUUID()));
+  const hellos = (options.sessions ?? newSessions()).map((id) => helloMessage(id));
   const { target, token } = options;
   const headers = callHeaders({ tls: target.tls, token }, servicePath.attach);
   return churn(options, async ({ peer, streams }, index) => {
     const hello = hellos[index % hellos.length] ?? Buffer.alloc(0);
     const how = ends[index % ends.length];
     // A first message that is no Hello is refused.
-    const message = how === 'refused' ? Buffer.from(unknownSession) : hello;
+    const message = how === 'refused' ? noHello : hello;
     const begin = (stream: number): Buffer =>
       Buffer.concat([headersFrames(stream, headers, false), messageFrame(stream, message)]);
     const leave = (stream: number): Buffer => frame({ type: frameType.data, flags: frameFlag.endStream, stream });

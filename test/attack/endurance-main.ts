@@ -1,7 +1,7 @@
 /** A day of short calls in some minutes: tells whether the memory of agent and worker stays where it is. */
 import { Command, InvalidArgumentError } from 'commander';
 import { attackerToken, startAttackedAgent } from './attacked-agent.js';
-import { churnAttaches, churnCalls } from './churn.js';
+import { churnAttaches, churnCalls, newSessions } from './churn.js';
 import { growthOf, type Growth } from './growth.js';
 import { heapMib, residentMib } from './process-memory.js';
 
@@ -28,6 +28,8 @@ const options = new Command('panelet-endurance')
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const steps = 100;
 const told = 10;
+const ends = ['left', 'refused', 'left', 'left'] as const;
+const sessions = newSessions();
 
 const agent = await startAttackedAgent(options.against === undefined ? {} : { agent: options.against });
 const pids = { agent: agent.process().child.pid ?? 0, worker: agent.workerPid() };
@@ -63,7 +65,7 @@ async function run(): Promise<boolean> {
   for (let step = 1; step <= steps; step++) {
     const answered = await churnCalls({ target, token: attackerToken, count: calls, atOnce: 64 });
     unanswered += calls - answered;
-    await churnAttaches({ target, token: attackerToken, count: attaches }, ['left', 'refused', 'left', 'left']);
+    await churnAttaches({ target, token: attackerToken, count: attaches, sessions }, ends);
     for (const name of ['agent', 'worker'] as const) residents[name].push(residentMib(pids[name]).now);
     if (step % told === 0) await tell(step);
   }
