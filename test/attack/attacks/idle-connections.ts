@@ -23,6 +23,8 @@ async function occupy(context: AttackContext, open: () => Promise<Socket | undef
         continue;
       }
       context.count('connections');
+      // Only who reads hears of the end.
+      socket.resume();
       held.add(socket);
       socket.once('close', () => held.delete(socket));
     }
@@ -60,7 +62,6 @@ export const halfFrames: Attack = {
       const socket = await openSocket(context.target);
       const head = frameHead({ type: frameType.headers, flags: frameFlag.endHeaders, stream: 1 }, 5000);
       socket?.write(Buffer.concat([preface, settingsFrame(), head, Buffer.alloc(2000)]));
-      socket?.resume();
       return socket;
     }),
 };

