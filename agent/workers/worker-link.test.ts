@@ -97,11 +97,13 @@ async function startWorker() {
 function openLink(socketPath: string) {
   const clock = createFakeClock();
   const seen: LinkState['kind'][] = [];
+  const counts = { silent: 0 };
   const link = createWorkerLink({
     ...{ panel: 'echo', socketPath, agentInstance: 'a', clock, log: createSilentLog() },
     backoff: createBackoff(createSeededRandom(1), { initialMs: 20, maxMs: 1_000 }),
     prepare: (_clients, status) => Promise.resolve(status),
     onChange: () => seen.push(link.state().kind),
+    onSilent: () => counts.silent++,
   });
   closings.push(() => link.close());
   /** Until the link is in a state, while time goes on in small steps. */
@@ -110,13 +112,13 @@ function openLink(socketPath: string) {
       clock.advance(stepMs);
       return link.state().kind === kind;
     }, kind);
-  return { clock, link, seen, untilKind };
+  return { clock, link, seen, counts, untilKind };
 }
 
 describe('the link to a worker', () => {
   test('asks every 10 s whether it still answers, and takes it for unknown 5 s later', async () => {
     const worker = await startWorker();
-    const { clock, link, untilKind } = openLink(worker.socketPath);
+    const { clock, link, counts, untilKind } = openLink(worker.socketPath);
     await untilKind('up');
     // Calls of one connection are answered in order: once this one is, so is what was asked before it.
     const behindAnswers = async (): Promise<void> => {
@@ -137,6 +139,12 @@ describe('the link to a worker', () => {
     expect(link.state().kind).toBe('up');
     clock.advance(1);
     await untilKind('unknown');
+    // Busy for a while is not yet hung.
+    expect(counts.silent).toBe(0);
+    await until(() => {
+      clock.advance(100);
+      return counts.silent > 0;
+    }, 'its clients are told');
     worker.levers.describes = true;
     await untilKind('up', 100);
   });
