@@ -220,8 +220,8 @@ describe('the port for controllers', () => {
     expect(await letsIn(`127.0.0.1:${never.port}`)).toBe(false);
   });
 
-  test('has room for 64 connections', async () => {
-    const front = await open();
+  test('has room for 64 connections, eight of them strangers’, and a controller gets in when they are taken', async () => {
+    const front = await open(source());
     const sockets = Array.from({ length: 65 }, () => connectSocket(front.port, '127.0.0.1'));
     for (const socket of sockets) closing.push(() => socket.destroy());
     const ended = new Promise((resolve) => {
@@ -229,7 +229,8 @@ describe('the port for controllers', () => {
     });
     for (const socket of sockets) socket.resume();
     expect(await ended).toBe('one');
-    expect(front.connections()).toBe(64);
+    expect(await ask(front, { pair: controller })).toBe('n1');
+    expect(front.connections()).toBeLessThanOrEqual(9);
   });
 });
 

@@ -151,7 +151,8 @@ describe('an agent that is asked with wrong tokens', () => {
     const list = '/panelet.session.v1.SessionService/ListPanels';
     const flood = Array.from({ length: connections }, () => connectFrom('127.0.0.2'));
     const refused = flood.flatMap((session, connection) =>
-      Array.from({ length: tokensEach }, (_, n) => statusOf(session, list, `wrong-${connection}-${n}`)),
+      // One more, and the agent would end the connection.
+      Array.from({ length: 4 }, (_, n) => statusOf(session, list, `wrong-${connection}-${n}`)),
     );
     await eventually(() => held.length === underWay, 'reviews under way');
     const newcomer = connectFrom('127.0.0.3');
