@@ -15,6 +15,8 @@ export interface HonestSession {
   longestStallMs(): number;
   /** Each loss of its attachment, with the reason. */
   cuts(): readonly string[];
+  /** Attachments after the first one. */
+  resumes(): number;
   /** Stops, compares what was sent, what the panel hashed and what came back, and ends the session. */
   finish(limitMs: number): Promise<HonestVerdict>;
 }
@@ -92,6 +94,7 @@ export async function startHonestSession(client: PaneletClient, restMs = pauseMs
     roundTrips: () => count.roundTrips,
     longestStallMs: () => Math.max(count.longestMs, waitsSinceMs === undefined ? 0 : performance.now() - waitsSinceMs),
     cuts: () => cuts,
+    resumes: () => session.stats().resumes,
     finish: async (limitMs) => {
       isGoing = false;
       const done = await within(

@@ -235,7 +235,12 @@ async function openReturning(agent: AttackedAgent, count: number): Promise<Retur
     finish: async () => {
       const verdicts = await Promise.all(sessions.map((session) => session.finish(finishLimitMs)));
       const broken = verdicts.flatMap(({ problems }) => problems);
-      return broken.length === 0 ? [] : [`${broken.length} of ${count} sessions did not return: ${broken[0]}`];
+      // Once for the agent that was killed.
+      const again = sessions.filter((session) => session.resumes() > 1).length;
+      return [
+        ...(broken.length === 0 ? [] : [`${broken.length} of ${count} sessions did not return: ${broken[0]}`]),
+        ...(again === 0 ? [] : [`${again} of ${count} sessions were cut again after they had returned`]),
+      ];
     },
     close: async () => {
       await within(Promise.all(clients.map((client) => client.close())), 2000);
