@@ -91,9 +91,13 @@ function hpackLength(length: number): Buffer {
   return Buffer.from([...bytes, rest]);
 }
 
-/** HEADERS and as many CONTINUATIONs as the block needs. */
+/** HEADERS and as many CONTINUATIONs as the headers need. */
 export function headersFrames(stream: number, pairs: HeaderPairs, endStream: boolean): Buffer {
-  const block = headerBlock(pairs);
+  return blockFrames(stream, headerBlock(pairs), endStream);
+}
+
+/** The same for a header block that is made already. */
+export function blockFrames(stream: number, block: Buffer, endStream: boolean): Buffer {
   const parts: Buffer[] = [];
   for (let at = 0; at === 0 || at < block.length; at += largestFrameBytes) {
     const part = block.subarray(at, at + largestFrameBytes);

@@ -32,6 +32,8 @@ describe('what somebody without a token does, no client notices:', () => {
   const rows: readonly Row[] = [
     ['thousands of Health/Watch', { attacks: ['health-watch'] }],
     ['Health/Watch with 45 KB of headers', { attacks: ['fat-health-watch'] }],
+    ['tracing headers of 16 KB each', { attacks: ['tracing-headers'] }],
+    ['GET requests without end', { attacks: ['get'] }],
     ['thousands of connections with a bad frame', { attacks: ['bad-frames'] }],
     ['as many silent connections as there is room for', { attacks: ['idle-connections'] }],
     ['connections in the middle of a frame', { attacks: ['half-frames'], limits: few }],
@@ -43,7 +45,6 @@ describe('what somebody without a token does, no client notices:', () => {
 describe('over TLS, no client notices', () => {
   const rows: readonly Row[] = [
     ['connections that never begin the handshake', { attacks: ['tls-silent'], limits: few }],
-    ['connections that stop in the ClientHello', { attacks: ['tls-half-hello'], limits: few }],
     ['connections that are silent after the handshake', { attacks: ['idle-connections'], tls: true, limits: few }],
     ['handshakes without end', { attacks: ['tls-handshake-flood'] }],
   ];
@@ -54,7 +55,6 @@ describe('floods of frames, which no client notices:', () => {
   const rows: readonly Row[] = [
     ['a header block that never ends', { attacks: ['continuation-flood'] }],
     ['streams that are reset at once', { attacks: ['rapid-reset'] }],
-    ['pings whose answers are not read', { attacks: ['ping-flood'] }],
     ['two attackers at once', { attacks: ['rapid-reset', 'fat-health-watch'], withToken: true }],
   ];
   test.each(rows)('%s', (name, plan) => withstands(name, plan));

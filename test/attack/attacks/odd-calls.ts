@@ -1,6 +1,14 @@
 import { isOver, rest, servicePath, together, whileWelcome, type Attack, type AttackContext } from '../attack.js';
 import type { Peer } from '../peer.js';
-import { frame, frameType, headersFrames, largestFrameBytes, type HeaderPairs } from '../wire.js';
+import {
+  blockFrames,
+  frame,
+  frameType,
+  headerBlock,
+  headersFrames,
+  largestFrameBytes,
+  type HeaderPairs,
+} from '../wire.js';
 
 const connections = 4;
 const perTurn = 25;
@@ -14,9 +22,10 @@ interface OddCall {
 
 /** Opens such calls, 25 at a time, and waits a little between; what is not answered stays open. */
 function oddCalls({ name, what, headers, endStream }: OddCall): Attack {
+  let block: Buffer | undefined;
   const turn = async (context: AttackContext, peer: Peer): Promise<void> => {
-    const pairs = headers(context);
-    const calls = Array.from({ length: perTurn }, () => headersFrames(peer.nextStream(), pairs, endStream));
+    const made = (block ??= headerBlock(headers(context)));
+    const calls = Array.from({ length: perTurn }, () => blockFrames(peer.nextStream(), made, endStream));
     await Promise.race([peer.write(Buffer.concat(calls)), rest(context, 1000)]);
     context.count('calls', perTurn);
     await rest(context, 5);
