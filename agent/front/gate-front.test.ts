@@ -229,7 +229,7 @@ describe('the port for controllers', () => {
     });
     for (const socket of sockets) socket.resume();
     expect(await ended).toBe('one');
-    expect(await ask(front, { pair: controller })).toBe('n1');
+    expect(await ask(front, { pair: await controller() })).toBe('n1');
     expect(front.connections()).toBeLessThanOrEqual(9);
   });
 });
