@@ -14,6 +14,7 @@ import { openCluster, type Cluster, type PodFacts } from './cluster.js';
 import { readAgentConfig, type AgentConfig, type ConfigOverrides } from './config.js';
 import { prepareDirectories, removeStaleSockets } from './directories.js';
 import { createAttachHandler } from './front/attach.js';
+import { createCallRates } from './front/call-rates.js';
 import { createContainment } from './front/contain.js';
 import { openFront, type EndReason, type Front } from './front/front.js';
 import { openGateFront } from './front/gate-front.js';
@@ -189,9 +190,17 @@ async function serve(base: Base): Promise<Serving> {
   const health = createHealth(['', sessionServiceName, gateServiceName]);
   const { handle: answerHealth } = createHealthCalls({ health, clock, requestMs: config.limits.helloTimeoutMs });
   const { identity } = access;
-  const routing = { identity, attach, health: answerHealth, services: upstream, calls, relaying };
+  const rates = createCallRates({ clock, perSecond: config.limits.callsPerSecond });
+  const routing = { identity, attach, health: answerHealth, services: upstream, calls, rates, relaying };
   const address = { ...config.listen, tls: base.certificates };
-  const listening = { log, clock, random, containment, onEnded: (reason: EndReason) => metrics.countEnded(reason) };
+  const listening = {
+    log,
+    clock,
+    random,
+    containment,
+    rates,
+    onEnded: (reason: EndReason) => metrics.countEnded(reason),
+  };
   const front = await openFront(address, { ...listening, limits: config.limits, route: createRouter(routing) });
   cleanup.add(() => front.close(0));
   const gateFront = await openGateFront(config, { ...listening, ...routing, tls: base.certificates });

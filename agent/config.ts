@@ -25,6 +25,7 @@ const limitsSchema = z.strictObject({
   maxConnections: positive.default(4096),
   maxStreamsPerConnection: positive.default(1024),
   maxPendingAttaches: positive.default(4096),
+  callsPerSecond: positive.default(500),
   helloTimeoutMs: positive.default(10_000),
   holdMs: positive.default(10_000),
   keepaliveMs: positive.default(30_000),

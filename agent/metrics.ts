@@ -3,7 +3,7 @@ import type { Clock } from '#common/clock.js';
 import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
 import { authenticationResults, type AuthenticationResult } from './access/authentications.js';
 import type { DecisionKind } from './access/permissions.js';
-import type { EndReason } from './front/front.js';
+import { endReasons, type EndReason } from './front/front.js';
 import { certificateExpiry } from './tls/pem.js';
 import type { Unit } from './workers/unit.js';
 
@@ -63,7 +63,7 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
     help: 'Connections that the agent ended by itself, by reason.',
     ...{ labelNames: ['reason'] as const, registers },
   });
-  for (const reason of ['strangers', 'callers', 'dead', 'refused'] satisfies EndReason[]) ended.inc({ reason }, 0);
+  for (const reason of endReasons) ended.inc({ reason }, 0);
   const contained = new Counter({
     name: 'panelet_contained_exceptions_total',
     help: 'Exceptions that ended one connection or stream and nothing more; each is a bug.',

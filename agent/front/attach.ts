@@ -154,7 +154,7 @@ async function openWhenReady(deps: AttachDeps, call: AttachCall, { panel, signal
   for (;;) {
     const { upstream, passedKeys } = await deps.targets.ready(panel, signal);
     try {
-      const stream = await upstream.open({ connection: call.connection, caller: call.caller.name }, headers);
+      const stream = await upstream.open({ connection: call.connection, caller: call.caller.name }, headers, signal);
       if (signal.aborted) stream.close(constants.NGHTTP2_CANCEL);
       return { upstream: stream, passedKeys };
     } catch (error) {

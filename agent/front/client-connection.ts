@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { RatedConnection } from './call-rates.js';
 import type { CallerConnection } from './identity.js';
 
 /** A connection of a client, as those who serve its calls see it. */
@@ -15,10 +16,12 @@ export interface ClientConnection extends CallerConnection {
   accept(caller: string): void;
   /** Says that somebody on it could not prove who they are. */
   refuse(): void;
+  /** Says that a caller on it goes on to call though that is refused. */
+  flood(): void;
 }
 
 /** A connection of a client, as the front holds it. */
-export interface HeldConnection extends ClientConnection {
+export interface HeldConnection extends ClientConnection, RatedConnection {
   /** Key of the socket, as its HTTP/2 session knows it too. */
   readonly key: string;
   readonly session: ServerHttp2Session | undefined;
@@ -44,6 +47,7 @@ export interface HeldConnection extends ClientConnection {
 export interface ConnectionEvents {
   readonly onAccept: (connection: HeldConnection, caller: string) => void;
   readonly onRefuse: (connection: HeldConnection, refusals: number) => void;
+  readonly onFlood: (connection: HeldConnection) => void;
   readonly onEnd: (connection: HeldConnection) => void;
 }
 
@@ -109,6 +113,9 @@ export function createClientConnection(
     },
     refuse: () => {
       if (!isAccepted && !connection.gone) events.onRefuse(connection, ++refusals);
+    },
+    flood: () => {
+      if (!connection.gone) events.onFlood(connection);
     },
     unreadBytes: () => Math.min(socket.bytesRead, grantedBytes),
     attach: (next: ServerHttp2Session) => {

@@ -3,14 +3,12 @@ import type { Clock, Timer } from '#common/clock.js';
 import type { Random } from '#common/random.js';
 import { createTokenBucket } from '#common/token-bucket.js';
 import { createClientConnection, type ConnectionEvents, type HeldConnection } from './client-connection.js';
-import { createHandshakeTurns } from './handshake-turns.js';
+import { createArrivalTurns } from './arrival-turns.js';
 
 /** What the door needs. */
 export interface DoorDeps {
   readonly clock: Clock;
   readonly random: Random;
-  /** True when connections begin with a TLS handshake: that costs half a millisecond of the one thread, so it has a pace. */
-  readonly tls: boolean;
   /** Time to say something, in milliseconds. */
   readonly silenceMs: number;
   /** Window of a connection, in bytes. */
@@ -28,14 +26,16 @@ export interface Door {
   close(): void;
 }
 
-const handshakeBurst = 400;
-const handshakesPerSecond = 400;
+// A TLS handshake costs half a millisecond of the one thread, a connection in the clear not much less with its first call: this
+// many leave most of it to the sessions that are there.
+const burst = 400;
+const connectionsPerSecond = 400;
 
 /** A door that is not listening yet. */
 export function createDoor(deps: DoorDeps): Door {
   const { clock } = deps;
-  const pace = createTokenBucket({ clock, burst: handshakeBurst, perSecond: handshakesPerSecond });
-  const turns = createHandshakeTurns<{ readonly connection: HeldConnection; readonly socket: Socket }>(deps.random);
+  const pace = createTokenBucket({ clock, burst, perSecond: connectionsPerSecond });
+  const turns = createArrivalTurns<{ readonly connection: HeldConnection; readonly socket: Socket }>(deps.random);
   let timer: Timer | undefined;
   let nextId = 1;
   const work = (): void => {
@@ -61,10 +61,6 @@ export function createDoor(deps: DoorDeps): Door {
     const listen = (): void => {
       if (connection.gone || socket.readableLength === 0) return;
       socket.off('readable', listen);
-      if (!deps.tls) {
-        deps.onTurn(connection, socket);
-        return;
-      }
       const waiting = { connection, socket };
       connection.onGone(() => turns.remove(waiting, connection.address));
       turns.add(waiting, connection.address);

@@ -30,6 +30,7 @@ import {
 import { until } from '#test/support/conditions.js';
 import { openCertificateFiles } from '../tls/certificate-files.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
+import { createCallRates } from './call-rates.js';
 import { createContainment } from './contain.js';
 import { openFront } from './front.js';
 
@@ -417,7 +418,13 @@ describe('the listener', () => {
     const { port } = other.address() as { port: number };
     const log = createSilentLog();
     const deps = {
-      ...{ log, clock: createFakeClock(), random: createSeededRandom(1), containment: createContainment({ log }) },
+      ...{
+        log,
+        clock: createFakeClock(),
+        random: createSeededRandom(1),
+        rates: createCallRates({ clock: createFakeClock(), perSecond: 500 }),
+        containment: createContainment({ log }),
+      },
       ...{ limits: (await start()).limits, route: rejectAll },
     };
     await expect(openFront({ host: '127.0.0.1', port }, deps)).rejects.toMatchObject({ code: 'PORT_TAKEN' });

@@ -7,6 +7,8 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { FrontLimits } from '../config.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
+import type { CallRates } from './call-rates.js';
+import { createCallTurns } from './call-turns.js';
 import { socketKey, type ConnectionEvents, type HeldConnection } from './client-connection.js';
 import type { Containment } from './contain.js';
 import { createDoor } from './door.js';
@@ -26,8 +28,13 @@ export interface FrontAddress {
   readonly requireClientCertificate?: boolean;
 }
 
-/** Why the front ended a connection: it made room, it was dead, or nobody on it could prove who they are. */
-export type EndReason = 'strangers' | 'callers' | 'dead' | 'refused';
+/**
+ * Why the front ended a connection: it made room, it was dead, nobody on it could prove who they are, or calls went on to come
+ * though they were refused.
+ */
+export type EndReason = (typeof endReasons)[number];
+/** Every {@link EndReason}. */
+export const endReasons = ['strangers', 'callers', 'dead', 'refused', 'flood'] as const;
 
 /** What the front needs. */
 export interface FrontDeps {
@@ -36,6 +43,7 @@ export interface FrontDeps {
   readonly random: Random;
   readonly limits: FrontLimits;
   readonly route: Router;
+  readonly rates: CallRates;
   readonly containment: Containment;
   /** Told of each connection that the front ends by itself. */
   readonly onEnded?: (reason: EndReason) => void;
@@ -90,11 +98,14 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
   const serving: ServeDeps = {
     ...{ ...deps, maxStreams: limits.maxStreamsPerConnection, maxHeaderBytes: headerListBytes },
     onWeight: places.weigh,
+    onFlood: (connection) => end(connection, 'flood'),
   };
+  const turns = createCallTurns((callback) => void setImmediate(callback));
   const receive = (arrival: Arrival): void => {
     if (!countStream(arrival, serving)) return;
-    if (admitted) serveStream(arrival, serving);
-    else waiting.push(deps.containment.contain(arrival.connection.end)(() => serveStream(arrival, serving)));
+    const begin = deps.containment.contain(arrival.connection.end)(() => serveStream(arrival, serving));
+    if (admitted) turns.add(arrival.connection.id, begin);
+    else waiting.push(() => turns.add(arrival.connection.id, begin));
   };
   const events: ConnectionEvents = {
     onAccept: (connection, caller) => {
@@ -109,13 +120,14 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
       const timer = clock.after(farewellMs, () => end(connection, 'refused'));
       connection.onGone(() => timer.stop());
     },
+    onFlood: (connection) => end(connection, 'flood'),
     onEnd: (connection) => {
       places.leave(connection);
       if (byKey.get(connection.key) === connection) byKey.delete(connection.key);
     },
   };
   const door = createDoor({
-    ...{ clock, random: deps.random, tls: secure !== undefined, grantedBytes: connectionWindowBytes, events },
+    ...{ clock, random: deps.random, grantedBytes: connectionWindowBytes, events },
     silenceMs: limits.helloTimeoutMs,
     onArrival: (connection) => {
       byKey.set(connection.key, connection);

@@ -35,6 +35,7 @@ import { createGateService } from '../services/gate-service.js';
 import { openServices } from '../services/services.js';
 import type { CertificateSource, TlsMaterial } from '../tls/certificate-source.js';
 import type { Front } from './front.js';
+import { createCallRates } from './call-rates.js';
 import { createContainment } from './contain.js';
 import { createHealthCalls } from './health-calls.js';
 import { openGateFront } from './gate-front.js';
@@ -88,6 +89,7 @@ async function open(tls?: CertificateSource): Promise<Front> {
   health.set('', true);
   const front = (await openGateFront(await readAgentConfig(configFile), {
     ...{ tls, log, clock, calls, services: upstream, random: createSystemRandom(), containment: createContainment() },
+    rates: createCallRates({ clock, perSecond: 500 }),
     health: createHealthCalls({ health, clock, requestMs: 10_000 }).handle,
     identity: acceptControllers(await createFileIdentity(identityFile)),
     attach: () => Promise.reject(new Error('Attach must not get here.')),

@@ -1,6 +1,7 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { isPaneletError } from '#common/errors.js';
 import type { AttachCall } from './attach.js';
+import { tooOften, type CallRates } from './call-rates.js';
 import type { ClientConnection } from './client-connection.js';
 import type { HealthCall } from './health-calls.js';
 import { upstreamHeaders } from './headers.js';
@@ -32,6 +33,7 @@ export interface RouterDeps {
   readonly services: Upstream;
   /** How they learn who calls. */
   readonly calls: VerifiedCalls;
+  readonly rates: CallRates;
   readonly relaying?: RelayTold;
 }
 
@@ -42,23 +44,34 @@ const healthPrefix = '/grpc.health.v1.Health/';
  * Attach goes to a worker; health is answered here, unauthenticated; everything else goes to the agent's services with its
  * caller verified. What a caller may do is decided where it is known what they ask for: in attach, and in the services.
  */
-export function createRouter({ identity, attach, health, services, calls, relaying }: RouterDeps): Router {
+export function createRouter({ identity, attach, health, services, calls, rates, relaying }: RouterDeps): Router {
   return async ({ stream, headers, connection, remoteAddress, peer }) => {
     const path = headers[':path'] ?? '';
     if (path.startsWith(healthPrefix))
       return health({ stream, headers, connection, method: path.slice(healthPrefix.length) });
     const credentials = { authorization: headers.authorization, remoteAddress, peer, connection };
     const caller = await authenticate(identity, credentials);
+    const verdict = rates.judgeCaller(caller.name);
+    if (verdict === 'end') {
+      connection.flood();
+      return;
+    }
+    if (verdict === 'refuse') throw tooOften();
     if (path === attachPath) return attach({ stream, headers, caller, connection, remoteAddress });
-    if (stream.destroyed || stream.closed) return;
+    if (isOver(stream)) return;
     const key = calls.add({ caller, remoteAddress });
     stream.once('close', () => calls.remove(key));
     const upstream = await services.open(
       { connection, caller: caller.name },
       { ...upstreamHeaders(headers), [verifiedCallKey]: key },
     );
-    relay({ client: stream, upstream, ...relaying });
+    if (isOver(stream)) upstream.close(constants.NGHTTP2_CANCEL);
+    else relay({ client: stream, upstream, ...relaying });
   };
+}
+
+function isOver(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed;
 }
 
 // The connection learns who is on it: strangers have to make room first, and wrong tokens cost their sender.

@@ -3,6 +3,7 @@ import type { Clock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import { statusOf } from '#common/grpc-status.js';
 import type { Log } from '#common/log.js';
+import { tooOften, type CallRates } from './call-rates.js';
 import type { HeldConnection } from './client-connection.js';
 import type { Containment } from './contain.js';
 import type { VerifiedPeer } from './identity.js';
@@ -25,6 +26,9 @@ export interface ServeDeps {
   readonly maxStreams: number;
   /** Of one stream. */
   readonly maxHeaderBytes: number;
+  readonly rates: CallRates;
+  /** Told of a connection on which calls go on to come though they are refused. */
+  readonly onFlood: (connection: HeldConnection) => void;
   readonly route: Router;
   readonly containment: Containment;
   /** Told when the headers that a stranger's connection holds are other ones. */
@@ -45,17 +49,20 @@ export function countStream({ stream, headers, connection }: Arrival, deps: Serv
   });
   stream.once('finish', () => discardInput(stream, deps.clock));
   deps.onWeight(connection);
+  const verdict = deps.rates.judgeConnection(connection);
+  if (verdict === 'end') {
+    deps.onFlood(connection);
+    return false;
+  }
   if (bytes > deps.maxHeaderBytes) {
     // The settings say so too, and Node heeds them only once the client has acknowledged them.
     stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     return false;
   }
-  if (connection.streams <= deps.maxStreams) return true;
-  refuse(
-    stream,
-    statusOf(new PaneletError('LIMIT_EXCEEDED', 'Too many streams on this connection.')),
-    deps.containment,
-  );
+  if (verdict === 'serve' && connection.streams <= deps.maxStreams) return true;
+  const tooMany = 'Too many streams on this connection.';
+  const error = verdict === 'refuse' ? tooOften() : new PaneletError('LIMIT_EXCEEDED', tooMany);
+  refuse(stream, statusOf(error), deps.containment);
   return false;
 }
 

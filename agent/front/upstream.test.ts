@@ -171,9 +171,24 @@ describe('connections to a worker', () => {
     const padding = 'x'.repeat(8 * 1024);
     for (let count = 0; count < 5; count++) await open(connection, 'alice', { padding });
     expect(sessions.size).toBe(1);
-    for (let count = 0; count < 15; count++) await open(connection, 'alice', { padding });
-    await expect(open(connection, 'alice', { padding })).rejects.toMatchObject(limited);
+    for (let count = 5; count < 16; count++) await open(connection, 'alice', { padding });
+    expect(sessions.size).toBe(4);
     await open(createFakeConnection(), 'bob', { padding });
+  });
+
+  test('carry sixteen streams of a caller that the worker has not taken up, and the others wait', async () => {
+    const { upstream, open } = await start({ answers: false });
+    const connection = createFakeConnection();
+    const streams: ClientHttp2Stream[] = [];
+    for (let count = 0; count < 16; count++) streams.push(await open(connection));
+    const gone = new AbortController();
+    const waiting = upstream.open({ connection, caller: 'alice' }, { ':method': 'POST', ':path': '/' }, gone.signal);
+    await open(createFakeConnection(), 'bob');
+    gone.abort(new Error('gone'));
+    await expect(waiting).rejects.toThrow('gone');
+    const next = open(connection);
+    streams[0]?.close();
+    await expect(next).resolves.toBeDefined();
   });
 
   test('that are ended with a write that waits are gone at once', async () => {
@@ -255,6 +270,7 @@ describe('a worker that does not answer', () => {
     const upstream = createUpstream({ socketPath, clock });
     running.push(upstream);
     const opened = upstream.open({ connection: createFakeConnection(), caller: 'alice' }, {});
+    await until(() => clock.pending() > 1, 'the deadline beside the patrol');
     clock.advance(5_000);
     await expect(opened).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
   });

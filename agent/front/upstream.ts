@@ -5,6 +5,7 @@ import { PaneletError } from '#common/errors.js';
 import { createTokenBucket, type TokenBucket } from '#common/token-bucket.js';
 import type { ClientConnection } from './client-connection.js';
 import { openLane, type Lane } from './lane.js';
+import { createSlots, type Slots } from './slots.js';
 
 /** Whose stream it is. */
 export interface StreamOrigin {
@@ -20,11 +21,11 @@ export interface StreamOrigin {
  */
 export interface Upstream {
   /**
-   * Opens a stream.
-   * @throws PaneletError WORKER_UNAVAILABLE when nothing accepts at the socket; LIMIT_EXCEEDED when the caller has too many
+   * Opens a stream, as soon as the server has taken up enough of those that the caller opened before.
+   * @throws the signal's reason when it aborts; PaneletError WORKER_UNAVAILABLE when nothing accepts at the socket; LIMIT_EXCEEDED when the caller has too many
    * streams there, or broke off too many.
    */
-  open(origin: StreamOrigin, headers: OutgoingHttpHeaders): Promise<ClientHttp2Stream>;
+  open(origin: StreamOrigin, headers: OutgoingHttpHeaders, signal?: AbortSignal): Promise<ClientHttp2Stream>;
   /** Ends every connection and every stream on them: the server does not answer any more. It may be tried again. */
   cut(): void;
   /** As {@link Upstream.cut}; nothing can be opened after that. */
@@ -39,6 +40,7 @@ export interface UpstreamDeps {
 
 const maxLanesOfConnection = 4;
 const maxLanesOfCaller = 16;
+const maxOpening = 16;
 // Below what nghttp2 takes from a peer before it ends the connection: 1,000 at once, then 33 a second.
 const resetBurst = 200;
 const resetsPerSecond = 20;
@@ -53,6 +55,8 @@ interface Caller {
   readonly name: string;
   readonly lanes: Map<Lane, Users>;
   readonly resets: TokenBucket;
+  /** Places for streams that the server has not taken up: whoever opens many at once keeps no queue at the server. */
+  readonly opening: Slots;
 }
 
 /** An upstream for one socket. */
@@ -65,7 +69,7 @@ export function createUpstream({ socketPath, clock }: UpstreamDeps): Upstream {
     const known = callers.get(name);
     if (known !== undefined) return known;
     const resets = createTokenBucket({ clock, burst: resetBurst, perSecond: resetsPerSecond });
-    const caller: Caller = { name, lanes: new Map(), resets };
+    const caller: Caller = { name, lanes: new Map(), resets, opening: createSlots(maxOpening) };
     callers.set(name, caller);
     walk();
     return caller;
@@ -109,7 +113,7 @@ export function createUpstream({ socketPath, clock }: UpstreamDeps): Upstream {
       patrol = undefined;
       for (const caller of callers.values()) {
         for (const lane of [...caller.lanes.keys()]) if (lane.streams === 0 || lane.isStuck()) lane.destroy();
-        if (caller.lanes.size === 0 && caller.resets.full()) callers.delete(caller.name);
+        if (caller.lanes.size === 0 && caller.opening.idle && caller.resets.full()) callers.delete(caller.name);
       }
       if (callers.size > 0 && !closed) walk();
     });
@@ -118,21 +122,26 @@ export function createUpstream({ socketPath, clock }: UpstreamDeps): Upstream {
     for (const { lanes } of callers.values()) for (const lane of [...lanes.keys()]) lane.destroy();
   };
   return {
-    open: async ({ connection, caller: name }, headers) => {
+    open: async ({ connection, caller: name }, headers, signal) => {
       if (closed) throw unavailable('The agent is going away.');
       const caller = callerOf(name);
       if (!caller.resets.available())
         throw tooMany('You broke off too many streams in a short time. Try again in a moment.');
+      const leave = await caller.opening.enter(signal);
       const headerBytes = sizeOf(headers);
-      const lane = choose(caller, connection, headerBytes);
+      const lane = chooseOr(leave, () => choose(caller, connection, headerBytes));
       const place = lane.reserve(headerBytes);
       try {
         await withDeadline({ clock, limitMs: connectMs, error: notTaken }, () => lane.ready);
         const stream = lane.request(headers);
         // Its code says more than the error does; 'close' follows.
         stream.on('error', () => undefined);
-        stream.once('response', place.answered);
+        stream.once('response', () => {
+          leave();
+          place.answered();
+        });
         stream.once('close', () => {
+          leave();
           place.release();
           const isAlone = (caller.lanes.get(lane)?.size ?? 0) <= 1;
           // A lane that ends, with its client or with the worker, takes its streams along without a reset.
@@ -141,6 +150,7 @@ export function createUpstream({ socketPath, clock }: UpstreamDeps): Upstream {
         });
         return stream;
       } catch (error) {
+        leave();
         place.release();
         if (error instanceof PaneletError) throw error;
         throw unavailable('The connection to the worker was lost.', error);
@@ -153,6 +163,16 @@ export function createUpstream({ socketPath, clock }: UpstreamDeps): Upstream {
       cut();
     },
   };
+}
+
+// Gives the place back when there is no lane.
+function chooseOr(leave: () => void, find: () => Lane): Lane {
+  try {
+    return find();
+  } catch (error) {
+    leave();
+    throw error;
+  }
 }
 
 function leastUsed(lanes: readonly Lane[]): Lane | undefined {

@@ -11,7 +11,7 @@ export interface ChurnOptions {
   readonly target: Target;
   readonly token: string;
   readonly count: number;
-  /** Under way at once on one connection. @default 16 */
+  /** Under way at once on one connection. @default 8, as many as a stranger may have */
   readonly atOnce?: number;
   /** Ids of the sessions that are attached to in turn; each is kept by the worker for a while. @default 16 new ones */
   readonly sessions?: readonly string[];
@@ -72,7 +72,7 @@ interface Connection {
 }
 
 async function churn(
-  { target, count, atOnce = 16 }: ChurnOptions,
+  { target, count, atOnce = 8 }: ChurnOptions,
   once: (connection: Connection, index: number) => Promise<void>,
 ): Promise<void> {
   let index = 0;

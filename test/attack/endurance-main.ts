@@ -31,7 +31,9 @@ const told = 10;
 const ends = ['left', 'refused', 'left', 'left'] as const;
 const sessions = newSessions();
 
-const agent = await startAttackedAgent(options.against === undefined ? {} : { agent: options.against });
+const agent = await startAttackedAgent(
+  options.against === undefined ? { limits: { callsPerSecond: 100_000 } } : { agent: options.against },
+);
 const pids = { agent: agent.process().child.pid ?? 0, worker: agent.workerPid() };
 const residents = { agent: [] as number[], worker: [] as number[] };
 let unanswered = 0;

@@ -14,7 +14,7 @@ describe('the memory of an agent', () => {
   let agent: AttackedAgent;
 
   beforeEach(async () => {
-    agent = await startAttackedAgent();
+    agent = await startAttackedAgent({ limits: { callsPerSecond: 100_000 } });
   });
   afterEach(() => agent.close());
 

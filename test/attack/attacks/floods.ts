@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { rest, servicePath, together, whileWelcome, type Attack, type AttackContext } from '../attack.js';
+import { newSessions } from '../churn.js';
 import { helloMessage } from '../hello.js';
 import type { Peer, PeerOptions } from '../peer.js';
 import {
@@ -16,6 +16,8 @@ import {
 const perTurn = 500;
 const connections = 4;
 const initialWindowSize = 4;
+// Each id is a session that the worker keeps; what one caller may keep is not the question here.
+const sessions = newSessions(301);
 
 interface Flood {
   readonly name: string;
@@ -127,7 +129,7 @@ export const zeroWindow = flood({
     const stream = peer.nextStream();
     const attaches = stream % 4 === 1;
     const path = attaches ? servicePath.attach : servicePath.listPanels;
-    const message = attaches ? helloMessage(randomUUID()) : Buffer.alloc(0);
+    const message = attaches ? helloMessage(sessions[stream % sessions.length] ?? '') : Buffer.alloc(0);
     return Buffer.concat([
       headersFrames(stream, context.headers(path), false),
       messageFrame(stream, message, !attaches),

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { createSystemClock } from '#common/clock.js';
 import { createPaneletClient } from '#client/sdk.js';
 import { startEchoLoad } from '#test/support/echo-load.js';
 import { isOver, rest, servicePath, together, type Attack, type AttackContext } from '../attack.js';
+import { newSessions } from '../churn.js';
 import { helloMessage } from '../hello.js';
 import { headersFrames, messageFrame } from '../wire.js';
 
@@ -22,13 +22,16 @@ async function keepBusy(context: AttackContext): Promise<void> {
   }).catch(() => context.count('refused sessions'));
 }
 
+// Each id is a session that the worker keeps; what one caller may keep is not the question here.
+const sessions = newSessions(301);
+
 async function burst(context: AttackContext): Promise<void> {
   const peer = await context.connect({ reads: false });
   if (peer === undefined) return;
   const all = Array.from({ length: attaches / connections }, () => {
     const stream = peer.nextStream();
     const headers = headersFrames(stream, context.headers(servicePath.attach), false);
-    return Buffer.concat([headers, messageFrame(stream, helloMessage(randomUUID()))]);
+    return Buffer.concat([headers, messageFrame(stream, helloMessage(sessions[stream % sessions.length] ?? ''))]);
   });
   context.count('attaches', all.length);
   await Promise.race([peer.write(Buffer.concat(all)), context.over]);

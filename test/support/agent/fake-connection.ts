@@ -33,6 +33,7 @@ export function createFakeConnection(address = '127.0.0.1'): FakeConnection {
       isAccepted = true;
     },
     refuse: () => undefined,
+    flood: () => undefined,
     end: () => {
       ending.abort();
       for (const callback of [...callbacks]) callback();

@@ -7,6 +7,7 @@ import type { Authorizer } from '#agent/access/authorizer.js';
 import { createPermissions } from '#agent/access/permissions.js';
 import { createRoleAuthorizer } from '#agent/access/role-authorizer.js';
 import { createAttachHandler, type AttachDeps } from '#agent/front/attach.js';
+import { createCallRates } from '#agent/front/call-rates.js';
 import { createContainment } from '#agent/front/contain.js';
 import { createHealthCalls } from '#agent/front/health-calls.js';
 import { openFront, type Front, type FrontAddress } from '#agent/front/front.js';
@@ -45,6 +46,7 @@ export interface RunningFrontOptions {
   readonly maxPendingAttaches?: number;
   readonly maxConnections?: number;
   readonly maxStreamsPerConnection?: number;
+  readonly callsPerSecond?: number;
   readonly up?: boolean;
   /** @default that of the identity file */
   readonly identity?: Identity;
@@ -79,7 +81,7 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   let up = options.up ?? true;
   const limits = {
     ...{ maxConnections: 100, maxStreamsPerConnection: 100, maxPendingAttaches: 100 },
-    ...{ helloTimeoutMs: 10_000, holdMs: 10_000, ...keepalive },
+    ...{ callsPerSecond: options.callsPerSecond ?? 500, helloTimeoutMs: 10_000, holdMs: 10_000, ...keepalive },
     ...(options.maxPendingAttaches === undefined ? {} : { maxPendingAttaches: options.maxPendingAttaches }),
     ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     ...(options.maxStreamsPerConnection === undefined
@@ -106,12 +108,14 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   const random = createSystemRandom();
   const health = createHealth(['']);
   health.set('', true);
+  const rates = createCallRates({ clock, perSecond: limits.callsPerSecond });
   const route = createRouter({
     identity,
     attach,
     health: createHealthCalls({ health, clock, requestMs: limits.helloTimeoutMs }).handle,
     services: upstream,
     calls: createVerifiedCalls(random),
+    rates,
   });
   const workers: RawWorker[] = [];
   const startWorker = async (handler: (call: RawCall) => void): Promise<RawWorker> => {
@@ -124,7 +128,7 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   const containment = createContainment({ log });
   const front = await openFront(
     { host: '127.0.0.1', port: 0, tls },
-    { log, clock, random, limits, route, containment },
+    { log, clock, random, limits, route, rates, containment },
   );
   front.admit();
   return {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createSeededRandom } from '#common/random.js';
-import { createHandshakeTurns } from './handshake-turns.js';
+import { createArrivalTurns } from './arrival-turns.js';
 
-describe('turns of handshakes', () => {
+describe('turns of connections that arrive', () => {
   test('go round the addresses, however many wait at one', () => {
-    const turns = createHandshakeTurns<string>(createSeededRandom(1));
+    const turns = createArrivalTurns<string>(createSeededRandom(1));
     for (let count = 0; count < 100; count++) turns.add(`a${count}`, 'a');
     turns.add('b', 'b');
     turns.add('c', 'c');
@@ -21,7 +21,7 @@ describe('turns of handshakes', () => {
         fc.array(fc.nat(39)),
         fc.integer(),
         (addresses, left, seed) => {
-          const turns = createHandshakeTurns<number>(createSeededRandom(seed));
+          const turns = createArrivalTurns<number>(createSeededRandom(seed));
           for (const [item, address] of addresses.entries()) turns.add(item, String(address));
           const gone = new Set(left.filter((item) => item < addresses.length));
           for (const item of left) turns.remove(item, String(addresses[item]));

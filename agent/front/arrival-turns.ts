@@ -1,10 +1,10 @@
 import type { Random } from '#common/random.js';
 
 /**
- * Connections that wait for their TLS handshake: taken in turn by address, then at random, so that whoever opens most is not
+ * Connections that have come and wait to be served: taken in turn by address, then at random, so that whoever opens most is not
  * served most, and nobody can tell when to come.
  */
-export interface HandshakeTurns<T> {
+export interface ArrivalTurns<T> {
   add(item: T, address: string): void;
   /** Takes the next one out; undefined when nobody waits. */
   next(): T | undefined;
@@ -14,7 +14,7 @@ export interface HandshakeTurns<T> {
 }
 
 /** Turns of nobody. */
-export function createHandshakeTurns<T>(random: Random): HandshakeTurns<T> {
+export function createArrivalTurns<T>(random: Random): ArrivalTurns<T> {
   // In order of turns: an address that was served goes behind the others.
   const byAddress = new Map<string, T[]>();
   let size = 0;

@@ -1,0 +1,63 @@
+import { describe, expect, test } from '@jest/globals';
+import { createFakeClock } from '#common/clock.js';
+import { createCallRates, type RateVerdict } from './call-rates.js';
+
+/** Verdicts one after the other, and how often each came. */
+function judgeOften(judge: () => RateVerdict, times: number): readonly (readonly [RateVerdict, number])[] {
+  const runs: [RateVerdict, number][] = [];
+  for (let count = 0; count < times; count++) {
+    const verdict = judge();
+    const last = runs.at(-1);
+    if (last?.[0] === verdict) last[1]++;
+    else runs.push([verdict, 1]);
+  }
+  return runs;
+}
+
+describe('the rate of calls', () => {
+  test('serves a caller a burst, refuses for a while, and then ends', () => {
+    const rates = createCallRates({ clock: createFakeClock(), perSecond: 100 });
+    expect(judgeOften(() => rates.judgeCaller('alice'), 450)).toEqual([
+      ['serve', 400],
+      ['refuse', 24],
+      ['end', 26],
+    ]);
+    expect(rates.judgeCaller('bob')).toBe('serve');
+  });
+
+  test('serves again once the caller has slowed down, and never ends one that calls at its rate', () => {
+    const clock = createFakeClock();
+    const rates = createCallRates({ clock, perSecond: 100 });
+    judgeOften(() => rates.judgeCaller('alice'), 5_000);
+    clock.advance(4_010);
+    expect(rates.judgeCaller('alice')).toBe('serve');
+    for (let count = 0; count < 10_000; count++) {
+      clock.advance(10);
+      expect(rates.judgeCaller('alice')).toBe('serve');
+    }
+  });
+
+  test('of a stranger’s connection is lower than of one on which somebody was let in', () => {
+    const rates = createCallRates({ clock: createFakeClock(), perSecond: 500 });
+    let accepted = false;
+    const connection = { accepted: () => accepted };
+    expect(judgeOften(() => rates.judgeConnection(connection), 120)).toEqual([
+      ['serve', 100],
+      ['refuse', 11],
+      ['end', 9],
+    ]);
+    accepted = true;
+    expect(judgeOften(() => rates.judgeConnection(connection), 1_000)).toEqual([['serve', 1_000]]);
+    expect(rates.judgeConnection({ accepted: () => false })).toBe('serve');
+  });
+
+  test('is forgotten for callers who have not called for a while', () => {
+    const clock = createFakeClock();
+    const rates = createCallRates({ clock, perSecond: 100 });
+    for (let caller = 0; caller < 1_024; caller++) rates.judgeCaller(String(caller));
+    expect(rates.callers).toBe(1_024);
+    clock.advance(1_000);
+    rates.judgeCaller('one more');
+    expect(rates.callers).toBe(1);
+  });
+});

@@ -1,0 +1,89 @@
+import type { Clock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import { createTokenBucket, type TokenBucket } from '#common/token-bucket.js';
+
+/** What becomes of a call: it is served, refused, or its connection is ended because refusing alone costs too much. */
+export type RateVerdict = 'serve' | 'refuse' | 'end';
+
+/**
+ * How many calls may come. The agent has one thread: without a bound, one client that opens calls as fast as it can has all of
+ * it, and everybody's sessions wait. Nobody who works comes near these rates; a client whose sessions all come again at once
+ * has the burst.
+ */
+export interface CallRates {
+  /** For a call on a connection, before anybody asks who it is from. */
+  judgeConnection(connection: RatedConnection): RateVerdict;
+  /** For a call of a caller who was verified, over all connections. */
+  judgeCaller(caller: string): RateVerdict;
+  /** Callers that are remembered. */
+  readonly callers: number;
+}
+
+/** A connection, as far as calls on it are counted. */
+export interface RatedConnection {
+  readonly accepted: () => boolean;
+  /** Kept here, so that it goes with the connection. */
+  rate?: TokenBucket | undefined;
+  /** Where the rate of a stranger's connection is kept. */
+  strangerRate?: TokenBucket | undefined;
+}
+
+const rates = {
+  stranger: { burst: 100, perSecond: 50 },
+  connection: { burst: 1_000, perSecond: 500 },
+};
+const callerBurstSeconds = 4;
+// Beyond this debt a refusal is wasted: nobody listens.
+const patienceMs = 250;
+const rememberedCallers = 1_024;
+
+/** What a caller is told who calls too often. */
+export function tooOften(): PaneletError {
+  return new PaneletError('LIMIT_EXCEEDED', 'You call more often than the agent serves one client. Slow down.');
+}
+
+/** Rates for calls, `perSecond` of them for each caller, and four seconds' worth at once. */
+export function createCallRates({
+  clock,
+  perSecond,
+}: {
+  readonly clock: Clock;
+  readonly perSecond: number;
+}): CallRates {
+  const callers = new Map<string, TokenBucket>();
+  const judge = (bucket: TokenBucket): RateVerdict => {
+    if (bucket.take()) return 'serve';
+    bucket.charge();
+    return bucket.waitMs() > patienceMs ? 'end' : 'refuse';
+  };
+  const forgetIdle = (): void => {
+    for (const [caller, bucket] of callers) if (bucket.full()) callers.delete(caller);
+  };
+  return {
+    judgeConnection: (connection) => {
+      if (connection.accepted()) {
+        const { connection: usual } = rates;
+        const scale = Math.max(1, perSecond / usual.perSecond);
+        connection.rate ??= createTokenBucket({
+          clock,
+          burst: usual.burst * scale,
+          perSecond: usual.perSecond * scale,
+        });
+        return judge(connection.rate);
+      }
+      connection.strangerRate ??= createTokenBucket({ clock, ...rates.stranger });
+      return judge(connection.strangerRate);
+    },
+    judgeCaller: (caller) => {
+      const known = callers.get(caller);
+      if (known !== undefined) return judge(known);
+      if (callers.size >= rememberedCallers) forgetIdle();
+      const bucket = createTokenBucket({ clock, burst: perSecond * callerBurstSeconds, perSecond });
+      callers.set(caller, bucket);
+      return judge(bucket);
+    },
+    get callers() {
+      return callers.size;
+    },
+  };
+}
