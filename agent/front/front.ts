@@ -135,13 +135,17 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
       patrol.begin();
     },
     onTurn: (connection, socket) => {
-      if (!connection.gone) http.emit('connection', socket);
+      const serve = deps.containment.contain(connection.end)(() => void http.emit('connection', socket));
+      if (!connection.gone) serve();
     },
   });
   http.on('session', (session) => {
-    const connection = byKey.get(socketKey(session.socket));
-    if (connection === undefined || connection.gone) session.destroy();
-    else acceptSession({ session, connection, secure, receive }, deps);
+    const accept = deps.containment.contain(() => session.destroy());
+    accept(() => {
+      const connection = byKey.get(socketKey(session.socket));
+      if (connection === undefined || connection.gone) session.destroy();
+      else acceptSession({ session, connection, secure, receive }, deps);
+    })();
   });
   http.on('sessionError', () => undefined);
   secure?.server.on('tlsClientError', (error: Error, socket: TLSSocket) => {

@@ -109,7 +109,7 @@ export function openLane(socketPath: string, onLost: () => void): Lane {
       return !session.destroyed;
     },
     isStuck: () => {
-      if (gone || socket === undefined || socket.connecting) return false;
+      if (gone || session.destroyed || socket === undefined || socket.connecting) return false;
       const silent = socket.bytesRead === readBefore;
       const full = (session.state.outboundQueueSize ?? 0) > 0;
       readBefore = socket.bytesRead;
