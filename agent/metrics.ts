@@ -3,7 +3,7 @@ import type { Clock } from '#common/clock.js';
 import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
 import { authenticationResults, type AuthenticationResult } from './access/authentications.js';
 import type { DecisionKind } from './access/permissions.js';
-import { endReasons, type EndReason } from './front/front.js';
+import { endReasons, type EndReason } from './front/connections.js';
 import { certificateExpiry } from './tls/pem.js';
 import type { Unit } from './workers/unit.js';
 

@@ -53,11 +53,14 @@ export interface ConnectionEvents {
 
 const noBytes = -1;
 
-/** Key of a socket: its peer's address and port. */
-export function socketKey(socket: {
+/** A socket, as far as it says who is at its other end. */
+export interface PeerSocket {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
-}): string {
+}
+
+/** Key of a socket: its peer's address and port. */
+export function socketKey(socket: PeerSocket): string {
   return `${socket.remoteAddress ?? ''}|${socket.remotePort ?? ''}`;
 }
 

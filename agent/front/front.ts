@@ -1,6 +1,6 @@
 import { createServer, type ServerHttp2Session, type ServerOptions } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock } from '#common/clock.js';
 import { createLatch } from '#common/latch.js';
 import { listenOn } from '#common/listen.js';
 import type { Log } from '#common/log.js';
@@ -9,11 +9,11 @@ import type { FrontLimits } from '../config.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
 import type { CallRates } from './call-rates.js';
 import { createCallTurns } from './call-turns.js';
-import { socketKey, type ConnectionEvents, type HeldConnection } from './client-connection.js';
+import type { HeldConnection } from './client-connection.js';
+import { createConnections, type EndReason } from './connections.js';
 import type { Containment } from './contain.js';
 import { createDoor } from './door.js';
 import { keepAlive } from './keepalive.js';
-import { createPlaces, type Places } from './places.js';
 import type { Router } from './router.js';
 import { createSecureServer, type SecureServer } from './secure-server.js';
 import { countStream, serveStream, type Arrival, type ServeDeps } from './serve-stream.js';
@@ -27,14 +27,6 @@ export interface FrontAddress {
   /** True when nobody gets in without a certificate that can be trusted. @default false */
   readonly requireClientCertificate?: boolean;
 }
-
-/**
- * Why the front ended a connection: it made room, it was dead, nobody on it could prove who they are, or calls went on to come
- * though they were refused.
- */
-export type EndReason = (typeof endReasons)[number];
-/** Every {@link EndReason}. */
-export const endReasons = ['strangers', 'callers', 'dead', 'refused', 'flood'] as const;
 
 /** What the front needs. */
 export interface FrontDeps {
@@ -73,9 +65,6 @@ const sessionMemoryMb = 64;
 const strangersStreams = 8;
 // Tokens are 12 KiB at most, everything else is small.
 const headerListBytes = 24 * 1024;
-const maxRefusals = 5;
-const farewellMs = 1_000;
-const patrolMs = 1_000;
 
 /**
  * Opens the listener. Calls wait until {@link Front.admit}.
@@ -85,20 +74,13 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
   const { clock, limits, log } = deps;
   const secure = openSecure(address, deps);
   const http = secure?.server ?? createServer(serverOptions);
-  const byKey = new Map<string, HeldConnection>();
+  const connections = createConnections(deps);
   const waiting: (() => void)[] = [];
   let admitted = false;
-  const end = (connection: HeldConnection, reason: EndReason): void => {
-    log.debug({ connection: connection.id, address: connection.address, reason }, 'Connection ended by the front');
-    deps.onEnded?.(reason);
-    connection.end();
-  };
-  const places = createPlaces(limits.maxConnections, end);
-  const patrol = createPatrol(clock, places, (connection) => end(connection, 'dead'));
   const serving: ServeDeps = {
     ...{ ...deps, maxStreams: limits.maxStreamsPerConnection, maxHeaderBytes: headerListBytes },
-    onWeight: places.weigh,
-    onFlood: (connection) => end(connection, 'flood'),
+    onWeight: connections.weigh,
+    onFlood: connections.flood,
   };
   const turns = createCallTurns((callback) => void setImmediate(callback));
   const receive = (arrival: Arrival): void => {
@@ -107,33 +89,10 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
     if (admitted) turns.add(arrival.connection.id, begin);
     else waiting.push(() => turns.add(arrival.connection.id, begin));
   };
-  const events: ConnectionEvents = {
-    onAccept: (connection, caller) => {
-      places.accept(connection, caller);
-      // Streams over one's own limit are refused with a status; over this one, gRPC clients queue them without a word.
-      const settings = { maxConcurrentStreams: limits.maxStreamsPerConnection * 2 };
-      if (!connection.gone && connection.session?.destroyed === false) connection.session.settings(settings);
-    },
-    onRefuse: (connection, refusals) => {
-      if (refusals !== maxRefusals) return;
-      connection.session?.close();
-      const timer = clock.after(farewellMs, () => end(connection, 'refused'));
-      connection.onGone(() => timer.stop());
-    },
-    onFlood: (connection) => end(connection, 'flood'),
-    onEnd: (connection) => {
-      places.leave(connection);
-      if (byKey.get(connection.key) === connection) byKey.delete(connection.key);
-    },
-  };
   const door = createDoor({
-    ...{ clock, random: deps.random, grantedBytes: connectionWindowBytes, events },
+    ...{ clock, random: deps.random, grantedBytes: connectionWindowBytes, events: connections.events },
     silenceMs: limits.helloTimeoutMs,
-    onArrival: (connection) => {
-      byKey.set(connection.key, connection);
-      places.enter(connection);
-      patrol.begin();
-    },
+    onArrival: connections.enter,
     onTurn: (connection, socket) => {
       const serve = deps.containment.contain(connection.end)(() => void http.emit('connection', socket));
       if (!connection.gone) serve();
@@ -142,7 +101,7 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
   http.on('session', (session) => {
     const accept = deps.containment.contain(() => session.destroy());
     accept(() => {
-      const connection = byKey.get(socketKey(session.socket));
+      const connection = connections.find(session.socket);
       if (connection === undefined || connection.gone) session.destroy();
       else acceptSession({ session, connection, secure, receive }, deps);
     })();
@@ -150,10 +109,10 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
   http.on('sessionError', () => undefined);
   secure?.server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     log.debug({ err: error }, 'TLS handshake failed');
-    byKey.get(socketKey(socket))?.end();
+    connections.find(socket)?.end();
   });
   secure?.onAuthorities(() => {
-    for (const { session } of places.all())
+    for (const { session } of connections.all())
       if (session !== undefined && secure.showsCertificate(session)) session.close();
   });
   const port = await listenOn(door.server, address);
@@ -163,16 +122,16 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
       admitted = true;
       for (const start of waiting.splice(0)) start();
     },
-    connections: () => places.size,
+    connections: () => connections.size,
     close: async (graceMs) => {
       secure?.close();
-      patrol.stop();
+      connections.stopPatrol();
       const closed = createLatch();
       door.server.once('close', () => closed.resolve());
       door.close();
-      for (const { session } of places.all()) session?.close();
+      for (const { session } of connections.all()) session?.close();
       const timer = clock.after(graceMs, () => {
-        for (const connection of places.all()) connection.end();
+        for (const connection of connections.all()) connection.end();
       });
       await closed.promise;
       timer.stop();
@@ -219,27 +178,4 @@ function acceptSession({ session, connection, secure, receive }: Acceptance, dep
     'stream',
     contained((stream, headers) => receive({ stream, headers, connection, peer: secure?.peerOf(session) })),
   );
-}
-
-interface Patrol {
-  begin(): void;
-  stop(): void;
-}
-
-// While there are strangers, looks after them: ends those whose session is dead, and weighs the others.
-function createPatrol(clock: Clock, places: Places, onDead: (connection: HeldConnection) => void): Patrol {
-  let timer: Timer | undefined;
-  const walk = (): void => {
-    timer = undefined;
-    const strangers = places.strangers();
-    for (const connection of strangers) {
-      if (connection.probe()) places.weigh(connection);
-      else onDead(connection);
-    }
-    if (strangers.length > 0) begin();
-  };
-  const begin = (): void => {
-    timer ??= clock.after(patrolMs, walk);
-  };
-  return { begin, stop: () => timer?.stop() };
 }
