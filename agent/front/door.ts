@@ -9,6 +9,8 @@ import { createArrivalTurns } from './arrival-turns.js';
 export interface DoorDeps {
   readonly clock: Clock;
   readonly random: Random;
+  /** True when connections begin with a TLS handshake: that costs half a millisecond of the one thread, so it has a pace. */
+  readonly tls: boolean;
   /** Time to say something, in milliseconds. */
   readonly silenceMs: number;
   /** Window of a connection, in bytes. */
@@ -26,15 +28,14 @@ export interface Door {
   close(): void;
 }
 
-// A TLS handshake costs half a millisecond of the one thread, a connection in the clear not much less with its first call: this
-// many leave most of it to the sessions that are there.
-const burst = 400;
-const connectionsPerSecond = 400;
+// They leave most of the thread to the sessions that are there.
+const handshakeBurst = 400;
+const handshakesPerSecond = 400;
 
 /** A door that is not listening yet. */
 export function createDoor(deps: DoorDeps): Door {
   const { clock } = deps;
-  const pace = createTokenBucket({ clock, burst, perSecond: connectionsPerSecond });
+  const pace = createTokenBucket({ clock, burst: handshakeBurst, perSecond: handshakesPerSecond });
   const turns = createArrivalTurns<{ readonly connection: HeldConnection; readonly socket: Socket }>(deps.random);
   let timer: Timer | undefined;
   let nextId = 1;
@@ -61,6 +62,10 @@ export function createDoor(deps: DoorDeps): Door {
     const listen = (): void => {
       if (connection.gone || socket.readableLength === 0) return;
       socket.off('readable', listen);
+      if (!deps.tls) {
+        deps.onTurn(connection, socket);
+        return;
+      }
       const waiting = { connection, socket };
       connection.onGone(() => turns.remove(waiting, connection.address));
       turns.add(waiting, connection.address);

@@ -90,7 +90,13 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
     else waiting.push(() => turns.add(arrival.connection.id, begin));
   };
   const door = createDoor({
-    ...{ clock, random: deps.random, grantedBytes: connectionWindowBytes, events: connections.events },
+    ...{
+      clock,
+      random: deps.random,
+      tls: secure !== undefined,
+      grantedBytes: connectionWindowBytes,
+      events: connections.events,
+    },
     silenceMs: limits.helloTimeoutMs,
     onArrival: connections.enter,
     onTurn: (connection, socket) => {

@@ -31,8 +31,10 @@ export function createPlaces(
   onGiveWay: (connection: HeldConnection, group: 'strangers' | 'callers') => void,
 ): Places {
   const places = Math.min(maxStrangers, Math.max(1, Math.floor(maxConnections / strangersShare)));
-  const strangers = createFairShares<HeldConnection>({ items: places, bytes: strangerBytes }, (connection) =>
-    onGiveWay(connection, 'strangers'),
+  const strangers = createFairShares<HeldConnection>(
+    { items: places, bytes: strangerBytes },
+    (connection) => onGiveWay(connection, 'strangers'),
+    { choose: leastHeard },
   );
   const callers = createFairShares<HeldConnection>(
     { items: Math.max(1, maxConnections - places) },
@@ -64,6 +66,16 @@ export function createPlaces(
       return strangers.size + callers.size;
     },
   };
+}
+
+// Whoever has said nothing goes first: a crowd of silent ones pushes out nobody who is on the way in.
+function leastHeard(connections: ReadonlySet<HeldConnection>): HeldConnection | undefined {
+  let oldest: HeldConnection | undefined;
+  for (const connection of connections) {
+    if (connection.unreadBytes() === 0) return connection;
+    oldest ??= connection;
+  }
+  return oldest;
 }
 
 // One without streams loses nothing; else the newest, that has not done much yet.

@@ -20,10 +20,8 @@ async function withstands(name: string, plan: Omit<AttackPlan, 'seconds'>): Prom
 describe('what one client does, no other client notices:', () => {
   const rows: readonly Row[] = [
     ['attaching and cancelling without end', { attacks: ['attach-and-cancel-on-many'], withToken: true }],
-    ['calling ListPanels and cancelling without end', { attacks: ['list-and-cancel'], withToken: true }],
     ['busy sessions and thousands of attaches at once', { attacks: ['full-pipes'], withToken: true }],
     ['answers that are never read', { attacks: ['zero-window'], withToken: true }],
-    ['a message that never ends', { attacks: ['endless-unary'], withToken: true }],
   ];
   test.each(rows)('%s', (name, plan) => withstands(name, plan));
 });
@@ -33,10 +31,8 @@ describe('what somebody without a token does, no client notices:', () => {
     ['thousands of Health/Watch', { attacks: ['health-watch'] }],
     ['Health/Watch with 45 KB of headers', { attacks: ['fat-health-watch'] }],
     ['tracing headers of 16 KB each', { attacks: ['tracing-headers'] }],
-    ['GET requests without end', { attacks: ['get'] }],
     ['thousands of connections with a bad frame', { attacks: ['bad-frames'] }],
     ['as many silent connections as there is room for', { attacks: ['idle-connections'] }],
-    ['connections in the middle of a frame', { attacks: ['half-frames'], limits: few }],
     ['wrong tokens without end', { attacks: ['wrong-tokens'] }],
   ];
   test.each(rows)('%s', (name, plan) => withstands(name, plan));
@@ -45,7 +41,6 @@ describe('what somebody without a token does, no client notices:', () => {
 describe('over TLS, no client notices', () => {
   const rows: readonly Row[] = [
     ['connections that never begin the handshake', { attacks: ['tls-silent'], limits: few }],
-    ['connections that are silent after the handshake', { attacks: ['idle-connections'], tls: true, limits: few }],
     ['handshakes without end', { attacks: ['tls-handshake-flood'] }],
   ];
   test.each(rows)('%s', (name, plan) => withstands(name, plan));
@@ -53,7 +48,6 @@ describe('over TLS, no client notices', () => {
 
 describe('floods of frames, which no client notices:', () => {
   const rows: readonly Row[] = [
-    ['a header block that never ends', { attacks: ['continuation-flood'] }],
     ['streams that are reset at once', { attacks: ['rapid-reset'] }],
     ['two attackers at once', { attacks: ['rapid-reset', 'fat-health-watch'], withToken: true }],
   ];
