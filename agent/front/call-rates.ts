@@ -51,6 +51,9 @@ export function createCallRates({
   readonly perSecond: number;
 }): CallRates {
   const callers = new Map<string, TokenBucket>();
+  const { connection: usual } = rates;
+  const scale = Math.max(1, perSecond / usual.perSecond);
+  const ofConnection = { burst: usual.burst * scale, perSecond: usual.perSecond * scale };
   const judge = (bucket: TokenBucket): RateVerdict => {
     if (bucket.take()) return 'serve';
     bucket.charge();
@@ -62,13 +65,7 @@ export function createCallRates({
   return {
     judgeConnection: (connection) => {
       if (connection.accepted()) {
-        const { connection: usual } = rates;
-        const scale = Math.max(1, perSecond / usual.perSecond);
-        connection.rate ??= createTokenBucket({
-          clock,
-          burst: usual.burst * scale,
-          perSecond: usual.perSecond * scale,
-        });
+        connection.rate ??= createTokenBucket({ clock, ...ofConnection });
         return judge(connection.rate);
       }
       connection.strangerRate ??= createTokenBucket({ clock, ...rates.stranger });

@@ -122,6 +122,7 @@ export function openLane(socketPath: string, onLost: () => void): Lane {
   };
 }
 
-function unavailable(message: string, cause?: unknown): PaneletError {
+/** The error of a worker that cannot be reached. */
+export function unavailable(message: string, cause?: unknown): PaneletError {
   return new PaneletError('WORKER_UNAVAILABLE', message, { cause });
 }

@@ -4,7 +4,7 @@ import { withDeadline } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import { createTokenBucket, type TokenBucket } from '#common/token-bucket.js';
 import type { ClientConnection } from './client-connection.js';
-import { openLane, type Lane } from './lane.js';
+import { openLane, unavailable, type Lane } from './lane.js';
 import { createSlots, type Slots } from './slots.js';
 
 /** Whose stream it is. */
@@ -191,8 +191,4 @@ function sizeOf(headers: OutgoingHttpHeaders): number {
 
 function notTaken(): PaneletError {
   return unavailable('The worker does not take the connection.');
-}
-
-function unavailable(message: string, cause?: unknown): PaneletError {
-  return new PaneletError('WORKER_UNAVAILABLE', message, { cause });
 }
