@@ -40,7 +40,7 @@ describe('the rate of calls', () => {
   test('of a stranger’s connection is lower than of one on which somebody was let in', () => {
     const rates = createCallRates({ clock: createFakeClock(), perSecond: 500 });
     let accepted = false;
-    const connection = { accepted: () => accepted };
+    const connection = { accepted: () => accepted, onlyCaller: () => undefined };
     expect(judgeOften(() => rates.judgeConnection(connection), 120)).toEqual([
       ['serve', 100],
       ['refuse', 11],
@@ -48,7 +48,19 @@ describe('the rate of calls', () => {
     ]);
     accepted = true;
     expect(judgeOften(() => rates.judgeConnection(connection), 1_000)).toEqual([['serve', 1_000]]);
-    expect(rates.judgeConnection({ accepted: () => false })).toBe('serve');
+    expect(rates.judgeConnection({ accepted: () => false, onlyCaller: () => undefined })).toBe('serve');
+  });
+
+  test('of a caller in debt is no other on a further connection, unless that is somebody else’s too', () => {
+    const rates = createCallRates({ clock: createFakeClock(), perSecond: 100 });
+    judgeOften(() => rates.judgeCaller('alice'), 400);
+    const connectionOf = (onlyCaller: string | undefined) => ({ accepted: () => true, onlyCaller: () => onlyCaller });
+    expect(rates.judgeConnection(connectionOf('bob'))).toBe('serve');
+    expect(rates.judgeConnection(connectionOf(undefined))).toBe('serve');
+    expect(judgeOften(() => rates.judgeConnection(connectionOf('alice')), 30)).toEqual([
+      ['refuse', 24],
+      ['end', 6],
+    ]);
   });
 
   test('is forgotten for callers who have not called for a while', () => {

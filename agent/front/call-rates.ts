@@ -22,6 +22,8 @@ export interface CallRates {
 /** A connection, as far as calls on it are counted. */
 export interface RatedConnection {
   readonly accepted: () => boolean;
+  /** The caller who was verified on it, as long as it is one alone. */
+  readonly onlyCaller: () => string | undefined;
   /** Kept here, so that it goes with the connection. */
   rate?: TokenBucket | undefined;
   /** Where the rate of a stranger's connection is kept. */
@@ -62,9 +64,16 @@ export function createCallRates({
   const forgetIdle = (): void => {
     for (const [caller, bucket] of callers) if (bucket.full()) callers.delete(caller);
   };
+  // What is refused anyway is refused before it costs anything: a caller in debt gets no burst by another connection.
+  const judgeDebt = (caller: string | undefined): RateVerdict => {
+    const bucket = caller === undefined ? undefined : callers.get(caller);
+    return bucket === undefined || bucket.available() ? 'serve' : judge(bucket);
+  };
   return {
     judgeConnection: (connection) => {
       if (connection.accepted()) {
+        const verdict = judgeDebt(connection.onlyCaller());
+        if (verdict !== 'serve') return verdict;
         connection.rate ??= createTokenBucket({ clock, ...ofConnection });
         return judge(connection.rate);
       }

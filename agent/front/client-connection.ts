@@ -73,6 +73,7 @@ export function createClientConnection(
   let session: ServerHttp2Session | undefined;
   let ending: AbortController | undefined;
   let isAccepted = false;
+  let onlyCaller: string | undefined;
   let refusals = 0;
   let asked = noBytes;
   const end = (): void => {
@@ -109,8 +110,11 @@ export function createClientConnection(
       return () => void callbacks.delete(callback);
     },
     accepted: () => isAccepted,
+    onlyCaller: () => onlyCaller,
     accept: (caller: string) => {
-      if (isAccepted || connection.gone) return;
+      if (connection.gone) return;
+      if (onlyCaller !== caller) onlyCaller = isAccepted ? undefined : caller;
+      if (isAccepted) return;
       isAccepted = true;
       events.onAccept(connection, caller);
     },

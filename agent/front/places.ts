@@ -68,14 +68,19 @@ export function createPlaces(
   };
 }
 
-// Whoever has said nothing goes first: a crowd of silent ones pushes out nobody who is on the way in.
+// The oldest of the silent ones, as long as they are more than half: a crowd of them pushes out nobody who is on the way in. Else
+// the oldest that has spoken: those who stay where they are keep nobody out, and a newcomer has said nothing yet.
 function leastHeard(connections: ReadonlySet<HeldConnection>): HeldConnection | undefined {
-  let oldest: HeldConnection | undefined;
+  let silent: HeldConnection | undefined;
+  let heard: HeldConnection | undefined;
+  let silentOnes = 0;
   for (const connection of connections) {
-    if (connection.unreadBytes() === 0) return connection;
-    oldest ??= connection;
+    if (connection.unreadBytes() === 0) {
+      silentOnes++;
+      silent ??= connection;
+    } else heard ??= connection;
   }
-  return oldest;
+  return heard === undefined || silentOnes * 2 > connections.size ? silent : heard;
 }
 
 // One without streams loses nothing; else the newest, that has not done much yet.

@@ -36,6 +36,9 @@ export interface ServeDeps {
 }
 
 const lingerMs = 5_000;
+// Made once: a flood is refused with them.
+const calledTooOften = statusOf(tooOften());
+const tooManyStreams = statusOf(new PaneletError('LIMIT_EXCEEDED', 'Too many streams on this connection.'));
 
 /** Counts a stream that has come; false, and the stream is refused, when it or its connection has too much. */
 export function countStream({ stream, headers, connection }: Arrival, deps: ServeDeps): boolean {
@@ -60,9 +63,7 @@ export function countStream({ stream, headers, connection }: Arrival, deps: Serv
     return false;
   }
   if (verdict === 'serve' && connection.streams <= deps.maxStreams) return true;
-  const tooMany = 'Too many streams on this connection.';
-  const error = verdict === 'refuse' ? tooOften() : new PaneletError('LIMIT_EXCEEDED', tooMany);
-  refuse(stream, statusOf(error), deps.containment);
+  refuse(stream, verdict === 'refuse' ? calledTooOften : tooManyStreams, deps.containment);
   return false;
 }
 

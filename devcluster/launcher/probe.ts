@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import type { Clock } from '#common/clock.js';
+import { probeGrpc } from './grpc-probe.js';
 import type { Container, Probe } from './pod.js';
 
 /** Asks a container whether it is ready. */
@@ -10,41 +10,9 @@ export interface Prober {
   probe(container: Container, podIp: string): Promise<string | undefined>;
 }
 
-// grpc.health.v1.HealthCheckResponse.status = SERVING: field 1, varint 1.
-const serving = Buffer.from([0x08, 0x01]);
-
-function healthRequest(service: string): Buffer {
-  const name = Buffer.from(service, 'utf8');
-  return name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a, name.length]), name]);
-}
-
 function portOf(container: Container, port: number | string): number {
   if (typeof port === 'number') return port;
   return container.ports?.find((candidate) => candidate.name === port)?.containerPort ?? Number(port);
-}
-
-function probeGrpc(address: string, service: string, deadline: Date): Promise<string | undefined> {
-  // A pool of its own: the shared one would hold a new probe back after a connection that was refused.
-  const client = new Client(address, credentials.createInsecure(), {
-    'grpc.enable_retries': 0,
-    'grpc.use_local_subchannel_pool': 1,
-  });
-  return new Promise((resolve) => {
-    const call = client.makeUnaryRequest(
-      '/grpc.health.v1.Health/Check',
-      (bytes: Buffer) => bytes,
-      (bytes) => bytes,
-      healthRequest(service),
-      new Metadata(),
-      { deadline },
-      (error, answer) => {
-        client.close();
-        if (error !== null) resolve(`gRPC probe failed: ${error.details}`);
-        else resolve(answer?.equals(serving) === true ? undefined : 'service unhealthy (responded with "NOT_SERVING")');
-      },
-    );
-    call.on('error', () => undefined);
-  });
 }
 
 function probeTcp(host: string, port: number, timeoutMs: number): Promise<string | undefined> {
@@ -76,8 +44,8 @@ function probeHttp(url: URL, timeoutMs: number): Promise<string | undefined> {
 async function ask(probe: Probe, container: Container, podIp: string, clock: Clock): Promise<string | undefined> {
   const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
   if (probe.grpc !== undefined) {
-    const deadline = new Date(clock.date().getTime() + timeoutMs);
-    return probeGrpc(`${podIp}:${portOf(container, probe.grpc.port)}`, probe.grpc.service ?? '', deadline);
+    const address = `${podIp}:${portOf(container, probe.grpc.port)}`;
+    return probeGrpc({ address, service: probe.grpc.service ?? '', timeoutMs, clock });
   }
   if (probe.tcpSocket !== undefined) {
     return probeTcp(probe.tcpSocket.host ?? podIp, portOf(container, probe.tcpSocket.port), timeoutMs);

@@ -70,6 +70,8 @@ test('a shell reached through a port-forward is the same after its agent was rep
 }, 120_000);
 
 test('status shows every agent: to an operator its gate, to others whether it serves', async () => {
+  // A probe that came late on a busy machine makes an agent unready for a moment.
+  await waitFor('two Ready pods', allReady, 60_000);
   const asAdmin = await document('status', '-n', 'panelet-system', '--token-file', tokenOf('admin'));
   const agents = ['node-a', 'node-b'].map((node) => ({ node, ready: true, gate: { state: 'SERVING', node } }));
   expect(asAdmin).toMatchObject({ agents, restarts: [{ status: { phase: 'Succeeded' } }] });

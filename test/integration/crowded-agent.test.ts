@@ -2,10 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
-import { createSystemClock } from '#common/clock.js';
 import { createSystemRandom } from '#common/random.js';
-import { createGateClient } from '#controller/gate-client.js';
-import { createPlainCredentials } from '#controller/gate-credentials.js';
 import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
 import { startCrowd, type Crowd } from '#test/support/crowd.js';
 import { restartByAnnotation, signalAgent } from '#test/support/restarts.js';
@@ -14,7 +11,9 @@ import { waitFor } from '#test/support/wait-for.js';
 
 const root = process.cwd();
 const limitMs = 60_000;
-const room = 3;
+const room = 8;
+// One place is kept for those of whom nobody knows who they are.
+const places = room - 1;
 let cluster: TestCluster;
 let crowd: Crowd | undefined;
 
@@ -39,18 +38,9 @@ afterAll(async () => {
 
 test('clients that take every connection of an agent do not keep the controller from restarting it', async () => {
   const { agentAddress } = cluster.cluster.nodes[0]!;
-  crowd = startCrowd({ address: agentAddress, token: cluster.cluster.token('alice'), size: room + 1 });
+  crowd = startCrowd({ address: agentAddress, token: cluster.cluster.token('alice'), size: 2 * room });
   const inside = (): number => crowd?.inside() ?? 0;
-  await waitFor('the agent to be full', () => inside() === room, limitMs);
-  const [host = '', port] = agentAddress.split(':');
-  const gates = createGateClient({
-    clock: createSystemClock(),
-    credentials: createPlainCredentials(),
-    token: () => cluster.cluster.token('controller'),
-  });
-  await expect(gates.status({ host, port: Number(port) })).rejects.toMatchObject({ code: 'AGENT_UNREACHABLE' });
-  gates.close();
-
+  await waitFor('the agent to be full', () => inside() >= places, limitMs);
   const before = cluster.agentPods().get('node-a')?.metadata.uid;
   const restart = await restartByAnnotation(cluster, {
     kubectl: ensurePackagedProgram('kubectl', { root, random: createSystemRandom() }),
@@ -58,5 +48,5 @@ test('clients that take every connection of an agent do not keep the controller 
   });
   expect(restart.status?.pods).toMatchObject({ total: 1, succeeded: 1 });
   expect(cluster.agentPods().get('node-a')?.metadata.uid).not.toBe(before);
-  await waitFor('the next agent to be full', () => inside() === room, limitMs);
+  await waitFor('the next agent to be full', () => inside() >= places, limitMs);
 }, 150_000);

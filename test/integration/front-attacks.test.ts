@@ -6,7 +6,7 @@ jest.setTimeout(120_000);
 
 // A part of what `npm run attack` does, which has every attack in the clear and over TLS, with a token and without.
 const seconds = 2;
-// Where 4,096 sockets would take long, there is room for fewer; the first of the idle ones has the default.
+// Where 4,096 sockets would take long, there is room for fewer; the silent ones have the default.
 const few = { maxConnections: 256 };
 
 type Row = readonly [name: string, plan: Omit<AttackPlan, 'seconds'>];
@@ -33,6 +33,7 @@ describe('what somebody without a token does, no client notices:', () => {
     ['tracing headers of 16 KB each', { attacks: ['tracing-headers'] }],
     ['thousands of connections with a bad frame', { attacks: ['bad-frames'] }],
     ['as many silent connections as there is room for', { attacks: ['idle-connections'] }],
+    ['as many connections as there is room for that have spoken', { attacks: ['idle-prefaces'], limits: few }],
     ['wrong tokens without end', { attacks: ['wrong-tokens'] }],
   ];
   test.each(rows)('%s', (name, plan) => withstands(name, plan));

@@ -1,28 +1,33 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
 const pauseMs = 5;
+// Programs that hide their arguments for ever are not waited for.
+const maxUndecidedLooks = 200;
 
-function argumentsOf(pid: string): readonly string[] {
+function read<T>(look: () => T): T | undefined {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return look();
   } catch {
-    return [];
+    return undefined;
   }
 }
 
-function processesBelow(directory: string): readonly number[] {
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
-    .filter((pid) => argumentsOf(pid).some((argument) => argument.startsWith(`${directory}/`)))
-    .map(Number);
+/** What works below a directory, and whether there is a process that may or may not: in the middle of exec(2) it has no arguments. */
+function processesBelow(directory: string): { readonly pids: readonly number[]; readonly undecided: boolean } {
+  const pids: number[] = [];
+  let undecided = false;
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+    const words = read(() => readFileSync(`/proc/${entry}/cmdline`, 'utf8')) ?? '';
+    if (words.split('\0').some((word) => word.startsWith(`${directory}/`))) pids.push(Number(entry));
+    // Threads of the kernel and what is dead already have no program either.
+    undecided ||= words === '' && read(() => readlinkSync(`/proc/${entry}/exe`)) !== undefined;
+  }
+  return { pids, undecided };
 }
 
 function kill(pid: number): boolean {
-  try {
-    return process.kill(pid, 'SIGKILL');
-  } catch {
-    return false;
-  }
+  return read(() => process.kill(pid, 'SIGKILL')) ?? false;
 }
 
 /**
@@ -31,8 +36,11 @@ function kill(pid: number): boolean {
  */
 export function killProcessesBelow(directory: string): void {
   const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (let found = processesBelow(directory); found.length > 0; found = processesBelow(directory)) {
-    for (const pid of found) if (!kill(-pid)) kill(pid);
+  for (let looks = 0; looks < maxUndecidedLooks; ) {
+    const { pids, undecided } = processesBelow(directory);
+    if (pids.length === 0 && !undecided) return;
+    for (const pid of pids) if (!kill(-pid)) kill(pid);
+    looks = pids.length === 0 ? looks + 1 : 0;
     Atomics.wait(pause, 0, 0, pauseMs);
   }
 }

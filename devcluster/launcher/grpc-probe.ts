@@ -1,0 +1,71 @@
+import { connect, type ClientHttp2Session } from 'node:http2';
+import type { Clock } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
+import { HealthCheckRequest, HealthCheckResponse, HealthCheckResponse_ServingStatus } from '#grpc/health/v1/health.js';
+
+/** Whom a probe of the kind `grpc` asks, and about what. */
+export interface GrpcProbe {
+  /** Host and port. */
+  readonly address: string;
+  /** Name of the service; empty for the whole server. */
+  readonly service: string;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
+const prefixBytes = 5;
+const headers = {
+  ':method': 'POST',
+  ':path': '/grpc.health.v1.Health/Check',
+  'content-type': 'application/grpc',
+  te: 'trailers',
+};
+
+/**
+ * Asks the health service over a connection that is gone afterwards, whatever the server does with it: a server that starts may
+ * answer late. (A channel of grpc-js leaves such a connection open.) Never throws: a failure is its sentence, undefined is success.
+ */
+export async function probeGrpc({ address, service, timeoutMs, clock }: GrpcProbe): Promise<string | undefined> {
+  const session = connect(`http://${address}`);
+  try {
+    const error = (): Error => new Error(`timeout: no answer within ${timeoutMs} ms`);
+    return await withDeadline({ clock, limitMs: timeoutMs, error }, () => ask(session, service));
+  } catch (error) {
+    return `gRPC probe failed: ${error instanceof Error ? error.message : String(error)}`;
+  } finally {
+    session.destroy();
+  }
+}
+
+function ask(session: ClientHttp2Session, service: string): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    session.on('error', reject);
+    const stream = session.request(headers);
+    const chunks: Buffer[] = [];
+    let status = '';
+    const read = (block: Readonly<Record<string, unknown>>): void => {
+      if (block['grpc-status'] !== undefined) status = String(block['grpc-status']);
+    };
+    stream.on('error', reject);
+    stream.once('response', read);
+    stream.once('trailers', read);
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('close', () => {
+      if (status !== '0') reject(new Error(`rpc error: code = ${status === '' ? 'none' : status}`));
+      else resolve(judge(Buffer.concat(chunks)));
+    });
+    stream.end(framed(HealthCheckRequest.encode({ service }).finish()));
+  });
+}
+
+function judge(answer: Buffer): string | undefined {
+  const { status } = HealthCheckResponse.decode(answer.subarray(prefixBytes));
+  if (status === HealthCheckResponse_ServingStatus.SERVING) return undefined;
+  return `service unhealthy (responded with "${HealthCheckResponse_ServingStatus[status]}")`;
+}
+
+function framed(message: Uint8Array): Buffer {
+  const prefix = Buffer.alloc(prefixBytes);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
+}
