@@ -3,7 +3,7 @@ import { attackerToken, startAttackedAgent, type AttackedAgent } from '#test/att
 import { churnAttaches, churnCalls } from '#test/attack/churn.js';
 import { heapMib } from '#test/attack/process-memory.js';
 
-// `PANELET_ATTACHES=50000 npm run jest -- front-attach-leak` for the whole of it; 1,000 that leak are 21 MiB already.
+// `PANELET_ATTACHES=50000 npm run trials -- front-attach-leak` for the whole of it; 1,000 that leak are 21 MiB already.
 const attaches = Number(process.env['PANELET_ATTACHES'] ?? 1000);
 const allowedMib = 5;
 const looks = 8;
