@@ -1,4 +1,4 @@
-import { connect, type ClientHttp2Session } from 'node:http2';
+import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import type { Clock } from '#common/clock.js';
 import { withDeadline } from '#common/deadline.js';
 import { HealthCheckRequest, HealthCheckResponse, HealthCheckResponse_ServingStatus } from '#grpc/health/v1/health.js';
@@ -42,16 +42,17 @@ function ask(session: ClientHttp2Session, service: string): Promise<string | und
     session.on('error', reject);
     const stream = session.request(headers);
     const chunks: Buffer[] = [];
-    let status = '';
-    const read = (block: Readonly<Record<string, unknown>>): void => {
-      if (block['grpc-status'] !== undefined) status = String(block['grpc-status']);
+    let status = 'none';
+    const read = (block: IncomingHttpHeaders): void => {
+      const said = block['grpc-status'];
+      if (typeof said === 'string') status = said;
     };
     stream.on('error', reject);
     stream.once('response', read);
     stream.once('trailers', read);
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.once('close', () => {
-      if (status !== '0') reject(new Error(`rpc error: code = ${status === '' ? 'none' : status}`));
+      if (status !== '0') reject(new Error(`rpc error: code = ${status}`));
       else resolve(judge(Buffer.concat(chunks)));
     });
     stream.end(framed(HealthCheckRequest.encode({ service }).finish()));
