@@ -228,7 +228,12 @@ describe('callers who ask a lot', () => {
   test('with wrong tokens, do not keep those out whose token is known, nor push them out', async () => {
     await come('good');
     reviews.whoIs = () => new Promise(() => undefined);
-    const connections = Array.from({ length: 30 }, (_, id) => ({ id, address: '127.0.0.1', accepted: () => false }));
+    const connections = Array.from({ length: 30 }, (_, id) => ({
+      id,
+      address: '127.0.0.1',
+      network: '127.0.0.1',
+      accepted: () => false,
+    }));
     for (let n = 0; n < 10_000; n++) {
       const credentials = { authorization: `Bearer wrong-${n}`, remoteAddress: '', connection: connections[n % 30] };
       Promise.resolve(identity.authenticate(credentials)).catch(() => undefined);

@@ -54,7 +54,13 @@ describe('authentications', () => {
 
   test('that are accepted, or whose caller has gone, are only counted', async () => {
     await come(watch(createLoopbackIdentity()), '10.0.0.9');
-    const gone = { id: 1, address: '10.0.0.9', accepted: () => false, signal: AbortSignal.abort() };
+    const gone = {
+      id: 1,
+      address: '10.0.0.9',
+      network: '10.0.0.9',
+      accepted: () => false,
+      signal: AbortSignal.abort(),
+    };
     await come(failing(new Error('gone')), '10.0.0.9', gone);
     expect(results).toEqual(['accepted', 'gone']);
     expect(lines).toEqual([]);

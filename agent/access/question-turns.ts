@@ -5,7 +5,7 @@ import { whoGivesWay } from './giving-way.js';
 export interface Asker {
   /** The line of its own that its questions wait in. */
   readonly id: string;
-  /** Groups take turns, whatever the number of askers in them: the address of a connection. */
+  /** Groups take turns, whatever the number of askers in them: the network of a connection. */
   readonly group: string;
   /** True for one that has proven something before: in its group it goes before strangers, three times out of four. */
   readonly proven: boolean;

@@ -89,8 +89,8 @@ function createInquirers(): (credentials: Credentials) => Inquirer {
     if (connection === undefined) {
       return { asker: { id: `call ${calls++}`, group: remoteAddress, proven: false } };
     }
-    const { id, address, accepted, signal } = connection;
-    return { asker: { id: `connection ${id}`, group: address, proven: accepted() }, signal };
+    const { id, network, accepted, signal } = connection;
+    return { asker: { id: `connection ${id}`, group: network, proven: accepted() }, signal };
   };
 }
 

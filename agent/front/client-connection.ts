@@ -3,6 +3,7 @@ import type { ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { RatedConnection } from './call-rates.js';
 import type { CallerConnection } from './identity.js';
+import { networkOf } from './network-of.js';
 
 /** A connection of a client, as those who serve its calls see it. */
 export interface ClientConnection extends CallerConnection {
@@ -89,6 +90,7 @@ export function createClientConnection(
   const connection = {
     id,
     address: socket.remoteAddress ?? '',
+    network: networkOf(socket.remoteAddress ?? ''),
     key: socketKey(socket),
     gone: false,
     streams: 0,

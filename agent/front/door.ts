@@ -67,8 +67,8 @@ export function createDoor(deps: DoorDeps): Door {
         return;
       }
       const waiting = { connection, socket };
-      connection.onGone(() => turns.remove(waiting, connection.address));
-      turns.add(waiting, connection.address);
+      connection.onGone(() => turns.remove(waiting, connection.network));
+      turns.add(waiting, connection.network);
       work();
     };
     socket.on('readable', listen);

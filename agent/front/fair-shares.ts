@@ -8,7 +8,7 @@ export interface Room {
 
 /**
  * Items that share a room, by groups: when it is short, the group that holds most makes room, so that a newcomer of another
- * group always gets in. A group is what fairness is owed to (an address, a caller), and never a limit of its own.
+ * group always gets in. A group is what fairness is owed to (a network, a caller), and never a limit of its own.
  */
 export interface FairShares<T> {
   /** Lets an item in. Whoever has to make room for it is told. */

@@ -258,6 +258,13 @@ describe('the end of an answer', () => {
     expect([outcome.data, statusOf(outcome)]).toEqual([message, ['0', undefined]]);
   });
 
+  test('of which only informational blocks come is refused, and the worker left', async () => {
+    const outcome = await outcomeOf((call) => {
+      for (let count = 0; count < 17; count++) call.headers([[':status', '103']]);
+    });
+    expect(statusOf(outcome)).toEqual(['2', 'ANSWER_INVALID']);
+  });
+
   test('that comes twice is the first one', async () => {
     const pair = await start((call) => {
       honest(call);

@@ -22,8 +22,10 @@ export interface VerifiedPeer {
 export interface CallerConnection {
   /** A number that no other connection of this agent has, before or after. */
   readonly id: number;
-  /** Address of the peer. Connections of one address share its turns; by a port-forward that is everybody, so it limits nothing. */
+  /** Address of the peer. */
   readonly address: string;
+  /** What its address counts as: connections of one network share its turns; by a port-forward that is everybody, so it limits nothing. */
+  readonly network: string;
   /** True once credentials that came over this connection were accepted. */
   readonly accepted: () => boolean;
   /**

@@ -8,9 +8,9 @@ interface FakeHeld {
   readonly connection: HeldConnection;
 }
 
-function held(name: string, address = '10.0.0.1'): FakeHeld {
+function held(name: string, network = '10.0.0.1'): FakeHeld {
   const state = { bytes: 0 };
-  const connection = { address, headerBytes: 0, streams: 0, unreadBytes: () => state.bytes };
+  const connection = { network, headerBytes: 0, streams: 0, unreadBytes: () => state.bytes };
   return {
     name,
     says: (bytes) => (state.bytes = bytes),

@@ -3,7 +3,7 @@ import { createFairShares } from './fair-shares.js';
 
 /**
  * Who may stay when room is short. Strangers, of whom nobody knows who they are, share an eighth of the places and 32 MiB, by
- * address; everybody else shares the other places, by caller. Nobody is refused at the door: whoever holds most makes room.
+ * network; everybody else shares the other places, by caller. Nobody is refused at the door: whoever holds most makes room.
  */
 export interface Places {
   /** A connection that was just accepted from the network. */
@@ -47,7 +47,7 @@ export function createPlaces(
   };
   return {
     enter: (connection) => {
-      strangers.add(connection, connection.address);
+      strangers.add(connection, connection.network);
       weigh(connection);
     },
     accept: (connection, caller) => {

@@ -86,6 +86,11 @@ function relayRequest({ client, upstream, guard }: Pair): void {
   client.on('close', cancelled);
 }
 
+const maxInformational = 16;
+const neverBegins = statusOf(
+  new PaneletError('ANSWER_INVALID', 'The worker sends informational answers without end, and no answer.'),
+);
+
 type Answer = Pick<RelayOptions, 'passedKeys' | 'onDropped'>;
 
 function relayAnswer(pair: Pair, { passedKeys = new Set(), onDropped }: Answer): void {
@@ -105,7 +110,14 @@ function relayAnswer(pair: Pair, { passedKeys = new Set(), onDropped }: Answer):
     if (dropped > 0) onDropped?.(dropped);
     return headers;
   };
-  // Informational blocks (1xx) come as 'headers', which nobody takes.
+  // Informational blocks (1xx) are dropped. They are under no flow control: without a bound a worker keeps the thread busy.
+  let informational = 0;
+  upstream.on(
+    'headers',
+    guard(() => {
+      if (++informational > maxInformational) finish(() => refuse(client, neverBegins, containment), cancel);
+    }),
+  );
   upstream.on(
     'response',
     guard((headers: AnswerHeaders, flags: number) => {

@@ -66,7 +66,7 @@ test('a newcomer of the same address gets in after one wrong token of each other
     ...{ clock, random: createSeededRandom(1), log: createSilentLog() },
   });
   const come = (token: string, id: number): Promise<unknown> => {
-    const connection: CallerConnection = { id, address: '127.0.0.1', accepted: () => false };
+    const connection: CallerConnection = { id, address: '127.0.0.1', network: '127.0.0.1', accepted: () => false };
     const credentials = { authorization: `Bearer ${token}`, remoteAddress: '127.0.0.1', connection };
     return Promise.resolve(identity.authenticate(credentials));
   };

@@ -17,6 +17,7 @@ export function createFakeConnection(address = '127.0.0.1'): FakeConnection {
   return {
     id: nextId++,
     address,
+    network: address,
     signal: ending.signal,
     get gone() {
       return ending.signal.aborted;
