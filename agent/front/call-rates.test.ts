@@ -63,6 +63,17 @@ describe('the rate of calls', () => {
     ]);
   });
 
+  test('leaves a connection no more streams to break off than nghttp2 takes', () => {
+    const clock = createFakeClock();
+    const rates = createCallRates({ clock, perSecond: 500 });
+    const connection = { accepted: () => true, onlyCaller: () => undefined };
+    for (let count = 0; count < 900; count++) expect(rates.takeReset(connection)).toBe(true);
+    expect(rates.takeReset(connection)).toBe(false);
+    clock.advance(1_000);
+    for (let count = 0; count < 30; count++) expect(rates.takeReset(connection)).toBe(true);
+    expect(rates.takeReset(connection)).toBe(false);
+  });
+
   test('is forgotten for callers who have not called for a while', () => {
     const clock = createFakeClock();
     const rates = createCallRates({ clock, perSecond: 100 });

@@ -15,6 +15,8 @@ export interface CallRates {
   judgeConnection(connection: RatedConnection): RateVerdict;
   /** For a call of a caller who was verified, over all connections. */
   judgeCaller(caller: string): RateVerdict;
+  /** Counts a stream that the client has broken off; false for one more than its connection may break off. */
+  takeReset(connection: RatedConnection): boolean;
   /** Callers that are remembered. */
   readonly callers: number;
 }
@@ -28,11 +30,15 @@ export interface RatedConnection {
   rate?: TokenBucket | undefined;
   /** Where the rate of a stranger's connection is kept. */
   strangerRate?: TokenBucket | undefined;
+  /** Where streams that were broken off are counted. */
+  resetRate?: TokenBucket | undefined;
 }
 
 const rates = {
   stranger: { burst: 100, perSecond: 50 },
   connection: { burst: 1_000, perSecond: 500 },
+  // Below what nghttp2 takes (1,000 at once, 33 a second) before it gives the connection up without a word to Node.
+  resets: { burst: 900, perSecond: 30 },
 };
 const callerBurstSeconds = 4;
 // Beyond this debt a refusal is wasted: nobody listens.
@@ -79,6 +85,10 @@ export function createCallRates({
       }
       connection.strangerRate ??= createTokenBucket({ clock, ...rates.stranger });
       return judge(connection.strangerRate);
+    },
+    takeReset: (connection) => {
+      connection.resetRate ??= createTokenBucket({ clock, ...rates.resets });
+      return connection.resetRate.take();
     },
     judgeCaller: (caller) => {
       const known = callers.get(caller);

@@ -35,8 +35,8 @@ export interface HeldConnection extends ClientConnection, RatedConnection {
   /** Takes up the HTTP/2 session once there is one. */
   attach(session: ServerHttp2Session): void;
   /**
-   * Asks the session whether it still speaks. Node does not tell when nghttp2 has given a connection up after an error: it
-   * neither reads nor writes any more, so what is handed to it now stays in its queue.
+   * Asks the session whether it still speaks, when something was read since the question before. Node does not tell when nghttp2
+   * has given a connection up after an error: it neither reads nor writes any more, so what is handed to it now stays in its queue.
    * @returns false for one that is dead.
    */
   probe(): boolean;
@@ -135,7 +135,8 @@ export function createClientConnection(
       const { bytesRead } = socket;
       if (bytesRead === asked) return (session.state.outboundQueueSize ?? 0) === 0;
       asked = bytesRead;
-      session.ping(() => undefined);
+      // With the answer alone nothing is asked again: an idle connection stays idle.
+      session.ping(() => (asked = socket.bytesRead));
       return true;
     },
     end,

@@ -41,6 +41,7 @@ export interface Connections {
 const maxRefusals = 5;
 const farewellMs = 1_000;
 const patrolMs = 1_000;
+const patrolsPerFullPatrol = 5;
 
 /** Without connections. */
 export function createConnections({ log, clock, limits, onEnded }: ConnectionsDeps): Connections {
@@ -94,17 +95,19 @@ interface Patrol {
   stop(): void;
 }
 
-// While there are strangers, looks after them: ends those whose session is dead, and weighs the others.
+// Looks after connections: ends those whose session is dead, and weighs what strangers hold. Of those on which somebody was
+// verified there may be thousands: they have their turn every fifth time.
 function createPatrol(clock: Clock, places: Places, onDead: (connection: HeldConnection) => void): Patrol {
   let timer: Timer | undefined;
+  let patrols = 0;
   const walk = (): void => {
     timer = undefined;
-    const strangers = places.strangers();
-    for (const connection of strangers) {
+    const isFull = ++patrols % patrolsPerFullPatrol === 0;
+    for (const connection of isFull ? places.all() : places.strangers()) {
       if (connection.probe()) places.weigh(connection);
       else onDead(connection);
     }
-    if (strangers.length > 0) begin();
+    if (places.size > 0) begin();
   };
   const begin = (): void => {
     timer ??= clock.after(patrolMs, walk);

@@ -6,9 +6,13 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { credentials, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock, type FakeClock } from '#common/clock.js';
+import { createLatch } from '#common/latch.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
+import { callHeaders } from '#test/attack/call-headers.js';
+import { createFrameReader } from '#test/attack/frame-reader.js';
+import { frame, frameType, headersFrames, messageFrame, preface, settingsFrame } from '#test/attack/wire.js';
 import { createTestCertificate, type TestCertificate } from '#test/support/agent/certificate.js';
 import {
   createRawClient,
@@ -34,7 +38,6 @@ import { createCallRates } from './call-rates.js';
 import { createContainment } from './contain.js';
 import { openFront } from './front.js';
 
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const running: { close(): unknown }[] = [];
 afterEach(async () => {
   for (const part of running.splice(0).reverse()) await part.close();
@@ -50,6 +53,14 @@ function open(front: RunningFront, options: RawClientOptions = { token: aliceTok
   const client = createRawClient(front.address, options);
   running.push(client);
   return client.open();
+}
+
+/** Lets seconds pass, one by one: in between, connections write what they have to write. */
+async function pass(clock: FakeClock, seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second++) {
+    clock.advance(1_000);
+    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 async function refusalOf(stream: RawStream, first?: Buffer): Promise<[number, string | undefined]> {
@@ -124,7 +135,7 @@ describe('the first message', () => {
     const stream = open(front);
     const refused = refusalOf(stream);
     await until(() => clock.pending() > 3, 'the deadline runs beside the three timers of the connection');
-    clock.advance(10_000);
+    await pass(clock, 10);
     expect(await refused).toEqual([status.INVALID_ARGUMENT, 'FRAME_INVALID']);
   });
 
@@ -210,7 +221,7 @@ describe('while the worker is not up', () => {
     stream.write(helloBytes('echo'));
     await until(() => clock.pending() > before, 'the hold has begun');
     await new Promise((resolve) => setTimeout(resolve, 50));
-    clock.advance(10_000);
+    await pass(clock, 10);
     const { code, metadata } = await ended;
     expect([code, metadata.get('panelet-reason')]).toEqual([status.UNAVAILABLE, ['WORKER_UNAVAILABLE']]);
     expect(Number(metadata.get('panelet-retry-after-ms')[0])).toBeGreaterThan(0);
@@ -396,6 +407,28 @@ describe('limits', () => {
     await until(() => seen.length === 2, 'the settings after');
     expect(seen).toEqual([8, 200]);
     request.close();
+  });
+
+  test('a connection that errs after somebody was let in on it is closed within two looks at it', async () => {
+    const clock = createFakeClock();
+    const begun = createLatch();
+    const front = await start({ attach: () => begun.resolve(), clock });
+    const socket = connect(front.front.port, '127.0.0.1');
+    running.push({ close: () => socket.destroy() });
+    const headers = callHeaders({ tls: false, token: aliceToken }, '/panelet.session.v1.SessionService/Attach');
+    const hello = messageFrame(1, helloBytes('echo'));
+    socket.write(Buffer.concat([preface, settingsFrame(), headersFrames(1, headers, false), hello]));
+    await begun.promise;
+    const goneAway = createLatch();
+    const reader = createFrameReader(({ type }) => {
+      if (type === frameType.goAway) goneAway.resolve();
+    });
+    socket.on('data', reader);
+    // Of which nghttp2 tells Node nothing: it neither reads nor writes any more.
+    socket.write(frame({ type: frameType.settings, flags: 0, stream: 0 }, Buffer.alloc(5)));
+    await goneAway.promise;
+    for (let looks = 0; looks < 2; looks++) clock.advance(5_000);
+    await until(() => front.front.connections() === 0, 'it is closed');
   });
 
   test('a connection that does not answer pings is closed', async () => {

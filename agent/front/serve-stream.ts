@@ -49,6 +49,7 @@ export function countStream({ stream, headers, connection }: Arrival, deps: Serv
   stream.once('close', () => {
     connection.streams--;
     connection.headerBytes -= bytes;
+    if (stream.rstCode === constants.NGHTTP2_CANCEL && !deps.rates.takeReset(connection)) deps.onFlood(connection);
   });
   stream.once('finish', () => discardInput(stream, deps.clock));
   deps.onWeight(connection);
