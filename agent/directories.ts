@@ -1,8 +1,8 @@
 import { access, chmod, constants, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PaneletError } from '#common/errors.js';
-import { socketDirectory } from './workers/socket-directory.js';
-import { probeSocket } from './workers/worker-link.js';
+import { socketDirectories, socketPlaces } from './workers/socket-places.js';
+import { probeSocket } from './workers/worker-socket.js';
 import type { AgentConfig } from './config.js';
 
 // sockaddr_un holds 108 bytes with the terminating zero (unix(7)).
@@ -14,7 +14,7 @@ const maxSocketPathBytes = 107;
  */
 export async function prepareDirectories({ runDir, stateDir, panels }: AgentConfig): Promise<void> {
   for (const panel of panels) {
-    const socketPath = join(socketDirectory(runDir, panel), `${panel.name}.sock`);
+    const [socketPath] = socketPlaces(runDir, panel);
     if (Buffer.byteLength(socketPath) > maxSocketPathBytes) {
       throw new PaneletError(
         'CONFIG_INVALID',
@@ -22,7 +22,7 @@ export async function prepareDirectories({ runDir, stateDir, panels }: AgentConf
       );
     }
   }
-  const socketDirs = new Set([join(runDir, 'workers'), ...panels.map((panel) => socketDirectory(runDir, panel))]);
+  const socketDirs = new Set([join(runDir, 'workers'), ...panels.flatMap((panel) => socketDirectories(runDir, panel))]);
   for (const dir of [runDir, ...socketDirs, stateDir]) {
     try {
       await mkdir(dir, { recursive: true, mode: 0o700 });

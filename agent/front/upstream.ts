@@ -34,6 +34,7 @@ export interface Upstream {
 
 /** What an upstream needs. */
 export interface UpstreamDeps {
+  /** Read anew for every connection: a worker that comes back may be elsewhere. */
   readonly socketPath: string;
   readonly clock: Clock;
 }
@@ -60,7 +61,8 @@ interface Caller {
 }
 
 /** An upstream for one socket. */
-export function createUpstream({ socketPath, clock }: UpstreamDeps): Upstream {
+export function createUpstream(deps: UpstreamDeps): Upstream {
+  const { clock } = deps;
   const callers = new Map<string, Caller>();
   let closed = false;
   let patrol: Timer | undefined;
@@ -89,7 +91,7 @@ export function createUpstream({ socketPath, clock }: UpstreamDeps): Upstream {
     users.set(connection, connection.onGone(leave));
   };
   const addLane = (caller: Caller, connection: ClientConnection): Lane => {
-    const lane = openLane(socketPath, () => drop(caller, lane));
+    const lane = openLane(deps.socketPath, () => drop(caller, lane));
     caller.lanes.set(lane, new Map());
     use(caller, lane, connection);
     return lane;

@@ -1,5 +1,5 @@
 import { watch, type FSWatcher } from 'node:fs';
-import { basename, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createBackoff } from '#common/backoff.js';
 import type { Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
@@ -13,11 +13,12 @@ import { createUpstream } from '../front/upstream.js';
 import type { Launcher } from './launcher.js';
 import type { ProcessTable } from './process-table.js';
 import { createSupervisor, type Supervisor } from './supervisor.js';
-import { socketDirectory } from './socket-directory.js';
+import { socketDirectories, socketPlaces, type SocketPlaces } from './socket-places.js';
 import { attachTarget, type Unit } from './unit.js';
 import { targetOf, workerArgv, type WorkerCommandOptions } from './worker-command.js';
 import type { WorkerClients } from './worker-clients.js';
 import { createWorkerLink, type WorkerLink } from './worker-link.js';
+import { createWorkerSocket } from './worker-socket.js';
 
 /** What the gate has to say about workers that come and go. */
 export interface WorkerAdmission {
@@ -68,27 +69,25 @@ const termMs = 5_000;
 export function createRegistry(deps: RegistryDeps): Registry {
   const changes = createChanges();
   const units = new Map<string, Unit>();
-  const directoryOf = (panel: PanelConfig): string => socketDirectory(deps.runDir, panel);
-  const argv = (panel: PanelConfig): readonly string[] =>
-    workerArgv(panel, join(directoryOf(panel), `${panel.name}.sock`), deps.command);
+  const placesOf = (panel: PanelConfig): SocketPlaces => socketPlaces(deps.runDir, panel);
+  const argv = (panel: PanelConfig): readonly string[] => workerArgv(panel, placesOf(panel)[0], deps.command);
   let holding = false;
   let closed = false;
   const watchers = new Map<string, FSWatcher>();
   const watchDirectory = (directory: string): void => {
     if (watchers.has(directory)) return;
-    watchers.set(
-      directory,
-      watchSockets(directory, (name) => units.get(name)?.link.kick()),
-    );
+    const kick = (path: string): void => {
+      for (const { panel, link } of units.values()) if (placesOf(panel).includes(path)) link.kick();
+    };
+    watchers.set(directory, watchSockets(directory, kick));
   };
   return {
     changes,
     units: () => [...units.values()],
     argv,
     add: (panel) => {
-      const socketsDir = directoryOf(panel);
-      watchDirectory(socketsDir);
-      const unit = createUnit(deps, { panel, changes, socketsDir, argv: argv(panel) });
+      for (const directory of socketDirectories(deps.runDir, panel)) watchDirectory(directory);
+      const unit = createUnit(deps, { panel, changes, places: placesOf(panel), argv: argv(panel) });
       units.set(panel.name, unit);
       return unit;
     },
@@ -126,9 +125,9 @@ function closeUnit(unit: Unit): void {
 }
 
 // A socket that appears is tried at once, instead of after the backoff.
-function watchSockets(socketsDir: string, kick: (panel: string) => void): FSWatcher {
-  const watcher = watch(socketsDir, { persistent: false }, (_event, file) => {
-    if (file?.endsWith('.sock') === true) kick(basename(file, '.sock'));
+function watchSockets(directory: string, kick: (path: string) => void): FSWatcher {
+  const watcher = watch(directory, { persistent: false }, (_event, file) => {
+    if (file !== null) kick(join(directory, file));
   });
   watcher.on('error', () => watcher.close());
   return watcher;
@@ -137,20 +136,25 @@ function watchSockets(socketsDir: string, kick: (panel: string) => void): FSWatc
 interface UnitOptions {
   readonly panel: PanelConfig;
   readonly changes: Changes;
-  readonly socketsDir: string;
+  readonly places: SocketPlaces;
   readonly argv: readonly string[];
 }
 
 function createUnit(deps: RegistryDeps, options: UnitOptions): Unit {
-  const { panel, changes, socketsDir } = options;
+  const { panel, changes, places } = options;
   const target = targetOf(panel);
-  const socketPath = join(socketsDir, `${panel.name}.sock`);
+  const socket = createWorkerSocket(places);
   const log = deps.log.child({ panel: panel.name });
-  const upstream = createUpstream({ socketPath, clock: deps.clock });
+  const upstream = createUpstream({
+    get socketPath() {
+      return socket.path;
+    },
+    clock: deps.clock,
+  });
   const link = createWorkerLink({
     ...deps,
     panel: panel.name,
-    socketPath,
+    socket,
     log,
     backoff: createBackoff(deps.random, { initialMs: 20, maxMs: 1_000 }),
     prepare: (clients, status) => deps.admission.prepare(target, clients, status),
@@ -158,24 +162,24 @@ function createUnit(deps: RegistryDeps, options: UnitOptions): Unit {
     // Clients whose worker hangs are told, and come again when it does; nothing is lost by that.
     onSilent: () => upstream.cut(),
   });
-  const supervisor = panel.run === 'spawn' ? superviseUnit(deps, { ...options, socketPath, link, log }) : undefined;
+  const supervisor = panel.run === 'spawn' ? superviseUnit(deps, { ...options, link, log }) : undefined;
   return { panel, link, upstream, supervisor, leaving: false, successor: undefined };
 }
 
 interface SuperviseOptions extends UnitOptions {
-  readonly socketPath: string;
   readonly link: WorkerLink;
   readonly log: Log;
 }
 
 function superviseUnit(deps: RegistryDeps, options: SuperviseOptions): Supervisor {
-  const { panel, link, log, changes, socketPath, argv } = options;
+  const { panel, link, log, changes, argv } = options;
+  const [socketPath] = options.places;
   const target = targetOf(panel);
   return createSupervisor({
     ...{ clock: deps.clock, random: deps.random, table: deps.table, launch: deps.launch, env: deps.env },
     ...{ link, log, changes, socketPath, argv, startMs, answerMs, termMs },
     panel: panel.name,
-    recordFile: join(options.socketsDir, `${panel.name}.json`),
+    recordFile: join(dirname(socketPath), `${panel.name}.json`),
     logFile: join(deps.stateDir, 'logs', `${panel.name}.log`),
     mayStart: () => deps.admission.mayStart(target),
   });

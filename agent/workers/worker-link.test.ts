@@ -18,6 +18,7 @@ import {
 } from '#proto/worker/v1/worker.js';
 import { until } from '#test/support/conditions.js';
 import { unary } from '../unary.js';
+import { createWorkerSocket } from './worker-socket.js';
 import { createWorkerLink, type LinkState } from './worker-link.js';
 
 const closings: (() => void)[] = [];
@@ -99,7 +100,7 @@ function openLink(socketPath: string) {
   const seen: LinkState['kind'][] = [];
   const counts = { silent: 0 };
   const link = createWorkerLink({
-    ...{ panel: 'echo', socketPath, agentInstance: 'a', clock, log: createSilentLog() },
+    ...{ panel: 'echo', socket: createWorkerSocket([socketPath]), agentInstance: 'a', clock, log: createSilentLog() },
     backoff: createBackoff(createSeededRandom(1), { initialMs: 20, maxMs: 1_000 }),
     prepare: (_clients, status) => Promise.resolve(status),
     onChange: () => seen.push(link.state().kind),

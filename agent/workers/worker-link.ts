@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import type { ClientReadableStream } from '@grpc/grpc-js';
 import type { Backoff } from '#common/backoff.js';
 import { sleep, type Clock } from '#common/clock.js';
@@ -9,6 +8,7 @@ import type { GateStatus } from '#proto/gate/v1/gate.js';
 import type { DescribeResponse, WatchResponse } from '#proto/worker/v1/worker.js';
 import { unary } from '../unary.js';
 import { openWorkerClients, type WorkerClients } from './worker-clients.js';
+import type { WorkerSocket } from './worker-socket.js';
 
 /** What is known about a worker: it answers; nobody is at its socket; or neither is sure. */
 export type LinkState =
@@ -30,7 +30,7 @@ export type LinkState =
 /** What a link needs. */
 export interface WorkerLinkDeps {
   readonly panel: string;
-  readonly socketPath: string;
+  readonly socket: WorkerSocket;
   readonly agentInstance: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -96,12 +96,12 @@ export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
 }
 
 async function attempt(deps: WorkerLinkDeps, setState: (state: LinkState) => void, ending: AbortSignal): Promise<void> {
-  const probe = await probeSocket(deps.socketPath);
+  const probe = await deps.socket.find();
   if (probe !== 'open') {
     setState(probe);
     return;
   }
-  const { clients, close } = openWorkerClients(deps.socketPath);
+  const { clients, close } = openWorkerClients(deps.socket.path);
   try {
     const about = await describe(deps, clients, callTimeoutMs);
     if (about.panel !== deps.panel) {
@@ -121,21 +121,6 @@ async function attempt(deps: WorkerLinkDeps, setState: (state: LinkState) => voi
 
 function describe({ clock }: WorkerLinkDeps, { worker }: WorkerClients, timeoutMs: number): Promise<DescribeResponse> {
   return unary<DescribeResponse>((...rest) => worker.describe({}, ...rest), { clock, timeoutMs });
-}
-
-/** Finds out whether anybody listens; only a refusal or a missing file proves that nobody does. */
-export function probeSocket(socketPath: string): Promise<'open' | LinkState> {
-  return new Promise((resolve) => {
-    const socket = connect(socketPath);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve('open');
-    });
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      const nobody = error.code === 'ECONNREFUSED' || error.code === 'ENOENT';
-      resolve(nobody ? { kind: 'absent' } : { kind: 'unknown', message: `Its socket: ${error.message}` });
-    });
-  });
 }
 
 interface Watching {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { readAgentConfig } from '#agent/config.js';
+import { socketPlaces } from '#agent/workers/socket-places.js';
 import { gateAddressOf } from '#controller/restart/gate-place.js';
 import { parseWorkerArguments } from '#worker/arguments.js';
 import { panelNames } from '#worker/panels/catalogue.js';
@@ -39,11 +40,19 @@ test('the gate of a host’s pod is the agent’s on the same node', () => {
   });
 });
 
-test('a host sees the sockets of hosts only: whoever speaks to a worker is believed about who calls', () => {
-  const [worker] = workersOf(rendered.get('DaemonSet', 'panelet-host').spec!.template!.spec);
-  expect(argumentsOf(worker!).socket).toBe('/run/panelet/host/terminal.sock');
-  const mounts = worker!.volumeMounts!.filter(({ name }) => name === 'run');
-  expect(mounts).toEqual([{ name: 'run', mountPath: '/run/panelet/host', subPath: 'host' }]);
+test('a worker reaches its own socket only, where the agent looks for it: whoever speaks to another is believed about who calls', () => {
+  const values = { panels: { shell: { target: 'host' }, 'third-party': { target: 'agent', image: 'example/panel:1' } } };
+  const { get } = render({ values });
+  for (const [target, kind] of [['agent', 'workers'] as const, ['host', 'host'] as const]) {
+    const workers = workersOf(podOf(get('DaemonSet', `panelet-${target}`))!);
+    expect(workers.length).toBeGreaterThan(1);
+    for (const worker of workers) {
+      const { panel, socket } = argumentsOf(worker);
+      expect(socket).toBe(socketPlaces('/run/panelet', { name: panel, run: 'external', target })[0]);
+      const mounts = worker.volumeMounts!.filter(({ name }) => name === 'run');
+      expect(mounts).toEqual([{ name: 'run', mountPath: `/run/panelet/${kind}/${panel}`, subPath: `${kind}/${panel}` }]);
+    }
+  }
 });
 
 test('programs find pods by one label that says what they are', () => {
@@ -69,7 +78,7 @@ describe('workers beside the agent', () => {
       const read = argumentsOf(worker);
       expect(panelNames).toContain(read.panel);
       expect(read).toMatchObject({
-        socket: `/run/panelet/workers/${read.panel}.sock`,
+        socket: `/run/panelet/workers/${read.panel}/worker.sock`,
         stateDir: '/var/lib/panelet',
         target: 'agent',
       });
@@ -215,8 +224,9 @@ describe('nodes that share one file system', () => {
           .map(({ name, subPathExpr }) => `${name}:${subPathExpr ?? ''}`);
       const [prepare, ...others] = containersOf(pod);
       expect(prepare?.name).toBe('prepare');
-      // The agent uses the hosts' sockets by its mount of the whole run directory.
-      const used = others.flatMap(mountsOf).concat(pod === pods[0] ? 'run:$(PANELET_NODE_NAME)/host' : []);
+      // The agent uses the directories of sockets, hosts' too, by its mount of the whole run directory.
+      const below = pod === pods[0] ? ['workers', 'host', 'host/terminal'] : ['host'];
+      const used = others.flatMap(mountsOf).concat(below.map((name) => `run:$(PANELET_NODE_NAME)/${name}`));
       expect(mountsOf(prepare!).sort()).toEqual([...new Set(used)].sort());
     }
   });

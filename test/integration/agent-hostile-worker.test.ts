@@ -113,7 +113,7 @@ test('a hostile worker ends its own calls; the agent and the sessions of others 
   const home = createAgentHome(programs, { panels: [{ name: 'echo' }, { name: 'hostile', run: 'external' }] });
   ends.push(() => home.remove());
   const agent = await home.start();
-  const hostile = await startHostilePanel(join(home.dir, 'run', 'workers', 'hostile.sock'), 'hostile');
+  const hostile = await startHostilePanel(join(home.dir, 'run', 'workers', 'hostile', 'worker.sock'), 'hostile');
   ends.push(() => hostile.close());
   await untilServing(home, 'echo', 'hostile');
   const client = createRawClient(home.address);

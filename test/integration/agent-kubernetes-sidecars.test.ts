@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { socketDirectory } from '#agent/workers/socket-directory.js';
+import { socketPlaces } from '#agent/workers/socket-places.js';
 import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
 import { createSystemClock } from '#common/clock.js';
 import { State, type StatusRequest, type StatusResponse } from '#proto/gate/v1/gate.js';
@@ -41,17 +41,18 @@ afterEach(async () => {
   home.remove();
 });
 
-function startWorker(target: 'agent' | 'host' = 'agent'): ChildProcess {
+type Release = 'this' | 'before';
+
+/** Where a worker of this release, or of the one before, listens. */
+function socketOf(target: 'agent' | 'host', release: Release): string {
+  const [own, earlier] = socketPlaces(join(home.dir, 'run'), { name: 'echo', run: 'external', target });
+  return release === 'this' ? own : earlier!;
+}
+
+function startWorker(target: 'agent' | 'host' = 'agent', release: Release = 'this'): ChildProcess {
   const at = (...parts: string[]): string => join(home.dir, ...parts);
-  const args = [
-    '--panel',
-    'echo',
-    '--socket',
-    join(socketDirectory(at('run'), { run: 'external', target }), 'echo.sock'),
-    '--state-dir',
-    at('state'),
-  ];
-  const rest = ['--node', 'node-a', '--target', target, '--grace-period', '5'];
+  const args = ['--panel', 'echo', '--socket', socketOf(target, release), '--state-dir', at('state')];
+  const rest = ['--node', 'node-a', '--target', target, '--grace-period', '5', '--lock-wait', '60'];
   const child = spawn(process.execPath, [programs.worker, ...args, ...rest], { stdio: 'ignore' });
   workers.push(child);
   return child;
@@ -125,7 +126,7 @@ describe('workers beside the agent', () => {
     expect(await agent.exited).toBe(0);
     expect(worker.exitCode).toBeNull();
     expect(await end(worker)).toBe(0);
-    expect(existsSync(join(home.dir, 'run', 'workers', 'echo.sock'))).toBe(false);
+    expect(existsSync(socketOf('agent', 'this'))).toBe(false);
     const next = startWorker();
     await home.start();
     await untilServing(next);
@@ -183,6 +184,30 @@ describe('workers beside the agent', () => {
     expect(await agent.exited).toBe(0);
     await home.start();
     await untilServing(worker);
+    await flows(load);
+    await expectFlawless(load);
+  });
+});
+
+describe('a host of the release before, whose socket is in a directory that all hosts share', () => {
+  beforeEach(() => home.configure({ panels: [{ name: 'echo', run: 'external', target: 'host' }] }));
+
+  test('is found by an agent of this one, and its sessions go on', async () => {
+    const worker = startWorker('host', 'before');
+    await home.start();
+    await untilServing(worker);
+    await expectFlawless(await attach());
+  });
+
+  test('is followed by a host of this release, that waits for it, in a directory of its own', async () => {
+    const before = startWorker('host', 'before');
+    await home.start();
+    await untilServing(before);
+    const load = await attach();
+    const next = startWorker('host');
+    await flows(load);
+    expect(await end(before)).toBe(0);
+    await untilServing(next);
     await flows(load);
     await expectFlawless(load);
   });

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createWorkerLink } from '#agent/workers/worker-link.js';
+import { createWorkerSocket } from '#agent/workers/worker-socket.js';
 import { createBackoff } from '#common/backoff.js';
 import { createFakeClock } from '#common/clock.js';
 import { createSilentLog } from '#common/log.js';
@@ -107,7 +108,7 @@ test('a worker that is stopped becomes unknown after 15 s at most, and is up aga
   await agent.exited;
   const clock = createFakeClock();
   const link = createWorkerLink({
-    ...{ panel: 'echo', socketPath: join(at.dir, 'run', 'workers', 'echo.sock'), agentInstance: 'a' },
+    ...{ panel: 'echo', socket: createWorkerSocket([join(at.dir, 'run', 'workers', 'echo.sock')]), agentInstance: 'a' },
     ...{ clock, log: createSilentLog(), onChange: () => undefined },
     backoff: createBackoff(createSeededRandom(1), { initialMs: 20, maxMs: 1_000 }),
     prepare: (_clients, status) => Promise.resolve(status),

@@ -100,6 +100,14 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     {{- if include "panelet.hasHost" $root }}
     {{- include "panelet.nodeMount" (list $root "run" "/prepare/run-host" "host") | nindent 4 }}
     {{- end }}
+    {{- range $kind := eq $target "agent" | ternary (list "agent" "host") (list "host") }}
+    {{- if or (eq $kind "agent") (include "panelet.hasHost" $root) }}
+    {{- range include "panelet.panelNames" (list $root $kind) | fromJsonArray }}
+    {{- $sockets := include "panelet.socketDirectory" (list . $kind) }}
+    {{- include "panelet.nodeMount" (list $root "run" (printf "/prepare/run-%s" (replace "/" "-" $sockets)) $sockets) | nindent 4 }}
+    {{- end }}
+    {{- end }}
+    {{- end }}
     {{- if eq $target "agent" }}
     {{- include "panelet.nodeMount" (list $root "state" "/prepare/state" "") | nindent 4 }}
     {{- end }}
@@ -108,9 +116,9 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     {{- end }}
 {{- end }}
 
-{{/* Directory of the sockets of a target's workers, below the run directory; agent/workers/socket-directory.ts. */}}
+{{/* Directory of a worker's socket, below the run directory; agent/workers/socket-places.ts. Called with (list "logs" "agent"). */}}
 {{- define "panelet.socketDirectory" -}}
-{{ eq . "host" | ternary "host" "workers" }}
+{{ eq (index . 1) "host" | ternary "host" "workers" }}/{{ index . 0 }}
 {{- end }}
 
 {{/* The container of a worker. Called with (list . "logs" "agent" 10): panel, target and seconds for its drain. */}}
@@ -133,7 +141,7 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     {{- toYaml ($panel.command | default (list "panelet-worker")) | nindent 4 }}
   args:
     - --panel={{ $name }}
-    - --socket=/run/panelet/{{ include "panelet.socketDirectory" $target }}/{{ $name }}.sock
+    - --socket=/run/panelet/{{ include "panelet.socketDirectory" (list $name $target) }}/worker.sock
     - --state-dir=/var/lib/panelet
     - --node=$(PANELET_NODE_NAME)
     - --target={{ $target }}
@@ -161,8 +169,8 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
   volumeMounts:
     # Of the state only its own part: the agent's key and what other panels keep are out of reach.
     {{- include "panelet.nodeMount" (list $root "state" (printf "/var/lib/panelet/sessions/%s" $name) (printf "sessions/%s" $name)) | nindent 4 }}
-    # And of the sockets those of its own kind: a shell could speak to others' workers in anybody's name.
-    {{- $sockets := include "panelet.socketDirectory" $target }}
+    # And of the sockets its own: whoever reaches another worker's is believed about who calls.
+    {{- $sockets := include "panelet.socketDirectory" (list $name $target) }}
     {{- include "panelet.nodeMount" (list $root "run" (printf "/run/panelet/%s" $sockets) $sockets) | nindent 4 }}
     - { name: tmp, mountPath: /tmp }
     {{- with $panel.volumeMounts }}

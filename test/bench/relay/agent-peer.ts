@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
-import { socketDirectory } from '#agent/workers/socket-directory.js';
+import { socketPlaces } from '#agent/workers/socket-places.js';
 import { benchPanel } from './ends.js';
 import type { Argv } from './processes.js';
 import { agentName, beforeName } from './report.js';
@@ -23,12 +23,10 @@ export function callerToken(index: number): string {
 export function prepareAgentSockets(dir: string): readonly string[] {
   return [agentName, beforeName].flatMap((name) => {
     const runDir = runDirectory(dir, name);
-    const own = socketDirectory(runDir, { run: 'external', target: 'host' });
-    const directories = name === agentName ? [own] : [...new Set([own, join(runDir, 'workers')])];
-    return directories.map((directory) => {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
-      return join(directory, `${benchPanel}.sock`);
-    });
+    const [own, ...earlier] = socketPlaces(runDir, { name: benchPanel, run: 'external', target: 'host' });
+    const places = name === agentName ? [own] : [own, ...earlier, join(runDir, 'workers', `${benchPanel}.sock`)];
+    for (const place of places) mkdirSync(dirname(place), { recursive: true, mode: 0o700 });
+    return places;
   });
 }
 
