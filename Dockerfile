@@ -1,4 +1,5 @@
 # One image with the four programs. docs/guide/image.md says how to build it and what it expects.
+# By digest, so that it is the same tomorrow: --build-arg BASE=node:24-bookworm-slim@sha256:…
 ARG BASE=node:24-bookworm-slim
 
 FROM ${BASE} AS build

@@ -38,6 +38,10 @@ export interface Container {
     readonly subPathExpr?: string;
     readonly readOnly?: boolean;
   }[];
+  readonly resources?: {
+    readonly requests?: Readonly<Record<string, string>>;
+    readonly limits?: Readonly<Record<string, string>>;
+  };
   readonly startupProbe?: object;
   readonly readinessProbe?: { readonly httpGet?: { readonly path: string; readonly port: string | number } };
   readonly livenessProbe?: { readonly httpGet?: { readonly path: string; readonly port: string | number } };

@@ -230,10 +230,62 @@ describe('network policies', () => {
     expect(labels).toMatchObject(controller.podSelector.matchLabels);
   });
 
-  test('limit what the controller may reach only when that is asked for', () => {
-    expect(specOf('panelet-controller').policyTypes).toEqual(['Ingress']);
-    const { egress } = specOf('panelet-controller', { networkPolicy: { egress: { enabled: true } } });
-    expect(egress?.map(({ ports }) => ports.map(({ port }) => port))).toEqual([[53, 53], [443, 6443], [7445, 7443]]);
+  const dns = [{ port: 53, protocol: 'UDP' }, { port: 53, protocol: 'TCP' }];
+  const apiServer = { ports: [{ port: 443, protocol: 'TCP' }, { port: 6443, protocol: 'TCP' }] };
+  const anywhereElse = {
+    to: [
+      { namespaceSelector: {} },
+      { ipBlock: { cidr: '0.0.0.0/0', except: ['169.254.169.254/32'] } },
+      { ipBlock: { cidr: '::/0', except: ['fd00:ec2::254/128'] } },
+    ],
+  };
+  const all = ['panelet-agent', 'panelet-controller', 'panelet-host', 'panelet-jobs'];
+
+  test('keep every pod from where the cloud hands out the node’s credentials, and keep DNS, that of the node too', () => {
+    for (const name of all) {
+      const { policyTypes, egress } = specOf(name);
+      expect(policyTypes).toEqual(['Ingress', 'Egress']);
+      expect(egress).toEqual([{ ports: dns }, ...(name === 'panelet-host' ? [] : [apiServer]), anywhereElse]);
+    }
+  });
+
+  test('select the pods of every workload, hooks and tests too', () => {
+    const selected = (labels: Readonly<Record<string, string>> = {}): string[] =>
+      rendered.manifests.flatMap(({ kind, metadata, spec }) => {
+        if (kind !== 'NetworkPolicy') return [];
+        const { matchLabels, matchExpressions = [] } = spec?.['podSelector'] as {
+          matchLabels: Record<string, string>;
+          matchExpressions?: { key: string; values: string[] }[];
+        };
+        const fits =
+          Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+          matchExpressions.every(({ key, values }) => values.includes(labels[key] ?? ''));
+        return fits ? [metadata.name] : [];
+      });
+    const found = rendered.manifests
+      .filter((manifest) => podOf(manifest) !== undefined)
+      .map((manifest) => selected((manifest.kind === 'Pod' ? manifest : manifest.spec?.template)?.metadata.labels));
+    expect(found.map((names) => names.length)).toEqual(found.map(() => 1));
+    expect([...new Set(found.flat())].sort()).toEqual(all);
+  });
+
+  test('limit controller, agents and jobs to what they need when that is asked for, and hosts to what is said', () => {
+    const more = [{ to: [{ ipBlock: { cidr: '10.1.0.0/16' } }] }];
+    const egress = { enabled: true, agents: more, host: more };
+    const rulesOf = (name: string): unknown => specOf(name, { networkPolicy: { egress } }).egress;
+    const agents = { ...controller, podSelector: { matchLabels: { ...controller.podSelector.matchLabels, 'app.kubernetes.io/component': 'agent' } } };
+    const toAgents = { ports: [{ port: 7445, protocol: 'TCP' }, { port: 7443, protocol: 'TCP' }], to: [agents] };
+    expect(rulesOf('panelet-controller')).toEqual([{ ports: dns }, apiServer, toAgents]);
+    expect(rulesOf('panelet-jobs')).toEqual([{ ports: dns }, apiServer, toAgents]);
+    expect(rulesOf('panelet-agent')).toEqual([{ ports: dns }, apiServer, ...more]);
+    expect(rulesOf('panelet-host')).toEqual([{ ports: dns }, ...more]);
+  });
+
+  test('limit nothing that goes out when nothing is denied', () => {
+    for (const name of all) {
+      const { policyTypes, egress } = specOf(name, { networkPolicy: { egress: { denied: [] } } });
+      expect([policyTypes, egress]).toEqual([['Ingress'], undefined]);
+    }
   });
 });
 

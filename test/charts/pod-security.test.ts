@@ -49,14 +49,50 @@ test('all run as 65532 but for the one that prepares', () => {
   }
 });
 
-test('only the controller, the agents and the job that cleans up have a token for the API server', () => {
-  const withToken = workloads.filter(({ pod }) => pod.automountServiceAccountToken !== false).map(({ name }) => name);
-  expect(withToken.sort()).toEqual([
-    'DaemonSet panelet-agent',
+test('only the controller and the job that cleans up have a token for the API server in all their containers, of which they have one', () => {
+  const withToken = workloads.filter(({ pod }) => pod.automountServiceAccountToken !== false);
+  expect(withToken.map(({ name }) => name).sort()).toEqual([
     'Deployment panelet-controller',
     'Job panelet-cleanup-post-delete',
     'Job panelet-cleanup-pre-delete',
   ]);
+  for (const { pod } of withToken) expect(containersOf(pod)).toHaveLength(1);
+});
+
+test('of an agent’s pod the container `agent` alone has a token for the API server, where programs look for it', () => {
+  const where = '/var/run/secrets/kubernetes.io/serviceaccount';
+  const tokens = (agent.volumes ?? []).filter((volume) => JSON.stringify(volume).includes('serviceAccountToken'));
+  expect(tokens).toHaveLength(1);
+  const mounted = containersOf(agent).flatMap(({ name, volumeMounts = [] }) =>
+    volumeMounts.filter((mount) => mount.name === tokens[0]!.name).map((mount) => ({ ...mount, container: name })),
+  );
+  expect(mounted).toEqual([{ container: 'agent', name: tokens[0]!.name, mountPath: where, readOnly: true }]);
+  const { sources } = tokens[0]!['projected'] as { sources: { serviceAccountToken?: object }[] };
+  expect(sources).toEqual([
+    { serviceAccountToken: { path: 'token', expirationSeconds: 3600 } },
+    { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+    { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
+  ]);
+});
+
+test('what a container writes is bounded, and so is every directory for it', () => {
+  const own = { metrics: { target: 'agent', image: 'example/metrics:1', resources: { limits: { memory: '1Gi' } } } };
+  for (const manifest of render({ values: { panels: own } }).manifests) {
+    const pod = podOf(manifest);
+    if (pod === undefined) continue;
+    for (const { name, resources } of containersOf(pod)) {
+      const bounds = [resources?.requests?.['ephemeral-storage'], resources?.limits?.['ephemeral-storage'], resources?.limits?.['memory']];
+      expect([manifest.kind, name, bounds]).toEqual([manifest.kind, name, [expect.any(String), expect.any(String), expect.any(String)]]);
+    }
+    for (const { name, emptyDir } of pod.volumes ?? []) {
+      if (emptyDir !== undefined) expect([name, emptyDir]).toEqual([name, { sizeLimit: expect.any(String) }]);
+    }
+  }
+});
+
+test('a host’s /tmp may be in memory, where a full one ends no pod', () => {
+  const { volumes } = podOf(render({ values: { host: { tmp: { medium: 'Memory', sizeLimit: '256Mi' } } } }).get('DaemonSet', 'panelet-host'))!;
+  expect(volumes).toContainEqual({ name: 'tmp', emptyDir: { sizeLimit: '256Mi', medium: 'Memory' } });
 });
 
 test('a worker sees only its own part of the state', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, jest, test } from '@jest/globals';
+import { agentAskers, agentCalls, collectCalls, controllerCalls } from './api-calls.js';
 import { readText, render, type Manifest, type PolicyRule } from './chart.js';
 
 // Every rendering is a run of helm.
@@ -138,13 +139,52 @@ describe('people', () => {
   });
 });
 
-test('the controller may patch what it patches: the client only merges, it never replaces', () => {
-  const text = readText('controller/kube/kube-client.ts');
-  expect(text).not.toContain('HttpMethod.PUT');
-  const role = rendered.get('Role', 'panelet-controller');
-  for (const resource of ['pods', 'daemonsets', 'panelrestarts', 'panelrestarts/status', 'leases', 'events']) {
-    expect(may(role, 'patch', resource)).toBe(true);
-  }
+describe('programs may what they do, and nothing else:', () => {
+  const virtual = ['signers'];
+  const rightsOf = (...names: readonly (readonly [kind: string, name: string])[]) =>
+    collectCalls(
+      names
+        .flatMap(([kind, name]) => rendered.get(kind, name).rules ?? [])
+        .flatMap(({ resources = [], verbs }) => resources.flatMap((resource) => verbs.map((verb) => [resource, verb] as const)))
+        .filter(([resource]) => !virtual.includes(resource)),
+    );
+
+  test('an agent', async () => {
+    expect(agentAskers()).toEqual([
+      'agent/kube/certificate-requests.ts',
+      'agent/kube/config-map.ts',
+      'agent/kube/reviews.ts',
+    ]);
+    expect(rightsOf(['Role', 'panelet-agent'], ['ClusterRole', 'panelet:panelet-system:agent'])).toEqual(await agentCalls());
+  });
+
+  test('the controller', () => {
+    // The client only merges: it never replaces.
+    expect(readText('controller/kube/kube-client.ts')).not.toContain('HttpMethod.PUT');
+    const calls = controllerCalls('controller/kube', 'controller/metrics', 'controller/restart', 'controller/tls');
+    expect(rightsOf(['Role', 'panelet-controller'], ['ClusterRole', 'panelet:panelet-system:controller'])).toEqual(calls);
+  });
+
+  test.each(['pre-delete', 'post-delete'])('the job that cleans up, %s', (phase) => {
+    expect(rightsOf(['Role', `panelet-cleanup-${phase}`])).toEqual(controllerCalls('controller/cleanup'));
+  });
+});
+
+test('DaemonSets are patched by name: those that are restarted', () => {
+  const namesOf = (values: object): unknown[] => {
+    const { get } = render({ values });
+    return [get('ClusterRole', 'panelet-operator'), get('ClusterRole', 'panelet-admin'), get('Role', 'panelet-controller')].map(
+      ({ rules = [] }) =>
+        rules
+          .filter(({ resources, verbs }) => resources?.includes('daemonsets') === true && verbs.includes('patch'))
+          .map(({ resourceNames, verbs }) => ({ resourceNames, verbs })),
+    );
+  };
+  const rule = (...resourceNames: string[]) => [{ resourceNames, verbs: ['patch'] }];
+  const own = ['panelet-agent', 'panelet-host'];
+  expect(namesOf({})).toEqual([rule(...own), rule(...own), rule(...own)]);
+  const more = [...own, 'dashboards'];
+  expect(namesOf({ controller: { daemonSets: ['dashboards'] } })).toEqual([rule(...more), rule(...more), rule(...more)]);
 });
 
 test('with cert-manager nobody needs the authority or requests for certificates', () => {

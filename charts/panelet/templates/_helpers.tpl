@@ -9,6 +9,11 @@
 {{ printf "%s:%s:%s" $root.Values.namePrefix $root.Release.Namespace (index . 1) }}
 {{- end }}
 
+{{/* Names of the DaemonSets that are restarted, as JSON. */}}
+{{- define "panelet.daemonSetNames" -}}
+{{ concat (list (printf "%s-agent" .Values.namePrefix) (printf "%s-host" .Values.namePrefix)) .Values.controller.daemonSets | toJson }}
+{{- end }}
+
 {{/* Labels of an object. Called with (list . "agent"); the component may be empty. */}}
 {{- define "panelet.labels" -}}
 {{- $root := index . 0 -}}

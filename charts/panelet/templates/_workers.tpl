@@ -90,8 +90,8 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
       drop: [ALL]
       add: [CHOWN]
   resources:
-    requests: { cpu: 10m, memory: 16Mi }
-    limits: { memory: 64Mi }
+    requests: { cpu: 10m, memory: 16Mi, ephemeral-storage: 1Mi }
+    limits: { memory: 64Mi, ephemeral-storage: 16Mi }
   volumeMounts:
     {{- if eq $target "agent" }}
     {{- include "panelet.nodeMount" (list $root "run" "/prepare/run" "") | nindent 4 }}
@@ -162,10 +162,8 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     {{- end }}
   securityContext:
     {{- mustMergeOverwrite (include "panelet.containerSecurityContext" $root | fromYaml) ($panel.securityContext | default dict) | toYaml | nindent 4 }}
-  {{- with $panel.resources }}
   resources:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+    {{- mustMergeOverwrite (deepCopy $root.Values.workers.resources) (deepCopy ($panel.resources | default dict)) | toYaml | nindent 4 }}
   volumeMounts:
     # Of the state only its own part: the agent's key and what other panels keep are out of reach.
     {{- include "panelet.nodeMount" (list $root "state" (printf "/var/lib/panelet/sessions/%s" $name) (printf "sessions/%s" $name)) | nindent 4 }}
