@@ -1,17 +1,21 @@
 import { readlinkSync, realpathSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, sep } from 'node:path';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { PaneletError } from '#common/errors.js';
 
 /** The directories below which files may be read. */
 export interface AllowedRoots {
   /**
-   * Where a path leads, symlinks resolved. The file itself may be missing, its directory may not.
+   * Where a path leads, symlinks resolved. The file itself may be missing, its directory may not. Outside of the roots nothing
+   * is looked at: whoever asks for a path there learns nothing about what is there.
    * @throws PANEL_FAILED when it is not below a root, or its directory does not exist.
    */
   resolve(path: string): string;
   /** True when an open descriptor is of a file below a root, whatever became of its path. */
   permitsDescriptor(fd: number): boolean;
 }
+
+// As the kernel does: path_resolution(7).
+const maxLinks = 40;
 
 /**
  * Roots from a comma-separated list of absolute directories. One that does not exist permits nothing until it does.
@@ -29,29 +33,81 @@ export function createAllowedRoots(list: string): AllowedRoots {
       `Parameter "roots" of panel logs: "${wrong ?? ''}" is not an absolute directory. Example: roots=/var/log,/srv/log.`,
     );
   }
-  const permits = (path: string): boolean =>
-    roots.some((root) => {
+  const below = (path: string): Place | undefined => {
+    for (const root of roots) {
       const real = realPath(root);
-      return real !== undefined && path.startsWith(real === sep ? sep : real + sep);
-    });
+      const names = real === undefined ? undefined : (namesBelow(root, path) ?? namesBelow(real, path));
+      if (real !== undefined && names !== undefined) return { root: real, names };
+    }
+    return undefined;
+  };
+  const follow = (path: string): string => {
+    const outside = (): PaneletError =>
+      refusal(`${path} is not below ${roots.join(' or ')}, which is all that may be read here`);
+    let next = resolve(path);
+    for (let links = 0; links <= maxLinks; links++) {
+      const place = below(next);
+      if (place === undefined) throw outside();
+      const step = walk(place);
+      if (step.kind === 'there') return step.path;
+      if (step.kind === 'no-directory') throw refusal(`the directory of ${path} does not exist`);
+      next = step.to;
+    }
+    throw outside();
+  };
   return {
     resolve: (path) => {
       if (!isAbsolute(path)) throw refusal(`"${path}" is not an absolute path`);
-      const directory = realPath(dirname(path));
-      if (directory === undefined) throw refusal(`the directory of ${path} does not exist`);
-      // A link to nowhere is judged by where it stands; once it leads somewhere, by where it leads.
-      const real = realPath(path) ?? join(directory, basename(path));
-      if (permits(real)) return real;
-      throw refusal(`${path} is not below ${roots.join(' or ')}, which is all that may be read here`);
+      return follow(path);
     },
     permitsDescriptor: (fd) => {
       try {
-        return permits(readlinkSync(`/proc/self/fd/${fd}`).replace(/ \(deleted\)$/, ''));
+        return below(readlinkSync(`/proc/self/fd/${fd}`).replace(/ \(deleted\)$/, '')) !== undefined;
       } catch {
         return false;
       }
     },
   };
+}
+
+/** A path below a root: the root without symlinks, and the names from there. */
+interface Place {
+  readonly root: string;
+  readonly names: readonly string[];
+}
+
+type Step =
+  | { readonly kind: 'there'; readonly path: string }
+  | { readonly kind: 'no-directory' }
+  | { readonly kind: 'link'; readonly to: string };
+
+// Goes down from a root until a link leads elsewhere, or all names are used up.
+function walk({ root, names }: Place): Step {
+  let directory = root;
+  for (const [index, name] of names.entries()) {
+    const path = join(directory, name);
+    const isLast = index === names.length - 1;
+    const found = readLink(path);
+    if (found.kind === 'link') return { kind: 'link', to: resolve(directory, found.to, ...names.slice(index + 1)) };
+    if (found.kind === 'nothing' && !isLast) return { kind: 'no-directory' };
+    directory = path;
+  }
+  return { kind: 'there', path: directory };
+}
+
+function readLink(path: string): { kind: 'link'; to: string } | { kind: 'nothing' | 'no-link' } {
+  try {
+    return { kind: 'link', to: readlinkSync(path) };
+  } catch (error) {
+    return { kind: (error as NodeJS.ErrnoException).code === 'EINVAL' ? 'no-link' : 'nothing' };
+  }
+}
+
+/** The names that lead from a directory to a path below it; undefined for every other path. */
+function namesBelow(directory: string, path: string): readonly string[] | undefined {
+  const between = relative(directory, path);
+  if (between === '' || between === '..' || between.startsWith(`..${sep}`)) return undefined;
+  return between.split(sep);
 }
 
 function refusal(reason: string): PaneletError {

@@ -19,7 +19,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createFakeClock, type FakeClock } from '#common/clock.js';
@@ -144,6 +144,49 @@ describe('logs: what it refuses', () => {
     expect(await refusal({ path: join(root, 'up', 'secret') })).toMatch(/is not below/);
     expect(await refusal({ path: 'app.log' })).toMatch(/not an absolute path/);
     expect(await refusal({ path: join(root, 'no', 'app.log') })).toMatch(/directory .* does not exist/);
+  });
+
+  test('every path outside the roots in the same words, whether it is there, may be read, or neither', async () => {
+    mkdirSync(join(base, 'private'), { mode: 0o000 });
+    writeFileSync(join(base, 'there'), 'x');
+    symlinkSync(base, join(root, 'up'));
+    symlinkSync(join(base, 'there'), join(root, 'to-a-file'));
+    symlinkSync(join(base, 'nothing'), join(root, 'to-nothing'));
+    symlinkSync(join(base, 'private', 'x'), join(root, 'to-private'));
+    symlinkSync('../nothing/x', join(root, 'to-no-directory'));
+    const outside = [
+      ...['there', 'nothing', 'nothing/x', 'private/x', 'there/x', '../nothing'].map((name) => join(base, name)),
+      ...['up/there', 'up/nothing', 'up/nothing/x', 'up/private/x', 'up'].map((name) => join(root, name)),
+      ...['to-a-file', 'to-nothing', 'to-private', 'to-no-directory'].map((name) => join(root, name)),
+      ...[`${root}/../there`, `${root}/../nothing/x`, '/', root, '/proc/self/root/nothing'],
+    ];
+    const answers = [];
+    for (const path of outside) answers.push((await refusal({ path })).replace(resolve(path), 'PATH'));
+    expect(new Set(answers)).toEqual(
+      new Set([`Cannot follow the file: PATH is not below ${root}, which is all that may be read here.`]),
+    );
+  });
+
+  test('no path for what exists outside: "..", links and roots that are links are followed inside only', async () => {
+    mkdirSync(join(root, 'a'));
+    writeFileSync(log, 'inside\n');
+    for (const path of [`${base}/no/../log/app.log`, `${root}/a/../app.log`]) {
+      const { output } = await open({ path, from: 'start' });
+      await output.until(shows('inside\n'));
+    }
+    symlinkSync('../app.log', join(root, 'a', 'relative'));
+    symlinkSync(join(root, 'a', 'relative'), join(root, 'absolute'));
+    symlinkSync(root, join(base, 'root-link'));
+    const { output } = await open({ path: join(root, 'absolute'), from: 'start' });
+    await output.until(shows('inside\n'));
+    panel = createLogsPanel({ parameters: { roots: join(base, 'root-link') } });
+    for (const path of [join(base, 'root-link', 'app.log'), log]) {
+      const again = await open({ path, from: 'start' });
+      await again.output.until(shows('inside\n'));
+    }
+    symlinkSync('loop-b', join(root, 'loop-a'));
+    symlinkSync('loop-a', join(root, 'loop-b'));
+    expect(await refusal({ path: join(root, 'loop-a') })).toMatch(/is not below/);
   });
 
   test('what is not a regular file, without waiting for a pipe to have a writer', async () => {

@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, isAbsolute, resolve } from 'node:path';
 import { PaneletError } from '#common/errors.js';
 import { Channel } from '#proto/session/v1/session.js';
 import type { PanelContext, PanelDefinition, PanelSession } from '../../panel.js';
@@ -33,17 +33,23 @@ export function createLogsPanel(deps: { readonly parameters: Readonly<Record<str
     checkpointable: true,
     afterCrash: 'fresh',
     open: async (context) => {
-      const options = readParameters('logs', logParameters, context.parameters);
+      const options = withPlainPath(readParameters('logs', logParameters, context.parameters));
       const start = await openStart(options, roots);
       return createLogsSession({ context, options, roots, ended: false }, start);
     },
     restore: async (context, bytes) => {
-      const { options, trail, ended } = decodeLogState(bytes);
+      const { trail, ended, ...state } = decodeLogState(bytes);
+      const options = withPlainPath(state.options);
       roots.resolve(options.path);
       const start = await findTrailAgain(trail, { path: options.path, roots });
       return createLogsSession({ context, options, roots, ended }, start);
     },
   };
+}
+
+// With ".." in it, whether a path leads into the roots would depend on what exists outside.
+function withPlainPath(options: LogOptions): LogOptions {
+  return isAbsolute(options.path) ? { ...options, path: resolve(options.path) } : options;
 }
 
 async function openStart(options: LogOptions, roots: AllowedRoots): Promise<TrailStart> {
