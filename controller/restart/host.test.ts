@@ -6,7 +6,7 @@ import type { FaultPoint } from '#test/support/controller/faults.js';
 import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
-import { panelRestarts, type PanelRestartSpec } from './types.js';
+import { panelRestarts, type PanelRestart, type PanelRestartSpec } from './types.js';
 
 const targetRef = { name: 'panelet-host' };
 
@@ -89,6 +89,40 @@ describe('a host', () => {
     expect(sim.restart('a1').status?.phase).toBe('Succeeded');
     expect(sim.deletes().size).toBe(6);
     expect(driver.notes.some(({ reason }) => reason === 'NodeBusy')).toBe(true);
+  });
+
+  test('waits for the rollout of its agent, which may not know its new template; for one that is over or paused it does not', async () => {
+    const { sim, driver } = setUp({ nodes: 3, agent: { stateMs: 1_000 } }, { strategy: { maxUnavailable: 3 } });
+    const agents = uidsOf(sim.pods());
+    sim.annotate({ 'panelet.dev/rollout': 'managed' });
+    sim.setTemplate('h2');
+    let early = 0;
+    await driver.until(() => {
+      const nodesOf = (list: ReturnType<typeof sim.pods>): (string | undefined)[] =>
+        list.filter(({ metadata }) => !agents.includes(metadata.uid)).map(({ spec }) => spec?.nodeName);
+      const renewed = nodesOf(sim.pods());
+      const active = sim.restart('h1').status?.active ?? [];
+      early += active.filter(({ node }) => !renewed.includes(node)).length;
+      return isOver(sim, 'h1');
+    }, 600_000);
+    expect(early).toBe(0);
+    expect(sim.violations).toEqual([]);
+    expect(sim.restart('h1').status).toMatchObject({ phase: 'Succeeded', pods: { summary: '3/3' } });
+
+    const second = setUp({ nodes: 2 });
+    second.sim.annotate({ 'panelet.dev/rollout': 'managed' });
+    second.sim.setTemplate('h2', 'unpullable');
+    const rollout = (): PanelRestart | undefined =>
+      second.driver
+        .restarts()
+        .find(({ metadata }) => metadata.annotations?.['panelet.dev/rollout-revision'] !== undefined);
+    await second.driver.until(() => rollout() !== undefined, 10_000);
+    second.sim.kube.mutate(panelRestarts, rollout()!.metadata, (restart) => ({
+      ...restart,
+      spec: { ...restart.spec, paused: true },
+    }));
+    expect(await second.driver.until(() => isOver(second.sim, 'h1'), 600_000)).toBe(true);
+    expect(second.sim.restart('h1').status?.phase).toBe('Succeeded');
   });
 
   test('and its agent, killed controllers and crashing agents in between: every pod goes once, after its receipt', async () => {

@@ -1,6 +1,8 @@
-import type { DaemonSet, Pod } from '../kube/objects.js';
-import { claimOf } from './annotations.js';
+import type { ControllerRevision, DaemonSet, Pod } from '../kube/objects.js';
+import { claimOf, rolloutErrorAnnotation, rolloutObservedAnnotation } from './annotations.js';
 import { isTerminating, uidOf } from './pod-facts.js';
+import { newestRevisionOf, revisionText, rolloutOf, stalePods } from './revisions.js';
+import { isManaged } from './rollout.js';
 import { isFinished, type PanelRestart } from './types.js';
 
 /** Another target whose pods share their nodes' gates with this one's. */
@@ -8,15 +10,20 @@ export interface Neighbour {
   readonly target: DaemonSet;
   readonly pods: readonly Pod[];
   readonly restarts: readonly PanelRestart[];
+  /** Its templates, where its rollouts go first: those of agents, before anything is done to the hosts they answer for. */
+  readonly revisions?: readonly ControllerRevision[];
 }
 
 /**
  * Nodes on which a neighbour is being restarted, with the name of that restart. A gate has one cordon to tell of at a
- * time, and an agent that goes takes the receipts of its host along: so one after the other.
+ * time, and an agent that goes takes the receipts of its host along: so one after the other. Where an agent is still to be
+ * rolled out that counts as well: one of the release before may not know its host's new template.
  */
 export function busyNodesOf(neighbours: readonly Neighbour[]): ReadonlyMap<string, string> {
   const busy = new Map<string, string>();
-  for (const { pods, restarts } of neighbours) {
+  for (const neighbour of neighbours) {
+    const { pods, restarts } = neighbour;
+    for (const [node, name] of nodesBeforeRollout(neighbour)) busy.set(node, name);
     for (const restart of restarts) {
       const claimed = pods.filter((pod) => claimOf(pod)?.restart === uidOf(restart) && !isTerminating(pod));
       const active = isFinished(restart) ? [] : (restart.status?.active ?? []);
@@ -26,4 +33,25 @@ export function busyNodesOf(neighbours: readonly Neighbour[]): ReadonlyMap<strin
     }
   }
   return busy;
+}
+
+// Nothing while its rollout is paused, cannot be made, or is over, however it ended: then nobody waits for it.
+function nodesBeforeRollout({
+  target,
+  pods,
+  restarts,
+  revisions = [],
+}: Neighbour): readonly (readonly [string, string])[] {
+  const newest = newestRevisionOf(revisions);
+  if (newest === undefined || !isManaged(target)) return [];
+  const { annotations = {} } = target.metadata;
+  const isTakenUp = annotations[rolloutObservedAnnotation] === revisionText(newest);
+  const rollout = restarts.find(
+    (restart) => !isFinished(restart) && restart.spec.paused !== true && rolloutOf(restart)?.hash === newest.hash,
+  );
+  if (rollout === undefined && (isTakenUp || annotations[rolloutErrorAnnotation] !== undefined)) return [];
+  const name = rollout?.metadata.name ?? `the rollout of ${target.metadata.name}`;
+  return stalePods(pods, revisions, newest).flatMap(({ spec }) =>
+    spec?.nodeName === undefined ? [] : [[spec.nodeName, name] as const],
+  );
 }

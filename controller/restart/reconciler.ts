@@ -82,7 +82,10 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const others = view.targetsBeside(target).filter((other) => uidOf(other) !== uidOf(target));
     return others
       .filter((other) => (keeperKeyOf(other) ?? keyOf(other)) === own)
-      .map((other) => ({ target: other, pods: view.podsOf(other), restarts: view.restartsOf(keyOf(other)) }));
+      .map((other) => ({
+        ...{ target: other, pods: view.podsOf(other), restarts: view.restartsOf(keyOf(other)) },
+        ...(keyOf(other) === own ? { revisions: view.revisionsOf(other) } : {}),
+      }));
   };
 
   const lookAt = async (targetKey: string, restart: PanelRestart): Promise<World> => {
