@@ -17,7 +17,11 @@ export interface TargetWriterDeps {
 
 /** Writes what came of a target's request: the restart, and at the target that it was taken up or what is wrong. */
 export interface TargetWriter {
-  /** Writes annotations; null removes one. @throws PaneletError API_CONFLICT when the target has changed since. */
+  /**
+   * Writes annotations; null removes one.
+   * @throws PaneletError API_CONFLICT when the target has changed since; API_REFUSED when this one is not the controller's to
+   * write to, or the API server refuses for another reason, which an event at the target says as well.
+   */
   annotate(target: DaemonSet, annotations: Readonly<Record<string, string | null>>): Promise<void>;
   /** Makes a restart, or returns the one of that name. */
   make(restart: PanelRestart): Promise<PanelRestart>;
@@ -27,11 +31,27 @@ export interface TargetWriter {
   forgive(target: DaemonSet, annotation: string): Promise<void>;
 }
 
+const longestReason = 400;
+
+// Whoever asked looks at the target, not at the controller's log.
+const refusedBy = (message: string): Note => ({
+  type: 'Warning',
+  reason: 'TargetRefused',
+  action: 'Restart',
+  text: `The controller cannot note here what it took up, so nothing is restarted. A DaemonSet that is not the chart's is named in controller.daemonSets. The API server: ${message.slice(0, longestReason)}`,
+});
+
 /** A writer; every write is conditional. */
 export function createTargetWriter({ api, view, recorder }: TargetWriterDeps): TargetWriter {
   const annotate: TargetWriter['annotate'] = async (target, annotations) => {
     const metadata = { resourceVersion: target.metadata.resourceVersion, uid: uidOf(target), annotations };
-    view.observe(daemonSets, await api.patch(daemonSets, objectKey(target), { metadata }));
+    try {
+      view.observe(daemonSets, await api.patch(daemonSets, objectKey(target), { metadata }));
+    } catch (error) {
+      if (isPaneletError(error, 'API_REFUSED'))
+        recorder.record(referenceTo(daemonSets, target), refusedBy(error.message));
+      throw error;
+    }
   };
   const makeOrGet = async (restart: PanelRestart): Promise<PanelRestart> => {
     try {
