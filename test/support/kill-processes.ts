@@ -36,7 +36,7 @@ function kill(pid: number): boolean {
  */
 export function killProcessesBelow(directory: string): void {
   const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (let looks = 0; looks < maxUndecidedLooks; ) {
+  for (let looks = 0; looks < maxUndecidedLooks;) {
     const { pids, undecided } = processesBelow(directory);
     if (pids.length === 0 && !undecided) return;
     for (const pid of pids) if (!kill(-pid)) kill(pid);
