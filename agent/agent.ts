@@ -26,6 +26,7 @@ import { createVerifiedCalls } from './front/verified-calls.js';
 import { createWorkerAdmission } from './gate/admission.js';
 import { createCordons } from './gate/cordons.js';
 import { createFencing } from './gate/fencing.js';
+import { openFencingFile } from './gate/fencing-file.js';
 import { createAgentGate, type AgentGate } from './gate/gate.js';
 import type { ClusterAccess } from './kube/cluster-access.js';
 import { createAgentMetrics, type AgentMetrics } from './metrics.js';
@@ -165,10 +166,10 @@ async function serve(base: Base): Promise<Serving> {
   const instance = random.uuid();
   const cordons = createCordons(clock, () => registry.changes.notify());
   cleanup.add(() => cordons.close());
-  const fencing = createFencing();
+  const fencing = createFencing(await openFencingFile(config.stateDir, log));
   const registry = createNodeRegistry(deps, config, {
     instance,
-    admission: createWorkerAdmission(cordons, fencing, clock),
+    admission: createWorkerAdmission({ cordons, fencing, clock, log }),
   });
   cleanup.add(() => registry.close());
   const socketPath = join(config.runDir, `agent-${instance.slice(0, 8)}.sock`);

@@ -73,7 +73,7 @@ async function drainUnitForShutdown(deps: ShutdownDeps, unit: Unit): Promise<boo
   const joins = inForce !== undefined && !unit.leaving;
   const command = {
     restartUid: joins ? inForce.restartUid : own,
-    fencing: Math.max(joins ? inForce.fencing : 0, knownFencing(unit)),
+    fencing: knownFencing(unit),
     generation: joins ? inForce.generation : 1,
   };
   const timeoutMs = Math.max(hurriedMs, deps.graceMs - reserveMs);

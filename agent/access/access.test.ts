@@ -133,7 +133,7 @@ describe('who calls', () => {
     const peer = { organization: 'panelet:controllers', commonName: 'x' };
     const credentials = { authorization: undefined, remoteAddress: undefined };
     expect(await identity.authenticate({ ...credentials, peer })).toEqual({
-      ...{ name: 'panelet-controller', roles: ['operator'] },
+      ...{ name: 'panelet-controller', roles: ['operator', 'controller'] },
     });
     const agent = { organization: 'panelet:agents', commonName: 'panelet-controller' };
     await expect(identity.authenticate({ ...credentials, peer: agent })).rejects.toMatchObject({

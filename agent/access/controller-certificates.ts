@@ -4,7 +4,7 @@ import type { Caller, Credentials, Identity } from '../front/identity.js';
 /** Organization in the certificates of controllers. */
 export const controllersOrganization = 'panelet:controllers';
 
-const controller: Caller = { name: 'panelet-controller', roles: ['operator'] };
+const controller: Caller = { name: 'panelet-controller', roles: ['operator', 'controller'] };
 
 /** Lets a verified certificate of a controller count as identity; everybody else is who `next` says. */
 export function acceptControllers(next: Identity): Identity {

@@ -16,7 +16,7 @@ const identitySchema = z
       .string()
       .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hex digits')
       .optional(),
-    roles: z.array(z.enum(['client', 'operator', 'admin'])).min(1),
+    roles: z.array(z.enum(['client', 'operator', 'controller', 'admin'])).min(1),
   })
   .refine((entry) => (entry.token === undefined) !== (entry.tokenSha256 === undefined), {
     message: 'needs either token or tokenSha256',

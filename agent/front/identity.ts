@@ -1,7 +1,10 @@
 import type { KubernetesUser } from '../kube/reviews.js';
 
-/** What a caller may do: `client` attaches and sees own sessions, `operator` drives the gate, `admin` does both for all. */
-export type Role = 'client' | 'operator' | 'admin';
+/**
+ * What a caller may do: `client` attaches and sees own sessions, `operator` drives the gate, `controller` does so as the leader whose number
+ * fences the others, `admin` does what clients and operators do, for all.
+ */
+export type Role = 'client' | 'operator' | 'controller' | 'admin';
 
 /** Somebody whose identity is verified. */
 export interface Caller {
@@ -63,8 +66,8 @@ export function hasRole(caller: Caller, role: Role): boolean {
   return caller.roles.includes(role) || caller.roles.includes('admin');
 }
 
-/** Identity for a loopback listener on one's own machine: everybody is the admin `loopback`. */
+/** Identity for a loopback listener on one's own machine: everybody is the admin `loopback`, who may also lead. */
 export function createLoopbackIdentity(): Identity {
-  const caller: Caller = { name: 'loopback', roles: ['admin'] };
+  const caller: Caller = { name: 'loopback', roles: ['admin', 'controller'] };
   return { authenticate: () => caller, reload: () => Promise.resolve() };
 }

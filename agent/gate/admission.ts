@@ -1,7 +1,9 @@
 import type { Clock } from '#common/clock.js';
 import { durationToMs, msToDuration } from '#common/duration.js';
+import type { Log } from '#common/log.js';
 import { State, type CordonRequest, type GateStatus, type Target } from '#proto/gate/v1/gate.js';
 import type { WorkerAdmission } from '../workers/registry.js';
+import { commandTo } from './command-to.js';
 import type { Cordons } from './cordons.js';
 import type { Fencing } from './fencing.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
@@ -13,12 +15,23 @@ export const shutdownPrefix = 'shutdown-';
 /** Lease of a cordon that does not say. */
 export const defaultLeaseMs = 60_000;
 
+/** What admitting workers needs. */
+export interface WorkerAdmissionDeps {
+  readonly cordons: Cordons;
+  readonly fencing: Fencing;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 /** What is in force, for workers that come up in the middle of it. */
-export function createWorkerAdmission(cordons: Cordons, fencing: Fencing, clock: Clock): WorkerAdmission {
+export function createWorkerAdmission({ cordons, fencing, clock, log }: WorkerAdmissionDeps): WorkerAdmission {
   return {
     mayStart: (target) => cordons.get(target) === undefined,
     prepare: async (target, clients, status) => {
-      fencing.observe(status.fencing);
+      if (status.fencing > fencing.highest()) {
+        const known = { of: status.fencing, here: fencing.highest() };
+        log.info(known, 'A worker knows of a later leader than its agent; that holds up nobody');
+      }
       const inForce = cordons.get(target);
       if (inForce === undefined && status.restartUid.startsWith(shutdownPrefix)) {
         return reopen(clients, { status, target, clock });
@@ -30,7 +43,7 @@ export function createWorkerAdmission(cordons: Cordons, fencing: Fencing, clock:
       if (status.state !== State.SERVING) return status;
       const { restartUid, generation, reason } = inForce;
       const request: CordonRequest = {
-        command: { restartUid, generation, fencing: inForce.fencing },
+        command: commandTo(status, { restartUid, generation, fencing: fencing.highest() }),
         lease: msToDuration(inForce.untilMs - clock.nowMs()),
         ...{ reason, target },
       };
@@ -65,7 +78,6 @@ function learnCordon(cordons: Cordons, target: Target, found: { status: GateStat
   if (status.state === State.SERVING || status.restartUid === '') return;
   cordons.set(target, {
     restartUid: status.restartUid,
-    fencing: status.fencing,
     generation: 0,
     reason: '',
     untilMs: clock.nowMs() + durationToMs(status.leaseRemaining, defaultLeaseMs),

@@ -3,7 +3,7 @@ import { createFakeClock } from '#common/clock.js';
 import { Target } from '#proto/gate/v1/gate.js';
 import { createCordons } from './cordons.js';
 
-const cordon = { restartUid: 'r', fencing: 1, generation: 1, reason: '', untilMs: 1000, draining: false };
+const cordon = { restartUid: 'r', generation: 1, reason: '', untilMs: 1000, draining: false };
 
 test('a cordon vanishes with its lease, and says so', () => {
   const clock = createFakeClock();

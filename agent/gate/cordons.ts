@@ -4,7 +4,6 @@ import type { Target } from '#proto/gate/v1/gate.js';
 /** A cordon as the agent remembers it, for workers that come up while it is in force. */
 export interface Cordon {
   readonly restartUid: string;
-  readonly fencing: number;
   readonly generation: number;
   readonly reason: string;
   /** When its lease runs out, on the monotonic clock. */

@@ -5,6 +5,7 @@ import { State, type DrainRequest, type DrainResponse, type GateStatus, type Rec
 import type { Changes } from '../changes.js';
 import { viewUnit, type Unit } from '../workers/unit.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
+import { commandTo } from './command-to.js';
 
 /** How a worker's part of a drain ended. */
 export type DrainOutcome =
@@ -35,7 +36,8 @@ export async function drainUnit(part: DrainPart): Promise<DrainOutcome> {
       return now.kind === 'unknown' ? undefined : now;
     }, signal);
     if (view.kind === 'absent') return { kind: 'absent' };
-    const outcome = await drainOnce(part, view.clients);
+    const command = commandTo(view.status, part.request.command);
+    const outcome = await drainOnce({ ...part, request: { ...part.request, command } }, view.clients);
     if (outcome !== 'lost') return outcome;
     // The link notices the same loss; without waiting for it, this would spin.
     await changes.until(() => {

@@ -1,44 +1,68 @@
+import { fencingFault } from '#common/fencing-number.js';
 import { PaneletError } from '#common/errors.js';
 import type { Command } from '#proto/gate/v1/gate.js';
 
-/** Remembers who commanded last, so that somebody who was replaced as leader is refused. */
+/** Who sent a command: a controller, whose number counts, or somebody else who may drive the gate. */
+export type CommandSender = 'controller' | 'operator';
+
+/**
+ * Remembers which controller commanded last, so that one that was replaced as leader is refused. What anybody else sends, people or
+ * workers, is compared and never kept: nothing from below moves it.
+ */
 export interface Fencing {
   /**
-   * Takes note of a command.
-   * @throws PaneletError GATE_REFUSED when an older leader or an older attempt sent it, or without a restart uid.
+   * Judges a command. A controller's higher number is stored before this resolves.
+   * @returns the command with the number that is in force.
+   * @throws PaneletError GATE_REFUSED when an older leader or an older attempt sent it, without a restart uid, or with a number that no
+   * leader can have; STATE_DIR_UNUSABLE when the number cannot be stored.
    */
-  check(command: Command | undefined): Command;
-  /** Takes note of a number that a worker has seen. */
-  observe(fencing: number): void;
-  /** Highest number seen. */
+  check(command: Command | undefined, sender: CommandSender): Promise<Command>;
+  /** Highest number of a controller; 0 before the first one. */
   highest(): number;
+}
+
+/** Where the number is kept. */
+export interface FencingStore {
+  /** What was stored last. */
+  readonly stored: number;
+  /** Stores a number so that it outlives a crash. @throws PaneletError STATE_DIR_UNUSABLE */
+  readonly save: (highest: number) => Promise<void>;
 }
 
 const rememberedRestarts = 256;
 
-/** A memory without commands. */
-export function createFencing(): Fencing {
-  let highest = 0;
+/** The memory of a node. */
+export function createFencing({ stored, save }: FencingStore): Fencing {
+  let highest = stored;
+  let saving = Promise.resolve();
   const generations = new Map<string, number>();
+  const requireCurrent = ({ restartUid, fencing, generation }: Command): void => {
+    if (fencing < highest) {
+      throw refused(`The command has fencing number ${fencing}; ${highest} was seen. A newer leader is in charge.`);
+    }
+    const last = generations.get(restartUid) ?? 0;
+    if (generation < last) {
+      throw refused(`The command has generation ${generation}; ${last} was seen for this restart.`);
+    }
+  };
+  const raise = async (fencing: number): Promise<void> => {
+    // One after the other: they write the same file.
+    const saved = saving.then(() => (fencing > highest ? save(fencing) : undefined));
+    saving = saved.catch(() => undefined);
+    await saved;
+    highest = Math.max(highest, fencing);
+  };
   return {
     highest: () => highest,
-    observe: (fencing) => {
-      highest = Math.max(highest, fencing);
-    },
-    check: (command) => {
-      if (command === undefined || command.restartUid === '') {
-        throw new PaneletError('GATE_REFUSED', 'A gate command needs a restart uid.');
-      }
-      if (command.fencing < highest) {
-        const message = `The command has fencing number ${command.fencing}; ${highest} was seen. A newer leader is in charge.`;
-        throw new PaneletError('GATE_REFUSED', message);
-      }
-      const generation = generations.get(command.restartUid) ?? 0;
-      if (command.generation < generation) {
-        const message = `The command has generation ${command.generation}; ${generation} was seen for this restart.`;
-        throw new PaneletError('GATE_REFUSED', message);
-      }
-      highest = command.fencing;
+    check: async (command, sender) => {
+      if (command === undefined || command.restartUid === '') throw refused('A gate command needs a restart uid.');
+      const fault = fencingFault(command);
+      if (fault !== undefined) throw refused(fault);
+      requireCurrent(command);
+      if (sender === 'operator') return { ...command, fencing: highest };
+      if (command.fencing > highest) await raise(command.fencing);
+      // Another one may have come meanwhile.
+      requireCurrent(command);
       generations.delete(command.restartUid);
       generations.set(command.restartUid, command.generation);
       const [oldest] = generations.keys();
@@ -46,4 +70,8 @@ export function createFencing(): Fencing {
       return command;
     },
   };
+}
+
+function refused(message: string): PaneletError {
+  return new PaneletError('GATE_REFUSED', message);
 }

@@ -54,7 +54,15 @@ function nodeWith(clock: FakeClock, ...units: Unit[]) {
   const cordons = createCordons(clock, () => undefined);
   const log = createSilentLog();
   const names = { instance: 'i', node: 'n', podUid: '', version: '' };
-  const parts = { clock, log, names, members, cordons, fencing: createFencing(), restartRequired: () => false };
+  const parts = {
+    clock,
+    log,
+    names,
+    members,
+    cordons,
+    fencing: createFencing({ stored: 0, save: () => Promise.resolve() }),
+    restartRequired: () => false,
+  };
   return { gate: createAgentGate(parts), members, cordons, log };
 }
 
@@ -79,7 +87,7 @@ async function within<T>(clock: FakeClock, limitMs: number, work: Promise<T>): P
 
 const command = { restartUid: 'r', fencing: 1, generation: 1 };
 const cordon = (gate: AgentGate, target: Target): Promise<CordonResponse> =>
-  gate.cordon(CordonRequest.fromPartial({ command, target }));
+  gate.cordon(CordonRequest.fromPartial({ command, target }), 'controller');
 const silent = (panel: string): object => ({
   code: 'WORKER_UNAVAILABLE',
   message: `The worker of panel "${panel}" does not answer.`,
@@ -105,7 +113,7 @@ describe('a worker that never answers', () => {
     const failed = cordon(gate, Target.AGENT).catch((error: unknown) => error);
     await turnOver();
     expect(await within(clock, 0, cordon(gate, Target.HOST))).toMatchObject({ status: { state: State.CORDONED } });
-    const uncordon = gate.uncordon(UncordonRequest.fromPartial({ command, target: Target.HOST }));
+    const uncordon = gate.uncordon(UncordonRequest.fromPartial({ command, target: Target.HOST }), 'controller');
     expect(await within(clock, 0, uncordon)).toMatchObject({ status: { state: State.SERVING } });
     expect(await within(clock, 10_000, failed)).toMatchObject(silent('hung'));
   });
@@ -131,7 +139,7 @@ describe('a worker that never answers', () => {
     const { gate, cordons } = nodeWith(clock, hung.unit);
     await within(clock, 0, cordon(gate, Target.AGENT));
     expect(cordons.get(Target.AGENT)).toBeDefined();
-    const uncordon = gate.uncordon(UncordonRequest.fromPartial({ command, target: Target.AGENT }));
+    const uncordon = gate.uncordon(UncordonRequest.fromPartial({ command, target: Target.AGENT }), 'controller');
     expect(await within(clock, 10_000, uncordon)).toMatchObject(silent('hung'));
     expect(cordons.get(Target.AGENT)).toBeUndefined();
   });

@@ -32,8 +32,9 @@ import {
 } from './aggregate.js';
 import { defaultLeaseMs } from './admission.js';
 import type { Cordons } from './cordons.js';
-import type { Fencing } from './fencing.js';
+import type { CommandSender, Fencing } from './fencing.js';
 import { commandMs, createCommandTime } from './command-time.js';
+import { commandTo } from './command-to.js';
 import {
   callAll,
   callTimeoutMs,
@@ -72,12 +73,24 @@ export interface AgentGateDeps {
   readonly restartRequired: () => boolean;
 }
 
+/** A request whose command was judged. */
+interface Judged {
+  readonly command: Command;
+}
+
+/** Who follows a drain. */
+export interface DrainWatcher {
+  readonly emit: (response: DrainResponse) => void;
+  /** Nobody follows any more; the drain stays under way. */
+  readonly signal: AbortSignal;
+}
+
 /** The node's gate: the sum over its workers. */
 export interface AgentGate {
-  cordon(request: CordonRequest): Promise<CordonResponse>;
-  uncordon(request: UncordonRequest): Promise<UncordonResponse>;
-  /** Emits each state; resolves after the last. Aborting the signal leaves the drain under way. */
-  drain(request: DrainRequest, emit: (response: DrainResponse) => void, signal: AbortSignal): Promise<void>;
+  cordon(request: CordonRequest, sender: CommandSender): Promise<CordonResponse>;
+  uncordon(request: UncordonRequest, sender: CommandSender): Promise<UncordonResponse>;
+  /** Emits each state; resolves after the last. */
+  drain(request: DrainRequest, sender: CommandSender, watcher: DrainWatcher): Promise<void>;
   receipt(restartUid: string): Promise<GetReceiptResponse>;
   /** Of the target that was cordoned last, else of the agent's. */
   status(target?: Target): GateStatus;
@@ -142,12 +155,17 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
   ): void => {
     const draining = seen.draining || (cordons.get(target)?.draining ?? false);
     const untilMs = clock.nowMs() + seen.leaseMs;
-    cordons.set(target, { ...command, reason: seen.reason, untilMs, draining });
+    const { restartUid, generation } = command;
+    cordons.set(target, { restartUid, generation, reason: seen.reason, untilMs, draining });
   };
   const forget = (target: Target): void => {
     cordons.clear(target);
     members.changes.notify();
   };
+  const judged = async <R extends { readonly command?: Command | undefined }>(
+    request: R,
+    sender: CommandSender,
+  ): Promise<R & Judged> => ({ ...request, command: await fencing.check(request.command, sender) });
   const refuseOther = (target: Target, command: Command): void => {
     const other = holder(target);
     if (other === undefined || other === command.restartUid) return;
@@ -156,8 +174,8 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
       `The restart ${other} has cordoned this gate. Uncordon it first, or wait for its lease.`,
     );
   };
-  const cordonAll = async (target: Target, request: CordonRequest, draining: boolean): Promise<void> => {
-    const command = fencing.check(request.command);
+  const cordonAll = async (target: Target, request: CordonRequest & Judged, draining: boolean): Promise<void> => {
+    const { command } = request;
     refuseOther(target, command);
     const before = cordons.get(target);
     const leaseMs = durationToMs(request.lease, defaultLeaseMs);
@@ -174,8 +192,7 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
     }
     deps.log.info({ restartUid: command.restartUid, target: request.target }, 'Gate cordoned');
   };
-  const requireDrain = (target: Target, request: DrainRequest): void => {
-    const { restartUid } = fencing.check(request.command);
+  const requireDrain = (target: Target, { command: { restartUid } }: Judged): void => {
     const cordon = cordons.get(target);
     if (cordon?.restartUid === restartUid && cordon.draining) return;
     throw new PaneletError('GATE_REFUSED', `The restart ${restartUid} has no drain under way here.`);
@@ -190,8 +207,8 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
     const settled = settleMembers(members, target, { clock, limitMs: time.share(settleMs) });
     await settled.catch((error: unknown) => (silent = asError(error)));
     const bounds = { clock, timeoutMs: time.share(callTimeoutMs) };
-    const [quiet] = await callAll(liveMembers(unitsOf(members, target)), ({ clients }) =>
-      uncordonMember(clients, { ...request, target }, bounds),
+    const [quiet] = await callAll(liveMembers(unitsOf(members, target)), ({ clients, view }) =>
+      uncordonMember(clients, { ...request, command: commandTo(view.status, request.command), target }, bounds),
     );
     // Also when one did not answer: its own lease uncordons it, and nobody else waits for that.
     forget(target);
@@ -202,28 +219,33 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
 
   return {
     status,
-    cordon: (request) => {
+    cordon: (request, sender) => {
       const target = targetIn(request.target);
       return turnOf(target)(async () => {
-        await cordonAll(target, request, false);
+        await cordonAll(target, await judged(request, sender), false);
         await untilSeen(members, () => liveStates(target).every((state) => state !== State.SERVING), seenWithin);
         return { status: status(target) };
       });
     },
-    uncordon: (request) => {
+    uncordon: (request, sender) => {
       const target = targetIn(request.target);
       return turnOf(target)(async () => {
-        if (!request.anyRestart) fencing.check(request.command);
-        await uncordonAll(target, request);
+        await uncordonAll(target, request.anyRestart ? request : await judged(request, sender));
         await untilSeen(members, () => liveStates(target).every((state) => state === State.SERVING), seenWithin);
         return { status: status(target) };
       });
     },
-    drain: async (asked, emit, signal) => {
+    drain: async (asked, sender, { emit, signal }) => {
       const target = targetIn(asked.target);
-      const request: DrainRequest = { ...asked, target };
-      if (request.noticeEnd === NoticeEnd.NOW) requireDrain(target, request);
-      else await turnOf(target)(() => cordonAll(target, { ...request, lease: request.lease }, true));
+      const judge = (): Promise<DrainRequest & Judged> => judged({ ...asked, target }, sender);
+      const begin = async (): Promise<DrainRequest & Judged> => {
+        const request = await judge();
+        await cordonAll(target, request, true);
+        return request;
+      };
+      const isPart = asked.noticeEnd === NoticeEnd.NOW;
+      const request = await (isPart ? judge() : turnOf(target)(begin));
+      if (isPart) requireDrain(target, request);
       const ended = await drainMembers({
         ...{ members, log: deps.log },
         target,
@@ -234,7 +256,7 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
           (now) => emit({ status: now, receipt: undefined }),
         ),
       });
-      const restartUid = request.command?.restartUid ?? '';
+      const { restartUid } = request.command;
       if (ended === 'cancelled') {
         await turnOf(target)(() => uncordonAll(target, { command: request.command, target, anyRestart: false })).catch(
           (error: unknown) => {

@@ -18,6 +18,7 @@ import { unary, type UnaryOptions } from '../unary.js';
 import { viewUnit } from '../workers/unit.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
 import type { CommandTime } from './command-time.js';
+import { commandTo } from './command-to.js';
 import { drainUnit } from './drain.js';
 import { settleMembers, unanswered, unitsOf, untilSeen, type LiveMember, type Members } from './members.js';
 import { endNoticesTogether, sharesNotices } from './notices.js';
@@ -88,7 +89,9 @@ export async function cordonMembers(options: CordonMembers): Promise<void> {
   const { clock, members, target, request, time } = options;
   const live = await settleMembers(members, target, { clock, limitMs: time.share(settleMs, undoMs) });
   const timeoutMs = time.share(callTimeoutMs, undoMs);
-  const calls = live.map(({ clients }) => cordonMember(clients, request, { clock, timeoutMs }));
+  const calls = live.map(({ clients, view }) =>
+    cordonMember(clients, { ...request, command: commandTo(view.status, request.command) }, { clock, timeoutMs }),
+  );
   const results = await Promise.allSettled(calls);
   const failed = results.findIndex((result) => result.status === 'rejected');
   const [member, result] = [live[failed], results[failed]];
@@ -109,7 +112,10 @@ async function undo({ clock, log, target, command, time }: CordonMembers, done: 
   const taken = done.filter(({ view }) => view.status.restartUid !== command.restartUid);
   const timeoutMs = time.share(callTimeoutMs);
   const undone = await Promise.allSettled(
-    taken.map(({ clients }) => uncordonMember(clients, { command, target, anyRestart: false }, { clock, timeoutMs })),
+    taken.map(({ clients, view }) => {
+      const request = { command: commandTo(view.status, command), target, anyRestart: false };
+      return uncordonMember(clients, request, { clock, timeoutMs });
+    }),
   );
   for (const [index, result] of undone.entries()) {
     if (result.status === 'fulfilled') continue;

@@ -2,6 +2,7 @@ import type { Log } from '#common/log.js';
 import { NoticeEnd, State, type DrainRequest, type Target } from '#proto/gate/v1/gate.js';
 import { viewUnit } from '../workers/unit.js';
 import { noticesMayEnd } from './aggregate.js';
+import { commandTo } from './command-to.js';
 import { liveMembers, unitsOf, type LiveMember, type Members } from './members.js';
 
 /** The notices of one drain. */
@@ -34,8 +35,9 @@ export async function endNoticesTogether(notices: SharedNotices): Promise<void> 
   }
 }
 
-function endNotice({ log, request, target }: SharedNotices, { clients, unit }: LiveMember): void {
-  const call = clients.gate.drain({ ...request, target, noticeEnd: NoticeEnd.NOW });
+function endNotice({ log, request, target }: SharedNotices, { clients, unit, view }: LiveMember): void {
+  const command = commandTo(view.status, request.command);
+  const call = clients.gate.drain({ ...request, command, target, noticeEnd: NoticeEnd.NOW });
   let isTold = false;
   call.on('data', () => {
     isTold = true;

@@ -2,6 +2,7 @@ import type { Metadata, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Log } from '#common/log.js';
 import type { Command, DrainResponse, GateServiceServer } from '#proto/gate/v1/gate.js';
 import type { Permissions } from '../access/permissions.js';
+import type { CommandSender } from '../gate/fencing.js';
 import type { AgentGate } from '../gate/gate.js';
 import type { CallerReader } from './caller.js';
 import { answerOf } from './errors.js';
@@ -25,18 +26,22 @@ interface Commanded {
 /** The node's gate over gRPC, for operators. */
 export function createGateService(deps: GateServiceDeps): GateServiceServer {
   const { gate, log } = deps;
-  const permit = async (verb: 'get' | 'drain', method: string, call: AskedCall): Promise<void> => {
+  const permit = async (verb: 'get' | 'drain', method: string, call: AskedCall): Promise<CommandSender> => {
     const { caller, remoteAddress } = deps.caller(call.metadata);
     const { command, restartUid, reason } = call.request;
     const context = { method, remoteAddress, restartUid: command?.restartUid ?? restartUid, givenReason: reason };
     await deps.permissions.require(caller, { verb, resource: 'gates', name: deps.node }, context);
+    return caller.roles.includes('controller') ? 'controller' : 'operator';
   };
   const answer =
-    <Q extends Commanded, S>(verb: 'get' | 'drain', method: string, run: (request: Q) => S | Promise<S>) =>
+    <Q extends Commanded, S>(
+      verb: 'get' | 'drain',
+      method: string,
+      run: (request: Q, sender: CommandSender) => S | Promise<S>,
+    ) =>
     (call: ServerUnaryCall<Q, S>, callback: sendUnaryData<S>): void => {
       const handle = async (): Promise<S> => {
-        await permit(verb, method, call);
-        return run(call.request);
+        return run(call.request, await permit(verb, method, call));
       };
       handle().then(
         (response) => callback(null, response),
@@ -44,20 +49,20 @@ export function createGateService(deps: GateServiceDeps): GateServiceServer {
       );
     };
   return {
-    cordon: answer('drain', 'Cordon', (request) => gate.cordon(request)),
-    uncordon: answer('drain', 'Uncordon', (request) => gate.uncordon(request)),
+    cordon: answer('drain', 'Cordon', (request, sender) => gate.cordon(request, sender)),
+    uncordon: answer('drain', 'Uncordon', (request, sender) => gate.uncordon(request, sender)),
     getReceipt: answer('get', 'GetReceipt', ({ restartUid }) => gate.receipt(restartUid)),
     status: answer('get', 'Status', () => ({ status: gate.status() })),
     drain: (call) => {
       const gone = new AbortController();
       call.once('cancelled', () => gone.abort(new Error('The caller has gone.')));
       const handle = async (): Promise<void> => {
-        await permit('drain', 'Drain', call);
+        const sender = await permit('drain', 'Drain', call);
         const emit = (response: DrainResponse): void => {
           // A caller that does not read misses states in between, never the receipt.
           if (response.receipt !== undefined || !call.writableNeedDrain) call.write(response);
         };
-        await gate.drain(call.request, emit, gone.signal);
+        await gate.drain(call.request, sender, { emit, signal: gone.signal });
       };
       handle().then(
         () => call.end(),

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PaneletError } from '#common/errors.js';
-import { writeDurably } from './durable-file.js';
+import { writeDurably } from '../durable-file.js';
 
 /** Key pair and certificate of a node, PEM. */
 export interface NodeKeyPair {

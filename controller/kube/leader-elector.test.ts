@@ -190,6 +190,42 @@ describe('leader election', () => {
     await settle();
   });
 
+  test('raises it once an hour, not far, and not above what a lease may hold', async () => {
+    const clock = createFakeClock();
+    const kube = createFakeKube(clock);
+    const a = candidate(kube, 'a', clock);
+    await settle();
+    expect(a.lead?.fencingLimit()).toBe(10_001);
+    for (const above of [10_001, 2_147_483_647, Number.MAX_SAFE_INTEGER]) await a.lead?.raise(above);
+    expect(a.lead?.fencing()).toBe(1);
+    await a.lead?.raise(41);
+    await a.lead?.raise(50);
+    expect([a.lead?.fencing(), a.lead?.fencingLimit()]).toEqual([42, 42]);
+    await pass(clock, 3_600_000);
+    await a.lead?.raise(50);
+    expect(a.lead?.fencing()).toBe(51);
+    a.stop.abort();
+    await settle();
+  }, 120_000);
+
+  test('leads where somebody has used up the numbers of the lease, and takes the floor that a person sets', async () => {
+    const clock = createFakeClock();
+    const kube = createFakeKube(clock);
+    const key = { namespace: 'n', name: 'l' };
+    await kube.create(leases, {
+      metadata: key,
+      spec: { holderIdentity: '', leaseTransitions: 2_147_483_647 },
+    });
+    const a = candidate(kube, 'a', clock);
+    await settle();
+    expect(a.lead?.fencing()).toBe(1);
+    await kube.patch(leases, key, { metadata: { annotations: { 'panelet.dev/fencing-floor': '500000' } } });
+    await pass(clock, 10_000);
+    expect(a.lead?.fencing()).toBe(500_000);
+    a.stop.abort();
+    await settle();
+  });
+
   test('ends without having led when it is stopped first', async () => {
     const clock = createFakeClock();
     const kube = createFakeKube(clock);

@@ -4,6 +4,7 @@ import { isPaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
+import { fencingOf, nextTransitions, raisedAnnotation, raiseLimit } from './fencing-count.js';
 import { leases, type KubeApi, type ObjectKey } from './kube-api.js';
 import { microTime } from './micro-time.js';
 import type { Lease } from './objects.js';
@@ -29,7 +30,9 @@ export interface LeaderElectorDeps {
 export interface Lead {
   /** Rises with every change of leader; at least 1. */
   fencing(): number;
-  /** Makes {@link Lead.fencing} higher than `above`. */
+  /** The highest number that {@link Lead.raise} may come to now. */
+  fencingLimit(): number;
+  /** Makes {@link Lead.fencing} higher than `above`, where {@link Lead.fencingLimit} allows it. */
   raise(above: number): Promise<void>;
   /** Aborts when the lead is lost or given up. */
   readonly signal: AbortSignal;
@@ -86,9 +89,10 @@ export function createLeaderElector(deps: LeaderElectorDeps): LeaderElector {
     return clock.nowMs() < observed.atMs + theirsMs;
   };
 
-  const patch = async (lease: Lease, spec: Lease['spec']): Promise<Lease> => {
+  const patch = async (lease: Lease, spec: Lease['spec'], annotations?: Record<string, string>): Promise<Lease> => {
     const { resourceVersion, uid } = lease.metadata;
-    return api.patch(leases, key, { metadata: { resourceVersion, uid }, spec });
+    const metadata = { resourceVersion, uid, ...(annotations === undefined ? {} : { annotations }) };
+    return api.patch(leases, key, { metadata, spec });
   };
 
   /** Takes or renews the lease; false while another one has it. */
@@ -102,7 +106,7 @@ export function createLeaderElector(deps: LeaderElectorDeps): LeaderElector {
     const mine = lease.spec?.holderIdentity === identity;
     // One that had it and finds it with another holder, or with none, has lost it.
     if (held !== undefined && !mine) return false;
-    const transitions = (lease.spec?.leaseTransitions ?? 0) + (mine ? 0 : 1);
+    const transitions = nextTransitions(lease, { isNewLeader: !mine });
     held = await patch(lease, specOf(transitions, mine ? lease.spec.acquireTime : undefined));
     return true;
   };
@@ -160,9 +164,10 @@ export function createLeaderElector(deps: LeaderElectorDeps): LeaderElector {
   const raise = async (above: number): Promise<void> => {
     const lease = await look();
     if (lease?.spec?.holderIdentity !== identity) return;
-    const transitions = Math.max(lease.spec.leaseTransitions ?? 0, above);
-    held = await patch(lease, { ...lease.spec, leaseTransitions: transitions });
-    log.info({ fencing: transitions + 1 }, 'fencing number raised above the one an agent knows');
+    if (fencingOf(lease) > above || above >= raiseLimit(lease, clock.date())) return;
+    const raisedAt = { [raisedAnnotation]: clock.date().toISOString() };
+    held = await patch(lease, { ...lease.spec, leaseTransitions: above }, raisedAt);
+    log.warn({ fencing: fencingOf(held) }, 'fencing number raised above the one an agent knows');
   };
 
   return {
@@ -170,9 +175,10 @@ export function createLeaderElector(deps: LeaderElectorDeps): LeaderElector {
       held = undefined;
       if (!(await acquire(signal))) return 'never led';
       const over = new AbortController();
-      const fencing = (): number => (held?.spec?.leaseTransitions ?? 0) + 1;
+      const fencing = (): number => fencingOf(held);
+      const fencingLimit = (): number => raiseLimit(held, clock.date());
       log.info({ identity, fencing: fencing() }, 'leading');
-      const work = lead({ fencing, raise, signal: over.signal });
+      const work = lead({ fencing, fencingLimit, raise, signal: over.signal });
       const ended = new AbortController();
       const stop = (): void => ended.abort();
       signal.addEventListener('abort', stop, { once: true });

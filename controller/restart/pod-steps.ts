@@ -165,11 +165,22 @@ function unsafeSessions({ world, settings }: PodCase, status: GateStatus): numbe
   return workers.reduce((sum, { sessions }) => sum + sessions, 0);
 }
 
+/** The node knows a later leader than this one: a lease that was lost with its count, or a number that somebody made up. */
+function laterLeader(c: PodCase, { fencing: above }: GateStatus): PodOutcome {
+  const { world, settings, entry, pod, uid } = c;
+  if (above < world.fencingLimit) {
+    const actions: readonly Action[] = [{ kind: 'raiseFencing', above }];
+    return { entry, actions, notes: [notes.raisingFencing(pod, above)], ask: uid };
+  }
+  const cause = { reason: 'FencingImplausible', message: notes.implausibleFencing(pod, above, world.fencing) };
+  const leftMs = Date.parse(c.claim.deadline) - world.now.getTime();
+  if (leftMs <= 0) return overdue(c, settings.onUnreachable, cause);
+  return { entry: withStep(world, entry, entry.step, { message: cause.message }), wakeMs: leftMs, ask: uid };
+}
+
 function knownGate(c: PodCase, status: GateStatus, given: Receipt | undefined): PodOutcome {
   const { world, settings, uid } = c;
-  if (status.fencing > world.fencing) {
-    return { entry: c.entry, actions: [{ kind: 'raiseFencing', above: status.fencing }], ask: uid };
-  }
+  if (status.fencing > world.fencing) return laterLeader(c, status);
   const receipt = validReceipt(c, status, given);
   if (receipt !== undefined) return drained(c, status, receipt);
   const forcing = c.entry.receipt?.withoutReceipt !== undefined;

@@ -78,6 +78,8 @@ export interface Recorder {
 export interface Leadership {
   /** Rises with every change of leader; commands to gates carry it. */
   fencing(): number;
-  /** Makes the number higher than `above`, after a lease that was lost with its count. */
+  /** The highest number that it may be raised to now. */
+  fencingLimit(): number;
+  /** Makes the number higher than `above`, after a lease that was lost with its count; not beyond the limit. */
   raise(above: number): Promise<void>;
 }

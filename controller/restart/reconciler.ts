@@ -107,6 +107,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       now: clock.date(),
       watchedMs: (thing: string) => watchTimes.watchedMs(uid, thing),
       fencing: leadership.fencing(),
+      fencingLimit: leadership.fencingLimit(),
     };
     return { ...seen, gates: await asker.ask(gatesToAsk(seen), uid) };
   };

@@ -1,3 +1,4 @@
+import { maxFencing } from '#common/fencing-number.js';
 import { durationToMs } from '#common/duration.js';
 import { State, type GateStatus, type Holder, type Receipt } from '#proto/gate/v1/gate.js';
 
@@ -101,6 +102,18 @@ export const notes = {
     action: 'Force',
     text: `The deadline of ${where(pod)} has passed and the policy is Force. ${message}`,
   }),
+  raisingFencing: (pod: Pod, above: number): Note => ({
+    type: 'Warning',
+    reason: 'FencingRaised',
+    action: 'Lead',
+    text: `The agent of ${where(pod)} knows a leader of number ${above}, later than this one: the number of this one is raised above it.`,
+  }),
+  implausibleFencing: (pod: Pod, known: number, own: number): string =>
+    `The agent of ${where(pod)} takes commands only from leader ${known} on, and this one is ${own}.${
+      known < maxFencing
+        ? ` If that number was not made up, annotate the Lease of the controller with panelet.dev/fencing-floor=${known + 1}.`
+        : ''
+    } Where it was made up: delete fencing.json in the agent's state directory, then the agent's pod.`,
   neverRan: (pod: Pod): Note => ({
     type: 'Normal',
     reason: 'NeverRan',

@@ -80,6 +80,7 @@ interface Scene {
   readonly spec?: Partial<PanelRestartSpec>;
   readonly watchedMs?: number;
   readonly fencing?: number;
+  readonly fencingLimit?: number;
   readonly budgets?: readonly PodDisruptionBudget[];
   readonly keepers?: Keepers;
   readonly busyNode?: string;
@@ -112,6 +113,7 @@ function worldOf(scene: Scene): World {
     now,
     watchedMs: () => scene.watchedMs ?? 60_000,
     fencing: scene.fencing ?? 1,
+    fencingLimit: scene.fencingLimit ?? 10_001,
   };
 }
 
@@ -184,8 +186,24 @@ describe('the next step of a pod', () => {
 
   test('under a leader older than one its agent knows is to raise the number, and nothing else', () => {
     const gate = answered(statusOf(State.SERVING, { fencing: 9 }));
-    expect(nextSteps(worldOf({ gate })).actions).toEqual([{ kind: 'raiseFencing', above: 9 }]);
+    const { actions, notes } = nextSteps(worldOf({ gate }));
+    expect(actions).toEqual([{ kind: 'raiseFencing', above: 9 }]);
+    expect(notes).toMatchObject([{ type: 'Warning', reason: 'FencingRaised' }]);
   });
+
+  test.each([10_001, 2_147_483_647, Number.MAX_SAFE_INTEGER])(
+    'whose agent knows the leader %d, which no leader can be, is not to be followed',
+    (fencing) => {
+      const gate = answered(statusOf(State.SERVING, { fencing }));
+      const early = nextSteps(worldOf({ gate }));
+      expect(early.actions).toEqual([]);
+      expect(early.status?.active?.[0]?.message).toContain(
+        `takes commands only from leader ${fencing} on, and this one is 1.`,
+      );
+      const late = nextSteps(worldOf({ gate, pods: [podOf({ ...goodClaim, deadline: at(-1) })] }));
+      expect(late.status?.failures).toMatchObject([{ pod: 'p', reason: 'FencingImplausible' }]);
+    },
+  );
 
   test('that its restart gives up is to uncordon it', () => {
     const gate = answered(statusOf(State.FROZEN));

@@ -38,6 +38,8 @@ export interface World {
   readonly watchedMs: (uid: string) => number;
   /** Fencing number of this leader. */
   readonly fencing: number;
+  /** The highest number that it may be raised to now because of what a node says. */
+  readonly fencingLimit: number;
 }
 
 /** A sentence for the people who run `kubectl describe`. */

@@ -8,7 +8,7 @@ export const devIdentities = [
   { name: 'alice', roles: ['client'] },
   { name: 'bob', roles: ['client'] },
   { name: 'admin', roles: ['admin'] },
-  { name: 'controller', roles: ['operator'] },
+  { name: 'controller', roles: ['operator', 'controller'] },
 ] as const;
 
 /** Name of one of the {@link devIdentities}. */

@@ -121,6 +121,10 @@ describe('a schema', () => {
     expect(mismatch({ spec: { minReadySeconds: '5' } })).toBe(
       'json: cannot unmarshal string into Go struct field DaemonSetSpec.spec.minReadySeconds of type int32',
     );
+    expect(mismatch({ spec: { minReadySeconds: 2_147_483_647 } })).toBeUndefined();
+    expect(mismatch({ spec: { minReadySeconds: 2_147_483_648 } })).toBe(
+      'json: cannot unmarshal number 2147483648 into Go struct field DaemonSetSpec.spec.minReadySeconds of type int32',
+    );
     expect(mismatch({ spec: 7 })).toBe(
       'json: cannot unmarshal number into Go struct field DaemonSet.spec of type v1.DaemonSetSpec',
     );

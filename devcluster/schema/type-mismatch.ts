@@ -17,10 +17,13 @@ interface Place {
   readonly struct: string;
 }
 
+const isInt32 = (value: number): boolean => value >= -(2 ** 31) && value < 2 ** 31;
+
 const goKind = (value: unknown): string => {
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'boolean') return 'bool';
-  return typeof value;
+  // One that is too large is named.
+  return Number.isInteger(value) && !isInt32(value as number) ? `number ${String(value)}` : typeof value;
 };
 
 const goType = (schemas: Schemas, schema: Schema): string => {
@@ -42,7 +45,7 @@ const fits = (schema: Schema, value: unknown): boolean => {
       // Quantities, ports and times may be written as numbers or texts; their own rules look at them.
       return typeof value === 'string' || format === 'int-or-string';
     case 'integer':
-      return typeof value === 'number' && Number.isInteger(value);
+      return Number.isInteger(value) && (format !== 'int32' || isInt32(value as number));
     case 'number':
       return typeof value === 'number';
     case 'boolean':

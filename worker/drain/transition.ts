@@ -1,4 +1,5 @@
 import { unreachable } from '#common/errors.js';
+import { fencingFault } from '#common/fencing-number.js';
 import type { DrainEffect, DrainEvent, DrainFacts, DrainPlan, DrainRules, DrainState, Fence, Phase } from './state.js';
 
 /** Outcome of one event. */
@@ -68,6 +69,8 @@ const frozenUntilMs = (state: DrainState, plan: DrainPlan, rules: DrainRules): n
 
 function refusalOf(state: DrainState, fence: Fence): string | undefined {
   if (fence.restartUid === '') return 'The command names no restart.';
+  const fault = fencingFault(fence);
+  if (fault !== undefined) return fault;
   if (fence.fencing < state.highestFencing) {
     return `Fencing number ${fence.fencing} is behind ${state.highestFencing}: another controller has taken over.`;
   }

@@ -123,6 +123,7 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagM
       recorder,
       leadership: {
         fencing: () => Math.max(fencing, raised),
+        fencingLimit: () => Math.max(fencing, raised) + 10_000,
         raise: (above) => {
           raised = above + 1;
           return Promise.resolve();

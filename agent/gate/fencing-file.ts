@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { PaneletError } from '#common/errors.js';
+import { maxFencing } from '#common/fencing-number.js';
+import type { Log } from '#common/log.js';
+import { writeDurably } from '../durable-file.js';
+import type { FencingStore } from './fencing.js';
+
+const content = z.object({ highest: z.number().int().min(0).max(maxFencing) });
+
+/** The number of the last leader, in `fencing.json` of the state directory. A node without the file, or with one that cannot be read, takes the first number that comes. */
+export async function openFencingFile(stateDir: string, log: Log): Promise<FencingStore> {
+  const path = join(stateDir, 'fencing.json');
+  return {
+    stored: await readHighest(path, log),
+    save: async (highest) => {
+      try {
+        await writeDurably(path, `${JSON.stringify({ highest })}\n`);
+      } catch (cause) {
+        const message = `The number of the leader cannot be stored in ${path}: ${(cause as Error).message}`;
+        throw new PaneletError('STATE_DIR_UNUSABLE', message, { cause });
+      }
+    },
+  };
+}
+
+async function readHighest(path: string, log: Log): Promise<number> {
+  try {
+    return content.parse(JSON.parse(await readFile(path, 'utf8'))).highest;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      log.warn({ err: error, path }, 'The number of the last leader cannot be read; the next one is taken as it comes');
+    }
+    return 0;
+  }
+}

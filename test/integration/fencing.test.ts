@@ -1,0 +1,126 @@
+import { join } from 'node:path';
+import { credentials, status as grpcStatus } from '@grpc/grpc-js';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createSystemClock } from '#common/clock.js';
+import { msToDuration } from '#common/duration.js';
+import { maxFencing } from '#common/fencing-number.js';
+import { createSystemRandom } from '#common/random.js';
+import { createGateClient, type GateClient } from '#controller/gate-client.js';
+import { createPlainCredentials } from '#controller/gate-credentials.js';
+import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
+import type { KubeObject } from '#devcluster/store/kube-object.js';
+import { GateServiceClient, State, Target, type Command, type CordonResponse } from '#proto/gate/v1/gate.js';
+import { restartByAnnotation } from '#test/support/restarts.js';
+import { waitFor } from '#test/support/wait-for.js';
+import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
+
+const root = process.cwd();
+const limitMs = 60_000;
+const clock = createSystemClock({ keepsAlive: true });
+const impossible = [maxFencing + 1, 2_147_483_647, 2 ** 32, Number.MAX_SAFE_INTEGER];
+const workers: readonly WorkerPlace[] = [
+  { socket: 'workers/echo.sock', target: Target.AGENT },
+  { socket: 'workers/terminal.sock', target: Target.HOST },
+];
+
+interface WorkerPlace {
+  readonly socket: string;
+  readonly target: Target;
+}
+
+interface LeaseObject extends KubeObject {
+  readonly spec?: { readonly leaseTransitions?: number };
+}
+
+let cluster: TestCluster;
+let gates: GateClient;
+let serial = 0;
+
+beforeAll(async () => {
+  cluster = await startTestCluster({
+    binDirectory: join(root, 'dist', 'bin'),
+    root,
+    nodes: 1,
+    restartDelays: { firstMs: 50, secondMs: 50, maxMs: 200 },
+  });
+  await cluster.agentsReady(limitMs);
+  gates = createGateClient({
+    clock,
+    credentials: createPlainCredentials(),
+    token: () => cluster.cluster.token('admin'),
+  });
+  const areServing = async (): Promise<boolean> =>
+    (await gates.status(address())).workers.every(({ state }) => state === State.SERVING);
+  await waitFor('workers that serve', areServing, limitMs);
+}, 120_000);
+
+afterAll(async () => {
+  gates.close();
+  await cluster.stop();
+}, 60_000);
+
+const madeUp = (fencing: number): Command => ({
+  restartUid: `made-up-${++serial}`,
+  fencing,
+  generation: 2_147_483_647,
+});
+
+function address(): { host: string; port: number } {
+  const [host = '', port = '0'] = cluster.cluster.nodes[0]!.agentAddress.split(':');
+  return { host, port: Number(port) };
+}
+
+/** Cordons a worker over its socket, as a shell could whose user it belongs to, for a moment. */
+async function cordonWorker({ socket, target }: WorkerPlace, command: Command): Promise<void> {
+  const worker = new GateServiceClient(
+    `unix:${join(cluster.dir, 'nodes', 'node-a', 'run', socket)}`,
+    credentials.createInsecure(),
+  );
+  try {
+    const request = { command, target, lease: msToDuration(1), reason: 'a made-up number' };
+    await new Promise<CordonResponse>((resolve, reject) => {
+      worker.cordon(request, (error, response) => (error === null ? resolve(response) : reject(error)));
+    });
+  } finally {
+    worker.close();
+  }
+}
+
+async function restarts(value: string): Promise<void> {
+  const kubectl = ensurePackagedProgram('kubectl', { root, random: createSystemRandom() });
+  const restart = await restartByAnnotation(cluster, { kubectl, value, reason: 'after made-up numbers', limitMs });
+  expect(restart.status?.pods).toMatchObject({ succeeded: 1 });
+}
+
+const leaderNumber = (): number => {
+  const [lease] = cluster.cluster.store.list<LeaseObject>('leases', { ns: 'panelet-system' }).items;
+  return (lease?.spec?.leaseTransitions ?? 0) + 1;
+};
+
+test('numbers that somebody makes up at the sockets of workers keep no restart from its way', async () => {
+  const before = leaderNumber();
+  for (const worker of workers) {
+    for (const number of impossible) {
+      const refusal = {
+        code: grpcStatus.FAILED_PRECONDITION,
+        details: expect.stringContaining(`number ${number} `) as unknown,
+      };
+      await expect(cordonWorker(worker, madeUp(number))).rejects.toMatchObject(refusal);
+    }
+    await cordonWorker(worker, madeUp(maxFencing));
+  }
+  await restarts('after-workers');
+  expect(leaderNumber()).toBe(before);
+  expect((await gates.status(address())).fencing).toBe(before);
+}, 120_000);
+
+test('numbers that somebody with the right to drain makes up keep no restart from its way', async () => {
+  const before = leaderNumber();
+  const cordon = (command: Command): Promise<void> =>
+    gates.cordon(address(), { command, target: Target.AGENT, lease: msToDuration(1), reason: 'a made-up number' });
+  for (const number of impossible) await expect(cordon(madeUp(number))).rejects.toMatchObject({ code: 'GATE_REFUSED' });
+  await cordon(madeUp(maxFencing));
+  await restarts('after-an-operator');
+  expect(leaderNumber()).toBe(before);
+  expect((await gates.status(address())).fencing).toBe(before);
+}, 120_000);
