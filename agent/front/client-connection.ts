@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { RatedConnection } from './call-rates.js';
+import { endSession } from './end-session.js';
 import type { CallerConnection } from './identity.js';
 import { networkOf } from './network-of.js';
 
@@ -80,8 +81,7 @@ export function createClientConnection(
   const end = (): void => {
     if (connection.gone) return;
     connection.gone = true;
-    session?.destroy();
-    socket.destroy();
+    endSession({ session, socket });
     ending?.abort(new Error('The connection of the client is over.'));
     for (const callback of [...callbacks]) callback();
     callbacks.clear();

@@ -13,6 +13,7 @@ import type { HeldConnection } from './client-connection.js';
 import { createConnections, type EndReason } from './connections.js';
 import type { Containment } from './contain.js';
 import { createDoor } from './door.js';
+import { endSession } from './end-session.js';
 import { keepAlive } from './keepalive.js';
 import type { Router } from './router.js';
 import { createSecureServer, type SecureServer } from './secure-server.js';
@@ -84,7 +85,9 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
   };
   const turns = createCallTurns((callback) => void setImmediate(callback));
   const receive = (arrival: Arrival): void => {
-    if (!countStream(arrival, serving)) return;
+    // Its code says more than the error does; without a listener, the process would end.
+    arrival.stream.on('error', () => undefined);
+    if (arrival.connection.gone || !countStream(arrival, serving)) return;
     const begin = deps.containment.contain(arrival.connection.end)(() => serveStream(arrival, serving));
     if (admitted) turns.add(arrival.connection.id, begin);
     else waiting.push(() => turns.add(arrival.connection.id, begin));
@@ -105,10 +108,10 @@ export async function openFront(address: FrontAddress, deps: FrontDeps): Promise
     },
   });
   http.on('session', (session) => {
-    const accept = deps.containment.contain(() => session.destroy());
+    const accept = deps.containment.contain(() => endSession({ session }));
     accept(() => {
       const connection = connections.find(session.socket);
-      if (connection === undefined || connection.gone) session.destroy();
+      if (connection === undefined || connection.gone) endSession({ session });
       else acceptSession({ session, connection, secure, receive }, deps);
     })();
   });

@@ -2,6 +2,7 @@ import { connect as connectSession, type ClientHttp2Stream, type OutgoingHttpHea
 import { connect as connectSocket, type Socket } from 'node:net';
 import { PaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
+import { endSession } from './end-session.js';
 
 /** One connection to a server on a Unix socket, with the streams on it counted. */
 export interface Lane {
@@ -66,8 +67,7 @@ export function openLane(socketPath: string, onLost: () => void): Lane {
   const destroy = (): void => {
     gone = true;
     lose(unavailable(`The connection to ${socketPath} was ended.`));
-    session.destroy();
-    socket?.destroy();
+    endSession({ session, socket });
   };
   session.on('error', (cause) => {
     lose(unavailable(`Nothing accepts at ${socketPath}.`, cause));

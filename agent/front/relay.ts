@@ -7,6 +7,7 @@ import {
 } from 'node:http2';
 import { PaneletError } from '#common/errors.js';
 import { statusOf, type RpcStatus } from '#common/grpc-status.js';
+import { endSession } from './end-session.js';
 import { judgeAnswer, judgeTrailers, type AnswerHeaders, type PassedBlock } from './answer.js';
 import { createContainment, type Containment, type Guard } from './contain.js';
 import { endInError, endWithTrailers, refuse, respondAtOnce } from './status.js';
@@ -63,7 +64,7 @@ interface Pair {
 
 function guardOf(client: ServerHttp2Stream, upstream: ClientHttp2Stream, containment: Containment): Guard {
   const orDestroy = containment.contain(() => upstream.destroy());
-  const orCut = containment.contain(() => client.session?.destroy());
+  const orCut = containment.contain(() => endSession({ session: client.session }));
   return containment.contain(() => {
     orDestroy(() => cancel(upstream))();
     orCut(() => endInError(client, containment))();

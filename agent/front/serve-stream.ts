@@ -45,7 +45,6 @@ export function countStream({ stream, headers, connection }: Arrival, deps: Serv
   const bytes = sizeOf(headers);
   connection.streams++;
   connection.headerBytes += bytes;
-  stream.on('error', () => undefined);
   stream.once('close', () => {
     connection.streams--;
     connection.headerBytes -= bytes;

@@ -2,6 +2,7 @@ import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'nod
 import { PaneletError } from '#common/errors.js';
 import { statusOf, type RpcStatus } from '#common/grpc-status.js';
 import { createContainment, type Containment } from './contain.js';
+import { endSession } from './end-session.js';
 
 /** The trailers of a status. */
 export function statusTrailers({ code, details, metadata }: RpcStatus): OutgoingHttpHeaders {
@@ -63,7 +64,7 @@ export function endInError(stream: ServerHttp2Stream, containment: Containment):
 
 /** Resets a stream; its connection ends when not even that works. */
 function reset(stream: ServerHttp2Stream, containment: Containment): void {
-  const guard = containment.contain(() => stream.session?.destroy());
+  const guard = containment.contain(() => endSession({ session: stream.session }));
   guard(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR))();
 }
 

@@ -20,6 +20,7 @@ async function withstands(name: string, plan: Omit<AttackPlan, 'seconds'>): Prom
 describe('what one client does, no other client notices:', () => {
   const rows: readonly Row[] = [
     ['attaching and cancelling without end', { attacks: ['attach-and-cancel-on-many'], withToken: true }],
+    ['attaching and cancelling without end on one connection', { attacks: ['attach-and-cancel'], withToken: true }],
     ['busy sessions and thousands of attaches at once', { attacks: ['full-pipes'], withToken: true }],
     ['answers that are never read', { attacks: ['zero-window'], withToken: true }],
   ];
