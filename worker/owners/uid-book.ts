@@ -1,0 +1,98 @@
+import { link, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PaneletError } from '#common/errors.js';
+import type { Random } from '#common/random.js';
+import { storageError, systemCode } from '#common/storage-error.js';
+import type { UidRange } from './uid-range.js';
+import { searchUid } from './uid-search.js';
+
+/** Who has which uid, on this node, for good. */
+export interface UidBook {
+  /**
+   * The uid of an owner; the first time one that nobody had before.
+   * @throws LIMIT_EXCEEDED when all are given; CONFIG_INVALID when the owner's is somebody else's; STATE_DIR_UNUSABLE
+   */
+  uidOf(owner: string): Promise<number>;
+}
+
+/** Files `<directory>/<uid>` that hold the owner. Several processes may share the directory. */
+export function createUidBook(deps: {
+  readonly directory: string;
+  readonly range: UidRange;
+  readonly random: Random;
+}): UidBook {
+  const { directory, range, random } = deps;
+  // What was read once never changes.
+  const known = new Map<number, string>();
+  const explained = async <T>(action: string, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof PaneletError
+        ? error
+        : storageError(error, { code: 'STATE_DIR_UNUSABLE', action, directory });
+    }
+  };
+  const readAll = async (): Promise<void> => {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(directory)) {
+      if (/^\d+$/.test(name) && !known.has(Number(name))) {
+        known.set(Number(name), await readFile(join(directory, name), 'utf8'));
+      }
+    }
+  };
+  const claim = async (uid: number, owner: string): Promise<void> => {
+    const aside = join(directory, `.${random.uuid()}`);
+    try {
+      await writeSynced(aside, owner);
+      await link(aside, join(directory, String(uid)));
+      await syncDirectory(directory);
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw error;
+    } finally {
+      await unlink(aside).catch(() => undefined);
+    }
+  };
+  const search = async (owner: string): Promise<number> => {
+    for (;;) {
+      await readAll();
+      const step = searchUid(range, owner, (uid) => known.get(uid));
+      if (step.kind === 'found') return step.uid;
+      if (step.kind === 'claim') await claim(step.uid, owner);
+      else refuse(step.kind, range);
+    }
+  };
+  return { uidOf: (owner) => explained('give a uid to an owner', () => search(owner)) };
+}
+
+function refuse(kind: 'taken' | 'exhausted', range: UidRange): never {
+  if (kind === 'taken') {
+    throw new PaneletError(
+      'CONFIG_INVALID',
+      'The uid that "uids" gives to your identity was given to another one on this node. An administrator must choose another.',
+    );
+  }
+  throw new PaneletError(
+    'LIMIT_EXCEEDED',
+    `All ${range.count} uids for owners of terminals are given on this node, and none is given twice. An administrator must add some ("uids").`,
+  );
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
