@@ -6,6 +6,7 @@ import { createSystemRandom } from '#common/random.js';
 import { takeDirectory } from '#common/take-directory.js';
 import { parseWorkerArguments, workerUsage, type WorkerArguments } from './arguments.js';
 import { createPanel } from './panels/catalogue.js';
+import { openAccounts } from './owners/open-accounts.js';
 import { openPanelStorage } from './storage/panel-storage.js';
 import { startWorker } from './worker.js';
 
@@ -30,7 +31,11 @@ async function run(): Promise<number> {
   for (const signal of endSignals) process.once(signal, giveUp);
   // Before anything else: a reload of the agent reaches its whole process group where workers are not detached.
   process.on('SIGHUP', () => undefined);
-  const definition = createPanel(panel, { environment: process.env, parameters });
+  const definition = createPanel(panel, {
+    environment: process.env,
+    parameters,
+    accounts: panel === 'terminal' ? await openAccounts({ parameters, stateDir, log, random }) : undefined,
+  });
   const clock = createSystemClock({ keepsAlive: true });
   const waiting = { waitMs: options.lockWaitMs, clock, random, log, signal: asked.signal };
   const lock = (directory: string): Promise<DirectoryLock> => takeDirectory(directory, waiting);

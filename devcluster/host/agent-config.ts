@@ -30,7 +30,8 @@ export function defaultPanels(paths: NodePaths): readonly PanelEntry[] {
   return [
     { name: 'echo', target: 'agent' },
     { name: 'logs', target: 'agent', parameters: { roots } },
-    { name: 'terminal', target: 'host' },
+    // A cluster on one machine is its user's alone, who need not be root.
+    { name: 'terminal', target: 'host', parameters: { allowSameUser: 'true' } },
   ];
 }
 

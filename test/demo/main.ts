@@ -59,7 +59,7 @@ async function runDemo(): Promise<void> {
         panels: [
           { name: 'echo', target: 'agent' },
           { name: 'logs', target: 'agent', parameters: { roots: files } },
-          { name: 'terminal', target: 'host' },
+          { name: 'terminal', target: 'host', parameters: { allowSameUser: 'true' } },
         ],
       });
       await test.agentsReady(30_000);

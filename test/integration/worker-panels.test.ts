@@ -2,37 +2,13 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OnTimeout, State, Target } from '#proto/gate/v1/gate.js';
-import { AttachMode, Channel, ResumeOutcome } from '#proto/session/v1/session.js';
+import { AttachMode, ResumeOutcome } from '#proto/session/v1/session.js';
 import type { HandoffResponse } from '#proto/worker/v1/worker.js';
 import { ask, receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
-import { LinkClient, type LinkClientOptions } from '#test/support/link-client.js';
+import type { LinkClient, LinkClientOptions } from '#test/support/link-client.js';
 import { temporaryDirectory } from '#test/support/running-worker.js';
+import { TextClient } from '#test/support/text-client.js';
 import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
-
-/** A client that keeps the text of what it gets. */
-class TextClient extends LinkClient {
-  text = '';
-  override read(): void {
-    for (let item = this.link.endpoint.read(); item !== undefined; item = this.link.endpoint.read()) {
-      if (item.kind === 'data') this.text += Buffer.from(item.payload).toString();
-      else this.items.push(item);
-    }
-  }
-  type(text: string): void {
-    this.link.endpoint.writeData(Channel.STDIN, Buffer.from(text));
-    this.pump();
-  }
-  /** Resolves with the match. */
-  async shows(pattern: RegExp, timeoutMs = 8_000): Promise<RegExpExecArray> {
-    const started = performance.now();
-    for (;;) {
-      const match = pattern.exec(this.text);
-      if (match !== null) return match;
-      if (performance.now() - started > timeoutMs) throw new Error(`${String(pattern)} is not in ${this.text}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-}
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -61,7 +37,7 @@ describe('real panels in a real worker', () => {
     return made;
   };
   const startTerminal = (args: readonly string[] = []): Promise<WorkerProcess> =>
-    start('terminal', ['--target', 'host', ...args]);
+    start('terminal', ['--target', 'host', '--parameter', 'allowSameUser=true', ...args]);
   const shell = async (): Promise<{ alice: TextClient; pid: number }> => {
     const alice = client('terminal', { parameters: { command: '/bin/sh', args: '["-i"]' } });
     await alice.attach();

@@ -2,6 +2,7 @@ import { PaneletError } from '#common/errors.js';
 import type { PanelDefinition } from '../panel.js';
 import { createEchoPanel } from './echo.js';
 import { createLogsPanel } from './logs/logs.js';
+import type { OwnerAccounts } from '../owners/owner-accounts.js';
 import { createTerminalPanel } from './terminal/terminal.js';
 
 /** What the panels that ship need from their worker's main. */
@@ -10,12 +11,14 @@ export interface PanelCatalogueDeps {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Parameters of the worker (`--parameter key=value`). */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Accounts for the owners of programs. @default everybody's programs run as the worker's user */
+  readonly accounts?: OwnerAccounts | undefined;
 }
 
 const factories: Readonly<Record<string, (deps: PanelCatalogueDeps) => PanelDefinition>> = {
   echo: () => createEchoPanel(),
   logs: ({ parameters }) => createLogsPanel({ parameters }),
-  terminal: ({ environment }) => createTerminalPanel({ environment }),
+  terminal: ({ environment, accounts }) => createTerminalPanel({ environment, ...(accounts && { accounts }) }),
 };
 
 /** Names of the panels that ship. */

@@ -31,16 +31,40 @@ const schema = z.strictObject({
 const inherited = /^(?:PATH|HOME|USER|LOGNAME|SHELL|TZ|LANG|LANGUAGE|LC_[A-Z]+)$/;
 const fallbackPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** Who runs the program, and what he can reach. */
+export interface Login {
+  /** The environment of the worker's process. */
+  readonly environment: Environment;
+  /** Variables of the account, over those of the worker. */
+  readonly account: Readonly<Record<string, string>>;
+  /** What the session sets, over everything. */
+  readonly session: Readonly<Record<string, string>>;
+  readonly places: Places;
+}
+
+/** Asks what the account that runs the program can do. */
+export interface Places {
+  /** True for a directory that can be entered. */
+  isDirectory(path: string): Promise<boolean>;
+  /** The first of these paths that is a program which may be run. */
+  findProgram(candidates: readonly string[]): Promise<string | undefined>;
+}
+
+/** Asks as this process. */
+export const ownPlaces: Places = {
+  isDirectory: (path) => Promise.resolve(isDirectory(path)),
+  findProgram: (candidates) => Promise.resolve(candidates.find(isProgram)),
+};
+
 /**
  * The program that a Hello asks for. Parameters: `command` (name or path; the user's login shell without it), `args`
  * (JSON array of strings), `cwd`, `rows`, `cols`, `term`, and `env.NAME` for each variable to add.
  * @throws PANEL_FAILED with a reason a person understands.
  */
-export function readTerminalProgram(
+export async function readTerminalProgram(
   parameters: Readonly<Record<string, string>>,
-  environment: Environment,
-  sessionId: string,
-): PtyProgram {
+  { environment, account, session, places }: Login,
+): Promise<PtyProgram> {
   const entries = Object.entries(parameters);
   const isVariable = ([key]: [string, string]): boolean => key.startsWith('env.');
   const options = readParameters('terminal', schema, Object.fromEntries(entries.filter((entry) => !isVariable(entry))));
@@ -52,15 +76,19 @@ export function readTerminalProgram(
   const variables = Object.fromEntries([
     ['PATH', fallbackPath],
     ...login,
+    ...Object.entries(account),
     ['TERM', options.term],
     ['COLORTERM', 'truecolor'],
-    ['PANELET_SESSION', sessionId],
     ...added,
+    ...Object.entries(session),
   ]) as Record<string, string>;
-  const cwd = findDirectory(options.cwd, variables['HOME']);
+  const cwd = await findDirectory(places, options.cwd, variables['HOME']);
   const shell = environment['SHELL'] ?? '/bin/sh';
+  const command = options.command ?? shell;
+  const file = await places.findProgram(candidatesOf(command, variables['PATH'] ?? fallbackPath, cwd));
+  if (file === undefined) refuse(`there is no program "${command}" that may be run`);
   return {
-    file: findProgram(options.command ?? shell, variables['PATH'] ?? fallbackPath, cwd),
+    file,
     args: options.args ?? (options.command === undefined ? ['-l'] : []),
     environment: { ...variables, PWD: cwd },
     cwd,
@@ -77,10 +105,10 @@ function refuse(reason: string): never {
   throw new PaneletError('PANEL_FAILED', `Cannot open the terminal: ${reason}.`);
 }
 
-function findDirectory(asked: string | undefined, home: string | undefined): string {
-  if (asked === undefined) return home !== undefined && isDirectory(home) ? home : '/';
+async function findDirectory(places: Places, asked: string | undefined, home: string | undefined): Promise<string> {
+  if (asked === undefined) return home !== undefined && (await places.isDirectory(home)) ? home : '/';
   if (!isAbsolute(asked)) refuse(`cwd "${asked}" is not an absolute path`);
-  if (!isDirectory(asked)) refuse(`cwd "${asked}" is not a directory that can be entered`);
+  if (!(await places.isDirectory(asked))) refuse(`cwd "${asked}" is not a directory that can be entered`);
   return asked;
 }
 
@@ -93,11 +121,9 @@ function isDirectory(path: string): boolean {
   }
 }
 
-function findProgram(command: string, path: string, cwd: string): string {
-  const candidates = command.includes('/')
-    ? [resolve(cwd, command)]
-    : path.split(':').map((directory) => join(directory === '' ? cwd : directory, command));
-  return candidates.find(isProgram) ?? refuse(`there is no program "${command}" that may be run`);
+function candidatesOf(command: string, path: string, cwd: string): string[] {
+  if (command.includes('/')) return [resolve(cwd, command)];
+  return path.split(':').map((directory) => join(directory === '' ? cwd : directory, command));
 }
 
 function isProgram(path: string): boolean {

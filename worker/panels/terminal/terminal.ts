@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { Channel, type Event } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint.js';
+import type { OwnerAccount, OwnerAccounts } from '../../owners/owner-accounts.js';
 import type { PanelContext, PanelDefinition, PanelSession } from '../../panel.js';
 import { type EndLimits, endProcesses } from './end-processes.js';
 import { createProcessTable, type ProcessEntry, type ProcessTable } from './process-table.js';
@@ -8,12 +9,15 @@ import type { PtyProgram } from './pty-fork.js';
 import { openPty, type Pty, type PtyExit } from './pty.js';
 import { createPtyWriter } from './pty-writer.js';
 import { createScreen, screenContentType } from './screen.js';
-import { type Environment, readTerminalProgram } from './terminal-parameters.js';
+import { ownerPlaces } from './owner-places.js';
+import { type Environment, ownPlaces, readTerminalProgram } from './terminal-parameters.js';
 
 /** What the terminal panel needs. */
 export interface TerminalPanelDeps {
   /** Environment of the process. */
   readonly environment: Environment;
+  /** Gives each owner an account of his own. @default everybody's programs run as the worker's user */
+  readonly accounts?: OwnerAccounts;
   /** @default 1 s after SIGHUP, 1 s after SIGTERM, 5 s after SIGKILL */
   readonly endLimits?: EndLimits;
 }
@@ -34,15 +38,42 @@ export function createTerminalPanel(deps: TerminalPanelDeps): PanelDefinition {
     version: '1',
     checkpointable: false,
     afterCrash: 'end',
-    open: (context) =>
-      Promise.resolve().then(() => {
-        const program = readTerminalProgram(context.parameters, deps.environment, context.sessionId);
-        return createTerminalSession(context, program, deps.endLimits ?? defaultEndLimits);
-      }),
+    open: async (context) => {
+      const account = await deps.accounts?.enter(context.owner);
+      try {
+        const program = await readProgram(context, deps.environment, account);
+        return createTerminalSession(context, { program, account, endLimits: deps.endLimits ?? defaultEndLimits });
+      } catch (error) {
+        await account?.leave();
+        throw error;
+      }
+    },
   };
 }
 
-function createTerminalSession(context: PanelContext, program: PtyProgram, endLimits: EndLimits): PanelSession {
+function readProgram(context: PanelContext, environment: Environment, account?: OwnerAccount): Promise<PtyProgram> {
+  const session = { PANELET_SESSION: context.sessionId, PANELET_CALLER: context.owner };
+  if (account === undefined) {
+    return readTerminalProgram(context.parameters, { environment, account: {}, session, places: ownPlaces });
+  }
+  const { name, home, temporary } = account;
+  const variables = { HOME: home, USER: name, LOGNAME: name, TMPDIR: temporary };
+  return readTerminalProgram(context.parameters, {
+    environment,
+    account: variables,
+    session,
+    places: ownerPlaces(account),
+  });
+}
+
+interface TerminalSetup {
+  readonly program: PtyProgram;
+  readonly account: OwnerAccount | undefined;
+  readonly endLimits: EndLimits;
+}
+
+function createTerminalSession(context: PanelContext, setup: TerminalSetup): PanelSession {
+  const { program, account, endLimits } = setup;
   const { output, gate, clock, log } = context;
   const table = createProcessTable();
   const screen = createScreen(program.rows, program.cols);
@@ -53,8 +84,10 @@ function createTerminalSession(context: PanelContext, program: PtyProgram, endLi
     if (still || !output.canWrite() || screen.backlogBytes > maxBacklogBytes) pty.pause();
     else pty.resume();
   };
+  // The owner's process enters the directory itself: this one cannot.
+  const started = account === undefined ? program : { ...program, ...account.launch(program), cwd: '/' };
   const pty = openPty(
-    program,
+    started,
     {
       onData: (bytes) => {
         if (closing) return;
@@ -95,6 +128,7 @@ function createTerminalSession(context: PanelContext, program: PtyProgram, endLi
     await endProcesses({ remaining: () => family.members(), table, clock, log, limits: endLimits });
     await pty.close();
     screen.dispose();
+    await account?.leave();
   };
   return {
     input: (item: InputItem) => {

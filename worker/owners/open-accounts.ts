@@ -1,0 +1,75 @@
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PaneletError } from '#common/errors.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+import { mayChangeUid } from './may-change-uid.js';
+import { makePassage } from './owner-directories.js';
+import { createOwnerAccounts, type OwnerAccounts } from './owner-accounts.js';
+import { processLimits } from './process-limits.js';
+import { createUidBook } from './uid-book.js';
+import { checkUidRange, readUidRange } from './uid-range.js';
+
+/** What `openAccounts` needs. */
+export interface OpenAccountsDeps {
+  /** Parameters of the worker: `uids`, `allowSameUser`, `homes`, `temporaries`. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly stateDir: string;
+  readonly log: Log;
+  readonly random: Random;
+}
+
+const tools = ['/bin/sh', '/usr/bin/setpriv', '/usr/bin/prlimit'];
+const wishedLimits = { openFiles: 4096, processes: 512 };
+
+/**
+ * The accounts of a terminal's owners; undefined when `allowSameUser` says that all may share the worker's user.
+ * @throws CONFIG_INVALID when this process cannot start programs as other users and nobody allowed to go on without.
+ */
+export async function openAccounts(deps: OpenAccountsDeps): Promise<OwnerAccounts | undefined> {
+  const { parameters, stateDir, log, random } = deps;
+  const allowed = parameters['allowSameUser'] ?? 'false';
+  if (allowed !== 'true' && allowed !== 'false') throw invalid('"allowSameUser" must be true or false');
+  if (allowed === 'true') {
+    log.warn('Terminals of all owners run as the same user (allowSameUser): each can read and drive the others.');
+    return undefined;
+  }
+  const reason = whyNot();
+  if (reason !== undefined) {
+    throw invalid(
+      `${reason}, so owners cannot have a uid each. Start it as root, or, where all who may open a terminal trust each other, set allowSameUser: 'true'`,
+    );
+  }
+  const range = readUidRange(parameters['uids']);
+  checkUidRange(range, readFileSync('/proc/self/uid_map', 'utf8'));
+  log.info({ first: range.first, count: range.count }, 'Each owner of terminals has a uid of his own.');
+  // HOME and TMPDIR are below it where nothing else is said.
+  await makePassage(stateDir);
+  return createOwnerAccounts({
+    book: createUidBook({ directory: join(stateDir, 'owners'), range, random }),
+    homes: parameters['homes'] ?? join(stateDir, 'homes'),
+    temporaries: parameters['temporaries'] ?? join(stateDir, 'tmp'),
+    limits: processLimits(wishedLimits, readFileSync('/proc/self/limits', 'utf8')),
+    log,
+  });
+}
+
+function whyNot(): string | undefined {
+  if (!mayChangeUid(readFileSync('/proc/self/status', 'utf8'))) {
+    return 'This worker is not root and lacks a capability of SETUID, SETGID, KILL, CHOWN, SETPCAP';
+  }
+  const missing = tools.find((tool) => !isExecutable(tool));
+  return missing === undefined ? undefined : `${missing} is missing`;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const invalid = (reason: string): PaneletError =>
+  new PaneletError('CONFIG_INVALID', `Worker of the panel terminal: ${reason}.`);

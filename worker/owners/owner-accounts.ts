@@ -1,0 +1,108 @@
+import { closeSync } from 'node:fs';
+import { PaneletError } from '#common/errors.js';
+import type { Log } from '#common/log.js';
+import { forkPty } from '../panels/terminal/pty-fork.js';
+import { createKeyedLock } from '../sessions/keyed-lock.js';
+import { launchCommand, type LaunchCommand, type OwnedProgram, type ProcessLimits } from './launch-command.js';
+import { makeOwnDirectory, makePassage } from './owner-directories.js';
+import type { UidBook } from './uid-book.js';
+
+/** What one session has of its owner's account, until it leaves. */
+export interface OwnerAccount {
+  readonly uid: number;
+  /** Name for USER and LOGNAME. */
+  readonly name: string;
+  /** HOME, mode 0700. */
+  readonly home: string;
+  /** TMPDIR, mode 0700. */
+  readonly temporary: string;
+  /** What to start for a program of this owner. */
+  launch(program: Omit<OwnedProgram, 'uid'>): LaunchCommand;
+  /** Runs a script of /bin/sh as the owner. @returns its exit code; 128 and the signal's number when killed */
+  run(script: string, args: readonly string[]): Promise<number>;
+  /** The session has ended; with the owner's last one all of his processes do. Idempotent. */
+  leave(): Promise<void>;
+}
+
+/** The accounts of this worker's owners. */
+export interface OwnerAccounts {
+  /** For one session. @throws LIMIT_EXCEEDED, CONFIG_INVALID, STATE_DIR_UNUSABLE, PANEL_FAILED */
+  enter(owner: string): Promise<OwnerAccount>;
+}
+
+/** What `createOwnerAccounts` needs. */
+export interface OwnerAccountsDeps {
+  readonly book: UidBook;
+  /** Directory of the HOMEs. */
+  readonly homes: string;
+  /** Directory of the TMPDIRs. */
+  readonly temporaries: string;
+  readonly limits: ProcessLimits;
+  readonly log: Log;
+}
+
+// The caller is spared; all others of the uid go in one step of the kernel, forks included.
+const endAll = 'kill -9 -1 2>/dev/null; exit 0';
+
+/** Accounts with directories and processes on this machine. The process may change uids (`mayChangeUid`). */
+export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
+  const { book, limits, log } = deps;
+  const sessions = new Map<number, number>();
+  const lock = createKeyedLock();
+  const run = (uid: number, script: string, args: readonly string[]): Promise<number> =>
+    runScript({ uid, file: '/bin/sh', args: ['-c', script, 'panelet', ...args], environment: {}, cwd: '/' }, limits);
+
+  const leave = (uid: number): Promise<void> =>
+    lock.run(String(uid), async () => {
+      const left = (sessions.get(uid) ?? 1) - 1;
+      if (left > 0) {
+        sessions.set(uid, left);
+        return;
+      }
+      sessions.delete(uid);
+      const code = await run(uid, endAll, []);
+      if (code !== 0) log.error({ uid, code }, 'Processes of an owner could not be ended.');
+    });
+  const enter = async (uid: number): Promise<OwnerAccount> => {
+    await makePassage(deps.homes);
+    await makePassage(deps.temporaries);
+    const home = await makeOwnDirectory(deps.homes, uid);
+    const temporary = await makeOwnDirectory(deps.temporaries, uid);
+    if ((await run(uid, 'cd -- "$1" && cd -- "$2"', [home, temporary])) !== 0) throw unreachableHome(home);
+    sessions.set(uid, (sessions.get(uid) ?? 0) + 1);
+    let left: Promise<void> | undefined;
+    return {
+      uid,
+      name: `u${uid}`,
+      home,
+      temporary,
+      launch: (program) => launchCommand({ ...program, uid }, limits),
+      run: (script, args) => run(uid, script, args),
+      leave: () => (left ??= leave(uid)),
+    };
+  };
+  return {
+    enter: async (owner) => {
+      const uid = await book.uidOf(owner);
+      return await lock.run(String(uid), () => enter(uid));
+    },
+  };
+}
+
+function unreachableHome(home: string): PaneletError {
+  return new PaneletError(
+    'PANEL_FAILED',
+    `The owner of the terminal cannot enter ${home}: a directory above it is closed to others. Give them the right to pass (chmod o+x), or set "homes" and "temporaries" of the terminal's worker to directories that they can reach.`,
+  );
+}
+
+/** On a terminal as well: only there are the worker's descriptors of other terminals closed in the child. */
+function runScript(program: OwnedProgram, limits: ProcessLimits): Promise<number> {
+  return new Promise((resolve) => {
+    const command = launchCommand(program, limits);
+    const { fd } = forkPty({ ...command, cwd: '/', rows: 24, cols: 80 }, ({ code, signal }) => {
+      closeSync(fd);
+      resolve(signal > 0 ? 128 + signal : code);
+    });
+  });
+}
