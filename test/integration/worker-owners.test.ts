@@ -157,6 +157,14 @@ asRoot('a shell belongs to its owner', () => {
     expect(await alice.run('id -u')).toMatch(/7\d{4}/);
   });
 
+  test('whose variables and arguments are not written down', async () => {
+    await start();
+    const alice = await shellOf('alice', { 'env.PASSWORD': 'hunter2' });
+    expect(await alice.run('echo $PASSWORD')).toBe('hunter2');
+    const path = join(dir, 'state', 'sessions', 'terminal', alice.client.sessionId, 'record.json');
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ owner: 'alice', parameters: {} });
+  });
+
   test('may begin where only he may enter, not where only the worker may', async () => {
     await start();
     const alice = await shellOf('alice');

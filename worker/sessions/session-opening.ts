@@ -70,6 +70,15 @@ export function identityOf(record: SessionRecord): SessionIdentity {
   };
 }
 
+/** What a later life needs of the parameters: nothing where there is none, and never variables, which may be secrets. */
+function keptParameters(
+  definition: PanelDefinition,
+  parameters: SessionRecord['parameters'],
+): SessionRecord['parameters'] {
+  if (definition.afterCrash === 'end' && !definition.checkpointable) return {};
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !name.startsWith('env.')));
+}
+
 /** Sessions that write a checkpoint at a time: enough to keep a disk busy, few enough for open files and memory. */
 const writersAtATime = 32;
 
@@ -94,7 +103,7 @@ class Opening implements SessionOpening {
       version: definition.version,
     };
     try {
-      await storage.records.write(record);
+      await storage.records.write({ ...record, parameters: keptParameters(definition, record.parameters) });
       return await this.restart(record, 1);
     } catch (error) {
       await storage.records.remove(record.id).catch((err: unknown) => {

@@ -29,7 +29,7 @@ export interface SessionRecord {
   readonly tokenKey: string;
   /** Client that opened it, or that last took it over. */
   readonly clientId: string;
-  /** Parameters of the Hello that opened it. */
+  /** Parameters of the Hello that opened it; on disk those that a later life needs. */
   readonly parameters: Readonly<Record<string, string>>;
   /** RFC 3339. */
   readonly createdAt: string;
