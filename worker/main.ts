@@ -31,12 +31,12 @@ async function run(): Promise<number> {
   for (const signal of endSignals) process.once(signal, giveUp);
   // Before anything else: a reload of the agent reaches its whole process group where workers are not detached.
   process.on('SIGHUP', () => undefined);
+  const clock = createSystemClock({ keepsAlive: true });
   const definition = createPanel(panel, {
     environment: process.env,
     parameters,
-    accounts: panel === 'terminal' ? await openAccounts({ parameters, stateDir, log, random }) : undefined,
+    accounts: panel === 'terminal' ? await openAccounts({ parameters, stateDir, log, random, clock }) : undefined,
   });
-  const clock = createSystemClock({ keepsAlive: true });
   const waiting = { waitMs: options.lockWaitMs, clock, random, log, signal: asked.signal };
   const lock = (directory: string): Promise<DirectoryLock> => takeDirectory(directory, waiting);
   const storage = await openPanelStorage({ stateDir, panel, log, random, lock });

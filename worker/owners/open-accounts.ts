@@ -1,5 +1,6 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
@@ -17,6 +18,7 @@ export interface OpenAccountsDeps {
   readonly stateDir: string;
   readonly log: Log;
   readonly random: Random;
+  readonly clock: Clock;
 }
 
 const tools = ['/bin/sh', '/usr/bin/setpriv', '/usr/bin/prlimit'];
@@ -50,7 +52,7 @@ export async function openAccounts(deps: OpenAccountsDeps): Promise<OwnerAccount
     homes: parameters['homes'] ?? join(stateDir, 'homes'),
     temporaries: parameters['temporaries'] ?? join(stateDir, 'tmp'),
     limits: processLimits(wishedLimits, readFileSync('/proc/self/limits', 'utf8')),
-    log,
+    ...{ log, clock: deps.clock },
   });
 }
 

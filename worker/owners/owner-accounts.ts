@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
 import { forkPty } from '../panels/terminal/pty-fork.js';
 import { createKeyedLock } from '../sessions/keyed-lock.js';
@@ -39,10 +40,13 @@ export interface OwnerAccountsDeps {
   readonly temporaries: string;
   readonly limits: ProcessLimits;
   readonly log: Log;
+  readonly clock: Clock;
 }
 
 // The caller is spared; all others of the uid go in one step of the kernel, forks included.
 const endAll = 'kill -9 -1 2>/dev/null; exit 0';
+const endTries = 5;
+const scriptMs = 5_000;
 
 /** Accounts with directories and processes on this machine. The process may change uids (`mayChangeUid`). */
 export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
@@ -50,7 +54,7 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
   const sessions = new Map<number, number>();
   const lock = createKeyedLock();
   const run = (uid: number, script: string, args: readonly string[]): Promise<number> =>
-    runScript({ uid, file: '/bin/sh', args: ['-c', script, 'panelet', ...args], environment: {}, cwd: '/' }, limits);
+    runScript({ uid, file: '/bin/sh', args: ['-c', script, 'panelet', ...args], environment: {}, cwd: '/' }, deps);
 
   const leave = (uid: number): Promise<void> =>
     lock.run(String(uid), async () => {
@@ -60,7 +64,9 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
         return;
       }
       sessions.delete(uid);
-      const code = await run(uid, endAll, []);
+      // He may kill the one that comes to kill; one of them is first.
+      let code = await run(uid, endAll, []);
+      for (let tries = 1; code !== 0 && tries < endTries; tries++) code = await run(uid, endAll, []);
       if (code !== 0) log.error({ uid, code }, 'Processes of an owner could not be ended.');
     });
   const enter = async (uid: number): Promise<OwnerAccount> => {
@@ -96,13 +102,29 @@ function unreachableHome(home: string): PaneletError {
   );
 }
 
-/** On a terminal as well: only there are the worker's descriptors of other terminals closed in the child. */
-function runScript(program: OwnedProgram, limits: ProcessLimits): Promise<number> {
+/**
+ * On a terminal as well: only there are the worker's descriptors of other terminals closed in the child. The owner may stop or kill what
+ * runs as him: it is killed when it takes too long, so that he holds up nobody but himself, and not for long.
+ */
+function runScript(
+  program: OwnedProgram,
+  { limits, clock }: Pick<OwnerAccountsDeps, 'limits' | 'clock'>,
+): Promise<number> {
   return new Promise((resolve) => {
     const command = launchCommand(program, limits);
-    const { fd } = forkPty({ ...command, cwd: '/', rows: 24, cols: 80 }, ({ code, signal }) => {
+    const { fd, pid } = forkPty({ ...command, cwd: '/', rows: 24, cols: 80 }, ({ code, signal }) => {
+      timer.stop();
       closeSync(fd);
       resolve(signal > 0 ? 128 + signal : code);
     });
+    const timer = clock.after(scriptMs, () => killQuietly(pid));
   });
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
 }
