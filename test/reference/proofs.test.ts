@@ -1,16 +1,25 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 
-const page = readFileSync('docs/reference/proofs.md', 'utf8');
-/** Rows that name a file and a test in it; `*` stands for all of the file. */
-const rows = [...page.matchAll(/^\| .+ \| `([\w./-]+\.ts)`: (.+) \|$/gm)].map(([, file = '', name = '']) => ({
-  file,
-  name,
-}));
+interface Row {
+  readonly file: string;
+  readonly name: string;
+}
 
-describe('docs/reference/proofs.md', () => {
-  test('has a row for most features', () => {
-    expect(rows.length).toBeGreaterThan(40);
+/** Rows of a page whose last column names a file and a test in it; `*` stands for all of the file. */
+function rowsOf(page: string): readonly Row[] {
+  const rows = readFileSync(page, 'utf8').matchAll(/^\| .+ \| `([\w./-]+\.ts)`: (.+) \|$/gm);
+  return [...rows].map(([, file = '', name = '']) => ({ file, name }));
+}
+
+describe.each([
+  ['docs/reference/proofs.md', 40],
+  ['SECURITY.md', 10],
+])('%s', (page, least) => {
+  const rows = rowsOf(page);
+
+  test('says of most things what shows them', () => {
+    expect(rows.length).toBeGreaterThan(least);
   });
 
   test.each(rows)('$file has the test "$name"', ({ file, name }) => {
