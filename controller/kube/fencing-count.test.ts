@@ -3,8 +3,10 @@ import { fencingOf, floorAnnotation, nextTransitions, raisedAnnotation, raiseLim
 import type { Lease } from './objects.js';
 
 const now = new Date('2026-01-01T12:00:00Z');
-const lease = (leaseTransitions: number, annotations: Record<string, string> = {}): Lease =>
-  ({ metadata: { name: 'l', namespace: 'n', annotations }, spec: { leaseTransitions } });
+const lease = (leaseTransitions: number, annotations: Record<string, string> = {}): Lease => ({
+  metadata: { name: 'l', namespace: 'n', annotations },
+  spec: { leaseTransitions },
+});
 
 describe('the count of the lease', () => {
   test('rises with each leader and stays with a renewal', () => {
