@@ -167,15 +167,16 @@ function unsafeSessions({ world, settings }: PodCase, status: GateStatus): numbe
 
 /** The node knows a later leader than this one: a lease that was lost with its count, or a number that somebody made up. */
 function laterLeader(c: PodCase, { fencing: above }: GateStatus): PodOutcome {
-  const { world, settings, entry, pod, uid } = c;
+  const { world, entry, pod, uid } = c;
   if (above < world.fencingLimit) {
     const actions: readonly Action[] = [{ kind: 'raiseFencing', above }];
     return { entry, actions, notes: [notes.raisingFencing(pod, above)], ask: uid };
   }
-  const cause = { reason: 'FencingImplausible', message: notes.implausibleFencing(pod, above, world.fencing) };
+  const message = notes.implausibleFencing(pod, above, world.fencing);
   const leftMs = Date.parse(c.claim.deadline) - world.now.getTime();
-  if (leftMs <= 0) return overdue(c, settings.onUnreachable, cause);
-  return { entry: withStep(world, entry, entry.step, { message: cause.message }), wakeMs: leftMs, ask: uid };
+  // Never forced: the agent answers, and has sessions that it would drain for the right leader.
+  if (leftMs <= 0) return failed(world, entry, 'FencingImplausible', message);
+  return { entry: withStep(world, entry, entry.step, { message }), wakeMs: leftMs, ask: uid };
 }
 
 function knownGate(c: PodCase, status: GateStatus, given: Receipt | undefined): PodOutcome {

@@ -200,7 +200,8 @@ describe('the next step of a pod', () => {
       expect(early.status?.active?.[0]?.message).toContain(
         `takes commands only from leader ${fencing} on, and this one is 1.`,
       );
-      const late = nextSteps(worldOf({ gate, pods: [podOf({ ...goodClaim, deadline: at(-1) })] }));
+      const pods = [podOf({ ...goodClaim, deadline: at(-1) })];
+      const late = nextSteps(worldOf({ gate, pods, spec: { drain: { onUnreachable: 'Force' } } }));
       expect(late.status?.failures).toMatchObject([{ pod: 'p', reason: 'FencingImplausible' }]);
     },
   );

@@ -228,6 +228,15 @@ describe('the drain state machine', () => {
     expect(gate.apply(cordon(fence('b', 3, 1)))).toBeUndefined();
   });
 
+  test.each([-1, 2 ** 30 + 1, 2_147_483_647, 2 ** 32, Number.MAX_SAFE_INTEGER])(
+    'refuses the number %d, which no leader has, and remembers nothing of it',
+    (fencing) => {
+      const gate = new Machine();
+      expect(gate.apply(cordon(fence('a', fencing)))).toContain(`The fencing number ${fencing} `);
+      expect(gate.apply(cordon(fence('a', 1)))).toBeUndefined();
+    },
+  );
+
   test('lets a person uncordon whatever the fence', () => {
     const gate = new Machine();
     gate.apply(cordon(fence('a', 3, 2)));
