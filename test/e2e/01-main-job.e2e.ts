@@ -121,7 +121,7 @@ describe('the main job on a real cluster', () => {
     })();
     for (const { address, token, ca } of addressFiles) {
       const args = ['echo', '--address-file', address, '--ca', ca, '--server-name', 'panelet-agent'];
-      const rest = ['--token-file', token, '--seconds', '40', '--rate', '400000'];
+      const rest = ['--token-file', token, '--seconds', '70', '--rate', '400000'];
       python.push(startProgram(world.env.python, pythonClient(world.env, ...args, ...rest)));
     }
     await waitFor('bytes to flow', () => loads.every((load) => load.receivedBytes() > 500_000), 60_000);

@@ -8,6 +8,8 @@ export interface ClusterNames {
 }
 
 const rules: readonly (readonly [RegExp, string])[] = [
+  // Of client-go, when a watch ends soon after it began.
+  [/^W\d{4} [\d:.]+ +\d+ reflector\.go:.*\n/gm, ''],
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'UID'],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME'],
   [/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}/g, 'TIME'],
