@@ -14,6 +14,5 @@ test.each([6, 2 ** 30, Number.MAX_SAFE_INTEGER])('one that was told %d gets that
 });
 
 test('no command stays none', () => {
-  const none: undefined = undefined;
-  expect([commandTo<Command | undefined>(knowing(9), none)]).toEqual([undefined]);
+  expect([commandTo<Command | undefined>(knowing(9), undefined)]).toEqual([undefined]);
 });
