@@ -15,7 +15,7 @@ export interface ArrivalTurns<T> {
 
 /** Turns of nobody. */
 export function createArrivalTurns<T>(random: Random): ArrivalTurns<T> {
-  // In order of turns: an network that was served goes behind the others.
+  // In order of turns: a network that was served goes behind the others.
   const byNetwork = new Map<string, T[]>();
   let size = 0;
   const take = (network: string, items: T[], index: number): T | undefined => {

@@ -54,6 +54,8 @@ export interface ConnectionEvents {
 }
 
 const noBytes = -1;
+// In a row, with nothing read, nothing drained and something to send.
+const deadAfterLooks = 2;
 
 /** A socket, as far as it says who is at its other end. */
 export interface PeerSocket {
@@ -78,6 +80,8 @@ export function createClientConnection(
   let onlyCaller: string | undefined;
   let refusals = 0;
   let asked = noBytes;
+  let written = noBytes;
+  let stillLooks = 0;
   const end = (): void => {
     if (connection.gone) return;
     connection.gone = true;
@@ -132,9 +136,16 @@ export function createClientConnection(
     },
     probe: () => {
       if (session === undefined || session.destroyed) return true;
-      const { bytesRead } = socket;
-      if (bytesRead === asked) return (session.state.outboundQueueSize ?? 0) === 0;
+      const { bytesRead, bytesWritten } = socket;
+      if (bytesRead === asked) {
+        // Of a slow client nothing may be read for a while; what it is sent still drains.
+        const isStill = bytesWritten === written && (session.state.outboundQueueSize ?? 0) > 0;
+        written = bytesWritten;
+        stillLooks = isStill ? stillLooks + 1 : 0;
+        return stillLooks < deadAfterLooks;
+      }
       asked = bytesRead;
+      stillLooks = 0;
       // With the answer alone nothing is asked again: an idle connection stays idle.
       session.ping(() => (asked = socket.bytesRead));
       return true;
