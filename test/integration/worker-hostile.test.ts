@@ -257,7 +257,7 @@ describe('a worker among hostile clients', () => {
       agent.destroy();
     }
     await isWell();
-    for (let tries = 0; tries < 100 && (await openFiles(worker.pid)) > before; tries++) {
+    for (let tries = 0; tries < 1_500 && (await openFiles(worker.pid)) > before; tries++) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     expect(await openFiles(worker.pid)).toBeLessThanOrEqual(before);
