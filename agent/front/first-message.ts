@@ -1,8 +1,7 @@
 import { gunzipSync, inflateSync } from 'node:zlib';
 import { PaneletError } from '#common/errors.js';
+import { messagePrefixBytes } from '#common/grpc-message.js';
 import { Frames, type Hello } from '#proto/session/v1/session.js';
-
-const prefixBytes = 5;
 
 /** Collects the first gRPC message of an Attach: a 5-byte prefix (flag, length), then the message. */
 export interface FirstMessage {
@@ -33,18 +32,18 @@ export function createFirstMessage(limitBytes: number, encoding: string | undefi
   };
   const message = (): Buffer => {
     const all = joined();
-    const content = all.subarray(prefixBytes, prefixBytes + (messageBytes ?? 0));
+    const content = all.subarray(messagePrefixBytes, messagePrefixBytes + (messageBytes ?? 0));
     return all[0] === 0 ? content : decompress(content, all[0], { encoding, limitBytes });
   };
   return {
     push: (chunk) => {
       chunks.push(chunk);
       sizeBytes += chunk.length;
-      if (messageBytes === undefined && sizeBytes >= prefixBytes) {
+      if (messageBytes === undefined && sizeBytes >= messagePrefixBytes) {
         messageBytes = joined().readUInt32BE(1);
         if (messageBytes > limitBytes) throw tooLarge(limitBytes);
       }
-      return messageBytes !== undefined && sizeBytes >= prefixBytes + messageBytes;
+      return messageBytes !== undefined && sizeBytes >= messagePrefixBytes + messageBytes;
     },
     bytes: joined,
     message,

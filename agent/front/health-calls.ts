@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Clock } from '#common/clock.js';
 import { withDeadline } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
+import { prefixedMessage } from '#common/grpc-message.js';
 import { statusOf, type RpcStatus } from '#common/grpc-status.js';
 import type { HealthView } from '#common/health.js';
 import {
@@ -124,21 +125,14 @@ function begin(stream: ServerHttp2Stream): void {
 }
 
 function say(stream: ServerHttp2Stream, now: ServingStatus): void {
-  if (!stream.destroyed && !stream.closed) stream.write(framed(HealthCheckResponse.encode({ status: now }).finish()));
+  if (!stream.destroyed && !stream.closed)
+    stream.write(prefixedMessage(HealthCheckResponse.encode({ status: now }).finish()));
 }
 
 function finish(stream: ServerHttp2Stream, message: Uint8Array): void {
   begin(stream);
-  stream.write(framed(message));
+  stream.write(prefixedMessage(message));
   endWithTrailers(stream, { 'grpc-status': status.OK });
-}
-
-// gRPC over HTTP/2: a byte that says whether the message is compressed, its length, the message.
-function framed(message: Uint8Array): Buffer {
-  const frame = Buffer.alloc(5 + message.length);
-  frame.writeUInt32BE(message.length, 1);
-  frame.set(message, 5);
-  return frame;
 }
 
 // As the standard says it, without anything of Panelet in it.

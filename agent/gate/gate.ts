@@ -237,15 +237,14 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
     },
     drain: async (asked, sender, { emit, signal }) => {
       const target = targetIn(asked.target);
-      const judge = (): Promise<DrainRequest & Judged> => judged({ ...asked, target }, sender);
+      const isPart = asked.noticeEnd === NoticeEnd.NOW;
       const begin = async (): Promise<DrainRequest & Judged> => {
-        const request = await judge();
-        await cordonAll(target, request, true);
+        const request = await judged({ ...asked, target }, sender);
+        if (isPart) requireDrain(target, request);
+        else await cordonAll(target, request, true);
         return request;
       };
-      const isPart = asked.noticeEnd === NoticeEnd.NOW;
-      const request = await (isPart ? judge() : turnOf(target)(begin));
-      if (isPart) requireDrain(target, request);
+      const request = await (isPart ? begin() : turnOf(target)(begin));
       const ended = await drainMembers({
         ...{ members, log: deps.log },
         target,

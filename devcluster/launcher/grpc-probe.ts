@@ -1,6 +1,7 @@
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import type { Clock } from '#common/clock.js';
 import { withDeadline } from '#common/deadline.js';
+import { messagePrefixBytes, prefixedMessage } from '#common/grpc-message.js';
 import { HealthCheckRequest, HealthCheckResponse, HealthCheckResponse_ServingStatus } from '#grpc/health/v1/health.js';
 
 /** Whom a probe of the kind `grpc` asks, and about what. */
@@ -13,7 +14,6 @@ export interface GrpcProbe {
   readonly clock: Clock;
 }
 
-const prefixBytes = 5;
 const headers = {
   ':method': 'POST',
   ':path': '/grpc.health.v1.Health/Check',
@@ -55,18 +55,12 @@ function ask(session: ClientHttp2Session, service: string): Promise<string | und
       if (status !== '0') reject(new Error(`rpc error: code = ${status}`));
       else resolve(judge(Buffer.concat(chunks)));
     });
-    stream.end(framed(HealthCheckRequest.encode({ service }).finish()));
+    stream.end(prefixedMessage(HealthCheckRequest.encode({ service }).finish()));
   });
 }
 
 function judge(answer: Buffer): string | undefined {
-  const { status } = HealthCheckResponse.decode(answer.subarray(prefixBytes));
+  const { status } = HealthCheckResponse.decode(answer.subarray(messagePrefixBytes));
   if (status === HealthCheckResponse_ServingStatus.SERVING) return undefined;
   return `service unhealthy (responded with "${HealthCheckResponse_ServingStatus[status]}")`;
-}
-
-function framed(message: Uint8Array): Buffer {
-  const prefix = Buffer.alloc(prefixBytes);
-  prefix.writeUInt32BE(message.length, 1);
-  return Buffer.concat([prefix, message]);
 }

@@ -5,10 +5,10 @@ import type { PaneletSession } from '#client/sdk.js';
 import { createSystemClock } from '#common/clock.js';
 import { msToDuration, type ProtoDuration } from '#common/duration.js';
 import { createLatch } from '#common/latch.js';
-import { createGateClient, type GateClient } from '#controller/gate-client.js';
-import { createPlainCredentials } from '#controller/gate-credentials.js';
+import type { GateClient } from '#controller/gate-client.js';
 import { OnTimeout, State, Target, type Command } from '#proto/gate/v1/gate.js';
 import { agentPid } from '#test/support/restarts.js';
+import { gateAddress, openAdminGate } from '#test/support/cluster-gate.js';
 import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
 import { waitFor } from '#test/support/wait-for.js';
 
@@ -32,11 +32,7 @@ beforeAll(async () => {
     restartDelays: { firstMs: 50, secondMs: 50, maxMs: 200 },
   });
   await cluster.agentsReady(30_000);
-  gate = createGateClient({
-    clock,
-    credentials: createPlainCredentials(),
-    token: () => cluster.cluster.token('admin'),
-  });
+  gate = openAdminGate(cluster, clock);
 }, 60_000);
 
 afterAll(async () => {
@@ -44,10 +40,7 @@ afterAll(async () => {
   await cluster.stop();
 }, 60_000);
 
-const address = (): { host: string; port: number } => {
-  const [host = '', port = '0'] = cluster.cluster.nodes[0]!.agentAddress.split(':');
-  return { host, port: Number(port) };
-};
+const address = (): ReturnType<typeof gateAddress> => gateAddress(cluster);
 const nextCommand = (): Command => ({ restartUid: `abandoned-${++serial}`, fencing: serial, generation: 1 });
 
 const waitForState = (state: State): Promise<void> =>

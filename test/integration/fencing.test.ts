@@ -5,13 +5,13 @@ import { createSystemClock } from '#common/clock.js';
 import { msToDuration } from '#common/duration.js';
 import { maxFencing } from '#common/fencing-number.js';
 import { createSystemRandom } from '#common/random.js';
-import { createGateClient, type GateClient } from '#controller/gate-client.js';
-import { createPlainCredentials } from '#controller/gate-credentials.js';
+import type { GateClient } from '#controller/gate-client.js';
 import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
 import type { KubeObject } from '#devcluster/store/kube-object.js';
 import { GateServiceClient, State, Target, type Command, type CordonResponse } from '#proto/gate/v1/gate.js';
 import { restartByAnnotation } from '#test/support/restarts.js';
 import { waitFor } from '#test/support/wait-for.js';
+import { gateAddress, openAdminGate } from '#test/support/cluster-gate.js';
 import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
 
 const root = process.cwd();
@@ -44,11 +44,7 @@ beforeAll(async () => {
     restartDelays: { firstMs: 50, secondMs: 50, maxMs: 200 },
   });
   await cluster.agentsReady(limitMs);
-  gates = createGateClient({
-    clock,
-    credentials: createPlainCredentials(),
-    token: () => cluster.cluster.token('admin'),
-  });
+  gates = openAdminGate(cluster, clock);
   const areServing = async (): Promise<boolean> =>
     (await gates.status(address())).workers.every(({ state }) => state === State.SERVING);
   await waitFor('workers that serve', areServing, limitMs);
@@ -65,10 +61,7 @@ const madeUp = (fencing: number): Command => ({
   generation: 2_147_483_647,
 });
 
-function address(): { host: string; port: number } {
-  const [host = '', port = '0'] = cluster.cluster.nodes[0]!.agentAddress.split(':');
-  return { host, port: Number(port) };
-}
+const address = (): ReturnType<typeof gateAddress> => gateAddress(cluster);
 
 /** Cordons a worker over its socket, as a shell could whose user it belongs to, for a moment. */
 async function cordonWorker({ socket, target }: WorkerPlace, command: Command): Promise<void> {

@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { PaneletError } from '#common/errors.js';
 import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
+import { createProcessTable } from '../panels/terminal/process-table.js';
 import { forkPty } from '../panels/terminal/pty-fork.js';
 import { createKeyedLock } from '../sessions/keyed-lock.js';
 import { launchCommand, type LaunchCommand, type OwnedProgram, type ProcessLimits } from './launch-command.js';
@@ -117,14 +118,6 @@ function runScript(
       closeSync(fd);
       resolve(signal > 0 ? 128 + signal : code);
     });
-    const timer = clock.after(scriptMs, () => killQuietly(pid));
+    const timer = clock.after(scriptMs, () => void createProcessTable().signal(pid, 'SIGKILL'));
   });
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended meanwhile.
-  }
 }

@@ -1,8 +1,10 @@
-import { link, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PaneletError } from '#common/errors.js';
 import type { Random } from '#common/random.js';
 import { storageError, systemCode } from '#common/storage-error.js';
+import { writeDurably } from '../storage/durable-file.js';
+import { createNodeFileSystem } from '../storage/file-system.js';
 import type { UidRange } from './uid-range.js';
 import { searchUid } from './uid-search.js';
 
@@ -22,6 +24,7 @@ export function createUidBook(deps: {
   readonly random: Random;
 }): UidBook {
   const { directory, range, random } = deps;
+  const fileSystem = createNodeFileSystem();
   // What was read once never changes.
   const known = new Map<number, string>();
   const explained = async <T>(action: string, work: () => Promise<T>): Promise<T> => {
@@ -44,9 +47,9 @@ export function createUidBook(deps: {
   const claim = async (uid: number, owner: string): Promise<void> => {
     const aside = join(directory, `.${random.uuid()}`);
     try {
-      await writeSynced(aside, owner);
+      await writeDurably(fileSystem, aside, Buffer.from(owner));
       await link(aside, join(directory, String(uid)));
-      await syncDirectory(directory);
+      await fileSystem.syncDirectory(directory);
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error;
     } finally {
@@ -76,23 +79,4 @@ function refuse(kind: 'taken' | 'exhausted', range: UidRange): never {
     'LIMIT_EXCEEDED',
     `All ${range.count} uids for owners of terminals are given on this node, and none is given twice. An administrator must add some ("uids").`,
   );
-}
-
-async function writeSynced(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

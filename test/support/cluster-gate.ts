@@ -1,0 +1,19 @@
+import type { Clock } from '#common/clock.js';
+import { createGateClient, type GateClient } from '#controller/gate-client.js';
+import { createPlainCredentials } from '#controller/gate-credentials.js';
+import type { TestCluster } from './test-cluster.js';
+
+/** Where the gate of the first node is. */
+export function gateAddress(test: TestCluster): { readonly host: string; readonly port: number } {
+  const [host = '', port = '0'] = test.cluster.nodes[0]!.agentAddress.split(':');
+  return { host, port: Number(port) };
+}
+
+/** A client for gates, of somebody who may drain and does not lead. */
+export function openAdminGate(test: TestCluster, clock: Clock): GateClient {
+  return createGateClient({
+    clock,
+    credentials: createPlainCredentials(),
+    token: () => test.cluster.token('admin'),
+  });
+}
