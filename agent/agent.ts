@@ -13,7 +13,9 @@ import { createCleanup, type Cleanup } from './cleanup.js';
 import { openCluster, type Cluster, type PodFacts } from './cluster.js';
 import { readAgentConfig, type AgentConfig, type ConfigOverrides } from './config.js';
 import { prepareDirectories, removeStaleSockets } from './directories.js';
+import { createAttachPermit, createAttachReview } from './access/attach-permit.js';
 import { createAttachHandler } from './front/attach.js';
+import { createAttachmentReviews, type AttachmentReviews } from './front/attachment-reviews.js';
 import { createCallRates } from './front/call-rates.js';
 import { createContainment } from './front/contain.js';
 import type { EndReason } from './front/connections.js';
@@ -154,6 +156,7 @@ interface Serving {
   readonly registry: Registry;
   readonly gate: AgentGate;
   readonly stale: Set<string>;
+  readonly attachmentReviews: AttachmentReviews;
   readonly shutDown: (hurry: AbortSignal) => Promise<boolean>;
   readonly closeServices: () => Promise<void>;
   readonly showHealth: () => void;
@@ -177,16 +180,18 @@ async function serve(base: Base): Promise<Serving> {
   cleanup.add(() => upstream.close());
   const containment = createContainment({ log, onContained: () => metrics.countContained() });
   const relaying = { containment, onDropped: (count: number) => metrics.countDropped(count) };
+  const attachmentReviews = createAttachmentReviews({
+    ...{ clock, random, log, everyMs: config.limits.reviewAttachmentsMs },
+    ask: createAttachReview(access),
+    onReviewed: (kind) => metrics.countReview(kind),
+  });
+  cleanup.add(() => attachmentReviews.close());
   const attach = createAttachHandler({
     ...{ ...config.limits, clock, targets: registry, relaying },
     onOutcome: (panel, code) => metrics.countAttach(panel, code),
-    permit: ({ caller, remoteAddress }, { panel, sessionId, resumes }) => {
-      const context = { method: 'Attach', remoteAddress, sessionId };
-      const question = resumes
-        ? ({ verb: 'get', resource: 'sessions', name: '' } as const)
-        : ({ verb: 'create', resource: 'panels', name: panel } as const);
-      return access.permissions.require(caller, question, context);
-    },
+    permit: createAttachPermit(access.permissions),
+    watch: (attachment) => attachmentReviews.add(attachment),
+    nameAttachment: () => random.uuid(),
   });
   const calls = createVerifiedCalls(random);
   const health = createHealth(['', sessionServiceName, gateServiceName]);
@@ -225,7 +230,7 @@ async function serve(base: Base): Promise<Serving> {
   await serveMetrics(base, { front, gateFront, registry, gate });
   const graceMs = config.gracePeriodSeconds * 1000;
   return {
-    ...{ instance, front, gateFront, registry, gate, stale },
+    ...{ instance, front, gateFront, registry, gate, stale, attachmentReviews },
     shutDown: (hurry) => shutDownWorkers({ registry, clock, log, instance, cordons, graceMs, hurry }),
     closeServices: () => services.close(),
     showHealth: () => {

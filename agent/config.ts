@@ -28,6 +28,7 @@ const limitsSchema = z.strictObject({
   callsPerSecond: positive.default(500),
   helloTimeoutMs: positive.default(10_000),
   holdMs: positive.default(10_000),
+  reviewAttachmentsMs: positive.default(300_000),
   keepaliveMs: positive.default(30_000),
   keepaliveTimeoutMs: positive.default(10_000),
 });

@@ -20,6 +20,8 @@ export interface MetricsSubjects {
 export interface AgentMetrics {
   countAttach(panel: string, code: string): void;
   countDecision(kind: DecisionKind): void;
+  /** An attachment was asked about again. */
+  countReview(kind: DecisionKind): void;
   /** A connection that the front ended by itself. */
   countEnded(reason: EndReason): void;
   /** An exception that ended a connection, and nothing more. */
@@ -58,6 +60,12 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
     ...{ labelNames: ['decision'] as const, registers },
   });
   for (const decision of ['allowed', 'denied', 'unavailable'] satisfies DecisionKind[]) decisions.inc({ decision }, 0);
+  const reviews = new Counter({
+    name: 'panelet_attachment_reviews_total',
+    help: 'Questions whether an open attachment is still allowed, by answer.',
+    ...{ labelNames: ['decision'] as const, registers },
+  });
+  for (const decision of ['allowed', 'denied', 'unavailable'] satisfies DecisionKind[]) reviews.inc({ decision }, 0);
   const ended = new Counter({
     name: 'panelet_connections_ended_total',
     help: 'Connections that the agent ended by itself, by reason.',
@@ -109,6 +117,7 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
       attaches.inc({ panel: known ? panel : '', code });
     },
     countDecision: (decision) => decisions.inc({ decision }),
+    countReview: (decision) => reviews.inc({ decision }),
     countEnded: (reason) => ended.inc({ reason }),
     countContained: () => contained.inc(),
     countDropped: (count) => dropped.inc(count),

@@ -4,6 +4,7 @@ import type { Log } from '#common/log.js';
 import { PaneletError } from '#common/errors.js';
 import { readAgentConfig, type AgentConfig, type ConfigOverrides, type PanelConfig } from './config.js';
 import { prepareDirectories } from './directories.js';
+import type { AttachmentReviews } from './front/attachment-reviews.js';
 import type { Identity } from './front/identity.js';
 import { retireUnit } from './retire.js';
 import type { CertificateSource } from './tls/certificate-source.js';
@@ -77,6 +78,7 @@ export interface Reloading {
   readonly identity: Identity;
   readonly certificates: CertificateSource | undefined;
   readonly registry: Registry;
+  readonly attachmentReviews: AttachmentReviews;
   readonly instance: string;
   /** Names of what only a restart takes up; replaced. */
   readonly stale: Set<string>;
@@ -84,7 +86,7 @@ export interface Reloading {
 
 /** Takes up identities, certificate and configuration, each for itself: what is wrong stays as it was, and is logged. */
 export async function reloadAgent(reloading: Reloading): Promise<void> {
-  const { deps, config, identity, certificates, registry, instance, stale } = reloading;
+  const { deps, config, identity, certificates, registry, attachmentReviews, instance, stale } = reloading;
   const { log, clock } = deps;
   const attempt = async (what: string, run: () => Promise<void>): Promise<void> => {
     try {
@@ -93,7 +95,11 @@ export async function reloadAgent(reloading: Reloading): Promise<void> {
       log.error({ err: PaneletError.from(error), what }, 'Reload failed, what was in force stays');
     }
   };
-  await attempt('identity', () => identity.reload());
+  await attempt('identity', async () => {
+    await identity.reload();
+    // The API server's answers did not change by a reload.
+    attachmentReviews.reviewNow(({ caller }) => caller.kubernetes === undefined);
+  });
   await attempt('certificate', async () => certificates?.reload());
   await attempt('configuration', async () => {
     const next = await readAgentConfig(deps.configFile, deps.overrides);

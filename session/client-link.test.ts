@@ -303,6 +303,12 @@ describe('the end of an attachment', () => {
     expect(after({ kind: 'refused', code: 'ATTACH_SUPERSEDED', message: 'm' })).toMatchObject({ kind: 'superseded' });
   });
 
+  test('by an agent whose caller has lost the right means stop, with the reason', () => {
+    const failed = { kind: 'failed', code: 'IDENTITY_REFUSED', message: 'why' };
+    expect(after({ kind: 'ok' }, detached(DetachReason.REVOKED))).toEqual(failed);
+    expect(after({ kind: 'transport' }, detached(DetachReason.REVOKED))).toEqual(failed);
+  });
+
   test('of the session is its end', () => {
     expect(after({ kind: 'ok' }, detached(DetachReason.ENDED))).toMatchObject({ kind: 'ended', code: undefined });
     expect(after({ kind: 'refused', code: 'SESSION_UNKNOWN', message: 'm' })).toMatchObject({ kind: 'ended' });

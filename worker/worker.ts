@@ -166,7 +166,7 @@ function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDorma
     },
     gate,
     registry,
-    attachments: attach.attachments,
+    attach,
     clock,
     log,
     onShutdown: () => gate.command({ kind: 'terminate', graceMs: shutdownGraceMs, restartUid: 'shutdown' }),

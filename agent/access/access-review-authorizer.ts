@@ -20,8 +20,11 @@ export interface AccessReviewDeps {
 
 /** Permissions of those that the API server knows. */
 export interface AccessReviews {
-  /** @throws PaneletError API_UNAVAILABLE when nobody can say. */
-  mayThey(user: KubernetesUser, attributes: AccessAttributes): Promise<AccessDecision>;
+  /**
+   * `sure`: only an answer that is fresh counts. @default false
+   * @throws PaneletError API_UNAVAILABLE when nobody can say.
+   */
+  mayThey(user: KubernetesUser, attributes: AccessAttributes, sure?: boolean): Promise<AccessDecision>;
 }
 
 const positiveMs = 60_000;
@@ -43,7 +46,7 @@ export function createAccessReviews(deps: AccessReviewDeps): AccessReviews {
     validity: ({ allowed }) => ({ freshMs: allowed ? positiveMs : negativeMs, graceMs }),
   });
   return {
-    mayThey: (user, attributes) => {
+    mayThey: (user, attributes, sure = false) => {
       const ask = async (): Promise<AccessDecision> => {
         try {
           return await reviews.mayThey(user, attributes);
@@ -52,7 +55,10 @@ export function createAccessReviews(deps: AccessReviewDeps): AccessReviews {
           throw error;
         }
       };
-      return cache.get(keyOf(user, attributes), ask, { asker: { id: user.name, group: user.name, proven: true } });
+      return cache.get(keyOf(user, attributes), ask, {
+        asker: { id: user.name, group: user.name, proven: true },
+        sure,
+      });
     },
   };
 }
@@ -75,9 +81,13 @@ export const paneletGroup = 'panelet.dev';
 /** Decides by SubjectAccessReview on the group `panelet.dev` in the agent's own namespace. */
 export function createAccessReviewAuthorizer(reviews: AccessReviews, namespace: string): Authorizer {
   return {
-    check: async ({ kubernetes }: Caller, { verb, resource, name }): Promise<Decision> => {
+    check: async ({ kubernetes }: Caller, { verb, resource, name }, sure): Promise<Decision> => {
       if (kubernetes === undefined) throw new PaneletError('INTERNAL', 'The API server does not know this caller.');
-      const decision = await reviews.mayThey(kubernetes, { group: paneletGroup, namespace, verb, resource, name });
+      const decision = await reviews.mayThey(
+        kubernetes,
+        { group: paneletGroup, namespace, verb, resource, name },
+        sure,
+      );
       return { allowed: decision.allowed, reason: decision.reason === '' ? saidNothing(decision) : decision.reason };
     },
   };
@@ -90,10 +100,10 @@ function saidNothing({ allowed }: AccessDecision): string {
 /** Sends each caller to who decides about them. */
 export function combineAuthorizers(roles: Authorizer, kubernetes: Authorizer | undefined): Authorizer {
   return {
-    check: (caller, question) => {
+    check: (caller, question, sure) => {
       if (caller.kubernetes === undefined) return roles.check(caller, question);
       if (kubernetes === undefined) return { allowed: false, reason: 'nobody decides about this caller here' };
-      return kubernetes.check(caller, question);
+      return kubernetes.check(caller, question, sure);
     },
   };
 }

@@ -180,6 +180,28 @@ describe('what a caller may do', () => {
     });
   });
 
+  test('is asked again of an attachment: only the word no counts, and only that is written down', async () => {
+    const caller = await come();
+    const questions: Question[] = [{ verb: 'get', resource: 'sessions', name: '' }, attach];
+    const still = (): Promise<unknown> => permissions.still(caller, questions, context);
+    expect(await still()).toEqual({ kind: 'allowed' });
+    clock.advance(60_000);
+    reviews.down = true;
+    expect(await still()).toEqual({ kind: 'unavailable' });
+    reviews.down = false;
+    reviews.mayThey = (_user, attributes) =>
+      Promise.resolve({ allowed: !('name' in attributes && attributes.name === 'logs'), reason: 'no binding' });
+    const message = '"alice" may not create panels.panelet.dev "logs": no binding.';
+    expect(await still()).toEqual({ kind: 'denied', message });
+    expect(lines).toMatchObject([{ caller: 'alice', verb: 'create', name: 'logs', allowed: false, sessionId: 's' }]);
+  });
+
+  test('ends with the configuration that gave it', async () => {
+    const still = (roles: Caller['roles']): Promise<{ kind: string }> =>
+      permissions.still({ name: 'x', roles }, [attach], context);
+    expect([(await still(['client'])).kind, (await still([])).kind]).toEqual(['allowed', 'denied']);
+  });
+
   test('does not follow from what the same name may do with other groups', async () => {
     const caller = await come();
     await permissions.require(caller, attach, context);

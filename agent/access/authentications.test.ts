@@ -29,7 +29,7 @@ function watch(next: Identity): Identity {
 }
 
 const failing = (error: Error): Identity =>
-  watch({ authenticate: () => Promise.reject(error), reload: () => Promise.resolve() });
+  watch({ authenticate: () => Promise.reject(error), current: (caller) => caller, reload: () => Promise.resolve() });
 
 async function come(identity: Identity, remoteAddress: string, connection?: CallerConnection): Promise<void> {
   const credentials = { authorization: 'Bearer very-secret', remoteAddress, connection };

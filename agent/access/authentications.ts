@@ -36,6 +36,7 @@ export function watchAuthentications(next: Identity, { audit, onResult }: Authen
         throw error;
       }
     },
+    current: (caller) => next.current(caller),
     reload: () => next.reload(),
   };
 }

@@ -17,8 +17,11 @@ export interface Decision {
 
 /** Decides what callers may do; docs/guide/identity.md has the table. */
 export interface Authorizer {
-  /** @throws PaneletError API_UNAVAILABLE when nobody can say. */
-  check(caller: Caller, question: Question): Decision | Promise<Decision>;
+  /**
+   * `sure`: what was decided before is no answer while nobody can be asked. @default false
+   * @throws PaneletError API_UNAVAILABLE when nobody can say.
+   */
+  check(caller: Caller, question: Question, sure?: boolean): Decision | Promise<Decision>;
 }
 
 /** What a question asks for, in words. */

@@ -10,6 +10,7 @@ const controller: Caller = { name: 'panelet-controller', roles: ['operator', 'co
 export function acceptControllers(next: Identity): Identity {
   return {
     authenticate: (credentials) => (isController(credentials) ? controller : next.authenticate(credentials)),
+    current: (caller) => (caller === controller ? controller : next.current(caller)),
     reload: () => next.reload(),
   };
 }
@@ -21,6 +22,7 @@ export function createControllersIdentity(): Identity {
       if (isController(credentials)) return controller;
       throw new PaneletError('IDENTITY_MISSING', 'This port is for controllers, which show their certificates.');
     },
+    current: () => controller,
     reload: () => Promise.resolve(),
   };
 }

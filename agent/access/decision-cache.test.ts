@@ -80,6 +80,17 @@ describe('the cache of decisions', () => {
     expect(await cache.get('a', answer(false))).toBe(false);
   });
 
+  test('uses nothing in its grace for somebody who has to be sure, also right after somebody else used it', async () => {
+    const sure = { ...on('sure'), sure: true };
+    await cache.get('a', answer(true));
+    expect(await cache.get('a', down, sure)).toBe(true);
+    clock.advance(60_000);
+    await expect(cache.get('a', down, sure)).rejects.toMatchObject({ code: 'API_UNAVAILABLE' });
+    expect(await cache.get('a', down)).toBe(true);
+    await expect(cache.get('a', down, sure)).rejects.toMatchObject({ code: 'API_UNAVAILABLE' });
+    expect(await cache.get('a', answer(false), sure)).toBe(false);
+  });
+
   test('has no decision when its grace is over, or it was a refusal', async () => {
     await cache.get('a', answer(true));
     await cache.get('b', answer(false));

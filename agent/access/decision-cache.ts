@@ -32,13 +32,16 @@ export interface Inquirer {
   readonly asker: Asker;
   /** Aborts when they have gone. */
   readonly signal?: AbortSignal | undefined;
+  /** True for one to whom a decision in its grace is no answer. @default false */
+  readonly sure?: boolean;
 }
 
 /** Remembers decisions of the API server. */
 export interface DecisionCache<T> {
   /**
    * The decision under a key: a fresh one that is known, else what `ask` finds when it is the inquirer's turn, with one question
-   * under way for a key. When `ask` fails with API_UNAVAILABLE, or no answer comes in time, a decision within its grace is used.
+   * under way for a key. When `ask` fails with API_UNAVAILABLE, or no answer comes in time, a decision within its grace is used,
+   * except for an inquirer who has to be sure.
    * @throws PaneletError API_UNAVAILABLE without an answer within 10 s; LIMIT_EXCEEDED when the question has to give way to
    * others; what `ask` throws; the reason of the inquirer's signal.
    */
@@ -59,6 +62,8 @@ const renewalWaitMs = 5_000;
 interface Entry<T> {
   readonly decision: T;
   freshUntilMs: number;
+  /** True while it is used in its grace. */
+  graced: boolean;
   readonly graceUntilMs: number;
 }
 
@@ -71,15 +76,15 @@ export function createDecisionCache<T>(deps: DecisionCacheDeps<T>): DecisionCach
     const decision = await run();
     const { freshMs, graceMs } = deps.validity(decision);
     const nowMs = clock.nowMs();
-    kept.keep(key, { decision, freshUntilMs: nowMs + freshMs, graceUntilMs: nowMs + graceMs });
+    kept.keep(key, { decision, freshUntilMs: nowMs + freshMs, graced: false, graceUntilMs: nowMs + graceMs });
     return decision;
   };
   return {
     size: () => kept.size(),
     open: () => questions.open(),
-    get: async (key, run, { asker, signal }) => {
+    get: async (key, run, { asker, signal, sure = false }) => {
       const known = kept.find(key);
-      if (known !== undefined && clock.nowMs() < known.freshUntilMs) {
+      if (known !== undefined && clock.nowMs() < known.freshUntilMs && !(sure && known.graced)) {
         kept.keep(key, known);
         return known.decision;
       }
@@ -92,7 +97,8 @@ export function createDecisionCache<T>(deps: DecisionCacheDeps<T>): DecisionCach
         const graced = kept.find(key);
         const nowMs = clock.nowMs();
         const usable = graced !== undefined && nowMs < graced.graceUntilMs;
-        if (!usable || !isPaneletError(error, 'API_UNAVAILABLE')) throw error;
+        if (!usable || sure || !isPaneletError(error, 'API_UNAVAILABLE')) throw error;
+        graced.graced = true;
         graced.freshUntilMs = Math.min(nowMs + retryMs, graced.graceUntilMs);
         return graced.decision;
       }

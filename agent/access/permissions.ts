@@ -26,7 +26,17 @@ export interface Permissions {
    * @throws PaneletError API_UNAVAILABLE when nobody can say.
    */
   has(caller: Caller, question: Question, context: AuditContext): Promise<boolean>;
+  /**
+   * Whether somebody who was allowed it still is; only a no is written down. Never rejects: while nobody can say, it says so.
+   */
+  still(caller: Caller, questions: readonly Question[], context: AuditContext): Promise<StillAllowed>;
 }
+
+/** A yes, a no with what to tell the caller, or that nobody can say. */
+export type StillAllowed =
+  | { readonly kind: 'allowed' }
+  | { readonly kind: 'denied'; readonly message: string }
+  | { readonly kind: 'unavailable' };
 
 /** Permissions by an authorizer. */
 export function createPermissions({ authorizer, audit, onDecision }: PermissionsDeps): Permissions {
@@ -46,13 +56,41 @@ export function createPermissions({ authorizer, audit, onDecision }: Permissions
       const decision = await ask(caller, question, context);
       audit.record(caller, question, decision, context);
       if (decision.allowed) return;
-      const message = `"${caller.name}" may not ${describeQuestion(question)}: ${decision.reason}.`;
-      throw new PaneletError('IDENTITY_REFUSED', message);
+      throw new PaneletError('IDENTITY_REFUSED', mayNot(caller, question, decision));
     },
     has: async (caller, question, context) => {
       const decision = await ask(caller, question, context);
       if (decision.allowed) audit.record(caller, question, decision, context);
       return decision.allowed;
     },
+    still: async (caller, questions, context) => {
+      let kind: 'allowed' | 'unavailable' = 'allowed';
+      for (const question of questions) {
+        const decision = await decisionOrNothing(authorizer, caller, question);
+        if (decision === undefined) kind = 'unavailable';
+        else if (!decision.allowed) {
+          audit.record(caller, question, decision, context);
+          return { kind: 'denied', message: mayNot(caller, question, decision) };
+        }
+      }
+      return { kind };
+    },
   };
+}
+
+function mayNot({ name }: Caller, question: Question, { reason }: Decision): string {
+  return `"${name}" may not ${describeQuestion(question)}: ${reason}.`;
+}
+
+async function decisionOrNothing(
+  authorizer: Authorizer,
+  caller: Caller,
+  question: Question,
+): Promise<Decision | undefined> {
+  try {
+    return await authorizer.check(caller, question, true);
+  } catch {
+    // Its authorizer has logged why.
+    return undefined;
+  }
 }

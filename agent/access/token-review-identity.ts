@@ -79,6 +79,7 @@ export function createTokenReviewIdentity(deps: TokenReviewIdentityDeps): Identi
       if (user === undefined) throw refused(audiences);
       return { name: user.name, roles: [], kubernetes: user };
     },
+    current: (caller) => caller,
     reload: () => Promise.resolve(),
   };
 }

@@ -3,7 +3,8 @@ import { sleep, type Clock } from '#common/clock.js';
 import { withDeadline } from '#common/deadline.js';
 import { PaneletError, isPaneletError } from '#common/errors.js';
 import { statusNameOf } from '#common/grpc-status.js';
-import { AttachMode } from '#proto/session/v1/session.js';
+import type { AttachWish } from '../access/attach-permit.js';
+import type { RelayedAttachment } from './attachment-reviews.js';
 import type { ClientConnection } from './client-connection.js';
 import { createFairShares, type FairShares } from './fair-shares.js';
 import { upstreamHeaders, workerIdentity } from './headers.js';
@@ -14,6 +15,8 @@ import type { Upstream } from './upstream.js';
 
 /** Finds the worker of a panel. */
 export interface AttachTargets {
+  /** @throws PaneletError PANEL_UNKNOWN when this node does not offer the panel */
+  requireKnown(panel: string): void;
   /**
    * Resolves with the way to the panel's worker as soon as it takes attachments.
    * @throws PaneletError PANEL_UNKNOWN at once; the signal's reason when it aborts.
@@ -26,14 +29,8 @@ export interface AttachTarget {
   readonly upstream: Upstream;
   /** Keys of its metadata that go through to clients, besides those of gRPC and Panelet. */
   readonly passedKeys: ReadonlySet<string>;
-}
-
-/** What is asked for by an Attach. */
-export interface AttachWish {
-  readonly panel: string;
-  readonly sessionId: string;
-  /** True for an attachment that may only resume a session. */
-  readonly resumes: boolean;
+  /** Has the worker tell the client of an attachment why it ends, and end it; `name` is what the attachment is called. */
+  readonly revoke: (name: string, message: string) => Promise<void>;
 }
 
 /** What an Attach handler needs. */
@@ -47,6 +44,10 @@ export interface AttachDeps {
   readonly permit: (call: AttachCall, wish: AttachWish) => Promise<void>;
   /** Told how each attempt went: the name of a gRPC status, OK once the relay has begun. */
   readonly onOutcome?: (panel: string, code: string) => void;
+  /** Watches whether an attachment that is relayed stays allowed. @returns a function that forgets it */
+  readonly watch?: (attachment: RelayedAttachment) => () => void;
+  /** A name that no other attachment has, of this agent or another. */
+  readonly nameAttachment: () => string;
   readonly relaying?: RelayTold;
   /** Time for the first message. */
   readonly helloTimeoutMs: number;
@@ -121,20 +122,28 @@ async function attach(deps: Waiting, call: AttachCall, pending: Pending): Promis
     readFirstMessage(call, { limitBytes: maxFirstMessageBytes, signal, onSize: (size) => waiting.hold(pending, size) }),
   );
   const { panel, sessionId, mode } = first.hello();
+  const wish = { panel, sessionId, mode };
   if (!panelName.test(panel)) throw new PaneletError('PANEL_UNKNOWN', 'This is not the name of a panel.');
   pending.panel = panel;
-  const resumes = mode === AttachMode.RESUME;
+  deps.targets.requireKnown(panel);
   const undecided = 'Nobody decided in time whether this is allowed. Try again.';
   await withDeadline({ ...hold, error: () => new PaneletError('API_UNAVAILABLE', undecided) }, () =>
-    deps.permit(call, { panel, sessionId, resumes }),
+    deps.permit(call, wish),
   );
   const down = `The worker of panel "${panel}" is not up. Try again.`;
-  const { upstream, passedKeys } = await withDeadline(
+  const name = deps.nameAttachment();
+  const { upstream, passedKeys, revoke } = await withDeadline(
     { ...hold, error: () => new PaneletError('WORKER_UNAVAILABLE', down) },
-    (signal) => openWhenReady(deps, call, { panel, signal }),
+    (signal) => openWhenReady(deps, call, { panel, name, signal }),
   );
   if (call.stream.destroyed || call.stream.closed) upstream.close(constants.NGHTTP2_CANCEL);
-  else relay({ client: call.stream, upstream, head: first.bytes(), passedKeys, ...deps.relaying });
+  else {
+    relay({ client: call.stream, upstream, head: first.bytes(), passedKeys, ...deps.relaying });
+    const { caller, remoteAddress } = call;
+    const cut = (): void => upstream.close(constants.NGHTTP2_CANCEL);
+    const forget = deps.watch?.({ caller, remoteAddress, wish, cut, revoke: (message) => revoke(name, message) });
+    if (forget !== undefined) call.stream.once('close', forget);
+  }
 }
 
 const socketRetryMs = 20;
@@ -142,21 +151,29 @@ const socketRetryMs = 20;
 interface OpenedTarget {
   readonly upstream: ClientHttp2Stream;
   readonly passedKeys: ReadonlySet<string>;
+  readonly revoke: AttachTarget['revoke'];
 }
 
 interface Wanted {
   readonly panel: string;
+  /** What the attachment is called. */
+  readonly name: string;
   readonly signal: AbortSignal;
 }
 
-async function openWhenReady(deps: AttachDeps, call: AttachCall, { panel, signal }: Wanted): Promise<OpenedTarget> {
-  const headers = { ...upstreamHeaders(call.headers), ...workerIdentity(call.caller, false) };
+async function openWhenReady(
+  deps: AttachDeps,
+  call: AttachCall,
+  { panel, name, signal }: Wanted,
+): Promise<OpenedTarget> {
+  const identity = { ...workerIdentity(call.caller, false), 'panelet-attachment': name };
+  const headers = { ...upstreamHeaders(call.headers), ...identity };
   for (;;) {
-    const { upstream, passedKeys } = await deps.targets.ready(panel, signal);
+    const { upstream, passedKeys, revoke } = await deps.targets.ready(panel, signal);
     try {
       const stream = await upstream.open({ connection: call.connection, caller: call.caller.name }, headers, signal);
       if (signal.aborted) stream.close(constants.NGHTTP2_CANCEL);
-      return { upstream: stream, passedKeys };
+      return { upstream: stream, passedKeys, revoke };
     } catch (error) {
       // Its socket has just gone: the registry notices too, and says when the next worker is there.
       if (!isPaneletError(error, 'WORKER_UNAVAILABLE') || signal.aborted) throw error;

@@ -42,6 +42,7 @@ beforeEach(async () => {
   };
   const inner = acceptControllers({
     authenticate: ({ authorization }) => ({ name: authorization ?? 'nobody', roles: ['client'] }),
+    current: (caller) => caller,
     reload: () => Promise.resolve(),
   });
   front = await startFront({

@@ -44,6 +44,10 @@ export async function createFileIdentity(file: string): Promise<Identity> {
       if (found !== undefined) return found;
       throw new AuthenticationError('refused', 'Nobody has this token. Pass a token that the identity file has.');
     },
+    current: ({ name }) => {
+      const roles = entries.filter(({ caller }) => caller.name === name).flatMap(({ caller }) => caller.roles);
+      return roles.length === 0 ? undefined : { name, roles: [...new Set(roles)] };
+    },
     reload: async () => {
       entries = await readEntries(file);
     },

@@ -57,6 +57,11 @@ export interface Identity {
    * API_UNAVAILABLE when nobody can say; LIMIT_EXCEEDED when too many wait for an answer; the reason of the connection's signal.
    */
   authenticate(credentials: Credentials): Caller | Promise<Caller>;
+  /**
+   * The caller as its configuration knows them now; undefined when it knows them no more. Whoever the API server decides about
+   * stays as they are.
+   */
+  current(caller: Caller): Caller | undefined;
   /** Takes up changes, at SIGHUP; keeps what is in force when the new state is unusable, and throws. */
   reload(): Promise<void>;
 }
@@ -69,5 +74,5 @@ export function hasRole(caller: Caller, role: Role): boolean {
 /** Identity for a loopback listener on one's own machine: everybody is the admin `loopback`, who may also lead. */
 export function createLoopbackIdentity(): Identity {
   const caller: Caller = { name: 'loopback', roles: ['admin', 'controller'] };
-  return { authenticate: () => caller, reload: () => Promise.resolve() };
+  return { authenticate: () => caller, current: () => caller, reload: () => Promise.resolve() };
 }

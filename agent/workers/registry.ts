@@ -51,6 +51,8 @@ export interface Registry {
   add(panel: PanelConfig): Unit;
   /** Forgets a panel whose worker is gone or left alone. */
   remove(unit: Unit): void;
+  /** As {@link AttachTargets.requireKnown}. */
+  requireKnown(panel: string): void;
   /** As {@link AttachTargets.ready}. */
   ready(panel: string, signal: AbortSignal): Promise<AttachTarget>;
   /** From now on no attachment is let through; those that come wait. */
@@ -71,6 +73,11 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const units = new Map<string, Unit>();
   const placesOf = (panel: PanelConfig): SocketPlaces => socketPlaces(deps.runDir, panel);
   const argv = (panel: PanelConfig): readonly string[] => workerArgv(panel, placesOf(panel)[0], deps.command);
+  const known = (panel: string): Unit => {
+    const unit = units.get(panel);
+    if (unit !== undefined && !unit.leaving) return unit;
+    throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
+  };
   let holding = false;
   let closed = false;
   const watchers = new Map<string, FSWatcher>();
@@ -96,14 +103,15 @@ export function createRegistry(deps: RegistryDeps): Registry {
       units.delete(unit.panel.name);
       changes.notify();
     },
+    requireKnown: (panel) => {
+      // An agent that closes has forgotten its panels; those who come then are told so later.
+      if (!closed) known(panel);
+    },
     ready: (panel, signal) =>
       changes.until(() => {
         if (closed) throw new PaneletError('WORKER_UNAVAILABLE', 'The agent restarts. Attach again.');
-        const unit = units.get(panel);
-        if (unit === undefined || unit.leaving) {
-          throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
-        }
-        return holding ? undefined : attachTarget(unit);
+        const unit = known(panel);
+        return holding ? undefined : attachTarget(unit, deps.clock);
       }, signal),
     holdAttaches: () => {
       holding = true;

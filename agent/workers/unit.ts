@@ -1,5 +1,7 @@
+import type { Clock } from '#common/clock.js';
 import type { WorkerStatus } from '#proto/gate/v1/gate.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
+import type { RevokeResponse } from '#proto/worker/v1/worker.js';
 import type { PanelConfig } from '../config.js';
 import type { AttachTarget } from '../front/attach.js';
 import { metadataKeysOf } from '../front/metadata-keys.js';
@@ -8,6 +10,7 @@ import type { Supervisor } from './supervisor.js';
 import { targetOf } from './worker-command.js';
 import type { WorkerClients } from './worker-clients.js';
 import type { WorkerLink } from './worker-link.js';
+import { unary } from '../unary.js';
 
 /** A panel of this node with everything the agent holds for it. */
 export interface Unit {
@@ -49,11 +52,24 @@ export function unitMessage(unit: Unit): string {
   return view.kind === 'absent' ? 'The worker is not running.' : view.message;
 }
 
+// As long as a worker may take to end an attachment.
+const revokeMs = 5_000;
+
 /** The way to the worker while it takes attachments. One that is released waits to be killed: better wait for the next. */
-export function attachTarget({ link, upstream }: Unit): AttachTarget | undefined {
+export function attachTarget({ link, upstream }: Unit, clock: Clock): AttachTarget | undefined {
   const now = link.state();
   if (now.kind !== 'up' || now.status.state === State.RELEASED || now.status.state === State.CLOSED) return undefined;
-  return { upstream, passedKeys: metadataKeysOf(now.about) };
+  const { worker } = now.clients;
+  return {
+    upstream,
+    passedKeys: metadataKeysOf(now.about),
+    revoke: async (attachment, message) => {
+      await unary<RevokeResponse>((...rest) => worker.revoke({ attachment, message }, ...rest), {
+        clock,
+        timeoutMs: revokeMs,
+      });
+    },
+  };
 }
 
 /** A unit's line in the agent's gate status. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
+import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createGateClient } from '#client/gate-client.js';
@@ -222,6 +223,18 @@ function listeningPorts(podUid: string): number[] {
 const certificatesOf = (bundle: Buffer): string[] =>
   bundle.toString().match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
 
+/** A role with one rule on resources of Panelet, bound to a service account. */
+function bind(account: string, name: string, rule: { resources: string[]; verbs: string[] }): readonly object[] {
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const metadata = { name };
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name };
+  const subjects = [{ kind: 'ServiceAccount', name: account, namespace: world.env.namespace }];
+  return [
+    { apiVersion, kind: 'Role', metadata, rules: [{ apiGroups: ['panelet.dev'], ...rule }] },
+    { apiVersion, kind: 'RoleBinding', metadata, roleRef, subjects },
+  ];
+}
+
 /** Who signed the certificate that a node's agent shows; empty while it shows none. */
 async function issuerOf(name: string): Promise<string> {
   const [host = '', port] = (await world.addressOf(name)).split(':');
@@ -245,6 +258,46 @@ describe('identity', () => {
       Object.fromEntries(identities.map((who, index) => [who, expected[name]?.[index]])),
     );
   });
+
+  test('whose right to open a panel is taken neither resumes nor stays, and others do', async () => {
+    const name = 'e2e-leaver';
+    const opens = bind(name, `${name}-opens`, { resources: ['panels'], verbs: ['create'] });
+    const sees = bind(name, `${name}-sees`, { resources: ['sessions'], verbs: ['get'] });
+    const file = join(world.env.workDir, `${name}.json`);
+    writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [...opens, ...sees] }));
+    await world.tryKubectl('create', 'serviceaccount', name);
+    try {
+      await world.kubectl('apply', '-f', file);
+      const token = await world.token(name);
+      await withClient(token, async (client) => {
+        const session = await client.open({ panel: 'echo' });
+        const state = session.resumeState();
+        await world.kubectl('delete', 'rolebinding', `${name}-opens`);
+        expect(await session.over).toBe('failed');
+        expect(session.failure).toMatchObject({ code: 'IDENTITY_REFUSED' });
+        const resumed = await answerOf(() => withClient(token, (another) => another.resume(state)));
+        expect(resumed).toBe('forbidden');
+      });
+      expect(owned.session.phase).toBe('attached');
+    } finally {
+      await world.tryKubectl('delete', '-f', file, '--ignore-not-found');
+      await world.tryKubectl('delete', 'serviceaccount', name, '--ignore-not-found');
+    }
+  });
+
+  test.each([2_147_483_647, 2 ** 32, -1, 0])(
+    'an operator who sends the fencing number %s moves nothing',
+    async (fencing) => {
+      const token = await tokenOf('operator');
+      const before = (await freshCommand()).fencing;
+      const command = { restartUid: 'e2e-fencing', fencing, generation: 1 };
+      const lease = { seconds: 5, nanos: 0 };
+      const cordon = withGate(token, (gate) => gate.cordon({ command, lease, reason: 'e2e', target: Target.HOST }));
+      await expect(cordon).rejects.toBeInstanceOf(Error);
+      expect((await freshCommand()).fencing).toBe(before);
+      expect(await answerOf(() => acts['cordon and uncordon']?.(token) ?? Promise.reject(new Error()))).toBe('yes');
+    },
+  );
 
   test.each(canI)('Kubernetes lets only some %s %s', async (verb, resource, who) => {
     const accounts = [

@@ -171,9 +171,10 @@ describe('an agent in a cluster', () => {
     expect(agent.log()).not.toContain('alice-token');
   });
 
-  test('asks for another permission to resume a session than to open one', async () => {
+  test('asks for a permission more to resume a session than to open one, and about each panel that is there', async () => {
     api.users.set('alice-token', { username: 'alice', audiences: ['panelet.dev'] });
     api.permissions.push({ user: 'alice', verb: 'create', on: 'panels', name: 'echo' });
+    home.configure({ panels: [{ name: 'echo' }, { name: 'shell' }] });
     await startServing();
     const ssl = credentials.createSsl(Buffer.from(authority.pem));
     const client = createRawClient(home.address, { token: 'alice-token', credentials: ssl, channel: trust });
@@ -184,13 +185,19 @@ describe('an agent in a cluster', () => {
     opened.write(helloBytes('echo'));
     await answer;
     opened.cancel();
-    for (const hello of [helloBytes('echo', {}, 'resume'), helloBytes('shell')]) {
+    const tries = [
+      [helloBytes('echo', {}, 'resume'), grpcStatus.PERMISSION_DENIED],
+      [helloBytes('shell'), grpcStatus.PERMISSION_DENIED],
+      [helloBytes('nowhere'), grpcStatus.NOT_FOUND],
+    ] as const;
+    for (const [hello, code] of tries) {
       const stream = client.open();
       const ended = statusOfCall(stream);
       stream.resume();
       stream.write(hello);
-      expect((await ended).code).toBe(grpcStatus.PERMISSION_DENIED);
+      expect((await ended).code).toBe(code);
     }
+    expect(api.seen.some(({ body }) => JSON.stringify(body ?? {}).includes('nowhere'))).toBe(false);
   });
 
   test('takes a controller’s certificate as identity', async () => {

@@ -17,7 +17,7 @@ import {
   type ListSessionsResponse,
   type Session,
 } from '#proto/session/v1/session.js';
-import type { DescribeResponse, HandoffResponse, ShutdownResponse, WatchResponse } from '#proto/worker/v1/worker.js';
+import type { DescribeResponse, HandoffResponse, RevokeResponse, ShutdownResponse, WatchResponse } from '#proto/worker/v1/worker.js';
 import { until } from '#test/support/conditions.js';
 import { ask, cordon, receiptOfDrain, startDrain, statusOfGate, uncordon } from '#test/support/gate-calls.js';
 import { callerMetadata, clientOptions, LinkClient, type LinkClientOptions } from '#test/support/link-client.js';
@@ -174,6 +174,26 @@ describe('the services of a worker', () => {
       await one.echoed();
     }
     expect((await statusOfGate(running.gate)).state).toBe(State.SERVING);
+  });
+
+  test('ends one attachment that the agent names: it is told, its session is kept, others go on', async () => {
+    const alice = client({ agentName: 'a-1' });
+    const bob = client({ identity: 'bob', agentName: 'b-1' });
+    await alice.attach();
+    await bob.attach();
+    const revoke = (attachment: string): Promise<RevokeResponse> =>
+      ask((done) => running.control.revoke({ attachment, message: 'No right.' }, done));
+    alice.write(randomBytes(10_000));
+    await alice.echoed();
+    await revoke('a-1');
+    await alice.over();
+    expect(alice.next).toEqual({ kind: 'failed', code: 'IDENTITY_REFUSED', message: 'No right.' });
+    expect(await list('alice')).toMatchObject([{ sessionId: alice.sessionId, attached: false }]);
+    bob.write(Buffer.from('still here'));
+    await bob.echoed();
+    // It is over: there is nothing to end, and an attachment that goes by no name of an agent's cannot be named.
+    await expect(revoke('a-1')).rejects.toMatchObject({ code: 'SESSION_UNKNOWN' });
+    await expect(revoke('')).rejects.toMatchObject({ code: 'SESSION_UNKNOWN' });
   });
 
   test('describes itself, and ends on request only when nothing is lost', async () => {

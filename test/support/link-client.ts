@@ -21,6 +21,8 @@ export interface LinkClientOptions {
   readonly resumeToken?: Uint8Array;
   readonly identity?: string;
   readonly roles?: string;
+  /** What an agent calls its attachments. @default they go by no name */
+  readonly agentName?: string;
 }
 
 /** The smallest client over real gRPC: the pure link of the engine, no retries, and every knob of a hostile one. */
@@ -66,7 +68,9 @@ export class LinkClient {
     const welcomed = createLatch<Extract<ClientEffect, { kind: 'welcomed' }>>();
     const over = createLatch();
     this.#over = over;
-    const call = this.grpc.attach(callerMetadata(this.#options.identity, this.#options.roles));
+    const metadata = callerMetadata(this.#options.identity, this.#options.roles);
+    if (this.#options.agentName !== undefined) metadata.set('panelet-attachment', this.#options.agentName);
+    const call = this.grpc.attach(metadata);
     this.call = call;
     call.on('data', (message: Frames) => {
       if (this.call !== call) return;

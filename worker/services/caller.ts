@@ -4,6 +4,7 @@ import type { Asker } from '../sessions/session-registry.js';
 
 const identityKey = 'panelet-identity';
 const rolesKey = 'panelet-roles';
+const attachmentKey = 'panelet-attachment';
 
 /**
  * Who calls, as the agent verified it. A worker trusts this metadata: its socket is in a directory of mode 0700, and
@@ -16,4 +17,10 @@ export function callerOf(metadata: Metadata): Asker {
     throw new PaneletError('IDENTITY_MISSING', 'The call carries no identity. Call through an agent.');
   const roles = String(metadata.get(rolesKey)[0] ?? '');
   return { identity, roles: roles.split(',').filter((role) => role !== '') };
+}
+
+/** What the agent calls this attachment; undefined where it has no name for it. */
+export function agentAttachmentOf(metadata: Metadata): string | undefined {
+  const [name] = metadata.get(attachmentKey);
+  return typeof name === 'string' && name !== '' ? name : undefined;
 }

@@ -6,7 +6,7 @@ import type { Log } from '#common/log.js';
 import { DrainPhase, SessionFate } from '#proto/session/v1/session.js';
 import type { DescribeResponse, WatchRequest, WatchResponse, WorkerServiceServer } from '#proto/worker/v1/worker.js';
 import type { Gate } from '../drain/gate.js';
-import type { Attachment } from '../sessions/attachment.js';
+import type { AttachHandler } from '../sessions/attach-handler.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
 import { newsOf } from './gate-service.js';
 import { unary } from './unary.js';
@@ -16,7 +16,7 @@ export interface WorkerServiceDeps {
   readonly description: DescribeResponse;
   readonly gate: Gate;
   readonly registry: SessionRegistry;
-  readonly attachments: ReadonlySet<Attachment>;
+  readonly attach: Pick<AttachHandler, 'attachments' | 'revoke'>;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends the process after the answer. */
@@ -74,7 +74,7 @@ export function createWorkerService(deps: WorkerServiceDeps): WorkerService {
     };
     const released = [...registry.live.values()].filter((driver) => driver.release(drain));
     // An RPC that does not end is cut by its attachment, so this comes to an end.
-    await Promise.all([...deps.attachments].map(({ over }) => over));
+    await Promise.all([...deps.attach.attachments].map(({ over }) => over));
     return released.length;
   };
 
@@ -92,6 +92,10 @@ export function createWorkerService(deps: WorkerServiceDeps): WorkerService {
       handoff: unary(log, async ({ reason, retryAfter }) => ({
         attachments: await handoff(reason, durationToMs(retryAfter, 0)),
       })),
+      revoke: unary(log, ({ attachment, message }) => {
+        if (deps.attach.revoke(attachment, message)) return {};
+        throw new PaneletError('SESSION_UNKNOWN', 'There is no such attachment here (any more).');
+      }),
       shutdown: unary(log, ({ force }) => {
         const unsafe = gate.unsafe();
         if (unsafe > 0 && !force) {

@@ -5,7 +5,7 @@ import { isPaneletError, PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import { Frames, type Hello } from '#proto/session/v1/session.js';
 import type { SessionLimits } from '#session/limits.js';
-import { callerOf } from '../services/caller.js';
+import { agentAttachmentOf, callerOf } from '../services/caller.js';
 import { createAttachment, type Attachment } from './attachment.js';
 import { grpcWire, type AttachCall } from './grpc-wire.js';
 import type { SessionDriver } from './session-driver.js';
@@ -31,6 +31,8 @@ export interface AttachHandler {
   readonly handle: (call: AttachCall) => void;
   /** RPCs that are not over yet. */
   readonly attachments: ReadonlySet<Attachment>;
+  /** Ends the attachment that the agent calls so and keeps its session. @returns false when there is none */
+  readonly revoke: (agentName: string, message: string) => boolean;
 }
 
 /** One Attach RPC: from its Hello to its end. Nothing thrown here leaves it. */
@@ -61,6 +63,12 @@ class AttachRpc {
     call.on('cancelled', () => this.#over());
     call.on('close', () => this.#over());
     call.on('error', (err: Error) => this.#deps.log.debug({ err }, 'An attachment ends with an error.'));
+  }
+
+  /** Tells the client that it may not have this attachment any more, and ends it. */
+  revoke(message: string): void {
+    if (this.#driver === undefined) this.#refuse(new PaneletError('IDENTITY_REFUSED', message));
+    else this.#driver.revoke(this.attachment, message);
   }
 
   // The client has closed its half: it can acknowledge no more, so it gets what is there and the RPC ends.
@@ -147,16 +155,25 @@ function helloOf(message: Frames): Hello {
 /** The handler of Attach. */
 export function createAttachHandler(deps: AttachHandlerDeps): AttachHandler {
   const attachments = new Set<Attachment>();
+  const byAgentName = new Map<string, AttachRpc>();
   let count = 0;
   return {
     attachments,
+    revoke: (agentName, message) => {
+      const rpc = byAgentName.get(agentName);
+      rpc?.revoke(message);
+      return rpc !== undefined;
+    },
     handle: (call) => {
       const rpc = new AttachRpc(deps, call, `attachment-${++count}`);
       const { attachment } = rpc;
       const isFull = attachments.size >= deps.maxAttachments;
       attachments.add(attachment);
+      const agentName = agentAttachmentOf(call.metadata);
+      if (agentName !== undefined) byAgentName.set(agentName, rpc);
       void attachment.over.then(() => {
         attachments.delete(attachment);
+        if (agentName !== undefined && byAgentName.get(agentName) === rpc) byAgentName.delete(agentName);
         deps.onChange();
       });
       rpc.run();

@@ -210,6 +210,12 @@ export class SessionDriver {
     return attachment !== undefined;
   }
 
+  /** Tells the client that it may not be attached any more and ends its RPC with OK; the session is kept. */
+  revoke(attachment: Attachment, message: string): void {
+    if (this.#attachment?.id !== attachment.id) return;
+    attachment.finish([detachMessage(this.link.endpoint, DetachReason.REVOKED, message)]);
+  }
+
   progress(): SessionProgress {
     const { endpoint } = this.link;
     const holders = this.holders();

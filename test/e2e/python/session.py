@@ -329,6 +329,8 @@ class Session:
     def _detach(self, detach: Any) -> None:
         if detach.reason == self._pb.DETACH_REASON_SUPERSEDED:
             raise CallFailed(grpc.StatusCode.ABORTED, f"superseded: {detach.message}", {})
+        if detach.reason == self._pb.DETACH_REASON_REVOKED:
+            raise CallFailed(grpc.StatusCode.PERMISSION_DENIED, f"revoked: {detach.message}", {})
         if detach.reason == self._pb.DETACH_REASON_ENDED:
             self._finish()
 

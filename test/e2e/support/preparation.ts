@@ -36,7 +36,9 @@ const ownNodes = 2;
 function valuesFor(image: string): object {
   const colon = image.lastIndexOf(':');
   const { repository, tag } = { repository: image.slice(0, colon), tag: image.slice(colon + 1) };
-  return { image: { repository, tag }, controller: { leaseSeconds: 6 }, tls: { caPublishSeconds: 10 } };
+  // What takes minutes by default is here as fast as a test may be.
+  const agent = { limits: { reviewAttachmentsMs: 15_000 } };
+  return { image: { repository, tag }, agent, controller: { leaseSeconds: 6 }, tls: { caPublishSeconds: 10 } };
 }
 
 async function bringUp(options: PreparationOptions, command: string): Promise<string> {

@@ -6,7 +6,8 @@ import { createAudit } from '#agent/access/audit.js';
 import type { Authorizer } from '#agent/access/authorizer.js';
 import { createPermissions } from '#agent/access/permissions.js';
 import { createRoleAuthorizer } from '#agent/access/role-authorizer.js';
-import { createAttachHandler, type AttachDeps } from '#agent/front/attach.js';
+import { createAttachPermit } from '#agent/access/attach-permit.js';
+import { createAttachHandler } from '#agent/front/attach.js';
 import { createCallRates } from '#agent/front/call-rates.js';
 import { createContainment } from '#agent/front/contain.js';
 import { createHealthCalls } from '#agent/front/health-calls.js';
@@ -81,31 +82,31 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   let up = options.up ?? true;
   const limits = {
     ...{ maxConnections: 100, maxStreamsPerConnection: 100, maxPendingAttaches: 100 },
-    ...{ callsPerSecond: options.callsPerSecond ?? 500, helloTimeoutMs: 10_000, holdMs: 10_000, ...keepalive },
+    ...{ callsPerSecond: options.callsPerSecond ?? 500, helloTimeoutMs: 10_000, holdMs: 10_000, ...keepalive, reviewAttachmentsMs: 300_000 },
     ...(options.maxPendingAttaches === undefined ? {} : { maxPendingAttaches: options.maxPendingAttaches }),
     ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     ...(options.maxStreamsPerConnection === undefined
       ? {}
       : { maxStreamsPerConnection: options.maxStreamsPerConnection }),
   };
+  const requireKnown = (panel: string): void => {
+    if (panel !== 'echo') throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
+  };
   const targets = {
+    requireKnown,
     ready: (panel: string, signal: AbortSignal) =>
       changes.until(() => {
-        if (panel !== 'echo') throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
-        return up ? { upstream, passedKeys: new Set<string>() } : undefined;
+        requireKnown(panel);
+        const revoke = (): Promise<void> => Promise.resolve();
+        return up ? { upstream, passedKeys: new Set<string>(), revoke } : undefined;
       }, signal),
   };
   const audit = createAudit(createSilentLog());
   const permissions = createPermissions({ authorizer: options.authorizer ?? createRoleAuthorizer(), audit });
-  const permit: AttachDeps['permit'] = ({ caller, remoteAddress }, { panel, sessionId, resumes }) =>
-    permissions.require(
-      caller,
-      resumes ? { verb: 'get', resource: 'sessions', name: '' } : { verb: 'create', resource: 'panels', name: panel },
-      { method: 'Attach', remoteAddress, sessionId },
-    );
-  const attach = createAttachHandler({ ...limits, clock, targets, permit });
+  const permit = createAttachPermit(permissions);
   const log = createSilentLog();
   const random = createSystemRandom();
+  const attach = createAttachHandler({ ...limits, clock, targets, permit, nameAttachment: () => random.uuid() });
   const health = createHealth(['']);
   health.set('', true);
   const rates = createCallRates({ clock, perSecond: limits.callsPerSecond });

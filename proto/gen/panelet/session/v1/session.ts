@@ -114,6 +114,8 @@ export enum DetachReason {
   DRAINED = 4,
   /** ENDED - The session has ended; there is nothing to come back to. */
   ENDED = 5,
+  /** REVOKED - The client may not attach any more: a right was taken away. The session is kept. */
+  REVOKED = 6,
   UNRECOGNIZED = -1,
 }
 

@@ -72,6 +72,18 @@ export interface HandoffResponse {
   attachments: number;
 }
 
+/** RevokeRequest names an attachment to end. */
+export interface RevokeRequest {
+  /** What the agent put into the metadata panelet-attachment of its Attach call. */
+  attachment: string;
+  /** Why, told to the client. */
+  message: string;
+}
+
+/** RevokeResponse is given when the attachment has been told. */
+export interface RevokeResponse {
+}
+
 /** ShutdownRequest asks the worker to end. */
 export interface ShutdownRequest {
   /** End even with sessions that would be lost. */
@@ -488,6 +500,116 @@ export const HandoffResponse: MessageFns<HandoffResponse> = {
   },
 };
 
+function createBaseRevokeRequest(): RevokeRequest {
+  return { attachment: "", message: "" };
+}
+
+export const RevokeRequest: MessageFns<RevokeRequest> = {
+  encode(message: RevokeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attachment !== "") {
+      writer.uint32(10).string(message.attachment);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.attachment = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RevokeRequest>): RevokeRequest {
+    return RevokeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokeRequest>): RevokeRequest {
+    const message = createBaseRevokeRequest();
+    message.attachment = object.attachment ?? "";
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeResponse(): RevokeResponse {
+  return {};
+}
+
+export const RevokeResponse: MessageFns<RevokeResponse> = {
+  encode(_: RevokeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RevokeResponse>): RevokeResponse {
+    return RevokeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<RevokeResponse>): RevokeResponse {
+    const message = createBaseRevokeResponse();
+    return message;
+  },
+};
+
 function createBaseShutdownRequest(): ShutdownRequest {
   return { force: false };
 }
@@ -626,6 +748,19 @@ export const WorkerServiceService = {
     responseDeserialize: (value: Buffer): HandoffResponse => HandoffResponse.decode(value),
   },
   /**
+   * Revoke ends one attachment whose client may not have it any more (detach REVOKED, then OK) and keeps its session.
+   * NOT_FOUND when the worker has no such attachment: it is over then.
+   */
+  revoke: {
+    path: "/panelet.worker.v1.WorkerService/Revoke" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokeRequest): Buffer => Buffer.from(RevokeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokeRequest => RevokeRequest.decode(value),
+    responseSerialize: (value: RevokeResponse): Buffer => Buffer.from(RevokeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokeResponse => RevokeResponse.decode(value),
+  },
+  /**
    * Shutdown ends the process after the answer. FAILED_PRECONDITION while it holds sessions that are neither
    * checkpointed nor finished, unless forced.
    */
@@ -653,6 +788,11 @@ export interface WorkerServiceServer extends UntypedServiceImplementation {
    * agent calls it when it goes and the worker stays.
    */
   handoff: handleUnaryCall<HandoffRequest, HandoffResponse>;
+  /**
+   * Revoke ends one attachment whose client may not have it any more (detach REVOKED, then OK) and keeps its session.
+   * NOT_FOUND when the worker has no such attachment: it is over then.
+   */
+  revoke: handleUnaryCall<RevokeRequest, RevokeResponse>;
   /**
    * Shutdown ends the process after the answer. FAILED_PRECONDITION while it holds sessions that are neither
    * checkpointed nor finished, unless forced.
@@ -705,6 +845,25 @@ export interface WorkerServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: HandoffResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Revoke ends one attachment whose client may not have it any more (detach REVOKED, then OK) and keeps its session.
+   * NOT_FOUND when the worker has no such attachment: it is over then.
+   */
+  revoke(
+    request: RevokeRequest,
+    callback: (error: ServiceError | null, response: RevokeResponse) => void,
+  ): ClientUnaryCall;
+  revoke(
+    request: RevokeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RevokeResponse) => void,
+  ): ClientUnaryCall;
+  revoke(
+    request: RevokeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RevokeResponse) => void,
   ): ClientUnaryCall;
   /**
    * Shutdown ends the process after the answer. FAILED_PRECONDITION while it holds sessions that are neither

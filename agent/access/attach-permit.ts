@@ -1,0 +1,51 @@
+import { AttachMode } from '#proto/session/v1/session.js';
+import type { Caller } from '../front/identity.js';
+import type { AuditContext } from './audit.js';
+import type { Access } from './open-access.js';
+import type { Permissions, StillAllowed } from './permissions.js';
+import type { Question } from './authorizer.js';
+
+/** What an Attach asks for. */
+export interface AttachWish {
+  readonly panel: string;
+  readonly sessionId: string;
+  readonly mode: AttachMode;
+}
+
+/**
+ * What a caller must be allowed for an attachment: to open the panel, whatever the mode, and to see sessions where it may find one
+ * that exists. So whoever may not open a panel any more cannot go on in it either.
+ */
+export function attachQuestions({ panel, mode }: AttachWish): readonly Question[] {
+  const opens: Question = { verb: 'create', resource: 'panels', name: panel };
+  return mode === AttachMode.OPEN ? [opens] : [{ verb: 'get', resource: 'sessions', name: '' }, opens];
+}
+
+/** Lets callers attach who may. Its promise rejects with IDENTITY_REFUSED, or with API_UNAVAILABLE when nobody can say. */
+export function createAttachPermit(permissions: Permissions) {
+  return async ({ caller, remoteAddress }: Attaching, wish: AttachWish): Promise<void> => {
+    const context = contextOf({ remoteAddress }, wish);
+    await Promise.all(attachQuestions(wish).map((question) => permissions.require(caller, question, context)));
+  };
+}
+
+/** Asks whether callers who are attached still may be; whoever the configuration knows no more may not. */
+export function createAttachReview({ identity, permissions }: Access) {
+  return async ({ caller, remoteAddress, wish }: Attached): Promise<StillAllowed> => {
+    const current = identity.current(caller) ?? { name: caller.name, roles: [] };
+    return permissions.still(current, attachQuestions(wish), contextOf({ remoteAddress }, wish));
+  };
+}
+
+interface Attaching {
+  readonly caller: Caller;
+  readonly remoteAddress: string | undefined;
+}
+
+interface Attached extends Attaching {
+  readonly wish: AttachWish;
+}
+
+function contextOf({ remoteAddress }: Pick<Attaching, 'remoteAddress'>, { sessionId }: AttachWish): AuditContext {
+  return { method: 'Attach', remoteAddress, sessionId };
+}

@@ -1,0 +1,115 @@
+import { kill } from 'node:process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { stringify } from 'yaml';
+import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
+import {
+  bundlePrograms,
+  createAgentHome,
+  eventually,
+  untilText,
+  type AgentHome,
+  type AgentProcess,
+  type Programs,
+} from '#test/support/agent/running-agent.js';
+
+jest.setTimeout(60_000);
+
+const token = (name: string): string => `token-of-${name}`;
+const everybody = { alice: ['client'], bob: ['client'] };
+
+let programs: Programs;
+let home: AgentHome;
+let agent: AgentProcess | undefined;
+let clients: PaneletClient[];
+
+/** Gives roles to users, and has the agent read them. */
+async function give(roles: Record<string, readonly string[]>): Promise<void> {
+  const identities = Object.entries(roles).map(([name, of]) => ({ name, token: token(name), roles: of }));
+  writeFileSync(join(home.dir, 'identities.yaml'), stringify({ identities }));
+  if (agent === undefined) return;
+  const running = agent;
+  const reloads = (): number => running.log().split('"Reloaded"').length;
+  const before = reloads();
+  running.child.kill('SIGHUP');
+  await eventually(() => reloads() > before, 'the agent reloads');
+}
+
+async function open(name: string): Promise<PaneletSession> {
+  const client = createPaneletClient({ address: home.address, token: token(name) });
+  clients.push(client);
+  return client.open({ panel: 'echo' });
+}
+
+async function echoes(session: PaneletSession, text: string): Promise<string> {
+  await session.write(text);
+  let heard = '';
+  for await (const item of session) {
+    if (item.kind === 'data') heard += Buffer.from(item.payload).toString();
+    if (heard.length >= text.length) break;
+  }
+  return heard;
+}
+
+const audited = (): Record<string, unknown>[] =>
+  (agent?.log() ?? '')
+    .split('\n')
+    .filter((line) => line.includes('"audit":true'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe('a right that is taken away', () => {
+  beforeAll(async () => {
+    programs = await bundlePrograms();
+  });
+  afterAll(() => programs.remove());
+  beforeEach(async () => {
+    clients = [];
+    agent = undefined;
+    home = createAgentHome(programs);
+    home.configure({
+      workerCommand: [process.execPath, programs.worker],
+      panels: [{ name: 'echo' }],
+      identity: { file: join(home.dir, 'identities.yaml') },
+    });
+    await give(everybody);
+    agent = await home.start();
+  });
+  afterEach(async () => {
+    await Promise.all(clients.map((client) => client.close()));
+    home.remove();
+  });
+
+  test.each([
+    ['whose token is removed', {}],
+    ['who has another role', { bob: ['operator'] }],
+  ])('ends what is open of one %s, tells it and writes it down; others and the session stay', async (_who, bobs) => {
+    const [alice, bob] = [await open('alice'), await open('bob')];
+    expect([await echoes(alice, 'a'), await echoes(bob, 'b')]).toEqual(['a', 'b']);
+    await give({ alice: ['client'], ...bobs });
+    expect(await bob.over).toBe('failed');
+    expect(bob.failure).toMatchObject({ code: 'IDENTITY_REFUSED', message: expect.stringContaining('"bob" may not') });
+    expect(audited().at(-1)).toMatchObject({ caller: 'bob', allowed: false, sessionId: bob.sessionId });
+    expect(await echoes(alice, 'c')).toBe('c');
+    await give(everybody);
+    const back = createPaneletClient({ address: home.address, token: token('bob') });
+    clients.push(back);
+    const resumed = await back.resume(bob.resumeState());
+    expect(resumed.sessionId).toBe(bob.sessionId);
+  });
+
+  test('ends it also where the worker does not answer', async () => {
+    const bob = await open('bob');
+    expect(await echoes(bob, 'b')).toBe('b');
+    const [worker] = home.workers('echo');
+    if (worker === undefined) throw new Error('There is no worker.');
+    kill(worker.pid, 'SIGSTOP');
+    try {
+      await give({ alice: ['client'] });
+      expect(await bob.over).toBe('failed');
+    } finally {
+      kill(worker.pid, 'SIGCONT');
+    }
+    if (agent !== undefined) await untilText(agent, 'did not end an attachment');
+  });
+});
