@@ -17,7 +17,13 @@ import {
   type ListSessionsResponse,
   type Session,
 } from '#proto/session/v1/session.js';
-import type { DescribeResponse, HandoffResponse, RevokeResponse, ShutdownResponse, WatchResponse } from '#proto/worker/v1/worker.js';
+import type {
+  DescribeResponse,
+  HandoffResponse,
+  RevokeResponse,
+  ShutdownResponse,
+  WatchResponse,
+} from '#proto/worker/v1/worker.js';
 import { until } from '#test/support/conditions.js';
 import { ask, cordon, receiptOfDrain, startDrain, statusOfGate, uncordon } from '#test/support/gate-calls.js';
 import { callerMetadata, clientOptions, LinkClient, type LinkClientOptions } from '#test/support/link-client.js';

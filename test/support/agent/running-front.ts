@@ -82,7 +82,13 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   let up = options.up ?? true;
   const limits = {
     ...{ maxConnections: 100, maxStreamsPerConnection: 100, maxPendingAttaches: 100 },
-    ...{ callsPerSecond: options.callsPerSecond ?? 500, helloTimeoutMs: 10_000, holdMs: 10_000, ...keepalive, reviewAttachmentsMs: 300_000 },
+    ...{
+      callsPerSecond: options.callsPerSecond ?? 500,
+      helloTimeoutMs: 10_000,
+      holdMs: 10_000,
+      ...keepalive,
+      reviewAttachmentsMs: 300_000,
+    },
     ...(options.maxPendingAttaches === undefined ? {} : { maxPendingAttaches: options.maxPendingAttaches }),
     ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     ...(options.maxStreamsPerConnection === undefined
