@@ -5,7 +5,13 @@ import type { AddressOptions } from './client-options.js';
 /** Finds the agent for a session. */
 export interface AddressBook {
   /** @throws CONFIG_INVALID when no address was given. */
-  resolve(query: AddressQuery): Promise<string>;
+  resolve(query: AddressQuery): Promise<NodeAddress>;
+}
+
+/** An address, and the node it leads to; `''` when that is not known. */
+export interface NodeAddress {
+  readonly address: string;
+  readonly node: string;
 }
 
 /**
@@ -14,18 +20,23 @@ export interface AddressBook {
  */
 export function createAddressBook(options: AddressOptions): AddressBook {
   const given = options.addresses ?? (options.address === undefined ? {} : { '': options.address });
-  const all = Object.values(given);
+  const all = Object.entries(given);
   return {
     resolve: async (query) => {
-      if (options.resolve !== undefined) return await options.resolve(query);
-      const address = given[query.node] ?? all[query.attempt % all.length];
-      if (address === undefined) {
+      const { node } = query;
+      if (options.resolve !== undefined) return { address: await options.resolve(query), node };
+      const own = given[node];
+      if (own !== undefined) return { address: own, node };
+      const next = all[query.attempt % all.length];
+      if (next === undefined) {
         throw new PaneletError(
           'CONFIG_INVALID',
           'No address of an agent is given. Give one, for example 127.0.0.1:7443.',
         );
       }
-      return address;
+      const [name, address] = next;
+      // An address without a name is asked for the session's node, should that be known by now.
+      return { address, node: name === '' ? node : name };
     },
   };
 }

@@ -6,6 +6,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#session/client-link.js';
 import { openAttachment, type Attachment, type AttachmentResult } from './attachment.js';
+import type { NodeAddress } from './address-book.js';
 import type { ChannelLease, ChannelPool } from './channel-pool.js';
 import type { LivenessOptions } from './liveness.js';
 import type { Reachability } from './reachability.js';
@@ -63,7 +64,7 @@ export interface AttachmentLoopDeps {
   readonly node: string;
   readonly pool: ChannelPool;
   readonly reachability: Reachability;
-  readonly resolve: (query: AddressQuery) => Promise<string>;
+  readonly resolve: (query: AddressQuery) => Promise<NodeAddress>;
   readonly metadata: () => Promise<Metadata>;
   readonly times: AttachTimes;
   readonly reattach: ReattachOptions;
@@ -180,7 +181,8 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
     let metadata: Metadata;
     try {
       metadata = await deps.metadata();
-      lease = deps.pool.lease(await deps.resolve(query));
+      const place = await deps.resolve(query);
+      lease = deps.pool.lease(place.address, place.node);
     } catch (error) {
       unresolved(PaneletError.from(error, 'AGENT_UNREACHABLE'));
       return;

@@ -13,8 +13,8 @@ export interface ChannelLease {
 
 /** Channels to agents, shared by sessions. */
 export interface ChannelPool {
-  /** A share of a channel that is not known to be broken. */
-  lease(address: string): ChannelLease;
+  /** A share of a channel that is not known to be broken, to the agent of a node; `''` is any. */
+  lease(address: string, node: string): ChannelLease;
   /** Channels that are open now. */
   readonly size: number;
   /** Closes every channel; attachments on them end. */
@@ -25,8 +25,8 @@ export interface ChannelPool {
 export interface ChannelPoolOptions {
   /** Credentials for an address. */
   readonly credentialsFor: (address: string) => ChannelCredentials;
-  /** Name to check certificates against, when it is not the host of the address. */
-  readonly serverName?: string | undefined;
+  /** Name to check the certificate of a node's agent against; undefined for the host of the address. @default undefined */
+  readonly serverNameOf?: (node: string) => string | undefined;
   /**
    * Sessions on one connection. HTTP/2 servers announce a limit of streams, and grpc-js queues silently above it.
    * @default 100
@@ -44,7 +44,7 @@ interface Entry {
   retired: boolean;
 }
 
-function channelOptions(options: ChannelPoolOptions): ClientOptions {
+function channelOptions(options: ChannelPoolOptions, serverName: string | undefined): ClientOptions {
   return {
     // Own subchannels: else grpc-js would put all channels of an address on one connection.
     'grpc.use_local_subchannel_pool': 1,
@@ -56,7 +56,7 @@ function channelOptions(options: ChannelPoolOptions): ClientOptions {
     'grpc.keepalive_time_ms': options.keepaliveTimeMs ?? 20_000,
     'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs ?? 10_000,
     'grpc-node.flow_control_window': 4 * 1024 * 1024,
-    ...(options.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': options.serverName }),
+    ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
   };
 }
 
@@ -66,26 +66,31 @@ function channelOptions(options: ChannelPoolOptions): ClientOptions {
  */
 export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
   const maxLeases = options.maxLeases ?? 100;
-  const byAddress = new Map<string, Entry[]>();
-  const closeUnused = (address: string, entry: Entry): void => {
+  // By address and expected name: what was verified for one node is not verified for another at the same address.
+  const byPeer = new Map<string, Entry[]>();
+  const closeUnused = (peer: string, entry: Entry): void => {
     if (entry.leases > 0 || !entry.retired) return;
-    const rest = (byAddress.get(address) ?? []).filter((other) => other !== entry);
-    if (rest.length === 0) byAddress.delete(address);
-    else byAddress.set(address, rest);
+    const rest = (byPeer.get(peer) ?? []).filter((other) => other !== entry);
+    if (rest.length === 0) byPeer.delete(peer);
+    else byPeer.set(peer, rest);
     entry.client.close();
   };
-  const find = (address: string): Entry => {
-    const entries = byAddress.get(address) ?? [];
+  const find = (peer: string, create: () => SessionServiceClient): Entry => {
+    const entries = byPeer.get(peer) ?? [];
     const free = entries.find((entry) => !entry.retired && entry.leases < maxLeases);
     if (free !== undefined) return free;
-    const client = new SessionServiceClient(address, options.credentialsFor(address), channelOptions(options));
-    const entry: Entry = { client, leases: 0, retired: false };
-    byAddress.set(address, [...entries, entry]);
+    const entry: Entry = { client: create(), leases: 0, retired: false };
+    byPeer.set(peer, [...entries, entry]);
     return entry;
   };
   return {
-    lease: (address) => {
-      const entry = find(address);
+    lease: (address, node) => {
+      const serverName = options.serverNameOf?.(node);
+      const peer = JSON.stringify([address, serverName]);
+      const entry = find(peer, () => {
+        const credentials = options.credentialsFor(address);
+        return new SessionServiceClient(address, credentials, channelOptions(options, serverName));
+      });
       entry.leases++;
       let released = false;
       return {
@@ -93,22 +98,22 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
         address,
         retire: () => {
           entry.retired = true;
-          closeUnused(address, entry);
+          closeUnused(peer, entry);
         },
         release: () => {
           if (released) return;
           released = true;
           entry.leases--;
-          closeUnused(address, entry);
+          closeUnused(peer, entry);
         },
       };
     },
     get size() {
-      return [...byAddress.values()].reduce((sum, entries) => sum + entries.length, 0);
+      return [...byPeer.values()].reduce((sum, entries) => sum + entries.length, 0);
     },
     close: () => {
-      for (const entries of byAddress.values()) for (const entry of entries) entry.client.close();
-      byAddress.clear();
+      for (const entries of byPeer.values()) for (const entry of entries) entry.client.close();
+      byPeer.clear();
     },
   };
 }

@@ -8,9 +8,18 @@ export type TlsOption =
   | {
       /** Authorities to trust, PEM. @default the system's */
       readonly ca?: Buffer;
-      /** Name to check the certificate against, when it is not the host of the address. */
-      readonly serverName?: string;
+      /**
+       * Name to check the certificate against, when it is not the host of the address. A function is asked for each connection, with the
+       * node it leads to, or `''` while that is not known: `nodeServerName` for agents of a cluster that the controller gave certificates.
+       */
+      readonly serverName?: string | ((node: string) => string);
     };
+
+/** Name to check the certificate of a node's agent against; undefined for the host of the address. */
+export function serverNameOf(tls: TlsOption, node: string): string | undefined {
+  if (typeof tls !== 'object') return undefined;
+  return typeof tls.serverName === 'function' ? tls.serverName(node) : tls.serverName;
+}
 
 const loopbackHost = /^(localhost|127(\.\d{1,3}){3}|\[::1\]|unix:.*)$/;
 

@@ -8,7 +8,7 @@ import {
   type GateStatus,
   type UncordonRequest,
 } from '#proto/gate/v1/gate.js';
-import { credentialsFor, type TlsOption } from './endpoint-address.js';
+import { credentialsFor, serverNameOf, type TlsOption } from './endpoint-address.js';
 import { errorOfStatus, statusOfError } from './status-errors.js';
 import { callUnary, type UnaryContext } from './unary-call.js';
 
@@ -25,6 +25,8 @@ export interface GateClient {
 /** How to reach a gate. */
 export interface GateClientOptions {
   readonly address: string;
+  /** Node that the address leads to. @default not known */
+  readonly node?: string;
   readonly token?: string | undefined;
   readonly tls?: TlsOption;
   /** @default the system's */
@@ -38,12 +40,11 @@ export function createGateClient(options: GateClientOptions): GateClient {
   const clock = options.clock ?? createSystemClock();
   const tls = options.tls ?? 'auto';
   const { address } = options;
+  const serverName = serverNameOf(tls, options.node ?? '');
   const client = new GateServiceClient(address, credentialsFor(address, tls), {
     'grpc.keepalive_time_ms': 20_000,
     'grpc.keepalive_timeout_ms': 10_000,
-    ...(typeof tls === 'object' && tls.serverName !== undefined
-      ? { 'grpc.ssl_target_name_override': tls.serverName }
-      : {}),
+    ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
   });
   const metadata = new Metadata();
   if (options.token !== undefined) metadata.set('authorization', `Bearer ${options.token}`);

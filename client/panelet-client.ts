@@ -10,7 +10,7 @@ import { createAttachmentLoop } from './attachment-loop.js';
 import { createChannelPool, type ChannelLease } from './channel-pool.js';
 import type { OpenOptions, PaneletClientOptions, ResumeOptions } from './client-options.js';
 import { startSession } from './create-session.js';
-import { credentialsFor, type TlsOption } from './endpoint-address.js';
+import { credentialsFor, serverNameOf, type TlsOption } from './endpoint-address.js';
 import type { PaneletSession } from './panelet-session.js';
 import { createReachability } from './reachability.js';
 import { callUnary, type UnaryContext } from './unary-call.js';
@@ -46,10 +46,7 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
   const clientId = random.uuid();
   const pool = createChannelPool({
     credentialsFor: (address) => credentialsFor(address, tls()),
-    get serverName() {
-      const now = tls();
-      return typeof now === 'object' ? now.serverName : undefined;
-    },
+    serverNameOf: (node) => serverNameOf(tls(), node),
     ...(options.maxSessionsPerConnection === undefined ? {} : { maxLeases: options.maxSessionsPerConnection }),
   });
   const reachability = createReachability({ clock, random });
@@ -65,7 +62,8 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
     sessionId: string,
     call: (lease: ChannelLease, context: UnaryContext) => Promise<Result>,
   ): Promise<Result> => {
-    const lease = pool.lease(await book.resolve({ sessionId, panel: '', node: '', attempt: 0 }));
+    const { address, node } = await book.resolve({ sessionId, panel: '', node: '', attempt: 0 });
+    const lease = pool.lease(address, node);
     try {
       const deadline = new Date(clock.date().getTime() + callTimeoutMs);
       return await call(lease, { address: lease.address, metadata: await metadata(), deadline });

@@ -16,5 +16,6 @@ export type {
 } from './panelet-session.js';
 export type { Fate, SessionEventMap, SessionEventName } from './session-events.js';
 export type { Loss, LostRange } from '#session/client-link.js';
+export { nodeServerName } from '#common/node-server-name.js';
 export { errorCodes, isPaneletError, PaneletError, type ErrorCode } from '#common/errors.js';
 export { Channel } from '#proto/session/v1/session.js';

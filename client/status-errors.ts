@@ -52,7 +52,10 @@ function codeOf(rpc: RpcStatus): ErrorCode {
 }
 
 function unreachableAdvice(details: string): string {
-  if (/certificate|self.signed|unable to (verify|get)|altname/i.test(details)) {
+  if (/altname/i.test(details)) {
+    return 'Its certificate is for another name: check that the address leads to this agent, or say which name it has (--server-name).';
+  }
+  if (/certificate|self.signed|unable to (verify|get)/i.test(details)) {
     return 'Its certificate is not trusted: give the authority that signed it (--ca).';
   }
   if (/wrong version number|EPROTO|packet length/i.test(details)) {

@@ -1,6 +1,7 @@
 // The certificate library finds its parts by reflection and says so only at run time; this must come before it.
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
+import { nodeServerName } from '#common/node-server-name.js';
 import {
   cryptoProvider,
   PemConverter,
@@ -33,7 +34,7 @@ export function nodeCommonName(node: string): string {
 
 /** DNS names of a node's certificate; the last one is the node's own. */
 export function nodeDnsNames({ node, namespace, serviceName }: NodeNames): readonly string[] {
-  return [serviceName, `${serviceName}.${namespace}.svc`, `${node}.node.panelet.dev`];
+  return [serviceName, `${serviceName}.${namespace}.svc`, nodeServerName(node)];
 }
 
 /** Makes a key (ECDSA P-256) and asks for a certificate with the names of the node, and nothing else. */

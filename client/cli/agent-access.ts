@@ -90,7 +90,7 @@ async function accessInCluster(context: CliContext, { saved, sessionId }: Access
       client: { ...client, times: clusterTimes },
       gate: async () => {
         const [address, token] = await Promise.all([route.resolve({ attempt: 0 }), cluster.token()]);
-        return { address, token, tls: cluster.tls() };
+        return { address, token, tls: cluster.tls(node) };
       },
       way: { cluster: savedClusterOf(context.flags, saved?.cluster) },
       explain: (error) => route.explain(error),

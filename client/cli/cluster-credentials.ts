@@ -9,9 +9,6 @@ export interface CredentialDeps {
   readonly namespace: string;
 }
 
-/** Name in the certificates of agents. */
-export const agentServerName = 'panelet-agent';
-
 /** ServiceAccount whose tokens people use, unless another is asked for. */
 export const defaultServiceAccount = 'panelet-user';
 

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { ServerCredentials } from '@grpc/grpc-js';
+import { nodeServerName } from '#common/node-server-name.js';
+import { createTestAuthority } from '#test/support/agent/test-authority.js';
 import { createTestCertificate } from '#test/support/agent/certificate.js';
 import { until } from '#test/support/conditions.js';
 import {
@@ -180,6 +182,28 @@ describe('the CLI with a cluster', () => {
     person.close();
     await secure.close();
     await files.close();
+  });
+
+  test.each([
+    ['of the node that is asked for', 'node-a', 0],
+    ['of another node, which any pod could lead to', 'node-b', 5],
+  ])('takes an agent with the certificate %s for it: %s ends with %d', async (_whose, node, code) => {
+    const authority = await createTestAuthority('panelet');
+    const { key, cert } = await authority.issue({
+      subject: [{ CN: ['agent'] }],
+      hosts: ['panelet-agent', nodeServerName(node)],
+    });
+    const pair = { private_key: Buffer.from(key), cert_chain: Buffer.from(cert) };
+    const secure = await startFakeWorker({
+      panels: { terminal: createShellFake },
+      credentials: ServerCredentials.createSsl(null, [pair]),
+    });
+    const pods = [{ ...podA(), port: secure.port }];
+    kubectl.set({ pods, token: 't', ca: authority.pem });
+    const { code: ended, stderr } = await cli('ls', '--node', 'node-a');
+    expect(ended).toBe(code);
+    if (code !== 0) expect(stderr).toMatch(/certificate is for another name/);
+    await secure.close();
   });
 
   describe('a session whose node is not known', () => {

@@ -1,11 +1,12 @@
 import { createPaneletClient, type PaneletClient } from '../panelet-client.js';
 import type { PaneletClientOptions } from '../client-options.js';
 import type { TlsOption } from '../endpoint-address.js';
+import { nodeServerName } from '#common/node-server-name.js';
 import { PaneletError } from '#common/errors.js';
 import { listAgentPods, type AgentPod } from './agent-pods.js';
 import { createAgentRoute, noAgents, nodesOf, type AgentRoute, type Via } from './agent-route.js';
 import type { CliWorld } from './cli-world.js';
-import { agentServerName, createTokenSource, readClusterCa } from './cluster-credentials.js';
+import { createTokenSource, readClusterCa } from './cluster-credentials.js';
 import type { Kubectl } from './kubectl.js';
 
 /** How the agents of a cluster are reached, as the command line says. */
@@ -41,8 +42,8 @@ export interface Cluster {
   withClient<Result>(node: string, use: (client: PaneletClient) => Promise<Result>): Promise<Result>;
   /** Token for agents. */
   token(): Promise<string>;
-  /** How connections are protected now. */
-  tls(): TlsOption;
+  /** How connections to the agent of a node are protected now. */
+  tls(node: string): TlsOption;
   /** Ends every way. Resolves when nothing of them is left. */
   close(): Promise<void>;
 }
@@ -76,9 +77,9 @@ export function createCluster(options: ClusterOptions): Cluster {
     reading ??= readCa().finally(() => (reading = undefined));
     return reading;
   };
-  const tls = (): TlsOption => {
+  const tls = (node: string): TlsOption => {
     if (given === 'plaintext') return given;
-    const serverName = (typeof given === 'object' ? given.serverName : undefined) ?? agentServerName;
+    const serverName = (typeof given === 'object' ? given.serverName : undefined) ?? nodeServerName(node);
     return { ...(ca === undefined ? {} : { ca }), serverName };
   };
   const agents = async (): Promise<readonly AgentPod[]> => {
@@ -89,7 +90,7 @@ export function createCluster(options: ClusterOptions): Cluster {
   const access = (node: string): NodeAccess => {
     const route = createAgentRoute({ ...deps, node, via, dialled: trust });
     routes.add(route);
-    return { node, route, client: { resolve: (query) => route.resolve(query), token: tokens, tls } };
+    return { node, route, client: { resolve: (query) => route.resolve(query), token: tokens, tls: () => tls(node) } };
   };
   return {
     namespace,

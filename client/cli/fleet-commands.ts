@@ -43,10 +43,10 @@ interface AgentWord {
   readonly gate: GateStatus | undefined;
 }
 
-async function gateOf(context: CliContext, cluster: Cluster, { client, route }: NodeAccess): Promise<AgentWord> {
+async function gateOf(context: CliContext, cluster: Cluster, { node, client, route }: NodeAccess): Promise<AgentWord> {
   const [address, token] = await Promise.all([route.resolve({ attempt: 0 }), cluster.token()]);
   const { clock, random } = context.world;
-  const gate = createGateClient({ address, token, tls: cluster.tls(), clock });
+  const gate = createGateClient({ address, token, tls: cluster.tls(node), clock });
   try {
     const status = await gate.status();
     return { state: stateName(status.state), sessions: status.sessions, version: status.version, gate: status };

@@ -1,3 +1,4 @@
+import { nodeServerName } from '#common/node-server-name.js';
 import type { DaemonSet, Pod } from '../kube/objects.js';
 import { gateDaemonSetAnnotation } from './annotations.js';
 import { createdMs, isTerminating } from './pod-facts.js';
@@ -40,5 +41,5 @@ export function gateAddressOf(pod: Pod | undefined): GateAddress | undefined {
   const host = pod?.status?.podIP;
   const node = pod?.spec?.nodeName;
   if (port === undefined || host === undefined || host === '') return undefined;
-  return { host, port, ...(node === undefined ? {} : { serverName: `${node}.node.panelet.dev` }) };
+  return { host, port, ...(node === undefined ? {} : { serverName: nodeServerName(node) }) };
 }

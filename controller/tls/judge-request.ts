@@ -1,3 +1,4 @@
+import { nodeServerName } from '#common/node-server-name.js';
 import type { CertificateSigningRequest } from '../kube/certificate-objects.js';
 import type { Pod } from '../kube/objects.js';
 import { normalIp, type AskedCertificate } from './asked-certificate.js';
@@ -45,11 +46,6 @@ const extraKey = (name: string): string => `authentication.kubernetes.io/${name}
 /** A pod, or its address, may become known this much later than its request. */
 const patienceMs = 120_000;
 
-/** Name that the controller expects in the certificate of a node's agent. */
-export function serverNameOfNode(node: string): string {
-  return `${node}.node.panelet.dev`;
-}
-
 /**
  * Decides about a request from what the API server says of who asks (`username` and `extra`, which nobody can forge), from what
  * is asked, and from the pod that asks. Only this is approved: an agent asks, with the token of its own pod, for a server's
@@ -90,12 +86,12 @@ function formFault(
   }
   if (asked.others.length > 0) return deny('AsksTooMuch', `It also asks for: ${asked.others.join(', ')}.`);
   const { service, namespace } = world;
-  const allowed = [agentName, service, `${service}.${namespace}.svc`, serverNameOfNode(node)];
+  const allowed = [agentName, service, `${service}.${namespace}.svc`, nodeServerName(node)];
   const foreign = asked.dnsNames.find((name) => !allowed.includes(name));
   if (foreign !== undefined)
     return deny('WrongName', `The name ${quoted(foreign)} is not one of ${allowed.join(', ')}.`);
-  if (!asked.dnsNames.includes(serverNameOfNode(node))) {
-    return deny('WrongName', `The name ${serverNameOfNode(node)} is missing.`);
+  if (!asked.dnsNames.includes(nodeServerName(node))) {
+    return deny('WrongName', `The name ${nodeServerName(node)} is missing.`);
   }
   return asked.ips.length === 0 ? deny('WrongAddress', 'The IP address of the pod is missing.') : undefined;
 }

@@ -4,6 +4,7 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { nodeServerName } from '#common/node-server-name.js';
 import { createGateClient } from '#client/gate-client.js';
 import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
 import { createSystemClock } from '#common/clock.js';
@@ -76,7 +77,7 @@ async function answerOf(act: () => Promise<unknown>): Promise<Answer> {
 async function withClient<T>(token: string | undefined, run: (client: PaneletClient) => Promise<T>): Promise<T> {
   const client = createPaneletClient({
     address: await world.addressOf(node),
-    tls: { ca: world.trust(), serverName: 'panelet-agent' },
+    tls: { ca: world.trust(), serverName: nodeServerName(node) },
     ...(token === undefined ? {} : { token }),
     times: { openTimeoutMs: 15_000 },
   });
@@ -91,7 +92,7 @@ async function withGate<T>(
   token: string | undefined,
   run: (gate: ReturnType<typeof createGateClient>) => Promise<T>,
 ): Promise<T> {
-  const tls = { ca: world.trust(), serverName: 'panelet-agent' };
+  const tls = { ca: world.trust(), serverName: nodeServerName(node) };
   const gate = createGateClient({ address: await world.addressOf(node), token, tls });
   try {
     return await run(gate);

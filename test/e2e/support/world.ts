@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { nodeServerName } from '#common/node-server-name.js';
 import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
 import { createSystemClock } from '#common/clock.js';
 import type { Pod } from '#controller/kube/objects.js';
@@ -80,7 +81,7 @@ export async function openWorld(): Promise<World> {
         resolve: () => addressOf(node),
         token: await token(),
         // Asked anew after a loss: the authority may have been replaced meanwhile.
-        tls: () => ({ ca: watch.trust(), serverName: 'panelet-agent' }),
+        tls: () => ({ ca: watch.trust(), serverName: nodeServerName(node) }),
         times: { openTimeoutMs: 60_000, connectTimeoutMs: 60_000 },
       });
       clients.push(client);
