@@ -321,6 +321,7 @@ function createNodeRegistry(deps: AgentDeps, config: AgentConfig, { instance, ad
     runDir: config.runDir,
     stateDir: config.stateDir,
     command: {
+      sessionsPerOwner: config.sessionsPerOwner,
       workerCommand: config.workerCommand ?? deps.workerCommand,
       node: config.node,
       stateDir: config.stateDir,

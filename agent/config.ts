@@ -19,6 +19,13 @@ const panelSchema = z.strictObject({
   run: z.enum(['spawn', 'external']).default('spawn'),
   parameters: z.record(z.string(), parameter).default({}),
   command: z.array(z.string().min(1)).min(1).optional(),
+  idleTimeoutSeconds: positive.optional(),
+  maxAgeSeconds: positive.optional(),
+});
+
+const sessionsPerOwnerSchema = z.strictObject({
+  default: positive.default(20),
+  of: z.record(z.string().min(1), positive).default({}),
 });
 
 const limitsSchema = z.strictObject({
@@ -77,6 +84,7 @@ const configSchema = z.strictObject({
   health: z.strictObject({ listen: address }).optional(),
   metrics: z.strictObject({ listen: address }).optional(),
   panels: z.array(panelSchema).default([]),
+  sessionsPerOwner: sessionsPerOwnerSchema.prefault({}),
   panelsDir: z.string().startsWith('/', 'must be an absolute path').optional(),
   workerCommand: z.array(z.string().min(1)).min(1).optional(),
   gracePeriodSeconds: z.number().positive().default(25),

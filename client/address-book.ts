@@ -1,17 +1,11 @@
 import { PaneletError } from '#common/errors.js';
-import type { AddressQuery } from './attachment-loop.js';
+import type { AddressQuery, NodeAddress } from './attachment-loop.js';
 import type { AddressOptions } from './client-options.js';
 
 /** Finds the agent for a session. */
 export interface AddressBook {
   /** @throws CONFIG_INVALID when no address was given. */
   resolve(query: AddressQuery): Promise<NodeAddress>;
-}
-
-/** An address, and the node it leads to; `''` when that is not known. */
-export interface NodeAddress {
-  readonly address: string;
-  readonly node: string;
 }
 
 /**

@@ -6,7 +6,6 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#session/client-link.js';
 import { openAttachment, type Attachment, type AttachmentResult } from './attachment.js';
-import type { NodeAddress } from './address-book.js';
 import type { ChannelLease, ChannelPool } from './channel-pool.js';
 import type { LivenessOptions } from './liveness.js';
 import type { Reachability } from './reachability.js';
@@ -22,6 +21,12 @@ export interface AddressQuery {
   readonly node: string;
   /** Attempts that have failed in a row. */
   readonly attempt: number;
+}
+
+/** An address, and the node it leads to; `''` when that is not known. */
+export interface NodeAddress {
+  readonly address: string;
+  readonly node: string;
 }
 
 /** Times of an attachment loop, in milliseconds. */

@@ -29,6 +29,8 @@ describe('the arguments of a worker', () => {
       gracePeriodMs: 1500,
       detachTtlMs: 900_000,
       maxSessions: 1000,
+      sessionsPerOwner: { default: 20, of: {} },
+      lifeLimits: { idleMs: undefined, maxAgeMs: undefined },
       lockWaitMs: 0,
     });
     expect(parseWorkerArguments(['--help'])).toBeUndefined();
@@ -39,6 +41,9 @@ describe('the arguments of a worker', () => {
     [[...needed, '--target', 'moon'], '--target must be agent or host'],
     [[...needed, '--parameter', 'novalue'], 'not of the form key=value'],
     [[...needed, '--max-sessions', '0'], '--max-sessions 0'],
+    [[...needed, '--owner-sessions', 'many'], '--owner-sessions many'],
+    [[...needed, '--owner-sessions-of', '=3'], '--owner-sessions-of =3'],
+    [[...needed, '--idle-timeout', '0'], '--idle-timeout 0'],
     [[...needed, '--detach-ttl', 'soon'], '--detach-ttl soon'],
     [[...needed, '--lock-wait', 'ever'], '--lock-wait ever'],
     [[...needed, '--log-level', 'loud'], '--log-level loud'],

@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
 import { PaneletError } from '#common/errors.js';
+import type { LifeLimits } from './life-limits.js';
+import type { SessionsPerOwner } from './sessions/owner-quota.js';
 
 /** What the command line of a worker says. */
 export interface WorkerArguments {
@@ -18,6 +20,8 @@ export interface WorkerArguments {
   /** How long a session without a client is kept, in milliseconds. */
   readonly detachTtlMs: number;
   readonly maxSessions: number;
+  readonly sessionsPerOwner: SessionsPerOwner;
+  readonly lifeLimits: LifeLimits;
   /** How long the worker before this one may still have the state, in milliseconds. */
   readonly lockWaitMs: number;
 }
@@ -37,6 +41,11 @@ Runs the sessions of one panel and serves them on a Unix socket. Started by pane
   --grace-period <s>      bound of the drain on SIGTERM, in seconds (default 25)
   --detach-ttl <s>        how long a session without a client is kept, in seconds (default 900)
   --max-sessions <n>      most sessions at a time (default 1000)
+  --owner-sessions <n>    most sessions of one owner, also those without a client (default 20)
+  --owner-sessions-of <owner>=<n>
+                          the same for an owner by name, as "panelet sessions" shows it; repeatable
+  --idle-timeout <s>      end sessions in which nothing is typed or printed for so long, in seconds (default: never)
+  --max-age <s>           end sessions that are so old, in seconds (default: never)
   --lock-wait <s>         how long the worker before this one may still have the state, in seconds (default 0)
 
 Exit status: 0 ended and nothing was forced · 1 failed, or a session was forced to end · 2 wrong arguments
@@ -69,6 +78,10 @@ function parse(argv: readonly string[]) {
       'grace-period': { type: 'string', default: '25' },
       'detach-ttl': { type: 'string', default: '900' },
       'max-sessions': { type: 'string', default: '1000' },
+      'owner-sessions': { type: 'string', default: '20' },
+      'owner-sessions-of': { type: 'string', multiple: true },
+      'idle-timeout': { type: 'string' },
+      'max-age': { type: 'string' },
       'lock-wait': { type: 'string', default: '0' },
       help: { type: 'boolean', default: false },
     },
@@ -89,6 +102,20 @@ function numberOf(flag: string, text: string, least: number): number {
   const value = Number(text);
   if (!Number.isFinite(value) || value < least) throw invalid(`--${flag} ${text} must be a number from ${least}.`);
   return value;
+}
+
+function quotasOf(pairs: readonly string[]): Record<string, number> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.lastIndexOf('=');
+      if (at < 1) throw invalid(`--owner-sessions-of ${pair} is not of the form owner=number.`);
+      return [pair.slice(0, at), numberOf('owner-sessions-of', pair.slice(at + 1), 1)];
+    }),
+  );
+}
+
+function millisecondsOf(flag: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : numberOf(flag, text, 1) * 1000;
 }
 
 /**
@@ -118,6 +145,14 @@ export function parseWorkerArguments(argv: readonly string[]): WorkerArguments |
     gracePeriodMs: numberOf('grace-period', values['grace-period'], 0) * 1000,
     detachTtlMs: numberOf('detach-ttl', values['detach-ttl'], 0) * 1000,
     maxSessions: numberOf('max-sessions', values['max-sessions'], 1),
+    sessionsPerOwner: {
+      default: numberOf('owner-sessions', values['owner-sessions'], 1),
+      of: quotasOf(values['owner-sessions-of'] ?? []),
+    },
+    lifeLimits: {
+      idleMs: millisecondsOf('idle-timeout', values['idle-timeout']),
+      maxAgeMs: millisecondsOf('max-age', values['max-age']),
+    },
     lockWaitMs: numberOf('lock-wait', values['lock-wait'], 0) * 1000,
   };
 }

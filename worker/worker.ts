@@ -10,6 +10,7 @@ import type { Random } from '#common/random.js';
 import { GateServiceService, Target } from '#proto/gate/v1/gate.js';
 import { WorkerServiceService } from '#proto/worker/v1/worker.js';
 import { defaultLimits } from '#session/limits.js';
+import { startLifeLimits, type LifeLimits } from './life-limits.js';
 import { startDetachSweeper } from './detach-sweeper.js';
 import { Gate } from './drain/gate.js';
 import { defaultDrainRules, type DrainRules } from './drain/state.js';
@@ -19,6 +20,7 @@ import { createSessionService, sessionServiceDefinition } from './services/sessi
 import { createWorkerService } from './services/worker-service.js';
 import { createAttachHandler } from './sessions/attach-handler.js';
 import { findDormantSessions } from './sessions/dormant-sessions.js';
+import { createOwnerQuota, type SessionsPerOwner } from './sessions/owner-quota.js';
 import { SessionRegistry } from './sessions/session-registry.js';
 import { prepareSocket } from './socket.js';
 import type { PanelStorage } from './storage/panel-storage.js';
@@ -43,6 +45,10 @@ export interface WorkerOptions {
   /** How long a session without a client is kept while an agent is there, in milliseconds. */
   readonly detachTtlMs: number;
   readonly maxSessions: number;
+  /** Of them, those of one owner. */
+  readonly sessionsPerOwner: SessionsPerOwner;
+  /** @default none */
+  readonly lifeLimits?: LifeLimits;
   /** Limits of the drain's states. @default those of docs/reference/gate.md */
   readonly rules?: Partial<DrainRules>;
 }
@@ -125,6 +131,7 @@ function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDorma
     log,
     node,
     maxSessions,
+    quota: createOwnerQuota({ clock, panel: definition.name, sessions: options.sessionsPerOwner }),
     dormant,
     limits: defaultLimits,
     resumeTtlMs: options.detachTtlMs,
@@ -178,6 +185,11 @@ function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDorma
     ttlMs: options.detachTtlMs,
     counts: () => workerService.watchers() > 0 && gate.admitsRestore,
     signal: stopping.signal,
+  });
+  startLifeLimits({
+    ...{ registry, clock, log, signal: stopping.signal },
+    limits: options.lifeLimits ?? { idleMs: undefined, maxAgeMs: undefined },
+    counts: () => gate.admitsRestore,
   });
   const server = new Server({ 'grpc.max_receive_message_length': maxReceiveBytes, interceptors: [explainRefusals] });
   const { checkpointable } = definition;

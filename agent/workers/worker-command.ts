@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Target } from '#proto/gate/v1/gate.js';
-import type { PanelConfig } from '../config.js';
+import type { AgentConfig, PanelConfig } from '../config.js';
+
+/** As in worker/arguments.ts; what it is when nothing is said. */
+const defaultSessionsPerOwner = 20;
 
 /** What every worker of the node is told. */
 export interface WorkerCommandOptions {
@@ -10,6 +13,7 @@ export interface WorkerCommandOptions {
   readonly node: string;
   readonly stateDir: string;
   readonly logLevel: string;
+  readonly sessionsPerOwner: AgentConfig['sessionsPerOwner'];
 }
 
 /** Arguments of a panel's worker, program first. */
@@ -19,7 +23,19 @@ export function workerArgv(panel: PanelConfig, socketPath: string, options: Work
     ...(panel.command ?? options.workerCommand),
     ...['--panel', panel.name, '--socket', socketPath, '--state-dir', options.stateDir],
     ...['--node', options.node, '--target', panel.target, '--log-level', options.logLevel],
+    ...quotaArguments(options.sessionsPerOwner),
+    ...(panel.idleTimeoutSeconds === undefined ? [] : ['--idle-timeout', String(panel.idleTimeoutSeconds)]),
+    ...(panel.maxAgeSeconds === undefined ? [] : ['--max-age', String(panel.maxAgeSeconds)]),
     ...parameters.flatMap(([key, value]) => ['--parameter', `${key}=${value}`]),
+  ];
+}
+
+// Nothing for what is a worker's own default: a panel's own program need not know it.
+function quotaArguments({ default: each, of }: AgentConfig['sessionsPerOwner']): readonly string[] {
+  const named = Object.entries(of).sort(([a], [b]) => (a < b ? -1 : 1));
+  return [
+    ...(each === defaultSessionsPerOwner ? [] : ['--owner-sessions', String(each)]),
+    ...named.flatMap(([owner, count]) => ['--owner-sessions-of', `${owner}=${count}`]),
   ];
 }
 

@@ -53,6 +53,8 @@ export function writeAgentConfig(options: AgentConfigOptions): void {
     panels: options.panels.map((panel) => ({ ...panel, run: 'spawn' })),
     panelsDir: paths.panels,
     gracePeriodSeconds: 25,
+    // One person's cluster, and what he tries there.
+    sessionsPerOwner: { default: 1000 },
     log: { level: options.logLevel },
   };
   writeFileSync(paths.agentConfig, stringify(config), { mode: 0o600 });

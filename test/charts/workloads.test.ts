@@ -86,6 +86,21 @@ describe('workers beside the agent', () => {
     expect(argumentsOf(workersOf(agent)[1]!).parameters).toEqual({ roots: '/var/log' });
   });
 
+  test('are told what an owner may have and when sessions end, where that is set', () => {
+    const values = {
+      workers: { sessionsPerOwner: { default: 1_000_000, of: { 'system:serviceaccount:ci:runner': 500 } } },
+      panels: { echo: { idleTimeoutSeconds: 60, maxAgeSeconds: 86_400 } },
+    };
+    const [echo] = workersOf(agentOf(values));
+    expect(argumentsOf(echo!)).toMatchObject({
+      sessionsPerOwner: { default: 1_000_000, of: { 'system:serviceaccount:ci:runner': 500 } },
+      lifeLimits: { idleMs: 60_000, maxAgeMs: 86_400_000 },
+    });
+    const [usual] = workersOf(agentOf({}));
+    expect(argumentsOf(usual!)).toMatchObject({ sessionsPerOwner: { default: 20, of: {} } });
+    expect(usual!.args?.join(' ')).not.toContain('owner');
+  });
+
   test('have big numbers written out', () => {
     const [worker] = workersOf(agentOf({ workers: { maxSessions: 2_000_000 } }));
     expect(argumentsOf(worker!).maxSessions).toBe(2_000_000);

@@ -152,6 +152,37 @@ describe('the services of a worker', () => {
     watch.cancel();
   });
 
+  test('gives an owner as many sessions as he may have, those on storage too, and wakes what he has', async () => {
+    const sessionsPerOwner = { default: 2, of: { ci: 3 } };
+    await restart({ sessionsPerOwner });
+    const [first, second] = [client(), client()];
+    await first.attach();
+    await second.attach();
+    const third = client();
+    await expect(third.attach()).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    await client({ identity: 'bob' }).attach();
+    for (let n = 0; n < 3; n++) await client({ identity: 'ci' }).attach();
+    await receiptOfDrain(startDrain(running.gate));
+    await Promise.all([first.over(), second.over()]);
+    await restart({ sessionsPerOwner });
+    await expect(third.attach()).rejects.toMatchObject({
+      ...{ code: 'LIMIT_EXCEEDED', message: expect.stringContaining(first.sessionId) },
+    });
+    await expect(first.attach()).resolves.toMatchObject({ incarnation: 2 });
+    await end(second.sessionId, 'alice');
+    await third.attach();
+  });
+
+  test('ends a session that is silent for too long, and tells its client before and after', async () => {
+    await restart({ lifeLimits: { idleMs: 1_000, maxAgeMs: undefined } });
+    const alice = client();
+    await alice.attach();
+    await alice.over();
+    expect(alice.drains()).toContain(DrainPhase.NOTICE);
+    expect(alice.next).toMatchObject({ kind: 'ended', message: expect.stringMatching(/typed or printed for 1 s/) });
+    expect(await list('alice')).toEqual([]);
+  });
+
   test('tells watchers every change of its gate', async () => {
     const watch = running.control.watch({ agentInstance: 'agent-1' });
     const seen: State[] = [];

@@ -8,6 +8,8 @@ import { createSystemRandom } from '#common/random.js';
 import { GateServiceClient } from '#proto/gate/v1/gate.js';
 import { WorkerServiceClient } from '#proto/worker/v1/worker.js';
 import type { DrainRules } from '#worker/drain/state.js';
+import type { LifeLimits } from '#worker/life-limits.js';
+import type { SessionsPerOwner } from '#worker/sessions/owner-quota.js';
 import type { PanelDefinition } from '#worker/panel.js';
 import { createEchoPanel } from '#worker/panels/echo.js';
 import { openPanelStorage, type PanelStorage } from '#worker/storage/panel-storage.js';
@@ -22,6 +24,9 @@ export interface RunningWorkerOptions {
   readonly panel?: PanelDefinition;
   readonly detachTtlMs?: number;
   readonly maxSessions?: number;
+  /** @default as many as there may be at all */
+  readonly sessionsPerOwner?: SessionsPerOwner;
+  readonly lifeLimits?: LifeLimits;
   readonly rules?: Partial<DrainRules>;
   readonly fileSystem?: FileSystem;
   readonly target?: 'agent' | 'host';
@@ -71,6 +76,8 @@ export async function startRunningWorker(options: RunningWorkerOptions = {}): Pr
       pid: process.pid,
       detachTtlMs: options.detachTtlMs ?? 60_000,
       maxSessions: options.maxSessions ?? 100,
+      sessionsPerOwner: options.sessionsPerOwner ?? { default: options.maxSessions ?? 100, of: {} },
+      ...(options.lifeLimits === undefined ? {} : { lifeLimits: options.lifeLimits }),
       ...(options.rules === undefined ? {} : { rules: options.rules }),
     },
   });

@@ -18,7 +18,7 @@ import { createSessionRest, type SessionRest } from './session-rest.js';
 
 /** How a session ended. */
 export interface SessionEnd {
-  readonly kind: 'finished' | 'asked' | 'expired' | 'failed' | 'forced';
+  readonly kind: 'finished' | 'asked' | 'expired' | 'limit' | 'failed' | 'forced';
   /** For a person. */
   readonly message: string;
 }

@@ -9,6 +9,7 @@ import { requireSessionId } from '../storage/session-id.js';
 import type { Attachment } from './attachment.js';
 import type { DormantSession } from './dormant-sessions.js';
 import { createKeyedLock } from './keyed-lock.js';
+import type { OwnedSession, OwnerQuota } from './owner-quota.js';
 import type { SessionDriver, SessionEnd } from './session-driver.js';
 import { SessionLookup, type Known } from './session-lookup.js';
 import { createSessionOpening, type SessionOpeningDeps } from './session-opening.js';
@@ -45,6 +46,8 @@ export interface SessionRegistryDeps extends Omit<SessionOpeningDeps, 'onEnded'>
   readonly dormant: Map<string, DormantSession>;
   readonly gate: () => RegistryGate;
   readonly maxSessions: number;
+  /** What one owner may take of them. */
+  readonly quota: OwnerQuota;
   /** There is one live session more. */
   readonly onOpened: () => void;
   /** A session is over; called once for each. */
@@ -63,6 +66,8 @@ export interface VisibleSession {
 /** A session being opened or brought back. */
 export interface Opening {
   readonly sinceMs: number;
+  /** Whose it will be, when it is new. */
+  readonly newOwner: string | undefined;
   /** It can no longer be called off: its checkpoint is being consumed. */
   committed: boolean;
 }
@@ -198,7 +203,9 @@ export class SessionRegistry {
         `This worker has its ${maxSessions} sessions. End one, or use another node.`,
       );
     }
-    this.opening.set(hello.sessionId, { sinceMs: clock.nowMs(), committed: false });
+    const newOwner = decision.kind === 'open' ? knock.identity : undefined;
+    if (newOwner !== undefined) this.#deps.quota.takeOpening(newOwner, this.#ownedBy(newOwner));
+    this.opening.set(hello.sessionId, { sinceMs: clock.nowMs(), newOwner, committed: false });
     try {
       const driver = await this.#make(knock, decision, known);
       // The worker decides, at the last moment: an open in flight does not slip in behind a cordon (I9).
@@ -216,6 +223,19 @@ export class SessionRegistry {
       this.opening.delete(hello.sessionId);
       this.#deps.onChange();
     }
+  }
+
+  #ownedBy(owner: string): readonly OwnedSession[] {
+    const live = [...this.live].map(([sessionId, { record, attached, detachedMs }]) => {
+      return { sessionId, owner: record.owner, attached, detachedMs };
+    });
+    const stored = [...this.dormant].map(([sessionId, { record, detachedMs }]) => {
+      return { sessionId, owner: record.owner, attached: false, detachedMs };
+    });
+    const opening = [...this.opening].map(([sessionId, { newOwner }]) => {
+      return { sessionId, owner: newOwner, attached: true, detachedMs: 0 };
+    });
+    return [...live, ...stored, ...opening].filter((session) => session.owner === owner);
   }
 
   #make(knock: Knock, decision: Admitted, known: Known | undefined): Promise<SessionDriver> {

@@ -148,6 +148,20 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     - --grace-period={{ int (index . 3) }}
     - --detach-ttl={{ int $root.Values.workers.detachTtlSeconds }}
     - --max-sessions={{ int $root.Values.workers.maxSessions }}
+    {{- with $root.Values.workers.sessionsPerOwner }}
+    {{- if ne (int .default) 20 }}
+    - --owner-sessions={{ int .default }}
+    {{- end }}
+    {{- range $owner, $count := .of }}
+    - {{ printf "--owner-sessions-of=%s=%d" $owner (int $count) | quote }}
+    {{- end }}
+    {{- end }}
+    {{- with $panel.idleTimeoutSeconds }}
+    - --idle-timeout={{ int . }}
+    {{- end }}
+    {{- with $panel.maxAgeSeconds }}
+    - --max-age={{ int . }}
+    {{- end }}
     # A pod that was deleted with force, or of an earlier release, may still drain on this node.
     - --lock-wait=86400
     - --log-level={{ $root.Values.logLevel }}

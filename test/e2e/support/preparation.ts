@@ -38,7 +38,10 @@ function valuesFor(image: string): object {
   const { repository, tag } = { repository: image.slice(0, colon), tag: image.slice(colon + 1) };
   // What takes minutes by default is here as fast as a test may be.
   const agent = { limits: { reviewAttachmentsMs: 15_000 } };
-  return { image: { repository, tag }, agent, controller: { leaseSeconds: 6 }, tls: { caPublishSeconds: 10 } };
+  const workers = {
+    sessionsPerOwner: { default: 1000, of: { [`system:serviceaccount:${namespace}:e2e-limited`]: 1 } },
+  };
+  return { image: { repository, tag }, agent, workers, controller: { leaseSeconds: 6 }, tls: { caPublishSeconds: 10 } };
 }
 
 async function bringUp(options: PreparationOptions, command: string): Promise<string> {
