@@ -108,6 +108,19 @@ describe('who gets in', () => {
     await echoes(open(front));
   });
 
+  test('a method that the agent does not have goes no further, however long its path is', async () => {
+    const front = await start({ attach: echoCall });
+    const session = connectHttp2(`http://${front.address}`);
+    const paths = [`/${'p'.repeat(16_000)}`, '/panelet.worker.v1.WorkerService/Shutdown'];
+    for (const path of paths) {
+      const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+      const request = session.request({ ...headers, authorization: `Bearer ${aliceToken}` });
+      const [answer] = (await once(request, 'response')) as [Record<string, unknown>];
+      expect([answer['grpc-status'], answer['grpc-message']]).toEqual(['12', 'The agent has no such method.']);
+    }
+    session.destroy();
+  });
+
   test('something that does not speak gRPC is told so', async () => {
     const front = await start();
     const session = connectHttp2(`http://${front.address}`);

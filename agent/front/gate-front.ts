@@ -1,9 +1,9 @@
-import { Metadata, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { createControllersIdentity } from '../access/controller-certificates.js';
 import type { AgentConfig } from '../config.js';
 import { openFront, type Front, type FrontAddress, type FrontDeps } from './front.js';
 import { createRouter, type Router, type RouterDeps } from './router.js';
-import { refuse } from './status.js';
+import { plainStatus, refuse } from './status.js';
 
 /** What the port of controllers needs. */
 export interface GateFrontDeps extends Omit<FrontDeps, 'limits' | 'route'>, RouterDeps {
@@ -15,10 +15,10 @@ const connections = 64;
 const streamsPerConnection = 64;
 
 const served = ['/panelet.gate.v1.GateService/', '/grpc.health.v1.Health/'];
-const unserved = {
-  code: status.UNIMPLEMENTED,
-  details: 'This port has the gate and health only. Everything else is at the port for clients.',
-};
+const unserved = plainStatus(
+  status.UNIMPLEMENTED,
+  'This port has the gate and health only. Everything else is at the port for clients.',
+);
 
 /**
  * Opens the port for controllers, so that a restart goes through however full the port for clients is. It has connections of its
@@ -41,6 +41,6 @@ function gateOnly(route: Router): Router {
   return async (call) => {
     const path = call.headers[':path'] ?? '';
     if (served.some((prefix) => path.startsWith(prefix))) await route(call);
-    else refuse(call.stream, { ...unserved, metadata: new Metadata() });
+    else refuse(call.stream, unserved);
   };
 }

@@ -1,10 +1,10 @@
-import { Metadata, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Clock } from '#common/clock.js';
 import { withDeadline } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import { prefixedMessage } from '#common/grpc-message.js';
-import { statusOf, type RpcStatus } from '#common/grpc-status.js';
+import { statusOf } from '#common/grpc-status.js';
 import type { HealthView } from '#common/health.js';
 import {
   HealthCheckRequest,
@@ -15,7 +15,7 @@ import {
 import type { ClientConnection } from './client-connection.js';
 import { createFairShares } from './fair-shares.js';
 import { readFirstMessage } from './read-first-message.js';
-import { endWithTrailers, refuse } from './status.js';
+import { endWithTrailers, plainStatus, refuse } from './status.js';
 
 /** A call of `grpc.health.v1.Health`. */
 export interface HealthCall {
@@ -133,9 +133,4 @@ function finish(stream: ServerHttp2Stream, message: Uint8Array): void {
   begin(stream);
   stream.write(prefixedMessage(message));
   endWithTrailers(stream, { 'grpc-status': status.OK });
-}
-
-// As the standard says it, without anything of Panelet in it.
-function plainStatus(code: status, details: string): RpcStatus {
-  return { code, details, metadata: new Metadata() };
 }

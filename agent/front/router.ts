@@ -1,5 +1,8 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { status, type ServiceDefinition } from '@grpc/grpc-js';
 import { isPaneletError } from '#common/errors.js';
+import { GateServiceService } from '#proto/gate/v1/gate.js';
+import { SessionServiceService } from '#proto/session/v1/session.js';
 import type { AttachCall } from './attach.js';
 import { tooOften, type CallRates } from './call-rates.js';
 import type { ClientConnection } from './client-connection.js';
@@ -7,6 +10,7 @@ import type { HealthCall } from './health-calls.js';
 import { upstreamHeaders } from './headers.js';
 import type { Caller, Credentials, Identity, VerifiedPeer } from './identity.js';
 import { relay, type RelayTold } from './relay.js';
+import { plainStatus, refuse } from './status.js';
 import type { Upstream } from './upstream.js';
 import { verifiedCallKey, type VerifiedCalls } from './verified-calls.js';
 
@@ -39,6 +43,9 @@ export interface RouterDeps {
 
 const attachPath = '/panelet.session.v1.SessionService/Attach';
 const healthPrefix = '/grpc.health.v1.Health/';
+// Another path goes no further: it may be as long as a header, and what carries it on would hold it several times.
+const servedPaths = new Set([SessionServiceService, GateServiceService].flatMap(pathsOf));
+const unserved = plainStatus(status.UNIMPLEMENTED, 'The agent has no such method.');
 
 /**
  * Attach goes to a worker; health is answered here, unauthenticated; everything else goes to the agent's services with its
@@ -58,6 +65,10 @@ export function createRouter({ identity, attach, health, services, calls, rates,
     }
     if (verdict === 'refuse') throw tooOften();
     if (path === attachPath) return attach({ stream, headers, caller, connection, remoteAddress });
+    if (!servedPaths.has(path)) {
+      refuse(stream, unserved);
+      return;
+    }
     if (isOver(stream)) return;
     const key = calls.add({ caller, remoteAddress });
     stream.once('close', () => calls.remove(key));
@@ -68,6 +79,10 @@ export function createRouter({ identity, attach, health, services, calls, rates,
     if (isOver(stream)) upstream.close(constants.NGHTTP2_CANCEL);
     else relay({ client: stream, upstream, ...relaying });
   };
+}
+
+function pathsOf(service: ServiceDefinition): readonly string[] {
+  return Object.values(service).map(({ path }) => path);
 }
 
 function isOver(stream: ServerHttp2Stream): boolean {

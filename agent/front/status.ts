@@ -1,8 +1,14 @@
+import { Metadata, type status } from '@grpc/grpc-js';
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { PaneletError } from '#common/errors.js';
 import { statusOf, type RpcStatus } from '#common/grpc-status.js';
 import { createContainment, type Containment } from './contain.js';
 import { endSession } from './end-session.js';
+
+/** A status as the standard says it, without anything of Panelet in it. */
+export function plainStatus(code: status, details: string): RpcStatus {
+  return { code, details, metadata: new Metadata() };
+}
 
 /** The trailers of a status. */
 export function statusTrailers({ code, details, metadata }: RpcStatus): OutgoingHttpHeaders {
