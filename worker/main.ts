@@ -32,10 +32,12 @@ async function run(): Promise<number> {
   // Before anything else: a reload of the agent reaches its whole process group where workers are not detached.
   process.on('SIGHUP', () => undefined);
   const clock = createSystemClock({ keepsAlive: true });
+  const loginShell = process.env['SHELL'] ?? '/bin/sh';
   const definition = createPanel(panel, {
     environment: process.env,
     parameters,
-    accounts: panel === 'terminal' ? await openAccounts({ parameters, stateDir, log, random, clock }) : undefined,
+    accounts:
+      panel === 'terminal' ? await openAccounts({ parameters, stateDir, loginShell, log, random, clock }) : undefined,
   });
   const waiting = { waitMs: options.lockWaitMs, clock, random, log, signal: asked.signal };
   const lock = (directory: string): Promise<DirectoryLock> => takeDirectory(directory, waiting);

@@ -18,18 +18,27 @@ test('docs/reference/pod-security.md states the level of every workload, as it i
 });
 
 describe.each([
-  ['agents', agent],
-  ['the host', host],
-])('the pods of %s', (_who, pod) => {
+  ['agents', agent, []],
+  [
+    'the host',
+    host,
+    [
+      'worker-terminal: may run as root',
+      'worker-terminal: runs as root',
+      'worker-terminal: adds CHOWN, KILL, SETGID, SETPCAP, SETUID',
+    ],
+  ],
+])('the pods of %s', (_who, pod, ofOwners) => {
   test('need more than "baseline" for directories of the node alone', () => {
     expect(baselineFaults(pod)).toEqual(['hostPath volumes']);
   });
 
-  test('are nobody’s in all containers but the one that prepares those directories', () => {
+  test('are nobody’s in all containers but the one that prepares those directories, and that of the shells', () => {
     expect(restrictedFaults(pod)).toEqual([
       'prepare: may run as root',
       'prepare: runs as root',
       'prepare: adds CHOWN',
+      ...ofOwners,
     ]);
   });
 
@@ -41,11 +50,14 @@ describe.each([
   });
 });
 
-test('all run as 65532 but for the one that prepares', () => {
+test('all run as 65532 but for the one that prepares, and that of the shells, which becomes 65532', () => {
   for (const { pod } of workloads) {
     expect(pod.securityContext?.runAsUser).toBe(65532);
     const others = containersOf(pod).filter(({ securityContext }) => securityContext?.runAsUser !== undefined);
-    expect(others.map(({ name }) => name)).toEqual(pod.initContainers === undefined ? [] : ['prepare']);
+    const prepares = pod.initContainers === undefined ? [] : ['prepare'];
+    const ofOwners = pod.containers.filter(({ name }) => name === 'worker-terminal');
+    expect(others.map(({ name }) => name)).toEqual([...prepares, ...ofOwners.map(({ name }) => name)]);
+    for (const { command } of ofOwners) expect(command?.slice(0, 3)).toEqual(['setpriv', '--reuid=65532', '--regid=65532']);
   }
 });
 
@@ -95,14 +107,22 @@ test('a host’s /tmp may be in memory, where a full one ends no pod', () => {
   expect(volumes).toContainEqual({ name: 'tmp', emptyDir: { sizeLimit: '256Mi', medium: 'Memory' } });
 });
 
-test('a worker sees only its own part of the state', () => {
+test('shells that may share a user need no root', () => {
+  const values = { panels: { terminal: { parameters: { allowSameUser: 'true' } } } };
+  const pod = podOf(render({ values }).get('DaemonSet', 'panelet-host'))!;
+  expect(restrictedFaults(pod).filter((fault) => fault.startsWith('worker'))).toEqual([]);
+  expect(pod.volumes?.map(({ name }) => name)).not.toContain('names');
+});
+
+test('a worker sees only its own part of the state, and that of terminals what is its owners’', () => {
   for (const container of containersOf(agent).concat(host.containers)) {
     if (!container.name.startsWith('worker-')) continue;
     const panel = container.name.slice('worker-'.length);
     const state = container.volumeMounts?.filter(({ name }) => name === 'state');
-    expect(state).toEqual([
-      { name: 'state', mountPath: `/var/lib/panelet/sessions/${panel}`, subPath: `sessions/${panel}` },
-    ]);
+    const ofOwners = panel === 'terminal' ? ['owners', 'homes'] : [];
+    expect(state).toEqual(
+      [`sessions/${panel}`, ...ofOwners].map((part) => ({ name: 'state', mountPath: `/var/lib/panelet/${part}`, subPath: part })),
+    );
   }
 });
 

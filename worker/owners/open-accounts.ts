@@ -1,10 +1,11 @@
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { mayChangeUid } from './may-change-uid.js';
+import { createNameFiles } from './name-files.js';
 import { makePassage } from './owner-directories.js';
 import { createOwnerAccounts, type OwnerAccounts } from './owner-accounts.js';
 import { processLimits } from './process-limits.js';
@@ -13,9 +14,11 @@ import { checkUidRange, readUidRange } from './uid-range.js';
 
 /** What `openAccounts` needs. */
 export interface OpenAccountsDeps {
-  /** Parameters of the worker: `uids`, `allowSameUser`, `homes`, `temporaries`. */
+  /** Parameters of the worker: `uids`, `allowSameUser`, `homes`, `temporaries`, `names`. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly stateDir: string;
+  /** Written down with owners' names. */
+  readonly loginShell: string;
   readonly log: Log;
   readonly random: Random;
   readonly clock: Clock;
@@ -45,12 +48,14 @@ export async function openAccounts(deps: OpenAccountsDeps): Promise<OwnerAccount
   const range = readUidRange(parameters['uids']);
   checkUidRange(range, readFileSync('/proc/self/uid_map', 'utf8'));
   log.info({ first: range.first, count: range.count }, 'Each owner of terminals has a uid of his own.');
-  // HOME and TMPDIR are below it where nothing else is said.
-  await makePassage(stateDir);
+  const { homes = join(stateDir, 'homes'), temporaries = join(stateDir, 'tmp'), names } = parameters;
+  // Where it is another's, as a mount's parent is, whoever made it has seen to it that owners pass.
+  const owner = statSync(stateDir, { throwIfNoEntry: false })?.uid;
+  if (owner === undefined || owner === process.geteuid?.()) await makePassage(stateDir);
   return createOwnerAccounts({
     book: createUidBook({ directory: join(stateDir, 'owners'), range, random }),
-    homes: parameters['homes'] ?? join(stateDir, 'homes'),
-    temporaries: parameters['temporaries'] ?? join(stateDir, 'tmp'),
+    ...{ homes, temporaries },
+    ...(names === undefined ? {} : { names: createNameFiles({ directory: names, shell: deps.loginShell, log }) }),
     limits: processLimits(wishedLimits, readFileSync('/proc/self/limits', 'utf8')),
     ...{ log, clock: deps.clock },
   });

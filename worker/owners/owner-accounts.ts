@@ -6,6 +6,7 @@ import { createProcessTable } from '../panels/terminal/process-table.js';
 import { forkPty } from '../panels/terminal/pty-fork.js';
 import { createKeyedLock } from '../sessions/keyed-lock.js';
 import { launchCommand, type LaunchCommand, type OwnedProgram, type ProcessLimits } from './launch-command.js';
+import type { NameFiles } from './name-files.js';
 import { makeOwnDirectory, makePassage } from './owner-directories.js';
 import type { UidBook } from './uid-book.js';
 
@@ -39,6 +40,8 @@ export interface OwnerAccountsDeps {
   readonly homes: string;
   /** Directory of the TMPDIRs. */
   readonly temporaries: string;
+  /** Where owners' names are written down. @default nowhere */
+  readonly names?: NameFiles;
   readonly limits: ProcessLimits;
   readonly log: Log;
   readonly clock: Clock;
@@ -76,12 +79,13 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
     const home = await makeOwnDirectory(deps.homes, uid);
     const temporary = await makeOwnDirectory(deps.temporaries, uid);
     if ((await run(uid, 'cd -- "$1" && cd -- "$2"', [home, temporary])) !== 0) throw unreachableHome(home);
+    const name = `u${uid}`;
+    await deps.names?.add({ uid, name, home });
     sessions.set(uid, (sessions.get(uid) ?? 0) + 1);
     let left: Promise<void> | undefined;
     return {
       uid,
-      name: `u${uid}`,
-      home,
+      ...{ name, home },
       temporary,
       launch: (program) => launchCommand({ ...program, uid }, limits),
       run: (script, args) => run(uid, script, args),

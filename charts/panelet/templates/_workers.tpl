@@ -49,6 +49,11 @@ drain, and up to 6 s to end), then a reserve.
   hostPath:
     path: {{ printf "%s/%s" (trimSuffix "/" $root.Values.hostPaths.run) $root.Release.Namespace }}
     type: DirectoryOrCreate
+{{- if include "panelet.panelsOfOwners" . | fromJsonArray }}
+# The names of owners' uids: a passwd and a group of the pod's own.
+- name: names
+  emptyDir: { sizeLimit: 8Mi }
+{{- end }}
 {{- range include "panelet.panelNames" . | fromJsonArray }}
 {{- with (index $root.Values.panels .).volumes }}
 {{ toYaml . }}
@@ -69,12 +74,25 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     - /bin/sh
     - -ec
     - |
-      for d in /prepare/*; do
-        [ "$(stat -c '%a %u %g' "$d")" = '700 65532 65532' ] && continue
-        chown 0:0 "$d"
-        chmod 0700 "$d"
-        chown 65532:65532 "$d"
+      give() {
+        [ "$(stat -c '%a %u %g' "$2")" = "$1 65532 65532" ] && return
+        chown 0:0 "$2"
+        chmod "0$1" "$2"
+        chown 65532:65532 "$2"
+      }
+      for d in /prepare/*; do give 700 "$d"; done
+      {{- if include "panelet.panelsOfOwners" . | fromJsonArray }}
+      # Owners of terminals pass through, and write in their own below. In /tmp all do: sticky, so that nobody moves what another made.
+      give 711 /owners/homes
+      chmod 1777 /owners/tmp
+      for f in passwd group; do
+        [ -e "/owners/names/$f" ] && continue
+        cp "/etc/$f" "/owners/names/.$f"
+        chmod 0644 "/owners/names/.$f"
+        chown 65532:65532 "/owners/names/.$f"
+        mv "/owners/names/.$f" "/owners/names/$f"
       done
+      {{- end }}
   {{- if $root.Values.hostPaths.perNode }}
   env:
     - name: PANELET_NODE_NAME
@@ -114,6 +132,28 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     {{- range include "panelet.panelNames" . | fromJsonArray }}
     {{- include "panelet.nodeMount" (list $root "state" (printf "/prepare/sessions-%s" .) (printf "sessions/%s" .)) | nindent 4 }}
     {{- end }}
+    {{- if include "panelet.panelsOfOwners" . | fromJsonArray }}
+    {{- include "panelet.nodeMount" (list $root "state" "/prepare/owners" "owners") | nindent 4 }}
+    {{- include "panelet.nodeMount" (list $root "state" "/owners/homes" "homes") | nindent 4 }}
+    - { name: tmp, mountPath: /owners/tmp }
+    - { name: names, mountPath: /owners/names }
+    {{- end }}
+{{- end }}
+
+{{/*
+Panels of a target whose programs run as their owners' uids, one each: the terminal, unless all may share a user or it is a worker of
+one's own. Called with (list . "host"); gives JSON.
+*/}}
+{{- define "panelet.panelsOfOwners" -}}
+{{- $values := (index . 0).Values -}}
+{{- $names := list -}}
+{{- range include "panelet.panelNames" . | fromJsonArray -}}
+{{- $panel := index $values.panels . -}}
+{{- if and (eq . "terminal") (not $panel.image) (not $panel.command) (ne (toString ($panel.parameters | default dict).allowSameUser) "true") -}}
+{{- $names = append $names . -}}
+{{- end -}}
+{{- end -}}
+{{ toJson $names }}
 {{- end }}
 
 {{/* Directory of a worker's socket, below the run directory; agent/workers/socket-places.ts. Called with (list "logs" "agent"). */}}
@@ -127,6 +167,8 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
 {{- $name := index . 1 -}}
 {{- $target := index . 2 -}}
 {{- $panel := index $root.Values.panels $name -}}
+{{- $ofOwners := has $name (include "panelet.panelsOfOwners" (list $root $target) | fromJsonArray) -}}
+{{- $capabilities := list "CHOWN" "KILL" "SETGID" "SETPCAP" "SETUID" -}}
 - name: worker-{{ $name }}
   {{- if eq $target "agent" }}
   restartPolicy: Always
@@ -138,7 +180,20 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
   {{- include "panelet.imageFields" $root | nindent 2 }}
   {{- end }}
   command:
+    {{- if $ofOwners }}
+    # Not root, but with what it takes to start programs as others: Kubernetes gives no ambient capabilities, so setpriv does.
+    {{- $flags := printf "+%s" (join ",+" $capabilities | lower) }}
+    - setpriv
+    - --reuid=65532
+    - --regid=65532
+    - --keep-groups
+    - --inh-caps={{ $flags }}
+    - --ambient-caps={{ $flags }}
+    - --
+    - panelet-worker
+    {{- else }}
     {{- toYaml ($panel.command | default (list "panelet-worker")) | nindent 4 }}
+    {{- end }}
   args:
     - --panel={{ $name }}
     - --socket=/run/panelet/{{ include "panelet.socketDirectory" (list $name $target) }}/worker.sock
@@ -168,6 +223,10 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     {{- range $key, $value := $panel.parameters }}
     - {{ printf "--parameter=%s=%s" $key $value | quote }}
     {{- end }}
+    {{- if $ofOwners }}
+    - --parameter=temporaries=/tmp/owners
+    - --parameter=names=/etc
+    {{- end }}
   env:
     {{- include "panelet.environment" $root | nindent 4 }}
     - { name: HOME, value: /tmp }
@@ -175,7 +234,12 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     {{- toYaml . | nindent 4 }}
     {{- end }}
   securityContext:
-    {{- mustMergeOverwrite (include "panelet.containerSecurityContext" $root | fromYaml) ($panel.securityContext | default dict) | toYaml | nindent 4 }}
+    {{- $context := include "panelet.containerSecurityContext" $root | fromYaml }}
+    {{- if $ofOwners }}
+    {{- $root0 := dict "runAsUser" 0 "runAsGroup" 0 "runAsNonRoot" false }}
+    {{- $context = mustMergeOverwrite $context $root0 (dict "capabilities" (dict "drop" (list "ALL") "add" $capabilities)) }}
+    {{- end }}
+    {{- mustMergeOverwrite $context ($panel.securityContext | default dict) | toYaml | nindent 4 }}
   resources:
     {{- mustMergeOverwrite (deepCopy $root.Values.workers.resources) (deepCopy ($panel.resources | default dict)) | toYaml | nindent 4 }}
   volumeMounts:
@@ -185,6 +249,13 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     {{- $sockets := include "panelet.socketDirectory" (list $name $target) }}
     {{- include "panelet.nodeMount" (list $root "run" (printf "/run/panelet/%s" $sockets) $sockets) | nindent 4 }}
     - { name: tmp, mountPath: /tmp }
+    {{- if $ofOwners }}
+    # Who has which uid, for good, and what is theirs, for all hosts of the node: those before and after this one too.
+    {{- include "panelet.nodeMount" (list $root "state" "/var/lib/panelet/owners" "owners") | nindent 4 }}
+    {{- include "panelet.nodeMount" (list $root "state" "/var/lib/panelet/homes" "homes") | nindent 4 }}
+    - { name: names, mountPath: /etc/passwd, subPath: passwd }
+    - { name: names, mountPath: /etc/group, subPath: group }
+    {{- end }}
     {{- with $panel.volumeMounts }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
