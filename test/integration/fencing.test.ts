@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { credentials, status as grpcStatus } from '@grpc/grpc-js';
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import { Client, credentials, status as grpcStatus } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createSystemClock } from '#common/clock.js';
 import { msToDuration } from '#common/duration.js';
@@ -78,6 +79,41 @@ async function cordonWorker({ socket, target }: WorkerPlace, command: Command): 
     worker.close();
   }
 }
+
+/** −1 as a client in another language may write it: all 64 bits. No number in this one is that large. */
+function cordonBytes(target: Target): Uint8Array {
+  const command = new BinaryWriter()
+    .uint32(10)
+    .string('made-up')
+    .uint32(16)
+    .uint64(2n ** 64n - 1n)
+    .uint32(24)
+    .uint64(1);
+  return new BinaryWriter().uint32(10).bytes(command.finish()).uint32(32).int32(target).finish();
+}
+
+function cordonRaw(at: string, target: Target): Promise<unknown> {
+  const client = new Client(at, credentials.createInsecure());
+  const same = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
+  const path = '/panelet.gate.v1.GateService/Cordon';
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(path, same, same, cordonBytes(target), (error, answer) => {
+      client.close();
+      if (error === null) resolve(answer);
+      else reject(error);
+    });
+  });
+}
+
+test('a number of 64 bits is refused by a worker and holds up nothing', async () => {
+  const before = leaderNumber();
+  for (const { socket, target } of workers) {
+    const at = `unix:${join(cluster.dir, 'nodes', 'node-a', 'run', socket)}`;
+    await expect(cordonRaw(at, target)).rejects.toMatchObject({ code: expect.any(Number) });
+  }
+  await restarts('after-64-bits');
+  expect(leaderNumber()).toBe(before);
+}, 120_000);
 
 async function restarts(value: string): Promise<void> {
   const kubectl = ensurePackagedProgram('kubectl', { root, random: createSystemRandom() });
