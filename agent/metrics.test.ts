@@ -7,11 +7,11 @@ import type { Unit } from './workers/unit.js';
 
 function start(): AgentMetrics {
   const metrics = createAgentMetrics(createFakeClock());
-  const up = { kind: 'up', status: { sessions: 3 } };
-  const unit = { panel: { name: 'echo' }, link: { state: () => up } } as unknown as Unit;
+  const up = { kind: 'up', status: { sessions: 3, fencing: 8 } };
+  const unit = { panel: { name: 'echo', target: 'agent' }, link: { state: () => up } } as unknown as Unit;
   metrics.observe({
     units: () => [unit],
-    gateStatus: () => GateStatus.fromPartial({ state: State.CORDONED }),
+    gateStatus: () => GateStatus.fromPartial({ state: State.CORDONED, fencing: 7 }),
     connections: () => 2,
     certificate: () => undefined,
   });
@@ -23,6 +23,7 @@ describe('the metrics of an agent', () => {
     const { body } = await start().render();
     for (const line of [
       ...['panelet_sessions{panel="echo"} 3', 'panelet_worker_up{panel="echo"} 1', 'panelet_connections 2'],
+      'panelet_worker_fencing_ahead{panel="echo"} 1',
       'panelet_gate_state{target="agent",state="CORDONED"} 1',
       'panelet_gate_state{target="agent",state="SERVING"} 0',
     ]) {

@@ -6,6 +6,7 @@ import type { DecisionKind } from './access/permissions.js';
 import { endReasons, type EndReason } from './front/connections.js';
 import { certificateExpiry } from './tls/pem.js';
 import type { Unit } from './workers/unit.js';
+import { targetOf } from './workers/worker-command.js';
 
 /** What is counted from the outside. */
 export interface MetricsSubjects {
@@ -86,6 +87,11 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
     new Gauge({ name, help, labelNames, registers });
   const sessions = gauge('panelet_sessions', 'Sessions of a panel, as its worker counts them.', ['panel']);
   const workerUp = gauge('panelet_worker_up', 'Whether the worker of a panel answers.', ['panel']);
+  const fencingAhead = gauge(
+    'panelet_worker_fencing_ahead',
+    'Whether a worker was told a higher fencing number than its agent knows: somebody spoke to its socket.',
+    ['panel'],
+  );
   const gateState = gauge('panelet_gate_state', 'State of the gate: 1 for the one it is in.', ['target', 'state']);
   const connections = gauge('panelet_connections', 'Connections of clients and controllers.', []);
   const expiry = gauge('panelet_certificate_expiry_seconds', 'Seconds until the certificate expires.', []);
@@ -96,11 +102,14 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
   });
   for (const result of authenticationResults) authentications.inc({ result }, 0);
   const look = ({ units, gateStatus, connections: count, certificate }: MetricsSubjects): void => {
-    for (const vanishing of [sessions, workerUp]) vanishing.reset();
+    for (const vanishing of [sessions, workerUp, fencingAhead]) vanishing.reset();
     for (const { panel, link } of units()) {
       const state = link.state();
       workerUp.set({ panel: panel.name }, state.kind === 'up' ? 1 : 0);
-      if (state.kind === 'up') sessions.set({ panel: panel.name }, state.status.sessions);
+      if (state.kind !== 'up') continue;
+      sessions.set({ panel: panel.name }, state.status.sessions);
+      const known = gateStatus(targetOf(panel)).fencing;
+      fencingAhead.set({ panel: panel.name }, state.status.fencing > known ? 1 : 0);
     }
     for (const [target, number] of gateTargets) {
       const now = gateStatus(number).state;
