@@ -158,3 +158,9 @@ function withContext(change: object): PodSpec {
   const [container] = good.containers;
   return { ...good, containers: [{ ...container!, securityContext: { ...container!.securityContext, ...change } }] };
 }
+
+test('all programs may run as another uid than 65532', () => {
+  const text = JSON.stringify(render({ values: { uid: 4711 } }).manifests);
+  expect(text).not.toContain('65532');
+  expect(text).toContain('--reuid=4711');
+});

@@ -80,8 +80,8 @@ imagePullSecrets:
 {{/* A pod whose processes are nobody's, without a way to more rights. */}}
 {{- define "panelet.podSecurityContext" -}}
 runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
+runAsUser: {{ int .Values.uid }}
+runAsGroup: {{ int .Values.uid }}
 seccompProfile:
   type: RuntimeDefault
 {{- end }}

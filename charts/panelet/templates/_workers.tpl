@@ -67,6 +67,7 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
 */}}
 {{- define "panelet.prepare" -}}
 {{- $root := index . 0 -}}
+{{- $uid := int $root.Values.uid -}}
 {{- $target := index . 1 -}}
 - name: prepare
   {{- include "panelet.imageFields" $root | nindent 2 }}
@@ -75,10 +76,15 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     - -ec
     - |
       give() {
-        [ "$(stat -c '%a %u %g' "$2")" = "$1 65532 65532" ] && return
+        [ "$(stat -c '%a %u %g' "$2")" = "$1 {{ $uid }} {{ $uid }}" ] && return
+        owner=$(stat -c %u "$2")
+        if [ "$owner" != 0 ] && [ "$owner" != {{ $uid }} ]; then
+          echo "$2 belongs to the uid $owner and the value uid is {{ $uid }}. Set uid=$owner, or remove the node's directories." >&2
+          exit 1
+        fi
         chown 0:0 "$2"
         chmod "0$1" "$2"
-        chown 65532:65532 "$2"
+        chown {{ $uid }}:{{ $uid }} "$2"
       }
       for d in /prepare/*; do give 700 "$d"; done
       {{- if include "panelet.panelsOfOwners" . | fromJsonArray }}
@@ -89,7 +95,7 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
         [ -e "/owners/names/$f" ] && continue
         cp "/etc/$f" "/owners/names/.$f"
         chmod 0644 "/owners/names/.$f"
-        chown 65532:65532 "/owners/names/.$f"
+        chown {{ $uid }}:{{ $uid }} "/owners/names/.$f"
         mv "/owners/names/.$f" "/owners/names/$f"
       done
       {{- end }}
@@ -184,8 +190,8 @@ one's own. Called with (list . "host"); gives JSON.
     # Not root, but with what it takes to start programs as others: Kubernetes gives no ambient capabilities, so setpriv does.
     {{- $flags := printf "+%s" (join ",+" $capabilities | lower) }}
     - setpriv
-    - --reuid=65532
-    - --regid=65532
+    - --reuid={{ int $root.Values.uid }}
+    - --regid={{ int $root.Values.uid }}
     - --keep-groups
     - --inh-caps={{ $flags }}
     - --ambient-caps={{ $flags }}
