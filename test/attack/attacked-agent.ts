@@ -72,6 +72,8 @@ export async function startAttackedAgent(options: AttackedAgentOptions = {}): Pr
   home.configure({
     panels: [{ name: panel }],
     workerCommand: [process.execPath, worker],
+    // What attacks the agent is not to be stopped by the worker's quota first; an older agent knows of none.
+    ...(options.agent === undefined ? { sessionsPerOwner: { default: 100_000 } } : {}),
     limits: { ...options.limits },
     ...identityOf(home, cluster !== undefined),
     ...(certificate === undefined ? {} : { tls: { certFile: certificate.certFile, keyFile: certificate.keyFile } }),

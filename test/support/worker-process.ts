@@ -40,9 +40,13 @@ export function spawnWorker(options: WorkerProcessOptions): WorkerProcess {
   const socket = join(options.dir, 'run', `${panel}.sock`);
   const args = ['--panel', panel, '--socket', socket, '--state-dir', join(options.dir, 'state'), '--node', 'node-a'];
   const program = resolve('dist/bin/panelet-worker.js');
-  const child = spawn(process.execPath, [program, ...args, '--target', 'agent', ...(options.args ?? [])], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [program, ...args, '--target', 'agent', '--owner-sessions', '1000', ...(options.args ?? [])],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   let stderr = '';
   child.stderr.on('data', (bytes: Buffer) => {
     stderr += bytes.toString();
