@@ -2,10 +2,10 @@ import type { Clock } from './clock.js';
 
 /** A rate that leaks, with bursts. */
 export interface TokenBucket {
-  /** Takes one token; false, and nothing taken, when there is none. */
-  take(): boolean;
-  /** Takes one token, also one that is not there yet: what happened already is counted, and later ones wait for it. */
-  charge(): void;
+  /** Takes tokens when one at least is there, others on credit; false, and nothing taken, when there is none. @default 1 */
+  take(count?: number): boolean;
+  /** Takes tokens, also such as are not there yet: what happened already is counted, and later ones wait for it. @default 1 */
+  charge(count?: number): void;
   /** True while a token is there. */
   available(): boolean;
   /** Time until a token is there, in milliseconds; 0 when there is one. */
@@ -38,15 +38,15 @@ export function createTokenBucket({ clock, burst, perSecond }: TokenBucketOption
   };
   return {
     available,
-    take: () => {
+    take: (count = 1) => {
       if (!available()) return false;
-      tokens -= 1;
+      tokens = Math.max(-burst, tokens - count);
       return true;
     },
-    charge: () => {
+    charge: (count = 1) => {
       refill();
       // A debt of more than a burst would punish for ever.
-      tokens = Math.max(-burst, tokens - 1);
+      tokens = Math.max(-burst, tokens - count);
     },
     waitMs: () => (available() ? 0 : Math.ceil(((1 - tokens) * 1000) / perSecond)),
     full: () => {

@@ -25,6 +25,18 @@ describe('the rate of calls', () => {
     expect(rates.judgeCaller('bob')).toBe('serve');
   });
 
+  test('of calls with large headers is lower, for a connection and for a caller', () => {
+    const connection = { accepted: () => true, onlyCaller: () => undefined };
+    const served = (bytes: number): readonly number[] => {
+      const rates = createCallRates({ clock: createFakeClock(), perSecond: 500 });
+      const one = { ...connection };
+      const judges = [(): RateVerdict => rates.judgeConnection(one, bytes), () => rates.judgeCaller('a', bytes)];
+      return judges.map((judge) => judgeOften(judge, 3_000)[0]?.[1] ?? 0);
+    };
+    expect(served(8 * 1024)).toEqual([1_000, 2_000]);
+    expect(served(16 * 1024)).toEqual([200, 400]);
+  });
+
   test('serves again once the caller has slowed down, and never ends one that calls at its rate', () => {
     const clock = createFakeClock();
     const rates = createCallRates({ clock, perSecond: 100 });

@@ -11,10 +11,10 @@ export type RateVerdict = 'serve' | 'refuse' | 'end';
  * has the burst.
  */
 export interface CallRates {
-  /** For a call on a connection, before anybody asks who it is from. */
-  judgeConnection(connection: RatedConnection): RateVerdict;
+  /** For a call on a connection, before anybody asks who it is from. `headerBytes`: size of its headers. @default small ones */
+  judgeConnection(connection: RatedConnection, headerBytes?: number): RateVerdict;
   /** For a call of a caller who was verified, over all connections. */
-  judgeCaller(caller: string): RateVerdict;
+  judgeCaller(caller: string, headerBytes?: number): RateVerdict;
   /** Counts a stream that the client has broken off; false for one more than its connection may break off. */
   takeReset(connection: RatedConnection): boolean;
   /** Callers that are remembered. */
@@ -45,6 +45,14 @@ const callerBurstSeconds = 4;
 const patienceMs = 250;
 const rememberedCallers = 1_024;
 
+// What a token and tracing may need costs one call; what is larger is memory until it is collected, and costs more.
+const usualHeaderBytes = 8 * 1024;
+const bytesOfOneMore = 2 * 1024;
+
+function costOf(headerBytes: number): number {
+  return 1 + Math.ceil(Math.max(0, headerBytes - usualHeaderBytes) / bytesOfOneMore);
+}
+
 /** What a caller is told who calls too often. */
 export function tooOften(): PaneletError {
   return new PaneletError('LIMIT_EXCEEDED', 'You call more often than the agent serves one client. Slow down.');
@@ -62,41 +70,43 @@ export function createCallRates({
   const { connection: usual } = rates;
   const scale = Math.max(1, perSecond / usual.perSecond);
   const ofConnection = { burst: usual.burst * scale, perSecond: usual.perSecond * scale };
-  const judge = (bucket: TokenBucket): RateVerdict => {
-    if (bucket.take()) return 'serve';
-    bucket.charge();
+  const judge = (bucket: TokenBucket, cost: number): RateVerdict => {
+    if (bucket.take(cost)) return 'serve';
+    bucket.charge(cost);
     return bucket.waitMs() > patienceMs ? 'end' : 'refuse';
   };
   const forgetIdle = (): void => {
     for (const [caller, bucket] of callers) if (bucket.full()) callers.delete(caller);
   };
   // What is refused anyway is refused before it costs anything: a caller in debt gets no burst by another connection.
-  const judgeDebt = (caller: string | undefined): RateVerdict => {
+  const judgeDebt = (caller: string | undefined, cost: number): RateVerdict => {
     const bucket = caller === undefined ? undefined : callers.get(caller);
-    return bucket === undefined || bucket.available() ? 'serve' : judge(bucket);
+    return bucket === undefined || bucket.available() ? 'serve' : judge(bucket, cost);
   };
   return {
-    judgeConnection: (connection) => {
+    judgeConnection: (connection, headerBytes = 0) => {
+      const cost = costOf(headerBytes);
       if (connection.accepted()) {
-        const verdict = judgeDebt(connection.onlyCaller());
+        const verdict = judgeDebt(connection.onlyCaller(), cost);
         if (verdict !== 'serve') return verdict;
         connection.rate ??= createTokenBucket({ clock, ...ofConnection });
-        return judge(connection.rate);
+        return judge(connection.rate, cost);
       }
       connection.strangerRate ??= createTokenBucket({ clock, ...rates.stranger });
-      return judge(connection.strangerRate);
+      return judge(connection.strangerRate, cost);
     },
     takeReset: (connection) => {
       connection.resetRate ??= createTokenBucket({ clock, ...rates.resets });
       return connection.resetRate.take();
     },
-    judgeCaller: (caller) => {
+    judgeCaller: (caller, headerBytes = 0) => {
+      const cost = costOf(headerBytes);
       const known = callers.get(caller);
-      if (known !== undefined) return judge(known);
+      if (known !== undefined) return judge(known, cost);
       if (callers.size >= rememberedCallers) forgetIdle();
       const bucket = createTokenBucket({ clock, burst: perSecond * callerBurstSeconds, perSecond });
       callers.set(caller, bucket);
-      return judge(bucket);
+      return judge(bucket, cost);
     },
     get callers() {
       return callers.size;

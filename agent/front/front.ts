@@ -17,7 +17,7 @@ import { endSession } from './end-session.js';
 import { keepAlive } from './keepalive.js';
 import type { Router } from './router.js';
 import { createSecureServer, type SecureServer } from './secure-server.js';
-import { countStream, serveStream, type Arrival, type ServeDeps } from './serve-stream.js';
+import { countStream, serveStream, sizeOf, type Arrival, type ServeDeps } from './serve-stream.js';
 
 /** Where the front listens, and with which certificate. */
 export interface FrontAddress {
@@ -185,6 +185,8 @@ function acceptSession({ session, connection, secure, receive }: Acceptance, dep
   });
   session.on(
     'stream',
-    contained((stream, headers) => receive({ stream, headers, connection, peer: secure?.peerOf(session) })),
+    contained((stream, headers) =>
+      receive({ stream, headers, headerBytes: sizeOf(headers), connection, peer: secure?.peerOf(session) }),
+    ),
   );
 }

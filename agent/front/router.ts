@@ -18,6 +18,8 @@ import { verifiedCallKey, type VerifiedCalls } from './verified-calls.js';
 export interface IncomingCall {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
+  /** Their size in bytes. */
+  readonly headerBytes: number;
   readonly connection: ClientConnection;
   readonly remoteAddress: string | undefined;
   /** The peer's certificate, when it has one that can be trusted now. */
@@ -52,13 +54,13 @@ const unserved = plainStatus(status.UNIMPLEMENTED, 'The agent has no such method
  * caller verified. What a caller may do is decided where it is known what they ask for: in attach, and in the services.
  */
 export function createRouter({ identity, attach, health, services, calls, rates, relaying }: RouterDeps): Router {
-  return async ({ stream, headers, connection, remoteAddress, peer }) => {
+  return async ({ stream, headers, headerBytes, connection, remoteAddress, peer }) => {
     const path = headers[':path'] ?? '';
     if (path.startsWith(healthPrefix))
       return health({ stream, headers, connection, method: path.slice(healthPrefix.length) });
     const credentials = { authorization: headers.authorization, remoteAddress, peer, connection };
     const caller = await authenticate(identity, credentials);
-    const verdict = rates.judgeCaller(caller.name);
+    const verdict = rates.judgeCaller(caller.name, headerBytes);
     if (verdict === 'end') {
       connection.flood();
       return;

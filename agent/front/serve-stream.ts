@@ -14,6 +14,8 @@ import { refuse } from './status.js';
 export interface Arrival {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
+  /** Size of the headers, as RFC 9113, 6.5.2, counts it. */
+  readonly headerBytes: number;
   readonly connection: HeldConnection;
   readonly peer: VerifiedPeer | undefined;
 }
@@ -41,8 +43,7 @@ const calledTooOften = statusOf(tooOften());
 const tooManyStreams = statusOf(new PaneletError('LIMIT_EXCEEDED', 'Too many streams on this connection.'));
 
 /** Counts a stream that has come; false, and the stream is refused, when it or its connection has too much. */
-export function countStream({ stream, headers, connection }: Arrival, deps: ServeDeps): boolean {
-  const bytes = sizeOf(headers);
+export function countStream({ stream, headerBytes: bytes, connection }: Arrival, deps: ServeDeps): boolean {
   connection.streams++;
   connection.headerBytes += bytes;
   stream.once('close', () => {
@@ -52,7 +53,7 @@ export function countStream({ stream, headers, connection }: Arrival, deps: Serv
   });
   stream.once('finish', () => discardInput(stream, deps.clock));
   deps.onWeight(connection);
-  const verdict = deps.rates.judgeConnection(connection);
+  const verdict = deps.rates.judgeConnection(connection, bytes);
   if (verdict === 'end') {
     deps.onFlood(connection);
     return false;
@@ -68,7 +69,7 @@ export function countStream({ stream, headers, connection }: Arrival, deps: Serv
 }
 
 /** Sends a call where it belongs, and tells the client why when it cannot go there. */
-export function serveStream({ stream, headers, connection, peer }: Arrival, deps: ServeDeps): void {
+export function serveStream({ stream, headers, headerBytes, connection, peer }: Arrival, deps: ServeDeps): void {
   if (stream.destroyed || stream.closed || stream.headersSent) return;
   if (headers[':method'] !== 'POST' || !String(headers['content-type']).startsWith('application/grpc')) {
     stream.respond({ ':status': 415, 'content-type': 'text/plain' });
@@ -83,7 +84,7 @@ export function serveStream({ stream, headers, connection, peer }: Arrival, deps
     refuse(stream, statusOf(error), deps.containment);
   };
   deps
-    .route({ stream, headers, remoteAddress, connection, peer })
+    .route({ stream, headers, headerBytes, remoteAddress, connection, peer })
     .catch(deps.containment.contain(connection.end)(fail));
 }
 
@@ -97,8 +98,8 @@ function discardInput(stream: ServerHttp2Stream, clock: Clock): void {
   stream.once('close', () => timer.stop());
 }
 
-// As RFC 9113, 6.5.2, counts them.
-function sizeOf(headers: IncomingHttpHeaders): number {
+/** Size of a call's headers in bytes, as RFC 9113, 6.5.2, counts them. */
+export function sizeOf(headers: IncomingHttpHeaders): number {
   let bytes = 0;
   for (const [name, value] of Object.entries(headers)) bytes += name.length + String(value).length + 32;
   return bytes;
