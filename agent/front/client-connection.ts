@@ -27,6 +27,8 @@ export interface HeldConnection extends ClientConnection, RatedConnection {
   /** Key of the socket, as its HTTP/2 session knows it too. */
   readonly key: string;
   readonly session: ServerHttp2Session | undefined;
+  /** True once it has said enough to begin with. */
+  spoken: boolean;
   /** Streams that are open. */
   streams: number;
   /** Bytes of the headers of strangers' streams that are open. */
@@ -97,6 +99,7 @@ export function createClientConnection(
     network: networkOf(socket.remoteAddress ?? ''),
     key: socketKey(socket),
     gone: false,
+    spoken: false,
     streams: 0,
     headerBytes: 0,
     get session() {

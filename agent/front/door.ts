@@ -3,6 +3,7 @@ import type { Clock, Timer } from '#common/clock.js';
 import type { Random } from '#common/random.js';
 import { createTokenBucket } from '#common/token-bucket.js';
 import { createClientConnection, type ConnectionEvents, type HeldConnection } from './client-connection.js';
+import { firstRecordBytes } from './first-record.js';
 import { createArrivalTurns } from './arrival-turns.js';
 
 /** What the door needs. */
@@ -58,10 +59,14 @@ export function createDoor(deps: DoorDeps): Door {
     });
     connection.onGone(() => late.stop());
     deps.onArrival(connection);
-    // What it says stays unread where it is until its turn comes: whoever says nothing takes no turn.
+    // What it says stays unread where it is until its turn comes: whoever says nothing, or begins to and stops, takes no turn.
+    let needed = deps.tls ? undefined : 1;
     const listen = (): void => {
       if (connection.gone || socket.readableLength === 0) return;
+      needed ??= firstRecordBytes(socket);
+      if (needed === undefined || socket.readableLength < needed) return;
       socket.off('readable', listen);
+      connection.spoken = true;
       if (!deps.tls) {
         deps.onTurn(connection, socket);
         return;

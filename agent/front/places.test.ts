@@ -10,7 +10,15 @@ interface FakeHeld {
 
 function held(name: string, network = '10.0.0.1'): FakeHeld {
   const state = { bytes: 0 };
-  const connection = { network, headerBytes: 0, streams: 0, unreadBytes: () => state.bytes };
+  const connection = {
+    network,
+    headerBytes: 0,
+    streams: 0,
+    unreadBytes: () => state.bytes,
+    get spoken() {
+      return state.bytes > 0;
+    },
+  };
   return {
     name,
     says: (bytes) => (state.bytes = bytes),

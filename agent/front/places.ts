@@ -75,7 +75,7 @@ function leastHeard(connections: ReadonlySet<HeldConnection>): HeldConnection | 
   let heard: HeldConnection | undefined;
   let silentOnes = 0;
   for (const connection of connections) {
-    if (connection.unreadBytes() === 0) {
+    if (!connection.spoken) {
       silentOnes++;
       silent ??= connection;
     } else heard ??= connection;
