@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { defaultSessionsPerOwner } from '#common/default-sessions-per-owner.js';
 import { PaneletError } from '#common/errors.js';
 import type { ListenAddress } from '#common/listen.js';
 import { describeIssues } from './issues.js';
@@ -24,7 +25,7 @@ const panelSchema = z.strictObject({
 });
 
 const sessionsPerOwnerSchema = z.strictObject({
-  default: positive.default(20),
+  default: positive.default(defaultSessionsPerOwner),
   of: z.record(z.string().min(1), positive).default({}),
 });
 

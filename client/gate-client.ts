@@ -25,8 +25,6 @@ export interface GateClient {
 /** How to reach a gate. */
 export interface GateClientOptions {
   readonly address: string;
-  /** Node that the address leads to. @default not known */
-  readonly node?: string;
   readonly token?: string | undefined;
   readonly tls?: TlsOption;
   /** @default the system's */
@@ -40,7 +38,7 @@ export function createGateClient(options: GateClientOptions): GateClient {
   const clock = options.clock ?? createSystemClock();
   const tls = options.tls ?? 'auto';
   const { address } = options;
-  const serverName = serverNameOf(tls, options.node ?? '');
+  const serverName = serverNameOf(tls, '');
   const client = new GateServiceClient(address, credentialsFor(address, tls), {
     'grpc.keepalive_time_ms': 20_000,
     'grpc.keepalive_timeout_ms': 10_000,

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { defaultSessionsPerOwner } from '#common/default-sessions-per-owner.js';
 import { PaneletError } from '#common/errors.js';
 import type { LifeLimits } from './life-limits.js';
 import type { SessionsPerOwner } from './sessions/owner-quota.js';
@@ -41,7 +42,7 @@ Runs the sessions of one panel and serves them on a Unix socket. Started by pane
   --grace-period <s>      bound of the drain on SIGTERM, in seconds (default 25)
   --detach-ttl <s>        how long a session without a client is kept, in seconds (default 900)
   --max-sessions <n>      most sessions at a time (default 1000)
-  --owner-sessions <n>    most sessions of one owner, also those without a client (default 20)
+  --owner-sessions <n>    most sessions of one owner, also those without a client (default ${defaultSessionsPerOwner})
   --owner-sessions-of <owner>=<n>
                           the same for an owner by name, as "panelet sessions" shows it; repeatable
   --idle-timeout <s>      end sessions in which nothing is typed or printed for so long, in seconds (default: never)
@@ -78,7 +79,7 @@ function parse(argv: readonly string[]) {
       'grace-period': { type: 'string', default: '25' },
       'detach-ttl': { type: 'string', default: '900' },
       'max-sessions': { type: 'string', default: '1000' },
-      'owner-sessions': { type: 'string', default: '20' },
+      'owner-sessions': { type: 'string', default: String(defaultSessionsPerOwner) },
       'owner-sessions-of': { type: 'string', multiple: true },
       'idle-timeout': { type: 'string' },
       'max-age': { type: 'string' },

@@ -1,6 +1,7 @@
 import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
 import type { SessionRegistry } from './sessions/session-registry.js';
+import { startSweeping } from './sweep.js';
 
 /** What the sweeper needs. */
 export interface DetachSweeperDeps {
@@ -14,15 +15,11 @@ export interface DetachSweeperDeps {
   readonly signal: AbortSignal;
 }
 
-/** A time to live is exact to this share of it. */
-const precision = 1 / 20;
-const shortestMs = 50;
-const longestMs = 10_000;
+const longestStepMs = 10_000;
 
 /** Ends sessions whose client has stayed away for their time to live. Runs until the signal aborts. */
 export function startDetachSweeper(deps: DetachSweeperDeps): void {
-  const { registry, clock, ttlMs, signal } = deps;
-  const stepMs = Math.min(longestMs, Math.max(shortestMs, ttlMs * precision));
+  const { registry, clock, ttlMs, counts, signal } = deps;
   const age = (session: { detachedMs: number }, elapsedMs: number): boolean => {
     session.detachedMs += elapsedMs;
     return session.detachedMs > ttlMs;
@@ -39,13 +36,5 @@ export function startDetachSweeper(deps: DetachSweeperDeps): void {
       });
     }
   };
-  let lastMs = clock.nowMs();
-  const step = (): void => {
-    if (signal.aborted) return;
-    const elapsedMs = clock.nowMs() - lastMs;
-    lastMs += elapsedMs;
-    if (deps.counts()) sweep(elapsedMs);
-    clock.after(stepMs, step);
-  };
-  clock.after(stepMs, step);
+  startSweeping({ clock, counts, signal, limitMs: ttlMs, longestStepMs }, sweep);
 }

@@ -4,6 +4,7 @@ import { msToDuration } from '#common/duration.js';
 import { DrainPhase, SessionFate, type Drain } from '#proto/session/v1/session.js';
 import type { SessionDriver } from './sessions/session-driver.js';
 import type { SessionRegistry } from './sessions/session-registry.js';
+import { startSweeping } from './sweep.js';
 
 /** How long sessions may live, in milliseconds; undefined for ever. */
 export interface LifeLimits {
@@ -27,8 +28,6 @@ export interface LifeLimitDeps {
 /** A client is told a minute before, or when a quarter of the limit is left. */
 const longestWarningMs = 60_000;
 const warningShare = 1 / 4;
-const stepShare = 1 / 20;
-const shortestStepMs = 50;
 const longestStepMs = 5_000;
 const nowhere = '';
 
@@ -41,23 +40,14 @@ interface Watched {
 
 /** Ends sessions that were silent for too long or are too old, and tells their clients before. Runs until the signal aborts. */
 export function startLifeLimits(deps: LifeLimitDeps): void {
-  const { limits, clock, signal } = deps;
+  const { limits, clock, counts, signal } = deps;
   const known = [limits.idleMs, limits.maxAgeMs].filter((limit) => limit !== undefined);
   if (known.length === 0) return;
-  const stepMs = Math.min(longestStepMs, Math.max(shortestStepMs, Math.min(...known) * stepShare));
   const watched = new WeakMap<SessionDriver, Watched>();
-  let lastMs = clock.nowMs();
-  const step = (): void => {
-    if (signal.aborted) return;
-    const elapsedMs = clock.nowMs() - lastMs;
-    lastMs += elapsedMs;
-    if (deps.counts()) {
-      for (const driver of deps.registry.live.values()) look(deps, driver, { watched, elapsedMs });
-      endOldOnStorage(deps);
-    }
-    clock.after(stepMs, step);
-  };
-  clock.after(stepMs, step);
+  startSweeping({ clock, counts, signal, limitMs: Math.min(...known), longestStepMs }, (elapsedMs) => {
+    for (const driver of deps.registry.live.values()) look(deps, driver, { watched, elapsedMs });
+    endOldOnStorage(deps);
+  });
 }
 
 interface Looking {

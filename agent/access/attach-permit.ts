@@ -24,7 +24,7 @@ export function attachQuestions({ panel, mode }: AttachWish): readonly Question[
 /** Lets callers attach who may. Its promise rejects with IDENTITY_REFUSED, or with API_UNAVAILABLE when nobody can say. */
 export function createAttachPermit(permissions: Permissions) {
   return async ({ caller, remoteAddress }: Attaching, wish: AttachWish): Promise<void> => {
-    const context = contextOf({ remoteAddress }, wish);
+    const context = contextOf(remoteAddress, wish);
     await Promise.all(attachQuestions(wish).map((question) => permissions.require(caller, question, context)));
   };
 }
@@ -33,7 +33,7 @@ export function createAttachPermit(permissions: Permissions) {
 export function createAttachReview({ identity, permissions }: Access) {
   return async ({ caller, remoteAddress, wish }: Attached): Promise<StillAllowed> => {
     const current = identity.current(caller) ?? { name: caller.name, roles: [] };
-    return permissions.still(current, attachQuestions(wish), contextOf({ remoteAddress }, wish));
+    return permissions.still(current, attachQuestions(wish), contextOf(remoteAddress, wish));
   };
 }
 
@@ -46,6 +46,6 @@ interface Attached extends Attaching {
   readonly wish: AttachWish;
 }
 
-function contextOf({ remoteAddress }: Pick<Attaching, 'remoteAddress'>, { sessionId }: AttachWish): AuditContext {
+function contextOf(remoteAddress: string | undefined, { sessionId }: AttachWish): AuditContext {
   return { method: 'Attach', remoteAddress, sessionId };
 }

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { isPaneletError, PaneletError } from '#common/errors.js';
 import type { Caller } from '../front/identity.js';
 import type { Audit, AuditContext } from './audit.js';
 import { describeQuestion, type Authorizer, type Decision, type Question } from './authorizer.js';
@@ -27,7 +27,7 @@ export interface Permissions {
    */
   has(caller: Caller, question: Question, context: AuditContext): Promise<boolean>;
   /**
-   * Whether somebody who was allowed it still is; only a no is written down. Never rejects: while nobody can say, it says so.
+   * Whether somebody who was allowed it still is; only a no is written down. While nobody can say, it says so.
    */
   still(caller: Caller, questions: readonly Question[], context: AuditContext): Promise<StillAllowed>;
 }
@@ -89,8 +89,9 @@ async function decisionOrNothing(
 ): Promise<Decision | undefined> {
   try {
     return await authorizer.check(caller, question, true);
-  } catch {
-    // Its authorizer has logged why.
-    return undefined;
+  } catch (error) {
+    // Its authorizer has logged why; what is no refusal to say is a bug, and not ours to hide.
+    if (isPaneletError(error)) return undefined;
+    throw error;
   }
 }

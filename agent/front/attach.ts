@@ -131,17 +131,16 @@ async function attach(deps: Waiting, call: AttachCall, pending: Pending): Promis
     deps.permit(call, wish),
   );
   const down = `The worker of panel "${panel}" is not up. Try again.`;
-  const name = deps.nameAttachment();
   const { upstream, passedKeys, revoke } = await withDeadline(
     { ...hold, error: () => new PaneletError('WORKER_UNAVAILABLE', down) },
-    (signal) => openWhenReady(deps, call, { panel, name, signal }),
+    (signal) => openWhenReady(deps, call, { panel, signal }),
   );
   if (call.stream.destroyed || call.stream.closed) upstream.close(constants.NGHTTP2_CANCEL);
   else {
     relay({ client: call.stream, upstream, head: first.bytes(), passedKeys, ...deps.relaying });
     const { caller, remoteAddress } = call;
     const cut = (): void => upstream.close(constants.NGHTTP2_CANCEL);
-    const forget = deps.watch?.({ caller, remoteAddress, wish, cut, revoke: (message) => revoke(name, message) });
+    const forget = deps.watch?.({ caller, remoteAddress, wish, cut, revoke });
     if (forget !== undefined) call.stream.once('close', forget);
   }
 }
@@ -151,21 +150,16 @@ const socketRetryMs = 20;
 interface OpenedTarget {
   readonly upstream: ClientHttp2Stream;
   readonly passedKeys: ReadonlySet<string>;
-  readonly revoke: AttachTarget['revoke'];
+  readonly revoke: RelayedAttachment['revoke'];
 }
 
 interface Wanted {
   readonly panel: string;
-  /** What the attachment is called. */
-  readonly name: string;
   readonly signal: AbortSignal;
 }
 
-async function openWhenReady(
-  deps: AttachDeps,
-  call: AttachCall,
-  { panel, name, signal }: Wanted,
-): Promise<OpenedTarget> {
+async function openWhenReady(deps: AttachDeps, call: AttachCall, { panel, signal }: Wanted): Promise<OpenedTarget> {
+  const name = deps.nameAttachment();
   const identity = { ...workerIdentity(call.caller, false), 'panelet-attachment': name };
   const headers = { ...upstreamHeaders(call.headers), ...identity };
   for (;;) {
@@ -173,7 +167,7 @@ async function openWhenReady(
     try {
       const stream = await upstream.open({ connection: call.connection, caller: call.caller.name }, headers, signal);
       if (signal.aborted) stream.close(constants.NGHTTP2_CANCEL);
-      return { upstream: stream, passedKeys, revoke };
+      return { upstream: stream, passedKeys, revoke: (message) => revoke(name, message) };
     } catch (error) {
       // Its socket has just gone: the registry notices too, and says when the next worker is there.
       if (!isPaneletError(error, 'WORKER_UNAVAILABLE') || signal.aborted) throw error;

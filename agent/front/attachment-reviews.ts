@@ -11,7 +11,7 @@ export interface RelayedAttachment {
   readonly remoteAddress: string | undefined;
   readonly wish: AttachWish;
   /** Has the worker tell the client why, and end. @throws when the worker cannot or does not in time */
-  revoke(message: string): Promise<void>;
+  readonly revoke: (message: string) => Promise<void>;
   /** Ends it at once, whatever is on its way. */
   cut(): void;
 }

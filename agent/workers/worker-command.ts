@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { defaultSessionsPerOwner } from '#common/default-sessions-per-owner.js';
 import { Target } from '#proto/gate/v1/gate.js';
 import type { AgentConfig, PanelConfig } from '../config.js';
-
-/** As in worker/arguments.ts; what it is when nothing is said. */
-const defaultSessionsPerOwner = 20;
 
 /** What every worker of the node is told. */
 export interface WorkerCommandOptions {

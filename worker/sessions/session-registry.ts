@@ -226,16 +226,17 @@ export class SessionRegistry {
   }
 
   #ownedBy(owner: string): readonly OwnedSession[] {
-    const live = [...this.live].map(([sessionId, { record, attached, detachedMs }]) => {
-      return { sessionId, owner: record.owner, attached, detachedMs };
+    const known = this.visible({ identity: owner, roles: [] }).map(({ record, driver, dormant }) => {
+      return {
+        sessionId: record.id,
+        attached: driver?.attached === true,
+        detachedMs: (driver ?? dormant)?.detachedMs ?? 0,
+      };
     });
-    const stored = [...this.dormant].map(([sessionId, { record, detachedMs }]) => {
-      return { sessionId, owner: record.owner, attached: false, detachedMs };
-    });
-    const opening = [...this.opening].map(([sessionId, { newOwner }]) => {
-      return { sessionId, owner: newOwner, attached: true, detachedMs: 0 };
-    });
-    return [...live, ...stored, ...opening].filter((session) => session.owner === owner);
+    const opening = [...this.opening].flatMap(([sessionId, { newOwner }]) =>
+      newOwner === owner ? [{ sessionId, attached: true, detachedMs: 0 }] : [],
+    );
+    return [...known, ...opening];
   }
 
   #make(knock: Knock, decision: Admitted, known: Known | undefined): Promise<SessionDriver> {
