@@ -83,6 +83,8 @@ async function churn(
     const lane = async (): Promise<void> => {
       while (peer.isWelcome() && index < count) await once(connection, index++);
     };
+    // A stranger may have fewer at once: the first call alone says who calls.
+    if (index < count) await once(connection, index++);
     await Promise.all(Array.from({ length: atOnce }, lane));
     peer.destroy();
   }
