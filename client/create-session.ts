@@ -1,6 +1,7 @@
 import { PaneletError } from '#common/errors.js';
 import { Channel, Event } from '#proto/session/v1/session.js';
 import { defaultLimits } from '#session/limits.js';
+import { createOutputStreams, type OutputStreams } from './output-streams.js';
 import type { PaneletSession, SessionItem } from './panelet-session.js';
 import { createSessionCore, type SessionCore, type SessionDeps } from './session-core.js';
 
@@ -27,15 +28,46 @@ function iterate(core: SessionCore): AsyncIterator<SessionItem> {
   };
 }
 
+/** The two ways to read, of which a session takes one. */
+function createReading(core: SessionCore): { iterate(): AsyncIterator<SessionItem>; streams(): OutputStreams } {
+  let streams: OutputStreams | undefined;
+  let isIterated = false;
+  const refuse = (instead: string): never => {
+    throw new PaneletError('CONFIG_INVALID', `A session is iterated, or read by its streams, not both. ${instead}`);
+  };
+  return {
+    iterate: () => {
+      if (streams !== undefined) refuse('Read stdout and stderr.');
+      isIterated = true;
+      return iterate(core);
+    },
+    streams: () => {
+      if (isIterated) refuse('Take the items of the iteration.');
+      streams ??= createOutputStreams({ [Symbol.asyncIterator]: () => iterate(core) });
+      return streams;
+    },
+  };
+}
+
 /** Starts a session. */
 export function startSession(deps: SessionDeps): StartedSession {
   const { link, panel } = deps;
   const core = createSessionCore(deps);
+  const reading = createReading(core);
   const session: PaneletSession = {
     sessionId: link.sessionId,
     panel,
     get phase() {
       return core.phase;
+    },
+    get stdout() {
+      return reading.streams().stdout;
+    },
+    get stderr() {
+      return reading.streams().stderr;
+    },
+    get exit() {
+      return reading.streams().exit;
     },
     over: core.over,
     get failure() {
@@ -74,7 +106,7 @@ export function startSession(deps: SessionDeps): StartedSession {
       incarnation: link.incarnation,
       ...core.home,
     }),
-    [Symbol.asyncIterator]: () => iterate(core),
+    [Symbol.asyncIterator]: () => reading.iterate(),
   };
   core.loop.start();
   return { session, opened: core.opened };

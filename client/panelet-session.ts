@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Channel } from '#proto/session/v1/session.js';
 import type { Loss } from '#session/client-link.js';
 import type { SessionEventMap, SessionEventName } from './session-events.js';
@@ -19,6 +20,13 @@ export type SessionItem =
   | { readonly kind: 'lost'; readonly loss: Loss }
   /** No more output. The last item. */
   | { readonly kind: 'fin'; readonly seq: number };
+
+/** How a program ended. */
+export interface ProgramExit {
+  /** 0 where a signal ended it. */
+  readonly code: number;
+  readonly signal: string | undefined;
+}
 
 /** Where a session is in its life at this client. */
 export type SessionPhase = 'attached' | 'reattaching' | 'over';
@@ -71,6 +79,16 @@ export interface PaneletSession extends AsyncIterable<SessionItem> {
   readonly sessionId: string;
   readonly panel: string;
   readonly phase: SessionPhase;
+  /**
+   * What the program prints, as a stream, instead of the iteration. Read `stderr` too: one that nobody reads holds the other
+   * back; one that is destroyed does not. Fails with SESSION_LOST where output is missing.
+   * @throws CONFIG_INVALID when the session is being iterated
+   */
+  readonly stdout: Readable;
+  /** Its errors: of a program on pipes (`tty: 'false'`); on a terminal they come with the rest. As `stdout`. */
+  readonly stderr: Readable;
+  /** How the program ended; undefined when the session was over before. As `stdout`, it reads instead of the iteration. */
+  readonly exit: Promise<ProgramExit | undefined>;
   /** Resolves when nothing more will come: ended, detached or failed. Never rejects. */
   readonly over: Promise<SessionEnd>;
   /** Why it failed, once it has. */

@@ -8,6 +8,7 @@ export type { LivenessOptions } from './liveness.js';
 export type { ReattachOptions } from './reattach-policy.js';
 export type {
   PaneletSession,
+  ProgramExit,
   ResumeState,
   SessionEnd,
   SessionItem,

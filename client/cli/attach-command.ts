@@ -91,7 +91,7 @@ async function open(
   const { panel, params } = request;
   const command = context.program ?? [];
   const terminal = isTerminalPanel(panel) || command.length > 0;
-  const parameters = terminal ? terminalParameters({ panel, params, command }, context.world) : readParams(params);
+  const parameters = { ...(terminal ? terminalParameters(command, context.world) : {}), ...readParams(params) };
   return client.open({ panel, parameters, signal: stop, onWaiting: sayWaiting(context) });
 }
 

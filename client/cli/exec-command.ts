@@ -2,15 +2,23 @@ import { PaneletError } from '#common/errors.js';
 import { exitCodeOfOutcome } from './attach-command.js';
 import { withAgent } from './agent-access.js';
 import { sayWaiting, type CliContext } from './cli-context.js';
+import type { CliWorld } from './cli-world.js';
 import { exitCodes } from './exit-codes.js';
 import { runPipe } from './run-pipe.js';
 import { runTerminal } from './run-terminal.js';
-import { defaultPanel, plainCommandParameters, readParams, terminalParameters } from './session-options.js';
+import { defaultPanel, pipeParameters, readParams, readVariables, terminalParameters } from './session-options.js';
+import { startTimeLimit } from './time-limit.js';
 
 /** Flags of `exec`. */
 export interface ExecFlags {
   readonly stdin?: boolean;
   readonly tty?: boolean;
+  /** `NAME=VALUE`, or `NAME` for the value here. */
+  readonly env?: readonly string[];
+  /** Directory on the node. */
+  readonly workdir?: string;
+  /** Milliseconds. */
+  readonly timeout?: number;
   readonly param?: readonly string[];
 }
 
@@ -23,7 +31,10 @@ export interface LogsFlags {
   readonly param?: readonly string[];
 }
 
-/** `panelet exec`: runs a command, and ends with its exit code. The session ends with it, or with this process. */
+/**
+ * `panelet exec`: runs a command on pipes, or with `--tty` on this terminal, and ends with its exit code. The session
+ * ends with it, or with this process.
+ */
 export async function execCommand(
   context: CliContext,
   panelName: string | undefined,
@@ -37,29 +48,46 @@ export async function execCommand(
       `exec needs a command after "--", for example: ${world.name} exec -- uname -a`,
     );
   }
-  const request = { panel: panelName ?? defaultPanel, command, params: flags.param ?? [] };
-  const interactive = flags.tty === true;
-  if (interactive && (world.stdin.isTTY !== true || world.stdout.isTTY !== true)) {
-    throw new PaneletError(
-      'CONFIG_INVALID',
-      '--tty needs a terminal on standard input and output. Leave it out for pipes.',
-    );
-  }
+  const interactive = isInteractive(flags, world);
+  const parameters = parametersOf(command, flags, { interactive, world });
   return withAgent(context, {}, async (client) => {
-    const parameters = interactive ? terminalParameters(request, world) : plainCommandParameters(request);
     const session = await client.open({
-      panel: request.panel,
+      panel: panelName ?? defaultPanel,
       parameters,
       signal: world.stop,
       onWaiting: sayWaiting(context),
     });
+    const limit = startTimeLimit(session, flags.timeout, world);
     const greeting = `${command[0] ?? ''} ${session.sessionId},`;
     const outcome = interactive
       ? await runTerminal({ session, world, greeting })
       : await runPipe({ session, world, input: flags.stdin === true ? 'pass' : 'end', onStop: 'close' });
+    if (limit.stop() === 'over') return exitCodes.timedOut.code;
     const known = outcome.kind !== 'ended' || world.stop.aborted;
     return known ? exitCodeOfOutcome(outcome, world.stop) : exitCodes.sessionOver.code;
   });
+}
+
+/** True for a terminal on both sides. As kubectl does, `--tty` without one here goes on without, and says so. */
+function isInteractive(flags: ExecFlags, { stdin, stdout, stderr }: CliWorld): boolean {
+  if (flags.tty !== true) return false;
+  if (stdin.isTTY === true && stdout.isTTY === true) return true;
+  const which = stdin.isTTY === true ? 'output' : 'input';
+  stderr.write(`panelet: standard ${which} is not a terminal; going on without --tty\n`);
+  return false;
+}
+
+function parametersOf(
+  command: readonly string[],
+  flags: ExecFlags,
+  { interactive, world }: { interactive: boolean; world: CliWorld },
+): Record<string, string> {
+  return {
+    ...(interactive ? terminalParameters(command, world) : pipeParameters(command)),
+    ...readVariables(flags.env ?? [], world.env),
+    ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
+    ...readParams(flags.param ?? []),
+  };
 }
 
 /** `panelet logs`: the lines of a file, as they are written. */

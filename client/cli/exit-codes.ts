@@ -33,6 +33,7 @@ export const exitCodes = {
     name: 'forced',
     meaning: 'The drain or restart is done, but ended sessions by force, or did not get to its end in time.',
   },
+  timedOut: { code: 124, name: 'timed-out', meaning: '`exec --timeout`: the command took too long and was ended.' },
 } as const satisfies Record<string, ExitCode>;
 
 /** The exit code for an error. */

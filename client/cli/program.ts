@@ -71,8 +71,15 @@ function addSessionCommands(program: Command, run: Runner): void {
   program
     .command('exec [panel]')
     .description('run the command after "--" and end with its exit code')
-    .option('-i, --stdin', 'pass standard input on, line by line')
-    .option('-t, --tty', 'on this terminal')
+    .option('-i, --stdin', 'pass standard input on; without it the command reads an empty one')
+    .option('-t, --tty', 'on this terminal; without it on pipes, where bytes pass as they are')
+    .addOption(
+      new Option('-e, --env <name=value>', 'variable of the command, or NAME for its value here; repeatable').argParser(
+        collect,
+      ),
+    )
+    .option('-w, --workdir <directory>', 'where the command runs')
+    .option('--timeout <duration>', 'end the command after that time, with exit code 124', readDuration)
     .addOption(param())
     .action((panel: string | undefined, flags: ExecFlags, command: Command) =>
       run(command, (context) => execCommand(context, panel, flags)),

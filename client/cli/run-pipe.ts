@@ -1,3 +1,4 @@
+import { PaneletError } from '#common/errors.js';
 import { Channel } from '#proto/session/v1/session.js';
 import type { PaneletSession } from '../panelet-session.js';
 import type { CliWorld } from './cli-world.js';
@@ -14,9 +15,17 @@ export interface PipeRun {
   readonly onStop: 'detach' | 'close';
 }
 
-async function forward(session: PaneletSession, stdin: CliWorld['stdin']): Promise<void> {
-  for await (const chunk of stdin) await session.write(chunk as Buffer);
-  await session.end();
+/** @returns the error that kept the input from being read to its end */
+async function forward(session: PaneletSession, stdin: CliWorld['stdin']): Promise<Error | undefined> {
+  let failure: Error | undefined;
+  stdin.once('error', (error) => (failure = error));
+  try {
+    for await (const chunk of stdin) await session.write(chunk as Buffer);
+    await session.end();
+  } catch {
+    // A session that is over says so where its output is read.
+  }
+  return failure;
 }
 
 /** A session between pipes: standard input goes in, output comes out, bytes as they are. */
@@ -44,11 +53,16 @@ export async function runPipe({ session, world, input, onStop }: PipeRun): Promi
   const stopStatus = showConnection(session, createPlainStatusLine(stderr), world.clock);
   world.stop.addEventListener('abort', stop);
   stdout.on('error', stop);
-  // The session's end shows where its output is read.
-  if (input === 'pass') forward(session, stdin).catch(() => undefined);
+  let unread: Error | undefined;
+  const passed = input === 'pass' ? forward(session, stdin) : Promise.resolve(undefined);
+  void passed.then((error) => {
+    unread = error;
+    // An end of input would tell the program that this was all.
+    if (error !== undefined) stop();
+  });
   if (input === 'end') session.end().catch(() => undefined);
   try {
-    return await readOutput(session, {
+    const outcome = await readOutput(session, {
       data: (item) => put(item.channel === Channel.STDERR ? stderr : stdout, item.payload),
       snapshot: (item) => put(stdout, item.payload),
       lost: (item) => {
@@ -56,6 +70,9 @@ export async function runPipe({ session, world, input, onStop }: PipeRun): Promi
         return Promise.resolve();
       },
     });
+    if (unread === undefined) return outcome;
+    const message = `Standard input could not be read to its end (${unread.message}), so the session was left.`;
+    return { kind: 'failed', error: new Error(message, { cause: unread }) };
   } finally {
     world.stop.removeEventListener('abort', stop);
     stopStatus();

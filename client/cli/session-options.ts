@@ -4,14 +4,6 @@ import type { CliWorld } from './cli-world.js';
 /** Panel that is used when none is named. */
 export const defaultPanel = 'terminal';
 
-/** What the user asked to run. */
-export interface ProgramRequest {
-  readonly panel: string;
-  readonly command: readonly string[];
-  /** `--param` values, `key=value`. */
-  readonly params: readonly string[];
-}
-
 /** Parameters given as `key=value`. @throws CONFIG_INVALID for one without `=`. */
 export function readParams(params: readonly string[]): Record<string, string> {
   return Object.fromEntries(
@@ -28,31 +20,49 @@ export function isTerminalPanel(panel: string): boolean {
   return panel === defaultPanel || panel.startsWith(`${defaultPanel}-`);
 }
 
-/** Parameters of a terminal panel for the user's window, and of the command, if one is asked for. */
-export function terminalParameters(request: ProgramRequest, world: CliWorld): Record<string, string> {
-  const [command, ...args] = request.command;
+/** Parameters of a terminal panel for the user's window, and of the command; without one it is a shell. */
+export function terminalParameters(command: readonly string[], world: CliWorld): Record<string, string> {
   const term = world.env['TERM'];
   return {
     ...(world.stdout.rows === undefined ? {} : { rows: String(world.stdout.rows) }),
     ...(world.stdout.columns === undefined ? {} : { cols: String(world.stdout.columns) }),
     ...(term === undefined || term === '' || term === 'dumb' ? {} : { term }),
-    ...(command === undefined ? {} : { command, args: JSON.stringify(args) }),
-    ...readParams(request.params),
+    ...(command.length === 0 ? {} : commandParameters(command)),
   };
 }
 
+/** Parameters of a terminal panel for a command on pipes. */
+export function pipeParameters(command: readonly string[]): Record<string, string> {
+  return { ...commandParameters(command), tty: 'false' };
+}
+
 /**
- * Parameters for a command whose output goes to a file or a pipe: the pseudoterminal neither echoes nor turns line ends
- * into CR LF.
+ * Parameters for variables given as `NAME=VALUE`, or as `NAME` for the value that it has here.
+ * @throws CONFIG_INVALID for a name that cannot be one, or that has no value here.
  */
-export function plainCommandParameters(request: ProgramRequest): Record<string, string> {
-  const args = ['-c', 'stty -echo -opost 2>/dev/null; exec "$@"', 'sh', ...request.command];
-  return {
-    command: 'sh',
-    args: JSON.stringify(args),
-    term: 'dumb',
-    rows: '50',
-    cols: '200',
-    ...readParams(request.params),
-  };
+export function readVariables(given: readonly string[], env: CliWorld['env']): Record<string, string> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const at = text.indexOf('=');
+      const name = at < 0 ? text : text.slice(0, at);
+      const value = at < 0 ? env[name] : text.slice(at + 1);
+      if (!/^[A-Za-z_]\w*$/.test(name)) {
+        throw new PaneletError(
+          'CONFIG_INVALID',
+          `--env needs NAME=VALUE, or NAME; "${name}" is no name of a variable.`,
+        );
+      }
+      if (value === undefined) {
+        throw new PaneletError(
+          'CONFIG_INVALID',
+          `--env ${name}: the variable is not set here. Give it as ${name}=VALUE.`,
+        );
+      }
+      return [`env.${name}`, value];
+    }),
+  );
+}
+
+function commandParameters([command = '', ...args]: readonly string[]): Record<string, string> {
+  return { command, args: JSON.stringify(args) };
 }

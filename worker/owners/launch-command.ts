@@ -28,8 +28,8 @@ export interface LaunchCommand {
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const shell = '/bin/sh';
 const carried = 'PANELET_CARRIED_';
-// Runs with what the worker has: the terminal that it stands on becomes the owner's, its group stays.
-const giveTerminal = 'chown "$1" /proc/self/fd/0 || exit 126; shift; exec "$@"';
+// Runs with what the worker has: the terminal, or the pipes, that it stands on become the owner's, their group stays.
+const giveStreams = 'chown "$1" /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 || exit 126; shift; exec "$@"';
 // Runs as the owner. The names were checked when the environment was made.
 const becomeProgram = [
   'cd -- "$1" || exit 126',
@@ -41,7 +41,7 @@ const becomeProgram = [
 ].join('; ');
 
 /**
- * The one way in which something is started for an owner: his terminal chowned by descriptor; uid, gid, no groups, none
+ * The one way in which something is started for an owner: his terminal or pipes chowned by descriptor; uid, gid, no groups, none
  * of the five sets of capabilities, no_new_privs, limits; then, as him, his directory, environment and program.
  * Nothing that he chose is in the environment before: LD_PRELOAD would run with the worker's capabilities.
  */
@@ -51,7 +51,7 @@ export function launchCommand(program: OwnedProgram, limits: ProcessLimits): Lau
   const carriedVariables = Object.entries(program.environment).map(([name, value]) => [`${carried}${name}`, value]);
   return {
     file: shell,
-    args: ['-c', giveTerminal, 'panelet-launch', String(uid), ...dropTo(uid), ...limitTo(limits)].concat(
+    args: ['-c', giveStreams, 'panelet-launch', String(uid), ...dropTo(uid), ...limitTo(limits)].concat(
       [shell, '-c', becomeProgram, 'panelet-launch', program.cwd, names.join(' '), program.file],
       program.args,
     ),
@@ -60,8 +60,10 @@ export function launchCommand(program: OwnedProgram, limits: ProcessLimits): Lau
 }
 
 function dropTo(uid: number): string[] {
+  // A change of uid clears what was set before.
+  const dies = ['--pdeathsig', 'HUP'];
   const none = ['--no-new-privs', '--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all'];
-  return ['setpriv', '--reuid', String(uid), '--regid', String(uid), '--clear-groups', ...none, '--'];
+  return ['setpriv', '--reuid', String(uid), '--regid', String(uid), '--clear-groups', ...dies, ...none, '--'];
 }
 
 function limitTo({ openFiles, processes }: ProcessLimits): string[] {

@@ -1,25 +1,18 @@
 import { readSync, writeSync } from 'node:fs';
 import type { ConnectOpts, SocketConstructorOpts } from 'node:net';
-import { constants } from 'node:os';
 import { ReadStream } from 'node:tty';
 import type { Clock, Timer } from '#common/clock.js';
 import { createLatch } from '#common/latch.js';
 import { systemCode } from '#common/storage-error.js';
+import { programExit, type ProgramExit } from './program-exit.js';
 import { forkPty, type PtyProgram, type RawExit, resizePty } from './pty-fork.js';
-
-/** How a program ended. */
-export interface PtyExit {
-  readonly code: number;
-  /** Name of the signal that ended it; empty when it exited by itself. */
-  readonly signal: string;
-}
 
 /** What a terminal tells its owner. */
 export interface PtyListener {
   /** Output; not while paused. */
   onData(bytes: Buffer): void;
   /** The program has ended and all its output was given to `onData`. Once. */
-  onEnd(exit: PtyExit): void;
+  onEnd(exit: ProgramExit): void;
 }
 
 /** A program on a pseudoterminal. */
@@ -50,7 +43,7 @@ const kernelBytes = 256 * 1024;
 /** Starts a program on a new pseudoterminal, paused. @throws PANEL_FAILED when the system refuses. */
 export function openPty(program: PtyProgram, listener: PtyListener, deps: { readonly clock: Clock }): Pty {
   const closed = createLatch();
-  let exit: PtyExit | undefined;
+  let exit: ProgramExit | undefined;
   let paused = true;
   let told = false;
   let sinceExit = 0;
@@ -77,7 +70,7 @@ export function openPty(program: PtyProgram, listener: PtyListener, deps: { read
     if (exit !== undefined && !paused && !told) quiet = deps.clock.after(quietMs, onQuiet);
   };
   const onExit = (raw: RawExit): void => {
-    exit = { code: raw.signal > 0 ? 0 : raw.code, signal: signalName(raw.signal) };
+    exit = programExit(raw);
     end();
     awaitQuiet();
   };
@@ -156,9 +149,4 @@ function writeSome(fd: number, bytes: Uint8Array): number | undefined {
   } catch (error) {
     return systemCode(error) === 'EAGAIN' ? 0 : undefined;
   }
-}
-
-function signalName(number: number): string {
-  if (number === 0) return '';
-  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `SIG${number}`;
 }

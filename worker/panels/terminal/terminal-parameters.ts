@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
-import { integerText, readParameters } from '../parameters.js';
+import { booleanText, integerText, readParameters } from '../parameters.js';
 import type { PtyProgram } from './pty-fork.js';
 
 /** The environment of the worker's process. */
@@ -19,17 +19,24 @@ const schema = z.strictObject({
   command: z.string().min(1).optional(),
   args: argumentsText.optional(),
   cwd: z.string().min(1).optional(),
+  tty: booleanText.default(true),
   rows: integerText(1, 1000).default(24),
   cols: integerText(1, 1000).default(80),
   term: z
     .string()
     .regex(/^[\w.+-]{1,64}$/, 'must be a terminal type, for example xterm-256color')
-    .default('xterm-256color'),
+    .optional(),
 });
 
 // What a login passes on; anything else in the worker's environment is nobody's business in a shell.
 const inherited = /^(?:PATH|HOME|USER|LOGNAME|SHELL|TZ|LANG|LANGUAGE|LC_[A-Z]+)$/;
 const fallbackPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** A program to start, on a terminal or on pipes. */
+export interface TerminalProgram extends PtyProgram {
+  /** False for three pipes; then the size means nothing. */
+  readonly tty: boolean;
+}
 
 /** Who runs the program, and what he can reach. */
 export interface Login {
@@ -58,13 +65,14 @@ export const ownPlaces: Places = {
 
 /**
  * The program that a Hello asks for. Parameters: `command` (name or path; the user's login shell without it), `args`
- * (JSON array of strings), `cwd`, `rows`, `cols`, `term`, and `env.NAME` for each variable to add.
+ * (JSON array of strings), `cwd`, `tty` (`false` for pipes), `rows`, `cols`, `term`, and `env.NAME` for each variable to
+ * add.
  * @throws PANEL_FAILED with a reason a person understands.
  */
 export async function readTerminalProgram(
   parameters: Readonly<Record<string, string>>,
   { environment, account, session, places }: Login,
-): Promise<PtyProgram> {
+): Promise<TerminalProgram> {
   const entries = Object.entries(parameters);
   const isVariable = ([key]: [string, string]): boolean => key.startsWith('env.');
   const options = readParameters('terminal', schema, Object.fromEntries(entries.filter((entry) => !isVariable(entry))));
@@ -77,8 +85,7 @@ export async function readTerminalProgram(
     ['PATH', fallbackPath],
     ...login,
     ...Object.entries(account),
-    ['TERM', options.term],
-    ['COLORTERM', 'truecolor'],
+    ...terminalVariables(options),
     ...added,
     ...Object.entries(session),
   ]) as Record<string, string>;
@@ -92,9 +99,19 @@ export async function readTerminalProgram(
     args: options.args ?? (options.command === undefined ? ['-l'] : []),
     environment: { ...variables, PWD: cwd },
     cwd,
+    tty: options.tty,
     rows: options.rows,
     cols: options.cols,
   };
+}
+
+// Without a terminal there is no type of it, as with ssh.
+function terminalVariables({ tty, term }: { tty: boolean; term?: string | undefined }): [string, string][] {
+  if (!tty) return term === undefined ? [] : [['TERM', term]];
+  return [
+    ['TERM', term ?? 'xterm-256color'],
+    ['COLORTERM', 'truecolor'],
+  ];
 }
 
 function entriesOf(environment: Environment): [string, string][] {

@@ -1,16 +1,18 @@
-import { constants } from 'node:os';
 import { Channel, type Event } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint.js';
 import type { OwnerAccount, OwnerAccounts } from '../../owners/owner-accounts.js';
 import type { PanelContext, PanelDefinition, PanelSession } from '../../panel.js';
 import { type EndLimits, endProcesses } from './end-processes.js';
-import { createProcessTable, type ProcessEntry, type ProcessTable } from './process-table.js';
-import type { PtyProgram } from './pty-fork.js';
-import { openPty, type Pty, type PtyExit } from './pty.js';
+import { createFamily } from './family.js';
+import { createPipedSession } from './piped-session.js';
+import { createProcessTable } from './process-table.js';
+import { exitStatus } from './program-exit.js';
+import { programDetails, startOf, type ProgramSetup } from './program-setup.js';
+import { openPty } from './pty.js';
 import { createPtyWriter } from './pty-writer.js';
 import { createScreen, screenContentType } from './screen.js';
 import { ownerPlaces } from './owner-places.js';
-import { type Environment, ownPlaces, readTerminalProgram } from './terminal-parameters.js';
+import { type Environment, ownPlaces, readTerminalProgram, type TerminalProgram } from './terminal-parameters.js';
 
 /** What the terminal panel needs. */
 export interface TerminalPanelDeps {
@@ -29,8 +31,8 @@ const maxBacklogBytes = 1024 * 1024;
 const endOfTransmission = Buffer.from([0x04]);
 
 /**
- * A program, by default the user's login shell, on a real pseudoterminal. It cannot be checkpointed: it lives as long
- * as its worker.
+ * A program, by default the user's login shell, on a real pseudoterminal, or on pipes (`tty: false`). It cannot be
+ * checkpointed: it lives as long as its worker.
  */
 export function createTerminalPanel(deps: TerminalPanelDeps): PanelDefinition {
   return {
@@ -42,7 +44,8 @@ export function createTerminalPanel(deps: TerminalPanelDeps): PanelDefinition {
       const account = await deps.accounts?.enter(context.owner);
       try {
         const program = await readProgram(context, deps.environment, account);
-        return createTerminalSession(context, { program, account, endLimits: deps.endLimits ?? defaultEndLimits });
+        const setup = { program, account, endLimits: deps.endLimits ?? defaultEndLimits };
+        return await (program.tty ? createTerminalSession(context, setup) : createPipedSession(context, setup));
       } catch (error) {
         await account?.leave();
         throw error;
@@ -51,7 +54,11 @@ export function createTerminalPanel(deps: TerminalPanelDeps): PanelDefinition {
   };
 }
 
-function readProgram(context: PanelContext, environment: Environment, account?: OwnerAccount): Promise<PtyProgram> {
+function readProgram(
+  context: PanelContext,
+  environment: Environment,
+  account?: OwnerAccount,
+): Promise<TerminalProgram> {
   const session = { PANELET_SESSION: context.sessionId, PANELET_CALLER: context.owner };
   if (account === undefined) {
     return readTerminalProgram(context.parameters, { environment, account: {}, session, places: ownPlaces });
@@ -66,13 +73,7 @@ function readProgram(context: PanelContext, environment: Environment, account?: 
   });
 }
 
-interface TerminalSetup {
-  readonly program: PtyProgram;
-  readonly account: OwnerAccount | undefined;
-  readonly endLimits: EndLimits;
-}
-
-function createTerminalSession(context: PanelContext, setup: TerminalSetup): PanelSession {
+function createTerminalSession(context: PanelContext, setup: ProgramSetup): PanelSession {
   const { program, account, endLimits } = setup;
   const { output, gate, clock, log } = context;
   const table = createProcessTable();
@@ -84,10 +85,8 @@ function createTerminalSession(context: PanelContext, setup: TerminalSetup): Pan
     if (still || !output.canWrite() || screen.backlogBytes > maxBacklogBytes) pty.pause();
     else pty.resume();
   };
-  // The owner's process enters the directory itself: this one cannot.
-  const started = account === undefined ? program : { ...program, ...account.launch(program), cwd: '/' };
   const pty = openPty(
-    started,
+    startOf(setup),
     {
       onData: (bytes) => {
         if (closing) return;
@@ -149,54 +148,10 @@ function createTerminalSession(context: PanelContext, setup: TerminalSetup): Pan
     },
     snapshot: () => ({ contentType: screenContentType, bytes: screen.snapshot() }),
     close: () => (closing ??= end()),
-    details: () => ({
-      pid: String(pty.pid),
-      command: [program.file, ...program.args].join(' ').slice(0, 200),
-      startTime: family.startTicks,
-    }),
+    details: () => programDetails(program, pty.pid, family),
   };
-}
-
-/** The processes of a terminal's session: its program and what that started, but for those that left it (setsid). */
-interface Family {
-  /** Time the program started, in clock ticks since boot. */
-  readonly startTicks: string;
-  members(): readonly ProcessEntry[];
-  signalForeground(name: string): void;
-}
-
-function createFamily(pty: Pty, table: ProcessTable): Family {
-  const leader = table.find(pty.pid);
-  const startTicks = leader?.startTicks ?? '';
-  // A number stays taken while it names a session; once the session is empty it may name a stranger's.
-  let extinct = false;
-  const members = (): readonly ProcessEntry[] => {
-    if (extinct) return [];
-    const found = table.ofSession(pty.pid);
-    const isStranger = found.some((entry) => entry.pid === pty.pid && entry.startTicks !== startTicks);
-    extinct = isStranger || (found.length === 0 && pty.exited);
-    return isStranger ? [] : found;
-  };
-  return {
-    startTicks,
-    members,
-    signalForeground: (name) => {
-      if (!isSignal(name)) return;
-      const group = members().find((entry) => entry.foregroundGroup > 0)?.foregroundGroup;
-      if (group !== undefined && table.signal(-group, name)) return;
-      if (!pty.exited) table.signal(pty.pid, name);
-    },
-  };
-}
-
-function exitStatus({ code, signal }: PtyExit): Event {
-  return { kind: { $case: 'exitStatus', value: { code, signal } } };
 }
 
 function isSize(cells: number): boolean {
   return Number.isInteger(cells) && cells >= 1 && cells <= 1000;
-}
-
-function isSignal(name: string): name is NodeJS.Signals {
-  return Object.hasOwn(constants.signals, name);
 }

@@ -1,0 +1,265 @@
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer, text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { createPaneletClient } from '#client/sdk.js';
+import {
+  bundlePrograms,
+  createAgentHome,
+  eventually,
+  type AgentHome,
+  type AgentProcess,
+  type Programs,
+} from '#test/support/agent/running-agent.js';
+import { cliEnvironment, cliProgram, startCliUser } from '#test/support/cli-user.js';
+
+jest.setTimeout(120_000);
+
+// Each owner has a uid of his own then.
+const isRoot = process.getuid?.() === 0;
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+interface ExecOptions {
+  readonly flags?: readonly string[];
+  /** Bytes, or an open file. @default nothing */
+  readonly stdin?: Uint8Array | string | number;
+  readonly env?: Record<string, string>;
+  /** Called with all of the output so far. */
+  readonly onStdout?: (bytes: number, signal: (name: NodeJS.Signals) => void) => void;
+}
+
+describe('panelet exec', () => {
+  let programs: Programs;
+  let home: AgentHome;
+  let agent: AgentProcess;
+  let dir: string;
+  let stateDir: string;
+
+  const exec = (command: readonly string[], { flags = [], stdin, env, onStdout }: ExecOptions = {}): Promise<Ended> => {
+    const args = [cliProgram, 'exec', '-a', home.address, '--plaintext', ...flags, '--', ...command];
+    const stdio = [typeof stdin === 'number' ? stdin : 'pipe', 'pipe', 'pipe'] as const;
+    const child = spawn(process.execPath, args, { env: cliEnvironment(dir, env), stdio: [...stdio] });
+    const out: Buffer[] = [];
+    let size = 0;
+    let stderr = '';
+    child.stdout?.on('data', (bytes: Buffer) => {
+      out.push(bytes);
+      size += bytes.length;
+      onStdout?.(size, (name) => void child.kill(name));
+    });
+    child.stderr?.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(stdin);
+    return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout: Buffer.concat(out), stderr })));
+  };
+  const sh = (script: string, options?: ExecOptions): Promise<Ended> => exec(['sh', '-c', script], options);
+  const withInput = (stdin: Uint8Array | string | number): ExecOptions => ({ flags: ['-i'], stdin });
+  const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+  const isRunning = (argument: string): boolean =>
+    readdirSync('/proc').some((pid) => {
+      try {
+        return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(argument);
+      } catch {
+        return false;
+      }
+    });
+
+  beforeAll(async () => {
+    programs = await bundlePrograms();
+    dir = mkdtempSync(join(tmpdir(), 'panelet-exec-'));
+    home = createAgentHome(programs);
+    const parameters = isRoot ? {} : { parameters: { allowSameUser: 'true' } };
+    // Directly in /tmp: owners must be able to pass, and those of the tests are closed.
+    stateDir = mkdtempSync('/tmp/pe-');
+    home.configure({
+      stateDir,
+      workerCommand: [process.execPath, programs.worker],
+      panels: [{ name: 'terminal', target: 'host', ...parameters }],
+    });
+    agent = await home.start();
+  });
+  afterAll(() => {
+    home.remove();
+    programs.remove();
+    for (const left of [dir, stateDir]) rmSync(left, { recursive: true, force: true });
+  });
+
+  const oneLiners: [string, string, ExecOptions, { code?: number; stdout?: string; stderr?: string }][] = [
+    ['a line longer than a terminal takes', 'wc -c', withInput(`${'a'.repeat(10_000)}\ntail\n`), { stdout: '10006\n' }],
+    ['no input without --stdin', 'cat; echo end', { stdin: 'ignored' }, { stdout: 'end\n' }],
+    ['empty input', 'wc -c', withInput(''), { stdout: '0\n' }],
+    ['both streams', 'echo out; echo err >&2', {}, { stdout: 'out\n', stderr: 'err\n' }],
+    ['nothing at all', ':', {}, {}],
+    ['an exit code', 'exit 42', {}, { code: 42 }],
+    ['the largest exit code', 'exit 255', {}, { code: 255 }],
+    ['an exit code that looks like a signal', 'exit 137', {}, { code: 137 }],
+    ['a signal', 'kill -TERM $$', {}, { code: 143 }],
+    ['a signal that nobody can catch', 'kill -KILL $$', {}, { code: 137 }],
+    ['a crash', 'ulimit -c 0; kill -SEGV $$', {}, { code: 139 }],
+    ['a pipeline', 'seq 1000 | tail -1; false | true', {}, { stdout: '1000\n' }],
+    ['no line end at the end', 'printf x', {}, { stdout: 'x' }],
+    ['CR and LF as they are', 'printf "a\\r\\nb\\n"', {}, { stdout: 'a\r\nb\n' }],
+    ['no terminal', 'test -t 0 || test -t 1 || test -t 2 || echo none', {}, { stdout: 'none\n' }],
+    ['streams by name', 'cat /dev/stdin >/dev/stderr', withInput('named\n'), { stderr: 'named\n' }],
+    ['input that is not read', 'exit 3', withInput('x'.repeat(1_000_000)), { code: 3 }],
+    ['a reader that leaves early', 'yes | head -1', {}, { stdout: 'y\n' }],
+    ['what the background writes', '(sleep 0.2; echo late) & echo first', {}, { stdout: 'first\nlate\n' }],
+    ['a variable', 'echo "$A"', { flags: ['-e', 'A=b c=d'] }, { stdout: 'b c=d\n' }],
+    ['a variable from here', 'echo "$A"', { flags: ['-e', 'A'], env: { A: 'here' } }, { stdout: 'here\n' }],
+    ['two variables', 'echo $A$B', { flags: ['-e', 'A=1', '--env', 'B=2'] }, { stdout: '12\n' }],
+    ['a directory', 'pwd', { flags: ['-w', '/usr'] }, { stdout: '/usr\n' }],
+    ['time enough', 'echo done', { flags: ['--timeout', '60s'] }, { stdout: 'done\n' }],
+  ];
+  test.each(oneLiners)('%s', async (_name, script, options, expected) => {
+    const { code, stdout, stderr } = await sh(script, options);
+    expect({ code, stdout: stdout.toString(), stderr }).toEqual({ code: 0, stdout: '', stderr: '', ...expected });
+  });
+
+  test('passes every byte, in both directions', async () => {
+    const every = Buffer.from(Array.from({ length: 65_536 }, (_, index) => (index % 251) ^ (index >> 8)));
+    const bytes = Buffer.concat([every, randomBytes(3_000_000)]);
+    const { code, stdout } = await exec(['cat'], withInput(bytes));
+    expect([code, sha256(stdout)]).toEqual([0, sha256(bytes)]);
+  });
+
+  test('reads a file, and /dev/null', async () => {
+    const file = join(dir, 'input');
+    writeFileSync(file, randomBytes(200_000));
+    for (const path of [file, '/dev/null']) {
+      const fd = openSync(path, 'r');
+      const { stdout } = await exec(['sha256sum'], withInput(fd));
+      closeSync(fd);
+      expect(stdout.toString()).toBe(`${sha256(readFileSync(path))}  -\n`);
+    }
+  });
+
+  test('says that its own input cannot be read, and does not let the command take it for the end', async () => {
+    const fd = openSync(join(dir, 'written only'), 'w');
+    const { code, stdout, stderr } = await sh('cat >/dev/null; echo complete', withInput(fd));
+    closeSync(fd);
+    expect(code).toBe(1);
+    expect(stdout.toString()).toBe('');
+    expect(stderr).toContain('Standard input could not be read to its end');
+  });
+
+  test('ends a command that takes too long, and everything that it started', async () => {
+    const { code, stderr } = await sh('trap "" TERM; sleep 7654.25', { flags: ['--timeout', '300ms'] });
+    expect(code).toBe(124);
+    expect(stderr).toBe('panelet: the command took longer than 0.3 s and is ended\n');
+    await eventually(() => !isRunning('7654.25'), 'nothing is left');
+  });
+
+  test('ends the command when it is interrupted', async () => {
+    const { code } = await sh('echo ready; sleep 7654.5', { onStdout: (_bytes, signal) => signal('SIGINT') });
+    expect(code).toBe(130);
+    await eventually(() => !isRunning('7654.5'), 'nothing is left');
+  });
+
+  test('refuses a name that cannot be a variable, or has no value here', async () => {
+    expect(await sh(':', { flags: ['-e', '1A=x'] })).toMatchObject({ code: 2 });
+    expect((await sh(':', { flags: ['-e', 'NO_SUCH'] })).stderr).toContain('not set here. Give it as NO_SUCH=VALUE');
+  });
+
+  test('goes on without a terminal where there is none, and says so', async () => {
+    const { code, stdout, stderr } = await sh('test -t 0 || echo none', { flags: ['-t'] });
+    expect([code, stdout.toString()]).toEqual([0, 'none\n']);
+    expect(stderr).toBe('panelet: standard input is not a terminal; going on without --tty\n');
+  });
+
+  test('holds no descriptor of anybody', async () => {
+    const shell = startCliUser(['attach', '-a', home.address, '--plaintext', '--', 'sh'], cliEnvironment(dir));
+    await shell.sees('$ ');
+    const { stdout } = await sh('ls -l /proc/self/fd | grep -c -- "->"');
+    // Standard streams, and the directory that is read.
+    expect(stdout.toString()).toBe('4\n');
+    shell.close();
+  });
+
+  (isRoot ? test : test.skip)('runs as its owner, with streams of his own', async () => {
+    const { stdout } = await sh('id -u; stat -L -c %u /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2; echo $HOME');
+    const [uid = '', ...rest] = stdout.toString().trim().split('\n');
+    expect(Number(uid)).toBeGreaterThan(1000);
+    expect(rest).toEqual([uid, uid, uid, expect.stringContaining(`/homes/${uid}`)]);
+  });
+
+  test('is two streams and an exit for the SDK', async () => {
+    const client = createPaneletClient({ address: home.address });
+    const script = 'cat; echo problem >&2; exit 9';
+    const parameters = { command: 'sh', args: JSON.stringify(['-c', script]), tty: 'false' };
+    const session = await client.open({ panel: 'terminal', parameters });
+    const bytes = randomBytes(500_000);
+    const [stdout, stderr, exit] = [buffer(session.stdout), text(session.stderr), session.exit];
+    expect(() => session[Symbol.asyncIterator]()).toThrow('A session is iterated, or read by its streams, not both.');
+    await session.write(bytes);
+    await session.end();
+    expect(sha256(await stdout)).toBe(sha256(bytes));
+    expect(await stderr).toBe('problem\n');
+    expect(await exit).toEqual({ code: 9, signal: undefined });
+    await client.close();
+  });
+
+  test('leaves no process behind when its worker dies', async () => {
+    const running = sh('echo ready; exec sleep 7654.75', {
+      onStdout: () => {
+        for (const { pid } of home.workers('terminal')) process.kill(pid, 'SIGKILL');
+      },
+    });
+    expect((await running).code).toBe(6);
+    await eventually(() => !isRunning('7654.75'), 'nothing is left');
+  });
+
+  test('carries tar in both directions over the death of the agent, to the byte', async () => {
+    const source = join(dir, 'source');
+    mkdirSync(source);
+    for (let index = 0; index < 40; index++) writeFileSync(join(source, `file ${index}`), randomBytes(1024 * 1024));
+    const local = (args: readonly string[], stdin?: Uint8Array): Promise<Buffer> =>
+      new Promise((resolve) => {
+        const child = spawn('tar', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+        const out: Buffer[] = [];
+        child.stdout.on('data', (bytes: Buffer) => out.push(bytes));
+        child.on('close', () => resolve(Buffer.concat(out)));
+        child.stdin.end(stdin);
+      });
+    const archive = await local(['cf', '-', '-C', source, '.']);
+    const place = (await sh('mktemp -d')).stdout.toString().trim();
+    const cut = async (): Promise<void> => {
+      agent.child.kill('SIGKILL');
+      await agent.exited;
+      agent = await home.start();
+    };
+    const up = exec(
+      ['sh', '-c', 'tee /proc/self/fd/2 2>"$1/sum" | tar xf - -C "$1"; sha256sum <"$1/sum"', 'sh', place],
+      {
+        flags: ['-i'],
+        stdin: archive,
+      },
+    );
+    await cut();
+    const { code, stdout } = await up;
+    expect([code, stdout.toString()]).toEqual([0, `${sha256(archive)}  -\n`]);
+    let cuts = 0;
+    let cutting: Promise<void> | undefined;
+    const down = await exec(['tar', 'cf', '-', '-C', place, '--exclude=./sum', '.'], {
+      onStdout: (bytes) => {
+        if (bytes > 8_000_000 && cuts++ === 0) cutting = cut();
+      },
+    });
+    await cutting;
+    expect(down.code).toBe(0);
+    const back = join(dir, 'back');
+    mkdirSync(back);
+    await local(['xf', '-', '-C', back], down.stdout);
+    for (const name of readdirSync(source)) {
+      expect(sha256(readFileSync(join(back, name)))).toBe(sha256(readFileSync(join(source, name))));
+    }
+    await exec(['rm', '-r', place]);
+  });
+});

@@ -1,0 +1,143 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { ReadStream } from 'node:tty';
+import type { Clock } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
+import { PaneletError } from '#common/errors.js';
+import { createLatch } from '#common/latch.js';
+import { forkPty, type PtyProgram, type RawExit } from './pty-fork.js';
+
+/** A program to start on pipes. */
+export type PipeProgram = Omit<PtyProgram, 'rows' | 'cols'>;
+
+/** A program that stands on three pipes. The caller closes the descriptors, which are non-blocking. */
+export interface PipeFork {
+  /** It leads a session of its own, without a terminal. */
+  readonly pid: number;
+  /** To write what it reads. */
+  readonly stdin: number;
+  /** To read what it writes. */
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+const startMs = 10_000;
+const readyLine = /^R(\d+)\r?\n/;
+
+/*
+ * Runs before the program, as this process's user. Each here-document is a pipe, of which this process opens the other
+ * end by /proc. (Node can make none: what it calls pipes are sockets, which a program cannot open as /dev/stdin. A named
+ * pipe would make that open wait for a writer.)
+ */
+const standOnPipes = [
+  'exec 3<&0 4<<E 5<<E 6<<E || exit 126',
+  'E',
+  'E',
+  'E',
+  // A pipe that nobody writes to is at its end.
+  'exec 7>/proc/self/fd/5 8>/proc/self/fd/6 || exit 126',
+  'printf "R%d\\n" $$ >&3',
+  'read -r REPLY <&3; unset REPLY',
+  'exec <&4 >&7 2>&8 3<&- 4<&- 5<&- 6<&- 7>&- 8>&-',
+  // The kernel hangs the terminal up when the worker dies, which ends setsid, and with it this.
+  'exec /usr/bin/setpriv --pdeathsig HUP -- "$@"',
+].join('\n');
+
+/**
+ * Starts a program on three pipes, in a session without a terminal. It goes by way of a pseudoterminal: only there are
+ * the descriptors of other terminals closed in the child (`forkPty`). On the terminal stays setsid(1), which waits for
+ * the program and tells how it ended. `onExit` is called once if the program was started.
+ * @throws PANEL_FAILED when the system refuses.
+ */
+export async function forkPipes(
+  program: PipeProgram,
+  onExit: (exit: RawExit) => void,
+  clock: Clock,
+): Promise<PipeFork> {
+  const exit = createLatch<RawExit>();
+  const launcher = ['--wait', '/bin/sh', '-c', standOnPipes, 'panelet-pipes', program.file, ...program.args];
+  const { fd, pid } = forkPty(
+    { ...program, file: '/usr/bin/setsid', args: launcher, rows: 24, cols: 200 },
+    exit.resolve,
+  );
+  const terminal = listenTo(fd);
+  try {
+    const limit = { clock, limitMs: startMs, error: () => refused('it took too long') };
+    const programPid = await withDeadline(limit, () => terminal.ready);
+    const ends = openEnds(programPid);
+    writeSync(fd, '\n');
+    void Promise.all([exit.promise, terminal.closed]).then(([raw]) => onExit(exitOf(raw, programPid, terminal.said())));
+    return { pid: programPid, ...ends };
+  } catch (error) {
+    kill(pid);
+    terminal.close();
+    throw error;
+  }
+}
+
+interface Launching {
+  /** Resolves with the pid of the program to be. */
+  readonly ready: Promise<number>;
+  /** Resolves when nobody has the terminal open any more and all was read. */
+  readonly closed: Promise<void>;
+  said(): string;
+  close(): void;
+}
+
+function listenTo(fd: number): Launching {
+  const ready = createLatch<number>();
+  const closed = createLatch();
+  const terminal = new ReadStream(fd);
+  let said = '';
+  terminal.on('data', (bytes: Buffer) => {
+    said += bytes.toString('latin1');
+    const pid = readyLine.exec(said)?.[1];
+    if (pid !== undefined) ready.resolve(Number(pid));
+  });
+  // EIO is how Linux says that nobody has the other side open any more.
+  terminal.on('error', () => undefined);
+  terminal.on('close', () => {
+    ready.reject(refused(said.trim() || 'its launcher has ended'));
+    closed.resolve();
+  });
+  return { ready: ready.promise, closed: closed.promise, said: () => said, close: () => void terminal.destroy() };
+}
+
+/**
+ * setsid(1) says "child <pid> did not exit normally", in the language of the environment, before it exits with the number
+ * of the signal; 128 is added where memory was dumped.
+ */
+function exitOf({ code, signal }: RawExit, programPid: number, said: string): RawExit {
+  const later = said.replace(readyLine, '');
+  return signal === 0 && later.includes(String(programPid)) ? { code: 0, signal: code & 0x7f } : { code, signal };
+}
+
+function openEnds(pid: number): Omit<PipeFork, 'pid'> {
+  const opened: number[] = [];
+  const open = (fd: number, direction: number): number => {
+    const end = openSync(`/proc/${pid}/fd/${fd}`, direction | constants.O_NONBLOCK);
+    opened.push(end);
+    return end;
+  };
+  try {
+    return {
+      stdin: open(4, constants.O_WRONLY),
+      stdout: open(5, constants.O_RDONLY),
+      stderr: open(6, constants.O_RDONLY),
+    };
+  } catch (error) {
+    for (const end of opened) closeSync(end);
+    throw refused(String(error));
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+}
+
+function refused(reason: string): PaneletError {
+  return new PaneletError('PANEL_FAILED', `Cannot start the program on pipes: ${reason}.`);
+}
