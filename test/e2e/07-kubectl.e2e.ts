@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { symlinkSync, mkdirSync, rmSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -94,6 +95,27 @@ describe('kubectl panelet', () => {
     expect(lines.length).toBeGreaterThan(5);
     // Of the plugin's own: others on the machine may forward ports, too.
     expect(findProcessesByEnvironment(`XDG_STATE_HOME=${env['XDG_STATE_HOME']}`)).toEqual([]);
+  });
+
+  test('exec passes every byte and ends with the exit code, over a restart in the middle', async () => {
+    const script = 'sha256sum; id -u >&2; exit 7';
+    const args = ['panelet', 'exec', '--node', first, '-i', '--', 'sh', '-c', script];
+    const running = startProgram('kubectl', args, { env });
+    const { metadata } = await annotateRestart(world);
+    const hash = createHash('sha256');
+    // Each chunk waits for the one before, so that the restart comes in the middle.
+    while (world.watch.restart(metadata.name)?.status?.completionTime === undefined) {
+      const chunk = randomBytes(256 * 1024);
+      hash.update(chunk);
+      await new Promise((resolve) => running.child.stdin?.write(chunk, resolve));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    running.child.stdin?.end();
+    const { code, stdout, stderr } = await running.ended;
+    expect({ code, stdout }).toEqual({ code: 7, stdout: `${hash.digest('hex')}  -\n` });
+    // The uid of an owner, on the channel for errors; the line of the connection is there too.
+    expect(Number(/^\d+$/m.exec(stderr)?.[0])).toBeGreaterThan(65_535);
+    expect((await restartOver(world, metadata.name)).status?.phase).toBe('Succeeded');
   });
 
   test('a session whose node is not known is found by its id', async () => {
