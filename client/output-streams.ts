@@ -59,7 +59,8 @@ export function createOutputStreams(items: AsyncIterable<SessionItem>): OutputSt
       case 'snapshot':
         return stdout.push(item.payload);
       case 'exit':
-        return exit.resolve({ code: item.code, signal: item.signal });
+        exit.resolve({ code: item.code, signal: item.signal });
+        return undefined;
       case 'lost':
         throw new PaneletError('SESSION_LOST', `Output is missing: ${item.loss.message}`);
       case 'event':

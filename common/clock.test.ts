@@ -1,5 +1,5 @@
-import { describe, expect, test } from '@jest/globals';
-import { createFakeClock, sleep } from './clock.js';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { createFakeClock, createSystemClock, sleep } from './clock.js';
 
 describe('fake clock', () => {
   test('fires timers in order of due time, at their own time', () => {
@@ -31,6 +31,35 @@ describe('fake clock', () => {
     timer.stop();
     clock.advance(10);
     expect(clock.pending()).toBe(0);
+  });
+});
+
+describe('system clock', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test.each([2 ** 31 - 1, 2 ** 31, 60 * 86_400_000, 400 * 86_400_000])('fires once after %d ms, not before', (ms) => {
+    jest.useFakeTimers();
+    let fired = 0;
+    createSystemClock().after(ms, () => fired++);
+    jest.advanceTimersByTime(ms - 1);
+    expect(fired).toBe(0);
+    jest.advanceTimersByTime(1);
+    expect([fired, jest.getTimerCount()]).toEqual([1, 0]);
+  });
+
+  test('is stopped in the middle of a long time, and never fires after an endless one', () => {
+    jest.useFakeTimers();
+    let fired = 0;
+    const long = createSystemClock().after(60 * 86_400_000, () => fired++);
+    createSystemClock().after(Infinity, () => fired++).stop();
+    const endless = createSystemClock().after(Infinity, () => fired++);
+    jest.advanceTimersByTime(30 * 86_400_000);
+    long.stop();
+    jest.advanceTimersByTime(400 * 86_400_000);
+    endless.stop();
+    expect([fired, jest.getTimerCount()]).toEqual([0, 0]);
   });
 });
 

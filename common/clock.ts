@@ -9,7 +9,7 @@ export interface Clock {
   nowMs(): number;
   /** Wall-clock time, for people and for Kubernetes objects; never for measuring. */
   date(): Date;
-  /** Calls `fire` once after `delayMs` milliseconds. The timer does not keep the process alive unless the clock says so. */
+  /** Calls `fire` once after `delayMs` milliseconds, however many; never when there is no end to them. The timer does not keep the process alive unless the clock says so. */
   after(delayMs: number, fire: () => void): Timer;
 }
 
@@ -22,12 +22,20 @@ export function createSystemClock(options: { readonly keepsAlive?: boolean } = {
     nowMs: () => performance.now(),
     date: () => new Date(),
     after: (delayMs, fire) => {
-      const handle = setTimeout(fire, delayMs);
-      if (options.keepsAlive !== true) handle.unref();
+      let handle: NodeJS.Timeout;
+      const wait = (leftMs: number): void => {
+        const isLast = leftMs <= longestMs;
+        handle = setTimeout(() => (isLast ? fire() : wait(leftMs - longestMs)), Math.min(leftMs, longestMs));
+        if (options.keepsAlive !== true) handle.unref();
+      };
+      wait(delayMs);
       return { stop: () => clearTimeout(handle) };
     },
   };
 }
+
+// Node fires what is longer after 1 ms (2³¹ − 1 ms, 25 days).
+const longestMs = 2 ** 31 - 1;
 
 /** Clock that moves only when told to. */
 export interface FakeClock extends Clock {

@@ -1,4 +1,3 @@
-import { PaneletError } from '#common/errors.js';
 import { Channel } from '#proto/session/v1/session.js';
 import type { PaneletSession } from '../panelet-session.js';
 import type { CliWorld } from './cli-world.js';

@@ -4,6 +4,11 @@ import type { KubeObject } from '../kube/objects.js';
 export const restartAnnotation = 'panelet.dev/restart';
 /** Annotation on a target: `<counter>:<value>` of the last request that was taken up. Written by the controller. */
 export const observedAnnotation = 'panelet.dev/restart-observed';
+/**
+ * Annotation on a target: `<phase>:<value>` of the last request once it is over, such as `Succeeded:1795867200`. Written by
+ * the controller.
+ */
+export const resultAnnotation = 'panelet.dev/restart-result';
 /** Annotation on a target: what is wrong with the request in its annotations. Written by the controller. */
 export const errorAnnotation = 'panelet.dev/restart-error';
 /** Annotation on a target: why; told to clients. */

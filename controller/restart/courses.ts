@@ -124,6 +124,19 @@ export const courses = {
       ...news('Warning', 'TargetNotFound', message),
     });
   },
+  /** It goes on by itself when a pod or its node gets the labels after all. */
+  nothingSelected: (restart: PanelRestart): Course => {
+    const { podSelector, nodeSelector } = restart.spec;
+    const which = [
+      ...(podSelector === undefined ? [] : [`podSelector ${JSON.stringify(podSelector)}`]),
+      ...(nodeSelector === undefined ? [] : [`nodeSelector ${JSON.stringify(nodeSelector)}`]),
+    ].join(' and ');
+    const message = `No pod of ${nameOf(restart)} is selected by ${which}, so nothing is restarted. Correct the labels, or delete this and ask again.`;
+    return course('Stalled', 'NothingSelected', message, {
+      stalled: true,
+      ...news('Warning', 'NothingSelected', message),
+    });
+  },
   scheduled: (restart: PanelRestart): Course => {
     const message = `Starts at ${restart.spec.notBefore ?? ''}.`;
     return course('Scheduled', 'Scheduled', message, news('Normal', 'Scheduled', message));

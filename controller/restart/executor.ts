@@ -5,7 +5,7 @@ import { OnTimeout, type Command } from '#proto/gate/v1/gate.js';
 
 import { keyOf, objectKey, pods as podResource, type KubeApi, type Preconditions } from '../kube/kube-api.js';
 import type { Pod } from '../kube/objects.js';
-import { claimAnnotation, uncordonFinalizer } from './annotations.js';
+import { claimAnnotation, resultAnnotation, uncordonFinalizer } from './annotations.js';
 import type { Audit } from './audit.js';
 import type { DrainFigures } from './drain-figures.js';
 import type { DrainStreams } from './drain-streams.js';
@@ -15,6 +15,7 @@ import { cordonLeaseMs } from './pod-steps.js';
 import type { ClusterView, GateAddress, GateCalls, Leadership, Recorder } from './ports.js';
 import { referenceTo } from './references.js';
 import type { Settings } from './settings.js';
+import type { TargetWriter } from './target-writer.js';
 
 import { panelRestarts, type PanelRestart, type TimeoutPolicy } from './types.js';
 import type { Action, Keepers } from './world.js';
@@ -24,6 +25,7 @@ export interface ExecutorDeps {
   readonly api: KubeApi;
   readonly gates: GateCalls;
   readonly streams: DrainStreams;
+  readonly targets: Pick<TargetWriter, 'annotate'>;
   readonly view: ClusterView;
   readonly recorder: Recorder;
   readonly leadership: Leadership;
@@ -267,6 +269,9 @@ export function createExecutor(deps: ExecutorDeps): Executor {
           return quiet;
         case 'removeRestart':
           return removeRestart(context);
+        case 'report':
+          await deps.targets.annotate(action.target, { [resultAnnotation]: action.result });
+          return progress;
         case 'claim':
           return claim(context, action);
         case 'release':

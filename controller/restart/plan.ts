@@ -22,6 +22,13 @@ function isSelected({ restart, nodes }: PlanInput, pod: Pod): boolean {
   return node !== undefined && matchesSelector(node.metadata.labels, { matchLabels: nodeSelector });
 }
 
+/** True when a restart names pods by selectors and the target has none of those, old or new. */
+export function selectsNothing(input: PlanInput): boolean {
+  const { podSelector, nodeSelector } = input.restart.spec;
+  if (podSelector === undefined && nodeSelector === undefined) return false;
+  return !input.pods.some((pod) => isSelected(input, pod));
+}
+
 /**
  * Pods that are still to be restarted and not claimed by this restart, in order: those that are not ready first (they cost nobody
  * anything), then by node and name. Whatever was created after the request has already taken up what it was for, and

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 
 import type { DaemonSet } from '../kube/objects.js';
 import { observedAnnotation, requestedAnnotation, requestedByAnnotation, restartAnnotation } from './annotations.js';
-import { timeMs, uidOf } from './pod-facts.js';
+import { askedTime } from './asked-time.js';
+import { uidOf } from './pod-facts.js';
 import { restartOptionsOf } from './restart-options.js';
 import { parseCounted } from './counted-value.js';
 import type { PanelRestart, PanelRestartSpec } from './types.js';
@@ -56,12 +57,12 @@ export function restartFor(target: DaemonSet, { suffix, annotations, spec }: Res
   };
 }
 
-const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+const unclearTime = (value: string): string =>
+  `Annotation ${restartAnnotation} is ${JSON.stringify(value.slice(0, 100))}, which looks like a time and is none that is understood, so nothing is restarted. ` +
+  'Give a time as 2027-01-31T03:00:00Z or with its offset, 2027-01-31T03:00:00+01:00; for a restart now, any other new value, such as the output of `date +%s`.';
 
-function notBeforeOf(value: string, now: Date): string | undefined {
-  const dueMs = rfc3339.test(value) ? timeMs(value) : undefined;
-  if (dueMs === undefined || dueMs <= now.getTime()) return undefined;
-  return new Date(dueMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
+function notBefore(ms: number): Pick<PanelRestartSpec, 'notBefore'> {
+  return { notBefore: new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z') };
 }
 
 /**
@@ -76,13 +77,17 @@ export function requestOf(target: DaemonSet, now: Date): Request {
   const value = canonicalValue(asked);
   if (observed?.value === value) return { kind: 'none' };
   const options = restartOptionsOf(target);
-  if (options.kind === 'wrong') return { kind: 'wrong', message: options.problems.join(' ') };
+  const time = askedTime(asked, now.getTime());
+  const problems = [
+    ...(time.kind === 'unclear' ? [unclearTime(asked)] : []),
+    ...(options.kind === 'wrong' ? options.problems : []),
+  ];
+  if (options.kind === 'wrong' || problems.length > 0) return { kind: 'wrong', message: problems.join(' ') };
   const counter = (observed?.counter ?? 0) + 1;
-  const notBefore = notBeforeOf(asked, now);
   const restart = restartFor(target, {
     suffix: String(counter),
     annotations: { [requestedAnnotation]: `${counter}:${value}` },
-    spec: { ...options.spec, ...(notBefore === undefined ? {} : { notBefore }) },
+    spec: { ...options.spec, ...(time.kind === 'at' && time.ms > now.getTime() ? notBefore(time.ms) : {}) },
   });
   return { kind: 'restart', restart };
 }

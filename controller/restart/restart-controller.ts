@@ -51,7 +51,7 @@ export function createRestartController(deps: RestartControllerDeps): RestartCon
   const reconciler = createReconciler({
     ...deps,
     triggers: [createTrigger({ writer, audit, clock }), createRolloutTrigger({ view, writer, audit })],
-    executor: createExecutor({ ...deps, streams, audit, figures }),
+    executor: createExecutor({ ...deps, targets: writer, streams, audit, figures }),
     asker: createGateAsker(deps),
     statusWriter: createStatusWriter(deps),
     watchTimes: createWatchTimes(clock),

@@ -5,7 +5,8 @@ import { State, Target } from '#proto/gate/v1/gate.js';
 import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
-import { daemonSets, nodes, pods } from '../kube/kube-api.js';
+import { daemonSets, nodes, pods, type Resource } from '../kube/kube-api.js';
+import type { KubeObject } from '../kube/objects.js';
 import { panelRestarts, type PanelRestart, type PanelRestartSpec } from './types.js';
 
 function setUp(options: SimOptions, spec: Partial<PanelRestartSpec> = {}): { sim: SimCluster; driver: SimDriver } {
@@ -104,11 +105,30 @@ describe('a restart', () => {
     expect(sim.deletes().size).toBe(2);
   });
 
-  test('of nothing succeeds', async () => {
-    const { sim, driver } = setUp({ nodes: 2 }, { podSelector: { matchLabels: { no: 'such' } } });
-    expect(await driver.until(() => isOver(sim, 'r1'), 10_000)).toBe(true);
-    expect(sim.restart('r1').status).toMatchObject({ phase: 'Succeeded', pods: { summary: '0/0' } });
-  });
+  test.each([{ podSelector: { matchLabels: { no: 'such' } } }, { nodeSelector: { no: 'such' } }])(
+    'that selects nothing does not succeed: it says so, and goes on when a label is there after all: %j',
+    async (selector) => {
+      const { sim, driver } = setUp({ nodes: 2 }, selector);
+      await driver.until(() => sim.restart('r1').status?.phase === 'Stalled', 10_000);
+      await driver.until(() => false, 60_000);
+      const { status } = sim.restart('r1');
+      expect(status).toMatchObject({ phase: 'Stalled', pods: { summary: '0/0' } });
+      expect(conditionOf(sim.restart('r1'), 'Stalled')).toBe('True NothingSelected');
+      // At the restart and at its target, once.
+      expect(driver.notes.map(({ reason }) => reason)).toEqual(['NothingSelected', 'NothingSelected']);
+      const label = <T extends KubeObject>(resource: Resource<T>): void => {
+        const { namespace, name } = sim.kube.all(resource)[0]!.metadata;
+        sim.kube.mutate(resource, { ...(namespace !== undefined && { namespace }), name }, (object) => ({
+          ...object,
+          metadata: { ...object.metadata, labels: { ...object.metadata.labels, no: 'such' } },
+        }));
+      };
+      if ('podSelector' in selector) label(pods);
+      else label(nodes);
+      expect(await driver.until(() => isOver(sim, 'r1'))).toBe(true);
+      expect(sim.restart('r1').status).toMatchObject({ phase: 'Succeeded', pods: { summary: '1/1' } });
+    },
+  );
 
   test('that is a dry run says what it would do and does nothing', async () => {
     const { sim, driver } = setUp({ nodes: 2 }, { dryRun: true });

@@ -3,12 +3,13 @@ import { claimOf, uncordonFinalizer, type Claim } from './annotations.js';
 import { troubleOf } from './container-facts.js';
 import { courses, newsOf, type Course } from './courses.js';
 import { gatePodOf } from './gate-place.js';
-import { outstandingPods } from './plan.js';
+import { outstandingPods, selectsNothing } from './plan.js';
 import { isTerminating, uidOf } from './pod-facts.js';
 import type { PodOutcome } from './pod-outcome.js';
 import { podStep, releaseAction } from './pod-steps.js';
 import { maxPreviewed, previewOf, previewText, type Preview } from './preview.js';
 import { replacementOf } from './replacement.js';
+import { reportOf } from './report.js';
 import { isOnDelete } from './revisions.js';
 import { notes } from './sentences.js';
 import { settingsOf, type Settings } from './settings.js';
@@ -95,6 +96,7 @@ function holdOf(world: World): Hold | undefined {
   if (restart.spec.paused === true) return { course: courses.paused() };
   if (restart.spec.dryRun === true) return dryRunOf(world);
   if (standing.kind === 'wait') return { course: courses.waiting(standing.rival) };
+  if (selectsNothing(world)) return { course: courses.nothingSelected(restart) };
   return undefined;
 }
 
@@ -110,6 +112,8 @@ function letGo(world: World, why: string): Decision {
   const held = world.pods.filter((pod) => claimOf(pod)?.restart === uidOf(restart) && !isTerminating(pod));
   if (held.length > 0) return { ...idle, actions: held.map((pod) => releaseAction(world, pod, why)) };
   if (hasFinalizer(restart)) return { ...idle, actions: [{ kind: 'removeFinalizer' }] };
+  const report = reportOf(world);
+  if (report !== undefined) return { ...idle, actions: [report] };
   const { completionTime, observedGeneration } = restart.status ?? {};
   if (isTerminating(restart) || completionTime === undefined) return idle;
   const generation = restart.metadata.generation ?? observedGeneration;

@@ -44,11 +44,11 @@ describe('the annotation panelet.dev/restart', () => {
 
   test('may have colons in its value', async () => {
     const { sim, driver } = setUp();
-    sim.annotate({ 'panelet.dev/restart': '12:30:00' });
+    sim.annotate({ 'panelet.dev/restart': 'a:12:30' });
     await finishAll(sim, driver);
     await driver.until(() => false, 5_000);
     expect(driver.restarts()).toHaveLength(1);
-    expect(annotationsOf(sim)['panelet.dev/restart-observed']).toBe('1:12:30:00');
+    expect(annotationsOf(sim)['panelet.dev/restart-observed']).toBe('1:a:12:30');
   });
 
   test('with a long value is remembered by its digest', async () => {
@@ -73,6 +73,35 @@ describe('the annotation panelet.dev/restart', () => {
     sim.annotate({ 'panelet.dev/restart': '2020-01-01T00:00:00Z' });
     await finishAll(sim, driver);
     expect(driver.restarts()[1]?.spec.notBefore).toBeUndefined();
+  });
+
+  test('that looks like a time and is none that is understood restarts nothing, says why, and is corrected', async () => {
+    const { sim, driver } = setUp();
+    sim.annotate({ 'panelet.dev/restart': '2099-01-01 03:00' });
+    await driver.until(() => false, 60_000);
+    expect(driver.restarts()).toEqual([]);
+    expect(annotationsOf(sim)['panelet.dev/restart-error']).toContain('which looks like a time and is none that is');
+    sim.annotate({ 'panelet.dev/restart': '2099-01-01 03:00:00+0100' });
+    await driver.until(() => driver.restarts()[0]?.status?.phase === 'Scheduled', 5_000);
+    expect(driver.restarts()[0]?.spec.notBefore).toBe('2099-01-01T02:00:00Z');
+    expect(annotationsOf(sim)['panelet.dev/restart-error']).toBeUndefined();
+  });
+
+  test('has its result at the target, that of the last value only', async () => {
+    const { sim, driver } = setUp();
+    const result = (): string | undefined => annotationsOf(sim)['panelet.dev/restart-result'];
+    sim.annotate({ 'panelet.dev/restart': 'A' });
+    await driver.until(() => driver.restarts().length === 1, 5_000);
+    expect(result()).toBeUndefined();
+    await driver.until(() => result() !== undefined, 600_000);
+    expect(result()).toBe('Succeeded:A');
+    sim.annotate({ 'panelet.dev/restart': 'B' });
+    await driver.until(() => driver.restarts().length === 2, 5_000);
+    // B replaces it before it is over.
+    sim.annotate({ 'panelet.dev/restart': 'C' });
+    await driver.until(() => result() !== 'Succeeded:A', 600_000);
+    expect(driver.restarts().map(({ status }) => status?.phase)).toEqual(['Succeeded', 'Superseded', 'Succeeded']);
+    expect(result()).toBe('Succeeded:C');
   });
 
   test('carries its options into the restart', async () => {

@@ -57,6 +57,8 @@ export type Action =
   | { readonly kind: 'addFinalizer' }
   | { readonly kind: 'removeFinalizer' }
   | { readonly kind: 'removeRestart' }
+  /** The target says what became of its request. */
+  | { readonly kind: 'report'; readonly target: DaemonSet; readonly result: string }
   | { readonly kind: 'claim'; readonly pod: Pod; readonly claim: Claim; readonly note: Note }
   | { readonly kind: 'release'; readonly pod: Pod; readonly uncordon: boolean; readonly note: Note }
   | { readonly kind: 'cordon'; readonly pod: Pod; readonly renewal: boolean }

@@ -226,6 +226,20 @@ describe('writing with kubectl', () => {
     expect(await kubectl.out(image)).toBe('b:1');
   });
 
+  test('waits for the result of one request, as the guide says', async () => {
+    await kubectl.out('apply -f -', agentDaemonSet);
+    const result = '{.metadata.annotations.panelet\\.dev/restart-result}';
+    const waiting = kubectl.run([
+      'wait',
+      'ds/panelet-agent',
+      `--for=jsonpath=${result}=Succeeded:1795867200`,
+      '--timeout=20s',
+    ]);
+    await kubectl.out('annotate ds/panelet-agent --overwrite panelet.dev/restart-result=Succeeded:1795867199');
+    await kubectl.out('annotate ds/panelet-agent --overwrite panelet.dev/restart-result=Succeeded:1795867200');
+    expect(await waiting).toMatchObject({ code: 0, stdout: 'daemonset.apps/panelet-agent condition met\n' });
+  });
+
   test('writes the status apart from the rest and waits for it', async () => {
     await kubectl.out('apply -f -', restart);
     const waiting = kubectl.run('wait prs/first --for=condition=Succeeded --timeout=20s');

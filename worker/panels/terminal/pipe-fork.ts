@@ -55,9 +55,8 @@ export async function forkPipes(
 ): Promise<PipeFork> {
   const exit = createLatch<RawExit>();
   const launcher = ['--wait', '/bin/sh', '-c', standOnPipes, 'panelet-pipes', program.file, ...program.args];
-  const { fd, pid } = forkPty(
-    { ...program, file: '/usr/bin/setsid', args: launcher, rows: 24, cols: 200 },
-    exit.resolve,
+  const { fd, pid } = forkPty({ ...program, file: '/usr/bin/setsid', args: launcher, rows: 24, cols: 200 }, (raw) =>
+    exit.resolve(raw),
   );
   const terminal = listenTo(fd);
   try {

@@ -1,0 +1,64 @@
+/** How the value of a request reads as a time. */
+export type AskedTime =
+  /** As no time: whatever it says, it asks for now. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'at'; readonly ms: number }
+  /** As a time that nobody can be sure of. */
+  | { readonly kind: 'unclear' };
+
+// RFC 3339, 5.6: T and Z in either case, or a space; and offsets as `date +%z` and ISO 8601 write them.
+const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)$/;
+const minuteMs = 60_000;
+
+function instantOf(text: string): number | undefined {
+  const match = rfc3339.exec(text);
+  if (match === null) return undefined;
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map(Number);
+  const fractionMs = Math.floor(Number(`0.${match[7] ?? '0'}`) * 1000);
+  const [offsetHour, offsetMinute] = [Number(match[9] ?? 0), Number(match[10] ?? 0)];
+  // A leap second is the first of the next minute.
+  if (hour > 23 || minute > 59 || second > 60 || offsetHour > 23 || offsetMinute > 59) return undefined;
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  if (date.getUTCFullYear() !== year || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined;
+  const offsetMs = (offsetHour * 60 + offsetMinute) * minuteMs * (match[8] === '-' ? -1 : 1);
+  return date.getTime() + ((hour * 60 + minute) * 60 + second) * 1000 + fractionMs - offsetMs;
+}
+
+// A date or a time of day at the start; a day or a month in words before a number; a length of time; a word for a time.
+const looks = [
+  /^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}/,
+  /^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}/,
+  /^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:T\d{4,6}Z?)?$/i,
+  /^T?\d{1,2}:\d\d/i,
+  /^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\b[\s,]/i,
+  /^(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+\d/i,
+  /^\d{1,2}\.?\s+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/i,
+  /^(?:in|at|after|\+)?\s*\d+(?:\.\d+)?\s*(?:ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?|w|weeks?)$/i,
+  /^\d{1,2}\s*(?:am|pm|o'clock)\b/i,
+  /^P(?:\d|T\d)/,
+  /^(?:at|in|on|after|next|this)\s/i,
+  /^(?:tomorrow|tonight|today|noon|midnight|later)\b/i,
+];
+const epochUnits = [1000, 1, 1e-3, 1e-6];
+
+function isFutureEpoch(text: string, nowMs: number): boolean {
+  if (!/^@?\d{9,19}$/.test(text)) return false;
+  const value = Number(text.replace('@', ''));
+  // Seconds to nanoseconds, whichever is nearest to today.
+  const years = 50 * 365 * 86_400_000;
+  return epochUnits.some((unit) => value * unit > nowMs + minuteMs && value * unit < nowMs + years);
+}
+
+/**
+ * Reads a value that may be a time. What looks like one and is not understood is `unclear`, unless it can only mean a time
+ * that has passed, as the output of `date` or `date +%s` does: then it is as good as any other value.
+ */
+export function askedTime(value: string, nowMs: number): AskedTime {
+  const text = value.trim();
+  const ms = instantOf(text);
+  if (ms !== undefined) return { kind: 'at', ms };
+  if (isFutureEpoch(text, nowMs)) return { kind: 'unclear' };
+  if (!looks.some((pattern) => pattern.test(text))) return { kind: 'none' };
+  return /^[a-z]{3},? /i.test(text) && Date.parse(text) <= nowMs ? { kind: 'none' } : { kind: 'unclear' };
+}

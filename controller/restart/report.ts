@@ -1,0 +1,14 @@
+import { observedAnnotation, requestedAnnotation, resultAnnotation } from './annotations.js';
+import { parseCounted } from './counted-value.js';
+import { isTerminating } from './pod-facts.js';
+import type { Action, World } from './world.js';
+
+/** What the target is to say of the restart that it asked for; undefined when it says so, or has asked again since. */
+export function reportOf({ restart, target }: World): Extract<Action, { kind: 'report' }> | undefined {
+  const requested = restart.metadata.annotations?.[requestedAnnotation];
+  const phase = restart.status?.phase;
+  if (target === undefined || isTerminating(target) || requested === undefined || phase === undefined) return undefined;
+  const { [observedAnnotation]: observed, [resultAnnotation]: said } = target.metadata.annotations ?? {};
+  const result = `${phase}:${parseCounted(requested)?.value ?? ''}`;
+  return observed === requested && said !== result ? { kind: 'report', target, result } : undefined;
+}
