@@ -17,6 +17,7 @@ import { createAttachPermit, createAttachReview } from './access/attach-permit.j
 import { createAttachHandler } from './front/attach.js';
 import { createAttachmentReviews, type AttachmentReviews } from './front/attachment-reviews.js';
 import { createCallRates } from './front/call-rates.js';
+import { nodeMetadata } from '#common/grpc-status.js';
 import { createContainment } from './front/contain.js';
 import type { EndReason } from './front/connections.js';
 import { openFront, type Front } from './front/front.js';
@@ -179,7 +180,10 @@ async function serve(base: Base): Promise<Serving> {
   const upstream = createUpstream({ socketPath, clock });
   cleanup.add(() => upstream.close());
   const containment = createContainment({ log, onContained: () => metrics.countContained() });
-  const relaying = { containment, onDropped: (count: number) => metrics.countDropped(count) };
+  const relaying = {
+    ...{ containment, said: nodeMetadata(config.node) },
+    onDropped: (count: number) => metrics.countDropped(count),
+  };
   const attachmentReviews = createAttachmentReviews({
     ...{ clock, random, log, everyMs: config.limits.reviewAttachmentsMs },
     ask: createAttachReview(access),
@@ -205,6 +209,7 @@ async function serve(base: Base): Promise<Serving> {
     clock,
     random,
     containment,
+    node: config.node,
     rates,
     onEnded: (reason: EndReason) => metrics.countEnded(reason),
   };

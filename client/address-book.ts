@@ -1,9 +1,16 @@
 import { PaneletError } from '#common/errors.js';
-import type { AddressQuery, NodeAddress } from './attachment-loop.js';
-import type { AddressOptions } from './client-options.js';
+import type { AddressOptions, AddressQuery } from './client-options.js';
+
+/** An address, and the node it leads to; `''` when that is not known. */
+export interface NodeAddress {
+  readonly address: string;
+  readonly node: string;
+}
 
 /** Finds the agent for a session. */
 export interface AddressBook {
+  /** True when another question about the session may have another answer. */
+  mayMove(query: AddressQuery): boolean;
   /** @throws CONFIG_INVALID when no address was given. */
   resolve(query: AddressQuery): Promise<NodeAddress>;
 }
@@ -16,6 +23,7 @@ export function createAddressBook(options: AddressOptions): AddressBook {
   const given = options.addresses ?? (options.address === undefined ? {} : { '': options.address });
   const all = Object.entries(given);
   return {
+    mayMove: ({ node }) => options.resolve !== undefined || (given[node] === undefined && all.length > 1),
     resolve: async (query) => {
       const { node } = query;
       if (options.resolve !== undefined) return { address: await options.resolve(query), node };

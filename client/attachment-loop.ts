@@ -1,4 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js';
+import { createBackoff } from '#common/backoff.js';
 import type { Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
 import { createLatch, type Latch } from '#common/latch.js';
@@ -6,28 +7,15 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#session/client-link.js';
 import { openAttachment, type Attachment, type AttachmentResult } from './attachment.js';
+import type { AddressBook } from './address-book.js';
 import type { ChannelLease, ChannelPool } from './channel-pool.js';
+import { dial } from './dial.js';
+import { createHomeSearch, searchSpacing, tellApart } from './home-search.js';
 import type { LivenessOptions } from './liveness.js';
 import type { Reachability } from './reachability.js';
 import { errorOfStatus, retryAdvice } from './status-errors.js';
 import { attachmentEndOf, createReattachPacing, errorOfEnd, type ReattachOptions } from './reattach-policy.js';
-import { reasonOf } from '#common/grpc-status.js';
-
-/** Where to look for a session. */
-export interface AddressQuery {
-  readonly sessionId: string;
-  readonly panel: string;
-  /** Node to attach to, as the worker named it; empty when not known. */
-  readonly node: string;
-  /** Attempts that have failed in a row. */
-  readonly attempt: number;
-}
-
-/** An address, and the node it leads to; `''` when that is not known. */
-export interface NodeAddress {
-  readonly address: string;
-  readonly node: string;
-}
+import { answeringNodeOf, reasonOf } from '#common/grpc-status.js';
 
 /** Times of an attachment loop, in milliseconds. */
 export interface AttachTimes {
@@ -35,6 +23,8 @@ export interface AttachTimes {
   readonly openTimeoutMs?: number;
   /** For the first attachment, while no agent answers at all. @default 5000 */
   readonly connectTimeoutMs?: number;
+  /** For one connection, until it is there. @default 3000 */
+  readonly dialTimeoutMs?: number;
   /** For one attempt, until its welcome. An agent holds an attempt up to 10 s. @default 15000 */
   readonly attachTimeoutMs?: number;
   /** How long to try again after a loss. @default the time to live that the worker says */
@@ -69,7 +59,9 @@ export interface AttachmentLoopDeps {
   readonly node: string;
   readonly pool: ChannelPool;
   readonly reachability: Reachability;
-  readonly resolve: (query: AddressQuery) => Promise<NodeAddress>;
+  readonly book: AddressBook;
+  /** True when the session exists already. */
+  readonly resumes: boolean;
   readonly metadata: () => Promise<Metadata>;
   readonly times: AttachTimes;
   readonly reattach: ReattachOptions;
@@ -101,6 +93,8 @@ function failureOf(error: PaneletError): LoopEnd {
 export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
   const { link, clock, log, events } = deps;
   const pacing = createReattachPacing(deps.random, deps.reattach);
+  const search = createHomeSearch();
+  const searchPacing = createBackoff(deps.random, searchSpacing);
   let current: { readonly attachment: Attachment; readonly lease: ChannelLease } | undefined;
   let stopWaiting: (() => void) | undefined;
   let left: Latch<void> | undefined;
@@ -118,11 +112,13 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
     stopWaiting?.();
     events.over(end);
   };
-  const note = (effect: ClientEffect, address: string): void => {
+  const note = (effect: ClientEffect, lease: ChannelLease): void => {
     if (effect.kind !== 'welcomed') return;
-    deps.reachability.announce(address);
+    deps.reachability.announce(lease.address);
     everAttached = true;
     attempt = 0;
+    searchPacing.reset();
+    if (effect.node !== '') lease.leadsTo(effect.node);
     node = effect.node === '' ? node : effect.node;
     ttlMs = effect.resumeTtlMs;
     log.debug({ sessionId: link.sessionId, incarnation: effect.incarnation, node }, 'attached');
@@ -132,11 +128,28 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
     const answered = reasonOf(result.rpc.metadata) !== undefined;
     return answered ? (deps.times.openTimeoutMs ?? 30_000) : (deps.times.connectTimeoutMs ?? 5000);
   };
-  const again = (result: AttachmentResult, address: string, next: ClientNext & { kind: 'reattach' }): void => {
-    const error = result.violation ?? errorOfEnd(result.rpc, address);
+  /** The agent of another node has answered for it: nobody's word on the session. */
+  const elsewhere = (result: AttachmentResult, lease: ChannelLease): PaneletError | undefined => {
+    const reason = reasonOf(result.rpc.metadata);
+    const isUnknown = reason === 'SESSION_UNKNOWN' || reason === 'PANEL_UNKNOWN';
+    if (!isUnknown || !(everAttached || deps.resumes)) return undefined;
+    const answering = answeringNodeOf(result.rpc.metadata);
+    if (answering === undefined || search.isFinal(answering, node)) return undefined;
+    tellApart(lease, { answering, home: node });
+    const where = node === '' ? 'The session' : `The session is on the node ${node}, and`;
+    const message = `${where} was looked for at ${lease.address}, where the agent of ${answering} answered, which does not have it.`;
+    return new PaneletError('AGENT_UNREACHABLE', message);
+  };
+  const again = (
+    result: AttachmentResult,
+    address: string,
+    next: (ClientNext & { kind: 'reattach' }) & { readonly elsewhere?: PaneletError | undefined },
+  ): void => {
+    const error = next.elsewhere ?? result.violation ?? errorOfEnd(result.rpc, address);
     if (result.livedMs !== undefined) sinceMs = clock.nowMs();
     node = next.node === '' ? node : next.node;
-    const delayMs = pacing.delayMs({ ...result, afterMs: next.afterMs });
+    const delayMs =
+      next.elsewhere === undefined ? pacing.delayMs({ ...result, afterMs: next.afterMs }) : searchPacing.nextMs();
     if (clock.nowMs() + delayMs - sinceMs > budgetMs(result)) {
       const message = `No connection to the session for too long. ${error?.message ?? ''}`.trim();
       const given = everAttached || error === undefined ? new PaneletError('TRANSPORT_LOST', message) : error;
@@ -154,12 +167,9 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
     current = undefined;
     // An answer with a reason shows that the connection works; after everything else a fresh one is faster.
     if (reasonOf(result.rpc.metadata) === undefined) lease.retire();
+    const wrongDoor = result.violation === undefined ? elsewhere(result, lease) : undefined;
     lease.release();
-    const end: AttachmentEnd =
-      result.violation === undefined
-        ? attachmentEndOf(result.rpc, lease.address, everAttached)
-        : { kind: 'refused', code: result.violation.code, message: result.violation.message };
-    const next = link.ended(end);
+    const next = link.ended(endOf(result, lease.address, wrongDoor));
     if (left !== undefined) {
       left.resolve();
       return;
@@ -168,7 +178,13 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
     const cause = result.violation ?? errorOfEnd(result.rpc, lease.address);
     if (next.kind !== 'reattach') finish({ ...next, cause });
     else if (forbidden) finish(failureOf(errorOfStatus(result.rpc, lease.address)));
-    else again(result, lease.address, next);
+    else again(result, lease.address, { ...next, elsewhere: wrongDoor });
+  };
+  const endOf = (result: AttachmentResult, address: string, wrongDoor: PaneletError | undefined): AttachmentEnd => {
+    if (wrongDoor !== undefined) return { kind: 'transport' };
+    return result.violation === undefined
+      ? attachmentEndOf(result.rpc, address, everAttached)
+      : { kind: 'refused', code: result.violation.code, message: result.violation.message };
   };
   const unresolved = (error: PaneletError): void => {
     const mayCome = everAttached || error.code === 'AGENT_UNREACHABLE';
@@ -186,8 +202,14 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
     let metadata: Metadata;
     try {
       metadata = await deps.metadata();
-      const place = await deps.resolve(query);
-      lease = deps.pool.lease(place.address, place.node);
+      lease = await dial({
+        pool: deps.pool,
+        clock,
+        timeoutMs: deps.times.dialTimeoutMs,
+        resolve: () => deps.book.resolve(query),
+        resolveAgain: async (more) =>
+          !over && deps.book.mayMove(query) ? deps.book.resolve({ ...query, attempt: attempt + more }) : undefined,
+      });
     } catch (error) {
       unresolved(PaneletError.from(error, 'AGENT_UNREACHABLE'));
       return;
@@ -205,7 +227,7 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
       attachTimeoutMs: deps.times.attachTimeoutMs ?? 15_000,
       liveness: deps.liveness,
       received: (effects) => {
-        for (const effect of effects) note(effect, lease.address);
+        for (const effect of effects) note(effect, lease);
         events.received(effects);
       },
       ended: (result) => ended(result, lease),

@@ -5,6 +5,8 @@ import { SessionServiceClient } from '#proto/session/v1/session.js';
 export interface ChannelLease {
   readonly client: SessionServiceClient;
   readonly address: string;
+  /** The channel was found to lead to the agent of this node: behind one address there may be several. */
+  leadsTo(node: string): void;
   /** Takes the channel out of use for others: its connection broke, or what is behind it goes away. */
   retire(): void;
   /** Gives the share back. Idempotent. */
@@ -13,7 +15,9 @@ export interface ChannelLease {
 
 /** Channels to agents, shared by sessions. */
 export interface ChannelPool {
-  /** A share of a channel that is not known to be broken, to the agent of a node; `''` is any. */
+  /**
+   * A share of a channel that is not known to be broken, or to lead to another node's agent than this one's; `''` is any.
+   */
   lease(address: string, node: string): ChannelLease;
   /** Channels that are open now. */
   readonly size: number;
@@ -40,6 +44,8 @@ export interface ChannelPoolOptions {
 
 interface Entry {
   readonly client: SessionServiceClient;
+  /** Node that it leads to; `''` while that is not known. */
+  home: string;
   leases: number;
   retired: boolean;
 }
@@ -75,11 +81,12 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
     else byPeer.set(peer, rest);
     entry.client.close();
   };
-  const find = (peer: string, create: () => SessionServiceClient): Entry => {
+  const find = (peer: string, node: string, create: () => SessionServiceClient): Entry => {
     const entries = byPeer.get(peer) ?? [];
-    const free = entries.find((entry) => !entry.retired && entry.leases < maxLeases);
-    if (free !== undefined) return free;
-    const entry: Entry = { client: create(), leases: 0, retired: false };
+    const free = entries.filter((entry) => !entry.retired && entry.leases < maxLeases);
+    const found = free.find(({ home }) => home === node) ?? free.find(({ home }) => node === '' || home === '');
+    if (found !== undefined) return found;
+    const entry: Entry = { client: create(), home: '', leases: 0, retired: false };
     byPeer.set(peer, [...entries, entry]);
     return entry;
   };
@@ -87,7 +94,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
     lease: (address, node) => {
       const serverName = options.serverNameOf?.(node);
       const peer = JSON.stringify([address, serverName]);
-      const entry = find(peer, () => {
+      const entry = find(peer, node, () => {
         const credentials = options.credentialsFor(address);
         return new SessionServiceClient(address, credentials, channelOptions(options, serverName));
       });
@@ -96,6 +103,12 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       return {
         client: entry.client,
         address,
+        leadsTo: (home) => {
+          entry.home = home;
+          const isSpare = ({ retired, home: other }: Entry): boolean => !retired && other === home;
+          // A second one to that agent is of use only while there are sessions on it.
+          if ((byPeer.get(peer) ?? []).filter(isSpare).length > 1 && entry.leases <= 1) entry.retired = true;
+        },
         retire: () => {
           entry.retired = true;
           closeUnused(peer, entry);

@@ -2,14 +2,24 @@ import type { Clock } from '#common/clock.js';
 import type { PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { AddressQuery, AttachTimes } from './attachment-loop.js';
+import type { AttachTimes } from './attachment-loop.js';
 import type { TlsOption } from './endpoint-address.js';
 import type { LivenessOptions } from './liveness.js';
 import type { ReattachOptions } from './reattach-policy.js';
 
+/** Where to look for a session. */
+export interface AddressQuery {
+  readonly sessionId: string;
+  readonly panel: string;
+  /** Node to attach to, as the worker named it; empty when not known. */
+  readonly node: string;
+  /** Attempts that have failed in a row; it also rises while an address that was given does not answer. */
+  readonly attempt: number;
+}
+
 /** How a client finds agents, in order of precedence `resolve`, `addresses`, `address`. */
 export interface AddressOptions {
-  /** Address of an agent, `host:port`. */
+  /** Address of an agent, `host:port`, or of a Service in front of several: sessions find the agents of their nodes. */
   readonly address?: string;
   /** Addresses by name of the node. A session goes to the agent of its node; a new one to the first that answers. */
   readonly addresses?: Readonly<Record<string, string>>;

@@ -94,7 +94,7 @@ export function startSession(deps: SessionDeps): StartedSession {
     },
     close: async () => {
       if (core.phase === 'over') return;
-      await deps.endSession();
+      await deps.endSession(core.home.node);
       core.finish('ended');
       core.loop.stop();
     },

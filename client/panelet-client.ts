@@ -7,13 +7,14 @@ import { AttachMode, type ListPanelsResponse, type Session } from '#proto/sessio
 import { createClientLink, type ClientLinkOptions } from '#session/client-link.js';
 import { createAddressBook } from './address-book.js';
 import { createAttachmentLoop } from './attachment-loop.js';
-import { createChannelPool, type ChannelLease } from './channel-pool.js';
+import { createAgentCalls } from './agent-calls.js';
+import { createChannelPool } from './channel-pool.js';
 import type { OpenOptions, PaneletClientOptions, ResumeOptions } from './client-options.js';
 import { startSession } from './create-session.js';
 import { credentialsFor, serverNameOf, type TlsOption } from './endpoint-address.js';
 import type { PaneletSession } from './panelet-session.js';
 import { createReachability } from './reachability.js';
-import { callUnary, type UnaryContext } from './unary-call.js';
+import { callUnary } from './unary-call.js';
 
 /** Opens sessions on the agents of a cluster, and keeps them attached. */
 export interface PaneletClient {
@@ -26,15 +27,13 @@ export interface PaneletClient {
   resume(options: ResumeOptions): Promise<PaneletSession>;
   /** The panels of the node that answers. */
   listPanels(): Promise<ListPanelsResponse>;
-  /** The caller's own sessions, oldest first. */
+  /** The caller's own sessions on the node that answers, oldest first. */
   listSessions(panel?: string): Promise<readonly Session[]>;
   /** Ends a session for good. @throws SESSION_UNKNOWN when there is none, or it is somebody else's. */
   endSession(sessionId: string): Promise<void>;
   /** Leaves all sessions, which are kept, and closes the connections. */
   close(): Promise<void>;
 }
-
-const callTimeoutMs = 10_000;
 
 /** A client. Connects when it is first used. @throws CONFIG_INVALID for addresses that cannot be used. */
 export function createPaneletClient(options: PaneletClientOptions): PaneletClient {
@@ -58,29 +57,18 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
     if (token !== undefined && token !== '') sent.set('authorization', `Bearer ${token}`);
     return sent;
   };
-  const unary = async <Result>(
-    sessionId: string,
-    call: (lease: ChannelLease, context: UnaryContext) => Promise<Result>,
-  ): Promise<Result> => {
-    const { address, node } = await book.resolve({ sessionId, panel: '', node: '', attempt: 0 });
-    const lease = pool.lease(address, node);
-    try {
-      const deadline = new Date(clock.date().getTime() + callTimeoutMs);
-      return await call(lease, { address: lease.address, metadata: await metadata(), deadline });
-    } catch (error) {
-      if (isPaneletError(error, 'AGENT_UNREACHABLE')) lease.retire();
-      throw error;
-    } finally {
-      lease.release();
-    }
-  };
-  const endSession = (sessionId: string): Promise<void> =>
-    unary(sessionId, async ({ client }, context) => {
+  const calls = createAgentCalls({
+    ...{ book, pool, clock, random, metadata },
+    dialTimeoutMs: options.times?.dialTimeoutMs,
+  });
+  const anyAgent = { sessionId: '', node: '' };
+  const endSession = (sessionId: string, node: string): Promise<void> =>
+    calls.call({ sessionId, node }, async ({ client }, context) => {
       await callUnary(client.endSession.bind(client), { sessionId }, context);
     });
-  const endOwn = async (sessionId: string): Promise<void> => {
+  const endOwn = async (sessionId: string, node: string): Promise<void> => {
     try {
-      await endSession(sessionId);
+      await endSession(sessionId, node);
     } catch (error) {
       if (!isPaneletError(error, 'SESSION_UNKNOWN') && !isPaneletError(error, 'SESSION_ENDED')) throw error;
     }
@@ -97,7 +85,7 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
       onLoss: more.onLoss ?? 'continue',
       clock,
       log,
-      endSession: () => endOwn(sessionId),
+      endSession: (node) => endOwn(sessionId, node),
       loop: (events) =>
         createAttachmentLoop({
           link,
@@ -105,7 +93,8 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
           node: more.node ?? '',
           pool,
           reachability,
-          resolve: (query) => book.resolve(query),
+          book,
+          resumes: linkOptions.mode === AttachMode.RESUME,
           metadata,
           times: options.times ?? {},
           reattach: options.reattach ?? {},
@@ -159,13 +148,14 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
         },
         resume,
       ),
-    listPanels: () => unary('', ({ client }, context) => callUnary(client.listPanels.bind(client), {}, context)),
+    listPanels: () =>
+      calls.call(anyAgent, ({ client }, context) => callUnary(client.listPanels.bind(client), {}, context)),
     listSessions: (panel) =>
-      unary('', async ({ client }, context) => {
+      calls.call(anyAgent, async ({ client }, context) => {
         const response = await callUnary(client.listSessions.bind(client), { panel: panel ?? '' }, context);
         return response.sessions;
       }),
-    endSession,
+    endSession: (sessionId) => endSession(sessionId, ''),
     close: async () => {
       await Promise.all([...sessions].map((session) => session.detach()));
       pool.close();

@@ -1,8 +1,14 @@
 /** The client SDK of Panelet: sessions that survive connections, agents and planned restarts. */
 export { createPaneletClient, type PaneletClient } from './panelet-client.js';
 export { findSession, type FindSessionOptions } from './find-session.js';
-export type { AddressOptions, OpenOptions, PaneletClientOptions, ResumeOptions } from './client-options.js';
-export type { AddressQuery, AttachTimes } from './attachment-loop.js';
+export type {
+  AddressOptions,
+  AddressQuery,
+  OpenOptions,
+  PaneletClientOptions,
+  ResumeOptions,
+} from './client-options.js';
+export type { AttachTimes } from './attachment-loop.js';
 export type { TlsOption } from './endpoint-address.js';
 export type { LivenessOptions } from './liveness.js';
 export type { ReattachOptions } from './reattach-policy.js';

@@ -20,8 +20,8 @@ export interface SessionDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly loop: (events: AttachmentEvents) => AttachmentLoop;
-  /** Ends the session at the agent. */
-  readonly endSession: () => Promise<void>;
+  /** Ends the session at the agent of its node; `''` when that is not known. */
+  readonly endSession: (node: string) => Promise<void>;
 }
 
 /** The inside of a session: what happens to it, and what is known of it. */

@@ -1,6 +1,6 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { PaneletError, type ErrorCode } from '#common/errors.js';
-import { reasonOf, retryAfterKey, type RpcStatus } from '#common/grpc-status.js';
+import { answeringNodeOf, reasonOf, retryAfterKey, type RpcStatus } from '#common/grpc-status.js';
 
 /** What a peer said about trying again. */
 export type RetryAdvice =
@@ -87,12 +87,24 @@ function sentenceOf(code: ErrorCode, rpc: RpcStatus, address: string): string {
   }
 }
 
+/** The status behind an error. */
+class StatusError extends Error {
+  constructor(readonly rpc: RpcStatus) {
+    super(`gRPC status ${status[rpc.code]}: ${rpc.details}`);
+  }
+}
+
+/** The node whose agent gave an error of `errorOfStatus`, if it said so. */
+export function answeringNodeOfError({ cause }: Error): string | undefined {
+  return cause instanceof StatusError ? answeringNodeOf(cause.rpc.metadata) : undefined;
+}
+
 /**
  * The error of a status that is not OK. What an agent or worker says (`panelet-reason`, the message) is kept; the rest
  * gets a sentence that says what to do. The status itself is the cause.
  */
 export function errorOfStatus(rpc: RpcStatus, address: string): PaneletError {
-  const cause = new Error(`gRPC status ${status[rpc.code]}: ${rpc.details}`);
+  const cause = new StatusError(rpc);
   const reason = reasonOf(rpc.metadata);
   if (reason !== undefined && rpc.details !== '') return new PaneletError(reason, rpc.details, { cause });
   const code = reason ?? codeOf(rpc);

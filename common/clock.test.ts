@@ -53,7 +53,9 @@ describe('system clock', () => {
     jest.useFakeTimers();
     let fired = 0;
     const long = createSystemClock().after(60 * 86_400_000, () => fired++);
-    createSystemClock().after(Infinity, () => fired++).stop();
+    createSystemClock()
+      .after(Infinity, () => fired++)
+      .stop();
     const endless = createSystemClock().after(Infinity, () => fired++);
     jest.advanceTimersByTime(30 * 86_400_000);
     long.stop();

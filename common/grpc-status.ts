@@ -7,6 +7,9 @@ export const reasonKey = 'panelet-reason';
 /** Trailing metadata key that says how many milliseconds to wait before trying again. */
 export const retryAfterKey = 'panelet-retry-after-ms';
 
+/** Trailing metadata key that names the node of the agent that answers; to callers who were verified. */
+const nodeKey = 'panelet-node';
+
 const retryPushbackKey = 'grpc-retry-pushback-ms';
 const detailsKey = 'grpc-status-details-bin';
 
@@ -131,6 +134,21 @@ export function statusOf(error: unknown, options: StatusOptions = {}): RpcStatus
 export function reasonOf(metadata: Metadata | undefined): ErrorCode | undefined {
   const value = metadata?.get(reasonKey)[0];
   return errorCodes.find((code) => code === value);
+}
+
+/** Metadata that names a node: printable whatever its name. */
+export function nodeMetadata(node: string): Readonly<Record<string, string>> {
+  return { [nodeKey]: encodeURIComponent(node) };
+}
+
+/** The node whose agent answered, if it says so. */
+export function answeringNodeOf(metadata: Metadata | undefined): string | undefined {
+  const text = metadata?.get(nodeKey)[0]?.toString();
+  try {
+    return text === undefined ? undefined : decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** How long the peer asks to wait before trying again, in milliseconds; undefined when it says nothing. */

@@ -470,6 +470,7 @@ describe('the listener', () => {
         random: createSeededRandom(1),
         rates: createCallRates({ clock: createFakeClock(), perSecond: 500 }),
         containment: createContainment({ log }),
+        node: 'node-a',
       },
       ...{ limits: (await start()).limits, route: rejectAll },
     };

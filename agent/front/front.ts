@@ -38,6 +38,8 @@ export interface FrontDeps {
   readonly route: Router;
   readonly rates: CallRates;
   readonly containment: Containment;
+  /** Name of the node. */
+  readonly node: string;
   /** Told of each connection that the front ends by itself. */
   readonly onEnded?: (reason: EndReason) => void;
 }

@@ -88,7 +88,8 @@ async function open(tls?: CertificateSource): Promise<Front> {
   const health = createHealth(['']);
   health.set('', true);
   const front = (await openGateFront(await readAgentConfig(configFile), {
-    ...{ tls, log, clock, calls, services: upstream, random: createSystemRandom(), containment: createContainment() },
+    ...{ tls, log, clock, calls, services: upstream, node: 'n1' },
+    ...{ random: createSystemRandom(), containment: createContainment() },
     rates: createCallRates({ clock, perSecond: 500 }),
     health: createHealthCalls({ health, clock, requestMs: 10_000 }).handle,
     identity: acceptControllers(await createFileIdentity(identityFile)),

@@ -3,6 +3,7 @@ import {
   type ClientHttp2Stream,
   type Http2Stream,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
 import { PaneletError } from '#common/errors.js';
@@ -26,6 +27,8 @@ export interface RelayOptions extends RelayTold {
 export interface RelayTold {
   /** Takes exceptions of handlers; they end the client's stream with INTERNAL. @default a silent one */
   readonly containment?: Containment;
+  /** What the end of every answer says besides, over what a worker says. @default nothing */
+  readonly said?: OutgoingHttpHeaders;
   /** Told how many headers of an answer were dropped that a worker must not send. */
   readonly onDropped?: (count: number) => void;
 }
@@ -92,9 +95,9 @@ const neverBegins = statusOf(
   new PaneletError('ANSWER_INVALID', 'The worker sends informational answers without end, and no answer.'),
 );
 
-type Answer = Pick<RelayOptions, 'passedKeys' | 'onDropped'>;
+type Answer = Pick<RelayOptions, 'passedKeys' | 'onDropped' | 'said'>;
 
-function relayAnswer(pair: Pair, { passedKeys = new Set(), onDropped }: Answer): void {
+function relayAnswer(pair: Pair, { passedKeys = new Set(), onDropped, said = {} }: Answer): void {
   const { client, upstream, containment, guard } = pair;
   let trailers: IncomingHttpHeaders = {};
   let finished = false;
@@ -128,7 +131,7 @@ function relayAnswer(pair: Pair, { passedKeys = new Set(), onDropped }: Answer):
       if (judged.kind === 'refused') {
         finish(() => refuse(client, judged.status, containment), cancel);
       } else if (judged.kind === 'ends') {
-        finish(() => respondAtOnce(client, counted(judged.block), containment), part);
+        finish(() => respondAtOnce(client, { ...counted(judged.block), ...said }, containment), part);
       } else {
         client.respond(counted(judged.block), { waitForTrailers: true });
         pump(upstream, client, guard);
@@ -142,8 +145,11 @@ function relayAnswer(pair: Pair, { passedKeys = new Set(), onDropped }: Answer):
     }),
   );
   const ended = (): void => {
-    if (client.headersSent) endWithTrailers(client, counted(judgeTrailers(trailers, passedKeys)), containment);
-    else refuse(client, lostStatus(upstream.rstCode), containment);
+    if (client.headersSent) {
+      endWithTrailers(client, { ...counted(judgeTrailers(trailers, passedKeys)), ...said }, containment);
+    } else {
+      refuse(client, lostStatus(upstream.rstCode), containment);
+    }
   };
   upstream.on(
     'end',

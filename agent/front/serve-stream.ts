@@ -1,7 +1,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Clock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
-import { statusOf } from '#common/grpc-status.js';
+import { nodeMetadata, statusOf } from '#common/grpc-status.js';
 import type { Log } from '#common/log.js';
 import { tooOften, type CallRates } from './call-rates.js';
 import type { HeldConnection } from './client-connection.js';
@@ -33,6 +33,8 @@ export interface ServeDeps {
   readonly onFlood: (connection: HeldConnection) => void;
   readonly route: Router;
   readonly containment: Containment;
+  /** Name of the node, which callers who were verified are told with a refusal. */
+  readonly node: string;
   /** Told when the headers that a stranger's connection holds are other ones. */
   readonly onWeight: (connection: HeldConnection) => void;
 }
@@ -81,7 +83,11 @@ export function serveStream({ stream, headers, headerBytes, connection, peer }: 
     const code = isPaneletError(error) ? error.code : 'INTERNAL';
     if (code === 'INTERNAL') deps.log.error({ err: error, path: headers[':path'] }, 'Call failed');
     else deps.log.debug({ code, path: headers[':path'], remoteAddress }, 'Call refused');
-    refuse(stream, statusOf(error), deps.containment);
+    const said = statusOf(error);
+    if (connection.accepted()) {
+      for (const [key, value] of Object.entries(nodeMetadata(deps.node))) said.metadata.set(key, value);
+    }
+    refuse(stream, said, deps.containment);
   };
   deps
     .route({ stream, headers, headerBytes, remoteAddress, connection, peer })

@@ -135,7 +135,7 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   const containment = createContainment({ log });
   const front = await openFront(
     { host: '127.0.0.1', port: 0, tls },
-    { log, clock, random, limits, route, rates, containment },
+    { log, clock, random, limits, route, rates, containment, node: 'node-a' },
   );
   front.admit();
   return {

@@ -1,0 +1,74 @@
+import type { Metadata } from '@grpc/grpc-js';
+import { createBackoff } from '#common/backoff.js';
+import { sleep, type Clock } from '#common/clock.js';
+import { isPaneletError } from '#common/errors.js';
+import type { Random } from '#common/random.js';
+import type { AddressBook } from './address-book.js';
+import type { ChannelLease, ChannelPool } from './channel-pool.js';
+import { dial } from './dial.js';
+import { createHomeSearch, searchSpacing, tellApart } from './home-search.js';
+import { answeringNodeOfError } from './status-errors.js';
+import type { UnaryContext } from './unary-call.js';
+
+/** A call on a channel. */
+export type AgentCall<Result> = (lease: ChannelLease, context: UnaryContext) => Promise<Result>;
+
+/** Makes unary calls. */
+export interface AgentCalls {
+  /**
+   * Calls an agent; one about a session is repeated until the agent of its node has answered.
+   * @throws PaneletError as `callUnary` does; AGENT_UNREACHABLE when that agent is not reached in time
+   */
+  call<Result>(about: { readonly sessionId: string; readonly node: string }, call: AgentCall<Result>): Promise<Result>;
+}
+
+/** What making calls needs. */
+export interface AgentCallsDeps {
+  readonly book: AddressBook;
+  readonly pool: ChannelPool;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metadata: () => Promise<Metadata>;
+  /** Time for a connection, in milliseconds. @default 3000 */
+  readonly dialTimeoutMs?: number | undefined;
+}
+
+const callTimeoutMs = 10_000;
+
+/** Calls of one client. */
+export function createAgentCalls(deps: AgentCallsDeps): AgentCalls {
+  const { book, pool, clock, random } = deps;
+  const reach = (about: { sessionId: string; node: string }, attempt: number): Promise<ChannelLease> => {
+    const query = { ...about, panel: '', attempt };
+    return dial({
+      ...{ pool, clock, timeoutMs: deps.dialTimeoutMs },
+      resolve: () => book.resolve(query),
+      resolveAgain: async (more) =>
+        book.mayMove(query) ? book.resolve({ ...query, attempt: attempt + more }) : undefined,
+    });
+  };
+  return {
+    call: async (about, call) => {
+      const search = createHomeSearch();
+      const pacing = createBackoff(random, searchSpacing);
+      const untilMs = clock.nowMs() + callTimeoutMs;
+      for (let attempt = 0; ; attempt++) {
+        const lease = await reach(about, attempt);
+        try {
+          const deadline = new Date(clock.date().getTime() + untilMs - clock.nowMs());
+          return await call(lease, { address: lease.address, metadata: await deps.metadata(), deadline });
+        } catch (error) {
+          if (isPaneletError(error, 'AGENT_UNREACHABLE')) lease.retire();
+          if (about.sessionId === '' || !isPaneletError(error, 'SESSION_UNKNOWN')) throw error;
+          const answering = answeringNodeOfError(error);
+          if (answering === undefined || search.isFinal(answering, about.node)) throw error;
+          tellApart(lease, { answering, home: about.node });
+          if (clock.nowMs() >= untilMs) throw error;
+        } finally {
+          lease.release();
+        }
+        await sleep(clock, pacing.nextMs());
+      }
+    },
+  };
+}
