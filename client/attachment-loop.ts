@@ -60,6 +60,8 @@ export interface AttachmentLoopDeps {
   readonly pool: ChannelPool;
   readonly reachability: Reachability;
   readonly book: AddressBook;
+  /** True when another attempt may have another token. */
+  readonly tokensRotate: boolean;
   /** True when the session exists already. */
   readonly resumes: boolean;
   readonly metadata: () => Promise<Metadata>;
@@ -84,6 +86,7 @@ export interface AttachmentLoop {
 }
 
 const leaveTimeoutMs = 2000;
+const maxRefusedTokens = 5;
 
 function failureOf(error: PaneletError): LoopEnd {
   return { kind: 'failed', code: error.code, message: error.message, cause: error };
@@ -103,6 +106,7 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
   let node = deps.node;
   let ttlMs = Infinity;
   let attempt = 0;
+  let refusedTokens = 0;
   /** When the session was last attached, or when the loop started. */
   let sinceMs = 0;
 
@@ -117,6 +121,7 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
     deps.reachability.announce(lease.address);
     everAttached = true;
     attempt = 0;
+    refusedTokens = 0;
     searchPacing.reset();
     if (effect.node !== '') lease.leadsTo(effect.node);
     node = effect.node === '' ? node : effect.node;
@@ -181,11 +186,17 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
     else again(result, lease.address, { ...next, elsewhere: wrongDoor });
   };
   const endOf = (result: AttachmentResult, address: string, wrongDoor: PaneletError | undefined): AttachmentEnd => {
-    if (wrongDoor !== undefined) return { kind: 'transport' };
+    if (wrongDoor !== undefined || isStaleToken(result)) return { kind: 'transport' };
     return result.violation === undefined
       ? attachmentEndOf(result.rpc, address, everAttached)
       : { kind: 'refused', code: result.violation.code, message: result.violation.message };
   };
+  /** A token may die between two attempts, and the next one be another: it is asked for a few times. */
+  const isStaleToken = (result: AttachmentResult): boolean =>
+    deps.tokensRotate &&
+    everAttached &&
+    reasonOf(result.rpc.metadata) === 'IDENTITY_MISSING' &&
+    ++refusedTokens <= maxRefusedTokens;
   const unresolved = (error: PaneletError): void => {
     const mayCome = everAttached || error.code === 'AGENT_UNREACHABLE';
     if (!mayCome || error.code === 'CONFIG_INVALID') {

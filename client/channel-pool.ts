@@ -1,5 +1,6 @@
 import type { ChannelCredentials, ClientOptions } from '@grpc/grpc-js';
 import { SessionServiceClient } from '#proto/session/v1/session.js';
+import { proxyOptions } from './proxy-rules.js';
 
 /** One session's share of a channel. */
 export interface ChannelLease {
@@ -50,7 +51,10 @@ interface Entry {
   retired: boolean;
 }
 
-function channelOptions(options: ChannelPoolOptions, serverName: string | undefined): ClientOptions {
+function channelOptions(
+  options: ChannelPoolOptions,
+  { address, serverName }: { readonly address: string; readonly serverName: string | undefined },
+): ClientOptions {
   return {
     // Own subchannels: else grpc-js would put all channels of an address on one connection.
     'grpc.use_local_subchannel_pool': 1,
@@ -61,6 +65,7 @@ function channelOptions(options: ChannelPoolOptions, serverName: string | undefi
     'grpc.max_reconnect_backoff_ms': 2000,
     'grpc.keepalive_time_ms': options.keepaliveTimeMs ?? 20_000,
     'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs ?? 10_000,
+    ...proxyOptions(address),
     'grpc-node.flow_control_window': 4 * 1024 * 1024,
     ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
   };
@@ -96,7 +101,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       const peer = JSON.stringify([address, serverName]);
       const entry = find(peer, node, () => {
         const credentials = options.credentialsFor(address);
-        return new SessionServiceClient(address, credentials, channelOptions(options, serverName));
+        return new SessionServiceClient(address, credentials, channelOptions(options, { address, serverName }));
       });
       entry.leases++;
       let released = false;

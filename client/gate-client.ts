@@ -8,7 +8,9 @@ import {
   type GateStatus,
   type UncordonRequest,
 } from '#proto/gate/v1/gate.js';
+import { bearer } from './bearer.js';
 import { credentialsFor, serverNameOf, type TlsOption } from './endpoint-address.js';
+import { proxyOptions } from './proxy-rules.js';
 import { errorOfStatus, statusOfError } from './status-errors.js';
 import { callUnary, type UnaryContext } from './unary-call.js';
 
@@ -42,10 +44,12 @@ export function createGateClient(options: GateClientOptions): GateClient {
   const client = new GateServiceClient(address, credentialsFor(address, tls), {
     'grpc.keepalive_time_ms': 20_000,
     'grpc.keepalive_timeout_ms': 10_000,
+    ...proxyOptions(address),
     ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
   });
   const metadata = new Metadata();
-  if (options.token !== undefined) metadata.set('authorization', `Bearer ${options.token}`);
+  const authorization = bearer(options.token);
+  if (authorization !== undefined) metadata.set('authorization', authorization);
   const context = (): UnaryContext => ({
     address,
     metadata,

@@ -7,6 +7,7 @@ import { AttachMode, type ListPanelsResponse, type Session } from '#proto/sessio
 import { createClientLink, type ClientLinkOptions } from '#session/client-link.js';
 import { createAddressBook } from './address-book.js';
 import { createAttachmentLoop } from './attachment-loop.js';
+import { bearer } from './bearer.js';
 import { createAgentCalls } from './agent-calls.js';
 import { createChannelPool } from './channel-pool.js';
 import type { OpenOptions, PaneletClientOptions, ResumeOptions } from './client-options.js';
@@ -54,7 +55,8 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
   const metadata = async (): Promise<Metadata> => {
     const token = typeof options.token === 'function' ? await options.token() : options.token;
     const sent = new Metadata();
-    if (token !== undefined && token !== '') sent.set('authorization', `Bearer ${token}`);
+    const authorization = bearer(token);
+    if (authorization !== undefined) sent.set('authorization', authorization);
     return sent;
   };
   const calls = createAgentCalls({
@@ -94,6 +96,7 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
           pool,
           reachability,
           book,
+          tokensRotate: typeof options.token === 'function',
           resumes: linkOptions.mode === AttachMode.RESUME,
           metadata,
           times: options.times ?? {},

@@ -40,6 +40,8 @@ const maxChannels = 256;
 
 const baseOptions = {
   'grpc.enable_retries': 0,
+  // Agents are in the cluster, whatever proxy of the environment leads out of it.
+  'grpc.enable_http_proxy': 0,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
   'grpc.keepalive_time_ms': 20_000,

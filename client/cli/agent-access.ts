@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { GateClientOptions } from '../gate-client.js';
 import { findSession } from '../find-session.js';
 import type { PaneletClientOptions } from '../client-options.js';
@@ -8,7 +9,7 @@ import { kubectlOf, type CliContext } from './cli-context.js';
 import { clusterTimes, createCluster, onlyNode, type Cluster } from './cluster.js';
 import { defaultServiceAccount } from './cluster-credentials.js';
 import type { SavedCluster } from './resume-store.js';
-import { agentSettings, type GlobalFlags } from './settings.js';
+import { agentSettings, type AgentSettings, type GlobalFlags } from './settings.js';
 
 /** What a session that was left says about reaching it again. */
 export interface SavedWay {
@@ -112,16 +113,23 @@ export async function openAccess(context: CliContext, wish: AccessWish = {}): Pr
     throw new PaneletError('CONFIG_INVALID', '--address excludes --node and --via. Give one or the other.');
   }
   if (usesCluster(context, wish.saved)) return accessInCluster(context, wish);
-  const { address, token, tls } = agentSettings(flags, world, wish.saved);
+  const settings = agentSettings(flags, world, wish.saved);
+  const { address, token, tls } = settings;
   const secret = token === undefined ? {} : { token };
   return {
     // A person is soon tired of an address where nobody answers.
-    client: { address, tls, ...secret, times: { connectTimeoutMs: 1500 } },
+    client: { address, tls, ...secret, ...rotatingToken(settings), times: { connectTimeoutMs: 1500 } },
     gate: () => Promise.resolve({ address, tls, ...secret }),
     way: { address },
     explain: (error) => Promise.resolve(error),
     close: () => Promise.resolve(),
   };
+}
+
+/** A token file is read again for each attempt: what rotates tokens writes there. */
+function rotatingToken({ token, tokenFile }: AgentSettings): Pick<PaneletClientOptions, 'token'> {
+  if (tokenFile === undefined || token === undefined) return {};
+  return { token: () => readFile(tokenFile, 'utf8').catch(() => token) };
 }
 
 /** A client for a person at a terminal. */

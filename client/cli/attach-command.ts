@@ -69,7 +69,7 @@ function keepSaved(
     writing = writing.then(() => store.save({ version: 1, ...session.resumeState(), ...way, savedAt }));
     // Without the file everything works but a later --resume.
     writing = writing.catch((error: unknown) => {
-      context.world.stderr.write(`panelet: this session cannot be resumed later: ${String(error)}\n`);
+      context.world.stderr.write(`panelet: this session cannot be resumed later: ${(error as Error).message}\n`);
     });
   };
   save();
@@ -95,11 +95,22 @@ async function open(
   return client.open({ panel, parameters, signal: stop, onWaiting: sayWaiting(context) });
 }
 
+/** True when there is nothing to come back to. Whatever else keeps a client away, the session may live. */
+function isOver(outcome: SessionOutcome): boolean {
+  if (outcome.kind !== 'failed') return outcome.kind !== 'detached';
+  return isCertainEnd(outcome.error);
+}
+
+function isCertainEnd(error: unknown): boolean {
+  return isPaneletError(error, 'SESSION_ENDED') || isPaneletError(error, 'SESSION_UNKNOWN');
+}
+
 function sayGoodbye(context: CliContext, session: PaneletSession, outcome: SessionOutcome): void {
-  if (outcome.kind !== 'detached') return;
+  if (isOver(outcome) || isPaneletError(session.failure, 'ATTACH_SUPERSEDED')) return;
   const kept = ageText(session.resumeState().ttlMs);
   const back = `${context.world.name} attach --session ${session.sessionId}`;
-  context.world.stderr.write(`panelet: detached. The session is kept for ${kept}; come back with: ${back}\n`);
+  const what = outcome.kind === 'detached' ? 'detached' : 'left';
+  context.world.stderr.write(`panelet: ${what}. The session is kept for ${kept}; come back with: ${back}\n`);
 }
 
 /** The exit code of an outcome. @throws the error of a session that failed. */
@@ -132,7 +143,7 @@ export async function attachCommand(
       return await follow(session, context, { panel, store, written, tty: flags.tty !== false });
     });
   } catch (error) {
-    if (saved !== undefined && (isPaneletError(error, 'SESSION_UNKNOWN') || isPaneletError(error, 'SESSION_ENDED'))) {
+    if (saved !== undefined && isCertainEnd(error)) {
       await store.remove(saved.sessionId);
     }
     throw error;
@@ -162,7 +173,7 @@ async function follow(session: PaneletSession, context: CliContext, options: Fol
   }
   await options.written();
   const superseded = isPaneletError(session.failure, 'ATTACH_SUPERSEDED');
-  if (outcome.kind !== 'detached' && !superseded) await store.remove(session.sessionId);
+  if (isOver(outcome)) await store.remove(session.sessionId);
   sayGoodbye(context, session, outcome);
   if (superseded) {
     const back = `${world.name} attach --session ${session.sessionId}`;

@@ -11,7 +11,8 @@ export interface CliWorld {
   /** What the user typed to start it, for texts that name commands. */
   readonly name: ProgramName;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly homeDir: string;
+  /** Undefined where HOME is not set and the user has no entry in passwd, as in some containers. */
+  readonly homeDir: string | undefined;
   readonly stdin: Readable & Partial<Pick<ReadStream, 'isTTY' | 'setRawMode'>>;
   readonly stdout: Writable & Partial<Pick<WriteStream, 'isTTY' | 'rows' | 'columns'>>;
   readonly stderr: Writable;

@@ -121,6 +121,23 @@ describe('the CLI', () => {
       expect((await cli('attach', '--resume')).code).toBe(4);
     });
 
+    test('keeps what it takes to come back when its token is refused in the middle', async () => {
+      const person = user('attach');
+      await person.sees('$ ');
+      const [id] = [...worker.sessions.keys()];
+      worker.refuseWith = new PaneletError('IDENTITY_MISSING', 'This token has expired.');
+      await worker.kill();
+      await worker.listen();
+      expect(await person.exit).toBe(3);
+      expect(person.raw).toContain(`come back with: panelet attach --session ${id ?? ''}`);
+      worker.refuseWith = undefined;
+      const again = user('attach', '--resume');
+      await again.sees('$ ');
+      again.type('exit 0\r');
+      expect(await again.exit).toBe(0);
+      expect(await readdir(savedDir())).toEqual([]);
+    });
+
     test('stops with 6 when another client takes the session over', async () => {
       const first = user('attach');
       await first.sees('$ ');
@@ -145,6 +162,25 @@ describe('the CLI', () => {
     test('passes bytes through', async () => {
       const result = await runCliProcess(['attach', 'echo'], { env, input: 'one\ntwo\n' });
       expect(result).toEqual({ code: 0, stdout: 'one\ntwo\n', stderr: '' });
+    });
+
+    test('takes a token with the line end of a file, and shows no part of one that it cannot send', async () => {
+      const tokens = { PANELET_TOKEN: 's3cret\n' };
+      expect((await runCliProcess(['ls'], { env: { ...env, ...tokens } })).code).toBe(0);
+      for (const args of [['ls'], ['ls', '-o', 'json', '-v'], ['gate', '-v'], ['attach', 'echo', '-v']]) {
+        const { code, stdout, stderr } = await runCliProcess(args, { env: { ...env, PANELET_TOKEN: 's3c\nret' } });
+        expect([code, stdout + stderr]).toEqual([2, expect.stringContaining('The token has a space')]);
+        expect(stdout + stderr).not.toContain('s3c');
+      }
+    });
+
+    test('uses no proxy to this machine', async () => {
+      const proxies = {
+        http_proxy: 'http://127.0.0.1:9',
+        https_proxy: 'http://127.0.0.1:9',
+        grpc_proxy: 'http://127.0.0.1:9',
+      };
+      expect(await runCliProcess(['ls'], { env: { ...env, ...proxies } })).toMatchObject({ code: 0 });
     });
 
     test('exec ends with the exit code of the command', async () => {

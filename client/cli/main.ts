@@ -17,7 +17,7 @@ const argv = [...(isCompletion ? [completeArgument] : []), ...process.argv.slice
 const exitCode = await runCli(argv, {
   name: isCompletion || calledAs === 'kubectl-panelet' ? 'kubectl panelet' : 'panelet',
   env: process.env,
-  homeDir: homedir(),
+  homeDir: homeDirectory(),
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
@@ -29,3 +29,11 @@ const exitCode = await runCli(argv, {
 // Nothing that is still open, such as a keepalive timer, may hold the user's shell back.
 process.exitCode = exitCode;
 process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));
+
+function homeDirectory(): string | undefined {
+  try {
+    return homedir();
+  } catch {
+    return undefined;
+  }
+}

@@ -21,7 +21,7 @@ describe('the resume store', () => {
   let dir: string;
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), 'panelet-resume-'));
-    dir = resumeStoreDir({ XDG_STATE_HOME: join(home, 'state') }, home);
+    dir = resumeStoreDir({ XDG_STATE_HOME: join(home, 'state') }, home) ?? '';
   });
   afterEach(() => rm(home, { recursive: true, force: true }));
 
@@ -34,6 +34,13 @@ describe('the resume store', () => {
     expect((await stat(join(dir, 'one.json'))).mode & 0o777).toBe(0o600);
     expect((await stat(dir)).mode & 0o777).toBe(0o700);
     await store.remove('one');
+    await expect(store.load('one')).rejects.toMatchObject({ code: 'SESSION_UNKNOWN' });
+  });
+
+  test('keeps nothing where there is no home, and says why', async () => {
+    const store = createResumeStore(resumeStoreDir({}, undefined));
+    await expect(store.save(session('one', '2026-01-01T00:00:00.000Z'))).rejects.toThrow('HOME is not set');
+    expect(await store.list()).toEqual([]);
     await expect(store.load('one')).rejects.toMatchObject({ code: 'SESSION_UNKNOWN' });
   });
 

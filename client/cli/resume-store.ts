@@ -44,15 +44,32 @@ export interface ResumeStore {
   remove(sessionId: string): Promise<void>;
 }
 
-/** Directory of the store by the XDG base directory specification. */
-export function resumeStoreDir(env: Readonly<Record<string, string | undefined>>, homeDir: string): string {
+/** Directory of the store by the XDG base directory specification; undefined where there is neither it nor a HOME. */
+export function resumeStoreDir(
+  env: Readonly<Record<string, string | undefined>>,
+  homeDir: string | undefined,
+): string | undefined {
   const stateHome = env['XDG_STATE_HOME'];
-  const base = stateHome === undefined || stateHome === '' ? join(homeDir, '.local', 'state') : stateHome;
-  return join(base, 'panelet', 'sessions');
+  if (stateHome !== undefined && stateHome !== '') return join(stateHome, 'panelet', 'sessions');
+  return homeDir === undefined || homeDir === '' ? undefined : join(homeDir, '.local', 'state', 'panelet', 'sessions');
 }
 
-/** A store of one JSON file per session in `dir` (created with mode 0700, files 0600). */
-export function createResumeStore(dir: string): ResumeStore {
+function nothingHere(sessionId: string, cause?: unknown): PaneletError {
+  const message = `No saved session ${sessionId} here. A session is resumed by the user and machine that opened it.`;
+  return new PaneletError('SESSION_UNKNOWN', message, { cause });
+}
+
+/** Where nothing can be kept: everything works but coming back in a later run. */
+const noStore: ResumeStore = {
+  save: () => Promise.reject(new PaneletError('CONFIG_INVALID', 'HOME is not set; set XDG_STATE_HOME or HOME')),
+  load: (sessionId) => Promise.reject(nothingHere(sessionId)),
+  list: () => Promise.resolve([]),
+  remove: () => Promise.resolve(),
+};
+
+/** A store of one JSON file per session in `dir` (created with mode 0700, files 0600). @default keeps nothing */
+export function createResumeStore(dir: string | undefined): ResumeStore {
+  if (dir === undefined) return noStore;
   const fileOf = (sessionId: string): string => {
     if (!/^[\w-]+$/.test(sessionId)) {
       throw new PaneletError('CONFIG_INVALID', `"${sessionId}" is not a session id. \`panelet sessions\` lists yours.`);
@@ -80,8 +97,7 @@ export function createResumeStore(dir: string): ResumeStore {
         return await read(fileOf(sessionId));
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
-        const message = `No saved session ${sessionId} here. A session is resumed by the user and machine that opened it.`;
-        throw new PaneletError('SESSION_UNKNOWN', message, { cause });
+        throw nothingHere(sessionId, cause);
       }
     },
     list: async () => {

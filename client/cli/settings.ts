@@ -28,6 +28,8 @@ export interface GlobalFlags {
 export interface AgentSettings {
   readonly address: string;
   readonly token: string | undefined;
+  /** Where the token was read; it may be another one there by now. */
+  readonly tokenFile: string | undefined;
   readonly tls: TlsOption;
 }
 
@@ -76,6 +78,7 @@ export function agentSettings(
   return {
     address: flags.address ?? saved?.address ?? env['PANELET_ADDRESS'] ?? defaultAddress,
     token: flags.token ?? fromFile ?? env['PANELET_TOKEN'],
+    tokenFile,
     tls: tlsOf(flags, env),
   };
 }
