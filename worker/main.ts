@@ -7,6 +7,7 @@ import { takeDirectory } from '#common/take-directory.js';
 import { parseWorkerArguments, workerUsage, type WorkerArguments } from './arguments.js';
 import { createPanel } from './panels/catalogue.js';
 import { openAccounts } from './owners/open-accounts.js';
+import { ownersOf } from './owners/owners-of.js';
 import { openPanelStorage } from './storage/panel-storage.js';
 import { startWorker } from './worker.js';
 
@@ -33,12 +34,9 @@ async function run(): Promise<number> {
   process.on('SIGHUP', () => undefined);
   const clock = createSystemClock({ keepsAlive: true });
   const loginShell = process.env['SHELL'] ?? '/bin/sh';
-  const definition = createPanel(panel, {
-    environment: process.env,
-    parameters,
-    accounts:
-      panel === 'terminal' ? await openAccounts({ parameters, stateDir, loginShell, log, random, clock }) : undefined,
-  });
+  const opened =
+    panel === 'terminal' ? await openAccounts({ parameters, stateDir, loginShell, log, random, clock }) : undefined;
+  const definition = createPanel(panel, { environment: process.env, parameters, accounts: opened?.accounts });
   const waiting = { waitMs: options.lockWaitMs, clock, random, log, signal: asked.signal };
   const lock = (directory: string): Promise<DirectoryLock> => takeDirectory(directory, waiting);
   const storage = await openPanelStorage({ stateDir, panel, log, random, lock });
@@ -55,7 +53,10 @@ async function run(): Promise<number> {
     worker.terminate(gracePeriodMs);
   };
   for (const signal of endSignals) process.off(signal, giveUp).on(signal, terminate);
+  const ending = new AbortController();
+  void opened?.startHomeSweep({ storedOwners: () => ownersOf(storage.records), signal: ending.signal });
   const { forced } = await worker.ended;
+  ending.abort();
   log.info({ forced }, 'The worker ends.');
   return forced === 0 ? 0 : exitFailed;
 }

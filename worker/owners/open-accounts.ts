@@ -1,4 +1,5 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
@@ -7,14 +8,19 @@ import type { Random } from '#common/random.js';
 import { mayChangeUid } from './may-change-uid.js';
 import { createNameFiles } from './name-files.js';
 import { makePassage } from './owner-directories.js';
+import { startHomeSweep, type HomeSweepDeps } from './home-sweep.js';
+import { createLastUse } from './last-use.js';
 import { createOwnerAccounts, type OwnerAccounts } from './owner-accounts.js';
+import { createOwnerHomes } from './owner-homes.js';
 import { processLimits } from './process-limits.js';
+import { readKeepMs } from './read-keep-ms.js';
+import { runScript } from './run-script.js';
 import { createUidBook } from './uid-book.js';
-import { checkUidRange, readUidRange } from './uid-range.js';
+import { checkUidRange, readUidRange, type UidRange } from './uid-range.js';
 
 /** What `openAccounts` needs. */
 export interface OpenAccountsDeps {
-  /** Parameters of the worker: `uids`, `allowSameUser`, `homes`, `temporaries`, `names`. */
+  /** Parameters of the worker: `uids`, `allowSameUser`, `homes`, `homesKeepDays`, `temporaries`, `names`. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly stateDir: string;
   /** Written down with owners' names. */
@@ -24,6 +30,15 @@ export interface OpenAccountsDeps {
   readonly clock: Clock;
 }
 
+/** The accounts, and what is to be done for them once this worker has the sessions' storage. */
+export interface OpenedAccounts {
+  readonly accounts: OwnerAccounts;
+  /** As `startHomeSweep`. */
+  startHomeSweep(deps: Pick<HomeSweepDeps, 'storedOwners' | 'signal'>): Promise<void>;
+}
+
+// What a HOME may take to be emptied; the rest goes with the next look.
+const emptyMs = 3_600_000;
 const tools = ['/bin/sh', '/usr/bin/setpriv', '/usr/bin/prlimit'];
 const wishedLimits = { openFiles: 4096, processes: 512 };
 
@@ -31,8 +46,8 @@ const wishedLimits = { openFiles: 4096, processes: 512 };
  * The accounts of a terminal's owners; undefined when `allowSameUser` says that all may share the worker's user.
  * @throws CONFIG_INVALID when this process cannot start programs as other users and nobody allowed to go on without.
  */
-export async function openAccounts(deps: OpenAccountsDeps): Promise<OwnerAccounts | undefined> {
-  const { parameters, stateDir, log, random } = deps;
+export async function openAccounts(deps: OpenAccountsDeps): Promise<OpenedAccounts | undefined> {
+  const { parameters, stateDir, log } = deps;
   const allowed = parameters['allowSameUser'] ?? 'false';
   if (allowed !== 'true' && allowed !== 'false') throw invalid('"allowSameUser" must be true or false');
   if (allowed === 'true') {
@@ -47,18 +62,35 @@ export async function openAccounts(deps: OpenAccountsDeps): Promise<OwnerAccount
   }
   const range = readUidRange(parameters['uids']);
   checkUidRange(range, readFileSync('/proc/self/uid_map', 'utf8'));
+  const keepMs = readKeepMs(parameters['homesKeepDays']);
   log.info({ first: range.first, count: range.count }, 'Each owner of terminals has a uid of his own.');
-  const { homes = join(stateDir, 'homes'), temporaries = join(stateDir, 'tmp'), names } = parameters;
   // Where it is another's, as a mount's parent is, whoever made it has seen to it that owners pass.
   const owner = statSync(stateDir, { throwIfNoEntry: false })?.uid;
   if (owner === undefined || owner === process.geteuid?.()) await makePassage(stateDir);
-  return createOwnerAccounts({
-    book: createUidBook({ directory: join(stateDir, 'owners'), range, random }),
-    ...{ homes, temporaries },
+  return assemble(deps, range, keepMs);
+}
+
+function assemble(deps: OpenAccountsDeps, range: UidRange, keepMs: number | undefined): OpenedAccounts {
+  const { parameters, stateDir, log, random, clock } = deps;
+  const { homes = join(stateDir, 'homes'), temporaries = join(stateDir, 'tmp'), names } = parameters;
+  const directory = join(stateDir, 'owners');
+  const book = createUidBook({ directory, range, random });
+  const lastUse = createLastUse({ directory, clock });
+  const limits = processLimits(wishedLimits, readFileSync('/proc/self/limits', 'utf8'));
+  const accounts = createOwnerAccounts({
+    ...{ book, lastUse, homes, temporaries, limits, log, clock },
     ...(names === undefined ? {} : { names: createNameFiles({ directory: names, shell: deps.loginShell, log }) }),
-    limits: processLimits(wishedLimits, readFileSync('/proc/self/limits', 'utf8')),
-    ...{ log, clock: deps.clock },
   });
+  const ownerHomes = createOwnerHomes({
+    homes,
+    run: (uid, script, args) => runScript({ uid, script, args, limitMs: emptyMs }, { limits, clock }),
+    mountInfo: () => readFile('/proc/self/mountinfo', 'utf8'),
+  });
+  return {
+    accounts,
+    startHomeSweep: (more) =>
+      startHomeSweep({ ...{ accounts, book, lastUse, keepMs, clock, log }, homes: ownerHomes, ...more }),
+  };
 }
 
 function whyNot(): string | undefined {

@@ -1,13 +1,12 @@
-import { closeSync } from 'node:fs';
 import { PaneletError } from '#common/errors.js';
 import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
-import { createProcessTable } from '../panels/terminal/process-table.js';
-import { forkPty } from '../panels/terminal/pty-fork.js';
 import { createKeyedLock } from '../sessions/keyed-lock.js';
 import { launchCommand, type LaunchCommand, type OwnedProgram, type ProcessLimits } from './launch-command.js';
 import type { NameFiles } from './name-files.js';
+import type { LastUse } from './last-use.js';
 import { makeOwnDirectory, makePassage } from './owner-directories.js';
+import { runScript } from './run-script.js';
 import type { UidBook } from './uid-book.js';
 
 /** What one session has of its owner's account, until it leaves. */
@@ -31,6 +30,8 @@ export interface OwnerAccount {
 export interface OwnerAccounts {
   /** For one session. @throws LIMIT_EXCEEDED, CONFIG_INVALID, STATE_DIR_UNUSABLE, PANEL_FAILED */
   enter(owner: string): Promise<OwnerAccount>;
+  /** Runs `work` if the owner has no session here; he gets none before it is done. @returns false when he has one */
+  whileAway(uid: number, work: () => Promise<void>): Promise<boolean>;
 }
 
 /** What `createOwnerAccounts` needs. */
@@ -42,6 +43,8 @@ export interface OwnerAccountsDeps {
   readonly temporaries: string;
   /** Where owners' names are written down. @default nowhere */
   readonly names?: NameFiles;
+  /** Told when an owner comes, and when his last session has ended. */
+  readonly lastUse: LastUse;
   readonly limits: ProcessLimits;
   readonly log: Log;
   readonly clock: Clock;
@@ -50,7 +53,6 @@ export interface OwnerAccountsDeps {
 // The caller is spared; all others of the uid go in one step of the kernel, forks included.
 const endAll = 'kill -9 -1 2>/dev/null; exit 0';
 const endTries = 5;
-const scriptMs = 5_000;
 
 /** Accounts with directories and processes on this machine. The process may change uids (`mayChangeUid`). */
 export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
@@ -58,7 +60,11 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
   const sessions = new Map<number, number>();
   const lock = createKeyedLock();
   const run = (uid: number, script: string, args: readonly string[]): Promise<number> =>
-    runScript({ uid, file: '/bin/sh', args: ['-c', script, 'panelet', ...args], environment: {}, cwd: '/' }, deps);
+    runScript({ uid, script, args }, deps);
+  const note = (uid: number): Promise<void> =>
+    deps.lastUse.touch(uid).catch((err: unknown) => {
+      log.warn({ err, uid }, 'It could not be noted that an owner had a session.');
+    });
 
   const leave = (uid: number): Promise<void> =>
     lock.run(String(uid), async () => {
@@ -72,6 +78,7 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
       let code = await run(uid, endAll, []);
       for (let tries = 1; code !== 0 && tries < endTries; tries++) code = await run(uid, endAll, []);
       if (code !== 0) log.error({ uid, code }, 'Processes of an owner could not be ended.');
+      await note(uid);
     });
   const enter = async (uid: number): Promise<OwnerAccount> => {
     await makePassage(deps.homes);
@@ -81,6 +88,7 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
     if ((await run(uid, 'cd -- "$1" && cd -- "$2"', [home, temporary])) !== 0) throw unreachableHome(home);
     const name = `u${uid}`;
     await deps.names?.add({ uid, name, home });
+    await note(uid);
     sessions.set(uid, (sessions.get(uid) ?? 0) + 1);
     let left: Promise<void> | undefined;
     return {
@@ -97,6 +105,12 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
       const uid = await book.uidOf(owner);
       return await lock.run(String(uid), () => enter(uid));
     },
+    whileAway: (uid, work) =>
+      lock.run(String(uid), async () => {
+        if (sessions.has(uid)) return false;
+        await work();
+        return true;
+      }),
   };
 }
 
@@ -105,23 +119,4 @@ function unreachableHome(home: string): PaneletError {
     'PANEL_FAILED',
     `The owner of the terminal cannot enter ${home}: a directory above it is closed to others. Give them the right to pass (chmod o+x), or set "homes" and "temporaries" of the terminal's worker to directories that they can reach.`,
   );
-}
-
-/**
- * On a terminal as well: only there are the worker's descriptors of other terminals closed in the child. The owner may stop or kill what
- * runs as him: it is killed when it takes too long, so that he holds up nobody but himself, and not for long.
- */
-function runScript(
-  program: OwnedProgram,
-  { limits, clock }: Pick<OwnerAccountsDeps, 'limits' | 'clock'>,
-): Promise<number> {
-  return new Promise((resolve) => {
-    const command = launchCommand(program, limits);
-    const { fd, pid } = forkPty({ ...command, cwd: '/', rows: 24, cols: 80 }, ({ code, signal }) => {
-      timer.stop();
-      closeSync(fd);
-      resolve(signal > 0 ? 128 + signal : code);
-    });
-    const timer = clock.after(scriptMs, () => void createProcessTable().signal(pid, 'SIGKILL'));
-  });
 }

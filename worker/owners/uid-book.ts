@@ -15,6 +15,8 @@ export interface UidBook {
    * @throws LIMIT_EXCEEDED when all are given; CONFIG_INVALID when the owner's is somebody else's; STATE_DIR_UNUSABLE
    */
   uidOf(owner: string): Promise<number>;
+  /** Everybody who has one, by uid. @throws STATE_DIR_UNUSABLE */
+  owners(): Promise<ReadonlyMap<number, string>>;
 }
 
 /** Files `<directory>/<uid>` that hold the owner. Several processes may share the directory. */
@@ -65,7 +67,10 @@ export function createUidBook(deps: {
       else refuse(step.kind, range);
     }
   };
-  return { uidOf: (owner) => explained('give a uid to an owner', () => search(owner)) };
+  return {
+    uidOf: (owner) => explained('give a uid to an owner', () => search(owner)),
+    owners: () => explained('read who has which uid', () => readAll().then(() => new Map(known))),
+  };
 }
 
 function refuse(kind: 'taken' | 'exhausted', range: UidRange): never {
