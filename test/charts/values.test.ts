@@ -61,6 +61,8 @@ describe('values.schema.json', () => {
     [{ logLevel: 'verbose' }, /'\/logLevel': value must be one of 'trace'/],
     [{ panels: { echo: { target: 'pod' } } }, /'\/panels\/echo.*target': value must be one of 'agent', 'host'/s],
     [{ panels: { logs: { parameters: { roots: 1 } } } }, /roots': got number, want string/],
+    [{ homes: { keepDays: -1 } }, /'\/homes\/keepDays'/],
+    [{ homes: { keepDays: '30' } }, /keepDays': got string, want integer/],
     [{ hostPaths: { state: 'var/lib' } }, /'\/hostPaths\/state'/],
     [{ agent: { podDisruptionBudget: { minAvailable: '50%' } } }, /minAvailable': got string, want integer/],
     [{ tls: { mode: 'certManager' } }, /issuerRef\/name': minLength/],

@@ -101,6 +101,17 @@ describe('workers beside the agent', () => {
     expect(usual!.args?.join(' ')).not.toContain('owner');
   });
 
+  test('keep HOMEs for the days that are set, where owners have some', () => {
+    const daysOf = (values: object): (string | undefined)[] =>
+      [...workersOf(agentOf(values)), ...workersOf(podOf(render({ values }).get('DaemonSet', 'panelet-host'))!)].flatMap((worker) => {
+        const days = argumentsOf(worker).parameters['homesKeepDays'];
+        return days === undefined ? [] : [`${worker.name}: ${days}`];
+      });
+    expect(daysOf({})).toEqual([]);
+    expect(daysOf({ homes: { keepDays: 30 } })).toEqual(['worker-terminal: 30']);
+    expect(daysOf({ homes: { keepDays: 30 }, panels: { terminal: { parameters: { allowSameUser: 'true' } } } })).toEqual([]);
+  });
+
   test('have big numbers written out', () => {
     const [worker] = workersOf(agentOf({ workers: { maxSessions: 2_000_000 } }));
     expect(argumentsOf(worker!).maxSessions).toBe(2_000_000);

@@ -232,6 +232,9 @@ one's own. Called with (list . "host"); gives JSON.
     {{- if $ofOwners }}
     - --parameter=temporaries=/tmp/owners
     - --parameter=names=/etc
+    {{- with $root.Values.homes.keepDays }}
+    - --parameter=homesKeepDays={{ int . }}
+    {{- end }}
     {{- end }}
   env:
     {{- include "panelet.environment" $root | nindent 4 }}
