@@ -240,6 +240,8 @@ asRoot('a HOME of files', () => {
       await take();
     });
     const entering = accounts.enter('ann');
+    // As long as it takes others to come: she has to wait, or her new session would lose its HOME.
+    for (let others = 0; others < 2; others++) await (await accounts.enter('bob')).leave();
     taking.resolve(undefined);
     expect(await away).toBe(true);
     const back = await entering;
