@@ -75,13 +75,16 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     - /bin/sh
     - -ec
     - |
-      give() {
-        [ "$(stat -c '%a %u %g' "$2")" = "$1 {{ $uid }} {{ $uid }}" ] && return
-        owner=$(stat -c %u "$2")
+      # All are looked at before one is given away: who then sets the value finds the others as they were.
+      for d in /prepare/*{{ if include "panelet.panelsOfOwners" . | fromJsonArray }} /owners/homes{{ end }}; do
+        owner=$(stat -c %u "$d")
         if [ "$owner" != 0 ] && [ "$owner" != {{ $uid }} ]; then
-          echo "$2 belongs to the uid $owner and the value uid is {{ $uid }}. Set uid=$owner, or remove the node's directories." >&2
+          echo "$d belongs to the uid $owner and the value uid is {{ $uid }}. Set uid=$owner, or remove the node's directories." >&2
           exit 1
         fi
+      done
+      give() {
+        [ "$(stat -c '%a %u %g' "$2")" = "$1 {{ $uid }} {{ $uid }}" ] && return
         chown 0:0 "$2"
         chmod "0$1" "$2"
         chown {{ $uid }}:{{ $uid }} "$2"
