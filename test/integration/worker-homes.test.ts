@@ -8,6 +8,8 @@ import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js
 
 // Only root can start programs as others.
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
+// Of no other test: who ends the processes of a uid ends those of all workers on this machine.
+const uids = 'uids={"first":120000,"count":10}';
 const long = new Date('2020-01-01T00:00:00Z');
 
 jest.setTimeout(60_000);
@@ -18,7 +20,7 @@ asRoot('HOMEs and the days that they are kept', () => {
   const clients: TextClient[] = [];
 
   const start = async (days: string): Promise<void> => {
-    const args = ['--target', 'host', '--parameter', `homesKeepDays=${days}`];
+    const args = ['--target', 'host', '--parameter', uids, '--parameter', `homesKeepDays=${days}`];
     worker = spawnWorker({ dir, panel: 'terminal', args });
     await worker.ready;
   };

@@ -13,7 +13,7 @@ import { createOwnerAccounts, type OwnerAccounts } from './owner-accounts.js';
 import { createOwnerHomes, type OwnerHomes } from './owner-homes.js';
 import { runScript } from './run-script.js';
 import { createUidBook } from './uid-book.js';
-import { defaultUidRange } from './uid-range.js';
+import { defaultUidRange, type UidRange } from './uid-range.js';
 
 const dayMs = 86_400_000;
 const log = createSilentLog();
@@ -140,6 +140,8 @@ describe('the sweep of HOMEs', () => {
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
 asRoot('a HOME of files', () => {
+  // Of no other test: who ends the processes of a uid ends those of all workers on this machine.
+  const range: UidRange = { ...defaultUidRange, first: 110_000, count: 10 };
   const limits = { openFiles: 256, processes: 512 };
   let dir: string;
   let homes: string;
@@ -159,7 +161,7 @@ asRoot('a HOME of files', () => {
     clock = createFakeClock();
     const directory = join(dir, 'owners');
     accounts = createOwnerAccounts({
-      book: createUidBook({ directory, range: defaultUidRange, random: createSystemRandom() }),
+      book: createUidBook({ directory, range, random: createSystemRandom() }),
       lastUse: createLastUse({ directory, clock }),
       ...{ homes, temporaries: join(dir, 'tmp'), limits, log, clock },
     });
