@@ -106,7 +106,11 @@ whenRoot('the files of a node', () => {
     stateDir = await mkdtemp('/tmp/pf-');
     home.configure({
       ...{ stateDir, workerCommand: [process.execPath, programs.worker] },
-      panels: [{ name: 'echo' }, { name: 'terminal', target: 'host' }],
+      // Uids of no other test: with an owner's last session all processes of his uid end, on the whole machine.
+      panels: [
+        { name: 'echo' },
+        { name: 'terminal', target: 'host', parameters: { uids: '{"first":130000,"count":10}' } },
+      ],
     });
     const agent = await home.start();
     client = createPaneletClient({ address: home.address });
