@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import unquote
 
 import grpc
 import grpc_tools
@@ -43,6 +44,7 @@ class CallFailed(Exception):
         self.code = code
         self.details = details
         self.reason = trailers.get("panelet-reason", "")
+        self.node = unquote(trailers.get("panelet-node", ""))
         after = trailers.get("panelet-retry-after-ms") or trailers.get("grpc-retry-pushback-ms") or "0"
         self.retry_after = int(after) / 1000 if after.isdigit() else 0.0
 
@@ -52,6 +54,11 @@ class CallFailed(Exception):
         if self.reason:
             return self.code is grpc.StatusCode.UNAVAILABLE
         return self.code in LOST_CODES
+
+    def is_of_another_node(self, home: str) -> bool:
+        """Behind one address there may be several agents, each of which knows the sessions of its own node alone."""
+        unknown = self.reason in ("SESSION_UNKNOWN", "PANEL_UNKNOWN")
+        return unknown and "" not in (home, self.node) and self.node != home
 
     @property
     def is_refused_identity(self) -> bool:

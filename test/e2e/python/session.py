@@ -110,8 +110,9 @@ class Session:
             try:
                 await self._attach_once()
             except CallFailed as error:
-                over = self._peer_fin and error.reason in ("SESSION_ENDED", "SESSION_UNKNOWN")
-                if not (self.finished or over or error.is_lost_transport):
+                elsewhere = error.is_of_another_node(self.attachments[-1]["node"] if self.attachments else "")
+                over = self._peer_fin and not elsewhere and error.reason in ("SESSION_ENDED", "SESSION_UNKNOWN")
+                if not (self.finished or over or elsewhere or error.is_lost_transport):
                     raise
                 self.finished = self.finished or over
                 failure = error
