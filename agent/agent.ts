@@ -34,7 +34,7 @@ import { createAgentGate, type AgentGate } from './gate/gate.js';
 import type { ClusterAccess } from './kube/cluster-access.js';
 import { createAgentMetrics, type AgentMetrics } from './metrics.js';
 import { createReadiness, type Readiness } from './readiness.js';
-import { reloadAgent } from './reload.js';
+import { noteFiles, reloadAgent, reloadConfiguration, tellProblems } from './reload.js';
 import { createCallerReader } from './services/caller.js';
 import { createGateService } from './services/gate-service.js';
 import { openServices } from './services/services.js';
@@ -43,6 +43,7 @@ import { shutDownWorkers } from './shutdown.js';
 import { takeDirectory } from '#common/take-directory.js';
 import type { CertificateSource } from './tls/certificate-source.js';
 import { openCertificates, untilCertificate } from './tls/open-certificates.js';
+import { watchDirectory } from './watch-directory.js';
 import type { Launcher } from './workers/launcher.js';
 import type { ProcessTable } from './workers/process-table.js';
 import { createRegistry, type Registry } from './workers/registry.js';
@@ -93,6 +94,7 @@ const gateServiceName = 'panelet.gate.v1.GateService';
 export async function startAgent(deps: AgentDeps): Promise<Agent> {
   const config = await readAgentConfig(deps.configFile, deps.overrides);
   deps.log.level = config.log.level;
+  tellProblems(deps.log, config);
   const cleanup = createCleanup();
   try {
     const base = await openBase(deps, config, cleanup);
@@ -259,6 +261,17 @@ async function admit(base: Base, serving: Serving): Promise<Agent> {
   serving.showHealth();
   log.info({ node: config.node, port: front.port, gatePort: gateFront?.port, instance }, 'Agent serves');
 
+  const panelFiles = new Map<string, string>();
+  noteFiles(panelFiles, config);
+  const { identity } = base.access;
+  const reloading = { deps, config, identity, certificates: base.certificates, panelFiles, ...serving };
+  let turn = Promise.resolve();
+  const inTurn = (run: () => Promise<void>): Promise<void> => (turn = turn.then(run));
+  const takeUp = (): void => {
+    if (stopping === undefined) void inTurn(() => reloadConfiguration(reloading));
+  };
+  if (config.panelsDir !== undefined) cleanup.add(watchDirectory(config.panelsDir, takeUp, { clock, log }));
+
   const hurry = new AbortController();
   let stopping: Promise<boolean> | undefined;
   const stop = async (): Promise<boolean> => {
@@ -276,8 +289,7 @@ async function admit(base: Base, serving: Serving): Promise<Agent> {
   };
   return {
     port: front.port,
-    reload: () =>
-      reloadAgent({ deps, config, identity: base.access.identity, certificates: base.certificates, ...serving }),
+    reload: () => inTurn(() => reloadAgent(reloading)),
     stop: () => {
       if (stopping === undefined) stopping = stop();
       else hurry.abort(new Error('A second signal came.'));

@@ -1,10 +1,10 @@
 import { BlockList, isIP } from 'node:net';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { defaultSessionsPerOwner } from '#common/default-sessions-per-owner.js';
 import { PaneletError } from '#common/errors.js';
+import { readPanelFiles, type PanelFiles, type PanelProblem } from './panel-files.js';
 import type { ListenAddress } from '#common/listen.js';
 import { describeIssues } from './issues.js';
 
@@ -100,7 +100,15 @@ export type PanelConfig = Readonly<z.infer<typeof panelSchema>>;
 /** Bounds of the front; docs/reference/configuration.md. */
 export type FrontLimits = Readonly<z.infer<typeof limitsSchema>>;
 /** Everything an agent is told by its configuration file. */
-export type AgentConfig = Readonly<z.infer<typeof configSchema>>;
+export type AgentConfig = Readonly<z.infer<typeof configSchema>> & PanelParts;
+
+/** The panels of the node, and what was wrong with those that are files. */
+interface PanelParts {
+  readonly panels: PanelConfig[];
+  /** Files of panels, by name of the panel. */
+  readonly panelFiles: Readonly<Record<string, string>>;
+  readonly panelProblems: readonly PanelProblem[];
+}
 
 /** What the environment says about the pod; wins over the file. */
 export interface ConfigOverrides {
@@ -127,9 +135,10 @@ export async function readAgentConfig(file: string, overrides: ConfigOverrides =
   const { host } = config.listen;
   const listen = { ...config.listen, host: wildcards.has(host) ? host : (overrides.listenHost ?? host) };
   const gate = config.gate === undefined ? undefined : { listen: onPod(config.gate.listen, overrides.listenHost) };
-  const panels = [...config.panels];
-  if (config.panelsDir !== undefined) panels.push(...(await readPanelsDir(config.panelsDir)));
-  const complete = { ...config, listen, gate, panels };
+  const readPanel = async (path: string): Promise<PanelConfig> => check(panelSchema, await readYaml(path), path);
+  const none = { panels: [], problems: [] };
+  const files = config.panelsDir === undefined ? none : await readPanelFiles(config.panelsDir, readPanel);
+  const complete = { ...config, listen, gate, ...joinPanels(config, files) };
   checkTogether(complete, file);
   return complete;
 }
@@ -139,21 +148,21 @@ function onPod(listen: ListenAddress, podHost: string | undefined): ListenAddres
   return { ...listen, host: podHost ?? listen.host };
 }
 
-async function readPanelsDir(dir: string): Promise<PanelConfig[]> {
-  let names: string[];
-  try {
-    names = await readdir(dir);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw new PaneletError('CONFIG_INVALID', `panelsDir: ${dir} cannot be read: ${(error as Error).message}`);
+/** Puts the panels of files behind those of the configuration. A name that is taken is the file's fault. */
+function joinPanels(config: Readonly<z.infer<typeof configSchema>>, files: PanelFiles<PanelConfig>): PanelParts {
+  const panels = [...config.panels];
+  const problems = [...files.problems];
+  const panelFiles: Record<string, string> = {};
+  for (const { file, panel } of files.panels) {
+    if (panels.some(({ name }) => name === panel.name)) {
+      const message = `The file ${file} is wrong: name: "${panel.name}" is used by another panel of the node`;
+      problems.push({ file, message });
+    } else {
+      panels.push(panel);
+      panelFiles[panel.name] = file;
+    }
   }
-  const files = names.filter((name) => name.endsWith('.yaml')).sort();
-  return Promise.all(
-    files.map(async (name) => {
-      const path = join(dir, name);
-      return check(panelSchema, await readYaml(path), path);
-    }),
-  );
+  return { panels, panelFiles, panelProblems: problems };
 }
 
 function checkTogether(config: AgentConfig, file: string): void {

@@ -60,7 +60,7 @@ function installPanel({ registry, log }: ReloadDeps, panel: PanelConfig): void {
 
 /** Keys outside of the panels that changed and need a restart. */
 export function staleKeys(before: AgentConfig, next: AgentConfig): readonly string[] {
-  const live = new Set(['panels', 'log']);
+  const live = new Set(['panels', 'panelFiles', 'panelProblems', 'log']);
   const keys = new Set([...Object.keys(before), ...Object.keys(next)]) as Set<keyof AgentConfig>;
   return [...keys].filter((key) => !live.has(key) && !isDeepStrictEqual(before[key], next[key]));
 }
@@ -78,6 +78,8 @@ export interface Reloading {
   readonly identity: Identity;
   readonly certificates: CertificateSource | undefined;
   readonly registry: Registry;
+  /** Files of the panels that run, by name of the panel; replaced. */
+  readonly panelFiles: Map<string, string>;
   readonly attachmentReviews: AttachmentReviews;
   readonly instance: string;
   /** Names of what only a restart takes up; replaced. */
@@ -86,30 +88,74 @@ export interface Reloading {
 
 /** Takes up identities, certificate and configuration, each for itself: what is wrong stays as it was, and is logged. */
 export async function reloadAgent(reloading: Reloading): Promise<void> {
-  const { deps, config, identity, certificates, registry, attachmentReviews, instance, stale } = reloading;
-  const { log, clock } = deps;
-  const attempt = async (what: string, run: () => Promise<void>): Promise<void> => {
-    try {
-      await run();
-    } catch (error) {
-      log.error({ err: PaneletError.from(error), what }, 'Reload failed, what was in force stays');
-    }
-  };
-  await attempt('identity', async () => {
+  const { deps, identity, certificates, attachmentReviews } = reloading;
+  await attempt(deps.log, 'identity', async () => {
     await identity.reload();
     // The API server's answers did not change by a reload.
     attachmentReviews.reviewNow(({ caller }) => caller.kubernetes === undefined);
   });
-  await attempt('certificate', async () => certificates?.reload());
-  await attempt('configuration', async () => {
-    const next = await readAgentConfig(deps.configFile, deps.overrides);
+  await attempt(deps.log, 'certificate', async () => certificates?.reload());
+  await reloadConfiguration(reloading);
+}
+
+/** Takes up the configuration and the panels beside it. */
+export async function reloadConfiguration({
+  deps,
+  config,
+  registry,
+  panelFiles,
+  instance,
+  stale,
+}: Reloading): Promise<void> {
+  const { log, clock } = deps;
+  await attempt(log, 'configuration', async () => {
+    const next = withWhatRuns(await readAgentConfig(deps.configFile, deps.overrides), registry, panelFiles);
+    tellProblems(log, next);
     await prepareDirectories(next);
     log.level = next.log.level;
     const left = [...staleKeys(config, next), ...(await applyPanels({ registry, clock, log, instance }, next))];
+    noteFiles(panelFiles, next);
     stale.clear();
     for (const name of left) stale.add(name);
     if (left.length > 0) log.warn({ changed: left }, 'Some changes need a restart of the agent');
     registry.changes.notify();
   });
   log.info('Reloaded');
+}
+
+/** Remembers which panel came from which file. */
+export function noteFiles(panelFiles: Map<string, string>, config: Pick<AgentConfig, 'panelFiles'>): void {
+  panelFiles.clear();
+  for (const [name, file] of Object.entries(config.panelFiles)) panelFiles.set(name, file);
+}
+
+/** Tells of files that are left out. */
+export function tellProblems(log: Log, { panelProblems }: Pick<AgentConfig, 'panelProblems'>): void {
+  for (const { file, message } of panelProblems) {
+    log.error({ file, code: 'CONFIG_INVALID' }, `${message}. This panel is left out until the file is right.`);
+  }
+}
+
+/** A panel whose file has become wrong runs on as it is. */
+function withWhatRuns(
+  next: AgentConfig,
+  registry: Pick<Registry, 'units'>,
+  panelFiles: ReadonlyMap<string, string>,
+): AgentConfig {
+  const wrong = new Set(next.panelProblems.map(({ file }) => file));
+  const taken = new Set(next.panels.map(({ name }) => name));
+  const kept = registry
+    .units()
+    .filter(({ panel, leaving }) => !leaving && !taken.has(panel.name) && wrong.has(panelFiles.get(panel.name) ?? ''))
+    .map(({ panel }) => panel);
+  const files = Object.fromEntries(kept.map(({ name }) => [name, panelFiles.get(name) ?? '']));
+  return { ...next, panels: [...next.panels, ...kept], panelFiles: { ...next.panelFiles, ...files } };
+}
+
+async function attempt(log: Log, what: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    log.error({ err: PaneletError.from(error), what }, 'Reload failed, what was in force stays');
+  }
 }

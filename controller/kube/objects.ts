@@ -69,7 +69,7 @@ export interface LooseCondition {
 export interface ContainerState {
   readonly waiting?: { readonly reason?: string; readonly message?: string };
   readonly running?: object;
-  readonly terminated?: { readonly reason?: string; readonly exitCode?: number };
+  readonly terminated?: { readonly reason?: string; readonly exitCode?: number; readonly message?: string };
 }
 
 /** A container as its kubelet tells of it. */

@@ -91,3 +91,30 @@ describe('the trouble of a pod', () => {
     expect(troubleOf(podOf(fresh('agent'), fresh('worker-logs')))).toBeUndefined();
   });
 });
+
+describe('a container that ends again and again', () => {
+  const crashing = (terminated: ContainerState['terminated']): Pod =>
+    podOf(
+      fresh('agent', {
+        state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 5m0s restarting failed container' } },
+        lastState: terminated === undefined ? {} : { terminated },
+      }),
+      undefined,
+    );
+
+  test('has the last line that it wrote', () => {
+    const message = '{"level":30}\npanelet-agent: CONFIG_INVALID: The configuration /etc/agent.yaml is wrong\n\n';
+    expect(troubleOf(crashing({ exitCode: 2, message }))).toEqual({
+      container: 'agent',
+      reason: 'CrashLoopBackOff',
+      message: 'panelet-agent: CONFIG_INVALID: The configuration /etc/agent.yaml is wrong',
+    });
+  });
+
+  test.each([undefined, { exitCode: 2 }, { exitCode: 2, message: ' \n' }, { exitCode: 0, message: 'done' }])(
+    'has what the kubelet says where it wrote nothing: %j',
+    (terminated) => {
+      expect(troubleOf(crashing(terminated))?.message).toBe('back-off 5m0s restarting failed container');
+    },
+  );
+});

@@ -1,4 +1,4 @@
-import type { ContainerStatus, Pod } from '../kube/objects.js';
+import type { ContainerState, ContainerStatus, Pod } from '../kube/objects.js';
 
 /** Why a container does not run, in its kubelet's words. */
 export interface Trouble {
@@ -27,12 +27,23 @@ function statusesOf(pod: Pod): readonly ContainerStatus[] {
 
 /** What keeps a pod from running; undefined when nothing is known to. */
 export function troubleOf(pod: Pod): Trouble | undefined {
-  for (const { name, state } of statusesOf(pod)) {
+  for (const { name, state, lastState } of statusesOf(pod)) {
     const { reason, message = '' } = state?.waiting ?? {};
-    if (reason !== undefined && troubles.has(reason))
-      return { container: name, reason, message: message.slice(0, 300) };
+    if (reason === undefined || !troubles.has(reason)) continue;
+    const said = lastWords(state?.terminated ?? lastState?.terminated) ?? message;
+    return { container: name, reason, message: said.slice(0, 300) };
   }
   return undefined;
+}
+
+/** The last line that a program wrote before it ended in error, where its pod has the kubelet keep it. */
+function lastWords(terminated: ContainerState['terminated']): string | undefined {
+  if (terminated === undefined || terminated.exitCode === 0) return undefined;
+  return (terminated.message ?? '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .at(-1);
 }
 
 /** A trouble as a part of a sentence, with a space before it; empty without one. */

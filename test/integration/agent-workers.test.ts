@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { rmSync, existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -191,13 +191,12 @@ describe('the supervisor', () => {
 });
 
 describe('installing a panel', () => {
-  test('starts a panel that appears in the directory at SIGHUP, and ends one that is removed', async () => {
+  test('starts a panel that appears in the directory, and ends one that is removed at SIGHUP', async () => {
     const at = home({ name: 'echo' });
     const agent = await at.start();
     await untilServing(at, 'echo');
     const [echo] = at.workers('echo');
     writeFileSync(join(at.dir, 'panels.d', 'more.yaml'), 'name: more\n');
-    agent.child.kill('SIGHUP');
     await untilServing(at, 'more');
     at.configure({ panels: [] });
     agent.child.kill('SIGHUP');
@@ -224,10 +223,46 @@ describe('installing a panel', () => {
     const at = home({ name: 'echo' });
     const agent = await at.start();
     await untilServing(at, 'echo');
-    writeFileSync(join(at.dir, 'panels.d', 'bad.yaml'), 'name: Bad Name\n');
+    writeFileSync(at.configFile, 'node: [');
     agent.child.kill('SIGHUP');
     await untilText(agent, 'Reload failed');
     await untilServing(at, 'echo');
+  });
+
+  test.each([
+    ['unreadable', '{'],
+    ['wrong', 'name: Bad Name\n'],
+    ['of a name that is taken', 'name: echo\n'],
+    ['with an unknown key', 'name: more\nnonsense: 1\n'],
+    ['empty', ''],
+  ])('a file that is %s costs its own panel alone, at the start too, until it is right', async (_what, content) => {
+    const at = home({ name: 'echo' });
+    const file = join(at.dir, 'panels.d', 'a.yaml');
+    writeFileSync(file, content);
+    writeFileSync(join(at.dir, 'panels.d', 'b.yaml'), 'name: other\n');
+    const agent = await at.start();
+    await untilServing(at, 'echo');
+    await untilServing(at, 'other');
+    expect(agent.log()).toContain(file);
+    expect(agent.log()).toContain('This panel is left out until the file is right.');
+    writeFileSync(file, 'name: more\n');
+    await untilServing(at, 'more');
+  });
+
+  test('a panel whose file becomes wrong runs on, and ends when the file is removed', async () => {
+    const at = home({ name: 'echo' });
+    const file = join(at.dir, 'panels.d', 'more.yaml');
+    writeFileSync(file, 'name: more\n');
+    const agent = await at.start();
+    await untilServing(at, 'more');
+    const [worker] = at.workers('more');
+    writeFileSync(file, 'name: more\nnonsense: 1\n');
+    await untilText(agent, 'This panel is left out');
+    await untilText(agent, 'Reloaded');
+    expect(isAlive(table, worker!)).toBe(true);
+    await untilServing(at, 'more');
+    rmSync(file);
+    await eventually(() => at.workers('more').length === 0, 'the removed worker is gone');
   });
 });
 

@@ -66,6 +66,8 @@ panelet.dev/component: {{ index . 1 }}
 {{- define "panelet.imageFields" -}}
 image: {{ include "panelet.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- /* Why it ended is in the pod's status, and from there in that of the restart. */}}
+terminationMessagePolicy: FallbackToLogsOnError
 {{- end }}
 
 {{- define "panelet.pullSecrets" -}}

@@ -185,6 +185,7 @@ one's own. Called with (list . "host"); gives JSON.
   {{- if $panel.image }}
   image: {{ $panel.image | quote }}
   imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+  terminationMessagePolicy: FallbackToLogsOnError
   {{- else }}
   {{- include "panelet.imageFields" $root | nindent 2 }}
   {{- end }}

@@ -1,0 +1,50 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PaneletError } from '#common/errors.js';
+
+/** What the files of a directory of panels say. */
+export interface PanelFiles<Panel> {
+  /** In order of their names. */
+  readonly panels: readonly { readonly file: string; readonly panel: Panel }[];
+  /** Files that cannot be used, each with a sentence that names it: they count as if they were not there. */
+  readonly problems: readonly PanelProblem[];
+}
+
+/** A file that cannot be used. */
+export interface PanelProblem {
+  readonly file: string;
+  readonly message: string;
+}
+
+/**
+ * Reads each `*.yaml` of a directory as one panel. One that is wrong costs itself alone.
+ * @throws PaneletError CONFIG_INVALID when the directory itself cannot be read
+ */
+export async function readPanelFiles<Panel>(
+  dir: string,
+  read: (path: string) => Promise<Panel>,
+): Promise<PanelFiles<Panel>> {
+  const panels: { file: string; panel: Panel }[] = [];
+  const problems: PanelProblem[] = [];
+  for (const file of await filesIn(dir)) {
+    try {
+      panels.push({ file, panel: await read(file) });
+    } catch (error) {
+      problems.push({ file, message: PaneletError.from(error, 'CONFIG_INVALID').message });
+    }
+  }
+  return { panels, problems };
+}
+
+async function filesIn(dir: string): Promise<string[]> {
+  try {
+    const names = await readdir(dir);
+    return names
+      .filter((name) => name.endsWith('.yaml'))
+      .sort()
+      .map((name) => join(dir, name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new PaneletError('CONFIG_INVALID', `panelsDir: ${dir} cannot be read: ${(error as Error).message}`);
+  }
+}
