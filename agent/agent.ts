@@ -195,8 +195,8 @@ async function serve(base: Base): Promise<Serving> {
   const attach = createAttachHandler({
     ...{ ...config.limits, clock, targets: registry, relaying },
     onOutcome: (panel, code) => metrics.countAttach(panel, code),
-    permit: createAttachPermit(access.permissions),
-    watch: (attachment) => attachmentReviews.add(attachment),
+    permit: createAttachPermit(access),
+    expect: () => attachmentReviews.expect(),
     nameAttachment: () => random.uuid(),
   });
   const calls = createVerifiedCalls(random);

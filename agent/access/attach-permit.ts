@@ -2,7 +2,7 @@ import { AttachMode } from '#proto/session/v1/session.js';
 import type { Caller } from '../front/identity.js';
 import type { AuditContext } from './audit.js';
 import type { Access } from './open-access.js';
-import type { Permissions, StillAllowed } from './permissions.js';
+import type { StillAllowed } from './permissions.js';
 import type { Question } from './authorizer.js';
 
 /** What an Attach asks for. */
@@ -21,20 +21,27 @@ export function attachQuestions({ panel, mode }: AttachWish): readonly Question[
   return mode === AttachMode.OPEN ? [opens] : [{ verb: 'get', resource: 'sessions', name: '' }, opens];
 }
 
-/** Lets callers attach who may. Its promise rejects with IDENTITY_REFUSED, or with API_UNAVAILABLE when nobody can say. */
-export function createAttachPermit(permissions: Permissions) {
+/**
+ * Lets callers attach who may, as the configuration knows them now: they may have taken their time for the Hello. Its promise
+ * rejects with IDENTITY_REFUSED, or with API_UNAVAILABLE when nobody can say.
+ */
+export function createAttachPermit({ identity, permissions }: Access) {
   return async ({ caller, remoteAddress }: Attaching, wish: AttachWish): Promise<void> => {
     const context = contextOf(remoteAddress, wish);
-    await Promise.all(attachQuestions(wish).map((question) => permissions.require(caller, question, context)));
+    const known = currentOf(identity, caller);
+    await Promise.all(attachQuestions(wish).map((question) => permissions.require(known, question, context)));
   };
 }
 
 /** Asks whether callers who are attached still may be; whoever the configuration knows no more may not. */
 export function createAttachReview({ identity, permissions }: Access) {
   return async ({ caller, remoteAddress, wish }: Attached): Promise<StillAllowed> => {
-    const current = identity.current(caller) ?? { name: caller.name, roles: [] };
-    return permissions.still(current, attachQuestions(wish), contextOf(remoteAddress, wish));
+    return permissions.still(currentOf(identity, caller), attachQuestions(wish), contextOf(remoteAddress, wish));
   };
+}
+
+function currentOf(identity: Access['identity'], caller: Caller): Caller {
+  return identity.current(caller) ?? { name: caller.name, roles: [] };
 }
 
 interface Attaching {

@@ -4,7 +4,7 @@ import { withDeadline } from '#common/deadline.js';
 import { PaneletError, isPaneletError } from '#common/errors.js';
 import { statusNameOf } from '#common/grpc-status.js';
 import type { AttachWish } from '../access/attach-permit.js';
-import type { RelayedAttachment } from './attachment-reviews.js';
+import type { AttachmentReviews, RelayedAttachment } from './attachment-reviews.js';
 import type { ClientConnection } from './client-connection.js';
 import { createFairShares, type FairShares } from './fair-shares.js';
 import { upstreamHeaders, workerIdentity } from './headers.js';
@@ -29,8 +29,11 @@ export interface AttachTarget {
   readonly upstream: Upstream;
   /** Keys of its metadata that go through to clients, besides those of gRPC and Panelet. */
   readonly passedKeys: ReadonlySet<string>;
-  /** Has the worker tell the client of an attachment why it ends, and end it; `name` is what the attachment is called. */
-  readonly revoke: (name: string, message: string) => Promise<void>;
+  /**
+   * Has the worker tell the client of an attachment why it ends, and end it; `name` is what the attachment is called.
+   * @returns false when the worker knows none of this name
+   */
+  readonly revoke: (name: string, message: string) => Promise<boolean>;
 }
 
 /** What an Attach handler needs. */
@@ -44,8 +47,8 @@ export interface AttachDeps {
   readonly permit: (call: AttachCall, wish: AttachWish) => Promise<void>;
   /** Told how each attempt went: the name of a gRPC status, OK once the relay has begun. */
   readonly onOutcome?: (panel: string, code: string) => void;
-  /** Watches whether an attachment that is relayed stays allowed. @returns a function that forgets it */
-  readonly watch?: (attachment: RelayedAttachment) => () => void;
+  /** Watches whether attachments stay allowed; see `AttachmentReviews.expect`. */
+  readonly expect?: AttachmentReviews['expect'];
   /** A name that no other attachment has, of this agent or another. */
   readonly nameAttachment: () => string;
   readonly relaying?: RelayTold;
@@ -116,6 +119,7 @@ interface Waiting extends AttachDeps {
 
 async function attach(deps: Waiting, call: AttachCall, pending: Pending): Promise<void> {
   const { clock, waiting } = deps;
+  const watch = deps.expect?.();
   const hold = { clock, limitMs: deps.holdMs, signals: [pending.gone.signal] };
   const late = (): PaneletError => new PaneletError('FRAME_INVALID', 'No complete Hello arrived in time.');
   const first = await withDeadline({ ...hold, limitMs: deps.helloTimeoutMs, error: late }, (signal) =>
@@ -140,7 +144,7 @@ async function attach(deps: Waiting, call: AttachCall, pending: Pending): Promis
     relay({ client: call.stream, upstream, head: first.bytes(), passedKeys, ...deps.relaying });
     const { caller, remoteAddress } = call;
     const cut = (): void => upstream.close(constants.NGHTTP2_CANCEL);
-    const forget = deps.watch?.({ caller, remoteAddress, wish, cut, revoke });
+    const forget = watch?.({ caller, remoteAddress, wish, cut, revoke });
     if (forget !== undefined) call.stream.once('close', forget);
   }
 }

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/clock.js';
+import { createLatch } from '#common/latch.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { AttachMode } from '#proto/session/v1/session.js';
@@ -11,8 +12,8 @@ const everyMs = 300_000;
 let clock: FakeClock;
 let asked: string[];
 let events: string[];
-let answer: (name: string) => StillAllowed;
-let revoking: (name: string) => Promise<void>;
+let answer: (name: string) => StillAllowed | Promise<StillAllowed>;
+let revoking: (name: string) => Promise<boolean>;
 let forgetting: Map<string, () => void>;
 let reviews: AttachmentReviews;
 
@@ -31,7 +32,7 @@ function attachment(name: string): RelayedAttachment {
 
 /** Watches one of a user until it is told, unless the test has workers do something else. */
 function add(name: string): () => void {
-  const forget = reviews.add(attachment(name));
+  const forget = reviews.expect()(attachment(name));
   forgetting.set(name, forget);
   return forget;
 }
@@ -56,7 +57,7 @@ beforeEach(() => {
   forgetting = new Map();
   revoking = (name) => {
     forgetting.get(name)?.();
-    return Promise.resolve();
+    return Promise.resolve(true);
   };
   reviews = createAttachmentReviews({
     ...{ clock, random: createSeededRandom(1), log: createSilentLog(), everyMs },
@@ -107,7 +108,7 @@ describe('the reviews of attachments', () => {
     add('alice');
     add('bob');
     answer = () => ({ kind: 'denied', message: 'no' });
-    revoking = (name) => (name === 'bob' ? Promise.reject(new Error('The worker hangs.')) : Promise.resolve());
+    revoking = (name) => (name === 'bob' ? Promise.reject(new Error('The worker hangs.')) : Promise.resolve(true));
     await pass(everyMs + 5_000);
     expect(events.filter((event) => event.includes('cut')).sort()).toEqual(['alice is cut', 'bob is cut']);
   });
@@ -129,5 +130,75 @@ describe('the reviews of attachments', () => {
     reviews.reviewNow(({ caller }) => caller.name === 'bob');
     await settle();
     expect([asked, events]).toEqual([['bob'], ['bob is told: no']]);
+  });
+
+  test('tell one once, however often somebody asks for reviews meanwhile', async () => {
+    const told = createLatch<boolean>();
+    add('alice');
+    answer = () => ({ kind: 'denied', message: 'no' });
+    revoking = () => told.promise;
+    for (let reload = 0; reload < 3; reload++) {
+      reviews.reviewNow(() => true);
+      await settle();
+    }
+    expect(events).toEqual(['alice is told: no']);
+    // Her client takes its time for what was sent before.
+    told.resolve(true);
+    await pass(4_000);
+    expect(events).toEqual(['alice is told: no']);
+  });
+
+  test.each([
+    ['is given back', { kind: 'denied', message: 'no' }, { kind: 'allowed' }, []],
+    ['is taken', { kind: 'allowed' }, { kind: 'denied', message: 'no' }, ['alice is told: no']],
+  ] as const)('ask again when a right %s while a question is under way', async (_what, before, after, expected) => {
+    const old = createLatch<StillAllowed>();
+    add('alice');
+    answer = () => old.promise;
+    reviews.reviewNow(() => true);
+    answer = () => after;
+    reviews.reviewNow(() => true);
+    old.resolve(before);
+    await settle();
+    expect([asked, events]).toEqual([['alice', 'alice'], expected]);
+  });
+
+  test('ask at once about one that somebody would have asked about, had it been there', async () => {
+    const [early, late] = [reviews.expect(), reviews.expect()];
+    answer = () => ({ kind: 'denied', message: 'no' });
+    early(attachment('alice'));
+    reviews.reviewNow(({ caller }) => caller.name === 'bob');
+    late(attachment('bob'));
+    reviews.expect()(attachment('carol'));
+    await settle();
+    expect([asked, events]).toEqual([['bob'], ['bob is told: no']]);
+  });
+
+  test('do not cut one that its worker does not know: it is ending already', async () => {
+    const forget = add('alice');
+    answer = () => ({ kind: 'denied', message: 'no' });
+    revoking = () => Promise.resolve(false);
+    reviews.reviewNow(() => true);
+    await pass(2_000);
+    expect(events.some((event) => event.includes('cut'))).toBe(false);
+    forget();
+    await pass(10_000);
+    expect(events.some((event) => event.includes('cut'))).toBe(false);
+  });
+
+  test('tell one that its worker had not heard of yet, and cut one that it never hears of', async () => {
+    add('alice');
+    add('bob');
+    answer = () => ({ kind: 'denied', message: 'no' });
+    let tries = 0;
+    revoking = (name) => {
+      if (name === 'bob' || ++tries < 2) return Promise.resolve(false);
+      forgetting.get(name)?.();
+      return Promise.resolve(true);
+    };
+    reviews.reviewNow(() => true);
+    await pass(10_000);
+    expect(events.filter((event) => event.startsWith('alice'))).toEqual(['alice is told: no', 'alice is told: no']);
+    expect(events.filter((event) => event.includes('cut'))).toEqual(['bob is cut']);
   });
 });

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '#common/clock.js';
+import { sleep, type Clock, type Timer } from '#common/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { AttachWish } from '../access/attach-permit.js';
@@ -10,8 +10,12 @@ export interface RelayedAttachment {
   readonly caller: Caller;
   readonly remoteAddress: string | undefined;
   readonly wish: AttachWish;
-  /** Has the worker tell the client why, and end. @throws when the worker cannot or does not in time */
-  readonly revoke: (message: string) => Promise<void>;
+  /**
+   * Has the worker tell the client why, and end.
+   * @returns false when the worker knows none of this name: it has ended it, or has not heard of it yet
+   * @throws when the worker cannot or does not in time
+   */
+  readonly revoke: (message: string) => Promise<boolean>;
   /** Ends it at once, whatever is on its way. */
   cut(): void;
 }
@@ -30,9 +34,13 @@ export interface AttachmentReviewsDeps {
 
 /** Asks again, and again, whether those who are attached still may be. */
 export interface AttachmentReviews {
-  /** Watches an attachment. @returns a function that forgets it, for when it has ended */
-  add(attachment: RelayedAttachment): () => void;
-  /** Asks at once about those that `choose` names. */
+  /**
+   * Called before anybody is asked whether an attachment may be, as that may take a while.
+   * @returns what watches it once it is relayed: it is asked about at once when `reviewNow` was called in between, which did
+   * not know of it. That returns a function that forgets it, for when it has ended.
+   */
+  expect(): (attachment: RelayedAttachment) => () => void;
+  /** Asks at once about those that `choose` names; again, where a question is under way that may be older than the reason. */
   reviewNow(choose: (attachment: RelayedAttachment) => boolean): void;
   /** Attachments that are watched. */
   size(): number;
@@ -40,52 +48,78 @@ export interface AttachmentReviews {
   close(): void;
 }
 
+/** How far the review of one attachment is. An answer counts while `isStale` is false. */
+interface Watch {
+  phase: 'waiting' | 'asking' | 'ending';
+  isStale: boolean;
+  timer: Timer | undefined;
+}
+
+function beginToAsk(watch: Watch): void {
+  watch.timer?.stop();
+  watch.phase = 'asking';
+  watch.isStale = false;
+}
+
 /** What an attachment whose worker did not end it may still take. */
 const revokeLimitMs = 5_000;
+/** A worker may hear of an attachment after it is asked to end it: it is asked again, so often. */
+const unknownTries = 5;
 
 /**
- * Reviews without attachments. Only the answer "no" ends one: while nobody can say, everything stays as it is. The worker
- * tells the client, behind what it sent before; one that does not within 5 s is not waited for.
+ * Reviews without attachments. Only the answer "no" ends one, and once: while nobody can say, everything stays as it is. The
+ * worker tells the client, behind what it sent before; one that does not within 5 s is not waited for.
  */
 export function createAttachmentReviews(deps: AttachmentReviewsDeps): AttachmentReviews {
   const { clock, random, everyMs } = deps;
-  const watched = new Map<RelayedAttachment, Timer>();
+  const watched = new Map<RelayedAttachment, Watch>();
   let closed = false;
-  const schedule = (attachment: RelayedAttachment, afterMs: number): void => {
-    watched.set(
-      attachment,
-      clock.after(afterMs, () => void review(attachment)),
-    );
+  let rounds = 0;
+  const schedule = (attachment: RelayedAttachment, watch: Watch, afterMs: number): void => {
+    watch.phase = 'waiting';
+    watch.timer = clock.after(afterMs, () => void review(attachment, watch));
   };
-  const review = async (attachment: RelayedAttachment): Promise<void> => {
+  const review = async (attachment: RelayedAttachment, watch: Watch): Promise<void> => {
+    beginToAsk(watch);
     const result = await answerOf(deps, attachment);
     deps.onReviewed?.(result.kind);
-    if (!watched.has(attachment) || closed) return;
-    if (result.kind === 'denied') end(deps, attachment, result.message, () => watched.has(attachment));
-    else {
-      watched.get(attachment)?.stop();
-      schedule(attachment, everyMs);
+    const isThere = (): boolean => watched.get(attachment) === watch;
+    if (!isThere()) return;
+    if (watch.isStale) void review(attachment, watch);
+    else if (result.kind === 'denied') {
+      watch.phase = 'ending';
+      void end(deps, attachment, result.message, isThere);
+    } else schedule(attachment, watch, everyMs);
+  };
+  const add = (attachment: RelayedAttachment, isDue: boolean): (() => void) => {
+    const watch: Watch = { phase: 'waiting', isStale: false, timer: undefined };
+    if (!closed) {
+      watched.set(attachment, watch);
+      if (isDue) void review(attachment, watch);
+      else schedule(attachment, watch, random.number() * everyMs);
     }
+    return () => {
+      watch.timer?.stop();
+      watched.delete(attachment);
+    };
   };
   return {
-    add: (attachment) => {
-      if (!closed) schedule(attachment, random.number() * everyMs);
-      return () => {
-        watched.get(attachment)?.stop();
-        watched.delete(attachment);
-      };
+    expect: () => {
+      const round = rounds;
+      return (attachment) => add(attachment, round !== rounds);
     },
     reviewNow: (choose) => {
-      for (const [attachment, timer] of watched) {
-        if (!choose(attachment)) continue;
-        timer.stop();
-        void review(attachment);
+      rounds++;
+      for (const [attachment, watch] of watched) {
+        if (watch.phase === 'ending' || !choose(attachment)) continue;
+        if (watch.phase === 'asking') watch.isStale = true;
+        else void review(attachment, watch);
       }
     },
     size: () => watched.size,
     close: () => {
       closed = true;
-      for (const timer of watched.values()) timer.stop();
+      for (const { timer } of watched.values()) timer?.stop();
       watched.clear();
     },
   };
@@ -100,23 +134,22 @@ async function answerOf(deps: AttachmentReviewsDeps, attachment: RelayedAttachme
   }
 }
 
-function end(
+async function end(
   { clock, log }: AttachmentReviewsDeps,
   attachment: RelayedAttachment,
   message: string,
   isThere: () => boolean,
-): void {
-  const cutIfThere = (): void => {
-    if (isThere()) attachment.cut();
-  };
-  attachment.revoke(message).then(
-    () => clock.after(revokeLimitMs, cutIfThere),
-    (err: unknown) => {
-      log.warn(
-        { err, panel: attachment.wish.panel },
-        'A worker did not end an attachment that is not allowed any more',
-      );
-      cutIfThere();
-    },
-  );
+): Promise<void> {
+  try {
+    let isTold = await attachment.revoke(message);
+    for (let tries = 1; !isTold && tries < unknownTries && isThere(); tries++) {
+      await sleep(clock, revokeLimitMs / unknownTries);
+      isTold = isThere() && (await attachment.revoke(message));
+    }
+    // Unless it has ended by itself, it is on its way to a client that takes its time.
+    if (isTold) await sleep(clock, revokeLimitMs);
+  } catch (err) {
+    log.warn({ err, panel: attachment.wish.panel }, 'A worker did not end an attachment that is not allowed any more');
+  }
+  if (isThere()) attachment.cut();
 }

@@ -101,6 +101,18 @@ describe('who gets in', () => {
     expect((await refusalOf(open(front), helloBytes('echo')))[0]).toBe(status.UNAUTHENTICATED);
   });
 
+  test('nobody whose token was removed after their call began and before they said what they want', async () => {
+    const front = await start();
+    const client = createRawClient(front.address, { token: aliceToken });
+    running.push(client);
+    const slow = client.open();
+    // Behind it on the same connection: the agent has verified both.
+    await echoes(client.open());
+    await writeFile(front.identityFile, 'identities: [{ name: new, token: new-token, roles: [client] }]\n');
+    await front.identity.reload();
+    expect(await refusalOf(slow, helloBytes('echo'))).toEqual([status.PERMISSION_DENIED, 'IDENTITY_REFUSED']);
+  });
+
   test('a broken identity file changes nothing', async () => {
     const front = await start();
     await writeFile(front.identityFile, 'identities: [{ name: new }]\n');
@@ -213,6 +225,26 @@ describe('while the worker is not up', () => {
     front.setUp(true);
     await done;
     stream.cancel();
+  });
+
+  test('an attachment is expected by who watches rights from before it is permitted', async () => {
+    const seen: string[] = [];
+    const expectOne: NonNullable<RunningFrontOptions['expect']> = () => {
+      seen.push('expected');
+      return ({ caller, wish }) => {
+        seen.push(`${caller.name} is in ${wish.panel}`);
+        return () => seen.push('forgotten');
+      };
+    };
+    const front = await start({ attach: echoCall, up: false, expect: expectOne });
+    const stream = open(front);
+    const answer = echoes(stream);
+    await until(() => seen.length > 0, 'the attachment is expected');
+    front.setUp(true);
+    await answer;
+    expect(seen).toEqual(['expected', 'alice is in echo']);
+    stream.cancel();
+    await until(() => seen.length > 2, 'the attachment is forgotten');
   });
 
   test('an attachment is held until its socket accepts, even if it was thought to be up', async () => {

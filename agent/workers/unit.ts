@@ -1,7 +1,10 @@
+import type { ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
+import { errorOfStatus } from '#common/grpc-status.js';
 import type { WorkerStatus } from '#proto/gate/v1/gate.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
-import type { RevokeResponse } from '#proto/worker/v1/worker.js';
+import type { RevokeRequest, RevokeResponse } from '#proto/worker/v1/worker.js';
 import type { PanelConfig } from '../config.js';
 import type { AttachTarget } from '../front/attach.js';
 import { metadataKeysOf } from '../front/metadata-keys.js';
@@ -59,17 +62,25 @@ const revokeMs = 5_000;
 export function attachTarget({ link, upstream }: Unit, clock: Clock): AttachTarget | undefined {
   const now = link.state();
   if (now.kind !== 'up' || now.status.state === State.RELEASED || now.status.state === State.CLOSED) return undefined;
-  const { worker } = now.clients;
   return {
     upstream,
     passedKeys: metadataKeysOf(now.about),
-    revoke: async (attachment, message) => {
-      await unary<RevokeResponse>((...rest) => worker.revoke({ attachment, message }, ...rest), {
-        clock,
-        timeoutMs: revokeMs,
-      });
-    },
+    revoke: (attachment, message) => revokeAt(link, { attachment, message }, clock),
   };
+}
+
+// Over the connection of that moment: the one of the attachment's beginning may have been lost hours ago.
+async function revokeAt(link: WorkerLink, request: RevokeRequest, clock: Clock): Promise<boolean> {
+  const now = link.state();
+  if (now.kind !== 'up') throw new PaneletError('WORKER_UNAVAILABLE', 'The worker does not answer.');
+  const { worker } = now.clients;
+  try {
+    await unary<RevokeResponse>((...rest) => worker.revoke(request, ...rest), { clock, timeoutMs: revokeMs });
+    return true;
+  } catch (error) {
+    if (errorOfStatus(error as ServiceError).code === 'SESSION_UNKNOWN') return false;
+    throw error;
+  }
 }
 
 /** A unit's line in the agent's gate status. */

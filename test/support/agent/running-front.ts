@@ -7,7 +7,7 @@ import type { Authorizer } from '#agent/access/authorizer.js';
 import { createPermissions } from '#agent/access/permissions.js';
 import { createRoleAuthorizer } from '#agent/access/role-authorizer.js';
 import { createAttachPermit } from '#agent/access/attach-permit.js';
-import { createAttachHandler } from '#agent/front/attach.js';
+import { createAttachHandler, type AttachDeps } from '#agent/front/attach.js';
 import { createCallRates } from '#agent/front/call-rates.js';
 import { createContainment } from '#agent/front/contain.js';
 import { createHealthCalls } from '#agent/front/health-calls.js';
@@ -52,6 +52,8 @@ export interface RunningFrontOptions {
   /** @default that of the identity file */
   readonly identity?: Identity;
   readonly authorizer?: Authorizer;
+  /** Watches attachments that are relayed. @default nobody does */
+  readonly expect?: AttachDeps['expect'];
 }
 
 /** Token of the identity `alice` with the role client. */
@@ -103,16 +105,18 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
     ready: (panel: string, signal: AbortSignal) =>
       changes.until(() => {
         requireKnown(panel);
-        const revoke = (): Promise<void> => Promise.resolve();
+        const revoke = (): Promise<boolean> => Promise.resolve(true);
         return up ? { upstream, passedKeys: new Set<string>(), revoke } : undefined;
       }, signal),
   };
   const audit = createAudit(createSilentLog());
   const permissions = createPermissions({ authorizer: options.authorizer ?? createRoleAuthorizer(), audit });
-  const permit = createAttachPermit(permissions);
+  const permit = createAttachPermit({ identity, permissions });
   const log = createSilentLog();
   const random = createSystemRandom();
-  const attach = createAttachHandler({ ...limits, clock, targets, permit, nameAttachment: () => random.uuid() });
+  const watching = options.expect === undefined ? {} : { expect: options.expect };
+  const nameAttachment = (): string => random.uuid();
+  const attach = createAttachHandler({ ...limits, ...watching, clock, targets, permit, nameAttachment });
   const health = createHealth(['']);
   health.set('', true);
   const rates = createCallRates({ clock, perSecond: limits.callsPerSecond });
