@@ -120,9 +120,9 @@ export class SessionRegistry {
   async endSession(sessionId: string, asker: Asker): Promise<void> {
     const found = this.visible(asker).find(({ record }) => record.id === sessionId);
     if (found === undefined) throw new PaneletError('SESSION_UNKNOWN', 'There is no such session of yours here.');
-    found.driver?.end({ kind: 'asked', message: 'The session was ended on request.' });
-    await Promise.race([found.driver?.close(), sleep(this.#deps.clock, closeLimitMs)]);
-    if (found.driver === undefined) await this.forget(sessionId);
+    const driver = found.driver ?? (await this.#forgetOrFind(sessionId));
+    driver?.end({ kind: 'asked', message: 'The session was ended on request.' });
+    await Promise.race([driver?.close(), sleep(this.#deps.clock, closeLimitMs)]);
   }
 
   /** Resolves when the panel sessions that have ended have let go of everything, or after `limitMs`. */
@@ -130,16 +130,22 @@ export class SessionRegistry {
     await Promise.race([Promise.all(this.#closing), sleep(this.#deps.clock, limitMs)]);
   }
 
-  /** Removes a dormant session and everything about it. */
+  /** Removes a dormant session and everything about it. One that is being brought back stays: its client has come. */
   async forget(sessionId: string): Promise<void> {
-    await this.#lock.run(sessionId, async () => {
-      if (this.dormant.delete(sessionId)) await this.#deps.storage.records.remove(sessionId);
-    });
+    await this.#forgetOrFind(sessionId);
   }
 
   /** Gives up on sessions that are still being opened; what is sealed stays so. */
   abandonOpening(): void {
     for (const [id, opening] of this.opening) if (!opening.committed) this.opening.delete(id);
+  }
+
+  /** @returns the session where it has come back meanwhile, and so was not removed */
+  #forgetOrFind(sessionId: string): Promise<SessionDriver | undefined> {
+    return this.#lock.run(sessionId, async () => {
+      if (this.dormant.delete(sessionId)) await this.#deps.storage.records.remove(sessionId);
+      return this.live.get(sessionId);
+    });
   }
 
   #commit(sessionId: string): boolean {
@@ -208,11 +214,11 @@ export class SessionRegistry {
     this.opening.set(hello.sessionId, { sinceMs: clock.nowMs(), newOwner, committed: false });
     try {
       const driver = await this.#make(knock, decision, known);
-      // The worker decides, at the last moment: an open in flight does not slip in behind a cordon (I9).
-      if (known === undefined && !(this.#deps.gate().admitsNew && this.opening.has(hello.sessionId))) {
+      const refusal = this.#lateRefusal(hello.sessionId, known);
+      if (refusal !== undefined) {
         await driver.close();
-        await storage.records.remove(hello.sessionId);
-        throw new PaneletError('CORDONED', 'A restart is coming: no new sessions here for now. Try again.');
+        if (known === undefined) await storage.records.remove(hello.sessionId);
+        throw refusal;
       }
       this.dormant.delete(hello.sessionId);
       this.#lookup.revive(hello.sessionId);
@@ -223,6 +229,15 @@ export class SessionRegistry {
       this.opening.delete(hello.sessionId);
       this.#deps.onChange();
     }
+  }
+
+  // The worker decides, at the last moment: what is in flight does not slip in behind a cordon (I9), or a receipt.
+  #lateRefusal(sessionId: string, known: Known | undefined): PaneletError | undefined {
+    const isWanted = this.opening.has(sessionId);
+    if (known === undefined && !(isWanted && this.#deps.gate().admitsNew)) {
+      return new PaneletError('CORDONED', 'A restart is coming: no new sessions here for now. Try again.');
+    }
+    return isWanted ? undefined : new PaneletError('WORKER_UNAVAILABLE', 'A restart is under way. Attach again.');
   }
 
   #ownedBy(owner: string): readonly OwnedSession[] {

@@ -124,10 +124,14 @@ function createTerminalSession(context: PanelContext, setup: ProgramSetup): Pane
     writer.cancel();
     // Read on, to nowhere: a program that is blocked on its output could not obey.
     pty.resume();
-    await endProcesses({ remaining: () => family.members(), table, clock, log, limits: endLimits });
-    await pty.close();
-    screen.dispose();
-    await account?.leave();
+    try {
+      await endProcesses({ remaining: () => family.members(), table, clock, log, limits: endLimits });
+    } finally {
+      // Whatever went wrong: else the terminal would stay open, and what its owner leaves behind would never be ended.
+      await pty.close();
+      screen.dispose();
+      await account?.leave();
+    }
   };
   return {
     input: (item: InputItem) => {
