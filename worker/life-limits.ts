@@ -1,6 +1,6 @@
 import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
-import { msToDuration } from '#common/duration.js';
+import { durationToMs, msToDuration } from '#common/duration.js';
 import { DrainPhase, SessionFate, type Drain } from '#proto/session/v1/session.js';
 import type { SessionDriver } from './sessions/session-driver.js';
 import type { SessionRegistry } from './sessions/session-registry.js';
@@ -22,6 +22,8 @@ export interface LifeLimitDeps {
   readonly limits: LifeLimits;
   /** Nothing ends, and no silence counts, while this is false: a drain holds clients off. */
   readonly counts: () => boolean;
+  /** What clients have been told of a drain that is coming; undefined when none is. */
+  readonly drainFor: () => Drain | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -31,81 +33,165 @@ const warningShare = 1 / 4;
 const longestStepMs = 5_000;
 const nowhere = '';
 
-interface Watched {
-  bytes: number;
-  silentMs: number;
-  /** True while the client knows that the end is near. */
-  warned: boolean;
-}
-
-/** Ends sessions that were silent for too long or are too old, and tells their clients before. Runs until the signal aborts. */
+/**
+ * Ends sessions that were silent for too long or are too old. No client’s session ends without its warning, however the clock was set
+ * and whatever time has passed in a drain: it lives on for as long as the warning takes. Runs until the signal aborts.
+ */
 export function startLifeLimits(deps: LifeLimitDeps): void {
-  const { limits, clock, counts, signal } = deps;
+  const { limits, clock, signal } = deps;
   const known = [limits.idleMs, limits.maxAgeMs].filter((limit) => limit !== undefined);
   if (known.length === 0) return;
-  const watched = new WeakMap<SessionDriver, Watched>();
-  startSweeping({ clock, counts, signal, limitMs: Math.min(...known), longestStepMs }, (elapsedMs) => {
-    for (const driver of deps.registry.live.values()) look(deps, driver, { watched, elapsedMs });
-    endOldOnStorage(deps);
-  });
+  const watch = new LifeWatch(deps);
+  const sweeping = { clock, counts: () => watch.counts(), signal, limitMs: Math.min(...known), longestStepMs };
+  startSweeping(sweeping, (elapsedMs) => watch.look(elapsedMs));
 }
 
-interface Looking {
-  readonly watched: WeakMap<SessionDriver, Watched>;
-  readonly elapsedMs: number;
+/** The wall clock says how old something was when it was first seen, and the other one how much older it has become. */
+interface Seen {
+  readonly atMs: number;
+  readonly ageMs: number;
 }
 
-function look(deps: LifeLimitDeps, driver: SessionDriver, { watched, elapsedMs }: Looking): void {
-  const { receivedDataBytes, sentDataBytes } = driver.link.endpoint.totals;
-  const bytes = receivedDataBytes + sentDataBytes;
-  const state = watched.get(driver) ?? { bytes, silentMs: 0, warned: false };
-  watched.set(driver, state);
-  state.silentMs = state.bytes === bytes ? state.silentMs + elapsedMs : 0;
-  state.bytes = bytes;
-  const next = nearest(deps, driver.record.createdAt, state.silentMs);
-  if (next === undefined) return;
-  if (next.leftMs <= 0) driver.end({ kind: 'limit', message: `The session has ended: ${next.reason}.` });
-  else if (next.leftMs <= next.warningMs) {
-    // Again and again, so that one who attaches in the last minute knows it too.
-    driver.tell(notice(DrainPhase.NOTICE, next));
-    state.warned = true;
-  } else if (state.warned) {
-    driver.tell(notice(DrainPhase.CANCELLED, next));
-    state.warned = false;
-  }
+interface Watched {
+  readonly seen: Seen;
+  bytes: number;
+  silentMs: number;
+  /** What the client knows of the end that is near. */
+  told: { readonly limit: Limit; readonly sinceMs: number; readonly pauses: number } | undefined;
 }
 
 interface Limit {
+  readonly kind: 'idle' | 'age';
   readonly leftMs: number;
   readonly warningMs: number;
   readonly reason: string;
 }
 
-function nearest({ limits, clock }: LifeLimitDeps, createdAt: string, silentMs: number): Limit | undefined {
-  const of = (limitMs: number | undefined, usedMs: number, reason: string): readonly Limit[] =>
-    limitMs === undefined
-      ? []
-      : [{ leftMs: limitMs - usedMs, warningMs: Math.min(longestWarningMs, limitMs * warningShare), reason }];
-  const ageMs = clock.date().getTime() - Date.parse(createdAt);
-  const seconds = (ms: number | undefined): string => `${(ms ?? 0) / 1000} s`;
-  const idle = of(limits.idleMs, silentMs, `nothing was typed or printed for ${seconds(limits.idleMs)}`);
-  const age = of(limits.maxAgeMs, ageMs, `it may last ${seconds(limits.maxAgeMs)}`);
-  return [...idle, ...age].sort((a, b) => a.leftMs - b.leftMs)[0];
-}
+class LifeWatch {
+  readonly #deps: LifeLimitDeps;
+  readonly #watched = new WeakMap<SessionDriver, Watched>();
+  readonly #onStorage = new WeakMap<object, Seen>();
+  /** Drains that held clients off, and told them other things. */
+  #pauses = 0;
 
-function notice(phase: DrainPhase, { leftMs, reason }: Limit): Drain {
-  const remaining = msToDuration(Math.max(0, leftMs));
-  return { generation: 0, phase, remaining, reason, fate: SessionFate.ENDS, node: nowhere, retryAfter: undefined };
-}
-
-// Silence of a session on storage is counted as time without a client; its age goes on.
-function endOldOnStorage({ registry, limits, clock, log }: LifeLimitDeps): void {
-  const { maxAgeMs } = limits;
-  if (maxAgeMs === undefined) return;
-  for (const [sessionId, { record }] of registry.dormant) {
-    if (clock.date().getTime() - Date.parse(record.createdAt) < maxAgeMs) continue;
-    registry.forget(sessionId).catch((err: unknown) => {
-      log.error({ err, sessionId }, 'A session that is too old could not be removed.');
-    });
+  constructor(deps: LifeLimitDeps) {
+    this.#deps = deps;
   }
+
+  counts(): boolean {
+    const counts = this.#deps.counts();
+    if (!counts) this.#pauses++;
+    return counts;
+  }
+
+  look(elapsedMs: number): void {
+    for (const driver of this.#deps.registry.live.values()) this.#lookAt(driver, this.#observe(driver, elapsedMs));
+    this.#endOldOnStorage();
+  }
+
+  #observe(driver: SessionDriver, elapsedMs: number): Watched {
+    const { receivedDataBytes, sentDataBytes } = driver.link.endpoint.totals;
+    const bytes = receivedDataBytes + sentDataBytes;
+    const known = this.#watched.get(driver);
+    if (known === undefined) {
+      const found = { seen: this.#see(driver.record.createdAt), bytes, silentMs: 0, told: undefined };
+      this.#watched.set(driver, found);
+      return found;
+    }
+    known.silentMs = known.bytes === bytes ? known.silentMs + elapsedMs : 0;
+    known.bytes = bytes;
+    if (known.told?.pauses !== this.#pauses) known.told = undefined;
+    return known;
+  }
+
+  #lookAt(driver: SessionDriver, state: Watched): void {
+    const near = this.#limitsOf(state)
+      .filter(({ leftMs, warningMs }) => leftMs <= warningMs)
+      .sort((a, b) => a.leftMs - b.leftMs)[0];
+    // A client hears of each phase once until another one follows.
+    if (state.told !== undefined && state.told.limit.kind !== near?.kind) this.#callOff(driver, state);
+    if (near === undefined) return;
+    const nowMs = this.#deps.clock.nowMs();
+    const told = state.told ?? { limit: near, sinceMs: nowMs, pauses: this.#pauses };
+    const remainingMs = Math.max(near.leftMs, near.warningMs - (nowMs - told.sinceMs));
+    if (remainingMs <= 0) driver.end({ kind: 'limit', message: `The session has ended: ${near.reason}.` });
+    else if (this.#endsBefore(remainingMs)) state.told = undefined;
+    else {
+      // Again and again, so that one who attaches in the last minute knows it too.
+      driver.tell(notice(DrainPhase.NOTICE, near, remainingMs));
+      state.told = told;
+    }
+  }
+
+  /** True when a drain ends sessions earlier: that is what clients are to count down for. */
+  #endsBefore(remainingMs: number): boolean {
+    const drain = this.#deps.drainFor();
+    return drain?.fate === SessionFate.ENDS && durationToMs(drain.remaining, 0) <= remainingMs;
+  }
+
+  #callOff(driver: SessionDriver, state: Watched): void {
+    if (state.told !== undefined) driver.tell(notice(DrainPhase.CANCELLED, state.told.limit, 0));
+    state.told = undefined;
+    // Which is not called off with it.
+    const drain = this.#deps.drainFor();
+    if (drain !== undefined) driver.tell(drain);
+  }
+
+  #limitsOf({ seen, silentMs }: Watched): readonly Limit[] {
+    const { idleMs, maxAgeMs } = this.#deps.limits;
+    const idle = `nothing was typed or printed for ${(idleMs ?? 0) / 1000} s`;
+    const age = `it may last ${(maxAgeMs ?? 0) / 1000} s`;
+    return [
+      ...limitOf({ kind: 'idle', limitMs: idleMs, usedMs: silentMs, reason: idle }),
+      ...limitOf({ kind: 'age', limitMs: maxAgeMs, usedMs: this.#ageOf(seen), reason: age }),
+    ];
+  }
+
+  // Silence of a session on storage is counted as time without a client; its age goes on. Its client may still come and be warned.
+  #endOldOnStorage(): void {
+    const { registry, limits, clock, log } = this.#deps;
+    const { maxAgeMs } = limits;
+    if (maxAgeMs === undefined) return;
+    for (const [sessionId, dormant] of registry.dormant) {
+      const seen = this.#onStorage.get(dormant) ?? this.#see(dormant.record.createdAt);
+      this.#onStorage.set(dormant, seen);
+      if (this.#ageOf(seen) < maxAgeMs || clock.nowMs() - seen.atMs < warningOf(maxAgeMs)) continue;
+      registry.forget(sessionId).catch((err: unknown) => {
+        log.error({ err, sessionId }, 'A session that is too old could not be removed.');
+      });
+    }
+  }
+
+  #see(createdAt: string): Seen {
+    const { clock } = this.#deps;
+    const ageMs = clock.date().getTime() - Date.parse(createdAt);
+    // One that was opened in the future, or at no time, is new.
+    return { atMs: clock.nowMs(), ageMs: ageMs > 0 ? ageMs : 0 };
+  }
+
+  #ageOf({ atMs, ageMs }: Seen): number {
+    return ageMs + this.#deps.clock.nowMs() - atMs;
+  }
+}
+
+interface Used {
+  readonly kind: Limit['kind'];
+  readonly limitMs: number | undefined;
+  readonly usedMs: number;
+  readonly reason: string;
+}
+
+function limitOf({ kind, limitMs, usedMs, reason }: Used): readonly Limit[] {
+  if (limitMs === undefined) return [];
+  return [{ kind, leftMs: limitMs - usedMs, warningMs: warningOf(limitMs), reason }];
+}
+
+function warningOf(limitMs: number): number {
+  return Math.min(longestWarningMs, limitMs * warningShare);
+}
+
+function notice(phase: DrainPhase, { reason }: Limit, remainingMs: number): Drain {
+  const fate = phase === DrainPhase.CANCELLED ? SessionFate.KEPT : SessionFate.ENDS;
+  const remaining = msToDuration(remainingMs);
+  return { generation: 0, phase, remaining, reason, fate, node: nowhere, retryAfter: undefined };
 }

@@ -14,8 +14,10 @@ export interface Sweeping {
 
 const precision = 1 / 20;
 const shortestStepMs = 50;
+/** A process that did not run, because it or its machine was stopped, served nobody meanwhile: only so many steps of that count. */
+const mostSteps = 2;
 
-/** Calls `sweep` again and again, with the milliseconds since it was last due, until the signal aborts. */
+/** Calls `sweep` again and again, with the milliseconds of its life since it was last due, until the signal aborts. */
 export function startSweeping(sweeping: Sweeping, sweep: (elapsedMs: number) => void): void {
   const { clock, limitMs, longestStepMs, counts, signal } = sweeping;
   const stepMs = Math.min(longestStepMs, Math.max(shortestStepMs, limitMs * precision));
@@ -24,7 +26,7 @@ export function startSweeping(sweeping: Sweeping, sweep: (elapsedMs: number) => 
     if (signal.aborted) return;
     const elapsedMs = clock.nowMs() - lastMs;
     lastMs += elapsedMs;
-    if (counts()) sweep(elapsedMs);
+    if (counts()) sweep(Math.min(elapsedMs, mostSteps * stepMs));
     clock.after(stepMs, step);
   };
   clock.after(stepMs, step);

@@ -190,6 +190,7 @@ function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDorma
     ...{ registry, clock, log, signal: stopping.signal },
     limits: options.lifeLimits ?? { idleMs: undefined, maxAgeMs: undefined },
     counts: () => gate.admitsRestore,
+    drainFor: () => gate.drainFor(),
   });
   const server = new Server({ 'grpc.max_receive_message_length': maxReceiveBytes, interceptors: [explainRefusals] });
   const { checkpointable } = definition;
