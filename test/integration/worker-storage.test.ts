@@ -31,6 +31,28 @@ function createFullDisk(): { readonly fileSystem: FileSystem; isFull: boolean } 
   return disk;
 }
 
+/** Which calls fail, and how. */
+interface FailingDisk {
+  readonly code: string;
+  readonly call: 'read' | 'mkdir' | 'rename' | 'syncDirectory';
+  /** End of a path of the call. */
+  readonly path: string;
+  isFailing: boolean;
+}
+
+function createFailingDisk(failing: FailingDisk): FileSystem {
+  const real = createNodeFileSystem();
+  const { call, code, path } = failing;
+  const failsAt = (...paths: string[]): boolean => failing.isFailing && paths.some((one) => one.endsWith(path));
+  return {
+    ...real,
+    [call]: (...args: string[]): unknown =>
+      failsAt(...args.map(String))
+        ? Promise.reject(Object.assign(new Error(`${code}: ${call}`), { code }))
+        : (real[call] as (...all: string[]) => unknown)(...args),
+  };
+}
+
 jest.setTimeout(60_000);
 
 describe('a worker whose storage fails', () => {
@@ -117,5 +139,48 @@ describe('a worker whose storage fails', () => {
     expect(await alice.attach()).toMatchObject({ outcome: ResumeOutcome.ROLLED_BACK });
     expect(alice.losses).toMatchObject([{ code: 'CHECKPOINT_UNREADABLE', input: { from: 1, through: 1 } }]);
     expect(await readdir(files)).toContain('checkpoint.unreadable');
+  });
+
+  /** Seals the session of a client, and starts the next worker on a disk that fails with `code` while `isFailing` says so. */
+  const restartOn = async (failing: FailingDisk): Promise<LinkClient> => {
+    const alice = client();
+    await alice.attach();
+    alice.write(randomBytes(10_000));
+    await alice.echoed();
+    await receiptOfDrain(startDrain(running.gate));
+    await running.stop();
+    running = await startRunningWorker({ dir, fileSystem: createFailingDisk(failing) });
+    return alice;
+  };
+
+  test.each<[string, FailingDisk]>([
+    ['it cannot be read now', { code: 'EMFILE', call: 'read', path: 'checkpoint.sealed', isFailing: true }],
+    ['there is no room for its next life', { code: 'ENOSPC', call: 'mkdir', path: '/2', isFailing: true }],
+    ['its checkpoint cannot be used up', { code: 'EROFS', call: 'rename', path: 'checkpoint.sealed', isFailing: true }],
+    ['nobody knows that it is used up', { code: 'EIO', call: 'syncDirectory', path: '', isFailing: false }],
+  ])('keeps a session, asks its client to come again, and goes on exactly when it can: %s', async (_what, failing) => {
+    const alice = await restartOn(failing);
+    failing.isFailing = true;
+    for (let tries = 0; tries < 2; tries++) {
+      await expect(alice.attach()).rejects.toMatchObject({
+        code: 'WORKER_UNAVAILABLE',
+        message: expect.stringMatching(/^The session is kept.* Cannot /),
+      });
+      expect(alice.next).toMatchObject({ kind: 'reattach' });
+    }
+    failing.isFailing = false;
+    expect(await alice.attach()).toMatchObject({ outcome: ResumeOutcome.EXACT });
+    alice.write(randomBytes(10_000));
+    await alice.echoed();
+    expect(alice.isExact).toBe(true);
+  });
+
+  test('never leaves a checkpoint that could not be used to a session that went on without it', async () => {
+    const failing = { code: 'EPERM', call: 'rename', path: 'checkpoint.unreadable', isFailing: true } as const;
+    const alice = await restartOn(failing);
+    const files = join(dir, 'sessions', 'echo', alice.sessionId);
+    await truncate(join(files, 'checkpoint.sealed'), 50);
+    expect(await alice.attach()).toMatchObject({ outcome: ResumeOutcome.ROLLED_BACK });
+    expect(await readdir(files)).not.toContain('checkpoint.sealed');
   });
 });

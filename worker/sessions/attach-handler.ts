@@ -130,7 +130,8 @@ class AttachRpc {
 
   #refuse(error: unknown): void {
     const { log } = this.#deps;
-    if (error instanceof PaneletError) log.debug({ err: error }, 'An attachment is refused.');
+    if (isPaneletError(error, 'STATE_DIR_UNUSABLE')) log.error({ err: error }, 'Storage takes no new session.');
+    else if (error instanceof PaneletError) log.debug({ err: error }, 'An attachment is refused.');
     else log.error({ err: error }, 'An attachment failed.');
     // A message over a limit is a bad request at this edge; LIMIT_EXCEEDED is kept for the worker's own limits.
     const isFrame = this.#driver !== undefined && isPaneletError(error, 'LIMIT_EXCEEDED');

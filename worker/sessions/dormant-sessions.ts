@@ -7,7 +7,7 @@ import type { SessionRecord } from '../storage/session-record.js';
 /** A session that is on storage and not in this process. */
 export interface DormantSession {
   readonly record: SessionRecord;
-  /** In a sealed checkpoint, or gone with its worker for this reason. */
+  /** In a sealed checkpoint, as far as could be seen, or gone with its worker for this reason. */
   readonly life: { readonly kind: 'sealed' } | { readonly kind: 'crashed'; readonly loss: LossReason };
   /** Time without a client while an agent was there, in milliseconds. */
   detachedMs: number;
@@ -30,6 +30,10 @@ async function lifeOf(storage: PanelStorage, sessionId: string, log: Log): Promi
     const sealed = await storage.checkpoints.verify(sessionId);
     return sealed === undefined ? { kind: 'crashed', loss: workerCrashed } : { kind: 'sealed' };
   } catch (err) {
+    if (isPaneletError(err, 'STATE_DIR_UNUSABLE')) {
+      log.error({ err, sessionId }, 'A checkpoint cannot be read now; it is read when its client comes.');
+      return { kind: 'sealed' };
+    }
     if (!isPaneletError(err, 'CHECKPOINT_UNREADABLE')) throw err;
     log.error({ err, sessionId }, 'A checkpoint is unreadable; its session starts again when its client comes.');
     return { kind: 'crashed', loss: checkpointUnreadable };

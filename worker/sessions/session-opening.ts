@@ -41,7 +41,7 @@ export interface SessionOpening {
   open(hello: Hello, owner: string): Promise<SessionDriver>;
   /** The session of a sealed checkpoint, exactly; the checkpoint is consumed then. @throws CHECKPOINT_UNREADABLE */
   restore(order: RestoreOrder): Promise<SessionDriver>;
-  /** A fresh life of a session whose worker crashed. @throws PANEL_FAILED */
+  /** A fresh life of a session whose worker crashed. @throws PANEL_FAILED, CHECKPOINT_FAILED, STATE_DIR_UNUSABLE */
   restart(record: SessionRecord, incarnation: number): Promise<SessionDriver>;
 }
 
@@ -104,7 +104,8 @@ class Opening implements SessionOpening {
     };
     try {
       await storage.records.write({ ...record, parameters: keptParameters(definition, record.parameters) });
-      return await this.restart(record, 1);
+      await this.#claim(record.id, 1);
+      return await this.#start(record, 1);
     } catch (error) {
       await storage.records.remove(record.id).catch((err: unknown) => {
         this.#deps.log.warn({ err, sessionId: record.id }, 'The record of a session that did not open is left over.');
@@ -115,6 +116,12 @@ class Opening implements SessionOpening {
 
   async restart(record: SessionRecord, incarnation: number): Promise<SessionDriver> {
     await this.#claim(record.id, incarnation);
+    // One that could not be used must not pass for the state of the session that goes on (I13).
+    await this.#deps.storage.checkpoints.consume(record.id, incarnation);
+    return this.#start(record, incarnation);
+  }
+
+  async #start(record: SessionRecord, incarnation: number): Promise<SessionDriver> {
     const driver = this.#driver(record, createWorkerLink(this.#linkOptions(record), incarnation));
     driver.begin(await this.#inTime(() => this.#deps.definition.open(driver.context)));
     return driver;

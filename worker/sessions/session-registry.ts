@@ -1,5 +1,5 @@
 import { sleep } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { isPaneletError, PaneletError } from '#common/errors.js';
 import type { Drain, Frames, Hello } from '#proto/session/v1/session.js';
 import { decideAttach, type AdmissionGate, type Admitted } from '#session/admission.js';
 import { verifyResumeToken } from '#session/resume-token.js';
@@ -159,7 +159,7 @@ export class SessionRegistry {
     const { hello, identity, roles, attachment } = knock;
     const id = hello.sessionId;
     await this.live.get(id)?.rest.thawed();
-    const known = await this.#lookup.find(hello, this.live.get(id));
+    const known = await this.#fromStorage(id, () => this.#lookup.find(hello, this.live.get(id)));
     if (!attachment.open) throw new PaneletError('TRANSPORT_LOST', 'The client has left.');
     const token =
       known === undefined
@@ -259,8 +259,23 @@ export class SessionRegistry {
     const { incarnation } = decision;
     const { record, sealed } = known;
     const commit = (): boolean => this.#commit(record.id);
-    if (sealed !== undefined) return this.#opener.restore({ record, sealed, incarnation, commit });
-    return this.#opener.restart(record, incarnation);
+    return this.#fromStorage(record.id, () =>
+      sealed === undefined
+        ? this.#opener.restart(record, incarnation)
+        : this.#opener.restore({ record, sealed, incarnation, commit }),
+    );
+  }
+
+  /** A full disk, or too many open files, is no answer to a client that has a session: it is asked to come again. */
+  async #fromStorage<T>(sessionId: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isPaneletError(error, 'STATE_DIR_UNUSABLE') && !isPaneletError(error, 'CHECKPOINT_FAILED')) throw error;
+      this.#deps.log.error({ err: error, sessionId }, 'Storage keeps a session from coming back.');
+      const message = `The session is kept, and cannot come back now. ${error.message}`;
+      throw new PaneletError('WORKER_UNAVAILABLE', message, { cause: error });
+    }
   }
 
   /** A crashed session that cannot go on was told to its owner: nothing is left to keep. */

@@ -123,6 +123,28 @@ describe('checkpoint store', () => {
     }
   });
 
+  test('a consume whose last step fails once leaves it sealed: the session did not go on, and is exact still', async () => {
+    await healthy().seal(id, content);
+    const fault: Fault = { at: 1, code: 'EIO', lasts: 'once', effect: 'none' };
+    const store = storeOn(createFaultyFileSystem(createNodeFileSystem(), fault));
+    expect((await failure(store.consume(id, 2)))?.code).toBe('CHECKPOINT_FAILED');
+    expect(await store.read(id)).toEqual(content);
+    expect(await store.consume(id, 3)).toBe(true);
+    expect(readdirSync(own)).toEqual(['checkpoint.consumed-3']);
+  });
+
+  test.each([
+    ['EMFILE', 'STATE_DIR_UNUSABLE', 'checkpoint.sealed'],
+    ['EACCES', 'STATE_DIR_UNUSABLE', 'checkpoint.sealed'],
+    ['EIO', 'CHECKPOINT_UNREADABLE', 'checkpoint.unreadable'],
+  ])('one that cannot be read (%s) is %s, and is %s afterwards', async (code, expected, left) => {
+    await healthy().seal(id, content);
+    const fault: Fault = { at: 0, code, lasts: 'once', effect: 'none' };
+    const store = storeOn(createFaultyFileSystem(createNodeFileSystem(), fault));
+    expect((await failure(store.read(id)))?.code).toBe(expected);
+    expect(readdirSync(own)).toEqual([left]);
+  });
+
   test('a checkpoint cut at any length is refused and kept', async () => {
     await healthy().seal(id, Buffer.from('state'));
     const file = readFileSync(join(own, 'checkpoint.sealed'));

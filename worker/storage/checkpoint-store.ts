@@ -27,14 +27,16 @@ export interface CheckpointStore {
   /**
    * Checks header, length and hash.
    * @returns undefined when nothing is sealed.
-   * @throws CHECKPOINT_UNREADABLE; the file is then kept as checkpoint.unreadable.
+   * @throws CHECKPOINT_UNREADABLE when it is damaged; the file is then kept as checkpoint.unreadable. STATE_DIR_UNUSABLE when
+   * nobody can say now, as where too many files are open: another try may find it whole.
    */
   verify(sessionId: string): Promise<SealedCheckpoint | undefined>;
   /** Content of the sealed checkpoint, verified. Same outcomes as `verify`. */
   read(sessionId: string): Promise<Buffer | undefined>;
   /**
    * Makes the sealed checkpoint unusable, durably, before the session goes on: renames it to
-   * checkpoint.consumed-<incarnation>. Keeps the last consumed one for a look after trouble.
+   * checkpoint.consumed-<incarnation>. Keeps the last consumed one for a look after trouble. After a failure it is sealed still
+   * wherever the disk lets it be.
    * @returns false when nothing was sealed.
    * @throws CHECKPOINT_FAILED, STATE_DIR_UNUSABLE; the session must not go on then.
    */
@@ -74,25 +76,29 @@ export function createCheckpointStore(deps: CheckpointStoreDeps): CheckpointStor
       return decodeCheckpoint(await fileSystem.read(sealed));
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined;
-      if (!isPaneletError(error, 'CHECKPOINT_UNREADABLE')) {
-        throw storageError(error, { code: 'CHECKPOINT_UNREADABLE', action: 'read the checkpoint', directory });
+      // A disk that cannot read it is a damage; a process or a machine that cannot now is none.
+      if (!isPaneletError(error, 'CHECKPOINT_UNREADABLE') && systemCode(error) !== 'EIO') {
+        throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action: 'read the checkpoint', directory });
       }
+      const reason = (error as Error).message;
       const kept = join(directory, 'checkpoint.unreadable');
       await fileSystem.rename(sealed, kept).catch((cause: unknown) => {
         log.warn({ err: cause, path: sealed }, 'cannot set an unreadable checkpoint aside');
       });
-      log.error({ sessionId, path: kept, reason: error.message }, 'checkpoint is unreadable and was kept');
+      log.error({ sessionId, path: kept, reason }, 'checkpoint is unreadable and was kept');
       throw new PaneletError(
         'CHECKPOINT_UNREADABLE',
-        `The checkpoint of session ${sessionId} cannot be used: ${error.message}. It is kept as ${kept}.`,
+        `The checkpoint of session ${sessionId} cannot be used: ${reason}. It is kept as ${kept}.`,
         { cause: error },
       );
     }
   };
 
   const setAside = async (directory: string, consumed: string): Promise<boolean> => {
+    const [sealed, aside] = [join(directory, 'checkpoint.sealed'), join(directory, consumed)];
+    let found = false;
     try {
-      const found = await fileSystem.rename(join(directory, 'checkpoint.sealed'), join(directory, consumed)).then(
+      found = await fileSystem.rename(sealed, aside).then(
         () => true,
         (error: unknown) => {
           if (systemCode(error) !== 'ENOENT') throw error;
@@ -103,6 +109,8 @@ export function createCheckpointStore(deps: CheckpointStoreDeps): CheckpointStor
       await fileSystem.syncDirectory(directory);
       return found;
     } catch (error) {
+      // The session does not go on, so it is exact still: the next attempt to bring it back has to find it.
+      if (found) await fileSystem.rename(aside, sealed).catch(() => undefined);
       throw storageError(error, { code: 'CHECKPOINT_FAILED', action: 'set the used checkpoint aside', directory });
     }
   };
