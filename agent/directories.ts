@@ -1,5 +1,6 @@
-import { access, chmod, constants, mkdir, readdir, rm } from 'node:fs/promises';
+import { access, chmod, constants, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '#common/make-directory.js';
 import { PaneletError } from '#common/errors.js';
 import { socketDirectories, socketPlaces } from './workers/socket-places.js';
 import { probeSocket } from './workers/worker-socket.js';
@@ -25,7 +26,7 @@ export async function prepareDirectories({ runDir, stateDir, panels }: AgentConf
   const socketDirs = new Set([join(runDir, 'workers'), ...panels.flatMap((panel) => socketDirectories(runDir, panel))]);
   for (const dir of [runDir, ...socketDirs, stateDir]) {
     try {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
+      await makeDirectory(dir, 0o700);
       if (dir !== stateDir) await chmod(dir, 0o700);
       await access(dir, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (cause) {

@@ -1,6 +1,7 @@
-import { link, mkdir, open, readdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { link, open, readdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { makeDirectory } from './make-directory.js';
 import { PaneletError } from './errors.js';
 import type { Random } from './random.js';
 import { storageError, systemCode } from './storage-error.js';
@@ -26,7 +27,7 @@ export interface DirectoryLock {
 export async function lockDirectory(directory: string, deps: { readonly random: Random }): Promise<DirectoryLock> {
   try {
     for (let attempt = 1; ; attempt++) {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await makeDirectory(directory, 0o700);
       try {
         return await acquire(directory, deps.random);
       } catch (error) {

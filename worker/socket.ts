@@ -1,6 +1,7 @@
-import { lstat, mkdir, stat, unlink } from 'node:fs/promises';
+import { lstat, stat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { makeDirectory } from '#common/make-directory.js';
 import { PaneletError } from '#common/errors.js';
 
 // sun_path of Linux holds 108 bytes with the final zero; unix(7).
@@ -32,7 +33,7 @@ export async function prepareSocket(path: string): Promise<void> {
 
 async function prepareDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     const { mode } = await stat(directory);
     if ((mode & 0o077) === 0) return;
   } catch (error) {

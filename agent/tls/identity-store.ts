@@ -1,5 +1,6 @@
-import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '#common/make-directory.js';
 import { PaneletError } from '#common/errors.js';
 import { writeDurably } from '../durable-file.js';
 
@@ -25,7 +26,7 @@ export interface IdentityStore {
  */
 export async function openIdentityStore(directory: string): Promise<IdentityStore> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     await chmod(directory, 0o700);
   } catch (cause) {
     const message = `The directory ${directory} cannot be used: ${(cause as Error).message}`;

@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '#common/make-directory.js';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
 import { vias } from './agent-route.js';
@@ -86,7 +87,7 @@ export function createResumeStore(dir: string | undefined): ResumeStore {
   };
   return {
     save: async (session) => {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
+      await makeDirectory(dir, 0o700);
       const file = fileOf(session.sessionId);
       // Another run may read it at any moment: it sees the old or the new file, never half of one.
       await writeFile(`${file}.new`, `${JSON.stringify(session)}\n`, { mode: 0o600 });

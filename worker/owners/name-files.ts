@@ -1,6 +1,7 @@
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '#common/log.js';
+import { createKeyedLock } from '../sessions/keyed-lock.js';
 
 /** Somebody who is to have a name. */
 export interface NamedOwner {
@@ -26,17 +27,27 @@ export interface NameFilesDeps {
 
 /** Lines of passwd(5) and group(5) are appended: mounted as single files they cannot be replaced. */
 export function createNameFiles({ directory, shell, log }: NameFilesDeps): NameFiles {
+  const turns = createKeyedLock();
   const addLine = async (file: string, name: string, line: string): Promise<void> => {
     const path = join(directory, file);
-    const text = await readFile(path, 'utf8');
+    const bytes = await readFile(path);
+    const text = bytes.toString('utf8');
     if (text.split('\n').some((known) => known.startsWith(`${name}:`))) return;
-    await appendFile(path, `${text === '' || text.endsWith('\n') ? '' : '\n'}${line}\n`);
+    try {
+      await appendFile(path, `${text === '' || text.endsWith('\n') ? '' : '\n'}${line}\n`);
+    } catch (error) {
+      // Half a line would be taken for one: with another uid, and for good.
+      await truncate(path, bytes.length);
+      throw error;
+    }
   };
   return {
     add: async ({ uid, name, home }) => {
       try {
-        await addLine('group', name, `${name}:x:${uid}:`);
-        await addLine('passwd', name, `${name}:x:${uid}:${uid}::${home}:${shell}`);
+        await turns.run('lines', async () => {
+          await addLine('group', name, `${name}:x:${uid}:`);
+          await addLine('passwd', name, `${name}:x:${uid}:${uid}::${home}:${shell}`);
+        });
       } catch (err) {
         log.warn({ err, uid }, 'An owner has no name: passwd or group could not be written.');
       }

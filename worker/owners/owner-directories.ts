@@ -1,5 +1,6 @@
 import { chmod, lchown, lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '#common/make-directory.js';
 import { PaneletError } from '#common/errors.js';
 import { storageError, systemCode } from '#common/storage-error.js';
 
@@ -9,7 +10,7 @@ import { storageError, systemCode } from '#common/storage-error.js';
  */
 export async function makePassage(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o711 });
+    await makeDirectory(directory, 0o711);
     // The umask may have taken the others' right.
     await chmod(directory, 0o711);
   } catch (error) {

@@ -1,5 +1,6 @@
-import { link, mkdir, readdir, readFile, unlink } from 'node:fs/promises';
+import { link, readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '#common/make-directory.js';
 import { PaneletError } from '#common/errors.js';
 import type { Random } from '#common/random.js';
 import { storageError, systemCode } from '#common/storage-error.js';
@@ -39,7 +40,7 @@ export function createUidBook(deps: {
     }
   };
   const readAll = async (): Promise<void> => {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     for (const name of await readdir(directory)) {
       if (/^\d+$/.test(name) && !known.has(Number(name))) {
         known.set(Number(name), await readFile(join(directory, name), 'utf8'));

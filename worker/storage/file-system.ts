@@ -1,4 +1,5 @@
 import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { makeDirectory } from '#common/make-directory.js';
 
 /** A file open for writing. */
 export interface WritableFile {
@@ -39,9 +40,7 @@ export function createNodeFileSystem(): FileSystem {
     rename,
     unlink,
     mkdir: (path, mode) => mkdir(path, { mode }),
-    mkdirs: async (path, mode) => {
-      await mkdir(path, { recursive: true, mode });
-    },
+    mkdirs: makeDirectory,
     list: (path) => readdir(path),
     syncDirectory: async (path) => {
       const handle = await open(path, 'r');
