@@ -5,7 +5,7 @@ import { PaneletError } from '#common/errors.js';
 import type { Random } from '#common/random.js';
 import { storageError, systemCode } from '#common/storage-error.js';
 import { writeDurably } from '../storage/durable-file.js';
-import { createNodeFileSystem } from '../storage/file-system.js';
+import { createNodeFileSystem, type FileSystem } from '../storage/file-system.js';
 import type { UidRange } from './uid-range.js';
 import { searchUid } from './uid-search.js';
 
@@ -13,7 +13,8 @@ import { searchUid } from './uid-search.js';
 export interface UidBook {
   /**
    * The uid of an owner; the first time one that nobody had before.
-   * @throws LIMIT_EXCEEDED when all are given; CONFIG_INVALID when the owner's is somebody else's; STATE_DIR_UNUSABLE
+   * @throws LIMIT_EXCEEDED when all are given; CONFIG_INVALID when the owner's is somebody else's; STATE_DIR_UNUSABLE;
+   * IDENTITY_REFUSED for a name that is no text
    */
   uidOf(owner: string): Promise<number>;
   /** Everybody who has one, by uid. @throws STATE_DIR_UNUSABLE */
@@ -25,10 +26,11 @@ export function createUidBook(deps: {
   readonly directory: string;
   readonly range: UidRange;
   readonly random: Random;
+  /** @default the file system of this machine */
+  readonly fileSystem?: FileSystem;
 }): UidBook {
-  const { directory, range, random } = deps;
-  const fileSystem = createNodeFileSystem();
-  // What was read once never changes.
+  const { directory, range, random, fileSystem = createNodeFileSystem() } = deps;
+  // What was read once, and is on the disk for certain, never changes.
   const known = new Map<number, string>();
   const explained = async <T>(action: string, work: () => Promise<T>): Promise<T> => {
     try {
@@ -41,18 +43,21 @@ export function createUidBook(deps: {
   };
   const readAll = async (): Promise<void> => {
     await makeDirectory(directory, 0o700);
+    const found = new Map<number, string>();
     for (const name of await readdir(directory)) {
       if (/^\d+$/.test(name) && !known.has(Number(name))) {
-        known.set(Number(name), await readFile(join(directory, name), 'utf8'));
+        found.set(Number(name), await readFile(join(directory, name), 'utf8'));
       }
     }
+    // Whoever claimed one may not have got so far: after a power cut it would be somebody else's, and the HOME with it.
+    if (found.size > 0) await fileSystem.syncDirectory(directory);
+    for (const [uid, owner] of found) known.set(uid, owner);
   };
   const claim = async (uid: number, owner: string): Promise<void> => {
     const aside = join(directory, `.${random.uuid()}`);
     try {
       await writeDurably(fileSystem, aside, Buffer.from(owner));
       await link(aside, join(directory, String(uid)));
-      await fileSystem.syncDirectory(directory);
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error;
     } finally {
@@ -60,6 +65,10 @@ export function createUidBook(deps: {
     }
   };
   const search = async (owner: string): Promise<number> => {
+    // Read again it would be another name, which has no uid yet: one owner would take them all.
+    if (Buffer.from(owner).toString() !== owner) {
+      throw new PaneletError('IDENTITY_REFUSED', 'Your identity is no text (Unicode), so it cannot have a uid here.');
+    }
     for (;;) {
       await readAll();
       const step = searchUid(range, owner, (uid) => known.get(uid));
