@@ -50,10 +50,15 @@ const maxIdentityLength = 1024;
  * names never become the same one; names of an identity file stay as they are.
  */
 export function encodeIdentity(name: string): string {
-  const encoded = [...Buffer.from(name, 'utf8')].map(encodeByte).join('');
-  if (encoded.length <= maxIdentityLength) return encoded;
-  // No encoded name looks like that: behind a percent sign are two hex digits.
-  return `%sha256:${createHash('sha256').update(name).digest('hex')}`;
+  const bytes = Buffer.from(name, 'utf8');
+  // Behind a percent sign are two hex digits: no encoded name looks like those with a hash.
+  if (bytes.toString('utf8') !== name) return `%utf16:${sha256(Buffer.from(name, 'utf16le'))}`;
+  const encoded = [...bytes].map(encodeByte).join('');
+  return encoded.length <= maxIdentityLength ? encoded : `%sha256:${sha256(bytes)}`;
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function encodeByte(byte: number): string {
