@@ -156,6 +156,54 @@ withDisks.each(kinds)('on a disk without room for %s', (kind) => {
   });
 });
 
+withDisks.each(['owners', 'homes'])('without room for %s alone', (part) => {
+  let dir: string;
+  let disk: string;
+  let worker: WorkerProcess;
+  const clients: TextClient[] = [];
+
+  const open = async (identity: string): Promise<string> => {
+    const parameters = { command: '/bin/sh', args: '["-c", "echo opened; cat"]' };
+    const client = new TextClient({ socket: worker.socket, panel: 'terminal', identity, parameters });
+    clients.push(client);
+    try {
+      await client.attach();
+      return (await client.shows(/opened/))[0];
+    } catch (error) {
+      const { code, message } = PaneletError.from(error);
+      return `${code}: ${message}`;
+    }
+  };
+
+  beforeEach(async () => {
+    dir = await mkdtemp('/tmp/pw-full-');
+    await chmod(dir, 0o711);
+    disk = join(dir, 'state', part);
+    await mkdir(disk, { recursive: true });
+    mountDisk(disk, 'size=1m,nr_inodes=20,mode=711');
+    worker = spawnWorker({ dir, panel: 'terminal', args: ['--target', 'host', '--owner-sessions', '2'] });
+    await worker.ready;
+  });
+  afterEach(async () => {
+    for (const client of clients.splice(0)) await client.close();
+    await worker.end();
+    execFileSync('umount', ['-l', disk]);
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  test('whoever has been there opens, a newcomer is told, and has all he may have later', async () => {
+    expect(await open('alice')).toBe('opened');
+    fill(disk, 'files');
+    expect(await open('alice')).toBe('opened');
+    for (let tries = 0; tries < 2; tries++) {
+      expect(await open('bob')).toMatch(/^STATE_DIR_UNUSABLE: .*The disk is full/);
+    }
+    makeRoom(disk);
+    expect([await open('bob'), await open('bob')]).toEqual(['opened', 'opened']);
+    expect(await open('bob')).toMatch(/^LIMIT_EXCEEDED: You have 2/);
+  });
+});
+
 withDisks('a name without room', () => {
   let dir: string;
   let names: string;
