@@ -208,4 +208,29 @@ describe('what an owner may have', () => {
     expect(running.worker.gate.unsafe()).toBe(0);
     expect(await listed('alice')).toEqual([alice.sessionId]);
   });
+
+  test('is never more, however many are opened at once', async () => {
+    const outcomes = await Promise.all(Array.from({ length: 12 }, () => outcome(client('alice').attach())));
+    expect(outcomes.filter((one) => one === 'opened')).toHaveLength(2);
+    expect(new Set(outcomes)).toEqual(new Set(['opened', 'LIMIT_EXCEEDED']));
+    await fillUp('alice');
+  });
+
+  test('is all his again after a crash that ended what he had', async () => {
+    await running.stop();
+    const panel: PanelDefinition = { ...createEchoPanel(), checkpointable: false, afterCrash: 'end' };
+    const sessionsPerOwner = { default: 2, of: {} };
+    const before = await startRunningWorker({ dir, panel, sessionsPerOwner });
+    running = before;
+    for (let n = 0; n < 2; n++) await client('alice').attach();
+    await receiptOfDrain(startDrain(before.gate, { timeoutMs: 100 }));
+    await before.stop();
+    running = await startRunningWorker({ dir, panel, sessionsPerOwner });
+    expect(await listed('alice')).toHaveLength(2);
+    expect([await outcome(client('alice').attach()), await outcome(client('alice').attach())]).toEqual([
+      'opened',
+      'opened',
+    ]);
+    expect(await outcome(client('alice').attach())).toBe('LIMIT_EXCEEDED');
+  });
 });

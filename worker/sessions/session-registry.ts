@@ -241,7 +241,12 @@ export class SessionRegistry {
   }
 
   #ownedBy(owner: string): readonly OwnedSession[] {
-    const known = this.visible({ identity: owner, roles: [] }).map(({ record, driver, dormant }) => {
+    const { afterCrash } = this.#deps.definition;
+    // What ended in a crash is on record only to be told, and holds nothing.
+    const held = this.visible({ identity: owner, roles: [] }).filter(
+      ({ dormant }) => !(dormant?.life.kind === 'crashed' && afterCrash === 'end'),
+    );
+    const known = held.map(({ record, driver, dormant }) => {
       return {
         sessionId: record.id,
         attached: driver?.attached === true,
