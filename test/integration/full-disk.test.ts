@@ -25,7 +25,7 @@ import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js
 jest.setTimeout(60_000);
 
 function mountDisk(dir: string, options: string): void {
-  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir], { stdio: 'ignore' });
+  execFileSync('/usr/bin/mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir], { stdio: 'ignore' });
 }
 
 /** True where this process may have a disk of its own, and start programs as others. */
@@ -33,7 +33,7 @@ function mayMount(): boolean {
   const dir = mkdtempSync('/tmp/pw-may-');
   try {
     mountDisk(dir, 'size=64k');
-    execFileSync('umount', [dir]);
+    execFileSync('/usr/bin/umount', [dir]);
     return process.getuid?.() === 0;
   } catch {
     return false;
@@ -110,7 +110,7 @@ withDisks.each(kinds)('on a disk without room for %s', (kind) => {
   afterEach(async () => {
     for (const client of clients.splice(0)) await client.close();
     await worker.end();
-    execFileSync('umount', ['-l', disk]);
+    execFileSync('/usr/bin/umount', ['-l', disk]);
     await rm(dir, { recursive: true, force: true });
   });
 
@@ -187,7 +187,7 @@ withDisks.each(['owners', 'homes'])('without room for %s alone', (part) => {
   afterEach(async () => {
     for (const client of clients.splice(0)) await client.close();
     await worker.end();
-    execFileSync('umount', ['-l', disk]);
+    execFileSync('/usr/bin/umount', ['-l', disk]);
     await rm(dir, { recursive: true, force: true });
   });
 
@@ -231,7 +231,7 @@ withDisks('a name without room', () => {
   afterEach(async () => {
     for (const client of clients.splice(0)) await client.close();
     await worker?.end();
-    execFileSync('umount', ['-l', names]);
+    execFileSync('/usr/bin/umount', ['-l', names]);
     await rm(dir, { recursive: true, force: true });
   });
 
