@@ -58,11 +58,10 @@ export class SessionLookup {
     return dormant === undefined ? undefined : this.#wake(dormant, hello);
   }
 
-  /** Remembers that a session is over. The oldest are forgotten. */
+  /** Remembers that a session is over. When there are too many, whoever has most loses the oldest. */
   remember(tombstone: Tombstone): void {
     this.#tombstones.set(tombstone.record.id, tombstone);
-    const [oldest] = this.#tombstones.keys();
-    if (this.#tombstones.size > maxTombstones && oldest !== undefined) this.#tombstones.delete(oldest);
+    if (this.#tombstones.size > maxTombstones) this.#tombstones.delete(oldestOfMost([...this.#tombstones.values()]));
   }
 
   /** Forgets that a session was over: there is one of its id again. */
@@ -99,6 +98,14 @@ export class SessionLookup {
     const content = decodeCheckpointContent(bytes);
     return { link: decodeWorkerLinkState(content.link), panel: content.panel };
   }
+}
+
+/** Id of the first one of the owner with most of them. */
+function oldestOfMost(tombstones: readonly Tombstone[]): string {
+  const counts = new Map<string, number>();
+  for (const { record } of tombstones) counts.set(record.owner, (counts.get(record.owner) ?? 0) + 1);
+  const most = Math.max(...counts.values());
+  return tombstones.find(({ record }) => counts.get(record.owner) === most)?.record.id ?? '';
 }
 
 function goneView(record: SessionRecord, incarnation: number, life: SessionView['life']): SessionView {
