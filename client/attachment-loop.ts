@@ -6,6 +6,7 @@ import { createLatch, type Latch } from '#common/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#session/client-link.js';
+import type { AttachTimes } from './attach-times.js';
 import { openAttachment, type Attachment, type AttachmentResult } from './attachment.js';
 import type { AddressBook } from './address-book.js';
 import type { ChannelLease, ChannelPool } from './channel-pool.js';
@@ -16,20 +17,6 @@ import type { Reachability } from './reachability.js';
 import { errorOfStatus, retryAdvice } from './status-errors.js';
 import { attachmentEndOf, createReattachPacing, errorOfEnd, type ReattachOptions } from './reattach-policy.js';
 import { answeringNodeOf, reasonOf } from '#common/grpc-status.js';
-
-/** Times of an attachment loop, in milliseconds. */
-export interface AttachTimes {
-  /** For the first attachment, while agents answer "not now". @default 30000 */
-  readonly openTimeoutMs?: number;
-  /** For the first attachment, while no agent answers at all. @default 5000 */
-  readonly connectTimeoutMs?: number;
-  /** For one connection, until it is there. @default 3000 */
-  readonly dialTimeoutMs?: number;
-  /** For one attempt, until its welcome. An agent holds an attempt up to 10 s. @default 15000 */
-  readonly attachTimeoutMs?: number;
-  /** How long to try again after a loss. @default the time to live that the worker says */
-  readonly reattachTimeoutMs?: number;
-}
 
 /** How a loop ended. */
 export type LoopEnd = (Exclude<ClientNext, { readonly kind: 'reattach' }> | { readonly kind: 'left' }) & {

@@ -2,7 +2,7 @@ import type { Clock } from '#common/clock.js';
 import type { PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { AttachTimes } from './attachment-loop.js';
+import type { AttachTimes } from './attach-times.js';
 import type { TlsOption } from './endpoint-address.js';
 import type { LivenessOptions } from './liveness.js';
 import type { ReattachOptions } from './reattach-policy.js';

@@ -8,7 +8,7 @@ export type {
   PaneletClientOptions,
   ResumeOptions,
 } from './client-options.js';
-export type { AttachTimes } from './attachment-loop.js';
+export type { AttachTimes } from './attach-times.js';
 export type { TlsOption } from './endpoint-address.js';
 export type { LivenessOptions } from './liveness.js';
 export type { ReattachOptions } from './reattach-policy.js';

@@ -19,7 +19,7 @@ asRoot('the container that prepares the directories of a node', () => {
     const [shell = '', flags = '', script = ''] = containersOf(host).find(({ name }) => name === 'prepare')!.command!;
     const here = script.replaceAll('/prepare/', `${dir}/prepare/`).replaceAll('/owners/', `${dir}/owners/`);
     const only = ['--bounding-set', '-all,+chown', '--inh-caps', '-all', '--no-new-privs', '--'];
-    const { status, stderr } = spawnSync('setpriv', [...only, shell, flags, here], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync('/usr/bin/setpriv', [...only, shell, flags, here], { encoding: 'utf8' });
     return { code: status, stderr };
   };
   const make = (path: string, uid = 0, mode = 0o755): void => {

@@ -51,9 +51,13 @@ export async function createPipedSession(context: PanelContext, setup: ProgramSe
   const end = async (): Promise<void> => {
     // Read on, to nowhere: a program that is blocked on its output could not obey.
     pipes.resume();
-    await endProcesses({ remaining: () => family.members(), table, clock, log, limits: endLimits });
-    await pipes.close();
-    await account?.leave();
+    try {
+      await endProcesses({ remaining: () => family.members(), table, clock, log, limits: endLimits });
+    } finally {
+      // Whatever went wrong: else the pipes would stay open, and what its owner leaves behind would never be ended.
+      await pipes.close();
+      await account?.leave();
+    }
   };
   return {
     input: (item: InputItem) => {

@@ -271,30 +271,34 @@ describe('terminal', () => {
     expect((error as Error).message).toMatch(reason);
   });
 
-  test('leaves its owner’s account, and closes, though its processes cannot be ended', async () => {
-    let left = 0;
-    const account = {
-      ...{ uid: 70_000, name: 'u70000', home: '/', temporary: '/' },
-      launch: ({ file, args }: { readonly file: string; readonly args: readonly string[] }) => {
-        return { file, args, environment: { PATH: environment.PATH ?? '' } };
-      },
-      run: (script: string) => Promise.resolve(script.startsWith('cd') ? 0 : 20),
-      leave: () => {
-        left++;
-        return Promise.resolve();
-      },
-    };
-    const owned = createTerminalPanel({ environment, accounts: { enter: () => Promise.resolve(account) } });
-    const clock = createSystemClock();
-    let broken = false;
-    const nowMs = (): number => {
-      if (broken) throw new Error('EMFILE: too many open files');
-      return clock.nowMs();
-    };
-    const parameters = { command: '/bin/sh', args: '["-c", "cat"]' };
-    const session = await owned.open(createFakePanelContext({ parameters, clock: { ...clock, nowMs } }));
-    broken = true;
-    await expect(session.close()).rejects.toThrow('EMFILE');
-    expect([left, masters('self')]).toEqual([1, 0]);
-  });
+  test.each(['true', 'false'])(
+    'leaves its owner’s account, and closes, though its processes cannot be ended: tty %s',
+    async (tty) => {
+      let left = 0;
+      const account = {
+        ...{ uid: 70_000, name: 'u70000', home: '/', temporary: '/' },
+        launch: ({ file, args }: { readonly file: string; readonly args: readonly string[] }) => {
+          return { file, args, environment: { PATH: environment.PATH ?? '' } };
+        },
+        run: (script: string) => Promise.resolve(script.startsWith('cd') ? 0 : 20),
+        leave: () => {
+          left++;
+          return Promise.resolve();
+        },
+      };
+      const accounts = { enter: () => Promise.resolve(account), whileAway: () => Promise.resolve(false) };
+      const owned = createTerminalPanel({ environment, accounts });
+      const clock = createSystemClock();
+      let broken = false;
+      const nowMs = (): number => {
+        if (broken) throw new Error('EMFILE: too many open files');
+        return clock.nowMs();
+      };
+      const parameters = { tty, command: '/bin/sh', args: '["-c", "cat"]' };
+      const session = await owned.open(createFakePanelContext({ parameters, clock: { ...clock, nowMs } }));
+      broken = true;
+      await expect(session.close()).rejects.toThrow('EMFILE');
+      expect([left, masters('self')]).toEqual([1, 0]);
+    },
+  );
 });
