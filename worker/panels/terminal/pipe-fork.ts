@@ -18,6 +18,8 @@ export interface PipeFork {
   /** To read what it writes. */
   readonly stdout: number;
   readonly stderr: number;
+  /** Ends who waits for the program, and with it the program if it is still there (SIGHUP). Resolves when that is closed. */
+  hangUp(): Promise<void>;
 }
 
 const startMs = 10_000;
@@ -65,7 +67,11 @@ export async function forkPipes(
     const ends = openEnds(programPid);
     writeSync(fd, '\n');
     void Promise.all([exit.promise, terminal.closed]).then(([raw]) => onExit(exitOf(raw, programPid, terminal.said())));
-    return { pid: programPid, ...ends };
+    const hangUp = (): Promise<void> => {
+      terminal.close();
+      return terminal.closed;
+    };
+    return { pid: programPid, ...ends, hangUp };
   } catch (error) {
     kill(pid);
     terminal.close();
@@ -110,7 +116,7 @@ function exitOf({ code, signal }: RawExit, programPid: number, said: string): Ra
   return signal === 0 && later.includes(String(programPid)) ? { code: 0, signal: code & 0x7f } : { code, signal };
 }
 
-function openEnds(pid: number): Omit<PipeFork, 'pid'> {
+function openEnds(pid: number): Omit<PipeFork, 'pid' | 'hangUp'> {
   const opened: number[] = [];
   const open = (fd: number, direction: number): number => {
     const end = openSync(`/proc/${pid}/fd/${fd}`, direction | constants.O_NONBLOCK);

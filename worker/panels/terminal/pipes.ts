@@ -71,7 +71,7 @@ export async function openPipes(
     close: async () => {
       const ends = [stdin, ...outputs];
       for (const { socket } of ends) socket.destroy();
-      await Promise.all(ends.map(({ closed }) => closed.promise));
+      await Promise.all([fork.hangUp(), ...ends.map(({ closed }) => closed.promise)]);
     },
   };
 }
