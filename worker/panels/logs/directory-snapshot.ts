@@ -1,49 +1,61 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FileFacts } from './log-file.js';
+import { type FileFacts, factsOf, fileKey } from './file-facts.js';
+import { reasonOf } from './read-trouble.js';
 
 /** What the names of a directory stood for at one moment. */
 export interface DirectorySnapshot {
   readonly files: ReadonlyMap<string, FileFacts>;
   /** False when names kept moving while this looked: a file may be missing, or be seen under the name of another. */
   readonly isStable: boolean;
+  /** Why only the names that were guessed were looked at, when the directory cannot be listed. */
+  readonly unlisted?: string;
+}
+
+/** Where and how `takeSnapshot` looks. */
+export interface SnapshotRequest {
+  readonly directory: string;
+  readonly matters: (name: string) => boolean;
+  /** Names to look at in a directory that may be entered but not listed. */
+  readonly guesses: readonly string[];
+  readonly maxLooks: number;
 }
 
 /**
  * Looks at the regular files of a directory whose names matter. Rotation renames many files one after the other, and a
  * look in between sees one of them twice or not at all; so it looks until two looks agree, at most `maxLooks` times.
  */
-export async function takeSnapshot(
-  directory: string,
-  matters: (name: string) => boolean,
-  maxLooks: number,
-): Promise<DirectorySnapshot> {
-  let files = await look(directory, matters);
-  for (let looks = 1; looks < maxLooks; looks++) {
-    const again = await look(directory, matters);
-    const isStable = isSame(files, again);
-    files = again;
-    if (isStable) return { files, isStable };
+export async function takeSnapshot(request: SnapshotRequest): Promise<DirectorySnapshot> {
+  let last = await look(request);
+  for (let looks = 1; looks < request.maxLooks; looks++) {
+    const again = await look(request);
+    const isStable = isSame(last.files, again.files);
+    last = again;
+    if (isStable) return { ...last, isStable };
   }
-  return { files, isStable: false };
+  return { ...last, isStable: false };
 }
 
-async function look(directory: string, matters: (name: string) => boolean): Promise<Map<string, FileFacts>> {
+async function look(request: SnapshotRequest): Promise<Omit<DirectorySnapshot, 'isStable'>> {
+  const { directory, matters, guesses } = request;
   const files = new Map<string, FileFacts>();
-  for (const name of (await readdir(directory).catch(() => [])).filter(matters)) {
+  let unlisted: string | undefined;
+  const names = await readdir(directory).catch((error: unknown) => {
+    const { kind } = reasonOf(error);
+    if (kind === 'refused') unlisted = `the directory may not be listed (${(error as NodeJS.ErrnoException).code})`;
+    return guesses;
+  });
+  for (const name of names.filter(matters)) {
     const found = await stat(join(directory, name), { bigint: true }).catch(() => undefined);
-    if (found?.isFile() !== true) continue;
-    files.set(name, {
-      dev: found.dev.toString(),
-      ino: found.ino.toString(),
-      sizeBytes: Number(found.size),
-      modifiedNs: found.mtimeNs,
-    });
+    if (found?.isFile() === true) files.set(name, factsOf(found));
   }
-  return files;
+  return { files, ...(unlisted !== undefined && { unlisted }) };
 }
 
 function isSame(a: ReadonlyMap<string, FileFacts>, b: ReadonlyMap<string, FileFacts>): boolean {
   if (a.size !== b.size) return false;
-  return [...a].every(([name, facts]) => b.get(name)?.ino === facts.ino && b.get(name)?.dev === facts.dev);
+  return [...a].every(([name, facts]) => {
+    const other = b.get(name);
+    return other !== undefined && fileKey(other) === fileKey(facts) && other.bornNs === facts.bornNs;
+  });
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
 import type { LogOptions } from './log-parameters.js';
-import type { TrailState } from './log-trail.js';
+import type { TrailState } from './trail-state.js';
 
 /** A logs session at rest. */
 export interface LogState {
@@ -11,6 +11,38 @@ export interface LogState {
   readonly ended: boolean;
 }
 
+const report = z.object({
+  name: z.enum(['appeared', 'gap', 'late', 'missing', 'rotated', 'truncated', 'unsure']),
+  content: z.record(z.string(), z.unknown()),
+});
+const nanoseconds = z.string().transform(BigInt);
+// Fields with a default are not in states of earlier versions.
+const file = z
+  .object({
+    dev: z.string(),
+    ino: z.string(),
+    bornNs: nanoseconds.default(0n),
+    offset: z.number().min(0),
+    tail: z.base64().transform((text) => Buffer.from(text, 'base64')),
+    pieces: z.array(z.object({ offset: z.number(), sizeBytes: z.number(), digest: z.string() })).default([]),
+    name: z.string(),
+    directory: z.string(),
+    sizeBytes: z.number(),
+    modifiedNs: nanoseconds,
+    unreadNs: nanoseconds.optional(),
+    announced: z.boolean(),
+    toTell: z.array(report).optional(),
+  })
+  .transform(({ announced, toTell, ...rest }) => ({
+    ...rest,
+    toTell: toTell ?? (announced ? [] : [{ name: 'rotated' as const, content: { file: rest.name, inode: rest.ino } }]),
+  }));
+const known = z.object({
+  real: z.string(),
+  directory: z.object({ ino: z.string(), bornNs: nanoseconds }),
+  files: z.array(z.object({ ino: z.string(), bornNs: nanoseconds, modifiedNs: nanoseconds, sizeBytes: z.number() })),
+  beforeNs: nanoseconds,
+});
 const schema = z.object({
   format: z.literal(1),
   options: z.object({
@@ -20,39 +52,32 @@ const schema = z.object({
     follow: z.boolean(),
   }),
   trail: z.object({
-    reports: z.array(z.object({ name: z.string(), content: z.record(z.string(), z.unknown()) })),
+    reports: z.array(report),
+    lastReports: z.array(report).default([]),
     missing: z.boolean(),
-    files: z.array(
-      z.object({
-        dev: z.string(),
-        ino: z.string(),
-        offset: z.number().min(0),
-        tail: z.base64().transform((text) => Buffer.from(text, 'base64')),
-        name: z.string(),
-        directory: z.string(),
-        sizeBytes: z.number(),
-        modifiedNs: z.string().transform(BigInt),
-        announced: z.boolean(),
-      }),
-    ),
+    files: z.array(file),
+    known: known.optional(),
   }),
   ended: z.boolean(),
 });
 
-/** Bytes of a checkpoint. */
+/** Bytes of a checkpoint. The version before reads them, too: it finds every field that it knows. */
 export function encodeLogState({ options, trail, ended }: LogState): Buffer {
-  const files = trail.files.map((file) => ({
-    ...file,
-    tail: file.tail.toString('base64'),
-    modifiedNs: file.modifiedNs.toString(),
+  const files = trail.files.map((state) => ({
+    ...state,
+    tail: state.tail.toString('base64'),
+    announced: state.toTell.length === 0,
   }));
-  return Buffer.from(JSON.stringify({ format: 1, options, trail: { ...trail, files }, ended }));
+  const state = { format: 1, options, trail: { ...trail, files }, ended };
+  const text = JSON.stringify(state, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+  return Buffer.from(text);
 }
 
 /** @throws CHECKPOINT_UNREADABLE */
 export function decodeLogState(bytes: Uint8Array): LogState {
   try {
-    return schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    const { trail, ...state } = schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    return { ...state, trail: { ...trail, known: trail.known } };
   } catch (error) {
     throw new PaneletError('CHECKPOINT_UNREADABLE', 'The state of the logs session cannot be read.', { cause: error });
   }

@@ -1,4 +1,3 @@
-import { access } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, resolve } from 'node:path';
 import { PaneletError } from '#common/errors.js';
 import { Channel } from '#proto/session/v1/session.js';
@@ -7,14 +6,17 @@ import { panelEvent } from '../panel-event.js';
 import { readParameters } from '../parameters.js';
 import { type AllowedRoots, createAllowedRoots } from './allowed-roots.js';
 import { createDirectoryWatch } from './directory-watch.js';
+import { fileKey } from './file-facts.js';
 import { findTrailAgain } from './find-again.js';
+import { type KnownFiles, surveyKnownFiles } from './known-files.js';
 import { findLastLines } from './last-lines.js';
-import { openLogFile } from './log-file.js';
+import { openLogFile, type OpenResult } from './log-file.js';
 import { type LogOptions, logParameters } from './log-parameters.js';
 import { decodeLogState, encodeLogState } from './log-state.js';
-import { createLogTrail, type TrailListener, type TrailStart, type TrailState } from './log-trail.js';
+import { createLogTrail, type TrailListener } from './log-trail.js';
 import { createPump } from './pump.js';
 import { isRotatedName } from './rotated-names.js';
+import type { TrailStart, TrailState } from './trail-state.js';
 
 const defaultRoots = '/var/log';
 const pollMs = 2000;
@@ -22,7 +24,7 @@ const pollMs = 2000;
 /**
  * Follows a file, through rotation, truncation and absence. Worker parameter `roots`: directories below which files may
  * be read, separated by commas. Events, in order with the bytes: rotated, appeared, missing, truncated, late (the next
- * bytes belong to the file before), gap (bytes are lost).
+ * bytes belong to the file before), gap (bytes are not shown, or may be missing), unsure (of the order of files).
  * @throws CONFIG_INVALID for wrong roots.
  */
 export function createLogsPanel(deps: { readonly parameters: Readonly<Record<string, string>> }): PanelDefinition {
@@ -52,23 +54,40 @@ function withPlainPath(options: LogOptions): LogOptions {
   return isAbsolute(options.path) ? { ...options, path: resolve(options.path) } : options;
 }
 
+const nothingToTell = { reports: [], lastReports: [], missing: false };
+
 async function openStart(options: LogOptions, roots: AllowedRoots): Promise<TrailStart> {
   const real = roots.resolve(options.path);
-  const file = await openLogFile(real, roots);
-  if (file === undefined) {
-    const exists = await access(real).then(
-      () => true,
-      () => false,
-    );
-    if (exists || !options.follow) {
-      const reason = exists ? 'is not a file that this worker may read' : 'does not exist';
+  const { opened, known } = await openAmidst(real, roots);
+  if (opened.kind !== 'open') {
+    if (opened.kind === 'refused' || !options.follow) {
+      const reason =
+        opened.kind === 'refused' ? `is not a file that this worker may read: it ${opened.reason}` : opened.reason;
       throw new PaneletError('PANEL_FAILED', `Cannot follow the file: ${options.path} ${reason}.`);
     }
-    return { files: [], missing: false, reports: [] };
+    return { ...nothingToTell, files: [], known };
   }
+  const { file } = opened;
+  const { modifiedNs: unreadNs } = await file.facts();
   if (options.from === 'end') await file.seek(await findLastLines(file, options.lines));
-  const entry = { name: basename(real), directory: dirname(real), file, announced: true, arrival: 'appeared' as const };
-  return { files: [entry], missing: false, reports: [] };
+  const entry = { name: basename(real), directory: dirname(real), file, unreadNs, suspicions: 0, toTell: [] };
+  return { ...nothingToTell, files: [entry], known };
+}
+
+const maxTries = 8;
+
+/** Opens a file, and looks at what is beside it while the path names it. */
+async function openAmidst(
+  real: string,
+  roots: AllowedRoots,
+): Promise<{ readonly opened: OpenResult; readonly known: KnownFiles | undefined }> {
+  for (let tries = 1; ; tries++) {
+    const opened = await openLogFile(real, roots);
+    const file = opened.kind === 'open' ? opened.file : undefined;
+    const known = opened.kind === 'refused' ? undefined : await surveyKnownFiles(real, file && fileKey(file.position));
+    if (known || opened.kind === 'refused' || tries === maxTries) return { opened, known };
+    await file?.close();
+  }
 }
 
 function createListener({ output }: PanelContext): TrailListener {
@@ -94,7 +113,7 @@ function createLogsSession(deps: LogsSessionDeps, start: TrailStart): PanelSessi
   const watch = createDirectoryWatch({
     clock: context.clock,
     log: context.log,
-    matters: (name) => name === basename(path) || isRotatedName(basename(path), name),
+    matters: (name) => name === basename(path) || trail.hasName(name) || isRotatedName(basename(path), name),
     onChange: () => pump.wake(),
     pollMs,
   });
