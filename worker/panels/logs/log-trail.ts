@@ -174,8 +174,13 @@ export function createLogTrail(deps: LogTrailDeps, start: TrailStart): LogTrail 
   const retry = async (state: TrailFileState, named: NamedPath): Promise<boolean> => {
     const found = await findFileAgain(state, { path, roots });
     if (found.kind === 'found') {
+      const back = absence.isTold
+        ? [{ name: 'appeared' as const, content: { file: state.name, inode: state.ino } }]
+        : [];
+      absence.end();
       unreadable = undefined;
-      trail.push({ ...found.file, unreadNs: state.unreadNs, suspicions: 0, toTell: [...state.toTell] });
+      const toTell = [...state.toTell, ...back];
+      trail.push({ ...found.file, unreadNs: state.unreadNs, suspicions: 0, toTell });
       return true;
     }
     const isNamed = fileKey(named.facts) === fileKey(state) && mayBeBornAs(named.facts.bornNs, state.bornNs);
