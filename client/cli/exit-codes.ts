@@ -34,6 +34,11 @@ export const exitCodes = {
     meaning: 'The drain or restart is done, but ended sessions by force, or did not get to its end in time.',
   },
   timedOut: { code: 124, name: 'timed-out', meaning: '`exec --timeout`: the command took too long and was ended.' },
+  brokenPipe: {
+    code: 141,
+    name: 'broken-pipe',
+    meaning: 'Nobody reads standard output any more, as after `head`.',
+  },
 } as const satisfies Record<string, ExitCode>;
 
 /** The exit code for an error. */

@@ -19,6 +19,7 @@ import { restartCommand, type RestartFlags } from './restart-command.js';
 import { switchRestartCommand } from './restart-switches.js';
 import { fleetStatusCommand } from './fleet-commands.js';
 import type { GlobalFlags } from './settings.js';
+import { watchStdout } from './watch-stdout.js';
 
 /** What a command does; a number is its exit code. */
 type Action = (context: CliContext) => Promise<unknown>;
@@ -188,10 +189,15 @@ function addClusterCommands(program: Command, run: Runner): void {
 }
 
 /**
- * Runs the CLI. @returns the exit code.
+ * Runs the CLI. @returns the exit code, when everything is written.
  * @param argv arguments after the program's name.
  */
 export async function runCli(argv: readonly string[], world: CliWorld): Promise<number> {
+  const written = watchStdout(world);
+  return written.settle(await runLine(argv, world));
+}
+
+async function runLine(argv: readonly string[], world: CliWorld): Promise<number> {
   const dashes = argv.indexOf('--');
   const line = dashes < 0 ? argv : argv.slice(0, dashes);
   const afterDashes = dashes < 0 ? undefined : argv.slice(dashes + 1);
