@@ -22,15 +22,6 @@ export interface ExecFlags {
   readonly param?: readonly string[];
 }
 
-/** Flags of `logs`. */
-export interface LogsFlags {
-  readonly panel: string;
-  readonly follow?: boolean;
-  /** The last so many lines; all when not set. */
-  readonly lines?: number;
-  readonly param?: readonly string[];
-}
-
 /**
  * `panelet exec`: runs a command on pipes, or with `--tty` on this terminal, and ends with its exit code. The session
  * ends with it, or with this process.
@@ -88,22 +79,4 @@ function parametersOf(
     ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
     ...readParams(flags.param ?? []),
   };
-}
-
-/** `panelet logs`: the lines of a file, as they are written. */
-export async function logsCommand(context: CliContext, path: string, flags: LogsFlags): Promise<number> {
-  const { world } = context;
-  return withAgent(context, {}, async (client) => {
-    const start = flags.lines === undefined ? { from: 'start' } : { lines: String(flags.lines) };
-    const follow = String(flags.follow === true);
-    const parameters = { path, follow, ...start, ...readParams(flags.param ?? []) };
-    const session = await client.open({
-      panel: flags.panel,
-      parameters,
-      signal: world.stop,
-      onWaiting: sayWaiting(context),
-    });
-    const outcome = await runPipe({ session, world, input: 'none', onStop: 'close' });
-    return exitCodeOfOutcome(outcome, world.stop);
-  });
 }

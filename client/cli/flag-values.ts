@@ -16,6 +16,11 @@ export function readCount(text: string): number {
   return Number(text);
 }
 
+/** A number of lines, or -1 for all of them, as kubectl has it. */
+export function readTail(text: string): number {
+  return text === '-1' ? -1 : readCount(text);
+}
+
 /** Collects the values of an option that may be given more than once. */
 export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];

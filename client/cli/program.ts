@@ -9,11 +9,12 @@ import { completeArgument, completionScripts, completionShells, type CompletionS
 import { createCompletionSources } from './completion-sources.js';
 import { detachKeysText } from './detach-keys.js';
 import { reportError } from './error-report.js';
-import { execCommand, logsCommand, type ExecFlags, type LogsFlags } from './exec-command.js';
+import { execCommand, type ExecFlags } from './exec-command.js';
 import { exitCodes } from './exit-codes.js';
-import { collect, readCount, readDuration } from './flag-values.js';
+import { collect, readCount, readDuration, readTail } from './flag-values.js';
 import { drainCommand, gateCommand, uncordonCommand, type DrainFlags } from './gate-commands.js';
 import { endCommand, listPanelsCommand, listSessionsCommand } from './list-commands.js';
+import { logsCommand, type LogsFlags } from './logs-command.js';
 import { planCommand, type PlanFlags } from './plan-command.js';
 import { restartCommand, type RestartFlags } from './restart-command.js';
 import { switchRestartCommand } from './restart-switches.js';
@@ -86,14 +87,20 @@ function addSessionCommands(program: Command, run: Runner): void {
       run(command, (context) => execCommand(context, panel, flags)),
     );
   program
-    .command('logs <path>')
-    .description('the lines of a file on the node')
-    .option('-f, --follow', 'go on with what is written to it')
-    .option('--lines <count>', 'only the last lines', readCount)
-    .option('--panel <name>', 'panel that reads it', 'logs')
+    .command('logs <path...>')
+    .description('the lines of files on the node; several have headers, as of tail')
+    .option('-f, --follow', 'go on with what is written to them, over rotation and restarts')
+    .option('--tail <count>', 'only the last lines of each; -1 for all', readTail)
+    .option('--lines <count>', 'the same', readCount)
+    .option(
+      '--since <when>',
+      'only lines since a time (2026-01-31T10:00:00Z) or for as long (90s, 5m, 1h, 2d); refused where lines do not begin with a time',
+    )
+    .option('--prefix', 'the path before each line, instead of headers')
+    .option('--panel <name>', 'panel that reads them', 'logs')
     .addOption(param())
-    .action((path: string, flags: LogsFlags, command: Command) =>
-      run(command, (context) => logsCommand(context, path, flags)),
+    .action((paths: readonly string[], flags: LogsFlags, command: Command) =>
+      run(command, (context) => logsCommand(context, paths, flags)),
     );
 }
 

@@ -8,7 +8,8 @@ import { TextClient } from '#test/support/text-client.js';
 import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
 
 // Debian's package logrotate.
-const hasLogrotate = spawnSync('logrotate', ['--version']).status === 0;
+const program = 'logrotate';
+const hasLogrotate = spawnSync(program, ['--version']).status === 0;
 const withLogrotate = hasLogrotate ? describe : describe.skip;
 
 jest.setTimeout(120_000);
@@ -35,7 +36,7 @@ withLogrotate('a log that logrotate rotates, of a real worker', () => {
   };
   const rotate = async (options: readonly string[]): Promise<void> => {
     await configure(options.map((option) => option.replace('COUNT', String(++rotations))));
-    execFileSync('logrotate', ['--force', '--state', join(dir, 'state-of-logrotate'), join(dir, 'logrotate.conf')]);
+    execFileSync(program, ['--force', '--state', join(dir, 'state-of-logrotate'), join(dir, 'logrotate.conf')]);
   };
   const configure = async (options: readonly string[]): Promise<void> => {
     const text = [`${file} {`, '  rotate 20', '  su root root', ...options.map((option) => `  ${option}`), '}', ''];

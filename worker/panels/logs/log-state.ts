@@ -68,7 +68,9 @@ export function encodeLogState({ options, trail, ended }: LogState): Buffer {
     tail: state.tail.toString('base64'),
     announced: state.toTell.length === 0,
   }));
-  const state = { format: 1, options, trail: { ...trail, files }, ended };
+  // Where it began is of no use any more, but the version before wants a number.
+  const begun = { ...options, lines: options.lines ?? 0 };
+  const state = { format: 1, options: begun, trail: { ...trail, files }, ended };
   const text = JSON.stringify(state, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
   return Buffer.from(text);
 }

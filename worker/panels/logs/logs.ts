@@ -9,8 +9,10 @@ import { createDirectoryWatch } from './directory-watch.js';
 import { fileKey } from './file-facts.js';
 import { findTrailAgain } from './find-again.js';
 import { type KnownFiles, surveyKnownFiles } from './known-files.js';
+import { findSince } from './find-since.js';
 import { findLastLines } from './last-lines.js';
-import { openLogFile, type OpenResult } from './log-file.js';
+import { type LogFile, openLogFile, type OpenResult } from './log-file.js';
+import { readSince } from './line-time.js';
 import { type LogOptions, logParameters } from './log-parameters.js';
 import { decodeLogState, encodeLogState } from './log-state.js';
 import { createLogTrail, type TrailListener } from './log-trail.js';
@@ -36,7 +38,7 @@ export function createLogsPanel(deps: { readonly parameters: Readonly<Record<str
     afterCrash: 'fresh',
     open: async (context) => {
       const options = withPlainPath(readParameters('logs', logParameters, context.parameters));
-      const start = await openStart(options, roots);
+      const start = await openStart(options, roots, context.clock.date());
       return createLogsSession({ context, options, roots, ended: false }, start);
     },
     restore: async (context, bytes) => {
@@ -56,7 +58,7 @@ function withPlainPath(options: LogOptions): LogOptions {
 
 const nothingToTell = { reports: [], lastReports: [], missing: false };
 
-async function openStart(options: LogOptions, roots: AllowedRoots): Promise<TrailStart> {
+async function openStart(options: LogOptions, roots: AllowedRoots, now: Date): Promise<TrailStart> {
   const real = roots.resolve(options.path);
   const { opened, known } = await openAmidst(real, roots);
   if (opened.kind !== 'open') {
@@ -69,9 +71,28 @@ async function openStart(options: LogOptions, roots: AllowedRoots): Promise<Trai
   }
   const { file } = opened;
   const { modifiedNs: unreadNs } = await file.facts();
-  if (options.from === 'end') await file.seek(await findLastLines(file, options.lines));
+  if (options.from === 'end') {
+    try {
+      await file.seek(await findBeginning(file, options, now));
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
   const entry = { name: basename(real), directory: dirname(real), file, unreadNs, suspicions: 0, toTell: [] };
   return { ...nothingToTell, files: [entry], known };
+}
+
+async function findBeginning(file: LogFile, { path, lines, since }: LogOptions, now: Date): Promise<number> {
+  const byLines = lines === undefined ? 0 : await findLastLines(file, lines);
+  const sinceMs = since === undefined ? undefined : readSince(since, now);
+  if (sinceMs === undefined) return byLines;
+  const bySince = await findSince(file, { sinceMs, now });
+  if (bySince !== undefined) return Math.max(byLines, bySince);
+  throw new PaneletError(
+    'PANEL_FAILED',
+    `Cannot tell since when the lines of ${path} are: they do not begin with a time (RFC 3339, or as in syslog). Leave "since" out.`,
+  );
 }
 
 const maxTries = 8;
