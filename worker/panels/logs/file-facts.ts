@@ -25,6 +25,11 @@ export function factsOf(stat: BigIntStats): FileFacts {
   };
 }
 
+/** Differs once a file was written, unless nothing but its content says so. */
+export function stampOf(facts: FileFacts): string {
+  return `${facts.modifiedNs}:${facts.sizeBytes}`;
+}
+
 /** Tells files that exist at the same time apart. */
 export function fileKey(file: { readonly dev: string; readonly ino: string }): string {
   return `${file.dev}:${file.ino}`;

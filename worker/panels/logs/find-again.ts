@@ -27,7 +27,12 @@ export async function findTrailAgain(saved: TrailState, deps: FindAgainDeps): Pr
     const isLast = index === saved.files.length - 1;
     const found = await findFileAgain(state, deps);
     if (found.kind === 'found') {
-      files.push({ ...found.file, unreadNs: state.unreadNs, suspicions: 0, toTell: [...reports, ...state.toTell] });
+      files.push({
+        ...found.file,
+        unreadStamp: state.unreadStamp,
+        suspicions: 0,
+        toTell: [...reports, ...state.toTell],
+      });
       reports = [];
     } else if (found.kind === 'refused' && isLast) {
       start = { unreadable: state };

@@ -29,7 +29,7 @@ const file = z
     directory: z.string(),
     sizeBytes: z.number(),
     modifiedNs: nanoseconds,
-    unreadNs: nanoseconds.optional(),
+    unreadStamp: z.string().optional(),
     announced: z.boolean(),
     toTell: z.array(report).optional(),
   })

@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 import type { Clock } from '#common/clock.js';
 import type { AllowedRoots } from './allowed-roots.js';
 import { createAbsence } from './absence.js';
-import { fileKey, mayBeBornAs } from './file-facts.js';
+import { fileKey, mayBeBornAs, stampOf } from './file-facts.js';
 import { findFileAgain, lossReport } from './find-again.js';
 import { type KnownFiles, surveyKnownFiles } from './known-files.js';
 import { gapReport, type TrailReport } from './log-events.js';
@@ -84,8 +84,8 @@ export function createLogTrail(deps: LogTrailDeps, start: TrailStart): LogTrail 
     return result.kind !== 'rewritten' && (await mayHaveBeenCopied(entry)) ? { kind: 'suspect' } : result;
   };
   /** Of a file of which nothing was read no content proves that it is still what it was. */
-  const mayHaveBeenCopied = async ({ file, unreadNs }: TrailFile): Promise<boolean> =>
-    file.offset === 0 && unreadNs !== undefined && (await file.facts()).modifiedNs !== unreadNs;
+  const mayHaveBeenCopied = async ({ file, unreadStamp }: TrailFile): Promise<boolean> =>
+    file.offset === 0 && unreadStamp !== undefined && stampOf(await file.facts()) !== unreadStamp;
   /** Answers "stuck" when a file must be looked at again before the next is read. */
   const readOn = async (): Promise<'read' | 'end' | 'stuck'> => {
     for (const [index, entry] of trail.entries()) {
@@ -121,7 +121,7 @@ export function createLogTrail(deps: LogTrailDeps, start: TrailStart): LogTrail 
   const restart = async (entry: TrailFile, index: number, isCut: boolean): Promise<boolean> => {
     const { offset, ...position } = entry.file.position;
     const { name } = entry;
-    const { modifiedNs } = await entry.file.facts();
+    const stamp = stampOf(await entry.file.facts());
     const named = await lookAtPath(path, roots);
     const isNamed = named.kind === 'file' && fileKey(named.facts) === fileKey(position);
     const found = isNamed ? await search(named.real, true) : undefined;
@@ -139,7 +139,7 @@ export function createLogTrail(deps: LogTrailDeps, start: TrailStart): LogTrail 
     delete entry.checked;
     entry.isSuspect = !isNamed;
     entry.suspicions = isCut ? 0 : entry.suspicions + 1;
-    entry.unreadNs = entry.suspicions < maxSuspicions ? modifiedNs : undefined;
+    entry.unreadStamp = entry.suspicions < maxSuspicions ? stamp : undefined;
     if (offset === 0 && !isCut && before.length === 0 && (found?.reports ?? []).length === 0) return true;
     const content = { file: name, offset, ...(copy !== undefined && { copy }) };
     entry.toTell.push(...(found?.reports ?? []), { name: 'truncated', content });
@@ -180,7 +180,7 @@ export function createLogTrail(deps: LogTrailDeps, start: TrailStart): LogTrail 
       absence.end();
       unreadable = undefined;
       const toTell = [...state.toTell, ...back];
-      trail.push({ ...found.file, unreadNs: state.unreadNs, suspicions: 0, toTell });
+      trail.push({ ...found.file, unreadStamp: state.unreadStamp, suspicions: 0, toTell });
       return true;
     }
     const isNamed = fileKey(named.facts) === fileKey(state) && mayBeBornAs(named.facts.bornNs, state.bornNs);

@@ -6,7 +6,7 @@ import { panelEvent } from '../panel-event.js';
 import { readParameters } from '../parameters.js';
 import { type AllowedRoots, createAllowedRoots } from './allowed-roots.js';
 import { createDirectoryWatch } from './directory-watch.js';
-import { fileKey } from './file-facts.js';
+import { fileKey, stampOf } from './file-facts.js';
 import { findTrailAgain } from './find-again.js';
 import { type KnownFiles, surveyKnownFiles } from './known-files.js';
 import { findSince } from './find-since.js';
@@ -70,7 +70,7 @@ async function openStart(options: LogOptions, roots: AllowedRoots, now: Date): P
     return { ...nothingToTell, files: [], known };
   }
   const { file } = opened;
-  const { modifiedNs: unreadNs } = await file.facts();
+  const unreadStamp = stampOf(await file.facts());
   if (options.from === 'end') {
     try {
       await file.seek(await findBeginning(file, options, now));
@@ -79,7 +79,7 @@ async function openStart(options: LogOptions, roots: AllowedRoots, now: Date): P
       throw error;
     }
   }
-  const entry = { name: basename(real), directory: dirname(real), file, unreadNs, suspicions: 0, toTell: [] };
+  const entry = { name: basename(real), directory: dirname(real), file, unreadStamp, suspicions: 0, toTell: [] };
   return { ...nothingToTell, files: [entry], known };
 }
 

@@ -73,6 +73,14 @@ describe('where the file system does not say when files were made', () => {
     expect(sort([old, file('app.log.1', 0, 200)], { last }).ours).toEqual(['app.log.1']);
   });
 
+  test('one that was written before the last one, or maybe so, is a doubt', () => {
+    const unpacked = file('app.log.1', 0, 90);
+    expect(sort([unpacked], { last, known: knownOf(old) })).toMatchObject({ ours: [], doubts: ['app.log.1'] });
+    const tied = file('app.log.1', 0, 150);
+    expect(sort([tied], { last })).toMatchObject({ ours: [], doubts: ['app.log.1'] });
+    expect(sort([tied], { last, known: knownOf(old) }).ours).toEqual(['app.log.1']);
+  });
+
   test('one with the number of a known one, and written since, is a doubt', () => {
     const changed = file('app.log.4', 0, 200);
     expect(sort([changed], { last, known: knownOf(old) })).toMatchObject({ ours: [], doubts: ['app.log.4'] });

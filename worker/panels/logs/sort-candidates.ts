@@ -71,14 +71,20 @@ function judge({ current, last, known }: CandidateSearch, file: Candidate): Verd
   const before = known === undefined ? 'no' : isKnownFile(known, file);
   if (before === 'yes') return 'not ours';
   if (before === 'unsure') return { doubt: 'cannot be told from a file that was there before' };
-  if (last !== undefined && isOlder(file, last, known !== undefined)) return 'not ours';
+  const age = last === undefined ? 'younger' : compareAge(file, last, known !== undefined);
+  if (age === 'older') return 'not ours';
+  if (age === 'unknown') return { doubt: 'may have been written before the file before it' };
   return isOfAnother(current, file, last) ? { doubt: 'may be the log of another program' } : 'ours';
 }
 
-function isOlder(file: Candidate, last: LastFile, isNew: boolean): boolean {
-  if (file.bornNs === 0n || last.bornNs === 0n) return !isNew && file.modifiedNs < last.modifiedNs;
-  // Unpacked or copied back: made now, written long ago.
-  return file.bornNs < last.bornNs || file.modifiedNs < last.bornNs;
+function compareAge(file: Candidate, last: LastFile, isNew: boolean): 'older' | 'younger' | 'unknown' {
+  if (file.bornNs !== 0n && last.bornNs !== 0n) {
+    // Unpacked or copied back: made now, written long ago.
+    return file.bornNs < last.bornNs || file.modifiedNs < last.bornNs ? 'older' : 'younger';
+  }
+  if (file.modifiedNs > last.modifiedNs) return 'younger';
+  if (isNew) return file.modifiedNs === last.modifiedNs ? 'younger' : 'unknown';
+  return file.modifiedNs === last.modifiedNs ? 'unknown' : 'older';
 }
 
 // app-2.log beside app.log: unless it was renamed, or app.log itself came to be called so, nobody knows.

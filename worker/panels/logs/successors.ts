@@ -3,7 +3,7 @@ import type { AllowedRoots } from './allowed-roots.js';
 import type { ContentProof } from './content-proof.js';
 import { findCopy, isCopy } from './copies.js';
 import type { DirectorySnapshot } from './directory-snapshot.js';
-import { fileKey } from './file-facts.js';
+import { fileKey, stampOf } from './file-facts.js';
 import { areKnownFilesOf, type KnownFiles, lookAround, recordKnownFiles } from './known-files.js';
 import { gapReport, type TrailReport } from './log-events.js';
 import { type NamedFile, openLogFile } from './log-file.js';
@@ -40,8 +40,8 @@ export interface SuccessorSearch {
 
 /** A file that followed, and what to tell before its first byte. */
 export interface Successor extends NamedFile {
-  /** When it had been written last, in nanoseconds, before it was opened. */
-  readonly unreadNs?: bigint;
+  /** What it looked like, by `stampOf`, before it was opened. */
+  readonly unreadStamp?: string;
   readonly reports: readonly TrailReport[];
 }
 
@@ -196,7 +196,7 @@ async function openOne(
       leastBytes: isRewritten ? 1 : leastCopyBytes,
     }));
   if (isIt && !isCopied)
-    return { kind: 'file', file: { name: candidate.name, directory, file, unreadNs: candidate.modifiedNs } };
+    return { kind: 'file', file: { name: candidate.name, directory, file, unreadStamp: stampOf(candidate) } };
   await file.close();
   if (!isIt) return { kind: 'nothing', reason: 'is being rotated' };
   return { kind: 'gap', report: gapOf(candidate, 'looks like a copy of another file') };

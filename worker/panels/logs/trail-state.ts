@@ -8,8 +8,8 @@ export interface TrailFileState extends FilePosition {
   readonly directory: string;
   readonly sizeBytes: number;
   readonly modifiedNs: bigint;
-  /** When it had been written last, in nanoseconds, while nothing of it was read. */
-  readonly unreadNs?: bigint | undefined;
+  /** What it looked like, by `stampOf`, while nothing of it was read. */
+  readonly unreadStamp?: string | undefined;
   /** What to tell before its next byte. */
   readonly toTell: readonly TrailReport[];
 }
@@ -33,8 +33,8 @@ export interface TrailFile extends NamedFile {
   readonly toTell: TrailReport[];
   /** When a younger one was found. */
   supersededAtMs?: number;
-  /** When it had been written last, in nanoseconds, while nothing of it was read. */
-  unreadNs?: bigint | undefined;
+  /** What it looked like, by `stampOf`, while nothing of it was read. */
+  unreadStamp?: string | undefined;
   /** How often it had been written since then, when somebody wanted to begin with it. */
   suspicions: number;
   /** True when it was written by then, and the path named another one already. */
@@ -55,6 +55,6 @@ export interface TrailStart extends Omit<TrailState, 'files'> {
 /** A file of a trail, to be written down. */
 export async function saveTrailFile(entry: TrailFile): Promise<TrailFileState> {
   const { sizeBytes, modifiedNs } = await entry.file.facts();
-  const { name, directory, toTell, unreadNs } = entry;
-  return { ...entry.file.position, name, directory, toTell: [...toTell], sizeBytes, modifiedNs, unreadNs };
+  const { name, directory, toTell, unreadStamp } = entry;
+  return { ...entry.file.position, name, directory, toTell: [...toTell], sizeBytes, modifiedNs, unreadStamp };
 }
