@@ -27,21 +27,29 @@ export interface SnapshotRequest {
  */
 export async function takeSnapshot(request: SnapshotRequest): Promise<DirectorySnapshot> {
   let last = await look(request);
-  for (let looks = 1; looks < request.maxLooks; looks++) {
+  let isStable = false;
+  for (let looks = 1; looks < request.maxLooks && !isStable; looks++) {
     const again = await look(request);
-    const isStable = isSame(last.files, again.files);
+    isStable = !again.hasFailed && isSame(last.files, again.files);
     last = again;
-    if (isStable) return { ...last, isStable };
   }
-  return { ...last, isStable: false };
+  const { files, unlisted } = last;
+  return { files, isStable, ...(unlisted !== undefined && { unlisted }) };
 }
 
-async function look(request: SnapshotRequest): Promise<Omit<DirectorySnapshot, 'isStable'>> {
+interface Look extends Omit<DirectorySnapshot, 'isStable'> {
+  /** It could not be listed this time. */
+  readonly hasFailed: boolean;
+}
+
+async function look(request: SnapshotRequest): Promise<Look> {
   const { directory, matters, guesses } = request;
   const files = new Map<string, FileFacts>();
   let unlisted: string | undefined;
+  let hasFailed = false;
   const names = await readdir(directory).catch((error: unknown) => {
     const { kind } = reasonOf(error);
+    hasFailed = kind === 'failed';
     if (kind === 'refused') unlisted = `the directory may not be listed (${(error as NodeJS.ErrnoException).code})`;
     return guesses;
   });
@@ -49,7 +57,7 @@ async function look(request: SnapshotRequest): Promise<Omit<DirectorySnapshot, '
     const found = await stat(join(directory, name), { bigint: true }).catch(() => undefined);
     if (found?.isFile() === true) files.set(name, factsOf(found));
   }
-  return { files, ...(unlisted !== undefined && { unlisted }) };
+  return { files, hasFailed, ...(unlisted !== undefined && { unlisted }) };
 }
 
 function isSame(a: ReadonlyMap<string, FileFacts>, b: ReadonlyMap<string, FileFacts>): boolean {

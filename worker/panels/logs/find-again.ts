@@ -84,7 +84,7 @@ async function openAgain(state: TrailFileState, name: string, deps: FindAgainDep
   const opened = await openLogFile(join(directory, name), deps.roots);
   if (opened.kind !== 'open') {
     const { kind, reason } = opened;
-    return kind === 'absent' ? { kind: 'gone', reason, hasMoved: true } : { kind, reason };
+    return kind === 'absent' ? { kind: 'gone', reason, hasMoved: true } : { kind: 'refused', reason };
   }
   const { file } = opened;
   if (file.position.ino === state.ino) {

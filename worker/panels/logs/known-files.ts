@@ -56,6 +56,12 @@ export async function areKnownFilesOf(known: KnownFiles, real: string): Promise<
   return mayBeBornAs(directory.birthtimeNs, known.directory.bornNs);
 }
 
+/** When an entry of a directory was last made, renamed or removed, in nanoseconds. */
+export async function lastChangeOf(directory: string): Promise<bigint | undefined> {
+  const found = await stat(directory, { bigint: true }).catch(() => undefined);
+  return found?.mtimeNs;
+}
+
 /** Looks at the file of a real path and at what rotation may have made of it, and at other names on request. */
 export function lookAround(real: string, maxLooks: number, others: readonly string[] = []): Promise<DirectorySnapshot> {
   const current = basename(real);

@@ -65,7 +65,9 @@ export type OpenResult =
   /** Nothing has that name. */
   | { readonly kind: 'absent'; readonly reason: string }
   /** Something has that name, and it is not read. */
-  | { readonly kind: 'refused'; readonly reason: string };
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** It did not work this time, for example for want of descriptors. */
+  | { readonly kind: 'failed'; readonly reason: string };
 
 /** Opens a file for reading, at its beginning. */
 export async function openLogFile(path: string, roots: AllowedRoots): Promise<OpenResult> {

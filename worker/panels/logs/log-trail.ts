@@ -4,7 +4,7 @@ import type { AllowedRoots } from './allowed-roots.js';
 import { createAbsence } from './absence.js';
 import { fileKey, mayBeBornAs, stampOf } from './file-facts.js';
 import { findFileAgain, lossReport } from './find-again.js';
-import { type KnownFiles, surveyKnownFiles } from './known-files.js';
+import { type KnownFiles, lastChangeOf, surveyKnownFiles } from './known-files.js';
 import { gapReport, type TrailReport } from './log-events.js';
 import type { ReadResult } from './log-file.js';
 import { lookAtPath, type NamedPath } from './named-path.js';
@@ -62,6 +62,7 @@ export function createLogTrail(deps: LogTrailDeps, start: TrailStart): LogTrail 
   let { lost, unreadable } = start;
   let known: KnownFiles | undefined = start.known;
   let surveyedAtMs: number | undefined;
+  let surveyedChangeNs: bigint | undefined;
   // Until somebody has looked where the path leads after a restart.
   let isBlind = start.known !== undefined;
   for (const entry of trail.slice(0, -1)) entry.supersededAtMs = clock.nowMs();
@@ -196,11 +197,15 @@ export function createLogTrail(deps: LogTrailDeps, start: TrailStart): LogTrail 
   };
   const survey = async (real: string, isForced: boolean): Promise<void> => {
     if (!isForced && surveyedAtMs !== undefined && clock.nowMs() - surveyedAtMs < surveyMs) return;
+    const changedNs = await lastChangeOf(dirname(real));
+    if (!isForced && known?.real === real && changedNs === surveyedChangeNs) return;
     const last = trail.at(-1);
     const found = await surveyKnownFiles(real, last && fileKey(last.file.position));
-    // Afterwards: what is beside a file that was truncated may be what is to be read next.
-    if (found && (last === undefined || (await isIntact(last, isForced)))) known = found;
     surveyedAtMs = clock.nowMs();
+    // Afterwards: what is beside a file that was truncated may be what is to be read next.
+    if (found === undefined || (last !== undefined && !(await isIntact(last, isForced)))) return;
+    known = found;
+    surveyedChangeNs = changedNs;
   };
   const look = async (): Promise<boolean> => {
     const named = await lookAtPath(path, roots);

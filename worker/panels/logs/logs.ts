@@ -62,9 +62,9 @@ async function openStart(options: LogOptions, roots: AllowedRoots, now: Date): P
   const real = roots.resolve(options.path);
   const { opened, known } = await openAmidst(real, roots);
   if (opened.kind !== 'open') {
-    if (opened.kind === 'refused' || !options.follow) {
+    if (opened.kind !== 'absent' || !options.follow) {
       const reason =
-        opened.kind === 'refused' ? `is not a file that this worker may read: it ${opened.reason}` : opened.reason;
+        opened.kind !== 'absent' ? `is not a file that this worker may read: it ${opened.reason}` : opened.reason;
       throw new PaneletError('PANEL_FAILED', `Cannot follow the file: ${options.path} ${reason}.`);
     }
     return { ...nothingToTell, files: [], known };
@@ -104,9 +104,10 @@ async function openAmidst(
 ): Promise<{ readonly opened: OpenResult; readonly known: KnownFiles | undefined }> {
   for (let tries = 1; ; tries++) {
     const opened = await openLogFile(real, roots);
+    const isShut = opened.kind === 'refused' || opened.kind === 'failed';
     const file = opened.kind === 'open' ? opened.file : undefined;
-    const known = opened.kind === 'refused' ? undefined : await surveyKnownFiles(real, file && fileKey(file.position));
-    if (known || opened.kind === 'refused' || tries === maxTries) return { opened, known };
+    const known = isShut ? undefined : await surveyKnownFiles(real, file && fileKey(file.position));
+    if (known || isShut || tries === maxTries) return { opened, known };
     await file?.close();
   }
 }

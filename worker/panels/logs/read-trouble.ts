@@ -1,6 +1,6 @@
-/** Why nothing can be read: nothing is there, or something is. */
+/** Why nothing can be read: nothing is there; something is there that is not to be read; or it did not work this time. */
 export interface ReadTrouble {
-  readonly kind: 'absent' | 'refused';
+  readonly kind: 'absent' | 'refused' | 'failed';
   /** For people, without a name: "may not be read (EACCES)". */
   readonly reason: string;
 }
@@ -19,6 +19,6 @@ export function reasonOf(error: unknown): ReadTrouble {
     case 'ENXIO':
       return { kind: 'refused', reason: 'is not a regular file' };
     default:
-      return { kind: 'refused', reason: `cannot be read (${code})` };
+      return { kind: 'failed', reason: `cannot be read (${code})` };
   }
 }

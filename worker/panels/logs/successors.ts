@@ -176,7 +176,7 @@ async function openOne(
   const opened = await openLogFile(join(directory, candidate.name), roots);
   if (opened.kind !== 'open') {
     const { reason } = opened;
-    const isInTheWay = candidate === current || opened.kind === 'absent';
+    const isInTheWay = candidate === current || opened.kind !== 'refused';
     return isInTheWay ? { kind: 'nothing', reason } : { kind: 'gap', report: gapOf(candidate, reason) };
   }
   const { file } = opened;
