@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, mkdirSync, openSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { ListPanelsRequest, ListPanelsResponse } from '#proto/session/v1/session.js';
@@ -109,6 +109,21 @@ describe('panelet logs', () => {
     expect(seen.stderr).toBe(
       `panelet: ${path('y.log')}: y.log was truncated; what was written before and not read is lost\n`,
     );
+  });
+
+  test('fails, and says why, when a file cannot be written to a full disk', async () => {
+    writeFileSync(path('long.log'), 'line\n'.repeat(500_000));
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [cliProgram, 'logs', path('long.log')], {
+      env: environment(),
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    let stderr = '';
+    child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect(stderr).toMatch(/^panelet: cannot write to standard output: ENOSPC/);
+    expect(code).toBe(1);
   });
 
   test('ends without a word when its reader goes away', async () => {
