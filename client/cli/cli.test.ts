@@ -59,6 +59,14 @@ describe('the CLI', () => {
       expect(await readdir(savedDir())).toEqual([]);
     });
 
+    test('has 24 rows and 80 columns where the terminal does not know its size', async () => {
+      const person = startCliUser(['exec', '-t', '--', 'top'], env, 'stty rows 0 cols 0');
+      users.push(person);
+      await person.sees('ran top');
+      person.type('size\r');
+      await person.sees('size 24x80');
+    });
+
     test('ends with 128 and the number of the signal that ended the shell', async () => {
       const person = user('attach', 'terminal', '--', 'top', '-d', '1');
       await person.sees('ran top ["-d","1"]');

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '#common/clock.js';
+import { terminalSize } from '#common/terminal-size.js';
 import type { PaneletSession } from '../panelet-session.js';
 import type { CliWorld } from './cli-world.js';
 import { showConnection } from './connection-status.js';
@@ -54,13 +55,15 @@ function forwardInput(session: PaneletSession, stdin: CliWorld['stdin'], clock: 
  */
 export async function runTerminal({ session, world, greeting }: TerminalRun): Promise<SessionOutcome> {
   const { stdin, stdout, clock } = world;
-  const view = createTerminalView(stdout);
+  let size = terminalSize({ rows: stdout.rows, cols: stdout.columns });
+  const view = createTerminalView(stdout, size);
   const detach = (): void => {
     void session.detach();
   };
   const resize = (): void => {
-    view.resize();
-    session.resize({ rows: stdout.rows ?? 24, cols: stdout.columns ?? 80 });
+    size = terminalSize({ rows: stdout.rows, cols: stdout.columns }, size);
+    view.resize(size);
+    session.resize(size);
   };
   stdin.setRawMode?.(true);
   const stopInput = forwardInput(session, stdin, clock, detach);

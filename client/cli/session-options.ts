@@ -1,4 +1,5 @@
 import { PaneletError } from '#common/errors.js';
+import { terminalSize } from '#common/terminal-size.js';
 import type { CliWorld } from './cli-world.js';
 
 /** Panel that is used when none is named. */
@@ -23,9 +24,10 @@ export function isTerminalPanel(panel: string): boolean {
 /** Parameters of a terminal panel for the user's window, and of the command; without one it is a shell. */
 export function terminalParameters(command: readonly string[], world: CliWorld): Record<string, string> {
   const term = world.env['TERM'];
+  const { rows, cols } = terminalSize({ rows: world.stdout.rows, cols: world.stdout.columns });
   return {
-    ...(world.stdout.rows === undefined ? {} : { rows: String(world.stdout.rows) }),
-    ...(world.stdout.columns === undefined ? {} : { cols: String(world.stdout.columns) }),
+    rows: String(rows),
+    cols: String(cols),
     ...(term === undefined || term === '' || term === 'dumb' ? {} : { term }),
     ...(command.length === 0 ? {} : commandParameters(command)),
   };

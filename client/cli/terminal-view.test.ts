@@ -6,11 +6,11 @@ import { createTerminalView, type TerminalView } from './terminal-view.js';
 /** A view on a terminal of 5 rows and 20 columns, and what that terminal shows. */
 function terminal(): { view: TerminalView; screen: () => Promise<string[]>; cursor: () => [number, number] } {
   const shown = new headless.Terminal({ rows: 5, cols: 20, allowProposedApi: true });
-  const out = Object.assign(new PassThrough(), { rows: 5, columns: 20 });
+  const out = new PassThrough();
   shown.write('the shell before\r\n$ ');
   // As a terminal's line discipline does.
   out.on('data', (chunk: Buffer) => shown.write(chunk.toString('latin1').replace(/(?<!\r)\n/g, '\r\n')));
-  const view = createTerminalView(out);
+  const view = createTerminalView(out, { rows: 5, cols: 20 });
   const screen = async (): Promise<string[]> => {
     await view.write('');
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,3 +1,4 @@
+import type { TerminalSize } from '#common/terminal-size.js';
 import type { CliWorld } from './cli-world.js';
 import { createScreenModel } from './screen-model.js';
 
@@ -10,7 +11,7 @@ export interface TerminalView {
   /** Takes the text away and restores what it covered. */
   clear(): void;
   /** The window has another size. */
-  resize(): void;
+  resize(size: TerminalSize): void;
   /** Leaves the terminal as a shell expects it, with the cursor below what is drawn. */
   close(): Promise<void>;
 }
@@ -36,9 +37,10 @@ function endsOpen(tail: string): boolean {
 }
 
 /** A view that starts with an empty screen; what was on it moves up into the scrollback. */
-export function createTerminalView(out: CliWorld['stdout']): TerminalView {
-  const rows = (): number => out.rows ?? 24;
-  const model = createScreenModel(rows(), out.columns ?? 80);
+export function createTerminalView(out: CliWorld['stdout'], atFirst: TerminalSize): TerminalView {
+  let size = atFirst;
+  const rows = (): number => size.rows;
+  const model = createScreenModel(size.rows, size.cols);
   let queue = Promise.resolve();
   let shown = '';
   let tail = '';
@@ -50,7 +52,7 @@ export function createTerminalView(out: CliWorld['stdout']): TerminalView {
   };
   const drawStatus = (): void => {
     if (shown === '' || endsOpen(tail)) return;
-    draw(`\x1b[7m ${shown.slice(0, Math.max(0, (out.columns ?? 80) - 2))} \x1b[0m`);
+    draw(`\x1b[7m ${shown.slice(0, Math.max(0, size.cols - 2))} \x1b[0m`);
   };
   const restore = async (): Promise<void> => {
     if (!endsOpen(tail)) draw(await model.bottomRow());
@@ -80,7 +82,10 @@ export function createTerminalView(out: CliWorld['stdout']): TerminalView {
         shown = '';
         await restore();
       }),
-    resize: () => model.resize(rows(), out.columns ?? 80),
+    resize: (next) => {
+      size = next;
+      model.resize(size.rows, size.cols);
+    },
     close: () =>
       run(async () => {
         if (shown !== '') await restore();

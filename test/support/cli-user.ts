@@ -64,10 +64,14 @@ export interface CliUser {
   close(): void;
 }
 
-/** Starts the CLI on a pseudoterminal of 20 rows and 80 columns. */
-export function startCliUser(args: readonly string[], env: Record<string, string>): CliUser {
+/**
+ * Starts the CLI on a pseudoterminal of 20 rows and 80 columns.
+ * @param before what a shell does on that terminal first. @default nothing
+ */
+export function startCliUser(args: readonly string[], env: Record<string, string>, before = ':'): CliUser {
   const size = { rows: 20, cols: 80 };
-  const child = pty.spawn(process.execPath, [cliProgram, ...args], { ...size, env, name: 'xterm-256color' });
+  const command = ['-c', `${before}; exec "$@"`, 'sh', process.execPath, cliProgram, ...args];
+  const child = pty.spawn('/bin/sh', command, { ...size, env, name: 'xterm-256color' });
   const terminal = new headless.Terminal({ ...size, allowProposedApi: true });
   let raw = '';
   child.onData((text) => {

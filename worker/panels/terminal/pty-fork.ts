@@ -1,6 +1,7 @@
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import nodePty from '@lydell/node-pty';
 import { PaneletError } from '#common/errors.js';
+import { isUtf8Terminal } from './terminal-encoding.js';
 
 /** A program to start on a new pseudoterminal. */
 export interface PtyProgram {
@@ -84,7 +85,8 @@ function forkAboveAll(program: PtyProgram, onExit: (exit: RawExit) => void): For
   try {
     const environment = Object.entries(program.environment).map(([name, value]) => `${name}=${value}`);
     const { file, args, cwd, cols, rows } = program;
-    const { fd, pid } = native.fork(file, args, environment, cwd, cols, rows, -1, -1, false, '', (code, signal) => {
+    const utf8 = isUtf8Terminal(program.environment);
+    const { fd, pid } = native.fork(file, args, environment, cwd, cols, rows, -1, -1, utf8, '', (code, signal) => {
       if (usable) onExit({ code, signal });
     });
     if (fd > Math.max(...fillers)) return { kind: 'forked', fork: { fd, pid } };

@@ -2,6 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
+import { terminalSize } from '#common/terminal-size.js';
 import { booleanText, integerText, readParameters } from '../parameters.js';
 import type { PtyProgram } from './pty-fork.js';
 
@@ -15,13 +16,16 @@ const argumentsText = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+// What a terminal may report (struct winsize); 0 is unknown.
+const cellsText = integerText(0, 65_535);
+
 const schema = z.strictObject({
   command: z.string().min(1).optional(),
   args: argumentsText.optional(),
   cwd: z.string().min(1).optional(),
   tty: booleanText.default(true),
-  rows: integerText(1, 1000).default(24),
-  cols: integerText(1, 1000).default(80),
+  rows: cellsText.optional(),
+  cols: cellsText.optional(),
   term: z
     .string()
     .regex(/^[\w.+-]{1,64}$/, 'must be a terminal type, for example xterm-256color')
@@ -65,8 +69,8 @@ export const ownPlaces: Places = {
 
 /**
  * The program that a Hello asks for. Parameters: `command` (name or path; the user's login shell without it), `args`
- * (JSON array of strings), `cwd`, `tty` (`false` for pipes), `rows`, `cols`, `term`, and `env.NAME` for each variable to
- * add.
+ * (JSON array of strings), `cwd`, `tty` (`false` for pipes), `rows` and `cols` (0 for unknown: 24 and 80; at most 1000),
+ * `term`, and `env.NAME` for each variable to add.
  * @throws PANEL_FAILED with a reason a person understands.
  */
 export async function readTerminalProgram(
@@ -100,8 +104,7 @@ export async function readTerminalProgram(
     environment: { ...variables, PWD: cwd },
     cwd,
     tty: options.tty,
-    rows: options.rows,
-    cols: options.cols,
+    ...terminalSize(options),
   };
 }
 

@@ -144,9 +144,42 @@ describe('terminal', () => {
     });
     await output.until(says('30 100'));
     await session.input(resize(41, 132));
-    await session.input(resize(0, 9999));
     await output.until(ended);
     expect(output.text).toContain('41 132');
+  });
+
+  test.each([
+    [{ rows: '0', cols: '0' }, '24 80'],
+    [{ rows: '0', cols: '132' }, '24 132'],
+    [{ rows: '50', cols: '20000' }, '50 1000'],
+  ])('has a size where its window reports %j', async (parameters, size) => {
+    const { output } = await open({ command: 'stty', args: '["size"]', ...parameters });
+    await output.until(ended);
+    expect(output.text.trim()).toBe(size);
+  });
+
+  test('keeps what it knows of its size when the window does not know it any more', async () => {
+    const { session, output } = await sh('stty -echo; echo ready; while read line; do stty size; done');
+    await output.until(says('ready'));
+    const lines = (): string[] => output.text.trim().split('\r\n');
+    for (const [index, [rows, cols]] of [
+      [0, 9999],
+      [30, 0],
+      [0, 0],
+    ].entries()) {
+      await session.input(resize(rows ?? 0, cols ?? 0));
+      await session.input(data('\n'));
+      await output.until(() => lines().length === index + 2);
+    }
+    expect(lines()).toEqual(['ready', '24 1000', '30 1000', '30 1000']);
+  });
+
+  test('erases a whole character, not a byte of it', async () => {
+    const { session, output } = await sh('stty -echo; echo ready; read line; printf %s "$line" | od -An -tx1');
+    await output.until(says('ready'));
+    await session.input(data('a\u00e9\x7fb\n'));
+    await output.until(ended);
+    expect(output.text).toContain('61 62');
   });
 
   test('signals the program in the foreground and not the shell', async () => {
@@ -260,7 +293,8 @@ describe('terminal', () => {
     [{ cwd: '/no/such/place' }, /cwd "\/no\/such\/place" is not a directory/],
     [{ cwd: 'relative' }, /not an absolute path/],
     [{ args: 'ls -l' }, /"args": must be a JSON array/],
-    [{ rows: '0' }, /"rows"/],
+    [{ rows: '-1' }, /"rows"/],
+    [{ cols: '65536' }, /"cols"/],
     [{ 'env.a=b': 'c' }, /needs a name/],
     [{ colour: 'red' }, /colour/],
   ])('refuses %j with a reason', async (parameters, reason) => {

@@ -1,3 +1,4 @@
+import { terminalSize, type TerminalSize } from '#common/terminal-size.js';
 import { Channel, type Event } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint.js';
 import type { OwnerAccount, OwnerAccounts } from '../../owners/owner-accounts.js';
@@ -78,6 +79,7 @@ function createTerminalSession(context: PanelContext, setup: ProgramSetup): Pane
   const { output, gate, clock, log } = context;
   const table = createProcessTable();
   const screen = createScreen(program.rows, program.cols);
+  let size: TerminalSize = program;
   let still = false;
   let closing: Promise<void> | undefined;
 
@@ -113,10 +115,9 @@ function createTerminalSession(context: PanelContext, setup: ProgramSetup): Pane
 
   const onEvent = ({ kind }: Event): void => {
     if (kind?.$case === 'resize') {
-      const { rows, cols } = kind.value;
-      if (!isSize(rows) || !isSize(cols)) return;
-      pty.resize(rows, cols);
-      screen.resize(rows, cols);
+      size = terminalSize(kind.value, size);
+      pty.resize(size.rows, size.cols);
+      screen.resize(size.rows, size.cols);
     }
     if (kind?.$case === 'signal') family.signalForeground(kind.value.name);
   };
@@ -154,8 +155,4 @@ function createTerminalSession(context: PanelContext, setup: ProgramSetup): Pane
     close: () => (closing ??= end()),
     details: () => programDetails(program, pty.pid, family),
   };
-}
-
-function isSize(cells: number): boolean {
-  return Number.isInteger(cells) && cells >= 1 && cells <= 1000;
 }
