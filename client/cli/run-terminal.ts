@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '#common/clock.js';
-import { terminalSize } from '#common/terminal-size.js';
+import { terminalSize } from '#common/terminal/terminal-size.js';
 import type { PaneletSession } from '../panelet-session.js';
 import type { CliWorld } from './cli-world.js';
 import { showConnection } from './connection-status.js';

@@ -1,13 +1,14 @@
-import headless, { type IBufferCell, type IBufferLine } from '@xterm/headless';
+import { StringDecoder } from 'node:string_decoder';
+import type { IBufferCell, IBufferLine } from '@xterm/headless';
+import { createHeadlessTerminal } from '#common/terminal/headless-terminal.js';
+import type { TerminalSize } from '#common/terminal/terminal-size.js';
 
 /** What the user's terminal shows, so that a row that was covered can be restored. */
 export interface ScreenModel {
-  write(bytes: Uint8Array | string): void;
-  resize(rows: number, cols: number): void;
+  write(bytes: Buffer): void;
+  resize(size: TerminalSize): void;
   /** The bottom row as bytes that draw it, once everything written before is interpreted. */
   bottomRow(): Promise<string>;
-  /** Whether the program uses the alternate screen, once everything written before is interpreted. */
-  alternate(): Promise<boolean>;
   /** The first row below everything that is drawn, from 0; the number of rows when there is none. */
   freeRow(): Promise<number>;
   dispose(): void;
@@ -51,8 +52,10 @@ function endOfRow(line: IBufferLine | undefined): number {
 }
 
 /** A model of a terminal that starts empty, with the cursor at the top. */
-export function createScreenModel(rows: number, cols: number): ScreenModel {
-  const terminal = new headless.Terminal({ rows, cols, scrollback: 0, allowProposedApi: true });
+export function createScreenModel(size: TerminalSize): ScreenModel {
+  const terminal = createHeadlessTerminal(size, 0);
+  // The interpreter's own decoder loses some of the characters that are cut in two.
+  const decoder = new StringDecoder('utf8');
   const interpreted = (): Promise<void> => new Promise((resolve) => terminal.write('', resolve));
   const drawRow = (y: number): string => {
     const line = terminal.buffer.active.getLine(y);
@@ -71,16 +74,12 @@ export function createScreenModel(rows: number, cols: number): ScreenModel {
     return `${drawn}\x1b[0m`;
   };
   return {
-    write: (bytes) => terminal.write(bytes),
+    write: (bytes) => terminal.write(decoder.write(bytes)),
     // In order with what was written before.
-    resize: (nextRows, nextCols) => terminal.write('', () => terminal.resize(nextCols, nextRows)),
+    resize: ({ rows, cols }) => terminal.write('', () => terminal.resize(cols, rows)),
     bottomRow: async () => {
       await interpreted();
       return drawRow(terminal.buffer.active.baseY + terminal.rows - 1);
-    },
-    alternate: async () => {
-      await interpreted();
-      return terminal.buffer.active.type === 'alternate';
     },
     freeRow: async () => {
       await interpreted();

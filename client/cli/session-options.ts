@@ -1,5 +1,5 @@
 import { PaneletError } from '#common/errors.js';
-import { terminalSize } from '#common/terminal-size.js';
+import { terminalSize } from '#common/terminal/terminal-size.js';
 import type { CliWorld } from './cli-world.js';
 
 /** Panel that is used when none is named. */

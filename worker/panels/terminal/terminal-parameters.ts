@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
-import { terminalSize } from '#common/terminal-size.js';
+import { terminalSize } from '#common/terminal/terminal-size.js';
 import { booleanText, integerText, readParameters } from '../parameters.js';
 import type { PtyProgram } from './pty-fork.js';
 

@@ -1,4 +1,4 @@
-import { terminalSize, type TerminalSize } from '#common/terminal-size.js';
+import { terminalSize, type TerminalSize } from '#common/terminal/terminal-size.js';
 import { Channel, type Event } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint.js';
 import type { OwnerAccount, OwnerAccounts } from '../../owners/owner-accounts.js';
