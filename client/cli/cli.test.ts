@@ -67,6 +67,22 @@ describe('the CLI', () => {
       await person.sees('size 24x80');
     });
 
+    test('finds no detach keys in a paste, finds them as kitty writes them, and puts the modes back', async () => {
+      const person = user('attach');
+      await person.sees('$ ');
+      person.type('modes\r');
+      await person.sees(/modes\n\$ /);
+      person.type('\x1b[200~pasted \x1d');
+      person.type('d\x1b[201~ text\r');
+      await person.sees(/you said: .*pasted .*d.* text/);
+      person.type('\x1b[93;5u\x1b[100;1u');
+      expect(await person.exit).toBe(0);
+      // Longer than a row: the id at its end is there.
+      const [id = ''] = [...worker.sessions.keys()];
+      await until(() => person.screen().join('').includes(`attach --session ${id}`), 'the goodbye is not cut');
+      expect(person.raw).toContain('\x1b[<1u');
+    });
+
     test('ends with 128 and the number of the signal that ended the shell', async () => {
       const person = user('attach', 'terminal', '--', 'top', '-d', '1');
       await person.sees('ran top ["-d","1"]');

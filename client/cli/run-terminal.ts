@@ -3,12 +3,9 @@ import { terminalSize } from '#common/terminal/terminal-size.js';
 import type { PaneletSession } from '../panelet-session.js';
 import type { CliWorld } from './cli-world.js';
 import { showConnection } from './connection-status.js';
-import { createDetachKeys, detachKeysText } from './detach-keys.js';
+import { createDetachKeys, type DetachKeys, detachKeysText } from './detach-keys.js';
 import { readOutput, type SessionOutcome } from './read-output.js';
 import { createTerminalView } from './terminal-view.js';
-
-// ctrl-] alone is somebody's key binding; it is passed on when nothing follows for this long.
-const prefixTimeoutMs = 800;
 
 /** What `runTerminal` is told at the start. */
 export interface TerminalRun {
@@ -18,15 +15,34 @@ export interface TerminalRun {
   readonly greeting: string;
 }
 
-function forwardInput(session: PaneletSession, stdin: CliWorld['stdin'], clock: Clock, detach: () => void): () => void {
-  const keys = createDetachKeys();
+interface InputSource {
+  readonly stdin: CliWorld['stdin'];
+  readonly clock: Clock;
+  readonly keys: DetachKeys;
+}
+
+function forwardInput(session: PaneletSession, { stdin, clock, keys }: InputSource, detach: () => void): () => void {
   let timer: Timer | undefined;
+  let stopped = false;
+  const release = (): void => send(keys.release());
+  const listen = (): void => {
+    timer?.stop();
+    // Not while nothing is read: a paste that waits for a session that is away has not ended.
+    if (!stopped && keys.releaseAfterMs !== undefined) timer = clock.after(keys.releaseAfterMs, release);
+  };
   const send = (bytes: Buffer): void => {
-    if (bytes.length === 0) return;
+    if (bytes.length === 0) {
+      listen();
+      return;
+    }
     stdin.pause();
     // A session that is over says so where its output is read.
     session.write(bytes).then(
-      () => stdin.resume(),
+      () => {
+        if (stopped) return;
+        stdin.resume();
+        listen();
+      },
       () => undefined,
     );
   };
@@ -35,13 +51,13 @@ function forwardInput(session: PaneletSession, stdin: CliWorld['stdin'], clock: 
     const typed = keys.take(chunk);
     send(typed.bytes);
     if (typed.detach) detach();
-    else if (keys.pending) timer = clock.after(prefixTimeoutMs, () => send(keys.release()));
   };
   const end = (): void => detach();
   stdin.on('data', take);
   stdin.on('end', end);
   stdin.resume();
   return () => {
+    stopped = true;
     timer?.stop();
     stdin.off('data', take);
     stdin.off('end', end);
@@ -66,7 +82,8 @@ export async function runTerminal({ session, world, greeting }: TerminalRun): Pr
     session.resize(size);
   };
   stdin.setRawMode?.(true);
-  const stopInput = forwardInput(session, stdin, clock, detach);
+  const keys = createDetachKeys(() => view.isPasteBracketed);
+  const stopInput = forwardInput(session, { stdin, clock, keys }, detach);
   const stopStatus = showConnection(session, view, clock);
   stdout.on('resize', resize);
   world.stop.addEventListener('abort', detach);

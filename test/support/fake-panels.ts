@@ -61,7 +61,8 @@ export function createScreenFake(): FakePanel {
 }
 
 /**
- * A shell of a few commands, as the terminal panel looks from a client: `exit N`, `kill`, `colours`, `size`, `stdin`
+ * A shell of a few commands, as the terminal panel looks from a client: `exit N`, `kill`, `colours`, `size`, `stdin`,
+ * `modes` (bracketed paste, kitty's keyboard, no autowrap)
  * (everything else is repeated after "you said: "). Input is echoed; the prompt is "$ ".
  */
 export function createShellFake(): FakePanel & { readonly size: string } {
@@ -85,7 +86,8 @@ export function createShellFake(): FakePanel & { readonly size: string } {
       end(endpoint, 0, 'SIGKILL');
       return;
     }
-    if (word === 'size') say(endpoint, `size ${size}\r\n`);
+    if (word === 'modes') say(endpoint, '\x1b[?2004h\x1b[>1u\x1b[?7l');
+    else if (word === 'size') say(endpoint, `size ${size}\r\n`);
     else if (word === 'fill') {
       for (let row = 1; row <= Number(argument); row++) say(endpoint, `\x1b[3${row % 8}mrow ${row}\x1b[0m\r\n`);
     } else say(endpoint, `you said: ${command}\r\n`);
