@@ -76,7 +76,9 @@ describe('panelet exec', () => {
     programs = await bundlePrograms();
     dir = mkdtempSync(join(tmpdir(), 'panelet-exec-'));
     home = createAgentHome(programs);
-    const parameters = isRoot ? {} : { parameters: { allowSameUser: 'true' } };
+    // Of its own: with an owner's last session, all processes of a uid end on the whole machine.
+    const uids = JSON.stringify({ first: 110_000, count: 10 });
+    const parameters = { parameters: isRoot ? { uids } : { allowSameUser: 'true' } };
     // Directly in /tmp: owners must be able to pass, and those of the tests are closed.
     stateDir = mkdtempSync('/tmp/pe-');
     home.configure({
