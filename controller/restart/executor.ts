@@ -255,6 +255,18 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     return quiet;
   };
 
+  /** A word to whoever waits for it. Where it may not be said, everything else goes on. */
+  const report = async ({ target, result }: Extract<Action, { kind: 'report' }>): Promise<ActionResult> => {
+    try {
+      await deps.targets.annotate(target, { [resultAnnotation]: result });
+      return progress;
+    } catch (error) {
+      if (!isPaneletError(error, 'API_REFUSED')) throw error;
+      log.warn({ err: error, target: target.metadata.name }, 'The target cannot be told what became of its request');
+      return quiet;
+    }
+  };
+
   const withoutOwn = ({ restart }: ActionContext): string[] =>
     (restart.metadata.finalizers ?? []).filter((name) => name !== uncordonFinalizer);
 
@@ -270,8 +282,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
         case 'removeRestart':
           return removeRestart(context);
         case 'report':
-          await deps.targets.annotate(action.target, { [resultAnnotation]: action.result });
-          return progress;
+          return report(action);
         case 'claim':
           return claim(context, action);
         case 'release':

@@ -112,20 +112,20 @@ function letGo(world: World, why: string): Decision {
   const held = world.pods.filter((pod) => claimOf(pod)?.restart === uidOf(restart) && !isTerminating(pod));
   if (held.length > 0) return { ...idle, actions: held.map((pod) => releaseAction(world, pod, why)) };
   if (hasFinalizer(restart)) return { ...idle, actions: [{ kind: 'removeFinalizer' }] };
-  const report = reportOf(world);
-  if (report !== undefined) return { ...idle, actions: [report] };
   const { completionTime, observedGeneration } = restart.status ?? {};
   if (isTerminating(restart) || completionTime === undefined) return idle;
+  const report = reportOf(world);
+  const actions = report === undefined ? [] : [report];
   const generation = restart.metadata.generation ?? observedGeneration;
   const status =
     generation === observedGeneration || generation === undefined
       ? undefined
       : { ...restart.status, observedGeneration: generation };
   const ttl = restart.spec.ttlSecondsAfterFinished;
-  if (ttl === undefined) return { ...idle, status };
+  if (ttl === undefined) return { ...idle, status, actions };
   const leftMs = Date.parse(completionTime) + ttl * 1000 - now.getTime();
-  if (leftMs > 0) return { ...idle, status, requeueAfterMs: leftMs };
-  return { ...idle, status, actions: [{ kind: 'removeRestart' }] };
+  if (leftMs > 0) return { ...idle, status, actions, requeueAfterMs: leftMs };
+  return { ...idle, status, actions: [...actions, { kind: 'removeRestart' }] };
 }
 
 function claimAction(world: World, settings: Settings, pod: Pod): Action {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';
 import * as annotations from '#controller/restart/annotations.js';
 import { judge } from './admission-policy.js';
@@ -57,13 +58,22 @@ const people = [
   annotations.maxUnavailableAnnotation,
 ];
 const controllers = [
-  ...[annotations.observedAnnotation, annotations.errorAnnotation],
+  ...[annotations.observedAnnotation, annotations.resultAnnotation, annotations.errorAnnotation],
   ...[annotations.rolloutObservedAnnotation, annotations.rolloutErrorAnnotation],
 ];
 const decisive = [
   ...[annotations.gateDaemonSetAnnotation, annotations.gateTargetAnnotation, annotations.rolloutAnnotation],
   ...[annotations.requestedByAnnotation, 'kubectl.kubernetes.io/last-applied-configuration', 'a'],
 ];
+
+// An annotation that is missing in the policy stops every restart of a cluster that has such policies.
+test('the list of what the controller writes at a target is complete', () => {
+  const source = readFileSync('controller/restart/annotations.ts', 'utf8');
+  const written = [...source.matchAll(/\/\*\*([^/]*?)\*\/\nexport const \w+ = '([^']+)'/g)]
+    .filter(([, comment = '']) => comment.includes('Annotation on a target:') && /Written by\s+(?:\*\s+)?the controller/.test(comment))
+    .map(([, , name]) => name);
+  expect([...controllers].sort()).toEqual(written.sort());
+});
 
 describe('who may patch a DaemonSet and not update it', () => {
   const by = (change: Change): string | undefined => changed('requests-only', 'operator', change);
@@ -122,7 +132,7 @@ describe('the controller', () => {
   });
 
   test('writes no annotation at a target but those', () => {
-    const files = ['rollout-trigger', 'trigger', 'take-up', 'target-writer'].map((name) => readText(`controller/restart/${name}.ts`));
+    const files = ['rollout-trigger', 'trigger', 'take-up', 'target-writer', 'report'].map((name) => readText(`controller/restart/${name}.ts`));
     const used = [...files.join('\n').matchAll(/\b([a-zA-Z]+Annotation)\b/g)].map(([, name]) => name!);
     const values = annotations as unknown as Record<string, unknown>;
     const written = new Set(used.filter((name) => name in values).map((name) => values[name]));

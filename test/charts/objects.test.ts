@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { runCli } from '#client/cli/program.js';
@@ -342,13 +343,13 @@ describe('helm test', () => {
     const script = container!.command!.join('\n');
     const lines = [...script.matchAll(/\bp (ls|attach echo --no-tty|exec terminal)\b/g)].map(([, line]) => line!);
     expect(lines).toEqual(['ls', 'attach echo --no-tty', 'exec terminal']);
-    const written: string[] = [];
-    const world = { version: '', stdout: { write: (text: string) => written.push(text) }, stderr: { write: () => true } };
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+    const world = { version: '', stdout, stderr };
     for (const line of lines) {
       const argv = ['--server-name=panelet-agent', ...line.split(' '), '--help'];
       expect(await runCli(argv, world as unknown as Parameters<typeof runCli>[1])).toBe(0);
     }
-    expect(written.join('')).toContain('--no-tty');
+    expect(String(stdout.read())).toContain('--no-tty');
   });
 
   test('asks only for panels that are there', () => {
