@@ -6,7 +6,7 @@ import type { Random } from '#common/random.js';
 import type { AddressBook } from './address-book.js';
 import type { ChannelLease, ChannelPool } from './channel-pool.js';
 import { dial } from './dial.js';
-import { createHomeSearch, searchSpacing, tellApart } from './home-search.js';
+import { answeredElsewhere, createHomeSearch, searchSpacing } from './home-search.js';
 import { answeringNodeOfError } from './status-errors.js';
 import type { UnaryContext } from './unary-call.js';
 
@@ -38,32 +38,24 @@ const callTimeoutMs = 10_000;
 /** Calls of one client. */
 export function createAgentCalls(deps: AgentCallsDeps): AgentCalls {
   const { book, pool, clock, random } = deps;
-  const reach = (about: { sessionId: string; node: string }, attempt: number): Promise<ChannelLease> => {
-    const query = { ...about, panel: '', attempt };
-    return dial({
-      ...{ pool, clock, timeoutMs: deps.dialTimeoutMs },
-      resolve: () => book.resolve(query),
-      resolveAgain: async (more) =>
-        book.mayMove(query) ? book.resolve({ ...query, attempt: attempt + more }) : undefined,
-    });
-  };
   return {
     call: async (about, call) => {
       const search = createHomeSearch();
       const pacing = createBackoff(random, searchSpacing);
       const untilMs = clock.nowMs() + callTimeoutMs;
       for (let attempt = 0; ; attempt++) {
-        const lease = await reach(about, attempt);
+        const query = { ...about, panel: '', attempt };
+        const lease = await dial({ pool, clock, book, query, timeoutMs: deps.dialTimeoutMs });
         try {
           const deadline = new Date(clock.date().getTime() + untilMs - clock.nowMs());
           return await call(lease, { address: lease.address, metadata: await deps.metadata(), deadline });
         } catch (error) {
           if (isPaneletError(error, 'AGENT_UNREACHABLE')) lease.retire();
           if (about.sessionId === '' || !isPaneletError(error, 'SESSION_UNKNOWN')) throw error;
-          const answering = answeringNodeOfError(error);
-          if (answering === undefined || search.isFinal(answering, about.node)) throw error;
-          tellApart(lease, { answering, home: about.node });
-          if (clock.nowMs() >= untilMs) throw error;
+          const unknown = { answering: answeringNodeOfError(error), home: about.node };
+          const elsewhere = answeredElsewhere(search, lease, unknown);
+          if (elsewhere === undefined) throw error;
+          if (clock.nowMs() >= untilMs) throw elsewhere;
         } finally {
           lease.release();
         }

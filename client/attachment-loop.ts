@@ -11,7 +11,7 @@ import { openAttachment, type Attachment, type AttachmentResult } from './attach
 import type { AddressBook } from './address-book.js';
 import type { ChannelLease, ChannelPool } from './channel-pool.js';
 import { dial } from './dial.js';
-import { createHomeSearch, searchSpacing, tellApart } from './home-search.js';
+import { answeredElsewhere, createHomeSearch, searchSpacing } from './home-search.js';
 import type { LivenessOptions } from './liveness.js';
 import type { Reachability } from './reachability.js';
 import { errorOfStatus, retryAdvice } from './status-errors.js';
@@ -125,12 +125,7 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
     const reason = reasonOf(result.rpc.metadata);
     const isUnknown = reason === 'SESSION_UNKNOWN' || reason === 'PANEL_UNKNOWN';
     if (!isUnknown || !(everAttached || deps.resumes)) return undefined;
-    const answering = answeringNodeOf(result.rpc.metadata);
-    if (answering === undefined || search.isFinal(answering, node)) return undefined;
-    tellApart(lease, { answering, home: node });
-    const where = node === '' ? 'The session' : `The session is on the node ${node}, and`;
-    const message = `${where} was looked for at ${lease.address}, where the agent of ${answering} answered, which does not have it.`;
-    return new PaneletError('AGENT_UNREACHABLE', message);
+    return answeredElsewhere(search, lease, { answering: answeringNodeOf(result.rpc.metadata), home: node });
   };
   const again = (
     result: AttachmentResult,
@@ -173,17 +168,15 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
     else again(result, lease.address, { ...next, elsewhere: wrongDoor });
   };
   const endOf = (result: AttachmentResult, address: string, wrongDoor: PaneletError | undefined): AttachmentEnd => {
-    if (wrongDoor !== undefined || isStaleToken(result)) return { kind: 'transport' };
+    if (wrongDoor !== undefined) return { kind: 'transport' };
+    if (isRefusedToken(result) && refusedTokens++ < maxRefusedTokens) return { kind: 'transport' };
     return result.violation === undefined
       ? attachmentEndOf(result.rpc, address, everAttached)
       : { kind: 'refused', code: result.violation.code, message: result.violation.message };
   };
   /** A token may die between two attempts, and the next one be another: it is asked for a few times. */
-  const isStaleToken = (result: AttachmentResult): boolean =>
-    deps.tokensRotate &&
-    everAttached &&
-    reasonOf(result.rpc.metadata) === 'IDENTITY_MISSING' &&
-    ++refusedTokens <= maxRefusedTokens;
+  const isRefusedToken = (result: AttachmentResult): boolean =>
+    deps.tokensRotate && everAttached && reasonOf(result.rpc.metadata) === 'IDENTITY_MISSING';
   const unresolved = (error: PaneletError): void => {
     const mayCome = everAttached || error.code === 'AGENT_UNREACHABLE';
     if (!mayCome || error.code === 'CONFIG_INVALID') {
@@ -204,9 +197,9 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
         pool: deps.pool,
         clock,
         timeoutMs: deps.times.dialTimeoutMs,
-        resolve: () => deps.book.resolve(query),
-        resolveAgain: async (more) =>
-          !over && deps.book.mayMove(query) ? deps.book.resolve({ ...query, attempt: attempt + more }) : undefined,
+        book: deps.book,
+        query,
+        isWanted: () => !over,
       });
     } catch (error) {
       unresolved(PaneletError.from(error, 'AGENT_UNREACHABLE'));

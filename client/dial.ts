@@ -2,20 +2,19 @@ import { connectivityState } from '@grpc/grpc-js';
 import type { Clock, Timer } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
-import type { NodeAddress } from './address-book.js';
+import type { AddressBook, NodeAddress } from './address-book.js';
 import type { ChannelLease, ChannelPool } from './channel-pool.js';
+import type { AddressQuery } from './client-options.js';
 
 /** What dialling needs. */
 export interface DialOptions {
   readonly pool: ChannelPool;
   readonly clock: Clock;
-  /** Where the agent is. */
-  readonly resolve: () => Promise<NodeAddress>;
-  /**
-   * Where it may be, with a rising number, while nobody answers there: it may have moved. Undefined for an answer that
-   * would be the same.
-   */
-  readonly resolveAgain: (again: number) => Promise<NodeAddress | undefined>;
+  readonly book: AddressBook;
+  /** What the book is asked, again with rising numbers of attempts while nobody answers: the agent may have moved. */
+  readonly query: AddressQuery;
+  /** False once nobody waits for the connection any more. @default always true */
+  readonly isWanted?: () => boolean;
   /** Time for a connection, in milliseconds. @default 3000 */
   readonly timeoutMs?: number | undefined;
 }
@@ -27,10 +26,10 @@ const laterRaceMs = 1000;
 /**
  * A share of a channel that is connected. Several addresses, as they become known, race: that of a pod that has gone
  * gives no answer at all. Where every one refuses, the first's share is returned, and a call on it says why.
- * @throws PaneletError AGENT_UNREACHABLE when no address answers in time; what `resolve` throws the first time
+ * @throws PaneletError AGENT_UNREACHABLE when no address answers in time; what the book throws the first time
  */
 export async function dial(options: DialOptions): Promise<ChannelLease> {
-  const { pool, clock, resolve, resolveAgain, timeoutMs = 3000 } = options;
+  const { pool, clock, book, query, isWanted = () => true, timeoutMs = 3000 } = options;
   const runners = new Map<string, ChannelLease>();
   const refused = new Set<ChannelLease>();
   const won = createLatch<ChannelLease>();
@@ -58,7 +57,7 @@ export async function dial(options: DialOptions): Promise<ChannelLease> {
     runners.set(place.address, lease);
     watch(lease);
   };
-  run(await resolve());
+  run(await book.resolve(query));
   const addresses = (): string => [...runners.keys()].join(', ');
   const late = (): void =>
     won.reject(
@@ -66,16 +65,17 @@ export async function dial(options: DialOptions): Promise<ChannelLease> {
     );
   const limit = clock.after(timeoutMs, late);
   let race: Timer | undefined;
+  const raceAnother = async (again: number): Promise<void> => {
+    if (!isWanted() || !book.mayMove(query)) return;
+    try {
+      run(await book.resolve({ ...query, attempt: query.attempt + again }));
+    } catch {
+      // What could not be found now, or is no address, may be there the next time.
+    }
+    if (!won.settled) raceLater(again + 1);
+  };
   const raceLater = (again: number): void => {
-    race = clock.after(again === 1 ? firstRaceMs : laterRaceMs, () => {
-      resolveAgain(again).then(
-        (place) => {
-          if (place !== undefined) run(place);
-          if (place !== undefined && !won.settled) raceLater(again + 1);
-        },
-        () => raceLater(again + 1),
-      );
-    });
+    race = clock.after(again === 1 ? firstRaceMs : laterRaceMs, () => void raceAnother(again));
   };
   if (!won.settled) raceLater(1);
   let winner: ChannelLease | undefined;

@@ -1,4 +1,5 @@
 import type { BackoffOptions } from '#common/backoff.js';
+import { PaneletError } from '#common/errors.js';
 import type { ChannelLease } from './channel-pool.js';
 
 /** Judges answers "unknown" where one address stands for several agents, such as a Service. */
@@ -36,12 +37,28 @@ export function createHomeSearch(): HomeSearch {
   };
 }
 
-/** Sees to it that the next attempt gets another connection than the one at whose end the wrong agent has answered. */
-export function tellApart(
-  lease: Pick<ChannelLease, 'leadsTo' | 'retire'>,
-  { answering, home }: { readonly answering: string; readonly home: string },
-): void {
+/** An answer "unknown", and what it was about. */
+export interface UnknownAnswer {
+  /** Node of the agent that gave it; undefined from an agent that does not say. */
+  readonly answering: string | undefined;
+  /** Node that the session lives on; `''` when that is not known. */
+  readonly home: string;
+}
+
+/**
+ * What an answer "unknown" says that is not the last word; undefined for one that is. The next attempt gets another
+ * connection than the one at whose end the wrong agent has answered.
+ */
+export function answeredElsewhere(
+  search: HomeSearch,
+  lease: Pick<ChannelLease, 'address' | 'leadsTo' | 'retire'>,
+  { answering, home }: UnknownAnswer,
+): PaneletError | undefined {
+  if (answering === undefined || search.isFinal(answering, home)) return undefined;
   lease.leadsTo(answering);
   // Where any agent will do, it would be taken again.
   if (home === '') lease.retire();
+  const where = home === '' ? 'The session' : `The session is on the node ${home}, and`;
+  const message = `${where} was looked for at ${lease.address}, where the agent of ${answering} answered, which does not have it.`;
+  return new PaneletError('AGENT_UNREACHABLE', message);
 }

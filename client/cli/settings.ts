@@ -28,7 +28,7 @@ export interface GlobalFlags {
 export interface AgentSettings {
   readonly address: string;
   readonly token: string | undefined;
-  /** Where the token was read; it may be another one there by now. */
+  /** Where the token was read, if it was; it may be another one there by now. */
   readonly tokenFile: string | undefined;
   readonly tls: TlsOption;
 }
@@ -78,7 +78,7 @@ export function agentSettings(
   return {
     address: flags.address ?? saved?.address ?? env['PANELET_ADDRESS'] ?? defaultAddress,
     token: flags.token ?? fromFile ?? env['PANELET_TOKEN'],
-    tokenFile,
+    tokenFile: flags.token === undefined ? tokenFile : undefined,
     tls: tlsOf(flags, env),
   };
 }
