@@ -1,4 +1,5 @@
 import type { CliWorld } from './cli-world.js';
+import { writeOn } from './write-on.js';
 
 /** How it is shown from which file lines are: not at all, by a header as `tail` does, or before each line as `kubectl` does. */
 export type LabelStyle = 'none' | 'headers' | 'prefix';
@@ -22,17 +23,7 @@ const maxHeldBytes = 1024 * 1024;
 export function createLabelledOutput(stdout: CliWorld['stdout'], style: LabelStyle): (label: string) => LabelledSource {
   let shown: string | undefined;
   const put = async (bytes: Buffer): Promise<void> => {
-    if (bytes.length === 0 || stdout.destroyed || stdout.write(bytes)) return;
-    await new Promise<void>((resolve) => {
-      // A reader that goes away ends the wait, too.
-      const done = (): void => {
-        stdout.off('drain', done);
-        stdout.off('close', done);
-        resolve();
-      };
-      stdout.on('drain', done);
-      stdout.on('close', done);
-    });
+    if (bytes.length > 0 && !stdout.destroyed) await writeOn(stdout, bytes);
   };
   const withLabel = (label: string, bytes: Buffer): Buffer => {
     if (style === 'prefix') return prefixed(`[${label}] `, bytes);

@@ -7,6 +7,7 @@ import { exitCodeOfOutcome } from './attach-command.js';
 import { sayWaiting, type CliContext } from './cli-context.js';
 import type { CliWorld } from './cli-world.js';
 import { createPlainStatusLine, showConnection } from './connection-status.js';
+import { endOrLeave } from './end-or-leave.js';
 import { reportError } from './error-report.js';
 import { exitCodes } from './exit-codes.js';
 import { createLabelledOutput, type LabelledSource } from './labelled-output.js';
@@ -100,7 +101,7 @@ async function runLog(session: PaneletSession, { world, path, source }: LogRun):
     stderr.write(`panelet: ${path}: ${note}\n`);
     return Promise.resolve();
   };
-  const close = (): void => void session.close().catch(() => session.detach());
+  const close = (): void => void endOrLeave(session);
   const stopStatus = showConnection(session, createPlainStatusLine(stderr), world.clock);
   let failure: string | undefined;
   stop.addEventListener('abort', close);

@@ -2,14 +2,16 @@ import { Channel } from '#proto/session/v1/session.js';
 import type { PaneletSession } from '../panelet-session.js';
 import type { CliWorld } from './cli-world.js';
 import { createPlainStatusLine, showConnection } from './connection-status.js';
+import { endOrLeave } from './end-or-leave.js';
 import { readOutput, type SessionOutcome } from './read-output.js';
+import { writeOn } from './write-on.js';
 
 /** How `runPipe` goes. */
 export interface PipeRun {
   readonly session: PaneletSession;
   readonly world: CliWorld;
-  /** Standard input goes in; or the session's input ends at once; or it stays open and nothing comes. */
-  readonly input: 'pass' | 'end' | 'none';
+  /** Standard input goes in; or the session's input ends at once. */
+  readonly input: 'pass' | 'end';
   /** What happens when the user interrupts, or nobody reads the output any more. */
   readonly onStop: 'detach' | 'close';
 }
@@ -34,32 +36,22 @@ export async function runPipe({ session, world, input, onStop }: PipeRun): Promi
   const stop = (): void => {
     if (stopped) return;
     stopped = true;
-    void (onStop === 'close' ? session.close().catch(() => session.detach()) : session.detach());
+    void (onStop === 'close' ? endOrLeave(session) : session.detach());
   };
   const put = async (out: CliWorld['stdout'], bytes: Uint8Array): Promise<void> => {
-    if (stopped || out.write(bytes)) return;
-    await new Promise<void>((resolve) => {
-      // A reader that goes away ends the wait, too.
-      const done = (): void => {
-        out.off('drain', done);
-        out.off('close', done);
-        resolve();
-      };
-      out.on('drain', done);
-      out.on('close', done);
-    });
+    if (!stopped) await writeOn(out, bytes);
   };
   const stopStatus = showConnection(session, createPlainStatusLine(stderr), world.clock);
   world.stop.addEventListener('abort', stop);
   stdout.on('error', stop);
   let unread: Error | undefined;
-  const passed = input === 'pass' ? forward(session, stdin) : Promise.resolve(undefined);
-  void passed.then((error) => {
-    unread = error;
+  const pass = async (): Promise<void> => {
+    unread = await forward(session, stdin);
     // An end of input would tell the program that this was all.
-    if (error !== undefined) stop();
-  });
-  if (input === 'end') session.end().catch(() => undefined);
+    if (unread !== undefined) stop();
+  };
+  if (input === 'pass') void pass();
+  else session.end().catch(() => undefined);
   try {
     const outcome = await readOutput(session, {
       data: (item) => put(item.channel === Channel.STDERR ? stderr : stdout, item.payload),

@@ -1,5 +1,6 @@
 import type { PaneletSession } from '../panelet-session.js';
 import type { CliWorld } from './cli-world.js';
+import { endOrLeave } from './end-or-leave.js';
 
 /** The time that a command may take. */
 export interface TimeLimit {
@@ -15,13 +16,12 @@ export function startTimeLimit(session: PaneletSession, limitMs: number | undefi
   const { clock, stderr } = world;
   if (limitMs === undefined) return { stop: () => 'kept' };
   let isOver = false;
-  const close = (): void => void session.close().catch(() => session.detach());
   const terminate = (): void => {
     isOver = true;
     stderr.write(`panelet: the command took longer than ${limitMs / 1000} s and is ended\n`);
     // A session that is over says so where its output is read.
     session.signal('SIGTERM').catch(() => undefined);
-    timer = clock.after(graceMs, close);
+    timer = clock.after(graceMs, () => void endOrLeave(session));
   };
   let timer = clock.after(limitMs, terminate);
   return {
