@@ -4,6 +4,8 @@ import type { Clock } from '#common/clock.js';
 import { withDeadline } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
+import { pipeLauncher } from './pipe-launcher.js';
+import { createProcessTable } from './process-table.js';
 import { forkPty, type PtyProgram, type RawExit } from './pty-fork.js';
 
 /** A program to start on pipes. */
@@ -25,25 +27,6 @@ export interface PipeFork {
 const startMs = 10_000;
 const readyLine = /^R(\d+)\r?\n/;
 
-/*
- * Runs before the program, as this process's user. Each here-document is a pipe, of which this process opens the other
- * end by /proc. (Node can make none: what it calls pipes are sockets, which a program cannot open as /dev/stdin. A named
- * pipe would make that open wait for a writer.)
- */
-const standOnPipes = [
-  'exec 3<&0 4<<E 5<<E 6<<E || exit 126',
-  'E',
-  'E',
-  'E',
-  // A pipe that nobody writes to is at its end.
-  'exec 7>/proc/self/fd/5 8>/proc/self/fd/6 || exit 126',
-  'printf "R%d\\n" $$ >&3',
-  'read -r REPLY <&3; unset REPLY',
-  'exec <&4 >&7 2>&8 3<&- 4<&- 5<&- 6<&- 7>&- 8>&-',
-  // The kernel hangs the terminal up when the worker dies, which ends setsid, and with it this.
-  'exec /usr/bin/setpriv --pdeathsig HUP -- "$@"',
-].join('\n');
-
 /**
  * Starts a program on three pipes, in a session without a terminal. It goes by way of a pseudoterminal: only there are
  * the descriptors of other terminals closed in the child (`forkPty`). On the terminal stays setsid(1), which waits for
@@ -56,7 +39,7 @@ export async function forkPipes(
   clock: Clock,
 ): Promise<PipeFork> {
   const exit = createLatch<RawExit>();
-  const launcher = ['--wait', '/bin/sh', '-c', standOnPipes, 'panelet-pipes', program.file, ...program.args];
+  const launcher = ['--wait', '/bin/sh', '-c', pipeLauncher, 'panelet-pipes', program.file, ...program.args];
   const { fd, pid } = forkPty({ ...program, file: '/usr/bin/setsid', args: launcher, rows: 24, cols: 200 }, (raw) =>
     exit.resolve(raw),
   );
@@ -73,7 +56,7 @@ export async function forkPipes(
     };
     return { pid: programPid, ...ends, hangUp };
   } catch (error) {
-    kill(pid);
+    createProcessTable().signal(pid, 'SIGKILL');
     terminal.close();
     throw error;
   }
@@ -132,14 +115,6 @@ function openEnds(pid: number): Omit<PipeFork, 'pid' | 'hangUp'> {
   } catch (error) {
     for (const end of opened) closeSync(end);
     throw refused(String(error));
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended.
   }
 }
 

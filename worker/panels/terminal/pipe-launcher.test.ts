@@ -1,0 +1,41 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ReadStream } from 'node:tty';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { until } from '#test/support/conditions.js';
+import { pipeLauncher } from './pipe-launcher.js';
+import { createProcessTable } from './process-table.js';
+import { forkPty } from './pty-fork.js';
+
+// Real processes, on machines that may be busy.
+jest.setTimeout(60_000);
+
+describe('what stands before a program on pipes', () => {
+  let dir: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'panelet-launcher-'));
+  });
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  test('ends without it when nobody has taken the pipes', async () => {
+    const file = join(dir, 'ran');
+    const args = ['--wait', '/bin/sh', '-c', pipeLauncher, 'launcher', '/usr/bin/touch', file];
+    const environment = { PATH: process.env['PATH'] ?? '' };
+    const table = createProcessTable();
+    const { fd, pid } = forkPty(
+      { file: '/usr/bin/setsid', args, environment, cwd: '/', rows: 24, cols: 80 },
+      () => undefined,
+    );
+    const terminal = new ReadStream(fd);
+    let said = '';
+    terminal.on('error', () => undefined).on('data', (bytes: Buffer) => (said += bytes.toString()));
+    await until(() => /^R\d+/.test(said), 'it is ready');
+    const launcher = Number(/^R(\d+)/.exec(said)?.[1]);
+    // As the worker does where it cannot open their other ends.
+    table.signal(pid, 'SIGKILL');
+    terminal.destroy();
+    await until(() => table.find(launcher) === undefined, 'it has ended');
+    expect(existsSync(file)).toBe(false);
+  });
+});
