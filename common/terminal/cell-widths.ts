@@ -20,12 +20,6 @@ const softHyphen = 0xad;
  * one, and the variation selector 16 makes an emoji, which is wide, of a sign. Marks take no cell of their own.
  */
 export function createCellWidths(version: string): IUnicodeVersionProvider {
-  const known = new Map<number, number>();
-  const lookUp = (code: number): number => {
-    const found = known.get(code) ?? (widthOf(code) << 3) | kindOf(code);
-    known.set(code, found);
-    return found;
-  };
   return {
     version,
     wcwidth: (code) => (code >= 0x20 && code < 0x7f ? 1 : asWidth(lookUp(code) >> 3)),
@@ -36,6 +30,15 @@ export function createCellWidths(version: string): IUnicodeVersionProvider {
       return joined(code, { width: asWidth(entry >> 3), kind: (entry & 7) as Kind }, preceding);
     },
   };
+}
+
+// Width and kind of each character that was asked for, and one more, as 0 is not known. All terminals share the table: a
+// program that prints every character there is would else cost as much memory for each.
+const known = new Uint8Array(0x110000);
+
+function lookUp(code: number): number {
+  if (known[code] === 0) known[code] = ((widthOf(code) << 3) | kindOf(code)) + 1;
+  return (known[code] ?? 1) - 1;
 }
 
 const asWidth = (width: number): 0 | 1 | 2 => (width === 0 || width === 1 ? width : 2);

@@ -127,8 +127,8 @@ export async function holdsProof(proof: ContentProof, offset: number, readAt: Re
   return true;
 }
 
-// Shorter ones are alike by chance: the same line written to two files.
-const leastCopyBytes = 64;
+/** Shorter files are alike by chance: the same line written to two of them. */
+export const leastCopyBytes = 64;
 
 /** True when a file of that size looks like a copy of one with this proof, or of its beginning. */
 export async function looksCopied(

@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path';
 import type { AllowedRoots } from './allowed-roots.js';
-import type { ContentProof } from './content-proof.js';
+import { type ContentProof, leastCopyBytes } from './content-proof.js';
 import { findCopy, isCopy } from './copies.js';
 import type { DirectorySnapshot } from './directory-snapshot.js';
 import { fileKey, stampOf } from './file-facts.js';
@@ -60,8 +60,6 @@ export type Successors =
   | { readonly kind: 'nothing'; readonly reason: string };
 
 const maxLooks = 8;
-// Shorter files are alike by chance: the same line written twice. Where the first file lives on, it is no chance.
-const leastCopyBytes = 64;
 
 /**
  * Finds the files that came after the last one: what the path names now, and what was rotated in between, when the log
@@ -193,6 +191,7 @@ async function openOne(
       earlier,
       proof: last?.proof,
       roots,
+      // Where the first file lives on, it is no chance.
       leastBytes: isRewritten ? 1 : leastCopyBytes,
     }));
   if (isIt && !isCopied)
