@@ -66,6 +66,23 @@ const asHost = ['--target', 'host', '--parameter', 'uids={"first":140000,"count"
 
 const makeRoom = (dir: string): void => rmSync(join(dir, 'fill'), { recursive: true });
 
+/** Directly in /tmp: owners must be able to pass, and those of the tests are closed. */
+async function makePassableDir(): Promise<string> {
+  const dir = await mkdtemp('/tmp/pw-full-');
+  await chmod(dir, 0o711);
+  return dir;
+}
+
+async function dropDisk(dir: string, disk: string): Promise<void> {
+  execFileSync('/usr/bin/umount', ['-l', disk]);
+  await rm(dir, { recursive: true, force: true });
+}
+
+function refusalText(error: unknown): string {
+  const { code, message } = PaneletError.from(error);
+  return `${code}: ${message}`;
+}
+
 // Elsewhere there is no disk to fill.
 const withDisks = mayMount() ? describe : describe.skip;
 
@@ -97,15 +114,12 @@ withDisks.each(kinds)('on a disk without room for %s', (kind) => {
       await opening;
       return 'none';
     } catch (error) {
-      const { code, message } = PaneletError.from(error);
-      return `${code}: ${message}`;
+      return refusalText(error);
     }
   };
 
   beforeEach(async () => {
-    // Directly in /tmp: owners must be able to pass, and those of the tests are closed.
-    dir = await mkdtemp('/tmp/pw-full-');
-    await chmod(dir, 0o711);
+    dir = await makePassableDir();
     disk = join(dir, 'state');
     await mkdir(disk);
     mountDisk(disk, 'size=1m,nr_inodes=200,mode=711');
@@ -113,8 +127,7 @@ withDisks.each(kinds)('on a disk without room for %s', (kind) => {
   afterEach(async () => {
     for (const client of clients.splice(0)) await client.close();
     await worker.end();
-    execFileSync('/usr/bin/umount', ['-l', disk]);
-    await rm(dir, { recursive: true, force: true });
+    await dropDisk(dir, disk);
   });
 
   test('shells go on, new ones are refused with the reason, and open once there is room', async () => {
@@ -174,14 +187,12 @@ withDisks.each(['owners', 'homes'])('without room for %s alone', (part) => {
       await client.attach();
       return (await client.shows(/opened/))[0];
     } catch (error) {
-      const { code, message } = PaneletError.from(error);
-      return `${code}: ${message}`;
+      return refusalText(error);
     }
   };
 
   beforeEach(async () => {
-    dir = await mkdtemp('/tmp/pw-full-');
-    await chmod(dir, 0o711);
+    dir = await makePassableDir();
     disk = join(dir, 'state', part);
     await mkdir(disk, { recursive: true });
     mountDisk(disk, 'size=1m,nr_inodes=20,mode=711');
@@ -191,8 +202,7 @@ withDisks.each(['owners', 'homes'])('without room for %s alone', (part) => {
   afterEach(async () => {
     for (const client of clients.splice(0)) await client.close();
     await worker.end();
-    execFileSync('/usr/bin/umount', ['-l', disk]);
-    await rm(dir, { recursive: true, force: true });
+    await dropDisk(dir, disk);
   });
 
   test('whoever has been there opens, a newcomer is told, and has all he may have later', async () => {
@@ -226,8 +236,7 @@ withDisks('a name without room', () => {
   const read = (name: string): string => readFileSync(join(names, name), 'utf8');
 
   beforeEach(async () => {
-    dir = await mkdtemp('/tmp/pw-full-');
-    await chmod(dir, 0o711);
+    dir = await makePassableDir();
     names = join(dir, 'names');
     await mkdir(names);
     mountDisk(names, 'size=16k');
@@ -235,8 +244,7 @@ withDisks('a name without room', () => {
   afterEach(async () => {
     for (const client of clients.splice(0)) await client.close();
     await worker?.end();
-    execFileSync('/usr/bin/umount', ['-l', names]);
-    await rm(dir, { recursive: true, force: true });
+    await dropDisk(dir, names);
   });
 
   test('is missing, and written down as a whole later', async () => {

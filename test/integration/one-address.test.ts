@@ -8,6 +8,7 @@ import {
   type PaneletClientOptions,
   type PaneletSession,
 } from '#client/sdk.js';
+import { echoed } from '#test/support/echoed.js';
 import {
   bundlePrograms,
   createAgentHome,
@@ -80,22 +81,12 @@ describe('several agents behind one address', () => {
     await once(server, 'listening');
     return `127.0.0.1:${(server.address() as AddressInfo).port}`;
   };
-  /** Sends a text and reads as much back. */
-  const echo = async (session: PaneletSession, text: string): Promise<string> => {
-    await session.write(text);
-    let heard = '';
-    for await (const item of session) {
-      if (item.kind === 'data') heard += Buffer.from(item.payload).toString();
-      if (heard.length >= text.length) break;
-    }
-    return heard;
-  };
   const openOnBoth = async (client: PaneletClient): Promise<PaneletSession[]> => {
     const sessions: PaneletSession[] = [];
     for (let index = 0; index < 8; index++) {
       // Another connection for each: the next agent.
       const session = await client.open({ panel: 'echo' });
-      await echo(session, 'first');
+      await echoed(session, 'first');
       sessions.push(session);
       if (index === 0) balancer.cut();
       if (index === 3) await clientOf({ address: balancer.address }).listPanels();
@@ -145,7 +136,7 @@ describe('several agents behind one address', () => {
         agents[0] = await homes[0]!.start();
       }
       const texts = sessions.map((_session, index) => `round ${round} of ${index}`);
-      const heard = await Promise.all(sessions.map((session, index) => echo(session, texts[index] ?? '')));
+      const heard = await Promise.all(sessions.map((session, index) => echoed(session, texts[index] ?? '')));
       expect(heard).toEqual(texts);
     }
     expect(sessions.flatMap((session) => (session.stats().losses > 0 ? [session.sessionId] : []))).toEqual([]);
@@ -169,7 +160,7 @@ describe('several agents behind one address', () => {
       const { node, ...state } = session.resumeState();
       const resumer = clientOf({ address: balancer.address });
       const again = await resumer.resume({ ...state, ...(index % 2 === 0 ? { node } : {}) });
-      expect(await echo(again, `again ${index}`)).toBe(`again ${index}`);
+      expect(await echoed(again, `again ${index}`)).toBe(`again ${index}`);
       await again.close();
     }
     expect(await left()).toEqual([]);
@@ -198,7 +189,7 @@ describe('several agents behind one address', () => {
       },
     });
     const session = await client.open({ panel: 'echo' });
-    expect(await echo(session, 'hello')).toBe('hello');
+    expect(await echoed(session, 'hello')).toBe('hello');
     expect(asked).toEqual([0, 1]);
     // Calls as well.
     expect((await client.listPanels()).node).toBe('node-a');

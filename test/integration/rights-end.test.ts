@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
+import { echoed } from '#test/support/echoed.js';
 import {
   bundlePrograms,
   createAgentHome,
@@ -42,16 +43,6 @@ async function open(name: string): Promise<PaneletSession> {
   return client.open({ panel: 'echo' });
 }
 
-async function echoes(session: PaneletSession, text: string): Promise<string> {
-  await session.write(text);
-  let heard = '';
-  for await (const item of session) {
-    if (item.kind === 'data') heard += Buffer.from(item.payload).toString();
-    if (heard.length >= text.length) break;
-  }
-  return heard;
-}
-
 const audited = (): Record<string, unknown>[] =>
   (agent?.log() ?? '')
     .split('\n')
@@ -85,12 +76,12 @@ describe('a right that is taken away', () => {
     ['who has another role', { bob: ['operator'] }],
   ])('ends what is open of one %s, tells it and writes it down; others and the session stay', async (_who, bobs) => {
     const [alice, bob] = [await open('alice'), await open('bob')];
-    expect([await echoes(alice, 'a'), await echoes(bob, 'b')]).toEqual(['a', 'b']);
+    expect([await echoed(alice, 'a'), await echoed(bob, 'b')]).toEqual(['a', 'b']);
     await give({ alice: ['client'], ...bobs });
     expect(await bob.over).toBe('failed');
     expect(bob.failure).toMatchObject({ code: 'IDENTITY_REFUSED', message: expect.stringContaining('"bob" may not') });
     expect(audited().at(-1)).toMatchObject({ caller: 'bob', allowed: false, sessionId: bob.sessionId });
-    expect(await echoes(alice, 'c')).toBe('c');
+    expect(await echoed(alice, 'c')).toBe('c');
     await give(everybody);
     const back = createPaneletClient({ address: home.address, token: token('bob') });
     clients.push(back);
@@ -100,7 +91,7 @@ describe('a right that is taken away', () => {
 
   test('ends it also where the worker does not answer', async () => {
     const bob = await open('bob');
-    expect(await echoes(bob, 'b')).toBe('b');
+    expect(await echoed(bob, 'b')).toBe('b');
     const [worker] = home.workers('echo');
     if (worker === undefined) throw new Error('There is no worker.');
     kill(worker.pid, 'SIGSTOP');
