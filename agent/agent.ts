@@ -261,6 +261,7 @@ async function admit(base: Base, serving: Serving): Promise<Agent> {
   serving.showHealth();
   log.info({ node: config.node, port: front.port, gatePort: gateFront?.port, instance }, 'Agent serves');
 
+  let stopping: Promise<boolean> | undefined;
   const panelFiles = new Map<string, string>();
   noteFiles(panelFiles, config);
   const { identity } = base.access;
@@ -273,7 +274,6 @@ async function admit(base: Base, serving: Serving): Promise<Agent> {
   if (config.panelsDir !== undefined) cleanup.add(watchDirectory(config.panelsDir, takeUp, { clock, log }));
 
   const hurry = new AbortController();
-  let stopping: Promise<boolean> | undefined;
   const stop = async (): Promise<boolean> => {
     log.info('Agent stops');
     readiness.stopping();

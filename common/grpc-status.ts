@@ -86,6 +86,8 @@ export interface StatusOptions {
   readonly retryAfterMs?: number;
   /** What the error is about: the limit of a LIMIT_EXCEEDED, the field of a FRAME_INVALID. */
   readonly subject?: string;
+  /** Node of the agent that answers, for a caller who was verified. @default not said */
+  readonly node?: string | undefined;
   /** gRPC status, where somebody else’s answer decides it. @default that of the error's code */
   readonly code?: status;
 }
@@ -114,6 +116,7 @@ export function statusOf(error: unknown, options: StatusOptions = {}): RpcStatus
   const subject = options.subject ?? 'frame';
   const metadata = new Metadata();
   metadata.set(reasonKey, known.code);
+  if (options.node !== undefined) metadata.set(nodeKey, encodeURIComponent(options.node));
   if (retryAfterMs !== undefined) {
     metadata.set(retryAfterKey, String(Math.ceil(retryAfterMs)));
     metadata.set(retryPushbackKey, String(Math.ceil(retryAfterMs)));

@@ -1,7 +1,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Clock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
-import { nodeMetadata, statusOf } from '#common/grpc-status.js';
+import { statusOf } from '#common/grpc-status.js';
 import type { Log } from '#common/log.js';
 import { tooOften, type CallRates } from './call-rates.js';
 import type { HeldConnection } from './client-connection.js';
@@ -83,10 +83,7 @@ export function serveStream({ stream, headers, headerBytes, connection, peer }: 
     const code = isPaneletError(error) ? error.code : 'INTERNAL';
     if (code === 'INTERNAL') deps.log.error({ err: error, path: headers[':path'] }, 'Call failed');
     else deps.log.debug({ code, path: headers[':path'], remoteAddress }, 'Call refused');
-    const said = statusOf(error);
-    if (connection.accepted()) {
-      for (const [key, value] of Object.entries(nodeMetadata(deps.node))) said.metadata.set(key, value);
-    }
+    const said = statusOf(error, { node: connection.accepted() ? deps.node : undefined });
     refuse(stream, said, deps.containment);
   };
   deps
