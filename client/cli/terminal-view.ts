@@ -69,6 +69,8 @@ export function createTerminalView(out: CliWorld['stdout'], atFirst: TerminalSiz
         await restore();
       }),
     resize: (next) => {
+      // Only another size ends the margins.
+      if (next.rows === size.rows && next.cols === size.cols) return;
       size = next;
       model.resize(size);
       modes.resized();

@@ -117,15 +117,17 @@ describeWithTmux('an attached terminal (needs tmux)', () => {
       expect(left().replace(ownModes, '')).toBe('');
 
       terminal.type(`clear; ${attach} --resume\r`);
-      await terminal.becomes(drawn);
-      expect(terminal.modes()).toBe(drawnModes);
+      await terminal.becomes(drawn, drawnModes);
 
       await restart();
-      terminal.type(end);
-      if (end === '') {
-        await terminal.becomes(drawn);
-        expect(terminal.modes()).toBe(drawnModes);
-      } else await terminal.sees('inside$');
+      await terminal.becomes(drawn, drawnModes);
+      await detach();
+      terminal.type(`clear; ${attach} --resume\r`);
+      await terminal.becomes(drawn, drawnModes);
+      if (end !== '') {
+        terminal.type(end);
+        await terminal.sees('inside$');
+      }
       await detach();
       expect(readFileSync(join(dir, 'text'), 'utf8')).toContain('line 59');
     },

@@ -24,6 +24,8 @@ export interface CuttingOptions {
   readonly random: Random;
   /** A connection breaks after this many bytes, both ways together, chosen anew for each. */
   readonly cutAfterBytes: readonly [minimum: number, maximum: number];
+  /** Where it connects to. @default 127.0.0.1 */
+  readonly targetHost?: string;
 }
 
 /** Starts a proxy on a free port of 127.0.0.1. */
@@ -40,7 +42,7 @@ export async function startCuttingProxy(targetPort: () => number, options?: Cutt
       near.destroy();
       return;
     }
-    const far = connect(targetPort(), '127.0.0.1');
+    const far = connect(targetPort(), options?.targetHost ?? '127.0.0.1');
     const pair = [near, far] as const;
     pairs.add(pair);
     const [minimum, maximum] = options?.cutAfterBytes ?? [0, 0];

@@ -21,8 +21,8 @@ export interface TmuxTerminal {
   modes(): string;
   /** Waits until the screen shows this. @throws with the screen */
   sees(what: string | RegExp): Promise<void>;
-  /** Waits until `screen` is this. @throws with the screen */
-  becomes(screen: string): Promise<void>;
+  /** Waits until `screen` and `modes` are these. @throws with the screen and the modes */
+  becomes(screen: string, modes: string): Promise<void>;
   /** Waits until the screen has stopped changing. @returns the screen */
   settled(): Promise<string>;
   /** Everything that was written to the terminal. */
@@ -48,11 +48,12 @@ export function startTmux(directory: string, env: Readonly<Record<string, string
   tmux('resize-window', '-x', '80', '-y', '24');
   tmux('pipe-pane', '-O', `cat > ${record}`);
   const screen = (): string => tmux('capture-pane', '-e', '-p');
+  const modes = (): string => tmux('display-message', '-p', format);
   const until = async (what: string, holds: () => boolean): Promise<void> => {
     try {
       await waitFor(what, () => Promise.resolve(holds()), 20_000);
     } catch (error) {
-      throw new Error(`${what}:\n${screen()}`, { cause: error });
+      throw new Error(`${what}:\n${screen()}\n${modes()}`, { cause: error });
     }
   };
   return {
@@ -61,14 +62,15 @@ export function startTmux(directory: string, env: Readonly<Record<string, string
       tmux('send-keys', '-H', ...bytes);
     },
     screen,
-    modes: () => tmux('display-message', '-p', format),
+    modes,
     sees: (what) => {
       const plain = (): string => tmux('capture-pane', '-p');
       return until(`The screen does not show ${String(what)}`, () =>
         typeof what === 'string' ? plain().includes(what) : what.test(plain()),
       );
     },
-    becomes: (expected) => until(`The screen is not:\n${expected}\nbut`, () => screen() === expected),
+    becomes: (expected, itsModes) =>
+      until(`The screen is not:\n${expected}\n${itsModes}\nbut`, () => screen() === expected && modes() === itsModes),
     settled: async () => {
       let last = screen();
       let same = 0;

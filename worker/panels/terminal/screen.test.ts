@@ -125,6 +125,18 @@ describe('screen', () => {
     );
   });
 
+  test('keeps the margins when the size that is told is the one it has', async () => {
+    const screen = open();
+    screen.write(Buffer.from('\x1b[2;4r'));
+    screen.resize(6, 20);
+    await settled(screen);
+    expect(screen.snapshot().toString()).toContain('\x1b[2;4r');
+    screen.resize(7, 20);
+    screen.write(Buffer.from('x\r\n'));
+    await settled(screen);
+    expect(screen.snapshot().toString()).not.toContain('\x1b[2;4r');
+  });
+
   test('follows a resize in order with the output', async () => {
     const screen = open();
     screen.write(Buffer.from('0123456789012345678901234\r\n'));

@@ -81,6 +81,8 @@ export function createScreen(rows: number, cols: number): Screen {
         held = Buffer.alloc(0);
       }
       terminal.write('', () => {
+        // Every attachment tells its size; only another one ends the margins.
+        if (terminal.rows === nextRows && terminal.cols === nextCols) return;
         terminal.resize(nextCols, nextRows);
         modes.resized();
       });
