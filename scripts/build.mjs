@@ -16,6 +16,7 @@ const programs = {
   'panelet-soak': 'test/soak/main.ts',
   'panelet-bench-relay': 'test/bench/relay-main.ts',
   'panelet-bench-gap': 'test/bench/gap-main.ts',
+  'panelet-bench-footprint': 'test/bench/footprint-main.ts',
   'panelet-bench-smoke': 'test/bench/smoke-main.ts',
   'panelet-bench-plain-echo': 'test/bench/plain-echo-main.ts',
   'panelet-e2e': 'test/e2e/main.ts',

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { runCli } from '#client/cli/program.js';
 import { readArguments } from '#controller/arguments.js';
 import { readCleanupArguments } from '#controller/cleanup/cleanup-arguments.js';
-import { containersOf, podOf, readText, releaseNamespace, render, tryRender } from './chart.js';
+import { podOf, readText, releaseNamespace, render, tryRender } from './chart.js';
 
 // Every rendering is a run of helm.
 jest.setTimeout(60_000);
@@ -316,7 +316,6 @@ describe('policies of admission', () => {
 
 describe('helm test', () => {
   const pod = podOf(rendered.get('Pod', 'panelet-test'))!;
-  const [container] = containersOf(pod);
 
   test('comes as a user: with a token for this audience alone, and the published certificates', () => {
     expect(pod.serviceAccountName).toBe('panelet-user');
@@ -340,7 +339,8 @@ describe('helm test', () => {
   });
 
   test('uses commands and options that the CLI has', async () => {
-    const script = container!.command!.join('\n');
+    const values = { panels: { echo: { enabled: true } } };
+    const script = podOf(render({ values }).get('Pod', 'panelet-test'))!.containers[0]!.command!.join('\n');
     const lines = [...script.matchAll(/\bp (ls|attach echo --no-tty|exec terminal)\b/g)].map(([, line]) => line!);
     expect(lines).toEqual(['ls', 'attach echo --no-tty', 'exec terminal']);
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];

@@ -13,14 +13,22 @@ import { containersOf, podOf, render, type Container, type PodSpec } from './cha
 // Every rendering is a run of helm.
 jest.setTimeout(60_000);
 
-const rendered = render();
-const agentOf = (values: object): PodSpec => podOf(render({ values }).get('DaemonSet', 'panelet-agent'))!;
+interface Values {
+  readonly panels?: Readonly<Record<string, object | null>>;
+  readonly [section: string]: unknown;
+}
+/** The agents' pods with echo, which nobody has by default: two workers are beside the agent then. */
+const withEcho = (values: Values = {}): Values => ({ ...values, panels: { echo: { enabled: true }, ...values.panels } });
+const renderEcho = (values?: Values): ReturnType<typeof render> => render({ values: withEcho(values) });
+
+const rendered = renderEcho();
+const agentOf = (values: Values): PodSpec => podOf(renderEcho(values).get('DaemonSet', 'panelet-agent'))!;
 const agent = podOf(rendered.get('DaemonSet', 'panelet-agent'))!;
 const host = podOf(rendered.get('DaemonSet', 'panelet-host'))!;
 const workersOf = (pod: PodSpec): Container[] => containersOf(pod).filter(({ name }) => name.startsWith('worker-'));
 const argumentsOf = ({ args }: Container) => parseWorkerArguments(args!)!;
-const configOf = (values: object) =>
-  parse(render({ values }).get('ConfigMap', 'panelet-agent').data!['agent.yaml']!) as {
+const configOf = (values: Values) =>
+  parse(renderEcho(values).get('ConfigMap', 'panelet-agent').data!['agent.yaml']!) as {
     panels: { name: string; target: string; run: string }[];
     tls: object;
     gracePeriodSeconds: number;
@@ -64,6 +72,11 @@ test('programs find pods by one label that says what they are', () => {
 });
 
 describe('workers beside the agent', () => {
+  test('are by default those that a node has use for', () => {
+    const usual = podOf(render().get('DaemonSet', 'panelet-agent'))!;
+    expect(workersOf(usual).map(({ name }) => name)).toEqual(['worker-logs']);
+  });
+
   test('are sidecars: they end after the agent, one after the other, and start without a probe', () => {
     const workers = workersOf({ containers: agent.initContainers! });
     expect(workers.map(({ name }) => name)).toEqual(['worker-echo', 'worker-logs']);
@@ -89,7 +102,7 @@ describe('workers beside the agent', () => {
   test('are told what an owner may have and when sessions end, where that is set', () => {
     const values = {
       workers: { sessionsPerOwner: { default: 1_000_000, of: { 'system:serviceaccount:ci:runner': 500 } } },
-      panels: { echo: { idleTimeoutSeconds: 60, maxAgeSeconds: 86_400 } },
+      panels: { echo: { enabled: true, idleTimeoutSeconds: 60, maxAgeSeconds: 86_400 } },
     };
     const [echo] = workersOf(agentOf(values));
     expect(argumentsOf(echo!)).toMatchObject({
@@ -102,7 +115,7 @@ describe('workers beside the agent', () => {
   });
 
   test('keep HOMEs for the days that are set, where owners have some', () => {
-    const daysOf = (values: object): (string | undefined)[] =>
+    const daysOf = (values: Values): (string | undefined)[] =>
       [...workersOf(agentOf(values)), ...workersOf(podOf(render({ values }).get('DaemonSet', 'panelet-host'))!)].flatMap((worker) => {
         const days = argumentsOf(worker).parameters['homesKeepDays'];
         return days === undefined ? [] : [`${worker.name}: ${days}`];
@@ -176,7 +189,7 @@ describe('the agents’ configuration', () => {
   });
 
   test('changes the pods’ template when it changes, so that a change is a rollout', () => {
-    const sumOf = (values: object): unknown =>
+    const sumOf = (values: Values): unknown =>
       render({ values }).get('DaemonSet', 'panelet-agent').spec?.template?.metadata.annotations?.[
         'panelet.dev/config-checksum'
       ];

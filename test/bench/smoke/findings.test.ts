@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { findingLines, type Finding } from './finding.js';
+import { footprintFindings } from './footprint-findings.js';
 import { gapFindings } from './gap-findings.js';
 import { relayFindings } from './relay-findings.js';
 
@@ -85,6 +86,24 @@ plain gRPC     2  449 ms  488 ms  488 ms  0.32 ×                     2
       'gap of Panelet: 2 gaps of 4.',
       'gap of plain gRPC: 2 gaps of 4.',
     ]);
+  });
+});
+
+describe('findings of a short run of bench:footprint', () => {
+  const expected = { started: ['agent'], held: ['agent'] };
+  const tables = `start of  p50  max  p50 : empty
+agent    1.5 s  2.0 s  1.78 ×
+
+program  RSS idle  RSS : empty   its own  RSS, 20 sessions
+agent    81.4 MiB  2.06 ×       39.1 MiB          88.4 MiB
+`;
+
+  it('finds nothing wrong with numbers for every program, and reports what is missing', () => {
+    expect(problems(footprintFindings(tables, expected))).toEqual([]);
+    expect(problems(footprintFindings(tables.replace('2.06', 'NaN'), expected))).toEqual([
+      'memory of agent: No row with all its numbers.',
+    ]);
+    expect(problems(footprintFindings('', expected))).toHaveLength(2);
   });
 });
 

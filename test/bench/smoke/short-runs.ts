@@ -1,6 +1,7 @@
 import { createPlan, type PlanOptions } from '../relay/plan.js';
 import { agentName, beforeName } from '../relay/report.js';
 import type { Finding } from './finding.js';
+import { footprintFindings } from './footprint-findings.js';
 import { gapFindings } from './gap-findings.js';
 import { relayFindings } from './relay-findings.js';
 
@@ -17,6 +18,8 @@ export interface ShortRun {
 const idleCounts = [20, 150];
 const restarts = 1;
 const sessions = 2;
+const started = ['panelet', 'worker echo', 'agent', 'controller'];
+const held = ['agent', 'controller', 'worker echo', 'worker logs', 'worker terminal'];
 
 /** The short run of each benchmark. `agent` is the program that stands for the build before, too. */
 export function shortRuns(agent: string, options: Pick<PlanOptions, 'clock' | 'self' | 'signal'>): readonly ShortRun[] {
@@ -39,6 +42,11 @@ export function shortRuns(agent: string, options: Pick<PlanOptions, 'clock' | 's
       ...{ script: 'bench:gap', program: 'panelet-bench-gap.js' },
       args: ['--restarts', String(restarts), '--sessions', String(sessions)],
       find: (output) => gapFindings(output, { streams, gaps: restarts * sessions }),
+    },
+    {
+      ...{ script: 'bench:footprint', program: 'panelet-bench-footprint.js' },
+      args: ['--rounds', '1', '--settle', '1', '--sessions', '1'],
+      find: (output) => footprintFindings(output, { started, held }),
     },
   ];
 }

@@ -41,7 +41,9 @@ function valuesFor(image: string): object {
   const workers = {
     sessionsPerOwner: { default: 1000, of: { [`system:serviceaccount:${namespace}:e2e-limited`]: 1 } },
   };
-  return { image: { repository, tag }, agent, workers, controller: { leaseSeconds: 6 }, tls: { caPublishSeconds: 10 } };
+  const panels = { echo: { enabled: true } };
+  const own = { agent, workers, panels, controller: { leaseSeconds: 6 }, tls: { caPublishSeconds: 10 } };
+  return { image: { repository, tag }, ...own };
 }
 
 async function bringUp(options: PreparationOptions, command: string): Promise<string> {
