@@ -105,7 +105,7 @@ export interface PaneletSession extends AsyncIterable<SessionItem> {
   signal(name: string): Promise<void>;
   /** Sends a panel-specific event. */
   send(name: string, payload: Uint8Array): Promise<void>;
-  /** No more input. */
+  /** No more input. Resizes, signals and events may follow. */
   end(): Promise<void>;
   /** Resolves when the worker has acknowledged everything written so far. @throws when the session is over before. */
   settled(): Promise<void>;

@@ -213,6 +213,19 @@ describe('taking over', () => {
     write(second, 'too late', Channel.STDIN);
     const effects = meet({ client: second, worker, attachment: 'n2' });
     expect(effects[1]).toMatchObject({ kind: 'lost', loss: { code: 'INPUT_ENDED', input: { from: 1, through: 1 } } });
+  });
+
+  test('of a session whose input has ended still tells its window, and gives signals', () => {
+    const { client, worker } = opened();
+    client.endpoint.writeFin();
+    talk(client, worker, 'n1');
+    expect(readText(worker.endpoint)).toBe('<fin>');
+    const second = talkClient('b', { mode: AttachMode.RESUME, takeover: true, resumeToken: client.resumeToken });
+    second.endpoint.writeEvent({ kind: { $case: 'resize', value: { rows: 30, cols: 100 } } });
+    const effects = meet({ client: second, worker, attachment: 'n2' });
+    expect(effects).toMatchObject([{ kind: 'welcomed' }]);
+    talk(second, worker, 'n2');
+    expect(readText(worker.endpoint)).toBe('<event>');
     expect(() => write(second, 'more', Channel.STDIN)).toThrow(expect.objectContaining({ code: 'OPERATION_REFUSED' }));
   });
 });

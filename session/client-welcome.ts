@@ -96,7 +96,7 @@ function adopt(welcome: Welcome, limits: SessionLimits, creditGiven: number): En
 function rewrite(from: Endpoint, to: Endpoint): Loss | undefined {
   const written = from.save().unacked.map((bytes) => Frame.decode(bytes));
   if (written.length === 0) return undefined;
-  if (to.totals.finSent) {
+  if (to.totals.finSent && written.some(({ kind }) => kind?.$case === 'data')) {
     return {
       incarnation: 0,
       input: { from: 1, through: written.length },

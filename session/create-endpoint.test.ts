@@ -70,7 +70,7 @@ describe('writing', () => {
     expect(byFrames.canWrite()).toBe(true);
   });
 
-  test('refuses everything after a fin, and numbers a fin once', () => {
+  test('refuses data after a fin, numbers a fin once, and takes events', () => {
     const endpoint = attached();
     endpoint.writeFin();
     endpoint.writeFin();
@@ -78,9 +78,11 @@ describe('writing', () => {
     expect(() => endpoint.writeData(Channel.STDIN, Buffer.from('x'))).toThrow(
       expect.objectContaining({ code: 'OPERATION_REFUSED' }),
     );
-    expect(() => endpoint.writeEvent(panelEvent('x', 1))).toThrow(
-      expect.objectContaining({ code: 'OPERATION_REFUSED' }),
-    );
+    endpoint.writeEvent(panelEvent('x', 1));
+    const other = attached();
+    other.receive(endpoint.pull(true)!);
+    expect([other.read()?.kind, other.read()?.kind]).toEqual(['fin', 'event']);
+    expect(other.totals.finReceived).toBe(true);
   });
 
   test('refuses an event that is too large, of no kind, or one too many', () => {
@@ -246,6 +248,12 @@ describe('receiving', () => {
     [
       'data after a fin',
       [{ seq: 1, kind: { $case: 'fin' as const, value: {} } }, dataFrame(2, Channel.STDIN, 'x')],
+      'FRAME_INVALID',
+    ],
+    ['a second fin', [1, 2].map((seq) => ({ seq, kind: { $case: 'fin' as const, value: {} } })), 'FRAME_INVALID'],
+    [
+      'data after a fin and an event',
+      [{ seq: 1, kind: { $case: 'fin' as const, value: {} } }, resizeFrame(2, 1), dataFrame(3, Channel.STDIN, 'x')],
       'FRAME_INVALID',
     ],
   ])('refuses %s and stays as it was', (_, frames, code) => {

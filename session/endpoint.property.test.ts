@@ -124,7 +124,7 @@ function deliver(to: End): boolean {
 /** A message that must be refused, and change nothing. */
 function attack(on: End, kind: number): void {
   const { nextRx, txNext } = on.endpoint.cursors;
-  const good = on.endpoint.totals.finReceived ? [] : [resizeFrame(nextRx, 7)];
+  const good = [resizeFrame(nextRx, 7)];
   const bad = [
     { ack: txNext, credit: 0, frames: good },
     { ack: 0, credit: 0, frames: [...good, resizeFrame(nextRx + 2, 1)] },

@@ -172,7 +172,10 @@ function createScan(limits: SessionLimits, start: ScanStart): { take(frame: Fram
     if (frame.seq > next) {
       throw new PaneletError('FRAME_INVALID', `Frame ${frame.seq} came where ${next} was due. Send frames in order.`);
     }
-    if (finReceived) throw new PaneletError('FRAME_INVALID', `Frame ${frame.seq} follows a fin.`);
+    // A program at the end of its input still has a window and takes signals.
+    if (finReceived && frame.kind.$case !== 'event') {
+      throw new PaneletError('FRAME_INVALID', `Frame ${frame.seq} is no event and follows a fin.`);
+    }
     dataBytesLeft -= dataBytesOf(frame);
     if (dataBytesLeft < 0) {
       throw new PaneletError(
@@ -187,7 +190,7 @@ function createScan(limits: SessionLimits, start: ScanStart): { take(frame: Fram
         `More than ${limits.maxUnackedEvents} events without an acknowledgement. Wait for it.`,
       );
     }
-    finReceived = frame.kind.$case === 'fin';
+    finReceived ||= frame.kind.$case === 'fin';
     next += 1;
     accepted.push(frame);
   };

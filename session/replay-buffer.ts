@@ -92,7 +92,8 @@ class FifoReplayBuffer implements ReplayBuffer {
   }
 
   appendData(channel: Channel, bytes: Uint8Array): void {
-    this.#refuseAfterFin();
+    if (this.finWritten)
+      throw new PaneletError('OPERATION_REFUSED', 'This direction has ended: no data follows a fin.');
     const { maxDataBytes, maxMessageBytes } = this.#limits;
     const pieceBytes = Math.min(maxDataBytes, maxMessageBytes - envelopeBytes - dataOverheadBytes);
     for (let from = 0; from < bytes.length; from += pieceBytes) {
@@ -101,7 +102,6 @@ class FifoReplayBuffer implements ReplayBuffer {
   }
 
   appendEvent(event: Event): void {
-    this.#refuseAfterFin();
     checkEvent(event, this.#limits);
     if (this.#events >= this.#limits.maxUnackedEvents) {
       throw new PaneletError(
@@ -161,11 +161,6 @@ class FifoReplayBuffer implements ReplayBuffer {
     if (kind.$case === 'event') this.#events += 1;
     if (kind.$case === 'fin') this.finWritten = true;
     this.#entries.push({ frame, sizeBytes: frameBytes(frame), endBytes: this.dataBytes });
-  }
-
-  #refuseAfterFin(): void {
-    if (this.finWritten)
-      throw new PaneletError('OPERATION_REFUSED', 'This direction has ended: nothing follows a fin.');
   }
 }
 

@@ -171,7 +171,7 @@ export interface Frame {
     /** Structured control that keeps its order with data. Numbered. */
     { $case: "event"; value: Event }
     | //
-    /** End of this direction. Numbered. */
+    /** End of this direction's data. Numbered. */
     { $case: "fin"; value: Fin }
     | //
     /** State that replaces output up to a sequence number. */
@@ -267,7 +267,7 @@ export interface Welcome {
   rxDataBytes: number;
   /** Data bytes of all the worker's frames before tx_base. */
   txDataBytes: number;
-  /** True when the client's direction has ended: its fin is before next_rx. */
+  /** True when the client's data has ended: its fin is before next_rx. */
   rxFin: boolean;
 }
 
@@ -340,7 +340,10 @@ export interface PanelEvent {
   payload: Buffer;
 }
 
-/** Fin ends one direction. It survives resume. */
+/**
+ * Fin ends the data of one direction; events may follow, such as a signal to a program that has read all of its input. It
+ * survives resume.
+ */
 export interface Fin {
 }
 
