@@ -7,6 +7,7 @@ import { exitCodeOfProgram, exitCodeOfStop, exitCodes } from './exit-codes.js';
 import { ageText } from './output.js';
 import type { SessionOutcome } from './read-output.js';
 import { createResumeStore, resumeStoreDir, type ResumeStore, type SavedSession } from './resume-store.js';
+import { codeOfUnwritten } from './program-outputs.js';
 import { runPipe } from './run-pipe.js';
 import { runTerminal } from './run-terminal.js';
 import { defaultPanel, isTerminalPanel, readParams, terminalParameters } from './session-options.js';
@@ -120,6 +121,8 @@ export function exitCodeOfOutcome(outcome: SessionOutcome, stop: AbortSignal): n
       return exitCodeOfProgram(outcome);
     case 'failed':
       throw outcome.error;
+    case 'unwritten':
+      return codeOfUnwritten(outcome.error);
     case 'detached':
     case 'ended':
       return stop.aborted ? exitCodeOfStop(stop) : exitCodes.ok.code;

@@ -5,6 +5,7 @@ import { createSystemRandom } from '#common/random.js';
 import packageJson from '../../package.json' with { type: 'json' };
 import { completeArgument } from './completion-scripts.js';
 import { runCli } from './program.js';
+import { openStandardStreams } from './standard-streams.js';
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort(signal));
@@ -14,13 +15,12 @@ const calledAs = basename(process.argv[1] ?? '').replace(/\.js$/, '');
 const isCompletion = calledAs === 'kubectl_complete-panelet';
 const argv = [...(isCompletion ? [completeArgument] : []), ...process.argv.slice(2)];
 
+const streams = openStandardStreams(process);
 const exitCode = await runCli(argv, {
   name: isCompletion || calledAs === 'kubectl-panelet' ? 'kubectl panelet' : 'panelet',
   env: process.env,
   homeDir: homeDirectory(),
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
+  ...streams,
   clock: createSystemClock({ keepsAlive: true }),
   random: createSystemRandom(),
   stop: stop.signal,
@@ -28,7 +28,7 @@ const exitCode = await runCli(argv, {
 });
 // Nothing that is still open, such as a keepalive timer, may hold the user's shell back.
 process.exitCode = exitCode;
-process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));
+streams.stdout.write('', () => streams.stderr.write('', () => process.exit(exitCode)));
 
 function homeDirectory(): string | undefined {
   try {

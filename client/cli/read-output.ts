@@ -6,6 +6,8 @@ export type SessionOutcome =
   /** Ended, and nobody said with which status. */
   | { readonly kind: 'ended' }
   | { readonly kind: 'detached' }
+  /** Ended or left by us, because its output cannot be written here. */
+  | { readonly kind: 'unwritten'; readonly error: NodeJS.ErrnoException }
   | { readonly kind: 'failed'; readonly error: unknown };
 
 type ItemOf<Kind extends SessionItem['kind']> = Extract<SessionItem, { readonly kind: Kind }>;

@@ -3,8 +3,8 @@ import type { PaneletSession } from '../panelet-session.js';
 import type { CliWorld } from './cli-world.js';
 import { createPlainStatusLine, showConnection } from './connection-status.js';
 import { endOrLeave } from './end-or-leave.js';
+import { createProgramOutputs } from './program-outputs.js';
 import { readOutput, type SessionOutcome } from './read-output.js';
-import { writeOn } from './write-on.js';
 
 /** How `runPipe` goes. */
 export interface PipeRun {
@@ -31,19 +31,19 @@ async function forward(session: PaneletSession, stdin: CliWorld['stdin']): Promi
 
 /** A session between pipes: standard input goes in, output comes out, bytes as they are. */
 export async function runPipe({ session, world, input, onStop }: PipeRun): Promise<SessionOutcome> {
-  const { stdin, stdout, stderr } = world;
+  const { stdin, stderr } = world;
   let stopped = false;
   const stop = (): void => {
     if (stopped) return;
     stopped = true;
     void (onStop === 'close' ? endOrLeave(session) : session.detach());
   };
-  const put = async (out: CliWorld['stdout'], bytes: Uint8Array): Promise<void> => {
-    if (!stopped) await writeOn(out, bytes);
-  };
+  const outputs = createProgramOutputs(world, stop);
   const stopStatus = showConnection(session, createPlainStatusLine(stderr), world.clock);
   world.stop.addEventListener('abort', stop);
-  stdout.on('error', stop);
+  const put = async (to: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void> => {
+    if (!stopped) await outputs.put(to, bytes);
+  };
   let unread: Error | undefined;
   const pass = async (): Promise<void> => {
     unread = await forward(session, stdin);
@@ -54,18 +54,19 @@ export async function runPipe({ session, world, input, onStop }: PipeRun): Promi
   else session.end().catch(() => undefined);
   try {
     const outcome = await readOutput(session, {
-      data: (item) => put(item.channel === Channel.STDERR ? stderr : stdout, item.payload),
-      snapshot: (item) => put(stdout, item.payload),
+      data: (item) => put(item.channel === Channel.STDERR ? 'stderr' : 'stdout', item.payload),
+      snapshot: (item) => put('stdout', item.payload),
       lost: (item) => {
         stderr.write(`panelet: output is missing here (${item.loss.message})\n`);
         return Promise.resolve();
       },
     });
-    if (unread === undefined) return outcome;
+    if (unread === undefined) return await outputs.judge(outcome, onStop);
     const message = `Standard input could not be read to its end (${unread.message}), so the session was left.`;
     return { kind: 'failed', error: new Error(message, { cause: unread }) };
   } finally {
     world.stop.removeEventListener('abort', stop);
+    outputs.stop();
     stopStatus();
     stdin.destroy();
   }

@@ -1,6 +1,16 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
@@ -159,6 +169,39 @@ describe('panelet exec', () => {
     await eventually(() => !isRunning('7654.25'), 'nothing is left');
   });
 
+  test.each([['without input'], ['at the end of its input']])(
+    'asks a command %s to end when its time is over',
+    async (which) => {
+      const more = which === 'without input' ? [] : ['-i'];
+      const script = 'trap "echo asked; exit 0" TERM; cat; sleep 7654.75 & wait';
+      const { code, stdout } = await sh(script, { flags: ['--timeout', '2s', ...more] });
+      expect([code, stdout.toString()]).toEqual([124, 'asked\n']);
+    },
+  );
+
+  test.each([
+    ['that nobody reads any more', 'closed', 'yes', 141],
+    ['on a full disk', 'full', 'yes', 1],
+    ['on a full disk, of a command that does not mind', 'full', 'echo lost', 1],
+  ] as const)('does not go on for errors %s', async (_name, where, command, expected) => {
+    const stderr = where === 'full' ? openSync('/dev/full', 'w') : 'pipe';
+    const args = [cliProgram, 'exec', '-a', home.address, '--plaintext', '--', 'sh', '-c', `${command} >&2`];
+    const child = spawn(process.execPath, args, { env: cliEnvironment(dir), stdio: ['ignore', 'pipe', stderr] });
+    child.stdout?.resume();
+    child.stderr?.once('data', () => child.stderr?.destroy());
+    const code = await new Promise((resolve) => child.on('exit', resolve));
+    if (typeof stderr === 'number') closeSync(stderr);
+    expect(code).toBe(expected);
+  });
+
+  test('says that a directory is no input', async () => {
+    const fd = openSync(dir, 'r');
+    const { code, stdout, stderr } = await sh('cat >/dev/null; echo complete', withInput(fd));
+    closeSync(fd);
+    expect([code, stdout.toString()]).toEqual([1, '']);
+    expect(stderr).toContain('Standard input could not be read to its end (EISDIR');
+  });
+
   test('ends the command when it is interrupted', async () => {
     const { code } = await sh('echo ready; sleep 7654.5', { onStdout: (_bytes, signal) => signal('SIGINT') });
     expect(code).toBe(130);
@@ -245,6 +288,8 @@ describe('panelet exec', () => {
         stdin: archive,
       },
     );
+    // A session that is not there yet would only be told that the agent is away.
+    await eventually(() => existsSync(join(place, 'sum')), 'the command runs');
     await cut();
     const { code, stdout } = await up;
     expect([code, stdout.toString()]).toEqual([0, `${sha256(archive)}  -\n`]);
