@@ -169,7 +169,7 @@ async function follow(session: PaneletSession, context: CliContext, options: Fol
   const greeting = `${panel} ${session.sessionId},`;
   const outcome =
     interactive && isTerminalPanel(panel)
-      ? await runTerminal({ session, world, greeting })
+      ? await runTerminal({ session, world, greeting, onLeave: 'detach' })
       : await runPipe({ session, world, input: 'pass', onStop: 'detach' });
   if (outcome.kind === 'exited' || outcome.kind === 'ended') {
     await Promise.race([session.over, new Promise<void>((resolve) => world.clock.after(farewellMs, resolve))]);

@@ -51,7 +51,7 @@ export async function execCommand(
     const limit = startTimeLimit(session, flags.timeout, world);
     const greeting = `${command[0] ?? ''} ${session.sessionId},`;
     const outcome = interactive
-      ? await runTerminal({ session, world, greeting })
+      ? await runTerminal({ session, world, greeting, onLeave: 'close' })
       : await runPipe({ session, world, input: flags.stdin === true ? 'pass' : 'end', onStop: 'close' });
     if (limit.stop() === 'over') return exitCodes.timedOut.code;
     const known = outcome.kind !== 'ended' || world.stop.aborted;

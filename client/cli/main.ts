@@ -4,11 +4,20 @@ import { createSystemClock } from '#common/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import packageJson from '../../package.json' with { type: 'json' };
 import { completeArgument } from './completion-scripts.js';
+import { createProcessEnd } from './end-process.js';
 import { runCli } from './program.js';
 import { openStandardStreams } from './standard-streams.js';
 
+const processEnd = createProcessEnd(process);
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort(signal));
+
+// Whoever stopped this process has set the terminal for himself meanwhile.
+process.on('SIGCONT', () => {
+  if (!process.stdin.isRaw) return;
+  process.stdin.setRawMode(false);
+  process.stdin.setRawMode(true);
+});
 
 // The same file under the names that kubectl looks for.
 const calledAs = basename(process.argv[1] ?? '').replace(/\.js$/, '');
@@ -28,7 +37,7 @@ const exitCode = await runCli(argv, {
 });
 // Nothing that is still open, such as a keepalive timer, may hold the user's shell back.
 process.exitCode = exitCode;
-streams.stdout.write('', () => streams.stderr.write('', () => process.exit(exitCode)));
+streams.stdout.write('', () => streams.stderr.write('', () => processEnd.end(exitCode)));
 
 function homeDirectory(): string | undefined {
   try {

@@ -4,6 +4,7 @@ import type { PaneletSession } from '../panelet-session.js';
 import type { CliWorld } from './cli-world.js';
 import { showConnection } from './connection-status.js';
 import { createDetachKeys, type DetachKeys, detachKeysText } from './detach-keys.js';
+import { endOrLeave } from './end-or-leave.js';
 import { readOutput, type SessionOutcome } from './read-output.js';
 import { createTerminalView } from './terminal-view.js';
 
@@ -11,8 +12,10 @@ import { createTerminalView } from './terminal-view.js';
 export interface TerminalRun {
   readonly session: PaneletSession;
   readonly world: CliWorld;
-  /** Line for the user at the start; the detach keys are added. */
+  /** Line for the user at the start; the detach keys and what they do are added. */
   readonly greeting: string;
+  /** What happens at the detach keys, when this process is asked to end, and when the terminal has gone. */
+  readonly onLeave: 'detach' | 'close';
 }
 
 interface InputSource {
@@ -69,12 +72,14 @@ function forwardInput(session: PaneletSession, { stdin, clock, keys }: InputSour
  * A session on the user's terminal in raw mode: every key goes to the session except the detach keys, the window's size
  * follows, and gaps show in a status line.
  */
-export async function runTerminal({ session, world, greeting }: TerminalRun): Promise<SessionOutcome> {
+export async function runTerminal({ session, world, greeting, onLeave }: TerminalRun): Promise<SessionOutcome> {
   const { stdin, stdout, clock } = world;
   let size = terminalSize({ rows: stdout.rows, cols: stdout.columns });
   const view = createTerminalView(stdout, size);
-  const detach = (): void => {
-    void session.detach();
+  const gone = new AbortController();
+  const leave = (): void => {
+    gone.abort();
+    void (onLeave === 'close' ? endOrLeave(session) : session.detach());
   };
   const resize = (): void => {
     size = terminalSize({ rows: stdout.rows, cols: stdout.columns }, size);
@@ -83,20 +88,24 @@ export async function runTerminal({ session, world, greeting }: TerminalRun): Pr
   };
   stdin.setRawMode?.(true);
   const keys = createDetachKeys(() => view.isPasteBracketed);
-  const stopInput = forwardInput(session, { stdin, clock, keys }, detach);
+  const stopInput = forwardInput(session, { stdin, clock, keys }, leave);
   const stopStatus = showConnection(session, view, clock);
   stdout.on('resize', resize);
-  world.stop.addEventListener('abort', detach);
+  world.stop.addEventListener('abort', leave);
   try {
-    await view.write(`\x1b[2mpanelet: ${greeting} ${detachKeysText} detaches\x1b[0m\r\n`);
+    const leaves = onLeave === 'close' ? 'ends it' : 'detaches';
+    await view.write(`\x1b[2mpanelet: ${greeting} ${detachKeysText} ${leaves}\x1b[0m\r\n`);
     resize();
-    return await readOutput(session, {
+    const outcome = await readOutput(session, {
       data: (item) => view.write(item.payload),
       snapshot: (item) => view.write(item.payload),
       lost: () => view.write('\r\n\x1b[2mpanelet: output is missing here\x1b[0m\r\n'),
     });
+    // What is closed hangs its program up.
+    const isClosed = gone.signal.aborted && onLeave === 'close' && outcome.kind === 'ended' && !world.stop.aborted;
+    return isClosed ? { kind: 'exited', code: 0, signal: 'SIGHUP' } : outcome;
   } finally {
-    world.stop.removeEventListener('abort', detach);
+    world.stop.removeEventListener('abort', leave);
     stdout.off('resize', resize);
     stopStatus();
     stopInput();

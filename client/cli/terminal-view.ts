@@ -2,6 +2,7 @@ import { createSequenceScanner } from '#common/terminal/control-sequences.js';
 import { beginTerminal, createTerminalModes } from '#common/terminal/terminal-modes.js';
 import type { TerminalSize } from '#common/terminal/terminal-size.js';
 import type { CliWorld } from './cli-world.js';
+import { writeOn } from './write-on.js';
 import { createScreenModel } from './screen-model.js';
 
 /** The user's terminal: what a program draws, and a status line that leaves nothing behind. */
@@ -53,7 +54,7 @@ export function createTerminalView(out: CliWorld['stdout'], atFirst: TerminalSiz
           typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
         scanner.push(raw);
         model.write(raw);
-        if (!out.write(raw)) await new Promise((resolve) => out.once('drain', resolve));
+        await writeOn(out, raw);
         drawStatus();
       }),
     show: (text) =>

@@ -213,6 +213,49 @@ describe('panelet exec', () => {
     expect((await sh(':', { flags: ['-e', 'NO_SUCH'] })).stderr).toContain('not set here. Give it as NO_SUCH=VALUE');
   });
 
+  test('on a terminal ends with it, without a word of Node', async () => {
+    const said = join(dir, 'said');
+    const file = join(dir, 'gone.sh');
+    // The output is more than the terminal takes: something is being written when it goes.
+    const cli = `${process.execPath} ${cliProgram} exec -a ${home.address} --plaintext -t -- sh -c 'yes & exec sleep 7654.125'`;
+    writeFileSync(file, `trap "" HUP\n${cli} 2>${said}\necho $? >${said}.new\nmv ${said}.new ${said}.code\n`);
+    const terminal = spawn('script', ['-qefc', `sh ${file}`, '/dev/null'], { env: cliEnvironment(dir) });
+    let shown = '';
+    terminal.stdout.on('data', (bytes: Buffer) => (shown = (shown + bytes.toString()).slice(-1000)));
+    await eventually(() => /y\s+y\s/.test(shown) && isRunning('7654.125'), 'it runs');
+    terminal.kill('SIGKILL');
+    await eventually(() => existsSync(`${said}.code`), 'the CLI has ended');
+    expect(readFileSync(`${said}.code`, 'utf8')).toBe('129\n');
+    expect(readFileSync(said, 'utf8')).not.toMatch(/assert|stack/i);
+    await eventually(() => !isRunning('7654.125'), 'nothing is left');
+  });
+
+  test('on a terminal is ended by the detach keys, and says so: nobody could come back', async () => {
+    const args = ['exec', '-a', home.address, '--plaintext', '-t', '--', 'sh', '-c', 'echo ready; sleep 7654.625'];
+    const user = startCliUser(args, cliEnvironment(dir));
+    await user.sees(/ctrl-\] d ends it\nready/);
+    user.type('\x1dd');
+    expect(await user.exit).toBe(129);
+    await eventually(() => !isRunning('7654.625'), 'nothing is left');
+  });
+
+  test('takes keys again on a terminal that was set otherwise while it was stopped', async () => {
+    const file = join(dir, 'set');
+    const before = `(until [ -e ${file} ]; do sleep 0.1; done; stty sane; touch ${file}.done) &`;
+    const args = ['exec', '-a', home.address, '--plaintext', '-t', '--', 'sh', '-c', 'echo ready; sleep 7654.875'];
+    const user = startCliUser(args, cliEnvironment(dir), before.replace(/&$/, '& :'));
+    await user.sees('ready');
+    user.signal('SIGSTOP');
+    writeFileSync(file, '');
+    await eventually(() => existsSync(`${file}.done`), 'the terminal is set');
+    user.signal('SIGCONT');
+    await eventually(() => {
+      user.type('\x1dd');
+      return !isRunning('7654.875');
+    }, 'the keys are read');
+    expect(await user.exit).toBe(129);
+  });
+
   test('goes on without a terminal where there is none, and says so', async () => {
     const { code, stdout, stderr } = await sh('test -t 0 || echo none', { flags: ['-t'] });
     expect([code, stdout.toString()]).toEqual([0, 'none\n']);
