@@ -29,12 +29,18 @@ function instantOf(text: string): number | undefined {
 const looks = [
   /^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}/,
   /^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}/,
-  /^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:T\d{4,6}Z?)?$/i,
+  /^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:T\d{4,6}(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?$/i,
+  // Weeks and days of a year, and years with a sign, of ISO 8601.
+  /^[+-]?\d{4,6}-?W[0-5]\d/i,
+  /^(?:19|20)\d\d-[0-3]\d\d(?:T|$)/i,
+  /^[+-]\d{4,6}-\d\d-\d\d/,
   /^T?\d{1,2}:\d\d/i,
   /^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\b[\s,]/i,
   /^(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+\d/i,
-  /^\d{1,2}\.?\s+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/i,
-  /^(?:in|at|after|\+)?\s*\d+(?:\.\d+)?\s*(?:ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?|w|weeks?)$/i,
+  /^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?$/i,
+  /^(?:\d{1,2}|\d{4})[-/.\s]+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/i,
+  /^(?:in|at|after|\+)?\s*(?:\d+(?:\.\d+)?\s*(?:ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?|w|weeks?|months?|years?)\s*)+(?:from now|later)?$/i,
+  /^(?:half|an?|one|two|three)\s[a-z ]*\b(?:minute|hour|day|week|month|year)s?\b/i,
   /^\d{1,2}\s*(?:am|pm|o'clock)\b/i,
   /^P(?:\d|T\d)/,
   /^(?:at|in|on|after|next|this)\s/i,
@@ -43,11 +49,21 @@ const looks = [
 const epochUnits = [1000, 1, 1e-3, 1e-6];
 
 function isFutureEpoch(text: string, nowMs: number): boolean {
-  if (!/^@?\d{9,19}$/.test(text)) return false;
+  if (!/^@?\d{9,19}(?:\.\d+)?$/.test(text)) return false;
   const value = Number(text.replace('@', ''));
   // Seconds to nanoseconds, whichever is nearest to today.
   const years = 50 * 365 * 86_400_000;
   return epochUnits.some((unit) => value * unit > nowMs + minuteMs && value * unit < nowMs + years);
+}
+
+/** As a person sees it: without quotes and what is not shown, with ASCII dashes, and with some ASCII digit for each other one. */
+function plainText(text: string): string {
+  return text
+    .normalize('NFKC')
+    .replace(/[\p{Cf}"']/gu, '')
+    .replace(/[\p{Pd}\u2212]/gu, '-')
+    .replace(/[^\P{Nd}0-9]/gu, '1')
+    .trim();
 }
 
 /**
@@ -59,6 +75,8 @@ export function askedTime(value: string, nowMs: number): AskedTime {
   const ms = instantOf(text);
   if (ms !== undefined) return { kind: 'at', ms };
   if (isFutureEpoch(text, nowMs)) return { kind: 'unclear' };
-  if (!looks.some((pattern) => pattern.test(text))) return { kind: 'none' };
-  return /^[a-z]{3},? /i.test(text) && Date.parse(text) <= nowMs ? { kind: 'none' } : { kind: 'unclear' };
+  const plain = plainText(text);
+  if (!looks.some((pattern) => pattern.test(plain))) return { kind: 'none' };
+  // Without a year it is taken for one long ago.
+  return /^[a-z]{3},? .*\b\d{4}\b/i.test(text) && Date.parse(text) <= nowMs ? { kind: 'none' } : { kind: 'unclear' };
 }
