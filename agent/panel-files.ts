@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PaneletError } from '#common/errors.js';
 
@@ -28,12 +28,21 @@ export async function readPanelFiles<Panel>(
   const problems: PanelProblem[] = [];
   for (const file of await filesIn(dir)) {
     try {
+      await mustBeFile(file);
       panels.push({ file, panel: await read(file) });
     } catch (error) {
       problems.push({ file, message: PaneletError.from(error, 'CONFIG_INVALID').message });
     }
   }
   return { panels, problems };
+}
+
+/** Opening a named pipe waits for a writer, and a device may never end: either would hold up all other files for good. */
+async function mustBeFile(file: string): Promise<void> {
+  const facts = await stat(file).catch((error: unknown) => {
+    throw new PaneletError('CONFIG_INVALID', `${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  });
+  if (!facts.isFile()) throw new PaneletError('CONFIG_INVALID', `${file} cannot be read: it is not a regular file`);
 }
 
 async function filesIn(dir: string): Promise<string[]> {
