@@ -89,9 +89,10 @@ export function createResumeStore(dir: string | undefined): ResumeStore {
     save: async (session) => {
       await makeDirectory(dir, 0o700);
       const file = fileOf(session.sessionId);
-      // Another run may read it at any moment: it sees the old or the new file, never half of one.
-      await writeFile(`${file}.new`, `${JSON.stringify(session)}\n`, { mode: 0o600 });
-      await rename(`${file}.new`, file);
+      // Another run may read or write it at any moment: it sees the old or a new file, never half of one.
+      const own = `${file}.${process.pid}.new`;
+      await writeFile(own, `${JSON.stringify(session)}\n`, { mode: 0o600 });
+      await rename(own, file);
     },
     load: async (sessionId) => {
       try {

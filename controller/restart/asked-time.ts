@@ -9,6 +9,7 @@ export type AskedTime =
 // RFC 3339, 5.6: T and Z in either case, or a space; and offsets as `date +%z` and ISO 8601 write them.
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)$/;
 const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
 
 function instantOf(text: string): number | undefined {
   const match = rfc3339.exec(text);
@@ -51,9 +52,23 @@ const epochUnits = [1000, 1, 1e-3, 1e-6];
 function isFutureEpoch(text: string, nowMs: number): boolean {
   if (!/^@?\d{9,19}(?:\.\d+)?$/.test(text)) return false;
   const value = Number(text.replace('@', ''));
+  if (text.startsWith('@')) return value * 1000 > nowMs + minuteMs;
   // Seconds to nanoseconds, whichever is nearest to today.
   const years = 50 * 365 * 86_400_000;
   return epochUnits.some((unit) => value * unit > nowMs + minuteMs && value * unit < nowMs + years);
+}
+
+// As `date +%Y%m%d%H%M%S` writes it, with or without seconds; of one that has passed, a number like any other.
+const digitsOnly = /^((?:19|20)\d\d)(0[1-9]|1[0-2])([0-2]\d|3[01])([01]\d|2[0-3])([0-5]\d)([0-5]\d)?$/;
+
+function isFutureDigits(text: string, nowMs: number): boolean {
+  const match = digitsOnly.exec(text);
+  if (match === null) return false;
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
+    .slice(1)
+    .map((part) => Number(part ?? 0));
+  // Whose time it is, is not said: up to a day later it may be a time that has just passed somewhere.
+  return Date.UTC(year, month - 1, day, hour, minute, second) > nowMs + dayMs;
 }
 
 /** As a person sees it: without quotes and what is not shown, with ASCII dashes, and with some ASCII digit for each other one. */
@@ -74,7 +89,7 @@ export function askedTime(value: string, nowMs: number): AskedTime {
   const text = value.trim();
   const ms = instantOf(text);
   if (ms !== undefined) return { kind: 'at', ms };
-  if (isFutureEpoch(text, nowMs)) return { kind: 'unclear' };
+  if (isFutureEpoch(text, nowMs) || isFutureDigits(text, nowMs)) return { kind: 'unclear' };
   const plain = plainText(text);
   if (!looks.some((pattern) => pattern.test(plain))) return { kind: 'none' };
   // Without a year it is taken for one long ago.
