@@ -1,4 +1,4 @@
-/** Bundles the programs that ship, the SDK, and the tools around them, into dist/. */
+/** Bundles the programs that ship, the SDK, and the tools around them, into dist/; with names, only the programs of these names. */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -50,8 +50,10 @@ async function bundle(options) {
   }
 }
 
-const entryPoints = Object.fromEntries(Object.entries(programs).filter(([, file]) => existsSync(file)));
+const names = process.argv.slice(2);
+const isWanted = ([name, file]) => existsSync(file) && (names.length === 0 || names.includes(name));
+const entryPoints = Object.fromEntries(Object.entries(programs).filter(isWanted));
 await bundle({ ...common, entryPoints, outdir: 'dist/bin', banner: { js: `#!/usr/bin/env node\n${banner}` } });
-if (existsSync('client/sdk.ts')) {
+if (names.length === 0 && existsSync('client/sdk.ts')) {
   await bundle({ ...common, entryPoints: { sdk: 'client/sdk.ts' }, outdir: 'dist', packages: 'external' });
 }

@@ -57,6 +57,8 @@ const steps = [
 ];
 if (!process.argv.includes('--static')) steps.push(['tests', () => run('npm', ['test', '--silent'])]);
 
+console.log(`Everything that must hold: ${steps.map(([name]) => name).join(', ')}.`);
+console.log('The static checks take 1 to 3 minutes, the tests 4 to 9.');
 const failed = [];
 for (const [name, step] of steps) {
   console.log(`── ${name}`);

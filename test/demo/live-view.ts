@@ -1,7 +1,14 @@
 import { restartNamespace, type RestartObject } from '#test/support/restarts.js';
 import type { TestCluster } from '#test/support/test-cluster.js';
 import { podCondition, type Pod } from '#devcluster/launcher/pod.js';
+import { formatMs } from '#test/support/text-table.js';
 import type { DemoSession } from './row.js';
+
+/** A session, and for how long it has been waiting, in milliseconds, if it does. */
+export interface ShownSession {
+  readonly session: DemoSession;
+  readonly waitingMs: () => number | undefined;
+}
 
 function podLine(pod: Pod): string {
   const ready = podCondition(pod, 'Ready')?.status === 'True';
@@ -25,18 +32,27 @@ function newestRestart(test: TestCluster): RestartObject | undefined {
 function restartLine(restart: RestartObject): string {
   const { active = [], phase = '', pods, sessions } = restart.status ?? {};
   const steps = active.map((entry) => `${entry.node ?? entry.pod}: ${entry.step}`).join(', ');
-  return `restart  ${restart.metadata.name}  ${phase}  pods ${pods?.summary ?? ''}  sessions ${String(sessions?.['summary'] ?? '')}  ${steps}`;
+  return `restart  ${phase}  pods ${pods?.summary ?? ''}  sessions ${String(sessions?.['summary'] ?? '')}  ${steps}`;
+}
+
+function sessionLine({ session, waitingMs }: ShownSession): string {
+  const waited = waitingMs();
+  const state = waited === undefined ? session.progress() : `waiting ${formatMs(waited)}`;
+  return `session  ${session.node}  ${session.kind.padEnd(16)}  ${state}`;
+}
+
+/** What a restart came to, as a sentence. */
+export function restartSummary({ status }: RestartObject): string {
+  const count = (field: string): number => Number(status?.sessions?.[field] ?? 0);
+  const { succeeded = 0, total = 0 } = status?.pods ?? {};
+  return `${succeeded} of ${total} pods restarted; sessions: ${count('kept')} kept, ${count('checkpointed')} checkpointed and ${count('resumed')} resumed, ${count('forced')} forced, ${count('lost')} lost`;
 }
 
 /** Lines of the live view: pods, the newest restart, sessions. */
-export function liveLines(test: TestCluster, sessions: readonly DemoSession[]): string[] {
+export function liveLines(test: TestCluster, sessions: readonly ShownSession[]): string[] {
   const pods = test.cluster.store.list<Pod>('pods', { ns: restartNamespace }).items;
   const restart = newestRestart(test);
-  return [
-    ...pods.map(podLine),
-    ...(restart === undefined ? [] : [restartLine(restart)]),
-    ...sessions.map((session) => `session  ${session.node}  ${session.kind}  ${session.progress()}`),
-  ];
+  return [...pods.map(podLine), ...(restart === undefined ? [] : [restartLine(restart)]), ...sessions.map(sessionLine)];
 }
 
 /** Tells each step of each pod once, as the controller writes it down. @returns a function that stops it. */

@@ -19,18 +19,19 @@ const root = join(binDirectory, '..', '..');
 const guestbookWord = 'guestbook-worker';
 
 async function runDemo(): Promise<void> {
-  const { keep, plain } = new Command('panelet-demo')
+  const { keep, plain, wide } = new Command('panelet-demo')
     .description(
       'Restarts the agents of a two-node cluster under live sessions: exits 0 only when not a byte was lost.',
     )
     .option('--keep', 'leave the directory of the cluster, with its logs', false)
     .option('--plain', 'plain lines, also on a terminal', false)
+    .option('--wide', 'also hashes and processes of each session and percentiles of gaps, in wide tables', false)
     .parse()
-    .opts<{ keep: boolean; plain: boolean }>();
+    .opts<{ keep: boolean; plain: boolean; wide: boolean }>();
   const clock = createSystemClock({ keepsAlive: true });
   const random = createSystemRandom();
   const isTerminal = process.stdout.isTTY && !plain;
-  const progress = createProgress({ out: process.stdout, isTerminal, clock });
+  const progress = createProgress({ out: process.stdout, isTerminal, clock, startedMs: 0 });
   const dir = makeTestDirectory();
   let test: TestCluster | undefined;
 
@@ -76,7 +77,7 @@ async function runDemo(): Promise<void> {
     const left = await progress.step('stop the cluster', tidyUp);
     progress.end();
     const failures = [...result.failures, ...left];
-    for (const line of demoReport(result.rows, failures)) process.stdout.write(`${line}\n`);
+    for (const line of demoReport(result.rows, failures, { wide })) process.stdout.write(`${line}\n`);
     process.exitCode = doesHold(result.rows, failures) ? 0 : 1;
   } catch (error) {
     progress.end();

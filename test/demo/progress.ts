@@ -1,10 +1,15 @@
 import type { Writable } from 'node:stream';
 import pc from 'picocolors';
 import type { Clock, Timer } from '#common/clock.js';
-import { formatMs } from '#test/support/text-table.js';
+import { wrapText } from '#test/support/fit-table.js';
 
-/** What the live view shows below the steps: lines as they are now. */
-export type LiveLines = () => readonly string[];
+/** What is shown of the state of things while nothing happens. */
+export interface LiveState {
+  /** On a terminal: lines below the steps, as they are now. */
+  lines(): readonly string[];
+  /** Elsewhere: one sentence, printed after a silence. */
+  summary(): string;
+}
 
 /** Tells how the demo goes: redrawn in place on a terminal, plain lines elsewhere. */
 export interface Progress {
@@ -12,8 +17,8 @@ export interface Progress {
   step<T>(title: string, work: () => Promise<T>): Promise<T>;
   /** Something that happened within the step. */
   note(line: string): void;
-  /** From now on these lines stand below. */
-  show(lines: LiveLines): void;
+  /** From now on this is shown. */
+  show(state: LiveState): void;
   /** Clears what is redrawn. */
   end(): void;
 }
@@ -23,59 +28,75 @@ export interface ProgressDeps {
   readonly out: Writable & { readonly columns?: number };
   readonly isTerminal: boolean;
   readonly clock: Clock;
+  /** Time of the clock at which the demo began, in milliseconds. */
+  readonly startedMs: number;
 }
 
 const redrawMs = 150;
+// What is silent for longer looks like a hang.
+const silenceMs = 2000;
+const widest = 80;
+// "  0.0 s ▶ "
+const prefixCells = 10;
 
-/** Progress on standard output. */
-export function createProgress({ out, isTerminal, clock }: ProgressDeps): Progress {
-  const startedMs = clock.nowMs();
-  let live: LiveLines = () => [];
+/** Progress on standard output, in lines of 80 at most but for words that are longer. */
+export function createProgress({ out, isTerminal, clock, startedMs }: ProgressDeps): Progress {
+  let live: LiveState = { lines: () => [], summary: () => 'still at it' };
   let current: string | undefined;
   let drawn = 0;
   let timer: Timer | undefined;
   let ended = false;
 
+  const width = (): number => Math.min(widest, Math.max(20, (out.columns ?? widest + 1) - 1));
   const elapsed = (): string => pc.dim(`${((clock.nowMs() - startedMs) / 1000).toFixed(1).padStart(5)} s`);
+  const entry = (mark: string, text: string): string => {
+    const lines = wrapText(text, width() - prefixCells);
+    return `${elapsed()} ${mark} ${lines.join(`\n${' '.repeat(prefixCells)}`)}`;
+  };
   const erase = (): string => (drawn === 0 ? '' : `\u001b[${drawn}A\u001b[0J`);
   const draw = (): void => {
     if (!isTerminal || ended) return;
-    const width = Math.max(20, (out.columns ?? 80) - 1);
-    const head = current === undefined ? [] : [`${elapsed()} ${pc.cyan('▶')} ${current}`];
-    const lines = [...head, ...live().map((line) => `         ${line}`.slice(0, width))];
+    const head = current === undefined ? [] : entry(pc.cyan('▶'), current).split('\n');
+    const lines = [...head, ...live.lines().map((line) => `${' '.repeat(prefixCells)}${line}`.slice(0, width()))];
     out.write(`${erase()}${lines.map((line) => `${line}\n`).join('')}`);
     drawn = lines.length;
   };
   const tick = (): void => {
-    draw();
-    timer = clock.after(redrawMs, tick);
+    timer?.stop();
+    if (ended) return;
+    timer = clock.after(isTerminal ? redrawMs : silenceMs, () => {
+      if (isTerminal) draw();
+      else if (current !== undefined) out.write(`${entry(' ', `… ${live.summary()}`)}\n`);
+      tick();
+    });
   };
-  const print = (line: string): void => {
-    out.write(`${erase()}${line}\n`);
+  const print = (lines: string): void => {
+    out.write(`${erase()}${lines}\n`);
     drawn = 0;
     draw();
+    tick();
   };
-  if (isTerminal) tick();
+  tick();
 
   return {
     step: async (title, work) => {
-      const since = clock.nowMs();
       current = title;
-      if (!isTerminal) print(`${elapsed()} ${pc.cyan('▶')} ${title}`);
+      if (isTerminal) draw();
+      else print(entry(pc.cyan('▶'), title));
       try {
         const result = await work();
         current = undefined;
-        print(`${elapsed()} ${pc.green('✓')} ${title} ${pc.dim(formatMs(clock.nowMs() - since))}`);
+        print(entry(pc.green('✓'), title));
         return result;
       } catch (error) {
         current = undefined;
-        print(`${elapsed()} ${pc.red('✗')} ${title}: ${(error as Error).message}`);
+        print(entry(pc.red('✗'), `${title}: ${(error as Error).message}`));
         throw error;
       }
     },
-    note: (line) => print(`${elapsed()}   ${line}`),
-    show: (lines) => {
-      live = lines;
+    note: (line) => print(entry(' ', line)),
+    show: (state) => {
+      live = state;
     },
     end: () => {
       if (ended) return;

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { sleep, type Clock } from '#common/clock.js';
 import { isPaneletError } from '#common/errors.js';
+import type { PaneletClient } from '#client/sdk.js';
 import { findInPath } from '#devcluster/kubectl-binary.js';
 import { restartByAnnotation, signalAgent, type RestartObject } from '#test/support/restarts.js';
 import type { TestCluster } from '#test/support/test-cluster.js';
+import { formatMs } from '#test/support/text-table.js';
 import { waitFor } from '#test/support/wait-for.js';
-import { followSteps, liveLines } from './live-view.js';
+import { followSteps, liveLines, restartSummary, type ShownSession } from './live-view.js';
 import type { Progress } from './progress.js';
 import type { DemoRow, DemoSession } from './row.js';
 import { openCounterSession } from './sessions/counter-session.js';
@@ -17,6 +19,7 @@ import { openScreenSession } from './sessions/screen-session.js';
 import type { SessionDeps } from './sessions/session-deps.js';
 import { openStreamSession } from './sessions/stream-session.js';
 import { openTailSession } from './sessions/tail-session.js';
+import { createWaits, type Waits } from './waits.js';
 
 /** What the demo needs. */
 export interface ScenarioOptions {
@@ -71,22 +74,35 @@ function secondTerminal(nodeIndex: number, path: string | undefined): Opener | u
 
 /** Sessions and what they have in common. */
 class Stage {
-  readonly sessions: DemoSession[] = [];
+  readonly sessions: ShownSession[] = [];
   readonly failures: string[] = [];
 
-  constructor(readonly options: ScenarioOptions) {}
+  constructor(
+    readonly options: ScenarioOptions,
+    readonly waits: Waits,
+  ) {}
 
   async open(nodeName: string, name: string, opener: Opener): Promise<void> {
     const { clock, files, seed, test } = this.options;
     const directory = join(files, nodeName, name);
     mkdirSync(directory, { recursive: true });
     const index = this.sessions.length;
-    const deps = { client: test.client(nodeName), node: nodeName, clock, directory, seed: seed * 1000 + index };
-    this.sessions.push(await opener(deps));
+    const known = test.client(nodeName);
+    let waitingMs: ShownSession['waitingMs'] = () => undefined;
+    const client: PaneletClient = {
+      ...known,
+      open: async (options) => {
+        const session = await known.open(options);
+        waitingMs = this.waits.watch(nodeName, session);
+        return session;
+      },
+    };
+    const session = await opener({ client, node: nodeName, clock, directory, seed: seed * 1000 + index });
+    this.sessions.push({ session, waitingMs });
   }
 
   setRestarting(isRestarting: boolean): void {
-    for (const session of this.sessions) session.setRestarting(isRestarting);
+    for (const { session } of this.sessions) session.setRestarting(isRestarting);
   }
 
   async during<T>(work: () => Promise<T>): Promise<T> {
@@ -113,7 +129,7 @@ async function openSessions(stage: Stage): Promise<void> {
 function checkRestart(stage: Stage, restart: RestartObject): void {
   const { sessions, pods } = restart.status ?? {};
   const { progress, test } = stage.options;
-  progress.note(`pods ${pods?.summary ?? '?'}, sessions ${JSON.stringify(sessions)}`);
+  progress.note(restartSummary(restart));
   for (const field of ['forced', 'lost']) {
     const count = Number(sessions?.[field] ?? 0);
     if (count > 0) stage.failures.push(`${restart.metadata.name} reports ${count} sessions ${field}.`);
@@ -182,24 +198,26 @@ async function killAgent(stage: Stage): Promise<void> {
     await test.agentsReady(readyLimitMs);
     return took;
   });
-  progress.note(`another agent runs after ${Math.round(tookMs)} ms, in the same pod`);
+  progress.note(`another agent runs after ${formatMs(tookMs)}, in the same pod`);
   await sleep(clock, 2 * calmMs);
 }
 
 /** The story: sessions, a restart, a panel that is installed and needs another, a killed agent, and the comparison. */
 export async function playScenario(options: ScenarioOptions): Promise<ScenarioResult> {
   const { clock, progress, test } = options;
-  const stage = new Stage(options);
-  progress.show(() => liveLines(test, stage.sessions));
-  const stopFollowing = followSteps(test, (line) => progress.note(line));
+  const note = (line: string): void => progress.note(line);
+  const waits = createWaits(clock, note);
+  const stage = new Stage(options, waits);
+  progress.show({ lines: () => liveLines(test, stage.sessions), summary: () => waits.summary() });
+  const stopFollowing = followSteps(test, note);
   try {
     await progress.step('open terminals, log tails and streams on both nodes', () => openSessions(stage));
     await sleep(clock, calmMs);
-    await progress.step('kubectl annotate daemonset/panelet-agent panelet.dev/restart=demo-1', () =>
+    await progress.step('kubectl annotate ds/panelet-agent panelet.dev/restart=demo-1', () =>
       restartAll(stage, 'demo-1', 'show a restart'),
     );
     await progress.step('install a panel: drop a file into panels.d', () => installPanel(stage));
-    await progress.step('kubectl annotate daemonset/panelet-agent panelet.dev/restart=demo-2', () =>
+    await progress.step('kubectl annotate ds/panelet-agent panelet.dev/restart=demo-2', () =>
       restartAll(stage, 'demo-2', 'install the panel guestbook'),
     );
     await progress.step('use the installed panel', () => useInstalledPanel(stage));
@@ -209,7 +227,7 @@ export async function playScenario(options: ScenarioOptions): Promise<ScenarioRe
   }
   stopFollowing();
   const rows = await progress.step('stop writing and compare both ends', () =>
-    Promise.all(stage.sessions.map((session) => session.finish())),
+    Promise.all(stage.sessions.map(({ session }) => session.finish())),
   );
   return { rows, failures: stage.failures };
 }

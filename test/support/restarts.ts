@@ -57,7 +57,8 @@ export async function restartByAnnotation(test: TestCluster, options: AnnotateOp
     () => {
       const restart = restartOf(test, options.value);
       if (condition(restart, 'Stalled') === 'True') {
-        throw new Error(`The restart ${options.value} stalled: ${JSON.stringify(restart?.status?.conditions)}`);
+        const stalled = restart?.status?.conditions?.find(({ type }) => type === 'Stalled');
+        throw new Error(`The restart ${options.value} stalled: ${stalled?.reason ?? ''}, ${stalled?.message ?? ''}`);
       }
       return condition(restart, 'Succeeded') === 'True';
     },

@@ -11,7 +11,7 @@ const keyPauseMs = 10;
 /** The panel that was installed while the others ran: it numbers what is typed. */
 export async function openGuestbookSession(deps: SessionDeps): Promise<DemoSession> {
   const { client, clock, node } = deps;
-  const kind = 'guestbook: installed on the way';
+  const kind = 'new guestbook';
   const random = createSeededRandom(deps.seed);
   const session = await client.open({ panel: 'guestbook' });
   const failures = watchTrouble(session);

@@ -33,7 +33,7 @@ export function compareEnds(sent: string | Uint8Array, received: string | Uint8A
 export async function processBehind(client: PaneletClient, session: PaneletSession): Promise<ProcessIdentity> {
   const listed = (await client.listSessions('terminal')).find((other) => other.sessionId === session.sessionId);
   const stat = readProcessStat(Number(listed?.details['pid']));
-  if (stat === undefined) throw new Error(`The terminal does not tell its process: ${JSON.stringify(listed?.details)}`);
+  if (stat === undefined) throw new Error('The terminal does not tell its process.');
   return { pid: stat.pid, startTime: stat.startTime };
 }
 
@@ -46,7 +46,7 @@ export function processNow(pid: number): ProcessIdentity | undefined {
 /** Collects what a user of the SDK would have seen go wrong. */
 export function watchTrouble(session: PaneletSession): string[] {
   const failures: string[] = [];
-  session.on('lost', (loss) => failures.push(`the client was told of a loss: ${JSON.stringify(loss)}`));
+  session.on('lost', ({ code, message }) => failures.push(`the client was told of a loss: ${code}, ${message}`));
   session.on('superseded', () => failures.push('another client took the session over'));
   session.on('snapshot', () => failures.push('output was replaced by a picture of the screen'));
   return failures;

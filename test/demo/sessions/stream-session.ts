@@ -9,7 +9,7 @@ const writeBytes = 64 * 1024;
 /** An echo stream at full speed; the panel keeps a count and a hash of its own. */
 export async function openStreamSession(deps: SessionDeps): Promise<DemoSession> {
   const { client, clock, node, seed } = deps;
-  const kind = 'echo: full speed';
+  const kind = 'echo, fast';
   const session = await client.open({ panel: 'echo' });
   const load = startEchoLoad({ session, seed, clock, largestWriteBytes: writeBytes });
   return {

@@ -53,7 +53,7 @@ function startWriter({ clock, directory, seed }: SessionDeps): Writer {
 /** Follows a file that is being written, and rotated once. */
 export async function openTailSession(deps: SessionDeps): Promise<DemoSession> {
   const { client, directory, node } = deps;
-  const kind = 'logs: a file being written';
+  const kind = 'log tail';
   const writer = startWriter(deps);
   const session = await client.open({ panel: 'logs', parameters: { path: join(directory, 'app.log'), from: 'start' } });
   const failures = watchTrouble(session);
