@@ -13,6 +13,7 @@ const programs = {
   panelet: 'client/cli/main.ts',
   'panelet-devcluster': 'devcluster/main.ts',
   'panelet-demo': 'test/demo/main.ts',
+  'panelet-pictures': 'test/pictures/main.ts',
   'panelet-soak': 'test/soak/main.ts',
   'panelet-bench-relay': 'test/bench/relay-main.ts',
   'panelet-bench-gap': 'test/bench/gap-main.ts',

@@ -67,7 +67,7 @@ export async function openCounterSession(deps: SessionDeps): Promise<DemoSession
   };
 
   return {
-    kind: 'shell, counting',
+    kind: 'shell',
     node,
     progress: () => `tick ${ticks}, ${typist.text.length} keystrokes`,
     setRestarting: (isRestarting) => typist.setRestarting(isRestarting),
@@ -80,7 +80,7 @@ export async function openCounterSession(deps: SessionDeps): Promise<DemoSession
       const written = fileText('ticks');
       const { lost, duplicated, reordered } = tracker.verdict(written.split('\n').length - 1);
       return {
-        kind: 'shell, counting',
+        kind: 'shell',
         node,
         input: compareEnds(typist.text, fileText('keys')),
         output: compareEnds(written, output),

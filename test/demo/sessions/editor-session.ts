@@ -44,7 +44,7 @@ export async function openEditorSession(deps: SessionDeps, editor: Editor): Prom
   const { client, clock, directory, node } = deps;
   const random = createSeededRandom(deps.seed);
   const file = join(directory, 'text.txt');
-  const kind = `${editor.name}, typing`;
+  const kind = editor.name;
   const session = await client.open({
     panel: 'terminal',
     // An empty home: nobody's settings change what is typed.

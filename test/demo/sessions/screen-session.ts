@@ -15,7 +15,7 @@ export interface ScreenProgram {
 /** A program that draws its screen through every restart, and still listens at the end. */
 export async function openScreenSession(deps: SessionDeps, program: ScreenProgram): Promise<DemoSession> {
   const { client, node } = deps;
-  const kind = `${program.name}, drawing`;
+  const kind = program.name;
   const session = await client.open({
     panel: 'terminal',
     parameters: { command: program.path, args: JSON.stringify(program.args), 'env.HOME': deps.directory },
