@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { floorAnnotation, raisedAnnotation } from '#controller/kube/fencing-count.js';
 import * as annotations from '#controller/restart/annotations.js';
+import * as caSecret from '#controller/tls/ca-secret.js';
 
 test('docs/reference/annotations.md describes every annotation and finalizer, and no other', () => {
   const text = readFileSync(new URL('../../docs/reference/annotations.md', import.meta.url), 'utf8');
   const described = [...text.matchAll(/^\| `(panelet\.dev\/[a-z-]+)` \|/gm)].map((match) => match[1]);
   const ofTheLease = [floorAnnotation, raisedAnnotation];
-  const used = [...ofTheLease, ...Object.values(annotations).filter((value) => typeof value === 'string')];
+  const ofTheCa = Object.values(caSecret).filter((value) => typeof value === 'string');
+  const used = [...ofTheLease, ...ofTheCa, ...Object.values(annotations).filter((value) => typeof value === 'string')];
   expect([...described].sort()).toEqual([...used].sort());
 });

@@ -1,0 +1,24 @@
+import { PassThrough } from 'node:stream';
+import { completeArgument } from '#client/cli/completion-scripts.js';
+import { runCli } from '#client/cli/program.js';
+import { createSystemClock } from '#common/clock.js';
+import { createSeededRandom } from '#common/random.js';
+
+/** Words that the command line of the CLI has at a place, by its own definitions; the last word is the one to complete. */
+export async function cliWordsAt(...words: string[]): Promise<string[]> {
+  const stdout = new PassThrough();
+  await runCli([completeArgument, ...words], {
+    name: 'panelet',
+    env: {},
+    homeDir: '/nonexistent',
+    stdin: new PassThrough(),
+    stdout,
+    stderr: new PassThrough(),
+    clock: createSystemClock(),
+    random: createSeededRandom(1),
+    stop: new AbortController().signal,
+    version: '0',
+  });
+  const lines = String(stdout.read()).split('\n');
+  return lines.filter((line) => line !== '' && !line.startsWith(':')).map((line) => line.replace(/\t.*/, ''));
+}
