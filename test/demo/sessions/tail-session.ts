@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { sleep } from '#common/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import { createSequenceTracker } from '#test/support/record-stream.js';
+import { formatBytes } from '#test/support/text-table.js';
 import { waitFor } from '#test/support/wait-for.js';
 import type { DemoSession } from '../row.js';
 import { compareEnds, watchTrouble, type SessionDeps } from './session-deps.js';
@@ -76,7 +77,7 @@ export async function openTailSession(deps: SessionDeps): Promise<DemoSession> {
   return {
     kind,
     node,
-    progress: () => `${writer.lines} lines written, ${received.length} bytes followed`,
+    progress: () => `${writer.lines} lines, ${formatBytes(received.length)} followed`,
     setRestarting: () => undefined,
     finish: async () => {
       await writer.stop();
