@@ -65,7 +65,9 @@ export async function openClusterStore(deps: ClusterStoreDeps): Promise<ClusterS
   const { clock, random, log } = deps;
   const definitions = deps.definitions.map(parseDefinition);
   const kinds = [...builtinKinds, ...definitions.map(createCustomKind)];
-  const stored = kinds.filter((served) => served.kind.plural === served.storedAs && served.fromView === served.toView);
+  const stored = kinds.filter(
+    (served) => !served.isReview && served.kind.plural === served.storedAs && served.fromView === served.toView,
+  );
   const disk = deps.directory === undefined ? {} : { disk: openJournal(deps.directory) };
   const store = createObjectStore({ kinds: stored.map((served) => served.kind), clock, random, ...disk });
   await ensureNamespaces(store);

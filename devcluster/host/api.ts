@@ -11,6 +11,8 @@ import { writeKubeconfig } from '../http/kubeconfig.js';
 import type { PodLogSource } from '../http/pod-logs.js';
 import type { ObjectStore } from '../store/object-store.js';
 import type { ClusterDirectory } from './cluster-directory.js';
+import { findToken } from './identities.js';
+import { paneletNamespace } from './initial-objects.js';
 
 /** What the API needs. */
 export interface ApiOptions {
@@ -68,6 +70,8 @@ async function serve(options: ApiOptions, { kinds, store }: ClusterStore): Promi
     port: options.port,
     users: [{ name: adminName, token }],
     podLogs: options.podLogs,
+    accountTokens: (namespace, name) =>
+      namespace === paneletNamespace ? findToken(directory.tokens, name) : undefined,
   });
   const { caCertificate } = certificates;
   writeKubeconfig(directory.kubeconfig, { server: server.url, caCertificate, user: adminName, token });

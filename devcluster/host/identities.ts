@@ -5,6 +5,8 @@ import type { Random } from '#common/random.js';
 
 /** Who may talk to the agents of a dev cluster, and as what. */
 export const devIdentities = [
+  // The one whose token `kubectl panelet` asks for, as the chart's.
+  { name: 'panelet-user', roles: ['client'] },
   { name: 'alice', roles: ['client'] },
   { name: 'bob', roles: ['client'] },
   { name: 'admin', roles: ['admin'] },
@@ -22,6 +24,12 @@ export function tokenFile(tokens: string, identity: DevIdentity): string {
 /** Token of an identity. */
 export function readToken(tokens: string, identity: DevIdentity): string {
   return readFileSync(tokenFile(tokens, identity), 'utf8').trim();
+}
+
+/** Token of the identity of that name, or undefined when there is none. */
+export function findToken(tokens: string, name: string): string | undefined {
+  const found = devIdentities.find((identity) => identity.name === name);
+  return found === undefined ? undefined : readToken(tokens, found.name);
 }
 
 /** Makes random tokens where there are none, and the file that the agents check them against; readable by the owner only. */

@@ -3,6 +3,7 @@ import type { DaemonSet } from '../daemonset/daemon-set.js';
 import type { KubeObject } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
+import { devIdentities } from './identities.js';
 
 /** Namespace of Panelet. */
 export const paneletNamespace = 'panelet-system';
@@ -36,14 +37,21 @@ export function agentDaemonSetObject(directory: string): DaemonSet {
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
-    metadata: { name: agentDaemonSet, namespace: paneletNamespace, labels },
+    metadata: {
+      name: agentDaemonSet,
+      namespace: paneletNamespace,
+      labels,
+      // A changed template, also that of `kubectl rollout restart`, is rolled out by draining, as the chart has it.
+      annotations: { 'panelet.dev/rollout': 'managed' },
+    },
     spec: {
       selector: { matchLabels: { 'app.kubernetes.io/name': 'panelet-agent' } },
       // Pods are deleted by the controller only, after their sessions are safe.
       updateStrategy: { type: 'OnDelete' },
       revisionHistoryLimit: 10,
       template: {
-        metadata: { labels },
+        // Pods are processes of this machine: the CLI goes to their addresses, there is no port-forward.
+        metadata: { labels, annotations: { 'panelet.dev/via': 'address' } },
         spec: {
           restartPolicy: 'Always',
           terminationGracePeriodSeconds: 30,
@@ -83,5 +91,9 @@ async function ensure(store: ObjectStore, resource: string, object: KubeObject):
 /** Makes what a dev cluster starts with; what is there already is left alone. */
 export async function createInitialObjects(store: ObjectStore, directory: string): Promise<void> {
   await ensure(store, 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: paneletNamespace } });
+  for (const { name } of devIdentities) {
+    const metadata = { name, namespace: paneletNamespace };
+    await ensure(store, 'serviceaccounts', { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  }
   await ensure(store, 'daemonsets', agentDaemonSetObject(directory));
 }

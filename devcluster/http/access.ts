@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { ServedKind } from '../kinds/served-kind.js';
 import { StatusError } from '../store/status-error.js';
 import type { RequestTarget } from './request-target.js';
 
@@ -63,12 +64,34 @@ export function verbOf(method: string, target: RequestTarget, isWatch: boolean):
   }
 }
 
-const nameOf = (user: ApiUser | undefined): string => user?.name ?? 'system:anonymous';
+/** Name of a user, as answers give it. */
+export function nameOf(user: ApiUser | undefined): string {
+  return user?.name ?? 'system:anonymous';
+}
+
+/** Groups of a user, as answers give them. */
+export function groupsOf(user: ApiUser | undefined): readonly string[] {
+  if (user === undefined) return ['system:unauthenticated'];
+  return [...((user.access ?? 'admin') === 'admin' ? ['system:masters'] : []), 'system:authenticated'];
+}
+
+/** True when the user may do this to resources; to those of one kind, where one is given. */
+export function mayDo(user: ApiUser | undefined, verb: string, served?: ServedKind): boolean {
+  if (user === undefined) return false;
+  const { access = 'admin' } = user;
+  if (access === 'admin' || (access === 'view' && readVerbs.has(verb))) return true;
+  // Everybody may ask about himself.
+  return verb === 'create' && served?.isReview === true;
+}
+
+/** True when the user may read a path that is no resource. */
+export function mayRead(user: ApiUser | undefined, path: string): boolean {
+  return user !== undefined || openPaths.has(path);
+}
 
 /** @throws StatusError Forbidden when the user may not do this to a resource. */
 export function authorizeResource(user: ApiUser | undefined, verb: string, target: RequestTarget): void {
-  const access = user === undefined ? 'none' : (user.access ?? 'admin');
-  if (access === 'admin' || (access === 'view' && readVerbs.has(verb))) return;
+  if (mayDo(user, verb, target.served)) return;
   const { group, plural } = target.served.kind;
   const resource = target.subresource === undefined ? plural : `${plural}/${target.subresource}`;
   const where = target.namespace === undefined ? 'at the cluster scope' : `in the namespace "${target.namespace}"`;
@@ -83,6 +106,6 @@ export function authorizeResource(user: ApiUser | undefined, verb: string, targe
 
 /** @throws StatusError Forbidden when the user may not read a path that is no resource. */
 export function authorizePath(user: ApiUser | undefined, path: string): void {
-  if (user !== undefined || openPaths.has(path)) return;
+  if (mayRead(user, path)) return;
   throw new StatusError(403, 'Forbidden', `forbidden: User "${nameOf(user)}" cannot get path "${path}"`, {});
 }

@@ -4,6 +4,8 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { ServedKind } from '../kinds/served-kind.js';
 import type { ObjectStore } from '../store/object-store.js';
+import type { AccountTokens } from './account-tokens.js';
+import type { ApiUser } from './access.js';
 import type { Pager } from './pager.js';
 import type { PodLogSource } from './pod-logs.js';
 import type { RequestTarget } from './request-target.js';
@@ -17,6 +19,7 @@ export interface ApiContext {
   readonly log: Log;
   readonly pager: Pager;
   readonly podLogs: PodLogSource | undefined;
+  readonly accountTokens: AccountTokens | undefined;
   /** Aborts when the server closes: watches and followed logs end. */
   readonly closing: AbortSignal;
 }
@@ -25,6 +28,8 @@ export interface ApiContext {
 export interface ResourceRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Who asks; undefined for somebody without a token. */
+  readonly user: ApiUser | undefined;
   readonly query: URLSearchParams;
   readonly target: RequestTarget;
 }

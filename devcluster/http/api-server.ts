@@ -10,6 +10,7 @@ import type { ObjectStore } from '../store/object-store.js';
 import { badRequest } from '../store/refusals.js';
 import { StatusError } from '../store/status-error.js';
 import { authorizePath, authorizeResource, createAuthenticator, verbOf, type ApiUser } from './access.js';
+import type { AccountTokens } from './account-tokens.js';
 import type { ApiContext } from './api-context.js';
 import type { ServerCertificates } from './certificates.js';
 import { createPager } from './pager.js';
@@ -34,6 +35,8 @@ export interface ApiServerDeps {
   readonly port: number;
   /** Where `kubectl logs` reads; without it logs are refused. */
   readonly podLogs?: PodLogSource;
+  /** Where `kubectl create token` finds them; without it there are none. */
+  readonly accountTokens?: AccountTokens;
 }
 
 /** A running API server. */
@@ -70,7 +73,7 @@ const dispatch = async (deps: Dispatcher, request: IncomingMessage, response: Se
   }
   const query = url.searchParams;
   authorizeResource(user, verbOf(request.method ?? 'GET', target, isWatch(query)), target);
-  await routeResource(deps.context, { request, response, query, target });
+  await routeResource(deps.context, { request, response, user, query, target });
 };
 
 const listen = (server: ReturnType<typeof createServer>, host: string, port: number): Promise<void> =>
@@ -98,6 +101,7 @@ export async function startApiServer(deps: ApiServerDeps): Promise<ApiServer> {
     log,
     pager: createPager(deps.clock, deps.random),
     podLogs: deps.podLogs,
+    accountTokens: deps.accountTokens,
     closing: closing.signal,
   };
   const paths = createPathRouter(deps.kinds);

@@ -7,6 +7,7 @@ const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch'
 const customVerbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 const verbsOf = (served: ServedKind): string[] => {
   if (served.isCustom) return customVerbs;
+  if (served.isReview) return ['create'];
   return served.kind.readOnly ? allVerbs.filter((verb) => ['get', 'list', 'watch'].includes(verb)) : allVerbs;
 };
 
@@ -30,6 +31,7 @@ const subresourcesOf = (served: ServedKind): Subresource[] => {
   const status = { name: 'status', verbs: ['get', 'patch', 'update'], group, version, kind };
   const others: Readonly<Record<string, Subresource>> = {
     log: { name: 'log', verbs: ['get'], group, version, kind },
+    token: { name: 'token', verbs: ['create'], group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
     eviction: { name: 'eviction', verbs: ['create'], group: 'policy', version: 'v1', kind: 'Eviction' },
   };
   return [...(hasStatus ? [status] : []), ...served.subresources.flatMap((name) => others[name] ?? [])];
@@ -49,7 +51,7 @@ export function describeResources(kinds: readonly ServedKind[], group: string, v
       verbs: verbsOf(served),
       ...(kind.shortNames.length === 0 ? {} : { shortNames: kind.shortNames }),
       ...(kind.categories.length === 0 ? {} : { categories: kind.categories }),
-      storageVersionHash: storageHash(served),
+      ...(served.isReview ? {} : { storageVersionHash: storageHash(served) }),
     };
     const parts = subresourcesOf(served).map((part) => ({
       name: `${kind.plural}/${part.name}`,

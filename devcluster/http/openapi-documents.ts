@@ -53,6 +53,7 @@ const pathsOf = (served: ServedKind): Record<string, object> => {
   const base = kind.namespaced ? `${root}/namespaces/{namespace}/${kind.plural}` : `${root}/${kind.plural}`;
   const reads = { get: operation(served, 'list') };
   const one = { get: operation(served, 'get') };
+  if (served.isReview) return { [base]: { post: operation(served, 'post', writeParameters) } };
   if (kind.readOnly) return { [base]: reads, [`${base}/{name}`]: one };
   return {
     [base]: { ...reads, post: operation(served, 'post', writeParameters) },

@@ -39,6 +39,26 @@ const deleteOptions: Message = {
   5: { name: 'dryRun', type: 'string', isList: true },
 };
 
+// Numbers of k8s.io/api/authorization/v1.
+const accessReview: Message = {
+  1: {
+    name: 'resourceAttributes',
+    type: {
+      1: { name: 'namespace', type: 'string' },
+      2: { name: 'verb', type: 'string' },
+      3: { name: 'group', type: 'string' },
+      4: { name: 'version', type: 'string' },
+      5: { name: 'resource', type: 'string' },
+      6: { name: 'subresource', type: 'string' },
+      7: { name: 'name', type: 'string' },
+    },
+  },
+  2: {
+    name: 'nonResourceAttributes',
+    type: { 1: { name: 'path', type: 'string' }, 2: { name: 'verb', type: 'string' } },
+  },
+};
+
 const messages: Readonly<Record<string, Message>> = {
   Namespace: {
     1: { name: 'metadata', type: objectMeta },
@@ -49,6 +69,12 @@ const messages: Readonly<Record<string, Message>> = {
     2: { name: 'data', type: 'string-map' },
     3: { name: 'binaryData', type: 'bytes-map' },
     4: { name: 'immutable', type: 'bool' },
+  },
+  SelfSubjectReview: { 1: { name: 'metadata', type: objectMeta } },
+  SelfSubjectAccessReview: { 1: { name: 'metadata', type: objectMeta }, 2: { name: 'spec', type: accessReview } },
+  SelfSubjectRulesReview: {
+    1: { name: 'metadata', type: objectMeta },
+    2: { name: 'spec', type: { 1: { name: 'namespace', type: 'string' } } },
   },
   DeleteOptions: deleteOptions,
   Eviction: { 1: { name: 'metadata', type: objectMeta }, 2: { name: 'deleteOptions', type: deleteOptions } },
@@ -110,7 +136,7 @@ const envelope: Message = {
 };
 
 /**
- * Reads the few bodies that kubectl sends as protobuf only (create namespace, create configmap, drain).
+ * Reads the few bodies that kubectl sends as protobuf only (create namespace, create configmap, drain, auth).
  * @returns undefined for a kind that is not read that way.
  * @throws StatusError BadRequest for what is no Kubernetes protobuf.
  */

@@ -4,6 +4,8 @@ import { handleDelete, handleDeleteCollection, handleEviction } from './delete-h
 import { handleLog } from './log-handler.js';
 import { handlePatch } from './patch-handler.js';
 import { handleGet, handleList } from './read-handlers.js';
+import { handleReview } from './review-handler.js';
+import { handleToken } from './token-handler.js';
 import { handleWatch } from './watch-handler.js';
 import { handleCreate, handleUpdate } from './write-handlers.js';
 
@@ -51,6 +53,10 @@ const routeMany = async (context: ApiContext, call: ResourceRequest): Promise<vo
 export async function routeResource(context: ApiContext, call: ResourceRequest): Promise<void> {
   const { served, name, namespace, subresource } = call.target;
   const method = call.request.method ?? 'GET';
+  if (served.isReview || subresource === 'token') {
+    if (method !== 'POST' || (served.isReview && name !== undefined)) throw notAllowed();
+    return served.isReview ? handleReview(context, call) : handleToken(context, call);
+  }
   if (served.kind.readOnly && method !== 'GET') throw notAllowed();
   if (method === 'GET' && subresource === undefined && isWatch(call.query)) {
     handleWatch(context, call);

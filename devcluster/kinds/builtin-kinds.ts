@@ -1,67 +1,26 @@
-import { resolveSchema } from '../schema/schema.js';
-import { pruneUnknownFields } from '../schema/unknown-fields.js';
 import { podGraceSeconds } from '../store/deletion.js';
 import { isFields, textAt } from '../store/json-copy.js';
 import type { AnyObject } from '../store/kube-object.js';
 import { requiredValue } from '../store/refusals.js';
-import { defineKind, type KindDefinition } from '../store/resource-kind.js';
 import { controllerRevisionColumns, daemonSetColumns } from '../table/apps-columns.js';
-import type { ColumnSet } from '../table/column-set.js';
 import { configMapColumns, eventColumns, leaseColumns, namespaceColumns, nodeColumns } from '../table/core-columns.js';
 import { definitionColumns } from '../table/definition-columns.js';
 import { podColumns } from '../table/pod-columns.js';
-import { builtinSchema, builtinSchemas } from './builtin-schemas.js';
 import { validateConfigMap } from './config-map-rules.js';
+import { reviewKinds, serviceAccounts } from './account-kinds.js';
 import { applyDaemonSetDefaults, validateDaemonSet } from './daemon-set-rules.js';
-import { dropNulls } from './drop-nulls.js';
 import { applyEventDefaults, fromEventsView, toEventsView } from './event-views.js';
 import { validateLease } from './lease-rules.js';
 import { applyPodDefaults, qosClassOf } from './pod-defaults.js';
 import { validatePodSpec, validatePodUpdate } from './pod-validation.js';
+import { serveBuiltin, type Builtin } from './serve-builtin.js';
 import type { ServedKind } from './served-kind.js';
-
-const same = (object: AnyObject): AnyObject => object;
-
-interface Builtin extends KindDefinition {
-  readonly schemaName: string;
-  readonly columns: ColumnSet;
-}
-
-const serve = ({ schemaName, columns, ...definition }: Builtin, extra: Partial<ServedKind> = {}): ServedKind => {
-  const schema = builtinSchema(schemaName);
-  const tidy = (object: AnyObject): void => {
-    const { metadata } = object;
-    pruneUnknownFields(builtinSchemas, resolveSchema(builtinSchemas, schema), object);
-    dropNulls(object);
-    object.metadata = metadata;
-  };
-  const kind = defineKind({
-    ...definition,
-    applyDefaults: (object, old) => {
-      tidy(object);
-      definition.applyDefaults?.(object, old);
-    },
-  });
-  return {
-    kind,
-    schemaName,
-    schemas: builtinSchemas,
-    schema,
-    columns,
-    storedAs: kind.plural,
-    toView: same,
-    fromView: same,
-    isCustom: false,
-    subresources: [],
-    ...extra,
-  };
-};
 
 const field = (...path: string[]): ((object: AnyObject) => string) => {
   return (object) => textAt(object, ...path);
 };
 
-const pods = serve(
+const pods = serveBuiltin(
   {
     group: '',
     version: 'v1',
@@ -95,7 +54,7 @@ const pods = serve(
   { subresources: ['log', 'eviction'] },
 );
 
-const nodes = serve({
+const nodes = serveBuiltin({
   group: '',
   version: 'v1',
   kind: 'Node',
@@ -114,7 +73,7 @@ const nodes = serve({
   },
 });
 
-const namespaces = serve({
+const namespaces = serveBuiltin({
   group: '',
   version: 'v1',
   kind: 'Namespace',
@@ -164,7 +123,7 @@ const event: Builtin = {
   applyDefaults: applyEventDefaults,
 };
 
-const configMaps = serve({
+const configMaps = serveBuiltin({
   group: '',
   version: 'v1',
   kind: 'ConfigMap',
@@ -175,7 +134,7 @@ const configMaps = serve({
   validate: validateConfigMap,
 });
 
-const daemonSets = serve({
+const daemonSets = serveBuiltin({
   group: 'apps',
   version: 'v1',
   kind: 'DaemonSet',
@@ -191,7 +150,7 @@ const daemonSets = serve({
   validate: validateDaemonSet,
 });
 
-const controllerRevisions = serve({
+const controllerRevisions = serveBuiltin({
   group: 'apps',
   version: 'v1',
   kind: 'ControllerRevision',
@@ -201,7 +160,7 @@ const controllerRevisions = serve({
   validate: (revision) => (typeof revision['revision'] === 'number' ? [] : [requiredValue('revision')]),
 });
 
-const leases = serve({
+const leases = serveBuiltin({
   group: 'coordination.k8s.io',
   version: 'v1',
   kind: 'Lease',
@@ -212,7 +171,7 @@ const leases = serve({
   validate: validateLease,
 });
 
-const definitions = serve({
+const definitions = serveBuiltin({
   group: 'apiextensions.k8s.io',
   version: 'v1',
   kind: 'CustomResourceDefinition',
@@ -231,16 +190,18 @@ const definitions = serve({
 /** The built-in kinds, in the order in which discovery tells them. */
 export const builtinKinds: readonly ServedKind[] = [
   configMaps,
-  serve(event),
+  serveBuiltin(event),
   namespaces,
   nodes,
   pods,
+  serviceAccounts,
   controllerRevisions,
   daemonSets,
   leases,
-  serve(
+  serveBuiltin(
     { ...event, group: 'events.k8s.io', schemaName: 'io.k8s.api.events.v1.Event' },
     { storedAs: 'events', toView: toEventsView, fromView: fromEventsView },
   ),
   definitions,
+  ...reviewKinds,
 ];

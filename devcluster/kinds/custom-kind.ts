@@ -150,6 +150,7 @@ export function createCustomKind(definition: Definition): ServedKind {
     toView: same,
     fromView: same,
     isCustom: true,
+    isReview: false,
     subresources: [],
   };
 }

@@ -17,6 +17,8 @@ export interface ServedKind {
   readonly fromView: (seen: AnyObject) => AnyObject;
   /** True for custom resources, which are not merged strategically. */
   readonly isCustom: boolean;
+  /** True for questions: whoever is known may create one, it is answered at once and never stored. */
+  readonly isReview: boolean;
   /** Subresources beside status. */
   readonly subresources: readonly string[];
 }

@@ -11,12 +11,16 @@ const documents = [
   'apis__coordination.k8s.io__v1',
   'apis__events.k8s.io__v1',
   'apis__apiextensions.k8s.io__v1',
+  'apis__authentication.k8s.io__v1',
+  'apis__authorization.k8s.io__v1',
 ];
 const kinds = {
-  'io.k8s.api.core.v1': ['Pod', 'Namespace', 'Node', 'Event', 'ConfigMap'],
+  'io.k8s.api.core.v1': ['Pod', 'Namespace', 'Node', 'Event', 'ConfigMap', 'ServiceAccount'],
   'io.k8s.api.apps.v1': ['DaemonSet', 'ControllerRevision'],
   'io.k8s.api.coordination.v1': ['Lease'],
   'io.k8s.api.events.v1': ['Event'],
+  'io.k8s.api.authentication.v1': ['SelfSubjectReview', 'TokenRequest'],
+  'io.k8s.api.authorization.v1': ['SelfSubjectAccessReview', 'SelfSubjectRulesReview'],
   'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1': ['CustomResourceDefinition'],
 };
 const meta = [
@@ -35,7 +39,15 @@ const roots = [
   ),
   ...meta.map((name) => `io.k8s.apimachinery.pkg.apis.meta.v1.${name}`),
 ];
-const servedGroups = new Set(['', 'apps', 'coordination.k8s.io', 'events.k8s.io', 'apiextensions.k8s.io']);
+const servedGroups = new Set([
+  '',
+  'apps',
+  'coordination.k8s.io',
+  'events.k8s.io',
+  'apiextensions.k8s.io',
+  'authentication.k8s.io',
+  'authorization.k8s.io',
+]);
 
 const [directory] = process.argv.slice(2);
 const all = {};
@@ -52,7 +64,8 @@ const visit = (value) => {
   Object.values(value).forEach(visit);
 };
 const take = (name) => {
-  if (name in found) return;
+  // Reviews have no lists.
+  if (name in found || all[name] === undefined) return;
   found[name] = all[name];
   visit(all[name]);
 };

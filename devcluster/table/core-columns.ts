@@ -76,6 +76,12 @@ export const configMapColumns: ColumnSet = {
   },
 };
 
+/** Columns of service accounts. */
+export const accountColumns: ColumnSet = {
+  columns: [nameColumn, ageColumn],
+  cells: (account, nowMs) => [account.metadata.name, ageOf(account, nowMs)],
+};
+
 /** Columns of leases. */
 export const leaseColumns: ColumnSet = {
   columns: [

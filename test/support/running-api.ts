@@ -9,6 +9,7 @@ import { startApiServer } from '#devcluster/http/api-server.js';
 import { ensureCertificates } from '#devcluster/http/certificates.js';
 import { writeKubeconfig } from '#devcluster/http/kubeconfig.js';
 import type { PodLogSource } from '#devcluster/http/pod-logs.js';
+import type { AccountTokens } from '#devcluster/http/account-tokens.js';
 import type { ObjectStore } from '#devcluster/store/object-store.js';
 
 /** The dev cluster's API server in this process, without nodes and controllers. */
@@ -28,7 +29,7 @@ export interface RunningApi {
 
 /** Starts an API server on a free port, its state in a new temporary directory unless one is given. */
 export async function startRunningApi(
-  options: { podLogs?: PodLogSource; directory?: string } = {},
+  options: { podLogs?: PodLogSource; directory?: string; accountTokens?: AccountTokens } = {},
 ): Promise<RunningApi> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'panelet-api-'));
   const deps = { clock: createSystemClock(), random: createSystemRandom(), log: createSilentLog() };
@@ -50,6 +51,7 @@ export async function startRunningApi(
     ],
     port: 0,
     ...(options.podLogs === undefined ? {} : { podLogs: options.podLogs }),
+    ...(options.accountTokens === undefined ? {} : { accountTokens: options.accountTokens }),
   });
   const { caCertificate } = certificates;
   const write = (user: string, userToken: string): string => {
