@@ -34,12 +34,17 @@ function hostOf(address: string): string {
   return match[1];
 }
 
+/** True for an address `host:port` that leads no farther than this machine. */
+export function isThisMachine(address: string): boolean {
+  return loopbackHost.test(hostOf(address));
+}
+
 /**
  * Credentials for an agent's address. A token never travels in plaintext to another machine, unless asked for.
  * @throws CONFIG_INVALID for an address that is not `host:port`.
  */
 export function credentialsFor(address: string, tls: TlsOption): ChannelCredentials {
-  const host = hostOf(address);
-  if (tls === 'plaintext' || (tls === 'auto' && loopbackHost.test(host))) return credentials.createInsecure();
+  hostOf(address);
+  if (tls === 'plaintext' || (tls === 'auto' && isThisMachine(address))) return credentials.createInsecure();
   return credentials.createSsl(tls === 'auto' ? null : (tls.ca ?? null));
 }

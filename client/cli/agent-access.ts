@@ -53,10 +53,11 @@ export function usesCluster(context: CliContext, saved?: SavedWay): boolean {
 function savedClusterOf(flags: GlobalFlags, saved: SavedCluster | undefined): SavedCluster {
   const kubeconfig = flags.kubeconfig ?? saved?.kubeconfig;
   const name = flags.context ?? saved?.context;
+  const via = flags.via ?? saved?.via;
   return {
     namespace: flags.namespace ?? saved?.namespace ?? defaultNamespace,
-    via: flags.via ?? saved?.via ?? 'port-forward',
     serviceAccount: flags.serviceAccount ?? saved?.serviceAccount ?? defaultServiceAccount,
+    ...(via === undefined ? {} : { via }),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(name === undefined ? {} : { context: name }),
   };

@@ -1,12 +1,16 @@
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
 import type { Kubectl } from './kubectl.js';
+import type { Via } from './via.js';
 
 /** Label that programs find Panelet's pods by; its value is `controller`, `agent` or `host`. */
 export const componentLabel = 'panelet.dev/component';
 
 /** Namespace of Panelet, unless another is asked for. */
 export const defaultNamespace = 'panelet-system';
+
+/** Annotation of an agent's pod: `address` where whoever has the kubeconfig reaches the pod's own address, as in a dev cluster. */
+export const viaAnnotation = 'panelet.dev/via';
 
 const agentContainer = 'agent';
 const gatePort = { name: 'gate', number: 7443 };
@@ -17,6 +21,7 @@ const podObject = z.object({
   metadata: z.object({
     name: z.string(),
     uid: z.string(),
+    annotations: z.record(z.string(), z.string()).optional(),
     deletionTimestamp: z.string().optional(),
     creationTimestamp: z.string().optional(),
   }),
@@ -56,6 +61,8 @@ export interface AgentPod {
   readonly port: number;
   /** Where it can be reached directly: the node's address where the pod has a port there, else the pod's own. */
   readonly address: string | undefined;
+  /** How it is to be reached, unless somebody says otherwise. */
+  readonly via: Via;
   /** Panels whose workers run in this pod. */
   readonly panels: readonly string[];
 }
@@ -89,6 +96,7 @@ function agentPodOf({ metadata, spec, status }: z.infer<typeof podObject>): Agen
     createdAt: metadata.creationTimestamp ?? '',
     port: number,
     address: direct,
+    via: metadata.annotations?.[viaAnnotation] === 'address' ? 'address' : 'port-forward',
     panels: workers.map(({ name }) => name.slice('worker-'.length)),
   };
 }

@@ -3,12 +3,7 @@ import { isPaneletError, PaneletError } from '#common/errors.js';
 import { chooseAgentPod, listAgentPods, type AgentPod } from './agent-pods.js';
 import type { Kubectl } from './kubectl.js';
 import { openPortForward, type Forward } from './port-forward.js';
-
-/** How the agent of a node is reached: through the API server, or at its own address. */
-export type Via = 'port-forward' | 'address';
-
-/** Every {@link Via}; the first is the default. */
-export const vias = ['port-forward', 'address'] as const satisfies readonly Via[];
+import type { Via } from './via.js';
 
 /** A way to the agent of one node, whichever pod that is at the time. */
 export interface AgentRoute {
@@ -30,9 +25,10 @@ export interface AgentRouteDeps {
   readonly clock: Clock;
   readonly namespace: string;
   readonly node: string;
-  readonly via: Via;
-  /** Called, and waited for, each time another way is opened; beside that. */
-  readonly dialled: () => Promise<void>;
+  /** @default what the pod says */
+  readonly via: Via | undefined;
+  /** Called, and waited for, each time another way is opened; beside that. Is given the pod's address where it goes straight there. */
+  readonly dialled: (direct: string | undefined) => Promise<void>;
 }
 
 // Attempts that a forward which is alive may fail in a row: a node that lost its power leaves one that leads nowhere.
@@ -99,15 +95,19 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
     const pod = chooseAgentPod(pods);
     if (pod === undefined) throw await missing(deps, pods);
     reused = attempt <= 1 ? 1 : reused + 1;
-    if (current?.uid === pod.uid && current.forward.alive && deps.via === 'port-forward' && reused <= patience) {
+    const via = deps.via ?? pod.via;
+    if (current?.uid === pod.uid && current.forward.alive && via === 'port-forward' && reused <= patience) {
       return current.forward.address;
     }
     void current?.forward.close();
     current = undefined;
     reused = 0;
     const dial = async (): Promise<Forward> =>
-      deps.via === 'address' ? direct(pod) : openPortForward({ kubectl, clock: deps.clock, namespace }, pod);
-    const [forward, ready] = await Promise.allSettled([dial(), deps.dialled()]);
+      via === 'address' ? direct(pod) : openPortForward({ kubectl, clock: deps.clock, namespace }, pod);
+    const [forward, ready] = await Promise.allSettled([
+      dial(),
+      deps.dialled(via === 'address' ? pod.address : undefined),
+    ]);
     if (forward.status === 'rejected') throw forward.reason as Error;
     current = { uid: pod.uid, forward: forward.value };
     if (closed) await current.forward.close();

@@ -131,7 +131,7 @@ describe('the CLI with a cluster', () => {
       const saved = JSON.parse(
         await readFile(join(home, 'state', 'panelet', 'sessions', file ?? ''), 'utf8'),
       ) as object;
-      expect(saved).toMatchObject({ node: 'node-a', cluster: { namespace: 'panelet-system', via: 'port-forward' } });
+      expect(saved).toMatchObject({ node: 'node-a', cluster: { namespace: 'panelet-system' } });
       expect(saved).not.toHaveProperty('address');
       const again = user('attach', '--resume', '--plaintext');
       await again.sees('$ ');
@@ -143,6 +143,31 @@ describe('the CLI with a cluster', () => {
       const result = await cli('ls', '--node', 'node-a', '--via', 'address', '--plaintext', '-o', 'json');
       expect(JSON.parse(result.stdout)).toMatchObject({ node: 'node-a' });
       expect(kubectl.forwards()).toEqual([]);
+    });
+
+    describe('of a pod that says that it is reached at its address, on this machine', () => {
+      beforeEach(() => cluster({ pods: [{ ...podA(), via: 'address' }] }));
+
+      test('goes there, in plaintext where the cluster has no authorities', async () => {
+        const result = await runCliProcess(['attach', '--node', 'node-a', 'echo'], { env, input: 'one\n' });
+        expect(result).toEqual({ code: 0, stdout: 'one\n', stderr: '' });
+        expect(worker.authorization).toBe('Bearer made-by-kubectl');
+        expect(kubectl.forwards()).toEqual([]);
+      });
+
+      test('goes through a port-forward all the same when told to, and then never without TLS', async () => {
+        const { code, stderr } = await cli('ls', '--node', 'node-a', '--via', 'port-forward');
+        expect(code).not.toBe(0);
+        expect(stderr).toMatch(/ConfigMap panelet-ca .* is not there, so agents cannot be verified/);
+      });
+
+      test('speaks TLS where there are authorities, or where it is asked for', async () => {
+        const { pem } = await createTestAuthority('panelet');
+        const asked = await cli('ls', '--node', 'node-a', '--tls');
+        expect(asked.stderr).toMatch(/agents cannot be verified/);
+        cluster({ pods: [{ ...podA(), via: 'address' }], ca: pem });
+        expect((await cli('ls', '--node', 'node-a')).code).toBe(5);
+      });
     });
   });
 

@@ -1,24 +1,29 @@
 import { createPaneletClient, type PaneletClient } from '../panelet-client.js';
 import type { PaneletClientOptions } from '../client-options.js';
-import type { TlsOption } from '../endpoint-address.js';
+import { isThisMachine, type TlsOption } from '../endpoint-address.js';
 import { nodeServerName } from '#common/node-server-name.js';
-import { PaneletError } from '#common/errors.js';
+import { isPaneletError, PaneletError } from '#common/errors.js';
 import { listAgentPods, type AgentPod } from './agent-pods.js';
-import { createAgentRoute, noAgents, nodesOf, type AgentRoute, type Via } from './agent-route.js';
+import { createAgentRoute, noAgents, nodesOf, type AgentRoute } from './agent-route.js';
 import type { CliWorld } from './cli-world.js';
 import { createTokenSource, readClusterCa } from './cluster-credentials.js';
 import type { Kubectl } from './kubectl.js';
+import type { Via } from './via.js';
 
 /** How the agents of a cluster are reached, as the command line says. */
 export interface ClusterOptions {
   readonly kubectl: Kubectl;
   readonly world: Pick<CliWorld, 'clock' | 'random'>;
   readonly namespace: string;
-  readonly via: Via;
+  /** @default what the pod says */
+  readonly via: Via | undefined;
   /** Token that was given; else tokens of the ServiceAccount are made. */
   readonly token: string | undefined;
   readonly serviceAccount: string;
-  /** How to protect connections, as far as it was given; `'auto'` with the cluster's own authorities. */
+  /**
+   * How to protect connections, as far as it was given; `'auto'` with the cluster's own authorities. A cluster that has none is
+   * spoken to in plaintext on this machine only.
+   */
   readonly tls: TlsOption;
 }
 
@@ -72,13 +77,22 @@ export function createCluster(options: ClusterOptions): Cluster {
       if (ca === undefined) throw error;
     }
   };
-  const trust = (): Promise<void> => {
-    if (given === 'plaintext' || (typeof given === 'object' && given.ca !== undefined)) return Promise.resolve();
+  // Nodes of a cluster without authorities, at addresses of this machine.
+  const plaintext = new Set<string>();
+  const trust = async (node: string, direct: string | undefined): Promise<void> => {
+    if (given === 'plaintext' || (typeof given === 'object' && given.ca !== undefined)) return;
     reading ??= readCa().finally(() => (reading = undefined));
-    return reading;
+    try {
+      await reading;
+      plaintext.delete(node);
+    } catch (error) {
+      const isHere = given === 'auto' && direct !== undefined && isThisMachine(direct);
+      if (!isHere || !isPaneletError(error, 'API_NOT_FOUND')) throw error;
+      plaintext.add(node);
+    }
   };
   const tls = (node: string): TlsOption => {
-    if (given === 'plaintext') return given;
+    if (given === 'plaintext' || plaintext.has(node)) return 'plaintext';
     const serverName = (typeof given === 'object' ? given.serverName : undefined) ?? nodeServerName(node);
     return { ...(ca === undefined ? {} : { ca }), serverName };
   };
@@ -88,7 +102,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     return pods;
   };
   const access = (node: string): NodeAccess => {
-    const route = createAgentRoute({ ...deps, node, via, dialled: trust });
+    const route = createAgentRoute({ ...deps, node, via, dialled: (direct) => trust(node, direct) });
     routes.add(route);
     return { node, route, client: { resolve: (query) => route.resolve(query), token: tokens, tls: () => tls(node) } };
   };

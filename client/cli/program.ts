@@ -1,7 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { attachCommand, type AttachFlags } from './attach-command.js';
 import { usesCluster } from './agent-access.js';
-import { vias } from './agent-route.js';
+import { vias } from './via.js';
 import type { CliContext } from './cli-context.js';
 import type { CliWorld } from './cli-world.js';
 import { complete, completionText } from './completion.js';

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { makeDirectory } from '#common/make-directory.js';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
-import { vias } from './agent-route.js';
+import { vias } from './via.js';
 
 const savedCluster = z.object({
   namespace: z.string(),
-  via: z.enum(vias),
+  /** @default what the pod says */
+  via: z.enum(vias).optional(),
   serviceAccount: z.string(),
   kubeconfig: z.string().optional(),
   context: z.string().optional(),

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { PaneletError } from '#common/errors.js';
 import type { TlsOption } from '../endpoint-address.js';
-import type { Via } from './agent-route.js';
 import type { CliWorld } from './cli-world.js';
 import type { OutputFormat } from './output.js';
+import type { Via } from './via.js';
 
 /** Global flags, as the command line has them. */
 export interface GlobalFlags {

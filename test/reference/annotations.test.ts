@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
+import { viaAnnotation } from '#client/cli/agent-pods.js';
 import { floorAnnotation, raisedAnnotation } from '#controller/kube/fencing-count.js';
 import * as annotations from '#controller/restart/annotations.js';
 import * as caSecret from '#controller/tls/ca-secret.js';
@@ -9,6 +10,7 @@ test('docs/reference/annotations.md describes every annotation and finalizer, an
   const described = [...text.matchAll(/^\| `(panelet\.dev\/[a-z-]+)` \|/gm)].map((match) => match[1]);
   const ofTheLease = [floorAnnotation, raisedAnnotation];
   const ofTheCa = Object.values(caSecret).filter((value) => typeof value === 'string');
-  const used = [...ofTheLease, ...ofTheCa, ...Object.values(annotations).filter((value) => typeof value === 'string')];
+  const ofTheController = Object.values(annotations).filter((value) => typeof value === 'string');
+  const used = [...ofTheLease, ...ofTheCa, ...ofTheController, viaAnnotation];
   expect([...described].sort()).toEqual([...used].sort());
 });

@@ -12,6 +12,8 @@ export interface FakePod {
   readonly terminating?: boolean;
   /** @default true */
   readonly ready?: boolean;
+  /** Its annotation `panelet.dev/via`. */
+  readonly via?: string;
   readonly panels?: readonly string[];
 }
 
@@ -56,7 +58,7 @@ const passOn = () => {
   process.exit(done.status ?? 1);
 };
 const podOf = (pod) => ({
-  metadata: { name: pod.name, uid: pod.uid, ...(pod.terminating ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}) },
+  metadata: { name: pod.name, uid: pod.uid, annotations: pod.via ? { 'panelet.dev/via': pod.via } : {}, ...(pod.terminating ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}) },
   spec: {
     nodeName: pod.node,
     containers: [{ name: 'agent', ports: [{ name: 'gate', containerPort: pod.port }] }],
