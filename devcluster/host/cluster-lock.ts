@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
 import { isProcessAlive, readProcessStat, type ProcessIdentity } from '../launcher/proc-fs.js';
 
+const lockFile = (directory: string): string => join(directory, 'devcluster.lock');
+
 const lockSchema = z.object({ pid: z.number(), startTime: z.number() });
 
 function readOwner(path: string): ProcessIdentity | undefined {
@@ -14,16 +16,22 @@ function readOwner(path: string): ProcessIdentity | undefined {
   }
 }
 
+/** Process id of the dev cluster that runs in a directory; undefined when none does. */
+export function runningCluster(directory: string): number | undefined {
+  const owner = readOwner(lockFile(directory));
+  return owner !== undefined && isProcessAlive(owner) ? owner.pid : undefined;
+}
+
 /**
  * Takes a directory for one dev cluster. What a killed one left is taken over.
  * @returns a function that gives it back.
  * @throws ALREADY_RUNNING when another process holds it; STATE_DIR_UNUSABLE when the lock can't be written.
  */
 export function lockDirectory(directory: string, pid: number): () => void {
-  const path = join(directory, 'devcluster.lock');
-  const owner = readOwner(path);
-  if (owner !== undefined && isProcessAlive(owner)) {
-    const message = `A dev cluster already runs in ${directory} (pid ${owner.pid}). Stop it, or give another --dir.`;
+  const path = lockFile(directory);
+  const owner = runningCluster(directory);
+  if (owner !== undefined) {
+    const message = `A dev cluster already runs in ${directory} (pid ${owner}). Stop it, or give another --dir.`;
     throw new PaneletError('ALREADY_RUNNING', message);
   }
   try {

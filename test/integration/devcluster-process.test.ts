@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -152,9 +153,21 @@ describe('panelet-devcluster', () => {
   }, 60_000);
 
   test('tells what to try in lines that a shell can take', async () => {
-    const text = await start().started;
-    expect(text).toContain(`export KUBECONFIG=${join(dir, 'kubeconfig')}`);
+    const cluster = start();
+    const text = await cluster.started;
     const names = await kubectl(dir, 'get', 'daemonset', '-o', 'name');
     expect(text).toContain(names.trim().replace('daemonset.apps/', 'annotate daemonset/'));
+    await readyPods();
+    const [evaluate = ''] = /eval ".*"/.exec(text) ?? [];
+    const script = `${evaluate} && panelet ls -o json && kubectl get nodes -o name && kubectl panelet --node node-b ls -o json`;
+    const taken = spawnSync('/bin/sh', ['-c', script], { encoding: 'utf8' });
+    expect(taken).toMatchObject({ status: 0, stderr: '' });
+    expect(taken.stdout).toMatch(/"node": ?"node-a"[^]*^node\/node-a\nnode\/node-b\n[^]*"node": ?"node-b"/m);
+    cluster.child.kill('SIGTERM');
+    await cluster.ended;
+    const [, command = ''] = /\$\((.*)\)/.exec(evaluate) ?? [];
+    const refused = spawnSync('/bin/sh', ['-c', command], { encoding: 'utf8' });
+    expect(refused).toMatchObject({ status: 1, stdout: '' });
+    expect(refused.stderr).toMatch(/No dev cluster runs in .*npm start/);
   }, 60_000);
 });

@@ -55,10 +55,9 @@ export function processesOf(dir: string, nodes: readonly string[] = ['node-a', '
   return markers.flatMap(findProcessesByEnvironment);
 }
 
-/** Runs a real kubectl against the cluster in a directory. */
+/** Runs the kubectl of the npm package against the cluster in a directory. */
 export async function kubectl(dir: string, ...args: readonly string[]): Promise<string> {
-  const path = process.env['PATH'];
-  const program = ensurePackagedProgram('kubectl', { path, root, random: createSystemRandom() });
+  const program = ensurePackagedProgram('kubectl', { root, random: createSystemRandom() });
   const { stdout } = await run(program, ['--kubeconfig', join(dir, 'kubeconfig'), '-n', 'panelet-system', ...args]);
   return stdout;
 }

@@ -1,0 +1,53 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { PaneletError } from '#common/errors.js';
+import { runningCluster } from './cluster-lock.js';
+import { quoteForShell } from './quote-for-shell.js';
+
+/** What a shell needs to use a dev cluster. */
+export interface ShellEnvironment {
+  /** Directory of the dev cluster. */
+  readonly dir: string;
+  readonly kubeconfig: string;
+  /** Of the agent that commands without a node mean, `host:port`. */
+  readonly address: string;
+  readonly tokenFile: string;
+  /** Programs by the name that they are called by. */
+  readonly programs: Readonly<Record<string, string>>;
+}
+
+const fileIn = (dir: string): string => join(dir, 'env.sh');
+
+/**
+ * Writes `bin/`, with the programs, and `env.sh`, with lines that a shell can take, into the directory of a dev cluster.
+ * @returns a function that takes `env.sh` away.
+ */
+export function writeShellEnvironment({ dir, programs, ...rest }: ShellEnvironment): () => void {
+  const bin = join(dir, 'bin');
+  rmSync(bin, { recursive: true, force: true });
+  mkdirSync(bin);
+  for (const [name, file] of Object.entries(programs)) symlinkSync(file, join(bin, name));
+  const lines = [
+    `export PATH=${quoteForShell(bin)}:"$PATH"`,
+    `export KUBECONFIG=${quoteForShell(rest.kubeconfig)}`,
+    `export PANELET_ADDRESS=${quoteForShell(rest.address)}`,
+    `export PANELET_TOKEN_FILE=${quoteForShell(rest.tokenFile)}`,
+  ];
+  const file = fileIn(dir);
+  writeFileSync(`${file}.new`, `${lines.join('\n')}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+  return () => rmSync(file, { force: true });
+}
+
+/** The lines for the dev cluster that runs in a directory. @throws CONFIG_INVALID when none does. */
+export function readShellEnvironment(directory: string): string {
+  const dir = resolve(directory);
+  try {
+    if (runningCluster(dir) !== undefined) return readFileSync(fileIn(dir), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new PaneletError('CONFIG_INVALID', `The dev cluster in ${dir} has not started yet. Try again in a moment.`);
+  }
+  const message = `No dev cluster runs in ${dir}. Start one in another terminal (npm start), or name its directory with --dir.`;
+  throw new PaneletError('CONFIG_INVALID', message);
+}
