@@ -23,6 +23,7 @@ import { createPodLogReader, type ContainerLog } from './launcher/pod-log-reader
 import { createProber } from './launcher/probe.js';
 import { createProcesses } from './launcher/processes.js';
 import type { ObjectStore } from './store/object-store.js';
+import { reportUnplacedPods } from './unplaced-pods.js';
 
 /** What a dev cluster is made with. */
 export interface DevClusterOptions {
@@ -131,6 +132,7 @@ interface Parts {
   readonly launchers: readonly NodeLauncher[];
   readonly daemonSets: DaemonSetController;
   readonly controller: SupervisedProgram | undefined;
+  readonly endReports: () => void;
 }
 
 /** Output of a container, wherever it ran. */
@@ -224,13 +226,16 @@ async function startParts(plan: Plan): Promise<Parts> {
   const recorder = createEventRecorder({ ...deps, store: api.store, component: 'daemonset-controller' });
   const daemonSets = createDaemonSetController({ ...deps, store: api.store, recorder });
   daemonSets.start();
+  const scheduler = createEventRecorder({ ...deps, store: api.store, component: 'default-scheduler' });
+  const endReports = reportUnplacedPods({ ...deps, store: api.store, recorder: scheduler });
   endLeftController(plan);
   const controller = createController(plan);
   await controller?.start();
-  return { api, launchers, daemonSets, controller };
+  return { api, launchers, daemonSets, controller, endReports };
 }
 
 async function stopParts(parts: Parts): Promise<void> {
+  parts.endReports();
   await parts.controller?.stop(controllerGraceMs);
   await parts.daemonSets.stop();
   await Promise.all(parts.launchers.map((launcher) => launcher.stop(stopGraceMs)));

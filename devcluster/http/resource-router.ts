@@ -3,7 +3,8 @@ import type { ApiContext, ResourceRequest } from './api-context.js';
 import { handleDelete, handleDeleteCollection, handleEviction } from './delete-handlers.js';
 import { handleLog } from './log-handler.js';
 import { handlePatch } from './patch-handler.js';
-import { handleGet, handleList } from './read-handlers.js';
+import { handleGet, handleList, needObject } from './read-handlers.js';
+import { refusedStreams, refuseStream } from './refused-streams.js';
 import { handleReview } from './review-handler.js';
 import { handleToken } from './token-handler.js';
 import { handleWatch } from './watch-handler.js';
@@ -61,6 +62,9 @@ export async function routeResource(context: ApiContext, call: ResourceRequest):
   if (method === 'GET' && subresource === undefined && isWatch(call.query)) {
     handleWatch(context, call);
     return;
+  }
+  if (subresource !== undefined && refusedStreams.includes(subresource)) {
+    throw refuseStream(needObject(context, call.target), subresource);
   }
   if (subresource === 'log') {
     if (method !== 'GET') throw notAllowed();

@@ -51,7 +51,7 @@ const pods = serveBuiltin(
     ],
     graceSeconds: podGraceSeconds,
   },
-  { subresources: ['log', 'eviction'] },
+  { subresources: ['log', 'eviction', 'exec', 'attach', 'portforward'] },
 );
 
 const nodes = serveBuiltin({

