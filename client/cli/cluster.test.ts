@@ -161,6 +161,11 @@ describe('the CLI with a cluster', () => {
         expect(stderr).toMatch(/ConfigMap panelet-ca .* is not there, so agents cannot be verified/);
       });
 
+      test('does not speak plaintext to another machine', async () => {
+        cluster({ pods: [{ ...podA(), via: 'address', ip: '192.0.2.1' }] });
+        expect((await cli('ls', '--node', 'node-a')).stderr).toMatch(/agents cannot be verified/);
+      });
+
       test('speaks TLS where there are authorities, or where it is asked for', async () => {
         const { pem } = await createTestAuthority('panelet');
         const asked = await cli('ls', '--node', 'node-a', '--tls');

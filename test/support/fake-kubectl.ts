@@ -12,6 +12,8 @@ export interface FakePod {
   readonly terminating?: boolean;
   /** @default true */
   readonly ready?: boolean;
+  /** @default '127.0.0.1' */
+  readonly ip?: string;
   /** Its annotation `panelet.dev/via`. */
   readonly via?: string;
   readonly panels?: readonly string[];
@@ -66,7 +68,7 @@ const podOf = (pod) => ({
   },
   status: {
     phase: 'Running',
-    podIP: '127.0.0.1',
+    podIP: pod.ip ?? '127.0.0.1',
     conditions: [{ type: 'Ready', status: pod.ready === false ? 'False' : 'True' }],
     containerStatuses: [{ name: 'agent', state: { running: {} } }],
   },
