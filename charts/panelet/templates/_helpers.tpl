@@ -11,7 +11,7 @@
 
 {{/* Names of the DaemonSets that are restarted, as JSON. */}}
 {{- define "panelet.daemonSetNames" -}}
-{{ concat (list (printf "%s-agent" .Values.namePrefix) (printf "%s-host" .Values.namePrefix)) .Values.controller.daemonSets | toJson }}
+{{ concat (list (printf "%s-agent" .Values.namePrefix) (printf "%s-host" .Values.namePrefix)) (.Values.controller.daemonSets | default list) | toJson }}
 {{- end }}
 
 {{/* Labels of an object. Called with (list . "agent"); the component may be empty. */}}

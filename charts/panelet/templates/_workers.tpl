@@ -254,7 +254,7 @@ one's own. Called with (list . "host"); gives JSON.
     {{- end }}
     {{- mustMergeOverwrite $context ($panel.securityContext | default dict) | toYaml | nindent 4 }}
   resources:
-    {{- mustMergeOverwrite (deepCopy $root.Values.workers.resources) (deepCopy ($panel.resources | default dict)) | toYaml | nindent 4 }}
+    {{- mustMergeOverwrite (deepCopy ($root.Values.workers.resources | default dict)) (deepCopy ($panel.resources | default dict)) | toYaml | nindent 4 }}
   volumeMounts:
     # Of the state only its own part: the agent's key and what other panels keep are out of reach.
     {{- include "panelet.nodeMount" (list $root "state" (printf "/var/lib/panelet/sessions/%s" $name) (printf "sessions/%s" $name)) | nindent 4 }}
