@@ -3,12 +3,13 @@ import type { GateClientOptions } from '../gate-client.js';
 import { findSession } from '../find-session.js';
 import type { PaneletClientOptions } from '../client-options.js';
 import { createPaneletClient, type PaneletClient } from '../panelet-client.js';
-import { PaneletError } from '#common/errors.js';
+import { isPaneletError, PaneletError } from '#common/errors.js';
 import { defaultNamespace } from './agent-pods.js';
 import { kubectlOf, type CliContext } from './cli-context.js';
 import { clusterTimes, createCluster, onlyNode, type Cluster } from './cluster.js';
 import { defaultServiceAccount } from './cluster-credentials.js';
 import type { SavedCluster } from './resume-store.js';
+import { forwardHint } from './silent-address.js';
 import { agentSettings, type AgentSettings, type GlobalFlags } from './settings.js';
 
 /** What a session that was left says about reaching it again. */
@@ -122,9 +123,17 @@ export async function openAccess(context: CliContext, wish: AccessWish = {}): Pr
     client: { address, tls, ...secret, ...rotatingToken(settings), times: { connectTimeoutMs: 1500 } },
     gate: () => Promise.resolve({ address, tls, ...secret }),
     way: { address },
-    explain: (error) => Promise.resolve(error),
+    explain: (error) => Promise.resolve(withForwardHint(error, address)),
     close: () => Promise.resolve(),
   };
+}
+
+/** The error, with what may be behind it where a port-forward could have been. */
+function withForwardHint(error: unknown, address: string): unknown {
+  const hint = forwardHint(address);
+  const isAway = isPaneletError(error, 'AGENT_UNREACHABLE') || isPaneletError(error, 'TRANSPORT_LOST');
+  if (hint === undefined || !isAway || !error.message.includes(` ${address} `)) return error;
+  return new PaneletError(error.code, `${error.message} ${hint}`, { cause: error.cause });
 }
 
 /** A token file is read again for each attempt: what rotates tokens writes there. */

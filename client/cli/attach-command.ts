@@ -143,7 +143,7 @@ export async function attachCommand(
     return await withAgent(context, { saved, sessionId: saved?.sessionId }, async (client, { way }) => {
       const session = await open(client, saved, context, { panel, params: flags.param ?? [] });
       const written = keepSaved(session, store, context, way);
-      return await follow(session, context, { panel, store, written, tty: flags.tty !== false });
+      return await follow(session, context, { panel, store, written, tty: flags.tty !== false, address: way.address });
     });
   } catch (error) {
     if (saved !== undefined && isCertainEnd(error)) {
@@ -159,18 +159,19 @@ interface FollowOptions {
   /** Waits for the last write of the resume file. */
   readonly written: () => Promise<void>;
   readonly tty: boolean;
+  readonly address: string | undefined;
 }
 
 /** Runs an open session to its end here. @returns the exit code. */
 async function follow(session: PaneletSession, context: CliContext, options: FollowOptions): Promise<number> {
   const { world } = context;
-  const { panel, store } = options;
+  const { panel, store, address } = options;
   const interactive = world.stdin.isTTY === true && world.stdout.isTTY === true && options.tty;
   const greeting = `${panel} ${session.sessionId},`;
   const outcome =
     interactive && isTerminalPanel(panel)
-      ? await runTerminal({ session, world, greeting, onLeave: 'detach' })
-      : await runPipe({ session, world, input: 'pass', onStop: 'detach' });
+      ? await runTerminal({ session, world, greeting, onLeave: 'detach', address })
+      : await runPipe({ session, world, input: 'pass', onStop: 'detach', address });
   if (outcome.kind === 'exited' || outcome.kind === 'ended') {
     await Promise.race([session.over, new Promise<void>((resolve) => world.clock.after(farewellMs, resolve))]);
   }

@@ -114,6 +114,17 @@ describe('the CLI', () => {
       expect(person.screen().slice(0, 17)).toEqual(before.slice(2, 19));
     });
 
+    test('says what may have become of a port-forward when nobody answers at a local address, and goes on when somebody does', async () => {
+      const person = user('attach');
+      await person.sees('$ ');
+      await worker.kill();
+      await person.sees(`${worker.address} does not answer; a port-forward ends with its pod: use --node`, 20_000);
+      await worker.listen();
+      await person.seesNo('does not answer');
+      person.type('still there\r');
+      await person.sees('you said: still there');
+    });
+
     test('shows a countdown when a restart will end the session, and takes it away when it is called off', async () => {
       const person = user('attach');
       await person.sees('$ ');
@@ -255,7 +266,12 @@ describe('the CLI', () => {
 
   describe('with wrong input', () => {
     const wrong: [string, string[], number, RegExp][] = [
-      ['no agent', ['ls', '-a', '127.0.0.1:9'], 5, /127\.0\.0\.1:9 cannot be reached\. Nothing listens there/],
+      [
+        'no agent',
+        ['ls', '-a', '127.0.0.1:9'],
+        5,
+        /127\.0\.0\.1:9 cannot be reached\. Nothing listens there.* A port-forward ends with its pod: use --node\.\n/,
+      ],
       ['no port', ['ls', '-a', 'somewhere'], 2, /"somewhere" is not of the form host:port/],
       ['no such name', ['ls', '--plaintext', '-a', 'no.such.host.invalid:1'], 5, /name does not resolve/],
       ['no token file', ['ls', '--token-file', '/nonexistent'], 2, /token file \/nonexistent cannot be read/],

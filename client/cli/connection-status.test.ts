@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/clock.js';
+import { PaneletError } from '#common/errors.js';
 import type { PaneletSession } from '../panelet-session.js';
 import { createSessionEmitter } from '../session-events.js';
 import { createPlainStatusLine, reconnectingText, showConnection } from './connection-status.js';
+import { silentAddressText } from './silent-address.js';
 
-const setup = () => {
+const setup = (whenSilent?: string) => {
   const clock = createFakeClock();
   const emitter = createSessionEmitter((error) => {
     throw error;
@@ -12,7 +14,7 @@ const setup = () => {
   const lines: string[] = [];
   const line = { show: (text: string) => void lines.push(text), clear: () => void lines.push('(clear)') };
   const session = { on: emitter.on.bind(emitter) } as unknown as PaneletSession;
-  return { clock, emitter, lines, stop: showConnection(session, line, clock) };
+  return { clock, emitter, lines, stop: showConnection(session, { line, clock, whenSilent }) };
 };
 const away = { attempt: 1, delayMs: 0, planned: true, error: undefined };
 const back = { gapMs: 1, attempts: 1, exact: true, incarnation: 1 };
@@ -37,6 +39,31 @@ describe('the connection status', () => {
     stop();
     expect(clock.pending()).toBe(0);
   });
+
+  test('says that a local address does not answer, and what its port-forward does', () => {
+    const unreachable = new PaneletError('AGENT_UNREACHABLE', 'Nothing listens there.');
+    const said = '127.0.0.1:7443 does not answer; a port-forward ends with its pod: use --node';
+    const { clock, emitter, lines } = setup(silentAddressText('127.0.0.1:7443'));
+    emitter.emit('reattaching', away);
+    clock.advance(4000);
+    emitter.emit('reattaching', { ...away, error: unreachable });
+    clock.advance(4000);
+    emitter.emit('reattaching', { ...away, error: new PaneletError('WORKER_UNAVAILABLE', 'It starts.') });
+    clock.advance(1000);
+    expect(lines.filter((line, index) => line !== lines[index - 1])).toEqual([
+      reconnectingText,
+      said,
+      `${reconnectingText} (5 s)`,
+    ]);
+    expect(said.length).toBeLessThanOrEqual(78);
+  });
+
+  test.each(['10.244.1.7:7443', '127.1.2.10:7443', 'panelet.panelet-system:7443', undefined])(
+    'knows no port-forward at %s',
+    (address) => {
+      expect(silentAddressText(address)).toBeUndefined();
+    },
+  );
 
   test('counts down only when the session is going to end', () => {
     const { clock, emitter, lines } = setup();

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '#common/clock.js';
+import { isPaneletError } from '#common/errors.js';
 import type { PaneletSession } from '../panelet-session.js';
 
 /** One line that says how things stand. */
@@ -15,13 +16,22 @@ export const reconnectingText = 'agent restarting, reconnecting';
 const patienceMs = 150;
 const stepSeconds = 5;
 
+/** What {@link showConnection} needs beside the session. */
+export interface ConnectionDisplay {
+  readonly line: StatusLine;
+  readonly clock: Clock;
+  /** Shown once five seconds have passed in which nobody answered. @default how long it has been */
+  readonly whenSilent?: string | undefined;
+}
+
 /**
  * Shows on a status line what happens to the connection of a session: a gap once it lasts, a countdown when the session
  * is going to end. @returns a function that stops it.
  */
-export function showConnection(session: PaneletSession, line: StatusLine, clock: Clock): () => void {
+export function showConnection(session: PaneletSession, { line, clock, whenSilent }: ConnectionDisplay): () => void {
   let timer: Timer | undefined;
   let awaySinceMs: number | undefined;
+  let silent = false;
   const next = (delayMs: number, fire: () => void): void => {
     timer?.stop();
     timer = clock.after(delayMs, fire);
@@ -29,7 +39,8 @@ export function showConnection(session: PaneletSession, line: StatusLine, clock:
   const away = (): void => {
     const seconds = Math.floor((clock.nowMs() - (awaySinceMs ?? clock.nowMs())) / 1000);
     const rounded = seconds - (seconds % stepSeconds);
-    line.show(rounded === 0 ? reconnectingText : `${reconnectingText} (${rounded} s)`);
+    const text = rounded === 0 ? reconnectingText : `${reconnectingText} (${rounded} s)`;
+    line.show(rounded > 0 && silent && whenSilent !== undefined ? whenSilent : text);
     next(1000, away);
   };
   const countDown = (remainingMs: number, reason: string): void => {
@@ -42,7 +53,8 @@ export function showConnection(session: PaneletSession, line: StatusLine, clock:
     line.clear();
   };
   const stops = [
-    session.on('reattaching', () => {
+    session.on('reattaching', ({ error }) => {
+      silent = isPaneletError(error, 'AGENT_UNREACHABLE');
       if (awaySinceMs !== undefined) return;
       awaySinceMs = clock.nowMs();
       next(patienceMs, away);

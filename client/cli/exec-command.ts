@@ -41,7 +41,7 @@ export async function execCommand(
   }
   const interactive = isInteractive(flags, world);
   const parameters = parametersOf(command, flags, { interactive, world });
-  return withAgent(context, {}, async (client) => {
+  return withAgent(context, {}, async (client, { way: { address } }) => {
     const session = await client.open({
       panel: panelName ?? defaultPanel,
       parameters,
@@ -51,8 +51,8 @@ export async function execCommand(
     const limit = startTimeLimit(session, flags.timeout, world);
     const greeting = `${command[0] ?? ''} ${session.sessionId},`;
     const outcome = interactive
-      ? await runTerminal({ session, world, greeting, onLeave: 'close' })
-      : await runPipe({ session, world, input: flags.stdin === true ? 'pass' : 'end', onStop: 'close' });
+      ? await runTerminal({ session, world, greeting, onLeave: 'close', address })
+      : await runPipe({ session, world, input: flags.stdin === true ? 'pass' : 'end', onStop: 'close', address });
     if (limit.stop() === 'over') return exitCodes.timedOut.code;
     const known = outcome.kind !== 'ended' || world.stop.aborted;
     return known ? exitCodeOfOutcome(outcome, world.stop) : exitCodes.sessionOver.code;

@@ -14,6 +14,7 @@ import { createLabelledOutput, type LabelledSource } from './labelled-output.js'
 import { logNote } from './log-notes.js';
 import { readOutput, type SessionOutcome } from './read-output.js';
 import { readParams } from './session-options.js';
+import { silentAddressText } from './silent-address.js';
 
 /** Flags of `logs`. */
 export interface LogsFlags {
@@ -38,8 +39,9 @@ export async function logsCommand(context: CliContext, paths: readonly string[],
   const { world } = context;
   const style = flags.prefix === true ? 'prefix' : paths.length > 1 ? 'headers' : 'none';
   const output = createLabelledOutput(world.stdout, style);
-  return withAgent(context, {}, async (client) => {
-    const show = (path: string): Promise<number> => showLog({ context, client, path, flags, source: output(path) });
+  return withAgent(context, {}, async (client, { way: { address } }) => {
+    const show = (path: string): Promise<number> =>
+      showLog({ context, client, path, flags, source: output(path), address });
     const [only] = paths;
     if (paths.length === 1 && only !== undefined) return show(only);
     const showAmong = (path: string): Promise<number> => show(path).catch((error: unknown) => sayAmong(context, error));
@@ -67,9 +69,10 @@ interface LogShow {
   readonly path: string;
   readonly flags: LogsFlags;
   readonly source: LabelledSource;
+  readonly address: string | undefined;
 }
 
-async function showLog({ context, client, path, flags, source }: LogShow): Promise<number> {
+async function showLog({ context, client, path, flags, source, address }: LogShow): Promise<number> {
   const { world } = context;
   const session = await client.open({
     panel: flags.panel,
@@ -77,7 +80,7 @@ async function showLog({ context, client, path, flags, source }: LogShow): Promi
     signal: world.stop,
     onWaiting: sayWaiting(context),
   });
-  const outcome = await runLog(session, { world, path, source });
+  const outcome = await runLog(session, { world, path, source, address });
   return exitCodeOfOutcome(outcome, world.stop);
 }
 
@@ -93,16 +96,18 @@ interface LogRun {
   readonly world: CliWorld;
   readonly path: string;
   readonly source: LabelledSource;
+  readonly address: string | undefined;
 }
 
-async function runLog(session: PaneletSession, { world, path, source }: LogRun): Promise<SessionOutcome> {
+async function runLog(session: PaneletSession, { world, path, source, address }: LogRun): Promise<SessionOutcome> {
   const { stdout, stderr, stop } = world;
   const say = (note: string): Promise<void> => {
     stderr.write(`panelet: ${path}: ${note}\n`);
     return Promise.resolve();
   };
   const close = (): void => void endOrLeave(session);
-  const stopStatus = showConnection(session, createPlainStatusLine(stderr), world.clock);
+  const line = createPlainStatusLine(stderr);
+  const stopStatus = showConnection(session, { line, clock: world.clock, whenSilent: silentAddressText(address) });
   let failure: string | undefined;
   stop.addEventListener('abort', close);
   stdout.on('error', close);

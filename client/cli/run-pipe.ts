@@ -5,6 +5,7 @@ import { createPlainStatusLine, showConnection } from './connection-status.js';
 import { endOrLeave } from './end-or-leave.js';
 import { createProgramOutputs } from './program-outputs.js';
 import { readOutput, type SessionOutcome } from './read-output.js';
+import { silentAddressText } from './silent-address.js';
 
 /** How `runPipe` goes. */
 export interface PipeRun {
@@ -14,6 +15,8 @@ export interface PipeRun {
   readonly input: 'pass' | 'end';
   /** What happens when the user interrupts, or nobody reads the output any more. */
   readonly onStop: 'detach' | 'close';
+  /** Address of the agent, where it was given. */
+  readonly address: string | undefined;
 }
 
 /** @returns the error that kept the input from being read to its end */
@@ -30,7 +33,7 @@ async function forward(session: PaneletSession, stdin: CliWorld['stdin']): Promi
 }
 
 /** A session between pipes: standard input goes in, output comes out, bytes as they are. */
-export async function runPipe({ session, world, input, onStop }: PipeRun): Promise<SessionOutcome> {
+export async function runPipe({ session, world, input, onStop, address }: PipeRun): Promise<SessionOutcome> {
   const { stdin, stderr } = world;
   let stopped = false;
   const stop = (): void => {
@@ -39,7 +42,8 @@ export async function runPipe({ session, world, input, onStop }: PipeRun): Promi
     void (onStop === 'close' ? endOrLeave(session) : session.detach());
   };
   const outputs = createProgramOutputs(world, stop);
-  const stopStatus = showConnection(session, createPlainStatusLine(stderr), world.clock);
+  const line = createPlainStatusLine(stderr);
+  const stopStatus = showConnection(session, { line, clock: world.clock, whenSilent: silentAddressText(address) });
   world.stop.addEventListener('abort', stop);
   const put = async (to: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void> => {
     if (!stopped) await outputs.put(to, bytes);

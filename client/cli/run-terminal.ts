@@ -6,6 +6,7 @@ import { showConnection } from './connection-status.js';
 import { createDetachKeys, type DetachKeys, detachKeysText } from './detach-keys.js';
 import { endOrLeave } from './end-or-leave.js';
 import { readOutput, type SessionOutcome } from './read-output.js';
+import { silentAddressText } from './silent-address.js';
 import { createTerminalView } from './terminal-view.js';
 
 /** What `runTerminal` is told at the start. */
@@ -16,6 +17,8 @@ export interface TerminalRun {
   readonly greeting: string;
   /** What happens at the detach keys, when this process is asked to end, and when the terminal has gone. */
   readonly onLeave: 'detach' | 'close';
+  /** Address of the agent, where it was given. */
+  readonly address: string | undefined;
 }
 
 interface InputSource {
@@ -72,7 +75,8 @@ function forwardInput(session: PaneletSession, { stdin, clock, keys }: InputSour
  * A session on the user's terminal in raw mode: every key goes to the session except the detach keys, the window's size
  * follows, and gaps show in a status line.
  */
-export async function runTerminal({ session, world, greeting, onLeave }: TerminalRun): Promise<SessionOutcome> {
+export async function runTerminal(run: TerminalRun): Promise<SessionOutcome> {
+  const { session, world, greeting, onLeave, address } = run;
   const { stdin, stdout, clock } = world;
   let size = terminalSize({ rows: stdout.rows, cols: stdout.columns });
   const view = createTerminalView(stdout, size);
@@ -89,7 +93,7 @@ export async function runTerminal({ session, world, greeting, onLeave }: Termina
   stdin.setRawMode?.(true);
   const keys = createDetachKeys(() => view.isPasteBracketed);
   const stopInput = forwardInput(session, { stdin, clock, keys }, leave);
-  const stopStatus = showConnection(session, view, clock);
+  const stopStatus = showConnection(session, { line: view, clock, whenSilent: silentAddressText(address) });
   stdout.on('resize', resize);
   world.stop.addEventListener('abort', leave);
   try {
