@@ -222,6 +222,7 @@ async function runLine(argv: readonly string[], world: CliWorld): Promise<number
     .description('Sessions on the panels of a cluster, which survive its restarts.')
     .version(world.version, '-V, --version')
     .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => world.stdout.write(text),
       writeErr: (text) => world.stderr.write(text.replace(/^error: /, 'panelet: ')),

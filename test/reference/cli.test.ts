@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { exitCodes } from '#client/cli/exit-codes.js';
-import { cliWordsAt } from '#test/support/cli-words.js';
+import { cliOutputOf, cliWordsAt } from '#test/support/cli-words.js';
 
 const text = readFileSync(new URL('../../docs/reference/cli.md', import.meta.url), 'utf8');
 
@@ -24,5 +24,12 @@ test('docs/reference/cli.md has every option by which agents are found and trust
   const elsewhere = ['--output', '--verbose', '--version', '--help'];
   for (const option of await cliWordsAt('-')) {
     if (!elsewhere.includes(option)) expect(text).toContain(`\`${option}\``);
+  }
+});
+
+test('the help of every command has the options by which agents are found, and that of the output', async () => {
+  for (const command of await cliWordsAt('')) {
+    const help = await cliOutputOf(command, '--help');
+    for (const option of ['--node', '--address', '--output']) expect(`${command}: ${help}`).toContain(` ${option} <`);
   }
 });

@@ -4,10 +4,10 @@ import { runCli } from '#client/cli/program.js';
 import { createSystemClock } from '#common/clock.js';
 import { createSeededRandom } from '#common/random.js';
 
-/** Words that the command line of the CLI has at a place, by its own definitions; the last word is the one to complete. */
-export async function cliWordsAt(...words: string[]): Promise<string[]> {
+/** What a command line of the CLI writes to standard output, in this process. */
+export async function cliOutputOf(...argv: string[]): Promise<string> {
   const stdout = new PassThrough();
-  await runCli([completeArgument, ...words], {
+  await runCli(argv, {
     name: 'panelet',
     env: {},
     homeDir: '/nonexistent',
@@ -19,6 +19,11 @@ export async function cliWordsAt(...words: string[]): Promise<string[]> {
     stop: new AbortController().signal,
     version: '0',
   });
-  const lines = String(stdout.read()).split('\n');
+  return String(stdout.read());
+}
+
+/** Words that the command line of the CLI has at a place, by its own definitions; the last word is the one to complete. */
+export async function cliWordsAt(...words: string[]): Promise<string[]> {
+  const lines = (await cliOutputOf(completeArgument, ...words)).split('\n');
   return lines.filter((line) => line !== '' && !line.startsWith(':')).map((line) => line.replace(/\t.*/, ''));
 }
