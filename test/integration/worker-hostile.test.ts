@@ -5,7 +5,14 @@ import { connect as connectHttp2, constants, type ClientHttp2Session, type Clien
 import { connect as connectSocket } from 'node:net';
 import { makeGenericClientConstructor, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { decodeStatusDetails } from '#common/status-details.js';
-import { AttachMode, Channel, Frames, type ListSessionsResponse, type Session } from '#proto/session/v1/session.js';
+import {
+  AttachMode,
+  Channel,
+  Frames,
+  type Hello,
+  type ListSessionsResponse,
+  type Session,
+} from '#proto/session/v1/session.js';
 import type { HandoffResponse } from '#proto/worker/v1/worker.js';
 import { until } from '#test/support/conditions.js';
 import { ask } from '#test/support/gate-calls.js';
@@ -96,6 +103,20 @@ describe('a worker among hostile clients', () => {
       seq: seqOf,
       kind: { $case: 'data', value: { channel: Channel.STDIN, payload: Buffer.alloc(sizeBytes) } },
     });
+    const event = (seqOf: number, name: string, sizeBytes: number): Frames['frames'][number] => ({
+      seq: seqOf,
+      kind: {
+        $case: 'event',
+        value: { kind: { $case: 'panel', value: { name, payload: Buffer.alloc(sizeBytes) } } },
+      },
+    });
+    const named = (change: Partial<Hello>): Buffer => {
+      const message = client().link.hello('nonce');
+      const [first] = message.frames;
+      if (first?.kind?.$case !== 'hello') throw new Error('no Hello');
+      const value = { ...first.kind.value, ...change };
+      return seq([{ seq: 0, kind: { $case: 'hello', value } }]);
+    };
     const bad: readonly (readonly Buffer[])[] = [
       [Buffer.from('not a message')],
       [seq([data(1, 1)])],
@@ -103,8 +124,26 @@ describe('a worker among hostile clients', () => {
       [hello(), Buffer.alloc(3_000, 4)],
       [hello(), Buffer.alloc(3_000)],
       [hello(), Buffer.alloc(200 * 1024)],
+      [hello(), Buffer.alloc(2 * mebibyte)],
+      [
+        hello(),
+        Buffer.from(
+          Frames.encode({
+            ack: 0,
+            credit: 0,
+            frames: Array.from({ length: 40 }, (_, i) => data(i + 1, 60 * 1024)),
+          }).finish(),
+        ),
+      ],
       [hello(), seq([data(1, 70 * 1024)])],
       [hello(), seq([data(7, 1)])],
+      [hello(), seq([data(1, 0)])],
+      [hello(), seq([event(1, 'x'.repeat(257), 0)])],
+      [hello(), seq([event(1, 'x', 4097)])],
+      [hello(), seq(Array.from({ length: 129 }, (_, index) => event(index + 1, 'digest', 0)))],
+      [named({ clientId: 'x'.repeat(129) })],
+      [named({ attachNonce: '' })],
+      [named({ sessionId: 'x' })],
       [hello(), hello()],
       [hello(), Buffer.from(Frames.encode({ ack: 99, credit: 0, frames: [] }).finish())],
     ];

@@ -8,7 +8,9 @@ const root = new URL('../../', import.meta.url).pathname;
 const guide = readFileSync(join(root, 'docs/guide/installing.md'), 'utf8');
 let home = '';
 
-beforeAll(() => (home = mkdtempSync(join(tmpdir(), 'panelet-home-'))));
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'panelet-home-'));
+});
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 function run(command: string): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
