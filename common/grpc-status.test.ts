@@ -28,6 +28,15 @@ describe('the status of an error', () => {
     expect(detailsOf(frame.metadata).badField).toEqual({ field: 'frame', description: 'Frame 7 came twice.' });
   });
 
+  test('cuts what is too long to arrive, between characters', () => {
+    const { details, metadata } = statusOf(
+      new PaneletError('FRAME_INVALID', `${'x'.repeat(998)}${'🙂'.repeat(50_000)}`),
+    );
+    expect(details).toBe(`${'x'.repeat(998)}…`);
+    expect(detailsOf(metadata)).toMatchObject({ message: details, badField: { description: details } });
+    expect(statusOf(new PaneletError('FRAME_INVALID', 'x'.repeat(1000))).details).toHaveLength(1000);
+  });
+
   test('keeps the text of an unknown error inside', () => {
     const result = statusOf(new Error('secret path'));
     expect(result.code).toBe(status.INTERNAL);

@@ -73,6 +73,9 @@ const defaultRetryAfterMs: Readonly<Partial<Record<ErrorCode, number>>> = {
   WORKER_UNAVAILABLE: 250,
 };
 
+// A status travels in a block of headers, three times with its message, and a block that is too large is a lost transport to whoever gets it.
+const maxMessageChars = 1000;
+
 /** How an RPC ends: what grpc-js takes as a status. */
 export interface RpcStatus {
   readonly code: status;
@@ -103,7 +106,7 @@ export function statusNameOf(error: unknown): string {
 }
 
 /**
- * The status that tells a peer about an error: code, sentence, `panelet-reason`, and google.rpc details. The text of an
+ * The status that tells a peer about an error: code, sentence (cut after 1,000 characters), `panelet-reason`, and google.rpc details. The text of an
  * error that is not a PaneletError stays inside.
  */
 export function statusOf(error: unknown, options: StatusOptions = {}): RpcStatus {
@@ -114,6 +117,7 @@ export function statusOf(error: unknown, options: StatusOptions = {}): RpcStatus
   const code = options.code ?? grpcCodeOf(known.code);
   const retryAfterMs = options.retryAfterMs ?? defaultRetryAfterMs[known.code];
   const subject = options.subject ?? 'frame';
+  const message = clipped(known.message);
   const metadata = new Metadata();
   metadata.set(reasonKey, known.code);
   if (options.node !== undefined) metadata.set(nodeKey, encodeURIComponent(options.node));
@@ -123,14 +127,20 @@ export function statusOf(error: unknown, options: StatusOptions = {}): RpcStatus
   }
   const details = encodeStatusDetails({
     code,
-    message: known.message,
+    message,
     reason: known.code,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(code === status.RESOURCE_EXHAUSTED ? { quota: { subject, description: known.message } } : {}),
-    ...(code === status.INVALID_ARGUMENT ? { badField: { field: subject, description: known.message } } : {}),
+    ...(code === status.RESOURCE_EXHAUSTED ? { quota: { subject, description: message } } : {}),
+    ...(code === status.INVALID_ARGUMENT ? { badField: { field: subject, description: message } } : {}),
   });
   metadata.set(detailsKey, Buffer.from(details));
-  return { code, details: known.message, metadata };
+  return { code, details: message, metadata };
+}
+
+function clipped(message: string): string {
+  if (message.length <= maxMessageChars) return message;
+  // Not in the middle of a character of two code units.
+  return `${message.slice(0, maxMessageChars - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }
 
 /** The {@link ErrorCode} that trailing metadata names, if it names one that this release knows. */

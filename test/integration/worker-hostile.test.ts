@@ -156,6 +156,18 @@ describe('a worker among hostile clients', () => {
     await isWell();
   });
 
+  test('tells what is wrong with a parameter however long it is: an answer too long to arrive would be tried again for ever', async () => {
+    const isWell = await bystander();
+    const long = 'x'.repeat(100_000);
+    for (const parameters of [{ [long]: '1' }, { mode: long }]) {
+      const error = await raw([Buffer.from(Frames.encode(client({ parameters }).link.hello('nonce')).finish())]);
+      expect(error.metadata.get('panelet-reason')).toEqual(['PANEL_FAILED']);
+      expect(error.code).toBe(status.FAILED_PRECONDITION);
+      expect(error.details).toMatch(/^Wrong parameters for panel echo: /);
+    }
+    await isWell();
+  });
+
   test('refuses a client that floods past its credit; its session survives', async () => {
     const isWell = await bystander();
     const alice = client({ parameters: { mode: 'sink', pauseMs: '100000' } });
