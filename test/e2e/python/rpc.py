@@ -52,8 +52,12 @@ class CallFailed(Exception):
     def is_lost_transport(self) -> bool:
         """Without a reason nobody of Panelet has answered: grpc.aio reports many cuts as INTERNAL."""
         if self.reason:
-            return self.code is grpc.StatusCode.UNAVAILABLE
+            return self.code is grpc.StatusCode.UNAVAILABLE or self.reason == "TIMEOUT"
         return self.code in LOST_CODES
+
+    def is_passing_limit(self, attached: bool) -> bool:
+        """A session that is there waits for its turn; one that is not comes again only where a time is said."""
+        return self.reason == "LIMIT_EXCEEDED" and (attached or self.retry_after > 0)
 
     def is_of_another_node(self, home: str) -> bool:
         """Behind one address there may be several agents, each of which knows the sessions of its own node alone."""

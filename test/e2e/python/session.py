@@ -112,7 +112,8 @@ class Session:
             except CallFailed as error:
                 elsewhere = error.is_of_another_node(self.attachments[-1]["node"] if self.attachments else "")
                 over = self._peer_fin and not elsewhere and error.reason in ("SESSION_ENDED", "SESSION_UNKNOWN")
-                if not (self.finished or over or elsewhere or error.is_lost_transport):
+                passing = error.is_lost_transport or error.is_passing_limit(bool(self.attachments))
+                if not (self.finished or over or elsewhere or passing):
                     raise
                 self.finished = self.finished or over
                 failure = error
