@@ -70,6 +70,9 @@ export function startSession(deps: SessionDeps): StartedSession {
       return reading.streams().exit;
     },
     over: core.over,
+    get ending() {
+      return core.ending;
+    },
     get failure() {
       return core.failure;
     },
@@ -94,6 +97,7 @@ export function startSession(deps: SessionDeps): StartedSession {
     },
     close: async () => {
       if (core.phase === 'over') return;
+      core.expectEnd();
       await deps.endSession(core.home.node);
       core.finish('ended');
       core.loop.stop();

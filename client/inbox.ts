@@ -15,8 +15,8 @@ export interface Inbox {
   wake(): void;
   /** The next item; undefined at the end. @throws the error it was closed with. */
   next(): Promise<SessionItem | undefined>;
-  /** Nothing more will arrive: readers get the rest, and then the end, or the error. */
-  close(error: PaneletError | undefined): void;
+  /** Nothing more will arrive: readers get the rest, `last` if the output did not come to its end, and the end or the error. */
+  close(error: PaneletError | undefined, last?: SessionItem): void;
   readonly bytesIn: number;
 }
 
@@ -49,7 +49,7 @@ function itemOf(input: InputItem): SessionItem | undefined {
 export function createInbox(deps: InboxDeps): Inbox {
   const items: SessionItem[] = [];
   const readers: Latch<SessionItem | undefined>[] = [];
-  let closed: { readonly error: PaneletError | undefined } | undefined;
+  let closed: { readonly error: PaneletError | undefined; last: SessionItem | undefined } | undefined;
   let finished = false;
   let bytesIn = 0;
   const fromEndpoint = (): SessionItem | undefined => {
@@ -60,8 +60,13 @@ export function createInbox(deps: InboxDeps): Inbox {
     }
     return undefined;
   };
+  const takeLast = (): SessionItem | undefined => {
+    const last = closed?.last;
+    if (closed !== undefined) closed.last = undefined;
+    return last;
+  };
   const take = (): SessionItem | undefined => {
-    const item = finished ? undefined : (items.shift() ?? fromEndpoint());
+    const item = finished ? undefined : (items.shift() ?? fromEndpoint() ?? takeLast());
     if (item?.kind === 'fin') finished = true;
     if (item?.kind === 'data') bytesIn += item.payload.length;
     return item;
@@ -94,8 +99,8 @@ export function createInbox(deps: InboxDeps): Inbox {
       wake();
       return latch.promise;
     },
-    close: (error) => {
-      closed ??= { error };
+    close: (error, last) => {
+      closed ??= { error, last };
       wake();
     },
     get bytesIn() {

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { PaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
 import { Channel } from '#proto/session/v1/session.js';
+import { errorOfEnding } from './error-of-ending.js';
 import type { ProgramExit, SessionItem } from './panelet-session.js';
 
 /** A session's output as streams. */
@@ -46,11 +47,14 @@ function createLane(): Lane {
 
 /**
  * Splits items into streams. One that nobody reads holds the other back, as with a child process; one that is destroyed
- * does not. Both fail with SESSION_LOST where output is missing, and with the session's error when that fails.
+ * does not. Both fail with SESSION_LOST where output is missing, with DRAIN_FORCED, PANEL_FAILED or SESSION_ENDED where the session
+ * was ended in the middle of it, and with the session's error when that fails.
  */
 export function createOutputStreams(items: AsyncIterable<SessionItem>): OutputStreams {
   const [stdout, stderr] = [createLane(), createLane()];
   const streams = [stdout.stream, stderr.stream];
+  // Both fail with the same: who reads stdout alone has heard it, and must not die of the other.
+  stderr.stream.on('error', () => undefined);
   const exit = createLatch<ProgramExit | undefined>();
   const take = async (item: SessionItem): Promise<void> => {
     switch (item.kind) {
@@ -63,6 +67,8 @@ export function createOutputStreams(items: AsyncIterable<SessionItem>): OutputSt
         return undefined;
       case 'lost':
         throw new PaneletError('SESSION_LOST', `Output is missing: ${item.loss.message}`);
+      case 'ended':
+        throw errorOfEnding(item);
       case 'event':
       case 'fin':
         return undefined;

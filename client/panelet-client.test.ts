@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { PaneletError } from '#common/errors.js';
-import { DrainPhase } from '#proto/session/v1/session.js';
+import { DrainPhase, EndCause } from '#proto/session/v1/session.js';
 import { until } from '#test/support/conditions.js';
 import { createCounterFake, createEchoFake, createScreenFake, createStuffedFake } from '#test/support/fake-panels.js';
 import { startFakeWorker, type FakeWorker } from '#test/support/fake-worker.js';
@@ -155,6 +155,31 @@ describe('a client', () => {
     worker.end(session.sessionId, 'ended by an operator');
     expect(await nextOf(session)).toBeUndefined();
     expect(await session.over).toBe('ended');
+  });
+
+  test('is told that a restart has ended it by force: an item after all output, and why', async () => {
+    const session = await client.open({ panel: 'echo' });
+    await session.write('last words');
+    expect(await nextOf(session)).toMatchObject({ kind: 'data' });
+    worker.end(session.sessionId, 'A restart ended it.', EndCause.FORCED);
+    const ending = { cause: 'forced', message: 'A restart ended it.' };
+    expect(await nextOf(session)).toEqual({ kind: 'ended', ...ending });
+    expect(await nextOf(session)).toBeUndefined();
+    expect([await session.over, session.ending]).toEqual(['ended', ending]);
+  });
+
+  test('is told nothing of an end that it asked for', async () => {
+    const session = await client.open({ panel: 'echo' });
+    await session.close();
+    expect(await nextOf(session)).toBeUndefined();
+    expect(session.ending).toBeUndefined();
+  });
+
+  test('streams of a session that was ended fail instead of looking complete', async () => {
+    const session = await client.open({ panel: 'echo' });
+    const all = session.stdout.toArray();
+    worker.end(session.sessionId, 'A restart ended it.', EndCause.FORCED);
+    await expect(all).rejects.toMatchObject({ code: 'DRAIN_FORCED', message: 'A restart ended it.' });
   });
 
   test('bounds what a reader who does not read costs, and loses nothing of it', async () => {

@@ -18,8 +18,23 @@ export type SessionItem =
     }
   /** These frames are gone; what follows comes after them. */
   | { readonly kind: 'lost'; readonly loss: Loss }
+  /** The session was ended before its program said that it is done. The last item. */
+  | ({ readonly kind: 'ended' } & SessionEnding)
   /** No more output. The last item. */
   | { readonly kind: 'fin'; readonly seq: number };
+
+/**
+ * Why a session has ended: its program did (`finished`), somebody ended it, nobody came back in time, it was silent for too
+ * long or too old, its panel failed, or a restart ended it by force. Workers of the first release leave it `unknown`.
+ */
+export type EndedBy = 'unknown' | 'finished' | 'asked' | 'expired' | 'limit' | 'failed' | 'forced';
+
+/** How a session came to its end, in the worker's words. */
+export interface SessionEnding {
+  readonly cause: EndedBy;
+  /** For a person; names who asked. */
+  readonly message: string;
+}
 
 /** How a program ended. */
 export interface ProgramExit {
@@ -81,7 +96,8 @@ export interface PaneletSession extends AsyncIterable<SessionItem> {
   readonly phase: SessionPhase;
   /**
    * What the program prints, as a stream, instead of the iteration. Read `stderr` too: one that nobody reads holds the other
-   * back; one that is destroyed does not. Fails with SESSION_LOST where output is missing.
+   * back; one that is destroyed does not. Fails with SESSION_LOST where output is missing, and with DRAIN_FORCED, PANEL_FAILED or
+   * SESSION_ENDED where the session was ended in the middle of it.
    * @throws CONFIG_INVALID when the session is being iterated
    */
   readonly stdout: Readable;
@@ -91,6 +107,8 @@ export interface PaneletSession extends AsyncIterable<SessionItem> {
   readonly exit: Promise<ProgramExit | undefined>;
   /** Resolves when nothing more will come: ended, detached or failed. Never rejects. */
   readonly over: Promise<SessionEnd>;
+  /** Why it ended, once the worker has said so; undefined after `close` and `detach`. */
+  readonly ending: SessionEnding | undefined;
   /** Why it failed, once it has. */
   readonly failure: Error | undefined;
   /**

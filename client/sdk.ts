@@ -13,10 +13,12 @@ export type { TlsOption } from './endpoint-address.js';
 export type { LivenessOptions } from './liveness.js';
 export type { ReattachOptions } from './reattach-policy.js';
 export type {
+  EndedBy,
   PaneletSession,
   ProgramExit,
   ResumeState,
   SessionEnd,
+  SessionEnding,
   SessionItem,
   SessionPhase,
   SessionStats,

@@ -3,12 +3,12 @@ import { durationToMs } from '#common/duration.js';
 import { PaneletError } from '#common/errors.js';
 import { createLatch, type Latch } from '#common/latch.js';
 import type { Log } from '#common/log.js';
-import { DrainPhase, ResumeOutcome, SessionFate, type Drain } from '#proto/session/v1/session.js';
+import { DrainPhase, EndCause, ResumeOutcome, SessionFate, type Drain } from '#proto/session/v1/session.js';
 import type { ClientEffect, ClientLink } from '#session/client-link.js';
 import type { AttachmentEvents, AttachmentLoop, LoopEnd } from './attachment-loop.js';
 import { createInbox, type Inbox } from './inbox.js';
 import { createOutbox, type OutboxEntry } from './outbox.js';
-import type { SessionEnd, SessionPhase, SessionStats } from './panelet-session.js';
+import type { EndedBy, SessionEnd, SessionEnding, SessionPhase, SessionStats } from './panelet-session.js';
 import { createSessionEmitter, type Fate, type SessionEmitter } from './session-events.js';
 
 /** What a session is made with. */
@@ -30,6 +30,8 @@ export interface SessionCore {
   readonly inbox: Inbox;
   readonly emitter: SessionEmitter;
   readonly phase: SessionPhase;
+  /** What the worker said when it ended the session. */
+  readonly ending: SessionEnding | undefined;
   readonly failure: PaneletError | undefined;
   /** Resolves with the first welcome; rejects when the session cannot be opened. */
   readonly opened: Promise<void>;
@@ -39,6 +41,8 @@ export interface SessionCore {
   /** Takes something to write. */
   add(entry: OutboxEntry): Promise<void>;
   settled(): Promise<void>;
+  /** This client asks for the end: it need not be told of it. */
+  expectEnd(): void;
   finish(end: SessionEnd, error?: PaneletError): void;
   stats(): SessionStats;
 }
@@ -50,6 +54,25 @@ const fates: Readonly<Partial<Record<SessionFate, Fate>>> = {
   [SessionFate.CHECKPOINTED]: 'checkpointed',
   [SessionFate.ENDS]: 'ends',
 };
+
+const causes: Readonly<Partial<Record<EndCause, EndedBy>>> = {
+  [EndCause.FINISHED]: 'finished',
+  [EndCause.ASKED]: 'asked',
+  [EndCause.EXPIRED]: 'expired',
+  [EndCause.LIMIT]: 'limit',
+  [EndCause.FAILED]: 'failed',
+  [EndCause.FORCED]: 'forced',
+};
+
+function endingOf(end: LoopEnd): SessionEnding | undefined {
+  if (end.kind !== 'ended' || end.code !== undefined) return undefined;
+  return { cause: causes[end.endCause ?? EndCause.UNSPECIFIED] ?? 'unknown', message: end.message };
+}
+
+/** True where the output stops in the middle. */
+function isUntimely(ending: SessionEnding | undefined): ending is SessionEnding {
+  return ending !== undefined && ending.cause !== 'finished' && ending.cause !== 'unknown';
+}
 
 const sessionOver = 'The session is over. Open a new one.';
 
@@ -115,6 +138,8 @@ export function createSessionCore(deps: SessionDeps): SessionCore {
   const settling = createSettling(() => outbox.empty && link.endpoint.unackedCount() === 0);
   let phase: SessionPhase = 'reattaching';
   let failure: PaneletError | undefined;
+  let ending: SessionEnding | undefined;
+  let isAskedHere = false;
   let everAttached = false;
   let awaySinceMs = 0;
   let attempts = 0;
@@ -135,7 +160,7 @@ export function createSessionCore(deps: SessionDeps): SessionCore {
     outbox.close(reason);
     settling.reject(reason);
     opened.reject(reason);
-    inbox.close(error);
+    inbox.close(error, isUntimely(ending) ? { kind: 'ended', ...ending } : undefined);
     over.resolve(end);
   };
   const pump = (): void => {
@@ -217,6 +242,8 @@ export function createSessionCore(deps: SessionDeps): SessionCore {
     over: (end) => {
       if (over.settled) return;
       const error = errorOfLoopEnd(end);
+      const told = endingOf(end);
+      ending = isAskedHere && told?.cause === 'asked' ? undefined : told;
       if (end.kind === 'superseded') emitter.emit('superseded', { message: end.message });
       finish(error !== undefined ? 'failed' : end.kind === 'left' ? 'detached' : 'ended', error);
     },
@@ -227,6 +254,9 @@ export function createSessionCore(deps: SessionDeps): SessionCore {
     emitter,
     get phase() {
       return phase;
+    },
+    get ending() {
+      return ending;
     },
     get failure() {
       return failure;
@@ -245,6 +275,9 @@ export function createSessionCore(deps: SessionDeps): SessionCore {
       const waited = settling.wait();
       if (phase === 'over') settling.reject(failure ?? new PaneletError('SESSION_ENDED', sessionOver));
       return waited;
+    },
+    expectEnd: () => {
+      isAskedHere = true;
     },
     finish,
     stats: () => ({

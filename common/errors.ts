@@ -32,6 +32,7 @@ export const errorCodes = [
   'PORT_TAKEN',
   'RECEIPT_MISSING',
   'RESTART_FAILED',
+  'RESTART_OVER',
   'SESSION_ENDED',
   'SESSION_LOST',
   'SESSION_UNKNOWN',

@@ -44,6 +44,7 @@ const statusByCode: Readonly<Record<ErrorCode, status>> = {
   PORT_TAKEN: status.UNAVAILABLE,
   RECEIPT_MISSING: status.NOT_FOUND,
   RESTART_FAILED: status.INTERNAL,
+  RESTART_OVER: status.FAILED_PRECONDITION,
   SESSION_ENDED: status.FAILED_PRECONDITION,
   SESSION_LOST: status.DATA_LOSS,
   SESSION_UNKNOWN: status.NOT_FOUND,

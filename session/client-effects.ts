@@ -1,5 +1,5 @@
 import type { ErrorCode } from '#common/errors.js';
-import type { DetachReason, Drain, Frames, ResumeOutcome } from '#proto/session/v1/session.js';
+import type { DetachReason, Drain, EndCause, Frames, ResumeOutcome } from '#proto/session/v1/session.js';
 import type { InputItem } from './endpoint.js';
 
 /** A range of sequence numbers, ends included; `through` is undefined when nobody knows. */
@@ -77,7 +77,12 @@ export type ClientNext =
   | { readonly kind: 'reattach'; readonly afterMs: number; readonly backoff: boolean; readonly node: string }
   /** Another client holds the session: stop, never fight back. */
   | { readonly kind: 'superseded'; readonly message: string }
-  /** The session is over. */
-  | { readonly kind: 'ended'; readonly code: ErrorCode | undefined; readonly message: string }
+  /** The session is over. Without a code the worker has said so, and why. */
+  | {
+      readonly kind: 'ended';
+      readonly code: ErrorCode | undefined;
+      readonly message: string;
+      readonly endCause?: EndCause;
+    }
   /** It never began, or cannot go on. */
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };

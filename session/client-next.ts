@@ -42,7 +42,7 @@ function afterOk(ending: Ending): ClientNext {
 function afterFrames({ drain, detach }: Ending): ClientNext | undefined {
   const message = detach?.message ?? '';
   if (detach?.reason === DetachReason.SUPERSEDED) return { kind: 'superseded', message };
-  if (detach?.reason === DetachReason.ENDED) return { kind: 'ended', code: undefined, message };
+  if (detach?.reason === DetachReason.ENDED) return { kind: 'ended', code: undefined, message, endCause: detach.cause };
   if (detach?.reason === DetachReason.REVOKED) return { kind: 'failed', code: 'IDENTITY_REFUSED', message };
   if (drain?.phase === DrainPhase.READY) {
     return { kind: 'reattach', afterMs: durationToMs(drain.retryAfter, 0), backoff: false, node: drain.node };

@@ -123,6 +123,10 @@ export function exitCodeOfOutcome(outcome: SessionOutcome, stop: AbortSignal): n
       throw outcome.error;
     case 'unwritten':
       return codeOfUnwritten(outcome.error);
+    case 'cut':
+      // Who stops this program may have ended the session with it.
+      if (stop.aborted) return exitCodeOfStop(stop);
+      throw outcome.error;
     case 'detached':
     case 'ended':
       return stop.aborted ? exitCodeOfStop(stop) : exitCodes.ok.code;
@@ -172,7 +176,7 @@ async function follow(session: PaneletSession, context: CliContext, options: Fol
     interactive && isTerminalPanel(panel)
       ? await runTerminal({ session, world, greeting, onLeave: 'detach', address })
       : await runPipe({ session, world, input: 'pass', onStop: 'detach', address });
-  if (outcome.kind === 'exited' || outcome.kind === 'ended') {
+  if (outcome.kind === 'exited' || outcome.kind === 'ended' || outcome.kind === 'cut') {
     await Promise.race([session.over, new Promise<void>((resolve) => world.clock.after(farewellMs, resolve))]);
   }
   await options.written();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { PaneletError } from '#common/errors.js';
-import { DrainPhase, SessionFate } from '#proto/session/v1/session.js';
+import { DrainPhase, EndCause, SessionFate } from '#proto/session/v1/session.js';
 import { until } from '#test/support/conditions.js';
 import { cliEnvironment, runCliProcess, startCliUser, type CliResult, type CliUser } from '#test/support/cli-user.js';
 import { createEchoFake, createShellFake } from '#test/support/fake-panels.js';
@@ -184,6 +184,16 @@ describe('the CLI', () => {
       await second.sees('you said: mine');
     });
 
+    test('says that a restart has ended the session by force, with an exit code of its own', async () => {
+      const person = user('attach');
+      await person.sees('$ ');
+      const [id = ''] = [...worker.sessions.keys()];
+      worker.end(id, 'A restart (host upgrade) ended the session by force.', EndCause.FORCED);
+      expect(await person.exit).toBe(7);
+      expect(person.raw).toContain('panelet: A restart (host upgrade) ended the session by force.');
+      expect(await readdir(savedDir())).toEqual([]);
+    });
+
     test('leaves the terminal in order when it is told to end, and keeps the session', async () => {
       const person = user('attach');
       await person.sees('$ ');
@@ -251,7 +261,9 @@ describe('the CLI', () => {
         sessions: [{ sessionId: id, panel: 'terminal', attached: true, resumable: true, ageMs: 5000 }],
       });
       expect((await cli('end', id ?? '', '-o', 'json')).stdout).toContain('"ended"');
-      expect(await person.exit).toBe(0);
+      // Whoever is attached is told by whom.
+      expect(await person.exit).toBe(6);
+      expect(person.raw).toContain('panelet: The session was ended by its owner.');
     });
 
     test('reports an error as one document, too', async () => {

@@ -274,7 +274,8 @@ describe('the CLI with a cluster', () => {
       await person.sees('$ ');
       const [id = ''] = worker.sessions.keys();
       expect((await cli('end', id, '-n', 'panelet-system', '--plaintext')).code).toBe(0);
-      expect(await person.exit).toBe(0);
+      expect(await person.exit).toBe(6);
+      expect(person.raw).toContain('The session was ended by its owner.');
     });
 
     test('sessions lists all nodes, and says which did not answer', async () => {
@@ -349,14 +350,71 @@ describe('the CLI with a cluster', () => {
       expect(kubectl.calls().at(-1)).toMatch(/^delete /);
     });
 
-    test.each([
-      ['pause', '{"spec":{"paused":true}}'],
-      ['resume', '{"spec":{"paused":false}}'],
-      ['abort', '{"spec":{"abort":true}}'],
-    ])('%s is one merge patch', async (kind, patch) => {
-      cluster({ answers: { patch: 'patched' } });
-      expect((await cli(kind, 'first', '-n', 'n')).stdout).toMatch(/^The restart first /);
-      expect(kubectl.calls()).toEqual([`patch panelrestart first -n n --type merge -p ${patch}`]);
+    describe('a switch of a restart', () => {
+      const restart = (spec: object, status: object): string =>
+        JSON.stringify({ metadata: { name: 'first', namespace: 'n', generation: 2 }, spec, status });
+      const ended = { phase: 'Succeeded', completionTime: '2026-01-02T03:04:05Z', observedGeneration: 2 };
+      /** A cluster in which the restart was `before`, and is at `status` once the controller has seen the patch. */
+      const switchable = (before: string, status: object): void =>
+        cluster({
+          answers: {
+            'get panelrestart first -n n -o json': before,
+            patch: before,
+            'get panelrestart first -n n -w': `{"phase":"Running","observedGeneration":1}\n${JSON.stringify(status)}\n`,
+          },
+        });
+      const patches = (): readonly string[] => kubectl.calls().filter((line) => line.startsWith('patch'));
+
+      test.each([
+        ['pause', { paused: false }, 'Paused', '{"spec":{"paused":true}}', /^The restart first starts no further pod/],
+        [
+          'resume',
+          { paused: true },
+          'Running',
+          '{"spec":{"paused":false}}',
+          /^The restart first goes on\. It is Running/,
+        ],
+        ['abort', {}, 'Stopping', '{"spec":{"abort":true}}', /^The restart first is being called off\. It is Stopping/],
+        ['abort', {}, 'Aborted', '{"spec":{"abort":true}}', /^The restart first is called off\. What it cordoned/],
+      ])('%s of %j says that it is %s, once the controller has done it', async (...[kind, spec, phase, patch, line]) => {
+        switchable(restart(spec, { phase: 'Running' }), { phase, observedGeneration: 2 });
+        const { code, stdout } = await cli(kind, 'first', '-n', 'n');
+        expect([code, stdout]).toEqual([0, expect.stringMatching(line)]);
+        expect(patches()).toEqual([`patch panelrestart first -n n --type merge -o json -p ${patch}`]);
+      });
+
+      test.each(['pause', 'resume', 'abort'])(
+        '%s is too late for one that is over: 8, and nothing is done',
+        async (kind) => {
+          switchable(restart({ paused: true }, ended), ended);
+          const { code, stdout, stderr } = await cli(kind, 'first', '-n', 'n');
+          expect([code, stdout]).toEqual([8, '']);
+          expect(stderr).toMatch(
+            /^panelet: The restart first cannot be \S.*: it ended as Succeeded at 2026-01-02T03:04:05Z\.\n$/,
+          );
+          expect(patches()).toEqual([]);
+        },
+      );
+
+      test('is too late also where the restart ends between two looks, or is being called off', async () => {
+        switchable(restart({}, { phase: 'Running' }), ended);
+        expect(await cli('abort', 'first', '-n', 'n')).toMatchObject({ code: 8, stdout: '' });
+        switchable(restart({ abort: true, paused: true }, { phase: 'Stopping' }), ended);
+        expect(await cli('resume', 'first', '-n', 'n')).toMatchObject({
+          code: 8,
+          stderr: expect.stringContaining('it is being called off'),
+        });
+      });
+
+      test.each([
+        ['pause', { paused: true }, 'The restart first was paused before.\n'],
+        ['resume', {}, 'The restart first was not paused.\n'],
+        ['abort', { abort: true }, 'The restart first is being called off already.\n'],
+      ])('%s of %j changes nothing', async (kind, spec, stdout) => {
+        switchable(restart(spec, { phase: 'Running' }), {});
+        expect(await cli(kind, 'first', '-n', 'n')).toEqual({ code: 0, stdout, stderr: '' });
+        expect(patches()).toEqual([]);
+      });
     });
   });
 
@@ -373,7 +431,7 @@ describe('the CLI with a cluster', () => {
       ['no such target', {}, ['plan', 'deployment/x'], 2, /"deployment\/x" is not a DaemonSet/],
       [
         'no such restart',
-        { answers: { patch: '!Error from server (NotFound): x' } },
+        { answers: { 'get panelrestart': '!Error from server (NotFound): x' } },
         ['pause', 'x'],
         4,
         /Check the name/,

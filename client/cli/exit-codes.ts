@@ -31,7 +31,13 @@ export const exitCodes = {
   forced: {
     code: 7,
     name: 'forced',
-    meaning: 'The drain or restart is done, but ended sessions by force, or did not get to its end in time.',
+    meaning:
+      'A restart ended the session by force; or the drain or restart that was asked for did so, or did not get to its end in time.',
+  },
+  tooLate: {
+    code: 8,
+    name: 'too-late',
+    meaning: 'The restart was over, or being called off, before; nothing was changed.',
   },
   timedOut: { code: 124, name: 'timed-out', meaning: '`exec --timeout`: the command took too long and was ended.' },
   brokenPipe: {
@@ -67,6 +73,8 @@ export function exitCodeOf(code: ErrorCode): number {
       return exitCodes.sessionOver.code;
     case 'DRAIN_FORCED':
       return exitCodes.forced.code;
+    case 'RESTART_OVER':
+      return exitCodes.tooLate.code;
     default:
       return exitCodes.failure.code;
   }

@@ -1,12 +1,20 @@
 import { msToDuration } from '#common/duration.js';
 import { PaneletError } from '#common/errors.js';
-import { OnTimeout, State, Target, type Command, type DrainResponse } from '#proto/gate/v1/gate.js';
+import { OnTimeout, State, Target, type Command, type DrainResponse, type Holder } from '#proto/gate/v1/gate.js';
 import { createGateClient, type GateClient } from '../gate-client.js';
 import { openAccess } from './agent-access.js';
 import { formatOf, report, type CliContext } from './cli-context.js';
 import { exitCodes } from './exit-codes.js';
-import { gateStatusJson, gateStatusLine, gateStatusLines, receiptJson, receiptLines } from './gate-view.js';
-import { ageText } from './output.js';
+import {
+  gateStatusJson,
+  gateStatusLine,
+  gateStatusLines,
+  holderJson,
+  holderLines,
+  receiptJson,
+  receiptLines,
+} from './gate-view.js';
+import { ageText, countText } from './output.js';
 
 /** Flags of `drain`. Durations in milliseconds. */
 export interface DrainFlags {
@@ -57,11 +65,15 @@ function keepLease(context: CliContext, gate: GateClient, command: Command, flag
   return () => timer.stop();
 }
 
-async function followDrain(
-  context: CliContext,
-  gate: GateClient,
-  flags: DrainFlags,
-): Promise<DrainResponse | undefined> {
+/** The last word of a drain, and what held when something was last heard to hold. */
+interface FollowedDrain {
+  readonly last: DrainResponse | undefined;
+  readonly held: readonly Holder[];
+  /** Sessions that were not safe then. */
+  readonly unsafe: number;
+}
+
+async function followDrain(context: CliContext, gate: GateClient, flags: DrainFlags): Promise<FollowedDrain> {
   const { world } = context;
   // Equal to what the gate has seen: a person neither overtakes a controller nor is fenced off by one that is gone.
   const { fencing } = await gate.status();
@@ -77,9 +89,17 @@ async function followDrain(
   };
   const stopRenewing = keepLease(context, gate, command, flags);
   let last: DrainResponse | undefined;
+  // A gate that has called its drain off serves again and names nothing any more.
+  let held: readonly Holder[] = [];
+  let unsafe = 0;
   try {
     for await (const response of gate.drain(request)) {
       last = response;
+      const { state = State.UNSPECIFIED, counts, holders = [] } = response.status ?? {};
+      if (state > State.SERVING) {
+        held = holders.length === 0 ? held : holders;
+        unsafe = counts?.remaining ?? unsafe;
+      }
       if (flags.watch === true && response.status !== undefined)
         world.stderr.write(`${gateStatusLine(response.status)}\n`);
       if (world.stop.aborted)
@@ -88,27 +108,33 @@ async function followDrain(
           `Interrupted; the drain goes on until its lease ends. \`${world.name} uncordon\` calls it off.`,
         );
     }
-    return last;
+    return { last, held, unsafe };
   } finally {
     stopRenewing();
   }
 }
 
 /**
- * `panelet drain`: brings every session of the target to where killing loses nothing. JSON: `{state, receipt}`, the
- * receipt null when the drain was called off. @returns the exit code.
+ * `panelet drain`: brings every session of the target to where killing loses nothing. JSON: `{state, receipt}`; the
+ * receipt is null when the drain was called off, and `unsafe` and `holders` say then why. @returns the exit code.
  */
 export async function drainCommand(context: CliContext, flags: DrainFlags): Promise<number> {
-  const last = await withGate(context, (gate) => followDrain(context, gate, flags));
+  const drain = await withGate(context, (gate) => followDrain(context, gate, flags));
+  const { last } = drain;
   const state = State[last?.status?.state ?? State.UNSPECIFIED];
   const receipt = last?.receipt;
   const lease = ageText(flags.lease);
   report(context, {
-    json: { state, receipt: receipt === undefined ? null : receiptJson(receipt) },
+    json: {
+      state,
+      receipt: receipt === undefined ? null : receiptJson(receipt),
+      ...(receipt === undefined ? { unsafe: drain.unsafe, holders: drain.held.map(holderJson) } : {}),
+    },
     lines:
       receipt === undefined
         ? [
-            `The drain was called off: not everything was safe in time. The gate is ${state}; \`${context.world.name} gate\` shows what holds.`,
+            `The drain was called off with ${countText(drain.unsafe, 'session')} not safe. The gate is ${state}.`,
+            ...holderLines(drain.held),
           ]
         : [
             ...receiptLines(receipt),

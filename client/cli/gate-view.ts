@@ -1,6 +1,6 @@
 import { durationToMs } from '#common/duration.js';
 import { State, Target, type GateStatus, type Holder, type Receipt, type SessionCounts } from '#proto/gate/v1/gate.js';
-import { ageText, tableLines } from './output.js';
+import { ageText, countText, tableLines } from './output.js';
 
 /** Name of a state as the protocol has it, without its prefix. */
 export function stateName(state: State): string {
@@ -11,7 +11,8 @@ function targetName(target: Target): string {
   return target === Target.HOST ? 'host' : 'agent';
 }
 
-function holderJson(holder: Holder): object {
+/** A holder as JSON. */
+export function holderJson(holder: Holder): object {
   const { held, ...rest } = holder;
   return { ...rest, heldMs: durationToMs(held, 0) };
 }
@@ -59,14 +60,15 @@ export function gateStatusLine(status: GateStatus): string {
   const deadlineMs = durationToMs(status.deadlineRemaining, 0);
   return [
     stateName(status.state),
-    `${status.sessions} sessions`,
+    countText(status.sessions, 'session'),
     ...(status.counts === undefined || status.state === State.SERVING ? [] : [countsText(status.counts)]),
     ...(deadlineMs > 0 ? [`${ageText(deadlineMs)} left`] : []),
     ...(leaseMs > 0 ? [`lease ${ageText(leaseMs)}`] : []),
   ].join(' · ');
 }
 
-function holderLines(holders: readonly Holder[]): string[] {
+/** Operations that hold, as a table under an empty line; nothing when none does. */
+export function holderLines(holders: readonly Holder[]): string[] {
   if (holders.length === 0) return [];
   const rows = holders.map((holder) => [
     holder.sessionId,

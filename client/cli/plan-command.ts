@@ -2,6 +2,7 @@ import { linkSignals } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import { defaultNamespace } from './agent-pods.js';
 import { kubectlOf, report, type CliContext } from './cli-context.js';
+import { daemonSetName } from './daemon-set-name.js';
 import { conditionMessage, type RestartObject } from './restart-object.js';
 
 /** Flags of `plan`. */
@@ -13,15 +14,6 @@ export interface PlanFlags {
 
 // Should this process not get to delete it.
 const ttlSeconds = 300;
-
-function targetName(target: string): string {
-  const match = /^(?:(?:daemonset|daemonsets|ds)(?:\.apps)?\/)?([a-z0-9][a-z0-9.-]*)$/.exec(target);
-  if (match?.[1] !== undefined) return match[1];
-  throw new PaneletError(
-    'CONFIG_INVALID',
-    `"${target}" is not a DaemonSet. Give a target as daemonset/panelet-agent or panelet-host.`,
-  );
-}
 
 async function waitForPlan(
   context: CliContext,
@@ -62,7 +54,7 @@ async function waitForPlan(
  */
 export async function planCommand(context: CliContext, target: string, flags: PlanFlags): Promise<void> {
   const namespace = context.flags.namespace ?? defaultNamespace;
-  const name = targetName(target);
+  const name = daemonSetName(target);
   const dryRun = {
     apiVersion: 'panelet.dev/v1alpha1',
     kind: 'PanelRestart',

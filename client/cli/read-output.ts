@@ -1,3 +1,5 @@
+import type { PaneletError } from '#common/errors.js';
+import { errorOfEnding } from '../error-of-ending.js';
 import type { PaneletSession, SessionItem } from '../panelet-session.js';
 
 /** How a session at the CLI ended. */
@@ -5,6 +7,8 @@ export type SessionOutcome =
   | { readonly kind: 'exited'; readonly code: number; readonly signal: string | undefined }
   /** Ended, and nobody said with which status. */
   | { readonly kind: 'ended' }
+  /** Ended by something else than its program. */
+  | { readonly kind: 'cut'; readonly error: PaneletError }
   | { readonly kind: 'detached' }
   /** Ended or left by us, because its output cannot be written here. */
   | { readonly kind: 'unwritten'; readonly error: NodeJS.ErrnoException }
@@ -23,6 +27,7 @@ export interface OutputSink {
 /** Reads a session to its end. Never throws for the session's sake: a failure is an outcome. */
 export async function readOutput(session: PaneletSession, sink: OutputSink): Promise<SessionOutcome> {
   let exit: ItemOf<'exit'> | undefined;
+  let cut: PaneletError | undefined;
   try {
     for await (const item of session) {
       switch (item.kind) {
@@ -41,6 +46,9 @@ export async function readOutput(session: PaneletSession, sink: OutputSink): Pro
         case 'exit':
           exit = item;
           break;
+        case 'ended':
+          cut = errorOfEnding(item);
+          break;
         case 'fin':
           break;
       }
@@ -49,6 +57,7 @@ export async function readOutput(session: PaneletSession, sink: OutputSink): Pro
     if (exit === undefined) return { kind: 'failed', error };
   }
   if (exit !== undefined) return { kind: 'exited', code: exit.code, signal: exit.signal };
+  if (cut !== undefined) return { kind: 'cut', error: cut };
   const left = session.phase === 'over' && (await session.over) === 'detached';
   return { kind: left ? 'detached' : 'ended' };
 }

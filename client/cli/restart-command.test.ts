@@ -14,6 +14,11 @@ echo "$@" >> "$CALLS"
 case "$1" in
   annotate) for arg in "$@"; do case "$arg" in panelet.dev/restart=*) echo "\${arg#*=}" > "$CALLS.value";; esac; done ;;
   get)
+    case "$2" in daemonset/*)
+      [ -f "$CALLS.value" ] || { echo '{"metadata":{"annotations":{"panelet.dev/restart-error":"an old one"}}}'; exit; }
+      [ -n "$REFUSAL" ] && { echo '{"metadata":{"annotations":{"panelet.dev/restart-error":"'"$REFUSAL"'"}}}'; exit; }
+      echo '{"metadata":{"annotations":{"panelet.dev/restart-observed":"2:'"$(cat "$CALLS.value")"'"}}}'; exit ;;
+    esac
     echo "1:someone-else"; echo '{"name":"x-1","namespace":"n"}'; echo '{"phase":"Succeeded","completionTime":"t"}'
     [ -n "$SILENT" ] && exec sleep 60
     value=$(cat "$CALLS.value")
@@ -56,10 +61,25 @@ describe('restart', () => {
 
   test('annotates, and leaves no option of an earlier request behind', async () => {
     expect(await run(['-n', 'n', '--reason', 'new CA', '--kubeconfig', '/k', '--context', 'c'])).toBe(0);
-    expect(await calls()).toMatch(
-      /^annotate daemonset\/panelet-agent panelet\.dev\/restart=\S+ panelet\.dev\/restart-reason=new CA panelet\.dev\/drain-timeout- panelet\.dev\/on-timeout- panelet\.dev\/max-unavailable- --overwrite -n n --kubeconfig \/k --context c\n$/,
+    expect((await calls()).split('\n')[1]).toMatch(
+      /^annotate daemonset\/panelet-agent panelet\.dev\/restart=\S+ panelet\.dev\/restart-reason=new CA panelet\.dev\/drain-timeout- panelet\.dev\/on-timeout- panelet\.dev\/max-unavailable- --overwrite -n n --kubeconfig \/k --context c$/,
     );
     expect(text).toContain('kubectl -n n get prs -w');
+  });
+
+  test('says what the controller does not accept, instead of that it was asked', async () => {
+    for (const args of [[], ['--wait']]) {
+      expect(await run(args, { REFUSAL: 'Annotation panelet.dev/notice is wrong.' })).toBe(1);
+      expect(text).toBe(
+        'panelet: The controller does not restart daemonset/panelet-agent: Annotation panelet.dev/notice is wrong.\n',
+      );
+      await rm(join(dir, 'calls.value'));
+    }
+  });
+
+  test('annotates nothing but a DaemonSet', async () => {
+    expect(await run(['deployment/x'])).toBe(2);
+    expect(text).toContain('"deployment/x" is not a DaemonSet');
   });
 
   test('waits for its own restart, and shows how it goes', async () => {

@@ -2,7 +2,9 @@ import { linkSignals } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import { defaultNamespace } from './agent-pods.js';
 import { kubectlOf, report, type CliContext } from './cli-context.js';
+import { daemonSetName } from './daemon-set-name.js';
 import { exitCodes } from './exit-codes.js';
+import { answerTo, wordsAt } from './request-answer.js';
 import { conditionMessage, restartSummary, type RestartObject } from './restart-object.js';
 
 /** Flags of `restart`. */
@@ -61,11 +63,12 @@ async function follow(
 }
 
 /**
- * `panelet restart`: asks for a restart by annotation, as `kubectl annotate` does. JSON: `{target, namespace, value}`,
+ * `panelet restart`: asks for a restart by annotation, as `kubectl annotate` does. JSON: `{target, namespace, value, takenUp}`,
  * with `--wait` also `{restart, phase, status}`. @returns the exit code.
  */
-export async function restartCommand(context: CliContext, target: string, flags: RestartFlags): Promise<number> {
+export async function restartCommand(context: CliContext, named: string, flags: RestartFlags): Promise<number> {
   const { world } = context;
+  const target = `daemonset/${daemonSetName(named)}`;
   const namespace = context.flags.namespace ?? defaultNamespace;
   const value = `${world.clock
     .date()
@@ -82,13 +85,17 @@ export async function restartCommand(context: CliContext, target: string, flags:
     option === undefined ? `panelet.dev/${key}-` : `panelet.dev/${key}=${option}`,
   );
   const annotate = ['annotate', target, `panelet.dev/restart=${value}`, ...annotations, '--overwrite', '-n', namespace];
-  await kubectlOf(context, world.stop).run(annotate);
+  const kubectl = kubectlOf(context, world.stop);
+  const request = { kubectl, clock: world.clock, namespace, target };
+  const before = await wordsAt(request);
+  await kubectl.run(annotate);
+  const isTaken = await answerTo(request, value, before);
   const asked = { target, namespace, value };
   if (flags.wait !== true) {
-    report(context, {
-      json: asked,
-      lines: [`Asked to restart ${target}. Watch it with: kubectl -n ${namespace} get prs -w`],
-    });
+    const line = isTaken
+      ? `A restart of ${target} has been asked for. Watch it with: kubectl -n ${namespace} get prs -w`
+      : `A restart of ${target} has been asked for, but no controller has taken it up yet: check that panelet-controller runs.`;
+    report(context, { json: { ...asked, takenUp: isTaken }, lines: [line] });
     return exitCodes.ok.code;
   }
   const restart = await follow(context, namespace, flags, value);

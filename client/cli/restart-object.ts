@@ -5,10 +5,13 @@ export interface RestartObject {
   readonly metadata: {
     readonly name: string;
     readonly namespace: string;
+    readonly generation?: number;
     readonly annotations?: Readonly<Record<string, string>>;
   };
+  readonly spec?: { readonly paused?: boolean; readonly abort?: boolean };
   readonly status?: {
     readonly phase?: string;
+    readonly observedGeneration?: number;
     readonly target?: string;
     readonly completionTime?: string;
     readonly pods?: { readonly summary?: string };

@@ -33,6 +33,17 @@ describe('event recorder', () => {
     });
   });
 
+  test('cuts a note to the bytes that API servers take, whatever letters it has', async () => {
+    const { kube, recorder } = setUp();
+    for (const letter of ['x', 'é', '📦']) recorder.record(regarding, { ...content, text: `a${letter.repeat(2_000)}` });
+    await recorder.flush();
+    for (const { note = '' } of kube.all(events)) {
+      expect(Buffer.byteLength(note)).toBeLessThanOrEqual(1_024);
+      expect(Buffer.byteLength(note)).toBeGreaterThan(1_015);
+      expect(note).toMatch(/^a[^\uFFFD]*…$/u);
+    }
+  });
+
   test('counts the same event in a series', async () => {
     const { clock, kube, recorder } = setUp();
     for (let count = 0; count < 3; count++) {
@@ -80,6 +91,6 @@ describe('event recorder', () => {
     recorder.record(regarding, content);
     recorder.record(regarding, { ...content, text: 'x'.repeat(3_000) });
     await recorder.flush();
-    expect(kube.all(events).map(({ note }) => note.length)).toEqual([1_024]);
+    expect(kube.all(events).map(({ note }) => Buffer.byteLength(note))).toEqual([1_024]);
   });
 });

@@ -46,8 +46,15 @@ const seriesMs = 6 * 60_000;
 /** Events that wait to be written; more than this are dropped. */
 const maxWaiting = 1_000;
 const maxKnown = 1_000;
-/** Longest note that API servers take. */
-const maxNoteLength = 1_024;
+/** Longest note that API servers take, in bytes. */
+const maxNoteBytes = 1_024;
+
+function shortened(text: string): string {
+  if (Buffer.byteLength(text) <= maxNoteBytes) return text;
+  const end = '…';
+  const kept = Buffer.from(text).subarray(0, maxNoteBytes - Buffer.byteLength(end));
+  return `${kept.toString('utf8').replace(/\uFFFD+$/, '')}${end}`;
+}
 
 /** A recorder for events.k8s.io/v1. */
 export function createEventRecorder({ api, instance, clock, random, log }: EventRecorderDeps): EventRecorder {
@@ -86,7 +93,7 @@ export function createEventRecorder({ api, instance, clock, random, log }: Event
       reason: content.reason,
       regarding,
       ...(related === undefined ? {} : { related }),
-      note: content.text.length > maxNoteLength ? `${content.text.slice(0, maxNoteLength - 1)}…` : content.text,
+      note: shortened(content.text),
       type: content.type,
     };
     await api.create(events, event);

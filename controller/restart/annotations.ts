@@ -5,10 +5,12 @@ export const restartAnnotation = 'panelet.dev/restart';
 /** Annotation on a target: `<counter>:<value>` of the last request that was taken up. Written by the controller. */
 export const observedAnnotation = 'panelet.dev/restart-observed';
 /**
- * Annotation on a target: `<phase>:<value>` of the last request once it is over, such as `Succeeded:1795867200`. Written by
- * the controller.
+ * Annotation on a target: `<phase>:<value>` of the last request once it is over, such as `Succeeded:1795867200`, or
+ * `Refused:<value>` of one from which no restart was made. Written by the controller.
  */
 export const resultAnnotation = 'panelet.dev/restart-result';
+/** How a result begins when nothing was restarted because the request is wrong. */
+export const refusedResult = 'Refused:';
 /** Annotation on a target: what is wrong with the request in its annotations. Written by the controller. */
 export const errorAnnotation = 'panelet.dev/restart-error';
 /** Annotation on a target: why; told to clients. */

@@ -1,4 +1,4 @@
-import { observedAnnotation, requestedAnnotation, resultAnnotation } from './annotations.js';
+import { observedAnnotation, refusedResult, requestedAnnotation, resultAnnotation } from './annotations.js';
 import { parseCounted } from './counted-value.js';
 import { isTerminating } from './pod-facts.js';
 import type { Action, World } from './world.js';
@@ -9,6 +9,8 @@ export function reportOf({ restart, target }: World): Extract<Action, { kind: 'r
   const phase = restart.status?.phase;
   if (target === undefined || isTerminating(target) || requested === undefined || phase === undefined) return undefined;
   const { [observedAnnotation]: observed, [resultAnnotation]: said } = target.metadata.annotations ?? {};
+  // A later request was refused.
+  if (said?.startsWith(refusedResult) === true) return undefined;
   const result = `${phase}:${parseCounted(requested)?.value ?? ''}`;
   return observed === requested && said !== result ? { kind: 'report', target, result } : undefined;
 }

@@ -300,6 +300,10 @@ describe('a drain that does not end', () => {
     expect(await driver.until(() => isOver(sim, 'r1'), 300_000)).toBe(true);
     expect(sim.violations).toEqual([]);
     expect(sim.restart('r1').status).toMatchObject({ phase: 'Succeeded', sessions: { forced: 2 } });
+    const deleted = driver.notes.filter(({ reason }) => reason === 'Killed').map(({ type, text }) => `${type} ${text}`);
+    expect(deleted).toContainEqual(
+      expect.stringMatching(/^Warning Deleted pod .*: 1 session ended by force, the others are safe/),
+    );
   });
 
   test('stops the restart once more sessions were forced than may be', async () => {

@@ -4,7 +4,7 @@ import type { Audit } from './audit.js';
 import { isTerminating } from './pod-facts.js';
 import type { ClusterView } from './ports.js';
 import { rolloutRequestOf } from './rollout.js';
-import { rolloutOf } from './revisions.js';
+import { newestRevisionOf, rolloutOf } from './revisions.js';
 import { takeUp } from './take-up.js';
 import type { TargetWriter } from './target-writer.js';
 import type { Trigger } from './trigger.js';
@@ -22,10 +22,13 @@ export interface RolloutTriggerDeps {
  */
 export function createRolloutTrigger({ view, writer, audit }: RolloutTriggerDeps): Trigger {
   const refuse = async (target: DaemonSet, message: string): Promise<void> => {
-    const text = `The changed pod template is not rolled out. ${message}`;
+    // Another template is refused anew, whatever the reason.
+    const revision = newestRevisionOf(view.revisionsOf(target))?.revision;
+    const which = revision === undefined ? '' : `, revision ${revision},`;
+    const text = `The changed pod template${which} is not rolled out. ${message}`;
     audit.refused(target, text);
     const note = { type: 'Warning', reason: 'RolloutRefused', action: 'Restart', text } as const;
-    await writer.refuse(target, rolloutErrorAnnotation, note);
+    await writer.refuse(target, { [rolloutErrorAnnotation]: text }, note);
   };
   return {
     take: async (target) => {
@@ -33,7 +36,7 @@ export function createRolloutTrigger({ view, writer, audit }: RolloutTriggerDeps
       await takeUp({ writer, audit }, target, {
         request: rolloutRequestOf(target, view.podsOf(target), view.revisionsOf(target)),
         observedAnnotation: rolloutObservedAnnotation,
-        errorAnnotation: rolloutErrorAnnotation,
+        complaints: target.metadata.annotations?.[rolloutErrorAnnotation] === undefined ? [] : [rolloutErrorAnnotation],
         observedOf: (made) =>
           rolloutOf(made) === undefined ? undefined : made.metadata.annotations?.[rolloutRevisionAnnotation],
         refuse: (message) => refuse(target, message),

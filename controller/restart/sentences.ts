@@ -80,15 +80,16 @@ export const notes = {
     if (receipt.withoutReceipt === neverRan) {
       return { type: 'Normal', reason: 'Killed', action: 'Kill', text: `Deleted ${where(pod)}: ${neverRan}.` };
     }
-    const forced = receipt.withoutReceipt !== undefined;
-    return {
-      type: forced ? 'Warning' : 'Normal',
-      reason: forced ? 'KilledWithoutReceipt' : 'Killed',
-      action: 'Kill',
-      text: forced
-        ? `Deleted ${where(pod)} without a receipt, as the policy Force says: ${receipt.withoutReceipt ?? ''}`
-        : `Deleted ${where(pod)}, whose sessions are safe.`,
-    };
+    if (receipt.withoutReceipt !== undefined) {
+      const text = `Deleted ${where(pod)} without a receipt, as the policy Force says: ${receipt.withoutReceipt}`;
+      return { type: 'Warning', reason: 'KilledWithoutReceipt', action: 'Kill', text };
+    }
+    const forced = receipt.forced ?? 0;
+    const text =
+      forced === 0
+        ? `Deleted ${where(pod)}, whose sessions are safe.`
+        : `Deleted ${where(pod)}: ${plural(forced, 'session')} ended by force, the others are safe.`;
+    return { type: forced === 0 ? 'Normal' : 'Warning', reason: 'Killed', action: 'Kill', text };
   },
   killedByOther: (entry: ActivePod): Note => ({
     type: 'Warning',

@@ -12,8 +12,8 @@ export interface Source {
   readonly request: Request;
   /** Annotation that says what was taken up last. */
   readonly observedAnnotation: string;
-  /** Annotation that says what is wrong. */
-  readonly errorAnnotation: string;
+  /** Annotations that say what was wrong, to be taken back when nothing is. */
+  readonly complaints: readonly string[];
   /** What a restart was made for, to be written down as taken up; undefined when this source did not make it. */
   readonly observedOf: (made: PanelRestart) => string | undefined;
   /** Says that nothing comes of it, and why. */
@@ -32,8 +32,9 @@ export interface TakeUpDeps {
  * @throws PaneletError when the API server cannot be asked; trying again makes the same object.
  */
 export async function takeUp({ writer, audit }: TakeUpDeps, target: DaemonSet, source: Source): Promise<void> {
-  const { request, observedAnnotation, errorAnnotation, refuse } = source;
-  if (request.kind === 'none') return writer.forgive(target, errorAnnotation);
+  const { request, observedAnnotation, complaints, refuse } = source;
+  const takenBack = Object.fromEntries(complaints.map((name) => [name, null]));
+  if (request.kind === 'none') return complaints.length === 0 ? undefined : writer.annotate(target, takenBack);
   if (request.kind === 'wrong') return refuse(request.message);
   let made: PanelRestart;
   try {
@@ -46,7 +47,6 @@ export async function takeUp({ writer, audit }: TakeUpDeps, target: DaemonSet, s
   if (observed === undefined) {
     return refuse(`PanelRestart ${keyOf(made)} is in the way and was not made by this controller; delete it.`);
   }
-  const hadError = target.metadata.annotations?.[errorAnnotation] !== undefined;
-  await writer.annotate(target, { [observedAnnotation]: observed, ...(hadError ? { [errorAnnotation]: null } : {}) });
+  await writer.annotate(target, { [observedAnnotation]: observed, ...takenBack });
   audit.requested(made);
 }

@@ -25,10 +25,8 @@ export interface TargetWriter {
   annotate(target: DaemonSet, annotations: Readonly<Record<string, string | null>>): Promise<void>;
   /** Makes a restart, or returns the one of that name. */
   make(restart: PanelRestart): Promise<PanelRestart>;
-  /** Says what is wrong, as an event and in the annotation; once. */
-  refuse(target: DaemonSet, annotation: string, note: Note): Promise<void>;
-  /** Takes back what was said to be wrong. */
-  forgive(target: DaemonSet, annotation: string): Promise<void>;
+  /** Says what is wrong, as an event and in annotations; once, until these say something else. */
+  refuse(target: DaemonSet, annotations: Readonly<Record<string, string>>, note: Note): Promise<void>;
 }
 
 const longestReason = 400;
@@ -68,13 +66,11 @@ export function createTargetWriter({ api, view, recorder }: TargetWriterDeps): T
       view.observe(panelRestarts, made);
       return made;
     },
-    refuse: async (target, annotation, note) => {
-      if (target.metadata.annotations?.[annotation] === note.text) return;
+    refuse: async (target, annotations, note) => {
+      const { annotations: said } = target.metadata;
+      if (Object.entries(annotations).every(([name, value]) => said?.[name] === value)) return;
       recorder.record(referenceTo(daemonSets, target), note);
-      await annotate(target, { [annotation]: note.text });
-    },
-    forgive: async (target, annotation) => {
-      if (target.metadata.annotations?.[annotation] !== undefined) await annotate(target, { [annotation]: null });
+      await annotate(target, annotations);
     },
   };
 }

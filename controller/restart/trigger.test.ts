@@ -148,6 +148,24 @@ describe('the annotation panelet.dev/restart', () => {
     expect(sim.deletes().size).toBe(1);
   });
 
+  test('tells the same mistake in another request again, beside what came of the last good one', async () => {
+    const { sim, driver } = setUp();
+    sim.annotate({ 'panelet.dev/restart': 'A' });
+    await finishAll(sim, driver);
+    const told = (): number => driver.notes.filter(({ reason }) => reason === 'InvalidRestartRequest').length;
+    for (const [index, value] of ['B', 'C'].entries()) {
+      sim.annotate({ 'panelet.dev/restart': value, 'panelet.dev/on-timeout': 'Frce' });
+      await driver.until(() => false, 30_000);
+      expect(told()).toBe(index + 1);
+      expect(annotationsOf(sim)['panelet.dev/restart-result']).toBe(`Refused:${value}`);
+    }
+    sim.annotate({ 'panelet.dev/restart': 'A' });
+    await driver.until(() => false, 30_000);
+    expect(annotationsOf(sim)['panelet.dev/restart-error']).toBeUndefined();
+    expect(annotationsOf(sim)['panelet.dev/restart-result']).toBe('Succeeded:A');
+    expect(driver.restarts()).toHaveLength(1);
+  });
+
   test('that changed while the controller was dead makes two restarts, the second in the place of the first', async () => {
     const { sim } = setUp();
     sim.annotate({ 'panelet.dev/restart': 'A' });

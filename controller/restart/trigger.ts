@@ -1,11 +1,18 @@
 import type { Clock } from '#common/clock.js';
 
 import type { DaemonSet } from '../kube/objects.js';
-import { errorAnnotation, observedAnnotation, requestedAnnotation } from './annotations.js';
+import {
+  errorAnnotation,
+  observedAnnotation,
+  refusedResult,
+  requestedAnnotation,
+  restartAnnotation,
+  resultAnnotation,
+} from './annotations.js';
 import type { Audit } from './audit.js';
 import { parseCounted } from './counted-value.js';
 import { isTerminating } from './pod-facts.js';
-import { requestOf } from './request.js';
+import { canonicalValue, requestOf } from './request.js';
 import { takeUp } from './take-up.js';
 import type { TargetWriter } from './target-writer.js';
 
@@ -16,6 +23,13 @@ export interface Trigger {
    * @throws PaneletError when the API server refuses; trying again makes the same object.
    */
   take(target: DaemonSet): Promise<void>;
+}
+
+function complaintsAt({ metadata: { annotations = {} } }: DaemonSet): readonly string[] {
+  return [
+    ...(annotations[errorAnnotation] === undefined ? [] : [errorAnnotation]),
+    ...(annotations[resultAnnotation]?.startsWith(refusedResult) === true ? [resultAnnotation] : []),
+  ];
 }
 
 /** What a trigger is made of. */
@@ -30,14 +44,16 @@ export function createTrigger({ writer, audit, clock }: TriggerDeps): Trigger {
   const refuse = async (target: DaemonSet, message: string): Promise<void> => {
     audit.refused(target, message);
     const note = { type: 'Warning', reason: 'InvalidRestartRequest', action: 'Restart', text: message } as const;
-    await writer.refuse(target, errorAnnotation, note);
+    const asked = canonicalValue(target.metadata.annotations?.[restartAnnotation] ?? '');
+    // With the value: the same mistake in another request is told again.
+    await writer.refuse(target, { [errorAnnotation]: message, [resultAnnotation]: `${refusedResult}${asked}` }, note);
   };
 
   return {
     take: async (target) => {
       if (isTerminating(target)) return;
       await takeUp({ writer, audit }, target, {
-        ...{ request: requestOf(target, clock.date()), observedAnnotation, errorAnnotation },
+        ...{ request: requestOf(target, clock.date()), observedAnnotation, complaints: complaintsAt(target) },
         // One that was made before a crash may be for an earlier value: the count says what it was for.
         observedOf: ({ metadata }) => {
           const requested = metadata.annotations?.[requestedAnnotation];

@@ -24,7 +24,7 @@ import {
   type AgentProcess,
   type Programs,
 } from '#test/support/agent/running-agent.js';
-import { cliEnvironment, cliProgram, startCliUser } from '#test/support/cli-user.js';
+import { cliEnvironment, cliProgram, runCliProcess, startCliUser, type CliResult } from '#test/support/cli-user.js';
 
 jest.setTimeout(120_000);
 
@@ -292,6 +292,22 @@ describe('panelet exec', () => {
     expect(sha256(await stdout)).toBe(sha256(bytes));
     expect(await stderr).toBe('problem\n');
     expect(await exit).toEqual({ code: 9, signal: undefined });
+    await client.close();
+  });
+
+  test('says that a restart has ended the command by force, and who ended it otherwise', async () => {
+    const client = createPaneletClient({ address: home.address });
+    const cli = (...args: string[]): Promise<CliResult> =>
+      runCliProcess([...args, '-a', home.address, '--plaintext'], { env: cliEnvironment(dir) });
+    const drain = ['drain', '--target', 'host', '--on-timeout', 'force', '--timeout', '1s', '--notice', '0'];
+    const forced = sh('echo ready; exec sleep 7654.25', { onStdout: () => void cli(...drain, '--reason', 'upgrade') });
+    expect(await forced).toMatchObject({ code: 7, stderr: expect.stringContaining('A restart (upgrade) ended') });
+    await eventually(async () => (await cli('uncordon', '--target', 'host')).code === 0, 'it serves again');
+    const endIt = async (): Promise<void> => {
+      for (const { sessionId } of await client.listSessions()) await client.endSession(sessionId);
+    };
+    const ended = await sh('echo ready; exec sleep 7654.35', { onStdout: () => void endIt() });
+    expect(ended).toMatchObject({ code: 6, stderr: expect.stringMatching(/The session was ended by \S+\.\n/) });
     await client.close();
   });
 

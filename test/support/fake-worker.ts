@@ -4,6 +4,7 @@ import { PaneletError } from '#common/errors.js';
 import { statusOf } from '#common/grpc-status.js';
 import {
   DetachReason,
+  EndCause,
   DrainPhase,
   SessionFate,
   SessionServiceService,
@@ -13,7 +14,7 @@ import {
   type Hello,
 } from '#proto/session/v1/session.js';
 import { decideAttach, type Admitted, type SessionLife } from '#session/admission.js';
-import { detachMessage } from '#session/detach-message.js';
+import { detachMessage, endMessage } from '#session/detach-message.js';
 import type { Endpoint, InputItem } from '#session/endpoint.js';
 import { tokenKeyBytes, verifyResumeToken } from '#session/resume-token.js';
 import {
@@ -64,7 +65,7 @@ export interface FakeWorker {
   /** Forgets every session, as a worker that crashed. */
   crash(afterCrash?: 'fresh' | 'end'): void;
   /** Ends a session, as by its program or by an operator. */
-  end(sessionId: string, message: string): void;
+  end(sessionId: string, message: string, cause?: EndCause): void;
   /** New sessions are refused with CORDONED. */
   cordoned: boolean;
   /** Answers every Attach with this error, if set. */
@@ -282,7 +283,7 @@ export async function startFakeWorker(options: FakeWorkerOptions): Promise<FakeW
           callback(statusOf(new PaneletError('SESSION_UNKNOWN', 'No such session. Open a new one.')), null);
           return;
         }
-        worker.end(call.request.sessionId, 'ended by its owner');
+        worker.end(call.request.sessionId, 'The session was ended by its owner.', EndCause.ASKED);
         callback(null, {});
       },
     };
@@ -343,11 +344,11 @@ export async function startFakeWorker(options: FakeWorkerOptions): Promise<FakeW
         session.call = undefined;
       }
     },
-    end: (sessionId, message) => {
+    end: (sessionId, message, cause = EndCause.UNSPECIFIED) => {
       const session = sessions.get(sessionId);
       if (session === undefined) return;
       session.ended = message;
-      endCall(session, detachMessage(session.link.endpoint, DetachReason.ENDED, message));
+      endCall(session, endMessage(session.link.endpoint, cause, message));
     },
     kill: () => {
       server.forceShutdown();

@@ -136,7 +136,7 @@ export class DrainedSessions {
       this.#deps.log.warn({ sessionId: id, reason, holders: holders.map((held) => held.operation) }, 'Forced to end.');
       this.#forced.push({ sessionId: id, panel: this.#deps.panel, reason, holders });
       const last = driver.link.drainMessage({ ...this.drain(DrainPhase.READY, state), fate: SessionFate.ENDS });
-      this.#safely(driver, () => driver.end({ kind: 'forced', message: `Ended by a restart: ${reason}` }, [last]));
+      this.#safely(driver, () => driver.end({ kind: 'forced', message: forcedText(state, reason) }, [last]));
     }
   }
 
@@ -193,4 +193,9 @@ export class DrainedSessions {
     });
     return driver.holders().map(named);
   }
+}
+
+function forcedText({ cordon }: DrainState, why: string): string {
+  const reason = cordon?.reason ?? '';
+  return `A restart${reason === '' ? '' : ` (${reason})`} ended the session by force. ${why}`;
 }

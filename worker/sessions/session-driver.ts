@@ -2,9 +2,9 @@ import type { Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import { DetachReason, type Drain, type Frames, type Hello } from '#proto/session/v1/session.js';
+import { DetachReason, EndCause, type Drain, type Frames, type Hello } from '#proto/session/v1/session.js';
 import type { Admitted } from '#session/admission.js';
-import { detachMessage } from '#session/detach-message.js';
+import { detachMessage, endMessage } from '#session/detach-message.js';
 import type { LossReason } from '#session/welcome.js';
 import type { WorkerLink } from '#session/worker-link.js';
 import { createOpGate, type Hold, type OpGate } from '../op-gate.js';
@@ -61,6 +61,15 @@ export interface AttachOrder {
   /** How far the drain is that is under way. */
   readonly drain?: Drain | undefined;
 }
+
+const causes: Readonly<Record<SessionEnd['kind'], EndCause>> = {
+  finished: EndCause.FINISHED,
+  asked: EndCause.ASKED,
+  expired: EndCause.EXPIRED,
+  limit: EndCause.LIMIT,
+  failed: EndCause.FAILED,
+  forced: EndCause.FORCED,
+};
 
 // A client that has acknowledged nothing for so long is not waited for in a drain; its replay is saved.
 const patienceMs = 1_000;
@@ -247,7 +256,7 @@ export class SessionDriver {
     this.#end = end;
     this.rest.end();
     this.#driven.close();
-    this.#attachment?.finish([...last, detachMessage(this.link.endpoint, DetachReason.ENDED, end.message)]);
+    this.#attachment?.finish([...last, endMessage(this.link.endpoint, causes[end.kind], end.message)]);
     this.#deps.onEnded(end);
     void this.close();
   }

@@ -75,6 +75,9 @@ export interface Opening {
 /** How long the end of a session is waited for, in milliseconds; what holds on longer is left to the process's end. */
 const closeLimitMs = 10_000;
 
+/** A name beyond this is cut where people are told it. */
+const longestName = 200;
+
 /** Every session of one worker: live in this process, or dormant on its storage. */
 export class SessionRegistry {
   readonly live = new Map<string, SessionDriver>();
@@ -121,7 +124,7 @@ export class SessionRegistry {
     const found = this.visible(asker).find(({ record }) => record.id === sessionId);
     if (found === undefined) throw new PaneletError('SESSION_UNKNOWN', 'There is no such session of yours here.');
     const driver = found.driver ?? (await this.#forgetOrFind(sessionId));
-    driver?.end({ kind: 'asked', message: 'The session was ended on request.' });
+    driver?.end({ kind: 'asked', message: `The session was ended by ${asker.identity.slice(0, longestName)}.` });
     await Promise.race([driver?.close(), sleep(this.#deps.clock, closeLimitMs)]);
   }
 

@@ -119,6 +119,25 @@ export enum DetachReason {
   UNRECOGNIZED = -1,
 }
 
+/** EndCause says why a session has ended. */
+export enum EndCause {
+  /** UNSPECIFIED - Not said, as by workers of the first release. */
+  UNSPECIFIED = 0,
+  /** FINISHED - Its program has ended, and the client has everything. */
+  FINISHED = 1,
+  /** ASKED - Somebody ended it: its owner, or an administrator; the message names him. */
+  ASKED = 2,
+  /** EXPIRED - It had no client for too long. */
+  EXPIRED = 3,
+  /** LIMIT - It was silent for too long, or is too old. */
+  LIMIT = 4,
+  /** FAILED - The panel failed. */
+  FAILED = 5,
+  /** FORCED - A restart ended it: it was not safe when the time of the drain was over. */
+  FORCED = 6,
+  UNRECOGNIZED = -1,
+}
+
 /** Direction names one of the two sequences of a session. */
 export enum Direction {
   /** UNSPECIFIED - Not set. */
@@ -390,6 +409,8 @@ export interface Detach {
   reason: DetachReason;
   /** More for a human. */
   message: string;
+  /** Why the session has ended; set with the reason ENDED. */
+  cause: EndCause;
 }
 
 /** Reset says that a range of frames is lost. A loss is always said. */
@@ -2209,7 +2230,7 @@ export const Drain: MessageFns<Drain> = {
 };
 
 function createBaseDetach(): Detach {
-  return { reason: 0, message: "" };
+  return { reason: 0, message: "", cause: 0 };
 }
 
 export const Detach: MessageFns<Detach> = {
@@ -2219,6 +2240,9 @@ export const Detach: MessageFns<Detach> = {
     }
     if (message.message !== "") {
       writer.uint32(18).string(message.message);
+    }
+    if (message.cause !== 0) {
+      writer.uint32(24).int32(message.cause);
     }
     return writer;
   },
@@ -2252,6 +2276,14 @@ export const Detach: MessageFns<Detach> = {
             message.message = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cause = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2271,6 +2303,7 @@ export const Detach: MessageFns<Detach> = {
     const message = createBaseDetach();
     message.reason = object.reason ?? 0;
     message.message = object.message ?? "";
+    message.cause = object.cause ?? 0;
     return message;
   },
 };
