@@ -9,8 +9,6 @@ export const observedAnnotation = 'panelet.dev/restart-observed';
  * `Refused:<value>` of one from which no restart was made. Written by the controller.
  */
 export const resultAnnotation = 'panelet.dev/restart-result';
-/** How a result begins when nothing was restarted because the request is wrong. */
-export const refusedResult = 'Refused:';
 /** Annotation on a target: what is wrong with the request in its annotations. Written by the controller. */
 export const errorAnnotation = 'panelet.dev/restart-error';
 /** Annotation on a target: why; told to clients. */
@@ -33,6 +31,8 @@ export const rolloutObservedAnnotation = 'panelet.dev/rollout-observed';
 export const rolloutErrorAnnotation = 'panelet.dev/rollout-error';
 /** Annotation on a PanelRestart that came from a changed template: its `<revision>:<hash>`. */
 export const rolloutRevisionAnnotation = 'panelet.dev/rollout-revision';
+/** Annotation on a PanelRestart that rolls a template out again after others failed: the number of the attempt, from 2. */
+export const rolloutAttemptAnnotation = 'panelet.dev/rollout-attempt';
 /** Annotation on a target and on the PanelRestarts made from it: who asked. */
 export const requestedByAnnotation = 'panelet.dev/requested-by';
 /** Annotation on a target: name of the DaemonSet whose pod on the same node answers for the gates of its pods. */

@@ -1,4 +1,5 @@
 import type { DaemonSet } from '../kube/objects.js';
+import { plural } from './sentences.js';
 import type { Wait } from './starts.js';
 import type { FailedPod, PanelRestart, Phase } from './types.js';
 import type { Note, World } from './world.js';
@@ -67,7 +68,7 @@ function running({ world, stop, over, block, wait, failures }: RunningInput): Co
     return { ...stop, phase, message, over, notes: over ? stop.notes : [] };
   }
   if (over && failures.length > 0) {
-    return { ...courses.failed('PodsFailed', `${failures.length} pods could not be restarted.`), over };
+    return { ...courses.failed('PodsFailed', `${plural(failures.length, 'pod')} could not be restarted.`), over };
   }
   if (over) {
     const message = `Every pod of ${nameOf(restart)} was restarted.`;
@@ -114,7 +115,7 @@ export const courses = {
     return courses.failed(limit === 0 ? (last?.reason ?? 'PodFailed') : 'TooManyFailedPods', message);
   },
   tooManyForced: (forced: number, limit: number): Course =>
-    courses.failed('TooManyForcedSessions', `${forced} sessions were forced and no more than ${limit} may be.`),
+    courses.failed('TooManyForcedSessions', `Sessions that were forced: ${forced}, and no more than ${limit} may be.`),
   targetGone: (restart: PanelRestart): Course =>
     courses.failed('TargetNotFound', `DaemonSet ${nameOf(restart)} was deleted during the restart.`),
   targetMissing: (restart: PanelRestart): Course => {

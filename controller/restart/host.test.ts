@@ -125,6 +125,31 @@ describe('a host', () => {
     expect(second.sim.restart('h1').status?.phase).toBe('Succeeded');
   });
 
+  test('is rolled out when the agents of its release all run, and not when theirs failed', async () => {
+    const sim = createSimCluster({ nodes: 2, host: {} });
+    const driver = createSimDriver(sim);
+    for (const name of ['panelet-agent', 'panelet-host']) sim.annotate({ 'panelet.dev/rollout': 'managed' }, name);
+    const hosts = uidsOf(sim.hostPods());
+    const of = (name: string): PanelRestart | undefined =>
+      driver.restarts().findLast(({ spec }) => spec.targetRef.name === name);
+    sim.setTemplate('h2', 'unpullable');
+    sim.setHostTemplate('h2', 'unpullable');
+    await driver.until(() => of('panelet-agent')?.status?.phase === 'Failed', 3_600_000);
+    await driver.until(() => false, 3_600_000);
+    expect(uidsOf(sim.hostPods())).toEqual(hosts);
+    const waiting = of('panelet-host')?.status?.conditions?.find(({ type }) => type === 'Reconciling');
+    expect(waiting).toMatchObject({ reason: 'RolloutAhead', message: expect.stringContaining('helm rollback') });
+    sim.setTemplate('h3');
+    sim.setHostTemplate('h3');
+    let together = 0;
+    const done = await driver.until(() => {
+      const atWork = driver.restarts().filter(({ status }) => (status?.active ?? []).length > 0);
+      together = Math.max(together, new Set(atWork.map(({ spec }) => spec.targetRef.name)).size);
+      return of('panelet-host')?.status?.phase === 'Succeeded';
+    }, 3_600_000);
+    expect([done, together, sim.violations]).toEqual([true, 1, []]);
+  });
+
   test('and its agent, killed controllers and crashing agents in between: every pod goes once, after its receipt', async () => {
     const fault = fc.record({
       call: fc.integer({ min: 1, max: 40 }),

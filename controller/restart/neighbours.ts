@@ -1,8 +1,9 @@
 import type { ControllerRevision, DaemonSet, Pod } from '../kube/objects.js';
 import { claimOf, rolloutErrorAnnotation, rolloutObservedAnnotation } from './annotations.js';
-import { isTerminating, uidOf } from './pod-facts.js';
+import { isPodReady, isTerminating, uidOf } from './pod-facts.js';
 import { newestRevisionOf, revisionText, rolloutOf, stalePods } from './revisions.js';
 import { isManaged } from './rollout.js';
+import { compareAge } from './standing.js';
 import { isFinished, type PanelRestart } from './types.js';
 
 /** Another target whose pods share their nodes' gates with this one's. */
@@ -33,6 +34,26 @@ export function busyNodesOf(neighbours: readonly Neighbour[]): ReadonlyMap<strin
     }
   }
   return busy;
+}
+
+/**
+ * What a rollout of hosts waits for on every node, in a sentence: the rollout of their agents, one that has failed too. What
+ * came of a release on the first node decides about the others, and costs no shell if it does not run.
+ */
+export function rolloutAhead(neighbours: readonly Neighbour[]): string | undefined {
+  for (const { target, pods, restarts, revisions = [] } of neighbours) {
+    const newest = newestRevisionOf(revisions);
+    if (newest === undefined || !isManaged(target)) continue;
+    const own = restarts.filter((restart) => rolloutOf(restart)?.hash === newest.hash);
+    const open = own.find((restart) => !isFinished(restart) && restart.spec.paused !== true);
+    if (open !== undefined) return `Waits until ${open.metadata.name} is done: agents go first.`;
+    const stale = stalePods(pods, revisions, newest).length;
+    const last = own.toSorted(compareAge).at(-1);
+    const isTrouble = stale > 0 || pods.some((pod) => !isTerminating(pod) && !isPodReady(pod));
+    if (last?.status?.phase !== 'Failed' || !isTrouble) continue;
+    return `Waits because ${last.metadata.name} failed: the agents of this release do not all run. Put the template right or undo it (helm rollback).`;
+  }
+  return undefined;
 }
 
 // Nothing while its rollout is paused, cannot be made, or is over, however it ended: then nobody waits for it.

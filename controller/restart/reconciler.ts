@@ -7,7 +7,7 @@ import { claimOf } from './annotations.js';
 import type { ActionContext, Executor } from './executor.js';
 import type { GateAsker } from './gate-asker.js';
 import { keeperKeyOf, keepersOf } from './gate-place.js';
-import { busyNodesOf, type Neighbour } from './neighbours.js';
+import { busyNodesOf, rolloutAhead, type Neighbour } from './neighbours.js';
 import { isTerminating, uidOf } from './pod-facts.js';
 import type { ClusterView, Leadership, Recorder } from './ports.js';
 import type { Progress } from './progress.js';
@@ -94,6 +94,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const uid = uidOf(restart);
     const claimed = pods.filter((pod) => claimOf(pod)?.restart === uid).map(uidOf);
     watchTimes.note(uid, isFinished(restart) || isTerminating(restart) ? claimed : [uid, ...claimed]);
+    const neighbours = target === undefined ? [] : neighboursOf(target);
     const seen = {
       restart,
       target,
@@ -101,7 +102,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       newest: target === undefined ? undefined : newestRevisionOf(view.revisionsOf(target)),
       budgets: target === undefined ? [] : view.budgetsOf(target),
       keepers: target === undefined ? undefined : keepersFor(target),
-      busyNodes: target === undefined ? new Map<string, string>() : busyNodesOf(neighboursOf(target)),
+      busyNodes: busyNodesOf(neighbours),
+      rolloutAhead: rolloutAhead(neighbours),
       nodes: view.nodes(),
       rivals: view.restartsOf(targetKey).filter((rival) => uidOf(rival) !== uid && !isFinished(rival)),
       now: clock.date(),
@@ -169,16 +171,17 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   };
 
   /** Each sees what the one before it wrote at the target. */
-  const takeAll = async (targetKey: string, target: DaemonSet): Promise<void> => {
-    for (const trigger of triggers) await trigger.take(view.target(targetKey) ?? target);
+  const takeAll = async (targetKey: string, target: DaemonSet): Promise<(number | undefined)[]> => {
+    const waits: (number | undefined)[] = [];
+    for (const trigger of triggers) waits.push(await trigger.take(view.target(targetKey) ?? target));
+    return waits;
   };
 
   return {
     reconcile: async (targetKey) => {
       const target = view.target(targetKey);
-      if (target !== undefined) await takeAll(targetKey, target);
+      const waits = target === undefined ? [] : await takeAll(targetKey, target);
       const restarts = [...view.restartsOf(targetKey)].sort(compareAge);
-      const waits: (number | undefined)[] = [];
       for (const restart of restarts) waits.push((await advance(targetKey, uidOf(restart))).requeueAfterMs);
       return soonest(...waits);
     },

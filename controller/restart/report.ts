@@ -1,5 +1,6 @@
-import { observedAnnotation, refusedResult, requestedAnnotation, resultAnnotation } from './annotations.js';
+import { observedAnnotation, requestedAnnotation, resultAnnotation } from './annotations.js';
 import { parseCounted } from './counted-value.js';
+import { refusedResult } from './refused-result.js';
 import { isTerminating } from './pod-facts.js';
 import type { Action, World } from './world.js';
 

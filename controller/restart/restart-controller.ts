@@ -50,7 +50,7 @@ export function createRestartController(deps: RestartControllerDeps): RestartCon
   const streams = createDrainStreams({ ...deps, figures });
   const reconciler = createReconciler({
     ...deps,
-    triggers: [createTrigger({ writer, audit, clock }), createRolloutTrigger({ view, writer, audit })],
+    triggers: [createTrigger({ writer, audit, clock }), createRolloutTrigger({ view, writer, audit, clock })],
     executor: createExecutor({ ...deps, targets: writer, streams, audit, figures }),
     asker: createGateAsker(deps),
     statusWriter: createStatusWriter(deps),

@@ -1,3 +1,6 @@
+import type { Clock } from '#common/clock.js';
+
+import { keyOf } from '../kube/kube-api.js';
 import type { DaemonSet } from '../kube/objects.js';
 import { rolloutErrorAnnotation, rolloutObservedAnnotation, rolloutRevisionAnnotation } from './annotations.js';
 import type { Audit } from './audit.js';
@@ -14,13 +17,14 @@ export interface RolloutTriggerDeps {
   readonly view: ClusterView;
   readonly writer: TargetWriter;
   readonly audit: Audit;
+  readonly clock: Clock;
 }
 
 /**
  * Takes up changed pod templates; the name of a restart follows from the revision. What was taken up is not taken up again
  * once its restart was removed.
  */
-export function createRolloutTrigger({ view, writer, audit }: RolloutTriggerDeps): Trigger {
+export function createRolloutTrigger({ view, writer, audit, clock }: RolloutTriggerDeps): Trigger {
   const refuse = async (target: DaemonSet, message: string): Promise<void> => {
     // Another template is refused anew, whatever the reason.
     const revision = newestRevisionOf(view.revisionsOf(target))?.revision;
@@ -32,15 +36,20 @@ export function createRolloutTrigger({ view, writer, audit }: RolloutTriggerDeps
   };
   return {
     take: async (target) => {
-      if (isTerminating(target)) return;
+      if (isTerminating(target)) return undefined;
+      const { request, retryInMs } = rolloutRequestOf({
+        ...{ target, pods: view.podsOf(target), revisions: view.revisionsOf(target) },
+        ...{ restarts: view.restartsOf(keyOf(target)), now: clock.date() },
+      });
       await takeUp({ writer, audit }, target, {
-        request: rolloutRequestOf(target, view.podsOf(target), view.revisionsOf(target)),
+        request,
         observedAnnotation: rolloutObservedAnnotation,
         complaints: target.metadata.annotations?.[rolloutErrorAnnotation] === undefined ? [] : [rolloutErrorAnnotation],
         observedOf: (made) =>
           rolloutOf(made) === undefined ? undefined : made.metadata.annotations?.[rolloutRevisionAnnotation],
         refuse: (message) => refuse(target, message),
       });
+      return retryInMs;
     },
   };
 }

@@ -134,6 +134,38 @@ describe('a changed pod template', () => {
     expect(driver.restarts()).toEqual([]);
   });
 
+  test('that failed because sessions were not safe in time is tried again, ever later, by whichever controller there is', async () => {
+    const { sim } = setUp(2, { 'panelet.dev/drain-timeout': '20s' });
+    for (const pod of sim.pods()) sim.agentOf(pod).options.stuck = 1;
+    sim.setTemplate('h2');
+    let driver = createSimDriver(sim);
+    const first = await finish(sim, driver, 2);
+    expect(first.status).toMatchObject({ phase: 'Failed', failures: [{ reason: 'DrainTimeout' }] });
+    expect(sim.deletes().size).toBe(0);
+    // Nobody remembers anything.
+    driver = createSimDriver(sim);
+    const names = (): string[] => driver.restarts().map(({ metadata }) => metadata.name.replace(/^.*-(?=r2)/, ''));
+    await driver.until(() => false, 4 * 60_000);
+    expect(names()).toEqual(['r2']);
+    await driver.until(() => names().length === 2, 2 * 60_000);
+    expect(names()).toEqual(['r2', 'r2-2']);
+    await driver.until(() => false, 9 * 60_000);
+    expect(names()).toEqual(['r2', 'r2-2']);
+    for (const pod of sim.pods()) sim.agentOf(pod).options.stuck = 0;
+    expect(await driver.until(() => driver.restarts().at(-1)?.status?.phase === 'Succeeded', 10 * 60_000)).toBe(true);
+    expect(names()).toEqual(['r2', 'r2-2', 'r2-3']);
+    expect([hashes(sim), sim.violations]).toEqual([['h2', 'h2'], []]);
+  });
+
+  test('that does not run is not tried again by itself', async () => {
+    const { sim, driver } = setUp(2);
+    sim.setTemplate('h2', 'unpullable');
+    const first = await finish(sim, driver, 2);
+    expect(first.status?.phase).toBe('Failed');
+    await driver.until(() => false, 3 * 3_600_000);
+    expect(driver.restarts()).toHaveLength(1);
+  });
+
   test('says who asked where that is known', async () => {
     const { sim, driver } = setUp(1, { 'panelet.dev/requested-by': 'alice' });
     sim.setTemplate('h2');

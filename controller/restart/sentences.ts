@@ -28,7 +28,8 @@ export function holderTexts(status: GateStatus): string[] {
   return status.holders.slice(0, 10).map(holderText);
 }
 
-function plural(count: number, noun: string): string {
+/** A number of things. */
+export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 

@@ -3,6 +3,7 @@ import { claimOf } from './annotations.js';
 import { budgetsOf, createAllowance, unsupportedBudget } from './budgets.js';
 import { maxUnavailableOf, outstandingPods, roomFor } from './plan.js';
 import { isTerminating, uidOf } from './pod-facts.js';
+import { rolloutOf } from './revisions.js';
 import { notes } from './sentences.js';
 import type { Settings } from './settings.js';
 import type { World } from './world.js';
@@ -16,7 +17,7 @@ const settleMs = 1_000;
 /** What keeps a restart from starting its next pod. */
 export interface Wait {
   /** In one word. */
-  readonly reason: 'PodsNotReady' | 'NodeBusy' | 'DisruptionBudget';
+  readonly reason: 'PodsNotReady' | 'NodeBusy' | 'RolloutAhead' | 'DisruptionBudget';
   readonly message: string;
 }
 
@@ -41,6 +42,10 @@ export function budgetProblem(world: World): string | undefined {
 export function startsOf(world: World, settings: Settings, underWay: ReadonlySet<string>): Starts {
   const settledInMs = settleMs - world.watchedMs(uidOf(world.restart));
   if (settledInMs > 0) return { pods: [], wakeMs: settledInMs };
+  if (rolloutOf(world.restart) !== undefined && world.rolloutAhead !== undefined) {
+    if (underWay.size > 0 || outstandingPods(world).length === 0) return { pods: [] };
+    return { pods: [], wait: { reason: 'RolloutAhead', message: world.rolloutAhead } };
+  }
   const rivals = new Set(world.rivals.map(uidOf));
   const outstanding = outstandingPods(world).filter((pod) => !rivals.has(claimOf(pod)?.restart ?? ''));
   const { count, away } = roomFor(world, settings.maxUnavailable, underWay);

@@ -108,6 +108,7 @@ function worldOf(scene: Scene): World {
     newest: undefined,
     budgets: scene.budgets ?? [],
     keepers: scene.keepers,
+    rolloutAhead: undefined,
     busyNodes: new Map(scene.busyNode === undefined ? [] : [[scene.busyNode, 'another']]),
     gates: new Map(scene.gate === undefined ? [] : [['pod', scene.gate]]),
     now,

@@ -4,7 +4,6 @@ import type { DaemonSet } from '../kube/objects.js';
 import {
   errorAnnotation,
   observedAnnotation,
-  refusedResult,
   requestedAnnotation,
   restartAnnotation,
   resultAnnotation,
@@ -12,6 +11,7 @@ import {
 import type { Audit } from './audit.js';
 import { parseCounted } from './counted-value.js';
 import { isTerminating } from './pod-facts.js';
+import { refusedResult } from './refused-result.js';
 import { canonicalValue, requestOf } from './request.js';
 import { takeUp } from './take-up.js';
 import type { TargetWriter } from './target-writer.js';
@@ -20,9 +20,10 @@ import type { TargetWriter } from './target-writer.js';
 export interface Trigger {
   /**
    * Makes the restart that a target asks for, if it asks for a new one.
+   * @returns when to look again if nothing happens, in milliseconds
    * @throws PaneletError when the API server refuses; trying again makes the same object.
    */
-  take(target: DaemonSet): Promise<void>;
+  take(target: DaemonSet): Promise<number | undefined>;
 }
 
 function complaintsAt({ metadata: { annotations = {} } }: DaemonSet): readonly string[] {
@@ -51,7 +52,7 @@ export function createTrigger({ writer, audit, clock }: TriggerDeps): Trigger {
 
   return {
     take: async (target) => {
-      if (isTerminating(target)) return;
+      if (isTerminating(target)) return undefined;
       await takeUp({ writer, audit }, target, {
         ...{ request: requestOf(target, clock.date()), observedAnnotation, complaints: complaintsAt(target) },
         // One that was made before a crash may be for an earlier value: the count says what it was for.
@@ -61,6 +62,7 @@ export function createTrigger({ writer, audit, clock }: TriggerDeps): Trigger {
         },
         refuse: (message) => refuse(target, message),
       });
+      return undefined;
     },
   };
 }

@@ -295,6 +295,24 @@ describe('panelet exec', () => {
     await client.close();
   });
 
+  test('shows no countdown for a drain that ends nothing, and the drain says what was not safe', async () => {
+    const cli = (...args: string[]): Promise<CliResult> =>
+      runCliProcess([...args, '-a', home.address, '--plaintext'], { env: cliEnvironment(dir) });
+    let drained: Promise<CliResult> | undefined;
+    const running = sh('echo ready; exec sleep 7654.15', {
+      onStdout: (_bytes, signal) => {
+        drained ??= cli('drain', '--target', 'host', '--timeout', '1s', '--notice', '0').finally(() =>
+          signal('SIGINT'),
+        );
+      },
+    });
+    expect((await running).stderr).not.toContain('this session ends');
+    expect(await drained).toMatchObject({
+      code: 7,
+      stdout: expect.stringContaining('The drain was called off with 1 session not safe. The gate is SERVING.'),
+    });
+  });
+
   test('says that a restart has ended the command by force, and who ended it otherwise', async () => {
     const client = createPaneletClient({ address: home.address });
     const cli = (...args: string[]): Promise<CliResult> =>

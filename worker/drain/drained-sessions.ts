@@ -153,7 +153,9 @@ export class DrainedSessions {
   drain(phase: DrainPhase, state: DrainState): Drain {
     const { clock, checkpointable } = this.#deps;
     const { plan, cordon } = state;
-    const fate = checkpointable ? SessionFate.CHECKPOINTED : SessionFate.ENDS;
+    // Other policies wait, or give up and let it live on: a countdown would come to nothing.
+    const late = plan?.onTimeout === 'force' ? SessionFate.ENDS : SessionFate.KEPT;
+    const fate = checkpointable ? SessionFate.CHECKPOINTED : late;
     return {
       generation: plan?.serial ?? state.drains,
       phase,

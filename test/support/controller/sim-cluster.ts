@@ -59,6 +59,8 @@ export interface SimCluster {
   annotate(annotations: Record<string, string>, name?: string): void;
   /** Changes the agents' pod template; one that was there before is undone to. */
   setTemplate(hash: string, image?: Image): void;
+  /** The same of the hosts' DaemonSet. */
+  setHostTemplate(hash: string, image?: Image): void;
   /** Puts a budget over the agents' pods, whose status is kept as a disruption controller does. */
   budget(spec: NonNullable<PodDisruptionBudget['spec']>): void;
   /** Deletes that took effect, by uid of the pod. */
@@ -309,6 +311,9 @@ export function createSimCluster(options: SimOptions): SimCluster {
       }));
     },
     setTemplate: (hash, image = 'good') => setTemplate(owner, hash, image),
+    setHostTemplate: (hash, image = 'good') => {
+      if (hostOwner !== undefined) setTemplate(hostOwner, hash, image);
+    },
     budget: (spec) => {
       kube.put<PodDisruptionBudget>(podDisruptionBudgets, { metadata: { namespace, name: 'budget' }, spec });
       keepBudgets();
