@@ -35,6 +35,8 @@ export interface AttachmentEvents {
     readonly error: PaneletError | undefined;
   }): void;
   pinged(ms: number): void;
+  /** The agent does not answer, while its connection is there; or does so again. */
+  silent(isSilent: boolean): void;
   over(end: LoopEnd): void;
 }
 
@@ -223,6 +225,7 @@ export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
       },
       ended: (result) => ended(result, lease),
       pinged: (ms) => events.pinged(ms),
+      silent: (isSilent) => events.silent(isSilent),
     });
     current = { attachment, lease };
   };

@@ -35,6 +35,8 @@ export interface AttachmentDeps {
   readonly ended: (result: AttachmentResult) => void;
   /** Round trip of a ping, in milliseconds. */
   readonly pinged: (ms: number) => void;
+  /** A ping goes unanswered; or, with false, something has come after all. */
+  readonly silent: (isSilent: boolean) => void;
 }
 
 /** One Attach RPC, driven. */
@@ -87,6 +89,8 @@ export function openAttachment(deps: AttachmentDeps): Attachment {
     clock,
     options: deps.liveness,
     ping: (nonce) => send(link.ping(nonce)),
+    silent: () => deps.silent(true),
+    answering: () => deps.silent(false),
     dead: () => cut('no answer to a ping'),
     answered: deps.pinged,
   });

@@ -9,6 +9,8 @@ function watch(): { liveness: Liveness; clock: FakeClock; heard: string[] } {
     clock,
     options: {},
     ping: (nonce) => heard.push(`ping ${nonce}`),
+    silent: () => heard.push('silent'),
+    answering: () => heard.push('answering'),
     dead: () => heard.push('dead'),
     answered: (ms) => heard.push(`answered ${ms}`),
   });
@@ -24,9 +26,21 @@ describe('liveness', () => {
     clock.advance(1);
     expect(heard).toEqual(['ping 1']);
     clock.advance(9_999);
+    expect(heard).toEqual(['ping 1', 'silent']);
+    clock.advance(1);
+    expect(heard).toEqual(['ping 1', 'silent', 'dead']);
+  });
+
+  test('says after 2 s that nobody answers, and that somebody does after all', () => {
+    const { liveness, clock, heard } = watch();
+    liveness.start();
+    clock.advance(21_999);
     expect(heard).toEqual(['ping 1']);
     clock.advance(1);
-    expect(heard).toEqual(['ping 1', 'dead']);
+    expect(heard).toEqual(['ping 1', 'silent']);
+    liveness.heard();
+    clock.advance(22_000);
+    expect(heard).toEqual(['ping 1', 'silent', 'answering', 'ping 2', 'silent']);
   });
 
   test('measures the round trip, and takes anything for a sign of life', () => {

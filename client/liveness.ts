@@ -6,6 +6,8 @@ export interface LivenessOptions {
   readonly idleMs?: number;
   /** Time the other end has to answer. @default 10000 */
   readonly timeoutMs?: number;
+  /** Time without an answer after which the session says `silent`. @default 2000 */
+  readonly silentMs?: number;
 }
 
 /** Watches one attachment at a time for silence. */
@@ -25,6 +27,10 @@ export interface LivenessDeps {
   readonly clock: Clock;
   readonly options: LivenessOptions;
   readonly ping: (nonce: number) => void;
+  /** Nobody has answered for a while; the connection is not given up yet. Once for each ping. */
+  readonly silent: () => void;
+  /** Something has arrived after all. */
+  readonly answering: () => void;
   readonly dead: () => void;
   /** Told the round trip of each ping that was answered, in milliseconds. */
   readonly answered: (roundTripMs: number) => void;
@@ -37,6 +43,8 @@ export interface LivenessDeps {
 export function createLiveness(deps: LivenessDeps): Liveness {
   const idleMs = deps.options.idleMs ?? 20_000;
   const timeoutMs = deps.options.timeoutMs ?? 10_000;
+  const silentMs = Math.min(deps.options.silentMs ?? 2_000, timeoutMs);
+  let isSilent = false;
   let timer: Timer | undefined;
   let heardAtMs = 0;
   let nonce = 0;
@@ -44,14 +52,19 @@ export function createLiveness(deps: LivenessDeps): Liveness {
   let pingSentAtMs: number | undefined;
   const check = (): void => {
     const now = deps.clock.nowMs();
-    const dueMs = (sentAtMs === undefined ? heardAtMs + idleMs : sentAtMs + timeoutMs) - now;
+    const answerMs = isSilent ? timeoutMs : silentMs;
+    const dueMs = (sentAtMs === undefined ? heardAtMs + idleMs : sentAtMs + answerMs) - now;
     if (dueMs > 0) {
       timer = deps.clock.after(dueMs, check);
     } else if (sentAtMs === undefined) {
       sentAtMs = now;
       pingSentAtMs = now;
-      timer = deps.clock.after(timeoutMs, check);
+      timer = deps.clock.after(silentMs, check);
       deps.ping(++nonce);
+    } else if (!isSilent) {
+      isSilent = true;
+      deps.silent();
+      check();
     } else {
       deps.dead();
     }
@@ -61,6 +74,7 @@ export function createLiveness(deps: LivenessDeps): Liveness {
       timer?.stop();
       heardAtMs = deps.clock.nowMs();
       sentAtMs = undefined;
+      isSilent = false;
       timer = deps.clock.after(idleMs, check);
     },
     heard: () => {
@@ -68,6 +82,8 @@ export function createLiveness(deps: LivenessDeps): Liveness {
       // Anything is a sign of life, not only the answer.
       if (sentAtMs === undefined) return;
       sentAtMs = undefined;
+      if (isSilent) deps.answering();
+      isSilent = false;
       timer?.stop();
       timer = deps.clock.after(idleMs, check);
     },

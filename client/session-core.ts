@@ -239,6 +239,7 @@ export function createSessionCore(deps: SessionDeps): SessionCore {
     pinged: (ms) => {
       pingMs = ms;
     },
+    silent: (isSilent) => emitter.emit('silent', { isSilent }),
     over: (end) => {
       if (over.settled) return;
       const error = errorOfLoopEnd(end);

@@ -15,6 +15,8 @@ export interface SessionEventMap {
   };
   /** The worker takes no more input for a moment; what is written meanwhile waits here. */
   readonly frozen: { readonly reason: string; readonly fate: Fate };
+  /** The agent does not answer, and its connection is not given up yet; `isSilent: false` when it answers after all. */
+  readonly silent: { readonly isSilent: boolean };
   /** The attachment is gone and an attempt follows. */
   readonly reattaching: {
     readonly attempt: number;

@@ -51,6 +51,11 @@ export function usesCluster(context: CliContext, saved?: SavedWay): boolean {
   return [node, via, namespace, kubeconfig, name, serviceAccount].some((flag) => flag !== undefined);
 }
 
+/** True when nothing names an agent and the environment names a kubeconfig: then "everything" means that cluster. */
+export function speaksOfCluster({ flags, world: { env } }: CliContext): boolean {
+  return flags.address === undefined && env['PANELET_ADDRESS'] === undefined && (env['KUBECONFIG'] ?? '') !== '';
+}
+
 function savedClusterOf(flags: GlobalFlags, saved: SavedCluster | undefined): SavedCluster {
   const kubeconfig = flags.kubeconfig ?? saved?.kubeconfig;
   const name = flags.context ?? saved?.context;
@@ -146,7 +151,8 @@ function rotatingToken({ token, tokenFile }: AgentSettings): Pick<PaneletClientO
 export function openClient(context: CliContext, access: AgentAccess): PaneletClient {
   const { clock, random } = context.world;
   // A person waits, and is one of few: no need for seconds between attempts.
-  return createPaneletClient({ ...access.client, reattach: { maxMs: 1000 }, clock, random });
+  const patience = { reattach: { maxMs: 1000 }, liveness: { idleMs: 3000, timeoutMs: 10_000 } };
+  return createPaneletClient({ ...access.client, ...patience, clock, random });
 }
 
 /** Uses a client of the agent of the flags, and ends the way to it. */

@@ -8,7 +8,7 @@ import { until } from '#test/support/conditions.js';
 import { cliEnvironment, runCliProcess, startCliUser, type CliResult, type CliUser } from '#test/support/cli-user.js';
 import { createEchoFake, createShellFake } from '#test/support/fake-panels.js';
 import { startFakeWorker, type FakeWorker } from '#test/support/fake-worker.js';
-import { reconnectingText } from './connection-status.js';
+import { reconnectingTexts } from './connection-status.js';
 
 const ctrlRightBracket = '\x1d';
 
@@ -97,13 +97,13 @@ describe('the CLI', () => {
       await person.sees(/row 25\n\$ $/);
       const before = person.screen();
       await worker.kill();
-      await person.sees(reconnectingText);
+      await person.sees(reconnectingTexts.lost);
       const during = person.screen();
       expect(during.slice(0, -1)).toEqual(before.slice(0, -1));
-      expect(during.at(-1)).toContain(reconnectingText);
+      expect(during.at(-1)).toContain(reconnectingTexts.lost);
       person.type('typed while away\r');
       await worker.listen();
-      await person.seesNo(reconnectingText);
+      await person.seesNo(reconnectingTexts.lost);
       await person.sees('you said: typed while away');
       expect(
         person

@@ -376,12 +376,15 @@ describe('the CLI with a cluster', () => {
         ],
         ['abort', {}, 'Stopping', '{"spec":{"abort":true}}', /^The restart first is being called off\. It is Stopping/],
         ['abort', {}, 'Aborted', '{"spec":{"abort":true}}', /^The restart first is called off\. What it cordoned/],
-      ])('%s of %j says that it is %s, once the controller has done it', async (...[kind, spec, phase, patch, line]) => {
-        switchable(restart(spec, { phase: 'Running' }), { phase, observedGeneration: 2 });
-        const { code, stdout } = await cli(kind, 'first', '-n', 'n');
-        expect([code, stdout]).toEqual([0, expect.stringMatching(line)]);
-        expect(patches()).toEqual([`patch panelrestart first -n n --type merge -o json -p ${patch}`]);
-      });
+      ])(
+        '%s of %j says that it is %s, once the controller has done it',
+        async (...[kind, spec, phase, patch, line]) => {
+          switchable(restart(spec, { phase: 'Running' }), { phase, observedGeneration: 2 });
+          const { code, stdout } = await cli(kind, 'first', '-n', 'n');
+          expect([code, stdout]).toEqual([0, expect.stringMatching(line)]);
+          expect(patches()).toEqual([`patch panelrestart first -n n --type merge -o json -p ${patch}`]);
+        },
+      );
 
       test.each(['pause', 'resume', 'abort'])(
         '%s is too late for one that is over: 8, and nothing is done',

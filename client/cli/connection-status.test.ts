@@ -3,10 +3,10 @@ import { createFakeClock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
 import type { PaneletSession } from '../panelet-session.js';
 import { createSessionEmitter } from '../session-events.js';
-import { createPlainStatusLine, reconnectingText, showConnection } from './connection-status.js';
+import { createPlainStatusLine, reconnectingTexts, showConnection, silentText } from './connection-status.js';
 import { silentAddressText } from './silent-address.js';
 
-const setup = (whenSilent?: string) => {
+const setup = (whenUnreachable?: string) => {
   const clock = createFakeClock();
   const emitter = createSessionEmitter((error) => {
     throw error;
@@ -14,7 +14,7 @@ const setup = (whenSilent?: string) => {
   const lines: string[] = [];
   const line = { show: (text: string) => void lines.push(text), clear: () => void lines.push('(clear)') };
   const session = { on: emitter.on.bind(emitter) } as unknown as PaneletSession;
-  return { clock, emitter, lines, stop: showConnection(session, { line, clock, whenSilent }) };
+  return { clock, emitter, lines, stop: showConnection(session, { line, clock, whenUnreachable }) };
 };
 const away = { attempt: 1, delayMs: 0, planned: true, error: undefined };
 const back = { gapMs: 1, attempts: 1, exact: true, incarnation: 1 };
@@ -35,7 +35,7 @@ describe('the connection status', () => {
     clock.advance(200);
     emitter.emit('reattaching', { ...away, attempt: 2 });
     clock.advance(5500);
-    expect([...new Set(lines)]).toEqual([reconnectingText, `${reconnectingText} (5 s)`]);
+    expect([...new Set(lines)]).toEqual([reconnectingTexts.planned, `${reconnectingTexts.planned} (5 s)`]);
     stop();
     expect(clock.pending()).toBe(0);
   });
@@ -51,9 +51,9 @@ describe('the connection status', () => {
     emitter.emit('reattaching', { ...away, error: new PaneletError('WORKER_UNAVAILABLE', 'It starts.') });
     clock.advance(1000);
     expect(lines.filter((line, index) => line !== lines[index - 1])).toEqual([
-      reconnectingText,
+      reconnectingTexts.planned,
       said,
-      `${reconnectingText} (5 s)`,
+      `${reconnectingTexts.planned} (5 s)`,
     ]);
     expect(said.length).toBeLessThanOrEqual(78);
   });
@@ -64,6 +64,21 @@ describe('the connection status', () => {
       expect(silentAddressText(address)).toBeUndefined();
     },
   );
+
+  test('says at once that nobody answers, that it came back, and why it reconnects', () => {
+    const { clock, emitter, lines } = setup();
+    emitter.emit('silent', { isSilent: true });
+    emitter.emit('silent', { isSilent: false });
+    emitter.emit('silent', { isSilent: true });
+    emitter.emit('reattaching', { ...away, planned: false });
+    clock.advance(5_500);
+    emitter.emit('resumed', back);
+    emitter.emit('reattaching', { ...away, planned: false });
+    clock.advance(200);
+    const { silent, lost } = reconnectingTexts;
+    const seen = [silentText, '(clear)', silentText, silent, `${silent} (5 s)`, '(clear)', lost];
+    expect(lines.filter((line, index) => line !== lines[index - 1])).toEqual(seen);
+  });
 
   test('counts down only when the session is going to end', () => {
     const { clock, emitter, lines } = setup();
@@ -82,11 +97,11 @@ describe('a plain status line', () => {
   test('writes each kind of text once until it is cleared', () => {
     let written = '';
     const line = createPlainStatusLine({ write: (text) => (written += text) });
-    line.show(reconnectingText);
-    line.show(`${reconnectingText} (5 s)`);
-    line.show(`${reconnectingText} (10 s)`);
+    line.show(reconnectingTexts.planned);
+    line.show(`${reconnectingTexts.planned} (5 s)`);
+    line.show(`${reconnectingTexts.planned} (10 s)`);
     line.clear();
-    line.show(reconnectingText);
-    expect(written).toBe(`panelet: ${reconnectingText}\n`.repeat(2));
+    line.show(reconnectingTexts.planned);
+    expect(written).toBe(`panelet: ${reconnectingTexts.planned}\n`.repeat(2));
   });
 });

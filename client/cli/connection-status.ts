@@ -9,8 +9,15 @@ export interface StatusLine {
   clear(): void;
 }
 
-/** What the user reads while a session is away. */
-export const reconnectingText = 'agent restarting, reconnecting';
+/** What the user reads while a session is away: after a word that this would come, and without. */
+export const reconnectingTexts = {
+  planned: 'agent restarting, reconnecting',
+  lost: 'connection lost, reconnecting',
+  silent: 'agent does not answer, reconnecting',
+} as const;
+
+/** What the user reads while the connection is there and nobody answers. */
+export const silentText = 'agent does not answer, what you type waits';
 
 // A shorter gap is not worth a flicker.
 const patienceMs = 150;
@@ -21,17 +28,19 @@ export interface ConnectionDisplay {
   readonly line: StatusLine;
   readonly clock: Clock;
   /** Shown once five seconds have passed in which nobody answered. @default how long it has been */
-  readonly whenSilent?: string | undefined;
+  readonly whenUnreachable?: string | undefined;
 }
 
 /**
  * Shows on a status line what happens to the connection of a session: a gap once it lasts, a countdown when the session
  * is going to end. @returns a function that stops it.
  */
-export function showConnection(session: PaneletSession, { line, clock, whenSilent }: ConnectionDisplay): () => void {
+export function showConnection(session: PaneletSession, { line, clock, whenUnreachable }: ConnectionDisplay): () => void {
   let timer: Timer | undefined;
   let awaySinceMs: number | undefined;
-  let silent = false;
+  let isUnreachable = false;
+  let isSilent = false;
+  let text: string = reconnectingTexts.lost;
   const next = (delayMs: number, fire: () => void): void => {
     timer?.stop();
     timer = clock.after(delayMs, fire);
@@ -39,8 +48,8 @@ export function showConnection(session: PaneletSession, { line, clock, whenSilen
   const away = (): void => {
     const seconds = Math.floor((clock.nowMs() - (awaySinceMs ?? clock.nowMs())) / 1000);
     const rounded = seconds - (seconds % stepSeconds);
-    const text = rounded === 0 ? reconnectingText : `${reconnectingText} (${rounded} s)`;
-    line.show(rounded > 0 && silent && whenSilent !== undefined ? whenSilent : text);
+    const gap = rounded === 0 ? text : `${text} (${rounded} s)`;
+    line.show(rounded > 0 && isUnreachable && whenUnreachable !== undefined ? whenUnreachable : gap);
     next(1000, away);
   };
   const countDown = (remainingMs: number, reason: string): void => {
@@ -53,14 +62,21 @@ export function showConnection(session: PaneletSession, { line, clock, whenSilen
     line.clear();
   };
   const stops = [
-    session.on('reattaching', ({ error }) => {
-      silent = isPaneletError(error, 'AGENT_UNREACHABLE');
+    session.on('silent', (event) => {
+      isSilent = event.isSilent;
+      if (isSilent) line.show(silentText);
+      else line.clear();
+    }),
+    session.on('reattaching', ({ planned, error }) => {
+      isUnreachable = isPaneletError(error, 'AGENT_UNREACHABLE');
       if (awaySinceMs !== undefined) return;
       awaySinceMs = clock.nowMs();
-      next(patienceMs, away);
+      text = reconnectingTexts[planned ? 'planned' : isSilent ? 'silent' : 'lost'];
+      next(isSilent ? 0 : patienceMs, away);
     }),
     session.on('resumed', () => {
       awaySinceMs = undefined;
+      isSilent = false;
       calm();
     }),
     session.on('notice', (notice) => {

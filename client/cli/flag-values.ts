@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 /** A duration on the command line: `500ms`, `90s`, `5m`, `1h`, or a number of seconds. @returns milliseconds. */
 export function readDuration(text: string): number {
@@ -8,6 +8,11 @@ export function readDuration(text: string): number {
     throw new InvalidArgumentError('Give a duration as 90s, 5m, 1h or a number of seconds.');
   }
   return Number(match[1]) * unit;
+}
+
+/** An option that takes a duration, with a default in seconds; helps show it as it would be typed. */
+export function durationOption(flags: string, description: string, defaultSeconds: number): Option {
+  return new Option(flags, description).argParser(readDuration).default(defaultSeconds * 1000, `${defaultSeconds}s`);
 }
 
 /** A count on the command line. */

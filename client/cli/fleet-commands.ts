@@ -35,6 +35,26 @@ async function askNodes<Value>(
   });
 }
 
+// Longer than an agent takes that is there.
+const silentMs = 2_000;
+
+/** As `askNodes`; says on standard error which nodes are waited for, once that takes long. */
+async function sayingWhoIsSilent<Value>(
+  { world }: CliContext,
+  nodes: readonly string[],
+  ask: (node: string) => Promise<Value>,
+): Promise<readonly Answer<Value>[]> {
+  const waiting = new Set(nodes);
+  const timer = world.clock.after(silentMs, () => {
+    if (waiting.size > 0) world.stderr.write(`panelet: no answer yet from: ${[...waiting].join(', ')}\n`);
+  });
+  try {
+    return await askNodes(nodes, (node) => ask(node).finally(() => waiting.delete(node)));
+  } finally {
+    timer.stop();
+  }
+}
+
 /** What an agent says about itself: to operators its gate, to others whether its panels are serving. */
 interface AgentWord {
   readonly state: string;
@@ -130,7 +150,7 @@ export async function fleetStatusCommand(context: CliContext): Promise<void> {
   try {
     const restarts = await restartsOf(context);
     const pods = await agentsOf(context, cluster);
-    const gates = await askNodes(nodesOf(pods), (node) => wordOf(context, cluster, node));
+    const gates = await sayingWhoIsSilent(context, nodesOf(pods), (node) => wordOf(context, cluster, node));
     const agents = gates.map((answer) => {
       const ofNode = pods.filter((pod) => pod.node === answer.node);
       return { answer, pod: chooseAgentPod(ofNode) ?? ofNode[0] };

@@ -107,7 +107,7 @@ async function runLog(session: PaneletSession, { world, path, source, address }:
   };
   const close = (): void => void endOrLeave(session);
   const line = createPlainStatusLine(stderr);
-  const stopStatus = showConnection(session, { line, clock: world.clock, whenSilent: silentAddressText(address) });
+  const stopStatus = showConnection(session, { line, clock: world.clock, whenUnreachable: silentAddressText(address) });
   let failure: string | undefined;
   stop.addEventListener('abort', close);
   stdout.on('error', close);

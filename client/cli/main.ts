@@ -8,6 +8,9 @@ import { createProcessEnd } from './end-process.js';
 import { runCli } from './program.js';
 import { openStandardStreams } from './standard-streams.js';
 
+// Users of a program can do nothing about what its libraries should not use, such as DEP0123 with the address of an agent.
+process.noDeprecation = true;
+
 const processEnd = createProcessEnd(process);
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort(signal));

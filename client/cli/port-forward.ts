@@ -25,6 +25,8 @@ export interface PortForwardDeps {
 }
 
 const startTimeoutMs = 10_000;
+// Its node may have gone: then the API server waits for longer than anybody likes.
+const notReadyTimeoutMs = 3_000;
 const forwardingFrom = /^Forwarding from (127\.0\.0\.1:\d+) -> /;
 
 function explained(error: unknown, pod: AgentPod): PaneletError {
@@ -62,7 +64,8 @@ export async function openPortForward(deps: PortForwardDeps, pod: AgentPod): Pro
   const args = ['port-forward', '-n', deps.namespace, `pod/${pod.name}`, '--address', '127.0.0.1', `:${pod.port}`];
   const running = deps.kubectl.start(args);
   const state: { alive: boolean; late: boolean; failure?: PaneletError } = { alive: true, late: false };
-  const timer = deps.clock.after(startTimeoutMs, () => {
+  const limitMs = pod.ready ? startTimeoutMs : notReadyTimeoutMs;
+  const timer = deps.clock.after(limitMs, () => {
     state.late = true;
     void running.stop();
   });
@@ -102,8 +105,7 @@ export async function openPortForward(deps: PortForwardDeps, pod: AgentPod): Pro
   } catch (error) {
     await running.stop();
     if (!state.late || isPaneletError(error, 'IDENTITY_REFUSED')) throw explained(error, pod);
-    const message = `kubectl port-forward to the pod ${pod.name} did not start within ${startTimeoutMs / 1000} s. Check the cluster, or try --via address.`;
-    throw new PaneletError('API_UNAVAILABLE', message, { cause: error });
+    throw await silentNode(deps, pod, { limitMs, cause: error });
   } finally {
     timer.stop();
   }
@@ -116,4 +118,20 @@ async function drainLines(lines: AsyncIterator<string>): Promise<void> {
   } catch {
     // `ended` has it.
   }
+}
+
+/** Why a node's kubelet takes no forward: that it has gone, where the cluster says so. */
+async function silentNode(
+  { kubectl }: PortForwardDeps,
+  { node, name }: AgentPod,
+  { limitMs, cause }: { readonly limitMs: number; readonly cause: unknown },
+): Promise<PaneletError> {
+  const ready = '{.status.conditions[?(@.type=="Ready")].status}';
+  // Not everybody may read nodes.
+  const status = await kubectl.run(['get', 'node', node, '-o', `jsonpath=${ready}`]).catch(() => '');
+  const message =
+    status === 'False' || status === 'Unknown'
+      ? `The node ${node} is not ready, and nothing there answers. See: kubectl describe node ${node}`
+      : `The node ${node} does not answer: the way to its pod ${name} did not open within ${limitMs / 1000} s. See: kubectl get node ${node}, or try --via address.`;
+  return new PaneletError('AGENT_UNREACHABLE', message, { cause });
 }

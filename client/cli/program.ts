@@ -1,6 +1,6 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { attachCommand, type AttachFlags } from './attach-command.js';
-import { usesCluster } from './agent-access.js';
+import { speaksOfCluster, usesCluster } from './agent-access.js';
 import { vias } from './via.js';
 import type { CliContext } from './cli-context.js';
 import type { CliWorld } from './cli-world.js';
@@ -11,7 +11,7 @@ import { detachKeysText } from './detach-keys.js';
 import { reportError } from './error-report.js';
 import { execCommand, type ExecFlags } from './exec-command.js';
 import { exitCodes } from './exit-codes.js';
-import { collect, readCount, readDuration, readTail } from './flag-values.js';
+import { collect, durationOption, readCount, readDuration, readTail } from './flag-values.js';
 import { drainCommand, gateCommand, uncordonCommand, type DrainFlags } from './gate-commands.js';
 import { endCommand, listPanelsCommand, listSessionsCommand } from './list-commands.js';
 import { logsCommand, type LogsFlags } from './logs-command.js';
@@ -133,9 +133,9 @@ function addGateCommands(program: Command, run: Runner): void {
     .command('drain')
     .description('bring every session to where killing loses nothing, and print the receipt')
     .option('--reason <text>', 'told to clients', 'drained by hand')
-    .option('--timeout <duration>', 'for the whole drain', readDuration, 60_000)
-    .option('--notice <duration>', 'time that sessions are told before they freeze', readDuration, 10_000)
-    .option('--lease <duration>', 'time after which it serves again by itself', readDuration, 60_000)
+    .addOption(durationOption('--timeout <duration>', 'for the whole drain', 60))
+    .addOption(durationOption('--notice <duration>', 'time that sessions are told before they freeze', 10))
+    .addOption(durationOption('--lease <duration>', 'time after which it serves again by itself', 60))
     .addOption(
       new Option('--on-timeout <policy>', 'what happens to sessions that are not safe at the deadline')
         .choices(['abort', 'force', 'wait'])
@@ -158,7 +158,9 @@ function addClusterCommands(program: Command, run: Runner): void {
     .command('status')
     .description('every agent of the cluster and its restarts; of a single agent, as gate')
     .action((_flags: object, command: Command) =>
-      run(command, (context) => (usesCluster(context) ? fleetStatusCommand(context) : gateCommand(context))),
+      run(command, (context) =>
+        usesCluster(context) || speaksOfCluster(context) ? fleetStatusCommand(context) : gateCommand(context),
+      ),
     );
   program
     .command('restart [target]')
@@ -168,7 +170,7 @@ function addClusterCommands(program: Command, run: Runner): void {
     .addOption(new Option('--on-timeout <policy>', 'at that time').choices(['Abort', 'Force', 'Wait']))
     .option('--max-unavailable <count>', 'pods that may be away at once, a number or a percentage')
     .option('--wait', 'wait until it is finished')
-    .option('--timeout <duration>', 'of waiting', readDuration, 600_000)
+    .addOption(durationOption('--timeout <duration>', 'of waiting', 600))
     .action((name: string | undefined, flags: RestartFlags, command: Command) =>
       run(command, (context) => restartCommand(context, name ?? 'daemonset/panelet-agent', flags)),
     );
@@ -176,7 +178,7 @@ function addClusterCommands(program: Command, run: Runner): void {
     .command('plan [target]')
     .description('what a restart would do, by a dry run')
     .option('--reason <text>', 'as for restart')
-    .option('--timeout <duration>', 'of waiting', readDuration, 60_000)
+    .addOption(durationOption('--timeout <duration>', 'of waiting', 60))
     .action((name: string | undefined, flags: PlanFlags, command: Command) =>
       run(command, (context) => planCommand(context, name ?? 'daemonset/panelet-agent', flags)),
     );

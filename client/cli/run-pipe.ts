@@ -43,7 +43,7 @@ export async function runPipe({ session, world, input, onStop, address }: PipeRu
   };
   const outputs = createProgramOutputs(world, stop);
   const line = createPlainStatusLine(stderr);
-  const stopStatus = showConnection(session, { line, clock: world.clock, whenSilent: silentAddressText(address) });
+  const stopStatus = showConnection(session, { line, clock: world.clock, whenUnreachable: silentAddressText(address) });
   world.stop.addEventListener('abort', stop);
   const put = async (to: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void> => {
     if (!stopped) await outputs.put(to, bytes);

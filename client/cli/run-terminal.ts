@@ -93,7 +93,7 @@ export async function runTerminal(run: TerminalRun): Promise<SessionOutcome> {
   stdin.setRawMode?.(true);
   const keys = createDetachKeys(() => view.isPasteBracketed);
   const stopInput = forwardInput(session, { stdin, clock, keys }, leave);
-  const stopStatus = showConnection(session, { line: view, clock, whenSilent: silentAddressText(address) });
+  const stopStatus = showConnection(session, { line: view, clock, whenUnreachable: silentAddressText(address) });
   stdout.on('resize', resize);
   world.stop.addEventListener('abort', leave);
   try {

@@ -33,3 +33,9 @@ test('the help of every command has the options by which agents are found, and t
     for (const option of ['--node', '--address', '--output']) expect(`${command}: ${help}`).toContain(` ${option} <`);
   }
 });
+
+test('the help of a command shows durations as they are typed', async () => {
+  const help = await cliOutputOf('drain', '--help');
+  expect(help).toMatch(/--timeout <duration>.*\(default: 60s\)/);
+  expect(help).not.toMatch(/default: \d+\)/);
+});

@@ -58,6 +58,8 @@ export function createAllowedRoots(list: string): AllowedRoots {
   return {
     resolve: (path) => {
       if (!isAbsolute(path)) throw refusal(`"${path}" is not an absolute path`);
+      if (roots.some((root) => resolve(root) === resolve(path)))
+        throw refusal(`${path} is a directory: name a file in it`);
       return follow(path);
     },
     permitsDescriptor: (fd) => {

@@ -138,6 +138,7 @@ describe('logs: what it refuses', () => {
     writeFileSync(join(base, 'secret'), 'x');
     symlinkSync(join(base, 'secret'), join(root, 'link'));
     symlinkSync(base, join(root, 'up'));
+    expect(await refusal({ path: `${root}/` })).toMatch(/is a directory: name a file in it/);
     expect(await refusal({ path: join(base, 'logs', 'secret') })).toMatch(/is not below .*log, which is all/);
     expect(await refusal({ path: `${root}/../secret` })).toMatch(/is not below/);
     expect(await refusal({ path: join(root, 'link') })).toMatch(/is not below/);
@@ -158,7 +159,7 @@ describe('logs: what it refuses', () => {
       ...['there', 'nothing', 'nothing/x', 'private/x', 'there/x', '../nothing'].map((name) => join(base, name)),
       ...['up/there', 'up/nothing', 'up/nothing/x', 'up/private/x', 'up'].map((name) => join(root, name)),
       ...['to-a-file', 'to-nothing', 'to-private', 'to-no-directory'].map((name) => join(root, name)),
-      ...[`${root}/../there`, `${root}/../nothing/x`, '/', root, '/proc/self/root/nothing'],
+      ...[`${root}/../there`, `${root}/../nothing/x`, '/', '/proc/self/root/nothing'],
     ];
     const answers = [];
     for (const path of outside) answers.push((await refusal({ path })).replace(resolve(path), 'PATH'));
