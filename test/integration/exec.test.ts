@@ -295,6 +295,22 @@ describe('panelet exec', () => {
     await client.close();
   });
 
+  test('says that the agent does not answer while it is stopped, and goes on when it is not', async () => {
+    const args = ['exec', '-t', '-a', home.address, '--plaintext', '--', 'sh', '-c', 'echo ready; read line; exit 5'];
+    const person = startCliUser(args, cliEnvironment(dir));
+    await person.sees('ready');
+    agent.child.kill('SIGSTOP');
+    try {
+      await person.sees('agent does not answer');
+    } finally {
+      agent.child.kill('SIGCONT');
+    }
+    await person.seesNo('agent does not answer');
+    person.type('\r');
+    expect(await person.exit).toBe(5);
+    person.close();
+  });
+
   test('shows no countdown for a drain that ends nothing, and the drain says what was not safe', async () => {
     const cli = (...args: string[]): Promise<CliResult> =>
       runCliProcess([...args, '-a', home.address, '--plaintext'], { env: cliEnvironment(dir) });
