@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { attachmentEndOf } from '#client/reattach-policy.js';
 import { PaneletError, type ErrorCode } from '#common/errors.js';
 import { statusOf } from '#common/grpc-status.js';
-import { DetachReason, DrainPhase, type Detach, type Drain } from '#proto/session/v1/session.js';
+import { DetachReason, DrainPhase, EndCause, type Detach, type Drain } from '#proto/session/v1/session.js';
 import { nextAfter } from '#session/client-next.js';
 import { defaultLimits } from '#session/limits.js';
 import { echoParameters } from '#worker/panels/echo-state.js';
@@ -34,7 +34,8 @@ test('what follows the last frame of an RPC that ended with OK is what the SDK d
   const rows = [...text.matchAll(/^\| (?:`(detach|drain)` ([A-Z]+)|neither) \| (again|over|stop|fail)\b/gm)];
   expect(rows).toHaveLength(5);
   for (const [, frame, name = '', word] of rows) {
-    const detach: Detach = { reason: DetachReason[name as keyof typeof DetachReason], message: '' };
+    const cause = EndCause.UNSPECIFIED;
+    const detach: Detach = { reason: DetachReason[name as keyof typeof DetachReason], message: '', cause };
     const phase = DrainPhase[name as keyof typeof DrainPhase];
     const drain: Partial<Drain> = { phase, node: '' };
     const next = nextAfter(
