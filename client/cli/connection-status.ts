@@ -35,7 +35,10 @@ export interface ConnectionDisplay {
  * Shows on a status line what happens to the connection of a session: a gap once it lasts, a countdown when the session
  * is going to end. @returns a function that stops it.
  */
-export function showConnection(session: PaneletSession, { line, clock, whenUnreachable }: ConnectionDisplay): () => void {
+export function showConnection(
+  session: PaneletSession,
+  { line, clock, whenUnreachable }: ConnectionDisplay,
+): () => void {
   let timer: Timer | undefined;
   let awaySinceMs: number | undefined;
   let isUnreachable = false;

@@ -64,9 +64,8 @@ const digitsOnly = /^((?:19|20)\d\d)(0[1-9]|1[0-2])([0-2]\d|3[01])([01]\d|2[0-3]
 function isFutureDigits(text: string, nowMs: number): boolean {
   const match = digitsOnly.exec(text);
   if (match === null) return false;
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
-    .slice(1)
-    .map((part) => Number(part ?? 0));
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0] = match.slice(1, 6).map(Number);
+  const second = Number(match[6] ?? 0);
   // Whose time it is, is not said: up to a day later it may be a time that has just passed somewhere.
   return Date.UTC(year, month - 1, day, hour, minute, second) > nowMs + dayMs;
 }

@@ -50,7 +50,7 @@ describe('directory of a dev cluster', () => {
     expect(readToken(tokens, 'alice')).toBe(token);
     expect(statSync(identities).mode & 0o777).toBe(0o600);
     expect(parse(readFileSync(identities, 'utf8'))).toMatchObject({
-      identities: [{ name: 'alice', token, roles: ['client'] }, {}, {}, {}],
+      identities: expect.arrayContaining([{ name: 'alice', token, roles: ['client'] }]),
     });
   });
 

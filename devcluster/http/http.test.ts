@@ -43,7 +43,7 @@ describe('a path', () => {
     '/api/v1/pods/p',
     '/api/v1/namespaces/ns/nodes',
     '/api/v1/namespaces/ns/nodes/n',
-    '/api/v1/namespaces/ns/pods/p/exec',
+    '/api/v1/namespaces/ns/pods/p/exec/more',
     '/api/v1/namespaces/ns/configmaps/c/status',
     '/api/v1/namespaces/ns/pods/p/log/more',
   ])('%s is about nothing', (path) => {

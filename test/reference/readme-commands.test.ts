@@ -18,7 +18,22 @@ const kubectlVerbs = new Set(
 );
 const helmVerbs = new Set(['install', 'upgrade', 'uninstall', 'rollback', 'test', 'template']);
 // Of the machine; what is theirs is not looked at.
-const others = new Set(['cat', 'cd', 'date', 'eval', 'export', 'git', 'grep', 'grpcurl', 'pip', 'source', 'uuid']);
+const others = new Set([
+  'cat',
+  'cd',
+  'cp',
+  'date',
+  'eval',
+  'export',
+  'git',
+  'grep',
+  'grpcurl',
+  'ln',
+  'mkdir',
+  'pip',
+  'source',
+  'uuid',
+]);
 
 /** What is wrong with a command, in words. */
 type Fault = string | undefined;
