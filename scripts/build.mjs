@@ -24,6 +24,7 @@ const programs = {
   'panelet-chaos': 'test/chaos/main.ts',
   'panelet-attack': 'test/attack/main.ts',
   'panelet-attacker': 'test/attack/attacker-main.ts',
+  'panelet-stub-worker': 'test/support/agent/stub-worker-main.ts',
   'panelet-endurance': 'test/attack/endurance-main.ts',
 };
 

@@ -68,7 +68,7 @@ export async function startAttackedAgent(options: AttackedAgentOptions = {}): Pr
   const bin = (name: string): string => resolve('dist/bin', name);
   const worker = bin('panelet-worker.js');
   const programs = { agent: resolve(options.agent ?? bin('panelet-agent.js')), worker, stub: worker };
-  const home = createAgentHome({ ...programs, remove: () => undefined });
+  const home = createAgentHome(programs);
   home.configure({
     panels: [{ name: panel }],
     workerCommand: [process.execPath, worker],

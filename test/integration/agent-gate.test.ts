@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { credentials, status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { HealthClient, type HealthCheckRequest, type HealthCheckResponse } from '#grpc/health/v1/health.js';
 import { msToDuration } from '#common/duration.js';
 import {
@@ -19,7 +19,7 @@ import {
   type UncordonResponse,
 } from '#proto/gate/v1/gate.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   call,
   connectAgent,
   createAgentHome,
@@ -27,16 +27,10 @@ import {
   type AgentClients,
   type AgentHome,
   type AgentProcess,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 
-let programs: Programs;
 const cleanups: (() => void)[] = [];
 
-beforeAll(async () => {
-  programs = await bundlePrograms();
-});
-afterAll(() => programs.remove());
 afterEach(() => {
   for (const cleanup of cleanups.splice(0).reverse()) cleanup();
 });
@@ -90,7 +84,7 @@ function gateOf(home: AgentHome, agent: AgentProcess, token?: string): Gate {
 }
 
 async function start(panels: Record<string, unknown>[], change: Record<string, unknown> = {}): Promise<Gate> {
-  const home = createAgentHome(programs, { panels, ...change });
+  const home = createAgentHome(builtPrograms, { panels, ...change });
   cleanups.push(() => home.remove());
   const gate = gateOf(home, await home.start());
   const areServing = async (): Promise<boolean> =>
@@ -218,7 +212,7 @@ describe('the gate of a node', () => {
   });
 
   test('needs the role operator, and a token at all', async () => {
-    const home = createAgentHome(programs, { panels: [], identity: undefined });
+    const home = createAgentHome(builtPrograms, { panels: [], identity: undefined });
     cleanups.push(() => home.remove());
     const file = `${home.dir}/identities.yaml`;
     writeFileSync(
@@ -269,7 +263,7 @@ describe('the gate of a node', () => {
   }, 30_000);
 
   test('is open to controllers for as long as to clients: also while the agent drains to its end', async () => {
-    const home = createAgentHome(programs, {
+    const home = createAgentHome(builtPrograms, {
       panels: [{ name: 'echo', parameters: { behaviour: 'hang-drain' } }],
       gracePeriodSeconds: 60,
     });

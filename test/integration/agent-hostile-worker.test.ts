@@ -1,27 +1,21 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { createRawClient, helloBytes, statusOfCall, type RawStream } from '#test/support/agent/raw-session.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   call,
   connectAgent,
   createAgentHome,
   eventually,
   type AgentHome,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 import { startHostilePanel, type RawAnswer } from '#test/support/http2/hostile-panel.js';
 import type { RawHeader } from '#test/support/http2/frames.js';
 import type { ListPanelsRequest, ListPanelsResponse } from '#proto/session/v1/session.js';
 
-let programs: Programs;
 const ends: (() => void)[] = [];
-beforeAll(async () => {
-  programs = await bundlePrograms();
-}, 60_000);
-afterAll(() => programs.remove());
 afterEach(() => {
   for (const end of ends.splice(0).reverse()) end();
 });
@@ -110,7 +104,7 @@ async function exchange(stream: RawStream, count: number): Promise<readonly [str
 }
 
 test('a hostile worker ends its own calls; the agent and the sessions of others go on', async () => {
-  const home = createAgentHome(programs, { panels: [{ name: 'echo' }, { name: 'hostile', run: 'external' }] });
+  const home = createAgentHome(builtPrograms, { panels: [{ name: 'echo' }, { name: 'hostile', run: 'external' }] });
   ends.push(() => home.remove());
   const agent = await home.start();
   const hostile = await startHostilePanel(join(home.dir, 'run', 'workers', 'hostile', 'worker.sock'), 'hostile');

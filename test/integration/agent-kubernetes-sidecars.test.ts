@@ -3,35 +3,29 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { socketPlaces } from '#agent/workers/socket-places.js';
 import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
 import { createSystemClock } from '#common/clock.js';
 import { State, type StatusRequest, type StatusResponse } from '#proto/gate/v1/gate.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   call,
   connectAgent,
   createAgentHome,
   eventually,
   type AgentHome,
   type AgentProcess,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
 
 const clock = createSystemClock();
-let programs: Programs;
 let home: AgentHome;
 let client: PaneletClient | undefined;
 const workers: ChildProcess[] = [];
 
-beforeAll(async () => {
-  programs = await bundlePrograms();
-});
-afterAll(() => programs.remove());
 beforeEach(() => {
-  home = createAgentHome(programs, { panels: [{ name: 'echo', run: 'external' }] });
+  home = createAgentHome(builtPrograms, { panels: [{ name: 'echo', run: 'external' }] });
   home.configure({ health: { listen: `${home.host}:7080` } });
 });
 afterEach(async () => {
@@ -53,7 +47,7 @@ function startWorker(target: 'agent' | 'host' = 'agent', release: Release = 'thi
   const at = (...parts: string[]): string => join(home.dir, ...parts);
   const args = ['--panel', 'echo', '--socket', socketOf(target, release), '--state-dir', at('state')];
   const rest = ['--node', 'node-a', '--target', target, '--grace-period', '5', '--lock-wait', '60'];
-  const child = spawn(process.execPath, [programs.worker, ...args, ...rest], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [builtPrograms.worker, ...args, ...rest], { stdio: 'ignore' });
   workers.push(child);
   return child;
 }

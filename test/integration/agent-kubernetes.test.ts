@@ -2,40 +2,34 @@ import { readFileSync, statSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { credentials, Metadata, status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { GateServiceClient, type StatusRequest, type StatusResponse } from '#proto/gate/v1/gate.js';
 import { SessionServiceClient, type ListPanelsRequest, type ListPanelsResponse } from '#proto/session/v1/session.js';
 import { startFakeApi, type FakeApi } from '#test/support/agent/fake-api.js';
 import { createRawClient, helloBytes, statusOfCall } from '#test/support/agent/raw-session.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   call,
   createAgentHome,
   eventually,
   untilText,
   type AgentHome,
   type AgentProcess,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 import { letsIn } from '#test/support/lets-in.js';
 import { controllerSubject, createTestAuthority, type TestAuthority } from '#test/support/agent/test-authority.js';
 
 const node = 'node-a';
-let programs: Programs;
 let api: FakeApi;
 let authority: TestAuthority;
 let home: AgentHome;
 const cleanups: (() => void)[] = [];
 
-beforeAll(async () => {
-  programs = await bundlePrograms();
-});
-afterAll(() => programs.remove());
 beforeEach(async () => {
   api = await startFakeApi();
   authority = await createTestAuthority('panelet');
   api.setConfigMap('panelet-ca', { 'ca.crt': authority.pem });
-  home = createAgentHome(programs, { panels: [{ name: 'echo' }] });
+  home = createAgentHome(builtPrograms, { panels: [{ name: 'echo' }] });
   home.configure({
     identity: { kubernetes: { audience: 'panelet.dev' } },
     tls: { kubernetes: {} },

@@ -1,18 +1,17 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { durationToMs } from '#common/duration.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 import { DrainPhase } from '#proto/session/v1/session.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   connectAgent,
   createAgentHome,
   eventually,
   type AgentClients,
   type AgentHome,
   type AgentProcess,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 import { until } from '#test/support/conditions.js';
 import { command, receiptOfDrain, startDrain, statusOfGate } from '#test/support/gate-calls.js';
@@ -20,7 +19,6 @@ import { LinkClient } from '#test/support/link-client.js';
 
 const noticeMs = 20_000;
 
-let programs: Programs;
 let home: AgentHome;
 let agent: AgentProcess;
 let clients: AgentClients;
@@ -52,18 +50,14 @@ const logIsTold = async (line: string): Promise<void> => {
 };
 
 describe('the notices of the workers of a node', () => {
-  beforeAll(async () => {
-    programs = await bundlePrograms();
-  });
-  afterAll(() => programs.remove());
   beforeEach(async () => {
-    home = createAgentHome(programs);
+    home = createAgentHome(builtPrograms);
     const roots = join(home.dir, 'files');
     logFile = join(roots, 'app.log');
     mkdirSync(roots);
     writeFileSync(logFile, 'first\n');
     home.configure({
-      workerCommand: [process.execPath, programs.worker],
+      workerCommand: [process.execPath, builtPrograms.worker],
       panels: [{ name: 'echo' }, { name: 'logs', parameters: { roots } }],
     });
     agent = await home.start();

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { createWorkerLink } from '#agent/workers/worker-link.js';
 import { createWorkerSocket } from '#agent/workers/worker-socket.js';
 import { createBackoff } from '#common/backoff.js';
@@ -9,29 +9,23 @@ import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import type { ListPanelsRequest, ListPanelsResponse } from '#proto/session/v1/session.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   call,
   connectAgent,
   createAgentHome,
   eventually,
   untilText,
   type AgentHome,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 
-let programs: Programs;
 const cleanups: (() => void)[] = [];
 
-beforeAll(async () => {
-  programs = await bundlePrograms();
-}, 60_000);
-afterAll(() => programs.remove());
 afterEach(() => {
   for (const cleanup of cleanups.splice(0).reverse()) cleanup();
 });
 
 function home(panels: readonly object[]): AgentHome {
-  const created = createAgentHome(programs, { panels });
+  const created = createAgentHome(builtPrograms, { panels });
   cleanups.push(() => created.remove());
   return created;
 }

@@ -1,36 +1,30 @@
 import { rmSync, existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { createProcessTable, isAlive } from '#agent/workers/process-table.js';
 import type { StatusRequest, StatusResponse } from '#proto/gate/v1/gate.js';
 import type { ListPanelsRequest, ListPanelsResponse, Panel } from '#proto/session/v1/session.js';
 import { createRawClient, helloBytes, statusOfCall } from '#test/support/agent/raw-session.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   call,
   connectAgent,
   createAgentHome,
   eventually,
   untilText,
   type AgentHome,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 
-let programs: Programs;
 const homes: AgentHome[] = [];
 const table = createProcessTable();
 
-beforeAll(async () => {
-  programs = await bundlePrograms();
-});
-afterAll(() => programs.remove());
 afterEach(() => {
   for (const home of homes.splice(0)) home.remove();
 });
 
 function home(...panels: Record<string, unknown>[]): AgentHome {
-  const created = createAgentHome(programs, { panels });
+  const created = createAgentHome(builtPrograms, { panels });
   homes.push(created);
   return created;
 }

@@ -1,6 +1,6 @@
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createTokenReviewIdentity } from '#agent/access/token-review-identity.js';
 import type { CallerConnection } from '#agent/front/identity.js';
 import { createApiClient } from '#agent/kube/api-client.js';
@@ -10,13 +10,12 @@ import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { startFakeApi, type FakeApi } from '#test/support/agent/fake-api.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   createAgentHome,
   eventually,
   untilText,
   type AgentHome,
   type AgentProcess,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 import { createTestAuthority, type TestAuthority } from '#test/support/agent/test-authority.js';
 
@@ -85,18 +84,13 @@ test('a newcomer of the same address gets in after one wrong token of each other
 });
 
 describe('an agent that is asked with wrong tokens', () => {
-  let programs: Programs;
   let authority: TestAuthority;
   let home: AgentHome;
   const sessions: ClientHttp2Session[] = [];
-  beforeAll(async () => {
-    programs = await bundlePrograms();
-  });
-  afterAll(() => programs.remove());
   beforeEach(async () => {
     authority = await createTestAuthority('panelet');
     api.setConfigMap('panelet-ca', { 'ca.crt': authority.pem });
-    home = createAgentHome(programs, { panels: [{ name: 'echo' }] });
+    home = createAgentHome(builtPrograms, { panels: [{ name: 'echo' }] });
     home.configure({ identity: { kubernetes: { audience: 'panelet.dev' } }, tls: { kubernetes: {} } });
   });
   afterEach(() => {

@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { ListPanelsRequest, ListPanelsResponse } from '#proto/session/v1/session.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   call,
   connectAgent,
   createAgentHome,
   eventually,
   type AgentHome,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 import { cliEnvironment, cliProgram, runCliProcess, type CliResult } from '#test/support/cli-user.js';
 import { until } from '#test/support/conditions.js';
@@ -19,7 +18,6 @@ import { until } from '#test/support/conditions.js';
 jest.setTimeout(60_000);
 
 describe('panelet logs', () => {
-  let programs: Programs;
   let home: AgentHome;
   let roots: string;
   const path = (name: string): string => join(roots, name);
@@ -36,12 +34,11 @@ describe('panelet logs', () => {
   };
 
   beforeAll(async () => {
-    programs = await bundlePrograms();
-    home = createAgentHome(programs);
+    home = createAgentHome(builtPrograms);
     roots = join(home.dir, 'files');
     mkdirSync(roots);
     home.configure({
-      workerCommand: [process.execPath, programs.worker],
+      workerCommand: [process.execPath, builtPrograms.worker],
       panels: [{ name: 'logs', parameters: { roots } }],
     });
     await home.start();
@@ -58,7 +55,6 @@ describe('panelet logs', () => {
   });
   afterAll(() => {
     home.remove();
-    programs.remove();
   });
 
   test('shows a file, its last lines, or those since a time', async () => {

@@ -3,13 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
 import type { KubeObject } from '#devcluster/store/kube-object.js';
 import { createTestCertificate } from '#test/support/agent/certificate.js';
-import { bundlePrograms, type BundledPrograms } from '#test/support/controller/bundled-programs.js';
 import { startRunningApi, type RunningApi } from '#test/support/running-api.js';
 import { waitFor } from '#test/support/wait-for.js';
 
@@ -23,14 +22,12 @@ interface Program {
   readonly ended: Promise<number | null>;
 }
 
-let programs: BundledPrograms;
 let api: RunningApi;
 let dir: string;
 let tokenFile: string;
 const running = new Set<Program>();
 
 beforeAll(async () => {
-  programs = await bundlePrograms(process.cwd(), { 'panelet-controller': 'controller/main.ts' });
   api = await startRunningApi();
   dir = mkdtempSync(join(tmpdir(), 'panelet-controller-'));
   tokenFile = join(dir, 'token');
@@ -45,12 +42,11 @@ afterEach(async () => {
 
 afterAll(async () => {
   await api.close();
-  programs.remove();
   rmSync(dir, { recursive: true, force: true });
 });
 
 function start(...args: string[]): Program {
-  const file = join(programs.binDirectory, 'panelet-controller.js');
+  const file = resolve('dist/bin/panelet-controller.js');
   const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (output += part.toString()));

@@ -17,12 +17,11 @@ import { buffer, text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { createPaneletClient } from '#client/sdk.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   createAgentHome,
   eventually,
   type AgentHome,
   type AgentProcess,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 import { cliEnvironment, cliProgram, runCliProcess, startCliUser, type CliResult } from '#test/support/cli-user.js';
 
@@ -47,7 +46,6 @@ interface ExecOptions {
 }
 
 describe('panelet exec', () => {
-  let programs: Programs;
   let home: AgentHome;
   let agent: AgentProcess;
   let dir: string;
@@ -83,9 +81,8 @@ describe('panelet exec', () => {
     });
 
   beforeAll(async () => {
-    programs = await bundlePrograms();
     dir = mkdtempSync(join(tmpdir(), 'panelet-exec-'));
-    home = createAgentHome(programs);
+    home = createAgentHome(builtPrograms);
     // Of its own: with an owner's last session, all processes of a uid end on the whole machine.
     const uids = JSON.stringify({ first: 110_000, count: 10 });
     const parameters = { parameters: isRoot ? { uids } : { allowSameUser: 'true' } };
@@ -93,14 +90,13 @@ describe('panelet exec', () => {
     stateDir = mkdtempSync('/tmp/pe-');
     home.configure({
       stateDir,
-      workerCommand: [process.execPath, programs.worker],
+      workerCommand: [process.execPath, builtPrograms.worker],
       panels: [{ name: 'terminal', target: 'host', ...parameters }],
     });
     agent = await home.start();
   });
   afterAll(() => {
     home.remove();
-    programs.remove();
     for (const left of [dir, stateDir]) rmSync(left, { recursive: true, force: true });
   });
 

@@ -1,15 +1,14 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { createGateClient } from '#client/gate-client.js';
 import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
 import { Target } from '#proto/gate/v1/gate.js';
-import { bundlePrograms, createAgentHome, type AgentHome, type Programs } from '#test/support/agent/running-agent.js';
+import { builtPrograms, createAgentHome, type AgentHome } from '#test/support/agent/running-agent.js';
 
 jest.setTimeout(60_000);
 
-let programs: Programs;
 let home: AgentHome;
 let client: PaneletClient;
 let stateDir: string;
@@ -90,10 +89,6 @@ function described({ path, kind, mode, uid }: Found): object {
 // As root, each owner of a terminal has files of his own.
 const whenRoot = isRoot ? describe : describe.skip;
 whenRoot('the files of a node', () => {
-  beforeAll(async () => {
-    programs = await bundlePrograms();
-  });
-  afterAll(() => programs.remove());
   afterEach(async () => {
     await client.close();
     home.remove();
@@ -101,11 +96,11 @@ whenRoot('the files of a node', () => {
   });
 
   test('are those that docs/reference/files.md names, and may be read by whom it says', async () => {
-    home = createAgentHome(programs);
+    home = createAgentHome(builtPrograms);
     // Directly in /tmp: owners must be able to pass, and those of the tests are closed.
     stateDir = await mkdtemp('/tmp/pf-');
     home.configure({
-      ...{ stateDir, workerCommand: [process.execPath, programs.worker] },
+      ...{ stateDir, workerCommand: [process.execPath, builtPrograms.worker] },
       // Uids of no other test: with an owner's last session all processes of his uid end, on the whole machine.
       panels: [
         { name: 'echo' },

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import {
   createPaneletClient,
   type PaneletClient,
@@ -10,11 +10,10 @@ import {
 } from '#client/sdk.js';
 import { echoed } from '#test/support/echoed.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   createAgentHome,
   type AgentHome,
   type AgentProcess,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 
 jest.setTimeout(120_000);
@@ -61,7 +60,6 @@ async function startBalancer(agents: readonly AgentHome[]): Promise<Balancer> {
 }
 
 describe('several agents behind one address', () => {
-  let programs: Programs;
   let homes: AgentHome[];
   let agents: AgentProcess[];
   let balancer: Balancer;
@@ -98,14 +96,10 @@ describe('several agents behind one address', () => {
     return lists.flat().map(({ sessionId }) => sessionId);
   };
 
-  beforeAll(async () => {
-    programs = await bundlePrograms();
-  });
-  afterAll(() => programs.remove());
   beforeEach(async () => {
     homes = ['node-a', 'node-b'].map((node) =>
-      createAgentHome(programs, {
-        ...{ node, workerCommand: [process.execPath, programs.worker] },
+      createAgentHome(builtPrograms, {
+        ...{ node, workerCommand: [process.execPath, builtPrograms.worker] },
         panels: [{ name: 'echo', target: 'host' }],
       }),
     );

@@ -1,18 +1,17 @@
 import { kill } from 'node:process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
 import { echoed } from '#test/support/echoed.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   createAgentHome,
   eventually,
   untilText,
   type AgentHome,
   type AgentProcess,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 
 jest.setTimeout(60_000);
@@ -20,7 +19,6 @@ jest.setTimeout(60_000);
 const token = (name: string): string => `token-of-${name}`;
 const everybody = { alice: ['client'], bob: ['client'] };
 
-let programs: Programs;
 let home: AgentHome;
 let agent: AgentProcess | undefined;
 let clients: PaneletClient[];
@@ -50,16 +48,12 @@ const audited = (): Record<string, unknown>[] =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe('a right that is taken away', () => {
-  beforeAll(async () => {
-    programs = await bundlePrograms();
-  });
-  afterAll(() => programs.remove());
   beforeEach(async () => {
     clients = [];
     agent = undefined;
-    home = createAgentHome(programs);
+    home = createAgentHome(builtPrograms);
     home.configure({
-      workerCommand: [process.execPath, programs.worker],
+      workerCommand: [process.execPath, builtPrograms.worker],
       panels: [{ name: 'echo' }],
       identity: { file: join(home.dir, 'identities.yaml') },
     });

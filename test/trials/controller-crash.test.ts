@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { createSystemClock } from '#common/clock.js';
@@ -12,7 +13,6 @@ import { createNoRestartMetrics } from '#controller/metrics/restart-metrics.js';
 import type { PooledKubeConfig } from '#controller/kube/pooled-kube-config.js';
 import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/types.js';
 import { startController, type RunningController } from '#controller/run-controller.js';
-import { bundlePrograms, nodePrograms, type BundledPrograms } from '#test/support/controller/bundled-programs.js';
 import { createFault, type Fault, type FaultPoint } from '#test/support/controller/faults.js';
 import { startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
 import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
@@ -25,7 +25,6 @@ const root = process.cwd();
 const clock = createSystemClock({ keepsAlive: true });
 const random = createSystemRandom();
 
-let programs: BundledPrograms;
 let cluster: TestCluster;
 let config: PooledKubeConfig;
 let api: KubeApi;
@@ -130,8 +129,7 @@ describe('the controller against a real API server and real agents', () => {
   let load: EchoLoad;
 
   beforeAll(async () => {
-    programs = await bundlePrograms(root, nodePrograms);
-    cluster = await startTestCluster({ binDirectory: programs.binDirectory, root, nodes: 1, controller: false });
+    cluster = await startTestCluster({ binDirectory: join(root, 'dist/bin'), root, nodes: 1, controller: false });
     await cluster.agentsReady(30_000);
     config = loadKubeConfig(cluster.cluster.kubeconfig);
     api = createKubeClient({ config, clock });
@@ -143,7 +141,6 @@ describe('the controller against a real API server and real agents', () => {
   afterAll(async () => {
     await config.close();
     const left = await cluster.stop();
-    programs.remove();
     if (left.length > 0) throw new Error(left.join('; '));
   }, 60_000);
 

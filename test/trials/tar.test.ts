@@ -8,11 +8,10 @@ import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { createSystemRandom } from '#common/random.js';
 import {
-  bundlePrograms,
+  builtPrograms,
   createAgentHome,
   type AgentHome,
   type AgentProcess,
-  type Programs,
 } from '#test/support/agent/running-agent.js';
 import { cliEnvironment, cliProgram } from '#test/support/cli-user.js';
 import { startCuttingProxy, type CuttingProxy } from '#test/support/cutting-proxy.js';
@@ -25,7 +24,6 @@ const files = 125;
 const fileBytes = 4 * mebibyte;
 
 describe('tar through panelet exec', () => {
-  let programs: Programs;
   let home: AgentHome;
   let agent: AgentProcess;
   let proxy: CuttingProxy;
@@ -33,15 +31,14 @@ describe('tar through panelet exec', () => {
   let stateDir: string;
 
   beforeAll(async () => {
-    programs = await bundlePrograms();
     dir = mkdtempSync(join(tmpdir(), 'panelet-tar-'));
-    home = createAgentHome(programs);
+    home = createAgentHome(builtPrograms);
     const uids = JSON.stringify({ first: 150_000, count: 10 });
     // Directly in /tmp: owners must be able to pass, and those of the tests are closed.
     stateDir = mkdtempSync('/tmp/pt-');
     home.configure({
       stateDir,
-      workerCommand: [process.execPath, programs.worker],
+      workerCommand: [process.execPath, builtPrograms.worker],
       panels: [{ name: 'terminal', target: 'host', parameters: isRoot ? { uids } : { allowSameUser: 'true' } }],
     });
     agent = await home.start();
@@ -55,7 +52,6 @@ describe('tar through panelet exec', () => {
   afterAll(async () => {
     await proxy.close();
     home.remove();
-    programs.remove();
     for (const left of [dir, stateDir]) rmSync(left, { recursive: true, force: true });
   });
 

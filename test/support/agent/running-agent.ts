@@ -1,50 +1,31 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { build, stop } from 'esbuild';
 import { stringify } from 'yaml';
 import { createProcessTable, type ProcessId } from '#agent/workers/process-table.js';
 import { GateServiceClient } from '#proto/gate/v1/gate.js';
 import { SessionServiceClient } from '#proto/session/v1/session.js';
 import { killProcessesBelow } from '../kill-processes.js';
 
-/** Programs bundled for one test file. */
+/** Programs of a node, by their files. */
 export interface Programs {
   readonly agent: string;
   readonly worker: string;
+  /** A worker that only keeps its socket. */
   readonly stub: string;
-  remove(): void;
 }
 
-/** Bundles agent, worker and the stub worker into a directory of their own. */
-export async function bundlePrograms(): Promise<Programs> {
-  const dir = mkdtempSync(join(tmpdir(), 'panelet-bin-'));
-  // Packages with native files are found from there.
-  symlinkSync(resolve('node_modules'), join(dir, 'node_modules'));
-  const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
-  await build({
-    entryPoints: {
-      'panelet-agent': 'agent/main.ts',
-      'panelet-worker': 'worker/main.ts',
-      stub: 'test/support/agent/stub-worker-main.ts',
-    },
-    ...{ outdir: dir, bundle: true, format: 'esm', platform: 'node', target: 'node20', logLevel: 'warning' },
-    outExtension: { '.js': '.mjs' },
-    conditions: ['panelet-source'],
-    external: ['@lydell/node-pty'],
-    banner: { js: banner },
-  });
-  // Its service process would keep the test runner alive.
-  await stop();
-  const at = (name: string): string => join(dir, `${name}.mjs`);
-  return {
-    ...{ agent: at('panelet-agent'), worker: at('panelet-worker'), stub: at('stub') },
-    remove: () => rmSync(dir, { recursive: true, force: true }),
-  };
-}
+const built = (name: string): string => join(import.meta.dirname, '..', '..', '..', 'dist', 'bin', `${name}.js`);
+
+/** The programs as `npm run bundle` has built them. */
+export const builtPrograms: Programs = {
+  agent: built('panelet-agent'),
+  worker: built('panelet-worker'),
+  stub: built('panelet-stub-worker'),
+};
 
 /** Directories and configuration of one agent; several processes may use it one after the other. */
 export interface AgentHome {
