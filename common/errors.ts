@@ -30,6 +30,7 @@ export const errorCodes = [
   'PANEL_FAILED',
   'PANEL_UNKNOWN',
   'PORT_TAKEN',
+  'PROGRAM_UNKNOWN',
   'RECEIPT_MISSING',
   'RESTART_FAILED',
   'RESTART_OVER',

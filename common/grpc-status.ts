@@ -42,6 +42,7 @@ const statusByCode: Readonly<Record<ErrorCode, status>> = {
   PANEL_FAILED: status.FAILED_PRECONDITION,
   PANEL_UNKNOWN: status.NOT_FOUND,
   PORT_TAKEN: status.UNAVAILABLE,
+  PROGRAM_UNKNOWN: status.NOT_FOUND,
   RECEIPT_MISSING: status.NOT_FOUND,
   RESTART_FAILED: status.INTERNAL,
   RESTART_OVER: status.FAILED_PRECONDITION,

@@ -40,6 +40,7 @@ export const exitCodes = {
     meaning: 'The restart was over, or being called off, before; nothing was changed.',
   },
   timedOut: { code: 124, name: 'timed-out', meaning: '`exec --timeout`: the command took too long and was ended.' },
+  noProgram: { code: 127, name: 'no-program', meaning: 'There is no program of this name that may be run.' },
   brokenPipe: {
     code: 141,
     name: 'broken-pipe',
@@ -71,6 +72,8 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'SESSION_ENDED':
     case 'SESSION_LOST':
       return exitCodes.sessionOver.code;
+    case 'PROGRAM_UNKNOWN':
+      return exitCodes.noProgram.code;
     case 'DRAIN_FORCED':
       return exitCodes.forced.code;
     case 'RESTART_OVER':

@@ -131,6 +131,14 @@ describe('panelet exec', () => {
     expect({ code, stdout: stdout.toString(), stderr }).toEqual({ code: 0, stdout: '', stderr: '', ...expected });
   });
 
+  test('ends with 127, as a shell does, when there is no such program', async () => {
+    for (const flags of [[], ['-t']]) {
+      const { code, stderr } = await exec(['no-such-program'], { flags });
+      expect(code).toBe(127);
+      expect(stderr).toContain('There is no program "no-such-program" here');
+    }
+  });
+
   test('passes every byte, in both directions', async () => {
     const every = Buffer.from(Array.from({ length: 65_536 }, (_, index) => (index % 251) ^ (index >> 8)));
     const bytes = Buffer.concat([every, randomBytes(3_000_000)]);

@@ -178,7 +178,7 @@ describe('a program on pipes', () => {
   });
 
   test('says why a program cannot be started', async () => {
-    await expect(run('no-such-program')).rejects.toThrow('there is no program "no-such-program"');
+    await expect(run('no-such-program')).rejects.toThrow('There is no program "no-such-program"');
     const { output } = await run('sh', ['-c', 'echo $0 "$@"', 'a b', "c'd", ''], createRecordedOutput(), {
       'env.TERM': 'x',
       cwd: '/usr',

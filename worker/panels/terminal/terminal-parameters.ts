@@ -71,7 +71,7 @@ export const ownPlaces: Places = {
  * The program that a Hello asks for. Parameters: `command` (name or path; the user's login shell without it), `args`
  * (JSON array of strings), `cwd`, `tty` (`false` for pipes), `rows` and `cols` (0 for unknown: 24 and 80; at most 1000),
  * `term`, and `env.NAME` for each variable to add.
- * @throws PANEL_FAILED with a reason a person understands.
+ * @throws PROGRAM_UNKNOWN, PANEL_FAILED with a reason a person understands.
  */
 export async function readTerminalProgram(
   parameters: Readonly<Record<string, string>>,
@@ -97,7 +97,7 @@ export async function readTerminalProgram(
   const shell = environment['SHELL'] ?? '/bin/sh';
   const command = options.command ?? shell;
   const file = await places.findProgram(candidatesOf(command, variables['PATH'] ?? fallbackPath, cwd));
-  if (file === undefined) refuse(`there is no program "${command}" that may be run`);
+  if (file === undefined) throw unknownProgram(command);
   return {
     file,
     args: options.args ?? (options.command === undefined ? ['-l'] : []),
@@ -121,8 +121,12 @@ function entriesOf(environment: Environment): [string, string][] {
   return Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
 }
 
+function unknownProgram(command: string): PaneletError {
+  return new PaneletError('PROGRAM_UNKNOWN', `There is no program "${command}" here that may be run.`);
+}
+
 function refuse(reason: string): never {
-  throw new PaneletError('PANEL_FAILED', `Cannot open the terminal: ${reason}.`);
+  throw new PaneletError('PANEL_FAILED', `Cannot start the program: ${reason}.`);
 }
 
 async function findDirectory(places: Places, asked: string | undefined, home: string | undefined): Promise<string> {

@@ -288,8 +288,8 @@ describe('terminal', () => {
   });
 
   test.each([
-    [{ command: 'no-such-program' }, /there is no program "no-such-program"/],
-    [{ command: '/etc/passwd' }, /there is no program "\/etc\/passwd"/],
+    [{ command: 'no-such-program' }, /There is no program "no-such-program"/],
+    [{ command: '/etc/passwd' }, /There is no program "\/etc\/passwd"/],
     [{ cwd: '/no/such/place' }, /cwd "\/no\/such\/place" is not a directory/],
     [{ cwd: 'relative' }, /not an absolute path/],
     [{ args: 'ls -l' }, /"args": must be a JSON array/],
@@ -301,7 +301,7 @@ describe('terminal', () => {
     const error: unknown = await panel
       .open(createFakePanelContext({ parameters: parameters as unknown as Record<string, string> }))
       .catch((caught: unknown) => caught);
-    expect(isPaneletError(error, 'PANEL_FAILED')).toBe(true);
+    expect(isPaneletError(error, 'command' in parameters ? 'PROGRAM_UNKNOWN' : 'PANEL_FAILED')).toBe(true);
     expect((error as Error).message).toMatch(reason);
   });
 
