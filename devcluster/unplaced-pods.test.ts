@@ -19,9 +19,8 @@ const start = (): (() => void) => {
   return reportUnplacedPods({ ...deps, store, recorder });
 };
 
-async function createPod(name: string, nodeName?: string): Promise<void> {
-  const containers = [{ name: 'c', image: 'i' }];
-  const spec = { containers, ...(nodeName === undefined ? {} : { nodeName }) };
+async function createPod(name: string, more: Partial<Pod['spec']> = {}): Promise<void> {
+  const spec = { containers: [{ name: 'c', image: 'i' }], ...more };
   await store.create<Pod>('pods', { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'ns' }, spec });
 }
 
@@ -51,7 +50,7 @@ test('a pod without a node says why, once, in an event and its condition', async
   await createPod('before');
   stop = start();
   await createPod('later');
-  await createPod('placed', 'node-a');
+  await createPod('placed', { nodeName: 'node-a' });
   await settle();
   stop();
   stop = start();
@@ -61,4 +60,11 @@ test('a pod without a node says why, once, in an event and its condition', async
   const scheduled = (name: string): unknown => podCondition(store.get<Pod>('pods', 'ns', name)!, 'PodScheduled');
   expect(scheduled('later')).toMatchObject({ status: 'False', reason: 'Unschedulable', message: why });
   expect(scheduled('placed')).toBeUndefined();
+});
+
+test('a pod of another scheduler is none of its business', async () => {
+  stop = start();
+  await createPod('theirs', { schedulerName: 'nobody' });
+  await settle();
+  expect(events()).toEqual([]);
 });

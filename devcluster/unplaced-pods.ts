@@ -13,6 +13,8 @@ export interface UnplacedPodsDeps {
   readonly recorder: EventRecorder;
 }
 
+const usualScheduler = 'default-scheduler';
+
 /** Why a pod has no node, as a scheduler puts it. */
 function reason(store: ObjectStore): string {
   const nodes = store.list('nodes').items.map(({ metadata }) => metadata.name);
@@ -44,6 +46,8 @@ export function reportUnplacedPods({ store, clock, log, recorder }: UnplacedPods
   };
   const look = (pod: Pod): void => {
     if (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return;
+    // Of another scheduler's pods it says nothing, as the usual one does.
+    if ((pod.spec.schedulerName ?? usualScheduler) !== usualScheduler) return;
     if (podCondition(pod, 'PodScheduled') !== undefined) return;
     const message = reason(store);
     recorder.record(pod, { type: 'Warning', reason: 'FailedScheduling', message });

@@ -45,6 +45,7 @@ export interface Container {
 /** What a pod should be. */
 export interface PodSpec {
   readonly nodeName?: string;
+  readonly schedulerName?: string;
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[];
   readonly restartPolicy?: 'Always' | 'OnFailure' | 'Never';
