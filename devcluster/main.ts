@@ -102,7 +102,7 @@ async function run(options: Options): Promise<void> {
   const forget = announce(cluster, options);
   await asked.promise;
   forget();
-  process.stdout.write('Stopping: sessions are made safe, then every process ends.\n');
+  process.stdout.write('Stopping: sessions are made safe, then every process ends, shells too.\n');
   await cluster.stop();
 }
 

@@ -215,7 +215,7 @@ function decideKnown(view: SessionView, hello: Hello, proven: Right & { readonly
   if (life.afterCrash === 'end') {
     return refuse(
       'SESSION_ENDED',
-      'The worker of this session crashed, and what it ran ended with it. Open a new one.',
+      'The worker of this session crashed or was stopped, and what it ran ended with it. Open a new one.',
     );
   }
   return { ...restore, from: 'nothing', outcome: 'ROLLED_BACK', output: { kind: 'replay', seq: 1 } };

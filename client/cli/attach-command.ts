@@ -6,7 +6,7 @@ import { sayWaiting, type CliContext } from './cli-context.js';
 import { exitCodeOfProgram, exitCodeOfStop, exitCodes } from './exit-codes.js';
 import { ageText } from './output.js';
 import type { SessionOutcome } from './read-output.js';
-import { createResumeStore, resumeStoreDir, type ResumeStore, type SavedSession } from './resume-store.js';
+import { createResumeStore, isHeld, resumeStoreDir, type ResumeStore, type SavedSession } from './resume-store.js';
 import { codeOfUnwritten } from './program-outputs.js';
 import { runPipe } from './run-pipe.js';
 import { runTerminal } from './run-terminal.js';
@@ -50,14 +50,20 @@ async function chooseSaved(
     }
   }
   if (flags.resume !== true) return undefined;
-  const latest = (await store.list()).find((saved) => panel === undefined || saved.panel === panel);
-  if (latest !== undefined) return latest;
+  const all = (await store.list()).filter((saved) => panel === undefined || saved.panel === panel);
+  const left = all.find((saved) => !isHeld(saved));
+  if (left !== undefined) return left;
   const what = panel === undefined ? 'session' : `session of the panel ${panel}`;
   const { name } = context.world;
+  const [held] = all;
+  if (held !== undefined) {
+    const message = `Every ${what} here is open in another terminal. To take the latest over: ${name} attach --session ${held.sessionId}`;
+    throw new PaneletError('ATTACH_SUPERSEDED', message);
+  }
   throw new PaneletError('SESSION_UNKNOWN', `There is no ${what} to resume here. \`${name} attach\` opens one.`);
 }
 
-/** Keeps the resume file of a session current. @returns a function that waits for the last write. */
+/** Keeps the resume file of a session current. @returns a function that gives it free, and waits for that. */
 function keepSaved(
   session: PaneletSession,
   store: ResumeStore,
@@ -65,9 +71,10 @@ function keepSaved(
   way: AgentAccess['way'],
 ): () => Promise<void> {
   let writing = Promise.resolve();
+  let heldBy: number | undefined = process.pid;
   const save = (): void => {
     const savedAt = context.world.clock.date().toISOString();
-    writing = writing.then(() => store.save({ version: 1, ...session.resumeState(), ...way, savedAt }));
+    writing = writing.then(() => store.save({ version: 1, ...session.resumeState(), ...way, savedAt, heldBy }));
     // Without the file everything works but a later --resume.
     writing = writing.catch((error: unknown) => {
       context.world.stderr.write(`panelet: this session cannot be resumed later: ${(error as Error).message}\n`);
@@ -75,7 +82,12 @@ function keepSaved(
   };
   save();
   session.on('resumed', save);
-  return () => writing;
+  return () => {
+    heldBy = undefined;
+    // Whoever took the session over has written his own.
+    if (!isPaneletError(session.failure, 'ATTACH_SUPERSEDED')) save();
+    return writing;
+  };
 }
 
 async function open(
@@ -106,12 +118,21 @@ function isCertainEnd(error: unknown): boolean {
   return isPaneletError(error, 'SESSION_ENDED') || isPaneletError(error, 'SESSION_UNKNOWN');
 }
 
-function sayGoodbye(context: CliContext, session: PaneletSession, outcome: SessionOutcome): void {
+interface Leaving {
+  readonly outcome: SessionOutcome;
+  /** Nobody answered when it was left. */
+  readonly away: boolean;
+}
+
+function sayGoodbye(context: CliContext, session: PaneletSession, { outcome, away }: Leaving): void {
   if (isOver(outcome) || isPaneletError(session.failure, 'ATTACH_SUPERSEDED')) return;
   const kept = ageText(session.resumeState().ttlMs);
   const back = `${context.world.name} attach --session ${session.sessionId}`;
   const what = outcome.kind === 'detached' ? 'detached' : 'left';
-  context.world.stderr.write(`panelet: ${what}. The session is kept for ${kept}; come back with: ${back}\n`);
+  const fate = away
+    ? `while nobody answers. If the session lives on, it is kept for ${kept}`
+    : `. The session is kept for ${kept}`;
+  context.world.stderr.write(`panelet: ${what}${away ? ' ' : ''}${fate}; come back with: ${back}\n`);
 }
 
 /** The exit code of an outcome. @throws the error of a session that failed. */
@@ -160,7 +181,7 @@ export async function attachCommand(
 interface FollowOptions {
   readonly panel: string;
   readonly store: ResumeStore;
-  /** Waits for the last write of the resume file. */
+  /** Gives the resume file free, and waits for its last write. */
   readonly written: () => Promise<void>;
   readonly tty: boolean;
   readonly address: string | undefined;
@@ -172,6 +193,9 @@ async function follow(session: PaneletSession, context: CliContext, options: Fol
   const { panel, store, address } = options;
   const interactive = world.stdin.isTTY === true && world.stdout.isTTY === true && options.tty;
   const greeting = `${panel} ${session.sessionId},`;
+  let away = false;
+  session.on('reattaching', () => (away = true));
+  session.on('resumed', () => (away = false));
   const outcome =
     interactive && isTerminalPanel(panel)
       ? await runTerminal({ session, world, greeting, onLeave: 'detach', address })
@@ -182,7 +206,7 @@ async function follow(session: PaneletSession, context: CliContext, options: Fol
   await options.written();
   const superseded = isPaneletError(session.failure, 'ATTACH_SUPERSEDED');
   if (isOver(outcome)) await store.remove(session.sessionId);
-  sayGoodbye(context, session, outcome);
+  sayGoodbye(context, session, { outcome, away });
   if (superseded) {
     const back = `${world.name} attach --session ${session.sessionId}`;
     const message = `Another client has taken the session over. To have it back: ${back}`;

@@ -182,6 +182,10 @@ describe('the CLI', () => {
       expect(first.raw).toContain(`To have it back: panelet attach --session ${id ?? ''}`);
       second.type('mine\r');
       await second.sees('you said: mine');
+      const unasked = await cli('attach', '--resume');
+      expect([unasked.code, unasked.stderr]).toEqual([6, expect.stringContaining(`attach --session ${id ?? ''}`)]);
+      second.type('still mine\r');
+      await second.sees('you said: still mine');
     });
 
     test('says that a restart has ended the session by force, with an exit code of its own', async () => {

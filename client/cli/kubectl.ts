@@ -68,7 +68,7 @@ function errorOfKubectl(args: readonly string[], stderr: string, exit: string): 
   const cause = new Error(`kubectl ${args.join(' ')} ended with ${exit}: ${stderr.trim()}`);
   return new PaneletError(
     code,
-    `kubectl: ${said === '' ? exit : said}${said.endsWith('.') ? '' : '.'} ${advice}`.trim(),
+    `kubectl: ${said === '' ? exit : said}${/[.?!]$/.test(said) ? '' : '.'} ${advice}`.trim(),
     { cause },
   );
 }

@@ -1,8 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createResumeStore, resumeStoreDir, type SavedSession } from './resume-store.js';
+import { createResumeStore, isHeld, resumeStoreDir, type SavedSession } from './resume-store.js';
 
 const session = (sessionId: string, savedAt: string): SavedSession => ({
   version: 1,
@@ -24,6 +25,15 @@ describe('the resume store', () => {
     dir = resumeStoreDir({ XDG_STATE_HOME: join(home, 'state') }, home) ?? '';
   });
   afterEach(() => rm(home, { recursive: true, force: true }));
+
+  test('knows a session that a process is attached to, for as long as that runs', async () => {
+    const store = createResumeStore(dir);
+    const gone = spawnSync(process.execPath, ['-e', '']).pid;
+    for (const heldBy of [undefined, process.pid, process.ppid, gone]) {
+      await store.save({ ...session('one', '2026-01-01T00:00:00.000Z'), heldBy });
+      expect([heldBy, isHeld(await store.load('one'))]).toEqual([heldBy, heldBy === process.ppid]);
+    }
+  });
 
   test('gives back what was saved, latest first, to its user only', async () => {
     const store = createResumeStore(dir);

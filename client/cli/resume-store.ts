@@ -30,10 +30,22 @@ const savedSession = z.object({
   /** Cluster that the agent was found in through kubectl. */
   cluster: savedCluster.optional(),
   savedAt: z.iso.datetime(),
+  /** Process of this machine that is attached, until it has left. */
+  heldBy: z.int().positive().optional(),
 });
 
 /** What a later run of the CLI needs to go on with a session. Holds its resume token. */
 export type SavedSession = z.infer<typeof savedSession>;
+
+/** True while the process that is attached to a session runs; a number that another process has since is taken for it. */
+export function isHeld({ heldBy }: SavedSession): boolean {
+  if (heldBy === undefined || heldBy === process.pid) return false;
+  try {
+    return process.kill(heldBy, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
 
 /** The sessions that this user's CLI has left behind. */
 export interface ResumeStore {

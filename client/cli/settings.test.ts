@@ -30,5 +30,9 @@ describe('the token', () => {
       token: 'given',
       tokenFile: undefined,
     });
+    const both = { PANELET_TOKEN: 'given', PANELET_TOKEN_FILE: file };
+    expect(settings({}, both)).toEqual({ token: 'given', tokenFile: undefined });
+    expect(settings({ tokenFile: file }, both)).toEqual({ token: 'of the file', tokenFile: file });
+    expect(settings({}, { ...both, PANELET_TOKEN: '' })).toEqual({ token: 'of the file', tokenFile: file });
   });
 });

@@ -72,13 +72,16 @@ export function agentSettings(
   saved?: { readonly address?: string | undefined },
 ): AgentSettings {
   const { env } = world;
-  const tokenFile = flags.tokenFile ?? (flags.token === undefined ? env['PANELET_TOKEN_FILE'] : undefined);
+  const ownToken = env['PANELET_TOKEN'];
+  // Of two that are given alike, the token itself: it is what was said last, beside a file that is always there.
+  const given = flags.tokenFile === undefined ? (flags.token ?? (ownToken === '' ? undefined : ownToken)) : flags.token;
+  const tokenFile = flags.tokenFile ?? (given === undefined ? env['PANELET_TOKEN_FILE'] : undefined);
   const fromFile = tokenFile === undefined ? undefined : readNamed(tokenFile, 'token file').toString('utf8').trim();
   if (fromFile === '') throw new PaneletError('CONFIG_INVALID', `The token file ${tokenFile ?? ''} is empty.`);
   return {
     address: flags.address ?? saved?.address ?? env['PANELET_ADDRESS'] ?? defaultAddress,
-    token: flags.token ?? fromFile ?? env['PANELET_TOKEN'],
-    tokenFile: flags.token === undefined ? tokenFile : undefined,
+    token: given ?? fromFile,
+    tokenFile: given === undefined ? tokenFile : undefined,
     tls: tlsOf(flags, env),
   };
 }
