@@ -88,7 +88,9 @@ function addSessionCommands(program: Command, run: Runner): void {
     );
   program
     .command('logs <path...>')
-    .description('the lines of files on the node; several have headers, as of tail')
+    .description(
+      'the lines of files on the node, below what its panel may read (by default /var/log); several have headers, as of tail',
+    )
     .option('-f, --follow', 'go on with what is written to them, over rotation and restarts')
     .option('--tail <count>', 'only the last lines of each; -1 for all', readTail)
     .option('--lines <count>', 'the same', readCount)

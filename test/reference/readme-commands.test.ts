@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { cliWordsAt } from '#test/support/cli-words.js';
+import { cliOutputOf, cliWordsAt } from '#test/support/cli-words.js';
 import { shellCommands, type ShellCommand } from '#test/support/shell-commands.js';
 
 const guides = readdirSync('docs/guide').map((name) => join('docs/guide', name));
@@ -20,6 +20,7 @@ const helmVerbs = new Set(['install', 'upgrade', 'uninstall', 'rollback', 'test'
 // Of the machine; what is theirs is not looked at.
 const others = new Set([
   'cat',
+  'echo',
   'cd',
   'cp',
   'date',
@@ -79,7 +80,10 @@ async function cliFault(words: ShellCommand): Promise<Fault> {
     path.push(word);
     known = await cliWordsAt(...path, '');
   }
-  const flags = [...(await cliWordsAt('-')), ...(await cliWordsAt(...path, '-'))];
+  const short = [...(await cliOutputOf(...path, '--help')).matchAll(/^ {2}(-[a-zA-Z]), --/gm)].map(
+    ([, flag = '']) => flag,
+  );
+  const flags = [...short, ...(await cliWordsAt('-')), ...(await cliWordsAt(...path, '-'))];
   const own = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
   const unknown = flagsOf(own).filter((flag) => !flags.includes(flag));
   return unknown.length === 0 ? undefined : `panelet ${path.join(' ')} has no ${unknown.join(', ')}`;
@@ -164,6 +168,7 @@ describe('a command that is not there is found', () => {
   test.each([
     ['npm run nothing', 'package.json has no script nothing'],
     ['npm run soak -- --nothing 1', 'npm run soak has no --nothing'],
+    ['panelet exec -q -- true', 'panelet exec has no -q'],
     ['panelet nothing', 'the CLI has no command nothing'],
     ['kubectl panelet attach --nothing', 'panelet attach has no --nothing'],
     ['kubectl -n panelet-system nothing', 'kubectl has no nothing'],
