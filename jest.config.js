@@ -4,7 +4,7 @@ export default {
   reporters: ['default', './test/support/tidy-reporter.js', './test/support/plain-line-reporter.js'],
   testEnvironmentOptions: { customExportConditions: ['panelet-source', 'node', 'node-addons'] },
   // Modules of finished files stay in memory (nodejs/node#33439): a worker that has grown is replaced between files.
-  maxWorkers: 3,
+  maxWorkers: 2,
   // For what hangs. A machine that others use, too, may take many times what a test needs.
   testTimeout: 60_000,
   workerIdleMemoryLimit: '600MB',

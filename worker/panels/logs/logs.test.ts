@@ -586,7 +586,10 @@ describe('logs: anything at any time', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     expect(seen()).toBe(expected);
-    expect(new Set(outputs.flatMap(names))).toEqual(new Set(['rotated']));
+    // On a starved machine it may look while names are being shifted, and tell a gap in which nothing is missing.
+    const told = new Set(outputs.flatMap(names));
+    told.delete('gap');
+    expect(told).toEqual(new Set(['rotated']));
   });
 
   const writtenLines = 8000;
