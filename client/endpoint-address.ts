@@ -44,7 +44,7 @@ export function isThisMachine(address: string): boolean {
  * @throws CONFIG_INVALID for an address that is not `host:port`.
  */
 export function credentialsFor(address: string, tls: TlsOption): ChannelCredentials {
-  hostOf(address);
-  if (tls === 'plaintext' || (tls === 'auto' && isThisMachine(address))) return credentials.createInsecure();
+  const isHere = isThisMachine(address);
+  if (tls === 'plaintext' || (tls === 'auto' && isHere)) return credentials.createInsecure();
   return credentials.createSsl(tls === 'auto' ? null : (tls.ca ?? null));
 }

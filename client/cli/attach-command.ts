@@ -129,10 +129,8 @@ function sayGoodbye(context: CliContext, session: PaneletSession, { outcome, awa
   const kept = ageText(session.resumeState().ttlMs);
   const back = `${context.world.name} attach --session ${session.sessionId}`;
   const what = outcome.kind === 'detached' ? 'detached' : 'left';
-  const fate = away
-    ? `while nobody answers. If the session lives on, it is kept for ${kept}`
-    : `. The session is kept for ${kept}`;
-  context.world.stderr.write(`panelet: ${what}${away ? ' ' : ''}${fate}; come back with: ${back}\n`);
+  const fate = away ? ' while nobody answers. If the session lives on, it' : '. The session';
+  context.world.stderr.write(`panelet: ${what}${fate} is kept for ${kept}; come back with: ${back}\n`);
 }
 
 /** The exit code of an outcome. @throws the error of a session that failed. */

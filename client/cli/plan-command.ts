@@ -1,9 +1,9 @@
-import { linkSignals } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import { defaultNamespace } from './agent-pods.js';
 import { kubectlOf, report, type CliContext } from './cli-context.js';
 import { daemonSetName } from './daemon-set-name.js';
 import { conditionMessage, type RestartObject } from './restart-object.js';
+import { watchStatus } from './watch-status.js';
 
 /** Flags of `plan`. */
 export interface PlanFlags {
@@ -21,27 +21,13 @@ async function waitForPlan(
   namespace: string,
   timeoutMs: number,
 ): Promise<RestartObject> {
-  const { world } = context;
-  const giveUp = new AbortController();
-  const timer = world.clock.after(timeoutMs, () => giveUp.abort());
-  const { signal, unlink } = linkSignals([world.stop, giveUp.signal]);
-  const kubectl = kubectlOf(context, signal);
   let phase = 'Pending';
-  try {
-    const watch = ['get', 'panelrestart', name, '-n', namespace, '-w', '-o', 'jsonpath={.status}{"\\n"}'];
-    for await (const line of kubectl.lines(watch)) {
-      const status = JSON.parse(line === '' ? '{}' : line) as NonNullable<RestartObject['status']>;
-      const restart = { metadata: { name, namespace }, status };
-      phase = status.phase ?? phase;
-      if (status.completionTime !== undefined) return restart;
-      if (phase !== 'Stalled') continue;
-      throw new PaneletError('RESTART_FAILED', `It would not start: ${conditionMessage(restart, 'Stalled')}`);
-    }
-  } catch (error) {
-    if (!giveUp.signal.aborted) throw error;
-  } finally {
-    timer.stop();
-    unlink();
+  for await (const status of watchStatus(context, { name, namespace }, timeoutMs)) {
+    const restart = { metadata: { name, namespace }, status };
+    phase = status.phase ?? phase;
+    if (status.completionTime !== undefined) return restart;
+    if (phase !== 'Stalled') continue;
+    throw new PaneletError('RESTART_FAILED', `It would not start: ${conditionMessage(restart, 'Stalled')}`);
   }
   const seen =
     phase === 'Pending' ? 'No controller has taken it up: check that panelet-controller runs.' : `It is ${phase}.`;

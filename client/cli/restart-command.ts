@@ -1,4 +1,3 @@
-import { linkSignals } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import { defaultNamespace } from './agent-pods.js';
 import { kubectlOf, report, type CliContext } from './cli-context.js';
@@ -6,6 +5,7 @@ import { daemonSetName } from './daemon-set-name.js';
 import { exitCodes } from './exit-codes.js';
 import { answerTo, wordsAt } from './request-answer.js';
 import { conditionMessage, restartSummary, type RestartObject } from './restart-object.js';
+import { watchLines } from './watch-lines.js';
 
 /** Flags of `restart`. */
 export interface RestartFlags {
@@ -26,36 +26,25 @@ async function follow(
   value: string,
 ): Promise<RestartObject> {
   const { world } = context;
-  const giveUp = new AbortController();
-  const { signal, unlink } = linkSignals([world.stop, giveUp.signal]);
-  const kubectl = kubectlOf(context, signal);
   const requested = 'panelet\\.dev/restart-requested';
   const path = `{.metadata.annotations.${requested}}{"\\n"}{.metadata}{"\\n"}{.status}{"\\n"}`;
-  const lines = kubectl.lines(['get', 'panelrestarts', '-n', namespace, '-w', '-o', `jsonpath=${path}`]);
-  const timer = world.clock.after(flags.timeout, () => giveUp.abort());
+  const watch = ['get', 'panelrestarts', '-n', namespace, '-w', '-o', `jsonpath=${path}`];
   let shown = '';
   const block: string[] = [];
-  try {
-    for await (const line of lines) {
-      block.push(line);
-      if (block.length < 3) continue;
-      const [asked = '', metadata = '{}', status = ''] = block.splice(0);
-      // <counter>:<value>
-      if (asked.replace(/^\d+:/, '') !== value) continue;
-      const restart = {
-        metadata: JSON.parse(metadata) as RestartObject['metadata'],
-        status: JSON.parse(status === '' ? '{}' : status) as NonNullable<RestartObject['status']>,
-      };
-      const summary = restartSummary(restart);
-      if (summary !== shown) world.stderr.write(`${restart.metadata.name}: ${summary}\n`);
-      shown = summary;
-      if (restart.status.completionTime !== undefined) return restart;
-    }
-  } catch (error) {
-    if (!giveUp.signal.aborted) throw error;
-  } finally {
-    timer.stop();
-    unlink();
+  for await (const line of watchLines(context, watch, flags.timeout)) {
+    block.push(line);
+    if (block.length < 3) continue;
+    const [asked = '', metadata = '{}', status = ''] = block.splice(0);
+    // <counter>:<value>
+    if (asked.replace(/^\d+:/, '') !== value) continue;
+    const restart = {
+      metadata: JSON.parse(metadata) as RestartObject['metadata'],
+      status: JSON.parse(status === '' ? '{}' : status) as NonNullable<RestartObject['status']>,
+    };
+    const summary = restartSummary(restart);
+    if (summary !== shown) world.stderr.write(`${restart.metadata.name}: ${summary}\n`);
+    shown = summary;
+    if (restart.status.completionTime !== undefined) return restart;
   }
   const seen =
     shown === '' ? 'No controller has taken it up: check that panelet-controller runs.' : `It is at: ${shown}.`;

@@ -1,8 +1,8 @@
-import { linkSignals } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import { defaultNamespace } from './agent-pods.js';
 import { kubectlOf, report, type CliContext } from './cli-context.js';
 import { conditionMessage, type RestartObject } from './restart-object.js';
+import { watchStatus } from './watch-status.js';
 
 /** What can be done to a restart under way. */
 export type RestartSwitch = 'pause' | 'resume' | 'abort';
@@ -45,21 +45,8 @@ function alreadySo({ metadata, spec }: RestartObject, kind: RestartSwitch): stri
 /** Waits until a controller has seen the change. @throws TIMEOUT when none does. */
 async function waitForController(context: CliContext, patched: RestartObject): Promise<RestartObject> {
   const { name, namespace, generation = 0 } = patched.metadata;
-  const { world } = context;
-  const giveUp = new AbortController();
-  const timer = world.clock.after(answerMs, () => giveUp.abort());
-  const { signal, unlink } = linkSignals([world.stop, giveUp.signal]);
-  const watch = ['get', 'panelrestart', name, '-n', namespace, '-w', '-o', 'jsonpath={.status}{"\\n"}'];
-  try {
-    for await (const line of kubectlOf(context, signal).lines(watch)) {
-      const status = JSON.parse(line === '' ? '{}' : line) as NonNullable<RestartObject['status']>;
-      if ((status.observedGeneration ?? 0) >= generation) return { ...patched, status };
-    }
-  } catch (error) {
-    if (!giveUp.signal.aborted) throw error;
-  } finally {
-    timer.stop();
-    unlink();
+  for await (const status of watchStatus(context, { name, namespace }, answerMs)) {
+    if ((status.observedGeneration ?? 0) >= generation) return { ...patched, status };
   }
   const message = `The change of the restart ${name} is written down, but no controller has taken it up within ${answerMs / 1000} s: check that panelet-controller runs.`;
   throw new PaneletError('TIMEOUT', message);

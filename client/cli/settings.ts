@@ -72,9 +72,9 @@ export function agentSettings(
   saved?: { readonly address?: string | undefined },
 ): AgentSettings {
   const { env } = world;
-  const ownToken = env['PANELET_TOKEN'];
+  const ownToken = flags.tokenFile === undefined ? env['PANELET_TOKEN'] : undefined;
   // Of two that are given alike, the token itself: it is what was said last, beside a file that is always there.
-  const given = flags.tokenFile === undefined ? (flags.token ?? (ownToken === '' ? undefined : ownToken)) : flags.token;
+  const given = flags.token ?? (ownToken === '' ? undefined : ownToken);
   const tokenFile = flags.tokenFile ?? (given === undefined ? env['PANELET_TOKEN_FILE'] : undefined);
   const fromFile = tokenFile === undefined ? undefined : readNamed(tokenFile, 'token file').toString('utf8').trim();
   if (fromFile === '') throw new PaneletError('CONFIG_INVALID', `The token file ${tokenFile ?? ''} is empty.`);
