@@ -12,7 +12,7 @@ import { isTerminating, uidOf } from './pod-facts.js';
 import type { ClusterView, Leadership, Recorder } from './ports.js';
 import type { Progress } from './progress.js';
 import { referenceTo } from './references.js';
-import { newestRevisionOf } from './revisions.js';
+import { newestRevisionOf, rolloutOf } from './revisions.js';
 import { settingsOf } from './settings.js';
 import { compareAge } from './standing.js';
 import type { StatusWriter } from './status-writer.js';
@@ -103,7 +103,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       budgets: target === undefined ? [] : view.budgetsOf(target),
       keepers: target === undefined ? undefined : keepersFor(target),
       busyNodes: busyNodesOf(neighbours),
-      rolloutAhead: rolloutAhead(neighbours),
+      rolloutAhead: rolloutOf(restart) === undefined ? undefined : rolloutAhead(neighbours),
       nodes: view.nodes(),
       rivals: view.restartsOf(targetKey).filter((rival) => uidOf(rival) !== uid && !isFinished(rival)),
       now: clock.date(),

@@ -70,10 +70,10 @@ const nothing: RolloutRequest = { request: { kind: 'none' } };
 export function rolloutRequestOf({ target, pods, revisions, restarts, now }: RolloutFacts): RolloutRequest {
   const newest = newestRevisionOf(revisions);
   if (!isManaged(target) || newest === undefined) return nothing;
-  if (stalePods(pods, revisions, newest).length === 0) return nothing;
   const isTaken = target.metadata.annotations?.[rolloutObservedAnnotation] === revisionText(newest);
   const retry = isTaken ? retryOf(restarts, newest, now) : undefined;
   if (isTaken && retry === undefined) return nothing;
+  if (stalePods(pods, revisions, newest).length === 0) return nothing;
   if (retry !== undefined && retry.inMs > 0) return { ...nothing, retryInMs: retry.inMs };
   return { request: requestFor(target, newest, retry?.attempt ?? 1) };
 }

@@ -3,7 +3,6 @@ import { claimOf } from './annotations.js';
 import { budgetsOf, createAllowance, unsupportedBudget } from './budgets.js';
 import { maxUnavailableOf, outstandingPods, roomFor } from './plan.js';
 import { isTerminating, uidOf } from './pod-facts.js';
-import { rolloutOf } from './revisions.js';
 import { notes } from './sentences.js';
 import type { Settings } from './settings.js';
 import type { World } from './world.js';
@@ -42,7 +41,7 @@ export function budgetProblem(world: World): string | undefined {
 export function startsOf(world: World, settings: Settings, underWay: ReadonlySet<string>): Starts {
   const settledInMs = settleMs - world.watchedMs(uidOf(world.restart));
   if (settledInMs > 0) return { pods: [], wakeMs: settledInMs };
-  if (rolloutOf(world.restart) !== undefined && world.rolloutAhead !== undefined) {
+  if (world.rolloutAhead !== undefined) {
     if (underWay.size > 0 || outstandingPods(world).length === 0) return { pods: [] };
     return { pods: [], wait: { reason: 'RolloutAhead', message: world.rolloutAhead } };
   }

@@ -30,7 +30,7 @@ export interface World {
   readonly keepers: Keepers;
   /** Nodes on which another target that shares the gate is being restarted, with the name of that restart. */
   readonly busyNodes: ReadonlyMap<string, string>;
-  /** What a rollout of this target waits for on every node, in a sentence. */
+  /** What it waits for on every node, in a sentence, if it is a rollout. */
   readonly rolloutAhead: string | undefined;
   /** By uid of the pod; a pod that was not asked is missing. */
   readonly gates: ReadonlyMap<string, GateView>;
