@@ -1,3 +1,4 @@
+import { countText } from '#common/count-text.js';
 import { msToDuration } from '#common/duration.js';
 import { PaneletError } from '#common/errors.js';
 import { OnTimeout, State, Target, type Command, type DrainResponse, type Holder } from '#proto/gate/v1/gate.js';
@@ -14,7 +15,7 @@ import {
   receiptJson,
   receiptLines,
 } from './gate-view.js';
-import { ageText, countText } from './output.js';
+import { ageText } from './output.js';
 
 /** Flags of `drain`. Durations in milliseconds. */
 export interface DrainFlags {

@@ -1,6 +1,7 @@
+import { countText } from '#common/count-text.js';
 import { durationToMs } from '#common/duration.js';
 import { State, Target, type GateStatus, type Holder, type Receipt, type SessionCounts } from '#proto/gate/v1/gate.js';
-import { ageText, countText, tableLines } from './output.js';
+import { ageText, tableLines } from './output.js';
 
 /** Name of a state as the protocol has it, without its prefix. */
 export function stateName(state: State): string {

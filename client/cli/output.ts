@@ -46,8 +46,3 @@ export function ageText(ms: number): string {
   if (hours < 24) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
   return `${Math.floor(hours / 24)}d`;
 }
-
-/** A number of things: `1 session`, `2 sessions`. */
-export function countText(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}

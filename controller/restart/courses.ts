@@ -1,5 +1,5 @@
+import { countText } from '#common/count-text.js';
 import type { DaemonSet } from '../kube/objects.js';
-import { plural } from './sentences.js';
 import type { Wait } from './starts.js';
 import type { FailedPod, PanelRestart, Phase } from './types.js';
 import type { Note, World } from './world.js';
@@ -68,7 +68,7 @@ function running({ world, stop, over, block, wait, failures }: RunningInput): Co
     return { ...stop, phase, message, over, notes: over ? stop.notes : [] };
   }
   if (over && failures.length > 0) {
-    return { ...courses.failed('PodsFailed', `${plural(failures.length, 'pod')} could not be restarted.`), over };
+    return { ...courses.failed('PodsFailed', `${countText(failures.length, 'pod')} could not be restarted.`), over };
   }
   if (over) {
     const message = `Every pod of ${nameOf(restart)} was restarted.`;

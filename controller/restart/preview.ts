@@ -1,3 +1,4 @@
+import { countText } from '#common/count-text.js';
 import { Target, type WorkerStatus } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '../kube/objects.js';
@@ -40,14 +41,10 @@ export function previewOf(world: World, pods: readonly Pod[], settings: Settings
   return { kept, checkpointed, ending, silent, unasked: pods.length - asked.length };
 }
 
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
 function endingText(ending: ReadonlyMap<string, number>, settings: Settings): string {
   if (ending.size === 0) return '';
   const seconds = Math.round(settings.timeoutMs / 1000);
-  const what = [...ending].map(([panel, count]) => plural(count, `${panel} session`)).join(' and ');
+  const what = [...ending].map(([panel, count]) => countText(count, `${panel} session`)).join(' and ');
   const policy = {
     Force: `those that last longer than ${seconds} s are ended`,
     Abort: `they are waited for, and after ${seconds} s the drain is called off`,
@@ -62,11 +59,12 @@ export function previewText(pods: readonly Pod[], preview: Preview, settings: Se
   if (pods.length === 0) return 'Dry run: would restart no pod.';
   const names = pods.slice(0, 20).map((pod) => pod.metadata.name);
   const more = pods.length > names.length ? ` and ${pods.length - names.length} more` : '';
-  const order = pods.length === 1 ? names.join('') : `${plural(pods.length, 'pod')} in this order: ${names.join(', ')}`;
+  const order =
+    pods.length === 1 ? names.join('') : `${countText(pods.length, 'pod')} in this order: ${names.join(', ')}`;
   const unheard = silent.map((pod) => pod.metadata.name).slice(0, 5);
   const unknown =
-    unheard.length === 0 ? '' : ` ${plural(silent.length, 'gate')} did not answer: ${unheard.join(', ')}.`;
-  const beyond = unasked === 0 ? '' : ` ${plural(unasked, 'pod')} not asked.`;
-  const sessions = `${plural(kept, 'session')} kept, ${checkpointed} checkpointed${endingText(ending, settings)}`;
+    unheard.length === 0 ? '' : ` ${countText(silent.length, 'gate')} did not answer: ${unheard.join(', ')}.`;
+  const beyond = unasked === 0 ? '' : ` ${countText(unasked, 'pod')} not asked.`;
+  const sessions = `${countText(kept, 'session')} kept, ${checkpointed} checkpointed${endingText(ending, settings)}`;
   return `Dry run: would restart ${order}${more}; ${sessions}.${unknown}${beyond}`;
 }

@@ -1,3 +1,4 @@
+import { countText } from '#common/count-text.js';
 import { maxFencing } from '#common/fencing-number.js';
 import { durationToMs } from '#common/duration.js';
 import { State, type GateStatus, type Holder, type Receipt } from '#proto/gate/v1/gate.js';
@@ -26,11 +27,6 @@ function holderText(holder: Holder): string {
 /** The operations that still hold, at most ten. */
 export function holderTexts(status: GateStatus): string[] {
   return status.holders.slice(0, 10).map(holderText);
-}
-
-/** A number of things. */
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function where(pod: Pod): string {
@@ -89,7 +85,7 @@ export const notes = {
     const text =
       forced === 0
         ? `Deleted ${where(pod)}, whose sessions are safe.`
-        : `Deleted ${where(pod)}: ${plural(forced, 'session')} ended by force, the others are safe.`;
+        : `Deleted ${where(pod)}: ${countText(forced, 'session')} ended by force, the others are safe.`;
     return { type: forced === 0 ? 'Normal' : 'Warning', reason: 'Killed', action: 'Kill', text };
   },
   killedByOther: (entry: ActivePod): Note => ({
@@ -133,12 +129,12 @@ export const notes = {
       .map((pod) => `${pod.metadata.name}${troubleText(troubleOf(pod)).replace(/\.$/, '')}`)
       .slice(0, 3);
     const more = away.length > names.length ? ` and ${away.length - names.length} more` : '';
-    return `Waits: no more than ${plural(limit, 'pod')} may be away, and these are not ready: ${names.join('; ')}${more}.`;
+    return `Waits: no more than ${countText(limit, 'pod')} may be away, and these are not ready: ${names.join('; ')}${more}.`;
   },
   replaced: (entry: ActivePod, replacement: Pod, resumed: number): Note => {
     const expected = entry.receipt?.checkpointed ?? 0;
     const sessions =
-      expected === 0 ? 'no session had to be restored' : `${resumed} of ${plural(expected, 'session')} restored`;
+      expected === 0 ? 'no session had to be restored' : `${resumed} of ${countText(expected, 'session')} restored`;
     return {
       type: 'Normal',
       reason: 'Replaced',
@@ -165,7 +161,7 @@ export const notes = {
     const now = holderTexts(status);
     const holders = now.length === 0 ? seen.before : now;
     const held = holders.length === 0 ? '' : ` Held by: ${holders.join('; ')}.`;
-    const message = `Pod ${name} was not drained in time; ${plural(seen.unsafe, 'session')} not safe.${held}`;
+    const message = `Pod ${name} was not drained in time; ${countText(seen.unsafe, 'session')} not safe.${held}`;
     return { reason: 'DrainTimeout', message };
   },
   foreignCordon: (status: GateStatus): string =>

@@ -1,3 +1,4 @@
+import { countText } from '#common/count-text.js';
 import { isFields, isSameJson } from '../store/json-copy.js';
 import { duplicateValue, invalidValue, requiredValue, unsupportedValue } from '../store/refusals.js';
 import type { StatusCause } from '../store/status-error.js';
@@ -24,7 +25,7 @@ const inBody = (path: string, value: unknown, should: string): StatusCause =>
 
 const tooMany = (path: string, count: number, most: number): StatusCause => ({
   reason: 'FieldValueTooMany',
-  message: `Too many: ${count}: must have at most ${most} item${most === 1 ? '' : 's'}`,
+  message: `Too many: ${count}: must have at most ${countText(most, 'item')}`,
   field: path,
 });
 
@@ -33,7 +34,7 @@ const checkText = (schema: Schema, value: string, path: string): StatusCause[] =
   const { minLength, maxLength, pattern, format } = schema;
   const length = Array.from(value).length;
   if (maxLength !== undefined && length > maxLength) {
-    const message = `Too long: may not be more than ${maxLength} byte${maxLength === 1 ? '' : 's'}`;
+    const message = `Too long: may not be more than ${countText(maxLength, 'byte')}`;
     causes.push({ reason: 'FieldValueTooLong', message, field: path });
   }
   if (minLength !== undefined && length < minLength) {

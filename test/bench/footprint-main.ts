@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { createSystemClock, sleep } from '#common/clock.js';
 import { summarizeDurations } from '#test/support/percentiles.js';
 import { makeTestDirectory, startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
 import { formatBytes, formatMs, textTable } from '#test/support/text-table.js';
 import { heldBy, sizesIn, type Held } from './footprint/memory.js';
 import { startMs, starters } from './footprint/start-times.js';
+import { positiveCount } from './positive-count.js';
 
 interface Options {
   readonly rounds: number;
@@ -21,20 +22,14 @@ const limitMs = 60_000;
 const floor = 'node, empty';
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('Must be a whole number above 0.');
-}
-
 const options = new Command('panelet-bench-footprint')
   .description(
     'What a node and a cluster pay: memory of each program, idle and with sessions, and how long each takes to start; ' +
       'beside an empty Node.js in the same run.',
   )
-  .option('--rounds <count>', 'starts of each program', positive, 5)
-  .option('--settle <seconds>', 'how long programs are left alone before their memory is read', positive, 30)
-  .option('--sessions <count>', 'of each panel (an owner may have 20)', positive, 20)
+  .option('--rounds <count>', 'starts of each program', positiveCount, 5)
+  .option('--settle <seconds>', 'how long programs are left alone before their memory is read', positiveCount, 30)
+  .option('--sessions <count>', 'of each panel (an owner may have 20)', positiveCount, 20)
   .parse()
   .opts<Options>();
 

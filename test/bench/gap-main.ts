@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { createSystemClock, sleep } from '#common/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import { localPrograms } from '#devcluster/host/local-programs.js';
@@ -13,6 +13,7 @@ import { restartByAnnotation } from '#test/support/restarts.js';
 import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
 import { formatMs, textTable } from '#test/support/text-table.js';
 import { waitFor } from '#test/support/wait-for.js';
+import { positiveCount } from './positive-count.js';
 import { plainEchoPort } from './plain-echo.js';
 import { plainEchoDaemonSet } from './plain-echo-daemon-set.js';
 import { panelSubject, plainSubject, type GapSubject } from './gap-subjects.js';
@@ -35,19 +36,13 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const namespace = 'panelet-system';
 const plainName = 'plain-echo';
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('Must be a whole number above 0.');
-}
-
 const options = new Command('panelet-bench-gap')
   .description(
     'How long a client hears nothing at a restart: a Panelet session over a restart by annotation, against plain gRPC ' +
       'streams over kubectl delete pod, on the same dev cluster in the same run.',
   )
-  .option('--restarts <count>', 'of each kind', positive, 5)
-  .option('--sessions <count>', 'of each kind', positive, 10)
+  .option('--restarts <count>', 'of each kind', positiveCount, 5)
+  .option('--sessions <count>', 'of each kind', positiveCount, 10)
   .parse()
   .opts<Options>();
 

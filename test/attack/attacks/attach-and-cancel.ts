@@ -1,3 +1,4 @@
+import { countText } from '#common/count-text.js';
 import { randomUUID } from 'node:crypto';
 import { servicePath, together, whileWelcome, type Attack, type AttackContext } from '../attack.js';
 import { helloMessage } from '../hello.js';
@@ -25,7 +26,7 @@ async function turn(context: AttackContext, peer: Peer, hellos: readonly Buffer[
 function attachAndCancel(name: string, connections: number): Attack {
   return {
     name,
-    what: `attaches and cancels as fast as it goes, ${connections} connection${connections === 1 ? '' : 's'}`,
+    what: `attaches and cancels as fast as it goes, ${countText(connections, 'connection')}`,
     by: 'client',
     enough: { what: 'attaches', count },
     run: (context) =>

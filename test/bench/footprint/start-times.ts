@@ -1,9 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep, type Clock } from '#common/clock.js';
 import { withDeadline } from '#common/deadline.js';
-import { freePort } from '../relay/processes.js';
+import { endProcess, freePort, hasEnded } from '../relay/processes.js';
 
 /** A program, and how it is seen that it serves. */
 export interface Starter {
@@ -98,7 +98,6 @@ export async function startMs(
   let written = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (bytes: Buffer) => (written += bytes.toString()));
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const error = (): Error => new Error(`${starter.name} did not start: ${written.slice(-2000)}`);
   try {
     await withDeadline({ clock, limitMs, error }, async (signal) => {
@@ -109,16 +108,9 @@ export async function startMs(
     });
     return clock.nowMs() - from;
   } finally {
-    child.kill('SIGTERM');
-    const killer = clock.after(limitMs, () => child.kill('SIGKILL'));
-    await ended;
-    killer.stop();
+    await endProcess(child, clock);
     rmSync(dir, { recursive: true, force: true });
   }
-}
-
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
 }
 
 async function isReady(url: string): Promise<boolean> {

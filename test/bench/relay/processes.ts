@@ -63,12 +63,13 @@ export function createProcesses(options: { dir: string; self: string; clock: Clo
     },
     stop: async () => {
       stopped = true;
-      for (const child of children.splice(0).reverse()) await end(child, clock);
+      for (const child of children.splice(0).reverse()) await endProcess(child, clock);
     },
   };
 }
 
-async function end(child: ChildProcess, clock: Clock): Promise<void> {
+/** Ends a process: SIGTERM, then SIGKILL. */
+export async function endProcess(child: ChildProcess, clock: Clock): Promise<void> {
   if (hasEnded(child)) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
@@ -77,7 +78,8 @@ async function end(child: ChildProcess, clock: Clock): Promise<void> {
   killer.stop();
 }
 
-function hasEnded({ pid, exitCode, signalCode }: ChildProcess): boolean {
+/** True for a process that has ended, or never began. */
+export function hasEnded({ pid, exitCode, signalCode }: ChildProcess): boolean {
   return pid === undefined || exitCode !== null || signalCode !== null;
 }
 
