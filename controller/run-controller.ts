@@ -15,8 +15,8 @@ import {
   mapReflected,
   type ClusterStores,
   type Reflected,
-} from './restart/cluster-view.js';
-import type { GateCalls } from './restart/ports.js';
+} from './restart/facts/cluster-view.js';
+import type { GateCalls } from './restart/api/ports.js';
 import { createRestartController } from './restart/restart-controller.js';
 import { runControllerLoop } from './runtime/controller-loop.js';
 import { createWorkQueue } from './runtime/work-queue.js';

@@ -6,8 +6,8 @@ import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kub
 import { waitFor } from '#test/support/wait-for.js';
 
 import { pods } from '../kube/kube-api.js';
-import { claimAnnotation, uncordonFinalizer } from '../restart/annotations.js';
-import { panelRestarts, type PanelRestart } from '../restart/types.js';
+import { claimAnnotation, uncordonFinalizer } from '../restart/api/annotations.js';
+import { panelRestarts, type PanelRestart } from '../restart/api/panel-restart.js';
 import { readCleanupArguments } from './cleanup-arguments.js';
 import { runCleanup } from './cleanup.js';
 

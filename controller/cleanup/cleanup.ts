@@ -3,8 +3,8 @@ import { isPaneletError } from '#common/errors.js';
 
 import { objectKey, pods, type KubeApi, type Resource } from '../kube/kube-api.js';
 import type { KubeObject, Pod } from '../kube/objects.js';
-import { claimAnnotation, uncordonFinalizer } from '../restart/annotations.js';
-import { isFinished, panelRestarts, type PanelRestart } from '../restart/types.js';
+import { claimAnnotation, uncordonFinalizer } from '../restart/api/annotations.js';
+import { isFinished, panelRestarts, type PanelRestart } from '../restart/api/panel-restart.js';
 
 /** What a cleanup needs. */
 export interface CleanupDeps {

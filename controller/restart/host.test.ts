@@ -6,7 +6,7 @@ import type { FaultPoint } from '#test/support/controller/faults.js';
 import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
-import { panelRestarts, type PanelRestart, type PanelRestartSpec } from './types.js';
+import { panelRestarts, type PanelRestart, type PanelRestartSpec } from './api/panel-restart.js';
 
 const targetRef = { name: 'panelet-host' };
 

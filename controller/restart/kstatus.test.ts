@@ -4,7 +4,7 @@ import { createSimCluster, type SimCluster, type SimOptions } from '#test/suppor
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
 import { podDisruptionBudgets } from '../kube/kube-api.js';
-import { panelRestarts, type PanelRestart, type PanelRestartSpec } from './types.js';
+import { panelRestarts, type PanelRestart, type PanelRestartSpec } from './api/panel-restart.js';
 
 type KStatus = 'InProgress' | 'Failed' | 'Current';
 

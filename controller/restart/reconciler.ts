@@ -3,24 +3,24 @@ import type { Log } from '#common/log.js';
 
 import { daemonSets, keyOf } from '../kube/kube-api.js';
 import type { DaemonSet } from '../kube/objects.js';
-import { claimOf } from './annotations.js';
-import type { ActionContext, Executor } from './executor.js';
-import type { GateAsker } from './gate-asker.js';
-import { keeperKeyOf, keepersOf } from './gate-place.js';
-import { busyNodesOf, rolloutAhead, type Neighbour } from './neighbours.js';
-import { isTerminating, uidOf } from './pod-facts.js';
-import type { ClusterView, Leadership, Recorder } from './ports.js';
-import type { Progress } from './progress.js';
-import { referenceTo } from './references.js';
-import { newestRevisionOf, rolloutOf } from './revisions.js';
-import { settingsOf } from './settings.js';
-import { compareAge } from './standing.js';
-import type { StatusWriter } from './status-writer.js';
-import { gatesToAsk, nextSteps } from './steps.js';
-import type { Trigger } from './trigger.js';
-import { isFinished, panelRestarts, type PanelRestart } from './types.js';
-import type { WatchTimes } from './watch-times.js';
-import type { Action, Decision, Keepers, Note, World } from './world.js';
+import { claimOf } from './api/annotations.js';
+import type { ActionContext, Executor } from './act/executor.js';
+import type { GateAsker } from './act/gate-asker.js';
+import { keeperKeyOf, keepersOf } from './facts/gate-provider.js';
+import { busyNodesOf, rolloutAhead, type Neighbour } from './decide/neighbours.js';
+import { isTerminating, uidOf } from './facts/pods.js';
+import type { ClusterView, Leadership, Recorder } from './api/ports.js';
+import type { Progress } from './report/progress.js';
+import { referenceTo } from './api/references.js';
+import { newestRevisionOf, rolloutOf } from './facts/revisions.js';
+import { settingsOf } from './api/settings.js';
+import { compareAge } from './decide/precedence.js';
+import type { StatusWriter } from './act/status-writer.js';
+import { gatesToAsk, nextSteps } from './decide/next-steps.js';
+import type { Trigger } from './request/annotation-trigger.js';
+import { isFinished, panelRestarts, type PanelRestart } from './api/panel-restart.js';
+import type { WatchTimes } from './facts/watch-times.js';
+import type { Action, Decision, Keepers, Note, World } from './decide/snapshot.js';
 
 /** What a reconciler is made of. */
 export interface ReconcilerDeps {

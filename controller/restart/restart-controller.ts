@@ -4,19 +4,19 @@ import type { Random } from '#common/random.js';
 
 import type { KubeApi } from '../kube/kube-api.js';
 import { createNoRestartMetrics, type RestartMetrics } from '../metrics/restart-metrics.js';
-import { createDrainFigures } from './drain-figures.js';
-import { createDrainStreams } from './drain-streams.js';
-import { createExecutor } from './executor.js';
-import { createGateAsker } from './gate-asker.js';
-import type { ClusterView, GateCalls, Leadership, Recorder } from './ports.js';
-import { createAudit } from './audit.js';
-import { createProgress } from './progress.js';
+import { createDrainFigures } from './report/drain-timings.js';
+import { createDrainStreams } from './act/drain-streams.js';
+import { createExecutor } from './act/executor.js';
+import { createGateAsker } from './act/gate-asker.js';
+import type { ClusterView, GateCalls, Leadership, Recorder } from './api/ports.js';
+import { createAudit } from './report/audit.js';
+import { createProgress } from './report/progress.js';
 import { createReconciler, type Reconciler } from './reconciler.js';
-import { createStatusWriter } from './status-writer.js';
-import { createRolloutTrigger } from './rollout-trigger.js';
-import { createTargetWriter } from './target-writer.js';
-import { createTrigger } from './trigger.js';
-import { createWatchTimes } from './watch-times.js';
+import { createStatusWriter } from './act/status-writer.js';
+import { createRolloutTrigger } from './request/rollout-trigger.js';
+import { createTargetWriter } from './request/target-writer.js';
+import { createTrigger } from './request/annotation-trigger.js';
+import { createWatchTimes } from './facts/watch-times.js';
 
 /** The world a restart controller works in. */
 export interface RestartControllerDeps {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { findCondition } from '#controller/restart/conditions.js';
+import { findCondition } from '#controller/restart/api/conditions.js';
 import { State, Target } from '#proto/gate/v1/gate.js';
 import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
 import { daemonSets, nodes, pods, type Resource } from '../kube/kube-api.js';
 import type { KubeObject } from '../kube/objects.js';
-import { panelRestarts, type PanelRestart, type PanelRestartSpec } from './types.js';
+import { panelRestarts, type PanelRestart, type PanelRestartSpec } from './api/panel-restart.js';
 
 function setUp(options: SimOptions, spec: Partial<PanelRestartSpec> = {}): { sim: SimCluster; driver: SimDriver } {
   const sim = createSimCluster(options);

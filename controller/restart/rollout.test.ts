@@ -5,7 +5,7 @@ import { createSimDriver, isOver, type SimDriver } from '#test/support/controlle
 
 import { controllerRevisions, daemonSets, pods } from '../kube/kube-api.js';
 import type { Condition } from '../kube/objects.js';
-import { panelRestarts, type PanelRestart } from './types.js';
+import { panelRestarts, type PanelRestart } from './api/panel-restart.js';
 
 function setUp(nodes = 3, annotations: Record<string, string> = {}): { sim: SimCluster; driver: SimDriver } {
   const sim = createSimCluster({ nodes });

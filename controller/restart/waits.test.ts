@@ -4,7 +4,7 @@ import { createSimCluster, type SimCluster, type SimOptions } from '#test/suppor
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
 import { nodes, pods } from '../kube/kube-api.js';
-import type { PanelRestartSpec } from './types.js';
+import type { PanelRestartSpec } from './api/panel-restart.js';
 
 function setUp(options: SimOptions, spec: Partial<PanelRestartSpec> = {}): { sim: SimCluster; driver: SimDriver } {
   const sim = createSimCluster(options);

@@ -1,5 +1,5 @@
 import type { Random } from '#common/random.js';
-import type { PanelRestartSpec } from '#controller/restart/types.js';
+import type { PanelRestartSpec } from '#controller/restart/api/panel-restart.js';
 
 /** What a person does to a restart while it runs. */
 export type Course = 'leave' | 'pause' | 'abort';

@@ -1,6 +1,6 @@
 import { sleep, type Clock } from '#common/clock.js';
 import { createSeededRandom } from '#common/random.js';
-import type { PanelRestart, PanelRestartSpec } from '#controller/restart/types.js';
+import type { PanelRestart, PanelRestartSpec } from '#controller/restart/api/panel-restart.js';
 import { createRestart, patchRestart } from '#test/e2e/support/restarts.js';
 import type { World } from '#test/e2e/support/world.js';
 import { hostRestartSpec, planAgentRestart, type PlannedRestart } from './restart-plan.js';

@@ -10,7 +10,7 @@ import { createSeededRandom } from '#common/random.js';
 import * as certificateObjects from '#controller/kube/certificate-objects.js';
 import * as kubeApi from '#controller/kube/kube-api.js';
 import * as reviewObjects from '#controller/kube/review-objects.js';
-import { panelRestarts } from '#controller/restart/types.js';
+import { panelRestarts } from '#controller/restart/api/panel-restart.js';
 
 /** Verbs by resource, as `pods` or `panelrestarts/status`; both sorted. */
 export type ApiCalls = Readonly<Record<string, readonly string[]>>;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';
-import * as annotations from '#controller/restart/annotations.js';
+import * as annotations from '#controller/restart/api/annotations.js';
 import { judge } from './admission-policy.js';
 import { readText, render } from './chart.js';
 
@@ -68,7 +68,7 @@ const decisive = [
 
 // An annotation that is missing in the policy stops every restart of a cluster that has such policies.
 test('the list of what the controller writes at a target is complete', () => {
-  const source = readFileSync('controller/restart/annotations.ts', 'utf8');
+  const source = readFileSync('controller/restart/api/annotations.ts', 'utf8');
   const written = [...source.matchAll(/\/\*\*([^/]*?)\*\/\nexport const \w+ = '([^']+)'/g)]
     .filter(([, comment = '']) => comment.includes('Annotation on a target:') && /Written by\s+(?:\*\s+)?the controller/.test(comment))
     .map(([, , name]) => name);

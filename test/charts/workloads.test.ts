@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { readAgentConfig } from '#agent/config.js';
 import { socketPlaces } from '#agent/workers/socket-places.js';
-import { gateAddressOf } from '#controller/restart/gate-place.js';
+import { gateAddressOf } from '#controller/restart/facts/gate-provider.js';
 import { parseWorkerArguments } from '#worker/arguments.js';
 import { panelNames } from '#worker/panels/catalogue.js';
 import { containersOf, podOf, render, type Container, type PodSpec } from './chart.js';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { viaAnnotation } from '#client/cli/agent-pods.js';
 import { floorAnnotation, raisedAnnotation } from '#controller/kube/fencing-count.js';
-import * as annotations from '#controller/restart/annotations.js';
+import * as annotations from '#controller/restart/api/annotations.js';
 import * as caSecret from '#controller/tls/ca-secret.js';
 
 test('docs/reference/annotations.md describes every annotation and finalizer, and no other', () => {

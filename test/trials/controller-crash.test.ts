@@ -11,7 +11,7 @@ import { createKubeClient } from '#controller/kube/kube-client.js';
 import { loadKubeConfig } from '#controller/kube/load-kube-config.js';
 import { createNoRestartMetrics } from '#controller/metrics/restart-metrics.js';
 import type { PooledKubeConfig } from '#controller/kube/pooled-kube-config.js';
-import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/types.js';
+import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/api/panel-restart.js';
 import { startController, type RunningController } from '#controller/run-controller.js';
 import { createFault, type Fault, type FaultPoint } from '#test/support/controller/faults.js';
 import { startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';

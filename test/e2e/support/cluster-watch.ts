@@ -8,8 +8,8 @@ import { loadKubeConfig } from '#controller/kube/load-kube-config.js';
 import type { DaemonSet, KubeNode, KubeObject, Pod } from '#controller/kube/objects.js';
 import { createReflector } from '#controller/kube/reflector.js';
 import { createStore, type Store } from '#controller/kube/store.js';
-import { isPodReady, isTerminating } from '#controller/restart/pod-facts.js';
-import { panelRestarts, type PanelRestart } from '#controller/restart/types.js';
+import { isPodReady, isTerminating } from '#controller/restart/facts/pods.js';
+import { panelRestarts, type PanelRestart } from '#controller/restart/api/panel-restart.js';
 
 /** A cluster as tests see it: watched, never asked in a loop. */
 export interface ClusterWatch {

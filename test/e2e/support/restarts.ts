@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { panelRestarts, type PanelRestart, type PanelRestartSpec } from '#controller/restart/types.js';
+import { panelRestarts, type PanelRestart, type PanelRestartSpec } from '#controller/restart/api/panel-restart.js';
 import { waitFor } from '#test/support/wait-for.js';
 import type { World } from './world.js';
 

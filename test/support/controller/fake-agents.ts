@@ -1,7 +1,7 @@
 import type { FakeClock, Timer } from '#common/clock.js';
 import { durationToMs, msToDuration } from '#common/duration.js';
 import { PaneletError } from '#common/errors.js';
-import type { DrainListener, GateAddress, GateCalls } from '#controller/restart/ports.js';
+import type { DrainListener, GateAddress, GateCalls } from '#controller/restart/api/ports.js';
 import {
   OnTimeout,
   State,

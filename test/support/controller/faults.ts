@@ -1,5 +1,5 @@
 import type { KubeApi } from '#controller/kube/kube-api.js';
-import type { GateCalls } from '#controller/restart/ports.js';
+import type { GateCalls } from '#controller/restart/api/ports.js';
 
 /** A point at which a controller dies: before its nth call takes effect, or after, before it hears the answer. */
 export interface FaultPoint {

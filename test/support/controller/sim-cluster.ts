@@ -16,7 +16,7 @@ import type {
   Pod,
   PodDisruptionBudget,
 } from '#controller/kube/objects.js';
-import { panelRestarts, type PanelRestart, type PanelRestartSpec } from '#controller/restart/types.js';
+import { panelRestarts, type PanelRestart, type PanelRestartSpec } from '#controller/restart/api/panel-restart.js';
 import { State } from '#proto/gate/v1/gate.js';
 
 import { createFakeAgents, type AgentOptions, type FakeAgent, type FakeAgents, type FakeHost } from './fake-agents.js';

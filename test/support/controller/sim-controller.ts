@@ -12,10 +12,10 @@ import {
 } from '#controller/kube/kube-api.js';
 import type { KubeObject } from '#controller/kube/objects.js';
 import type { RestartMetrics } from '#controller/metrics/restart-metrics.js';
-import type { ClusterView, Recorder } from '#controller/restart/ports.js';
+import type { ClusterView, Recorder } from '#controller/restart/api/ports.js';
 import { createRestartController } from '#controller/restart/restart-controller.js';
-import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/types.js';
-import type { Note } from '#controller/restart/world.js';
+import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/api/panel-restart.js';
+import type { Note } from '#controller/restart/decide/snapshot.js';
 
 import { Crash, createFault, type Fault, type FaultPoint } from './faults.js';
 import type { SimCluster } from './sim-cluster.js';

@@ -1,0 +1,78 @@
+import type { KubeObject } from '../../kube/objects.js';
+
+/** Annotation on a target: a new value asks for a restart. */
+export const restartAnnotation = 'panelet.dev/restart';
+/** Annotation on a target: `<counter>:<value>` of the last request that was taken up. Written by the controller. */
+export const observedAnnotation = 'panelet.dev/restart-observed';
+/**
+ * Annotation on a target: `<phase>:<value>` of the last request once it is over, such as `Succeeded:1795867200`, or
+ * `Refused:<value>` of one from which no restart was made. Written by the controller.
+ */
+export const resultAnnotation = 'panelet.dev/restart-result';
+/** Annotation on a target: what is wrong with the request in its annotations. Written by the controller. */
+export const errorAnnotation = 'panelet.dev/restart-error';
+/** Annotation on a target: why; told to clients. */
+export const reasonAnnotation = 'panelet.dev/restart-reason';
+/** Annotation on a target: how long the drain of one pod may take, as `90s`, `5m` or a number of seconds. */
+export const drainTimeoutAnnotation = 'panelet.dev/drain-timeout';
+/** Annotation on a target: how long sessions are told before they are frozen, as `5s`, `1m` or a number of seconds. */
+export const noticeAnnotation = 'panelet.dev/notice';
+/** Annotation on a target: Force, Wait or Abort. */
+export const onTimeoutAnnotation = 'panelet.dev/on-timeout';
+/** Annotation on a target: pods that may be away at once, a number or a percentage. */
+export const maxUnavailableAnnotation = 'panelet.dev/max-unavailable';
+/** Annotation on a target: what to do with a pod whose gate does not answer by the deadline; Force, Wait or Abort. */
+export const onUnreachableAnnotation = 'panelet.dev/on-unreachable';
+/** Annotation on a target: `managed` has a changed pod template rolled out by the controller. */
+export const rolloutAnnotation = 'panelet.dev/rollout';
+/** Annotation on a target: `<revision>:<hash>` of the last template that was taken up. Written by the controller. */
+export const rolloutObservedAnnotation = 'panelet.dev/rollout-observed';
+/** Annotation on a target: why its changed template is not rolled out. Written by the controller. */
+export const rolloutErrorAnnotation = 'panelet.dev/rollout-error';
+/** Annotation on a PanelRestart that came from a changed template: its `<revision>:<hash>`. */
+export const rolloutRevisionAnnotation = 'panelet.dev/rollout-revision';
+/** Annotation on a PanelRestart that rolls a template out again after others failed: the number of the attempt, from 2. */
+export const rolloutAttemptAnnotation = 'panelet.dev/rollout-attempt';
+/** Annotation on a target and on the PanelRestarts made from it: who asked. */
+export const requestedByAnnotation = 'panelet.dev/requested-by';
+/** Annotation on a target: name of the DaemonSet whose pod on the same node answers for the gates of its pods. */
+export const gateDaemonSetAnnotation = 'panelet.dev/gate-daemonset';
+/** Annotation on a target: what its pods' gates drain, `agent` (the default) or `host`. */
+export const gateTargetAnnotation = 'panelet.dev/gate-target';
+/** Annotation on a PanelRestart that came from an annotation: the value that asked for it. */
+export const requestedAnnotation = 'panelet.dev/restart-requested';
+/** Annotation on a pod: which restart has it. Written by the controller. */
+export const claimAnnotation = 'panelet.dev/claim';
+/** Finalizer of a PanelRestart: what it cordoned is uncordoned before it goes. */
+export const uncordonFinalizer = 'panelet.dev/uncordon';
+
+/** A restart's hold on a pod, written once. */
+export interface Claim {
+  /** Uid of the restart. */
+  readonly restart: string;
+  /** When the drain has to be over, RFC 3339. */
+  readonly deadline: string;
+  /** Fencing number of the leader that claimed. */
+  readonly fencing: number;
+  /** Generation of the restart's spec then. */
+  readonly generation: number;
+}
+
+/** The claim on a pod; undefined when there is none or it is not readable. */
+export function claimOf(pod: KubeObject): Claim | undefined {
+  const text = pod.metadata.annotations?.[claimAnnotation];
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text) as Partial<Claim> | null;
+    if (typeof value?.restart !== 'string' || typeof value.deadline !== 'string') return undefined;
+    if (Number.isNaN(Date.parse(value.deadline))) return undefined;
+    return {
+      restart: value.restart,
+      deadline: value.deadline,
+      fencing: value.fencing ?? 0,
+      generation: value.generation ?? 0,
+    };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,94 @@
+import type { KubeObject } from '../../kube/objects.js';
+import {
+  drainTimeoutAnnotation,
+  maxUnavailableAnnotation,
+  noticeAnnotation,
+  onUnreachableAnnotation,
+  onTimeoutAnnotation,
+  reasonAnnotation,
+} from './annotations.js';
+import type { PanelRestartSpec, TimeoutPolicy } from './panel-restart.js';
+
+/** Options of a request by annotation, or what is wrong with them. */
+export type RestartOptions =
+  | { readonly kind: 'valid'; readonly spec: Omit<PanelRestartSpec, 'targetRef'> }
+  | { readonly kind: 'wrong'; readonly problems: readonly string[] };
+
+class Wrong extends Error {}
+
+function wrong(annotation: string, value: string, advice: string): never {
+  throw new Wrong(`Annotation ${annotation} is ${JSON.stringify(value.slice(0, 100))}; ${advice}`);
+}
+
+function secondsOf(value: string): number {
+  const match = /^(\d{1,6})(s|m|h)?$/.exec(value.trim());
+  const factor = { s: 1, m: 60, h: 3600 }[match?.[2] ?? 's'] ?? 1;
+  return Number(match?.[1] ?? NaN) * factor;
+}
+
+function drainTimeoutOf(value: string): number {
+  const seconds = secondsOf(value);
+  if (seconds >= 1 && seconds <= 86_400) return seconds;
+  return wrong(drainTimeoutAnnotation, value, 'give a time from 1s to 24h, such as 90s, 5m or 120.');
+}
+
+function noticeOf(value: string): number {
+  const seconds = secondsOf(value);
+  if (seconds >= 0 && seconds <= 3600) return seconds;
+  return wrong(noticeAnnotation, value, 'give a time from 0s to 1h, such as 5s, 1m or 30.');
+}
+
+function policyOf(annotation: string, value: string): TimeoutPolicy {
+  const policies: readonly TimeoutPolicy[] = ['Force', 'Wait', 'Abort'];
+  const policy = policies.find((name) => name.toLowerCase() === value.trim().toLowerCase());
+  return policy ?? wrong(annotation, value, 'use Force, Wait or Abort.');
+}
+
+function maxUnavailableOf(value: string): number | string {
+  const text = value.trim();
+  if (/^([1-9]\d?|100)%$/.test(text)) return text;
+  if (/^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= 50) return Number(text);
+  return wrong(maxUnavailableAnnotation, value, 'give a number from 1 to 50 or a percentage from 1% to 100%.');
+}
+
+function reasonOf(value: string): string {
+  if (value.length <= 256) return value;
+  return wrong(reasonAnnotation, value, 'give at most 256 characters.');
+}
+
+/** Reads the options in a target's annotations. Every one that is wrong is told, with what to do. */
+export function restartOptionsOf(target: KubeObject): RestartOptions {
+  const problems: string[] = [];
+  const read = <T>(annotation: string, parse: (value: string) => T): T | undefined => {
+    const value = target.metadata.annotations?.[annotation];
+    if (value === undefined) return undefined;
+    try {
+      return parse(value);
+    } catch (error) {
+      if (!(error instanceof Wrong)) throw error;
+      problems.push(error.message);
+      return undefined;
+    }
+  };
+  const reason = read(reasonAnnotation, reasonOf);
+  const timeoutSeconds = read(drainTimeoutAnnotation, drainTimeoutOf);
+  const noticeSeconds = read(noticeAnnotation, noticeOf);
+  const onTimeout = read(onTimeoutAnnotation, (value) => policyOf(onTimeoutAnnotation, value));
+  const onUnreachable = read(onUnreachableAnnotation, (value) => policyOf(onUnreachableAnnotation, value));
+  const maxUnavailable = read(maxUnavailableAnnotation, maxUnavailableOf);
+  if (problems.length > 0) return { kind: 'wrong', problems };
+  const drain = {
+    ...(noticeSeconds === undefined ? {} : { noticeSeconds }),
+    ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    ...(onTimeout === undefined ? {} : { onTimeout }),
+    ...(onUnreachable === undefined ? {} : { onUnreachable }),
+  };
+  return {
+    kind: 'valid',
+    spec: {
+      ...(reason === undefined ? {} : { reason }),
+      ...(maxUnavailable === undefined ? {} : { strategy: { maxUnavailable } }),
+      ...(Object.keys(drain).length === 0 ? {} : { drain }),
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { Target } from '#proto/gate/v1/gate.js';
+
+import type { DaemonSet } from '../../kube/objects.js';
+import { gateTargetAnnotation } from './annotations.js';
+import type { PanelRestart, TimeoutPolicy } from './panel-restart.js';
+
+/** A restart's spec with its defaults filled in; times in milliseconds. */
+export interface Settings {
+  readonly noticeMs: number;
+  /** How long the drain of one pod may take. */
+  readonly timeoutMs: number;
+  /** How long it may take at most under Wait; infinite when not limited. */
+  readonly maxTimeoutMs: number;
+  readonly onTimeout: TimeoutPolicy;
+  readonly onUnreachable: TimeoutPolicy;
+  readonly replacementTimeoutMs: number;
+  readonly minReadyMs: number;
+  /** A number, or a percentage of all pods. */
+  readonly maxUnavailable: number | string;
+  readonly maxForcedSessions: number;
+  readonly maxFailedPods: number;
+  /** What the gates drain. */
+  readonly gateTarget: Target;
+  /** Why; told to clients. */
+  readonly reason: string;
+}
+
+/** Settings of a restart. The API server fills in the same defaults; they are repeated for objects older than a field. */
+export function settingsOf(restart: PanelRestart, target: DaemonSet | undefined): Settings {
+  const { drain, strategy, failurePolicy, replacementTimeoutSeconds, reason } = restart.spec;
+  return {
+    noticeMs: (drain?.noticeSeconds ?? 10) * 1000,
+    timeoutMs: (drain?.timeoutSeconds ?? 60) * 1000,
+    maxTimeoutMs: (drain?.maxTimeoutSeconds ?? Infinity) * 1000,
+    onTimeout: drain?.onTimeout ?? 'Abort',
+    onUnreachable: drain?.onUnreachable ?? 'Abort',
+    replacementTimeoutMs: (replacementTimeoutSeconds ?? 300) * 1000,
+    minReadyMs: (strategy?.minReadySeconds ?? 0) * 1000,
+    maxUnavailable: strategy?.maxUnavailable ?? 1,
+    maxForcedSessions: failurePolicy?.maxForcedSessions ?? Infinity,
+    maxFailedPods: failurePolicy?.maxFailedPods ?? 0,
+    gateTarget: target?.metadata.annotations?.[gateTargetAnnotation] === 'host' ? Target.HOST : Target.AGENT,
+    reason: reason ?? 'restart',
+  };
+}

@@ -1,0 +1,70 @@
+import { State } from '#proto/gate/v1/gate.js';
+
+import { troubleOf } from '../facts/containers.js';
+import { isNodeDown, timeMs, uidOf } from '../facts/pods.js';
+import { failed, withStep, type PodOutcome } from './pod-outcome.js';
+import { replacementOf, verdictOn, type KilledCase, type Verdict } from './replacement.js';
+import { rolloutOf } from '../facts/revisions.js';
+import { notes } from '../api/events.js';
+import type { Action } from './snapshot.js';
+
+/**
+ * A gate that is another pod's outlives the pod that was drained, and its cordon would refuse the next one's sessions.
+ * It is opened as soon as the old pod is gone; before that, its sessions would go on in what is about to end.
+ */
+function reopenActions({ world, entry, pod }: KilledCase): readonly Action[] {
+  const gate = world.keepers?.get(entry.node ?? '');
+  const view = world.gates.get(entry.uid);
+  if (gate === undefined || pod !== undefined || view?.kind !== 'answered') return [];
+  const { state, restartUid, podUid } = view.status;
+  const mine = restartUid === uidOf(world.restart) && podUid === uidOf(gate);
+  return mine && state !== State.SERVING ? [{ kind: 'reopen', gate }] : [];
+}
+
+function replacementFailed({ world, entry }: KilledCase, verdict: Verdict): PodOutcome {
+  const down = isNodeDown(world.nodes.get(entry.node ?? ''));
+  const reason = down ? 'NodeUnreachable' : (verdict.missing?.reason ?? 'ReplacementNotReady');
+  const text = down ? `Node ${entry.node ?? ''} is not ready. ` : '';
+  const undo = rolloutOf(world.restart) === undefined ? '' : ' Put the template right or undo it (helm rollback).';
+  const outcome = failed(world, entry, reason, `${text}${verdict.missing?.message ?? ''}${down ? '' : undo}`);
+  const lost = reason === 'SessionsNotRestored' ? (entry.receipt?.checkpointed ?? 0) - verdict.resumed : 0;
+  return { ...outcome, done: { entry, resumed: verdict.resumed, lost } };
+}
+
+/** The pod is gone or going: verify what takes its place. `stop` says why the restart goes no further, if it does not. */
+export function afterKill(c: KilledCase, stop: string | undefined): PodOutcome {
+  const { world, settings, entry, pod } = c;
+  const known = world.restart.status?.active?.some(({ uid }) => uid === entry.uid) ?? false;
+  const unasked = entry.receipt === undefined && entry.step !== 'Killed' && entry.step !== 'Replaced';
+  const told = unasked ? [notes.killedByOther(entry)] : [];
+  const replacement = replacementOf(world, entry);
+  const verdict = verdictOn(c, replacement);
+  const lostWithout = entry.receipt === undefined ? (entry.sessions ?? 0) : 0;
+  const actions = reopenActions(c);
+  if (verdict.missing === undefined && known && !unasked && actions.length === 0) {
+    return {
+      done: { entry, resumed: verdict.resumed, lost: lostWithout },
+      notes: replacement === undefined ? [] : [notes.replaced(entry, replacement, verdict.resumed)],
+    };
+  }
+  const since = timeMs(replacement?.metadata.creationTimestamp ?? pod?.metadata.deletionTimestamp ?? entry.since);
+  const deadlineMs = (since ?? world.now.getTime()) + settings.replacementTimeoutMs;
+  const leftMs = deadlineMs - world.now.getTime();
+  // What does not run under the old request is the next one's to replace, at once.
+  const hopeless = stop !== undefined && replacement !== undefined && troubleOf(replacement) !== undefined;
+  if ((leftMs <= 0 || hopeless) && verdict.missing !== undefined) return replacementFailed(c, verdict);
+  const step = replacement === undefined ? 'Killed' : 'Replaced';
+  const next = withStep(world, entry, step, {
+    ...(replacement === undefined ? {} : { replacement: replacement.metadata.name }),
+    ...(verdict.missing === undefined ? {} : { message: verdict.missing.message.slice(0, 1024) }),
+  });
+  const ask = replacement === undefined && world.keepers !== undefined ? entry.uid : undefined;
+  return {
+    entry: next,
+    actions,
+    notes: told,
+    wakeMs: Math.min(leftMs, verdict.wakeMs ?? leftMs),
+    ...(ask === undefined ? {} : { ask }),
+    ...(verdict.ask === true && replacement !== undefined ? { ask: uidOf(replacement) } : {}),
+  };
+}

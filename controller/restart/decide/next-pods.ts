@@ -1,0 +1,71 @@
+import type { Pod } from '../../kube/objects.js';
+import { claimOf } from '../api/annotations.js';
+import { budgetsOf, createAllowance, unsupportedBudget } from '../facts/budgets.js';
+import { maxUnavailableOf, outstandingPods, roomFor } from './outstanding-pods.js';
+import { isTerminating, uidOf } from '../facts/pods.js';
+import { notes } from '../api/events.js';
+import type { Settings } from '../api/settings.js';
+import type { World } from './snapshot.js';
+
+/**
+ * Creation times are whole seconds. Waiting this long after the request is first seen makes every replacement
+ * younger than the request, whatever the clocks say, so that none is restarted twice.
+ */
+const settleMs = 1_000;
+
+/** What keeps a restart from starting its next pod. */
+export interface Wait {
+  /** In one word. */
+  readonly reason: 'PodsNotReady' | 'NodeBusy' | 'RolloutAhead' | 'DisruptionBudget';
+  readonly message: string;
+}
+
+/** Pods to claim now, or how long to wait until some may be, or what for. */
+export interface Starts {
+  readonly pods: readonly Pod[];
+  readonly wakeMs?: number;
+  /** Set when nothing is under way and nothing may be started. */
+  readonly wait?: Wait;
+}
+
+/** Why budgets would never let any of these pods go, in a sentence; undefined when they may. */
+export function budgetProblem(world: World): string | undefined {
+  for (const pod of world.pods) {
+    const problem = unsupportedBudget(budgetsOf(world.budgets, pod));
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/** Chooses the pods to start: in the order of the plan, where no neighbour is at work, as budgets allow. */
+export function startsOf(world: World, settings: Settings, underWay: ReadonlySet<string>): Starts {
+  const settledInMs = settleMs - world.watchedMs(uidOf(world.restart));
+  if (settledInMs > 0) return { pods: [], wakeMs: settledInMs };
+  if (world.rolloutAhead !== undefined) {
+    if (underWay.size > 0 || outstandingPods(world).length === 0) return { pods: [] };
+    return { pods: [], wait: { reason: 'RolloutAhead', message: world.rolloutAhead } };
+  }
+  const rivals = new Set(world.rivals.map(uidOf));
+  const outstanding = outstandingPods(world).filter((pod) => !rivals.has(claimOf(pod)?.restart ?? ''));
+  const { count, away } = roomFor(world, settings.maxUnavailable, underWay);
+  const aboutToGo = world.pods.filter((pod) => underWay.has(uidOf(pod)) && !isTerminating(pod));
+  const allowance = createAllowance(world.budgets, aboutToGo);
+  const pods: Pod[] = [];
+  const waits: Wait[] = [];
+  for (const pod of outstanding) {
+    if (pods.length >= count) break;
+    const neighbour = world.busyNodes.get(pod.spec?.nodeName ?? '');
+    const budget = neighbour === undefined ? allowance.take(pod) : undefined;
+    if (neighbour !== undefined) waits.push({ reason: 'NodeBusy', message: notes.nodeBusy(pod, neighbour) });
+    else if (budget !== undefined)
+      waits.push({ reason: 'DisruptionBudget', message: notes.budgetWaits(budget.metadata.name) });
+    else pods.push(pod);
+  }
+  if (pods.length > 0 || underWay.size > 0 || outstanding.length === 0) return { pods };
+  if (count === 0) {
+    const limit = maxUnavailableOf(settings.maxUnavailable, world.pods.length);
+    waits.push({ reason: 'PodsNotReady', message: notes.awayFor(away, limit) });
+  }
+  const [wait] = waits;
+  return { pods, ...(wait === undefined ? {} : { wait }) };
+}

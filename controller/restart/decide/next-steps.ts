@@ -1,0 +1,220 @@
+import type { Pod } from '../../kube/objects.js';
+import { claimOf, uncordonFinalizer, type Claim } from '../api/annotations.js';
+import { troubleOf } from '../facts/containers.js';
+import { courses, newsOf, type Course } from './phase.js';
+import { gatePodOf } from '../facts/gate-provider.js';
+import { outstandingPods, selectsNothing } from './outstanding-pods.js';
+import { isTerminating, uidOf } from '../facts/pods.js';
+import type { PodOutcome } from './pod-outcome.js';
+import { podStep, releaseAction } from './pod-step.js';
+import { maxPreviewed, previewOf, previewText, type Preview } from './preview.js';
+import { replacementOf } from './replacement.js';
+import { reportOf } from './target-result.js';
+import { isOnDelete } from '../facts/revisions.js';
+import { notes } from '../api/events.js';
+import { settingsOf, type Settings } from '../api/settings.js';
+import { dueInMs, standingOf } from './precedence.js';
+import { budgetProblem, startsOf, type Starts } from './next-pods.js';
+import { assembleStatus } from './status.js';
+import { isFinished, type FailedPod, type PanelRestart } from '../api/panel-restart.js';
+import type { Action, Decision, World } from './snapshot.js';
+
+/** Uids of the pods under way: claimed by this restart, or recorded in its status. */
+function underWayOf(world: World): Set<string> {
+  const uid = uidOf(world.restart);
+  const claimed = world.pods.filter((pod) => claimOf(pod)?.restart === uid).map(uidOf);
+  return new Set([...(world.restart.status?.active ?? []).map((entry) => entry.uid), ...claimed]);
+}
+
+/** Why a restart that has started goes no further; undefined while it goes on. */
+function stopOf(world: World, settings: Settings, failures: readonly FailedPod[]): Course | undefined {
+  const { restart, target } = world;
+  const standing = standingOf(restart, world);
+  if (restart.spec.abort === true) return courses.aborted();
+  if (standing.kind === 'superseded') return courses.superseded(standing.by);
+  if (target === undefined || isTerminating(target)) return courses.targetGone(restart);
+  const broken = failures.find(({ reason }) => reason === 'ReplacementNotReady' || reason === 'SessionsNotRestored');
+  if (broken !== undefined) return courses.failed(broken.reason, broken.message ?? broken.reason);
+  if (failures.length > settings.maxFailedPods) return courses.tooManyFailed(failures, settings.maxFailedPods);
+  const receipts = (restart.status?.active ?? []).map(({ receipt }) => receipt?.forced ?? 0);
+  const forced = receipts.reduce((sum, count) => sum + count, restart.status?.sessions?.forced ?? 0);
+  return forced > settings.maxForcedSessions ? courses.tooManyForced(forced, settings.maxForcedSessions) : undefined;
+}
+
+/**
+ * A restart that fails finishes what is drained already: the sessions that were forced have ended, and giving the pod
+ * back would only take their number out of the count. An abort gives back what it can.
+ */
+function isFinishedUnder(stop: Course, restart: PanelRestart, uid: string): boolean {
+  const receipt = restart.status?.active?.find((entry) => entry.uid === uid)?.receipt;
+  return stop.phase === 'Failed' && stop.reason !== 'TargetNotFound' && receipt !== undefined;
+}
+
+/** What makes it impossible to go on until a person changes something about the target; undefined when nothing does. */
+function blockOf(world: World): Course | undefined {
+  const { target } = world;
+  if (target !== undefined && !isOnDelete(target)) return courses.unsafeStrategy(target);
+  const problem = budgetProblem(world);
+  return problem === undefined ? undefined : courses.unsupportedBudget(problem);
+}
+
+/** A replacement that does not run, in its kubelet's words: nobody has to wait for the time limit to see why. */
+function stuckOf(world: World, outcomes: readonly PodOutcome[]): Course | undefined {
+  for (const { entry } of outcomes) {
+    if (entry?.step !== 'Replaced' || entry.message === undefined) continue;
+    const replacement = replacementOf(world, entry);
+    if (replacement !== undefined && troubleOf(replacement) !== undefined)
+      return courses.replacementStuck(entry.message);
+  }
+  return undefined;
+}
+
+/** Why a restart that has not started does not start. */
+interface Hold {
+  readonly course: Course;
+  readonly wakeMs?: number;
+  readonly preview?: Preview;
+}
+
+function dryRunOf(world: World): Hold {
+  const settings = settingsOf(world.restart, world.target);
+  const pods = outstandingPods(world);
+  const preview = previewOf(world, pods, settings);
+  return { course: courses.dryRun(previewText(pods, preview, settings)), preview };
+}
+
+function holdOf(world: World): Hold | undefined {
+  const { restart, now, target } = world;
+  const standing = standingOf(restart, world);
+  if (restart.spec.abort === true) return { course: courses.aborted() };
+  if (standing.kind === 'superseded') return { course: courses.superseded(standing.by) };
+  if (target === undefined) return { course: courses.targetMissing(restart) };
+  const block = blockOf(world);
+  if (block !== undefined) return { course: block };
+  const dueMs = dueInMs(restart, now);
+  if (dueMs > 0) return { course: courses.scheduled(restart), wakeMs: dueMs };
+  if (restart.spec.paused === true) return { course: courses.paused() };
+  if (restart.spec.dryRun === true) return dryRunOf(world);
+  if (standing.kind === 'wait') return { course: courses.waiting(standing.rival) };
+  if (selectsNothing(world)) return { course: courses.nothingSelected(restart) };
+  return undefined;
+}
+
+const idle: Decision = { status: undefined, notes: [], actions: [], askAgain: [], requeueAfterMs: undefined };
+
+function hasFinalizer(restart: PanelRestart): boolean {
+  return restart.metadata.finalizers?.includes(uncordonFinalizer) ?? false;
+}
+
+/** The restart is over or being deleted: give back what it holds, then let it go. */
+function letGo(world: World, why: string): Decision {
+  const { restart, now } = world;
+  const held = world.pods.filter((pod) => claimOf(pod)?.restart === uidOf(restart) && !isTerminating(pod));
+  if (held.length > 0) return { ...idle, actions: held.map((pod) => releaseAction(world, pod, why)) };
+  if (hasFinalizer(restart)) return { ...idle, actions: [{ kind: 'removeFinalizer' }] };
+  const { completionTime, observedGeneration } = restart.status ?? {};
+  if (isTerminating(restart) || completionTime === undefined) return idle;
+  const report = reportOf(world);
+  const actions = report === undefined ? [] : [report];
+  const generation = restart.metadata.generation ?? observedGeneration;
+  const status =
+    generation === observedGeneration || generation === undefined
+      ? undefined
+      : { ...restart.status, observedGeneration: generation };
+  const ttl = restart.spec.ttlSecondsAfterFinished;
+  if (ttl === undefined) return { ...idle, status, actions };
+  const leftMs = Date.parse(completionTime) + ttl * 1000 - now.getTime();
+  if (leftMs > 0) return { ...idle, status, actions, requeueAfterMs: leftMs };
+  return { ...idle, status, actions: [...actions, { kind: 'removeRestart' }] };
+}
+
+function claimAction(world: World, settings: Settings, pod: Pod): Action {
+  const claim: Claim = {
+    restart: uidOf(world.restart),
+    deadline: new Date(world.now.getTime() + settings.timeoutMs).toISOString(),
+    fencing: world.fencing,
+    generation: world.restart.metadata.generation ?? 0,
+  };
+  return { kind: 'claim', pod, claim, note: notes.claimed(pod, settings) };
+}
+
+function run(world: World, settings: Settings): Decision {
+  const { restart } = world;
+  const priorFailures = restart.status?.failures ?? [];
+  const stop = stopOf(world, settings, priorFailures);
+  const outcomes = [...underWayOf(world)].map((uid) => {
+    const goesOn = stop === undefined || isFinishedUnder(stop, restart, uid);
+    return podStep(world, settings, uid, goesOn ? undefined : stop.message);
+  });
+  const fresh = outcomes.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+  const stopping = stop ?? stopOf(world, settings, [...priorFailures, ...fresh]);
+  const outstanding = outstandingPods(world);
+  const busy = fresh.length > 0 || outcomes.some(({ entry, actions }) => entry !== undefined || actions !== undefined);
+  const block = blockOf(world) ?? stuckOf(world, outcomes);
+  const held = stopping !== undefined || restart.spec.paused === true || block !== undefined;
+  const active = new Set(outcomes.flatMap(({ entry }) => (entry === undefined ? [] : [entry.uid])));
+  const starts: Starts = held || !hasFinalizer(restart) ? { pods: [] } : startsOf(world, settings, active);
+  const over = !busy && (stopping !== undefined || outstanding.length === 0);
+  const failures = [...priorFailures, ...fresh];
+  const course = courses.running({ world, stop: stopping, over, block, wait: starts.wait, failures });
+  const actions = outcomes.flatMap((outcome) => outcome.actions ?? []);
+  const told = outcomes.flatMap((outcome) => outcome.notes ?? []);
+  if (!hasFinalizer(restart) && !over) actions.unshift({ kind: 'addFinalizer' });
+  const wakes = [...outcomes.map(({ wakeMs }) => wakeMs), starts.wakeMs].filter((ms) => ms !== undefined);
+  return {
+    status: assembleStatus(world, { course, outcomes, pending: outstanding.length }),
+    notes: over ? [...told, ...newsOf(restart, course)] : [...newsOf(restart, course), ...told],
+    actions: [...actions, ...starts.pods.map((pod) => claimAction(world, settings, pod))],
+    askAgain: outcomes.flatMap(({ ask }) => (ask === undefined ? [] : [ask])),
+    requeueAfterMs: wakes.length === 0 ? undefined : Math.max(0, Math.min(...wakes)),
+  };
+}
+
+/**
+ * Derives what to do next for one restart from what the world is, and from nothing else: whoever asks, and whatever
+ * happened to the one who asked before, the answer is the same. The order it keeps for each pod: claim, cordon, drain,
+ * write the receipt down, delete, verify the replacement, write the result down.
+ */
+export function nextSteps(world: World): Decision {
+  const { restart } = world;
+  if (isTerminating(restart)) return letGo(world, 'The restart was deleted.');
+  if (isFinished(restart)) return letGo(world, 'The restart is over.');
+  const settings = settingsOf(restart, world.target);
+  if (restart.status?.startTime !== undefined) return run(world, settings);
+  const hold = holdOf(world);
+  if (hold === undefined) return run(world, settings);
+  const { course, preview } = hold;
+  const pending = outstandingPods(world).length;
+  const status = assembleStatus(world, {
+    course,
+    outcomes: [],
+    pending,
+    ...(preview === undefined ? {} : { preview }),
+  });
+  return { ...idle, status, notes: newsOf(restart, course), requeueAfterMs: hold.wakeMs };
+}
+
+/** A pod about which a gate has to be asked, and the pod whose gate that is; undefined when nobody answers for it. */
+export interface GateQuestion {
+  readonly uid: string;
+  readonly gate: Pod | undefined;
+}
+
+/** Gates to ask before {@link nextSteps}: of the pods under way and of what replaces them; for a dry run, of all. */
+export function gatesToAsk(world: Omit<World, 'gates'>): GateQuestion[] {
+  const { restart, pods, keepers } = world;
+  const dryRun = restart.spec.dryRun === true && !isFinished(restart);
+  const own = dryRun
+    ? outstandingPods(world).slice(0, maxPreviewed)
+    : pods.filter((pod) => claimOf(pod)?.restart === uidOf(restart));
+  const active = restart.status?.active ?? [];
+  const places = new Set(active.map(({ node }) => node));
+  const asked = [...own, ...pods.filter((pod) => places.has(pod.spec?.nodeName))];
+  const questions = asked
+    .filter((pod) => !isTerminating(pod))
+    .map((pod) => ({ uid: uidOf(pod), gate: gatePodOf(keepers, pod) }));
+  // Whoever answers for a pod that is gone is still there.
+  const gone = active.filter(({ uid }) => keepers !== undefined && !pods.some((pod) => uidOf(pod) === uid));
+  const left = gone.map(({ uid, node }) => ({ uid, gate: keepers?.get(node ?? '') }));
+  return [...new Map([...questions, ...left].map((question) => [question.uid, question])).values()];
+}

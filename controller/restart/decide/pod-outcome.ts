@@ -1,0 +1,78 @@
+import type { Receipt } from '#proto/gate/v1/gate.js';
+
+import type { Pod } from '../../kube/objects.js';
+import { budgetsOf } from '../facts/budgets.js';
+import { gatePodOf } from '../facts/gate-provider.js';
+import { uidOf } from '../facts/pods.js';
+import { notes } from '../api/events.js';
+import type { ActivePod, FailedPod, RecordedReceipt } from '../api/panel-restart.js';
+import type { Action, GateView, Note, World } from './snapshot.js';
+
+/** What becomes of one pod under way. */
+export interface PodOutcome {
+  /** Stays under way as this. */
+  readonly entry?: ActivePod;
+  /** Is done; its receipt's counts are added up. */
+  readonly done?: { readonly entry: ActivePod; readonly resumed: number; readonly lost: number };
+  readonly failure?: FailedPod;
+  readonly actions?: readonly Action[];
+  readonly notes?: readonly Note[];
+  readonly wakeMs?: number;
+  /** Uid of the pod whose gate has to be asked again. */
+  readonly ask?: string;
+}
+
+/** An entry without some of its fields. */
+export function without<K extends keyof ActivePod>(entry: ActivePod, ...keys: K[]): Omit<ActivePod, K> {
+  return Object.fromEntries(Object.entries(entry).filter(([key]) => !(keys as string[]).includes(key))) as ActivePod;
+}
+
+/** An entry at a step; what it waited for is forgotten unless `rest` says it again. */
+export function withStep(
+  world: World,
+  entry: ActivePod,
+  step: ActivePod['step'],
+  rest: Partial<ActivePod> = {},
+): ActivePod {
+  const since = entry.step === step ? entry.since : world.now.toISOString();
+  return { ...without(entry, 'message', 'holders'), step, ...(since === undefined ? {} : { since }), ...rest };
+}
+
+/** A pod that is given up. */
+export function failed(world: World, entry: ActivePod, reason: string, message: string): PodOutcome {
+  const { pod, uid, node } = entry;
+  const failure: FailedPod = {
+    pod,
+    uid,
+    ...(node === undefined ? {} : { node }),
+    reason,
+    message: message.slice(0, 1024),
+    time: world.now.toISOString(),
+  };
+  return { failure, notes: [notes.failed(failure)] };
+}
+
+/** Deletes a pod, by way of its budget where it has one. */
+export function deleteAction(world: World, pod: Pod, receipt: RecordedReceipt): Action {
+  const evict = budgetsOf(world.budgets, pod).length > 0;
+  return { kind: 'delete', pod, receipt, evict, note: notes.killing(pod, receipt) };
+}
+
+/**
+ * What the gate says that answers for a pod. An answer that is another pod's, because an address changed hands, is none:
+ * a gate of its own may be silent about its pod, one that answers for others never is.
+ */
+export function viewOf(world: World, pod: Pod): GateView | undefined {
+  const view = world.gates.get(uidOf(pod));
+  if (view?.kind !== 'answered') return view;
+  const gate = gatePodOf(world.keepers, pod);
+  const { podUid } = view.status;
+  const silent = world.keepers === undefined && podUid === '';
+  if (gate !== undefined && (silent || podUid === uidOf(gate))) return view;
+  return { kind: 'unreachable', message: `what answers there is the gate of another pod (uid ${podUid}).` };
+}
+
+/** What was written down when a drain was complete, compared with what is given now. */
+export function isSameReceipt(recorded: RecordedReceipt | undefined, given: Receipt): boolean {
+  return recorded?.digest === given.digest && recorded.instance === given.instance;
+}

@@ -1,0 +1,91 @@
+import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
+
+import type { Pod } from '../../kube/objects.js';
+import { troubleOf, troubleText } from '../facts/containers.js';
+import { createdMs, isPodReady, isTerminating, readySinceMs, uidOf } from '../facts/pods.js';
+import { viewOf } from './pod-outcome.js';
+import { resumedOf } from '../facts/receipts.js';
+import { gateStateName } from '../api/events.js';
+import type { Settings } from '../api/settings.js';
+import type { ActivePod } from '../api/panel-restart.js';
+import type { World } from './snapshot.js';
+
+/** A pod under way that is gone or going. */
+export interface KilledCase {
+  readonly world: World;
+  readonly settings: Settings;
+  readonly entry: ActivePod;
+  /** The old pod while it still goes. */
+  readonly pod: Pod | undefined;
+}
+
+/** What a replacement still lacks; `missing` is not set when it lacks nothing. */
+export interface Verdict {
+  readonly missing?: { readonly reason: string; readonly message: string };
+  /** Sessions that it restored. */
+  readonly resumed: number;
+  /** When the answer changes by itself, in milliseconds from now. */
+  readonly wakeMs?: number;
+  /** True when only its gate can tell. */
+  readonly ask?: boolean;
+}
+
+/** The pod that took the place of one that was killed: on the same node, with another uid, the youngest. */
+export function replacementOf(world: World, entry: ActivePod): Pod | undefined {
+  return world.pods
+    .filter((pod) => uidOf(pod) !== entry.uid && pod.spec?.nodeName === entry.node && !isTerminating(pod))
+    .sort((a, b) => createdMs(b) - createdMs(a))[0];
+}
+
+function notReady(message: string, rest: Omit<Verdict, 'missing' | 'resumed'> = {}): Verdict {
+  return { missing: { reason: 'ReplacementNotReady', message }, resumed: 0, ...rest };
+}
+
+/** What the gate of another pod lacks to serve the sessions of this one; undefined when nothing. */
+function hostLacks(status: GateStatus, restartUid: string): string | undefined {
+  if (status.restartUid === restartUid && status.state !== State.SERVING) {
+    return `it is still ${gateStateName(status.state)} for this restart.`;
+  }
+  const busy = status.workers.find(({ target, state }) => target === Target.HOST && state !== State.SERVING);
+  if (busy === undefined) return undefined;
+  const why = busy.message === '' ? '' : ` ${busy.message}`;
+  return `the worker of panel ${busy.panel} is ${gateStateName(busy.state)}, not SERVING.${why}`;
+}
+
+/** What the gate's answer lacks. How many sessions a host restored is not told by the agent that answers for it. */
+function gateVerdict({ world, entry }: KilledCase, name: string, status: GateStatus): Verdict {
+  if (world.keepers !== undefined) {
+    const lacks = hostLacks(status, uidOf(world.restart));
+    return lacks === undefined ? { resumed: 0 } : notReady(`Pod ${name} does not serve yet: ${lacks}`, { ask: true });
+  }
+  if (status.state !== State.SERVING) {
+    return notReady(`The gate of pod ${name} is ${gateStateName(status.state)}, not SERVING.`, { ask: true });
+  }
+  const counts = resumedOf(status, entry.receipt?.checkpointed ?? 0);
+  if (counts.missing === 0) return { resumed: counts.resumed };
+  const message = `Pod ${name} has restored ${counts.resumed} of ${counts.expected} checkpointed sessions.`;
+  return { missing: { reason: 'SessionsNotRestored', message }, resumed: counts.resumed, ask: true };
+}
+
+/** Judges a replacement: ready, serving, and with every session that was checkpointed and has not ended since. */
+export function verdictOn(c: KilledCase, pod: Pod | undefined): Verdict {
+  const { world, settings, entry } = c;
+  if (pod === undefined) return notReady(`No pod has taken the place of ${entry.pod} yet.`);
+  const name = pod.metadata.name;
+  if (!isPodReady(pod)) {
+    const why = troubleText(troubleOf(pod));
+    return notReady(`Pod ${name}, which takes the place of ${entry.pod}, is not ready.${why}`);
+  }
+  const view = viewOf(world, pod);
+  if (view?.kind !== 'answered') {
+    const text = view?.message ?? 'it has not been asked yet';
+    return notReady(`The gate of pod ${name} does not answer: ${text}`, { ask: true });
+  }
+  const verdict = gateVerdict(c, name, view.status);
+  if (verdict.missing !== undefined) return verdict;
+  const readyInMs = readySinceMs(pod) + settings.minReadyMs - world.now.getTime();
+  if (settings.minReadyMs > 0 && readyInMs > 0) {
+    return notReady(`Pod ${name} has to be ready a little longer.`, { wakeMs: readyInMs });
+  }
+  return verdict;
+}

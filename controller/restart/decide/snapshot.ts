@@ -1,0 +1,92 @@
+import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
+
+import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '../../kube/objects.js';
+import type { Claim } from '../api/annotations.js';
+import type { Revision } from '../facts/revisions.js';
+import type { PanelRestart, PanelRestartStatus, RecordedReceipt } from '../api/panel-restart.js';
+
+/** What a pod's gate answered. No answer is never read as drained. */
+export type GateView =
+  | { readonly kind: 'answered'; readonly status: GateStatus; readonly receipt: Receipt | undefined }
+  | { readonly kind: 'unreachable'; readonly message: string };
+
+/** Pods whose gates answer for other pods, by node; undefined where every pod answers for itself. */
+export type Keepers = ReadonlyMap<string, Pod> | undefined;
+
+/** Everything the next steps of a restart are derived from. */
+export interface World {
+  readonly restart: PanelRestart;
+  readonly target: DaemonSet | undefined;
+  /** The target's pods, also those that are going. */
+  readonly pods: readonly Pod[];
+  readonly nodes: ReadonlyMap<string, KubeNode>;
+  /** Other restarts of the same target that are not finished. */
+  readonly rivals: readonly PanelRestart[];
+  /** The template that the target has now; undefined while that is not known. */
+  readonly newest: Revision | undefined;
+  /** Budgets of the namespace. */
+  readonly budgets: readonly PodDisruptionBudget[];
+  /** Pods that answer for the gates of the target's pods, by node; undefined where each answers for itself. */
+  readonly keepers: Keepers;
+  /** Nodes on which another target that shares the gate is being restarted, with the name of that restart. */
+  readonly busyNodes: ReadonlyMap<string, string>;
+  /** What it waits for on every node, in a sentence, if it is a rollout. */
+  readonly rolloutAhead: string | undefined;
+  /** By uid of the pod; a pod that was not asked is missing. */
+  readonly gates: ReadonlyMap<string, GateView>;
+  /** Wall-clock time, compared with the times in objects. */
+  readonly now: Date;
+  /** How long this leader has watched the restart or the claim on the pod of this uid, in monotonic milliseconds. */
+  readonly watchedMs: (uid: string) => number;
+  /** Fencing number of this leader. */
+  readonly fencing: number;
+  /** The highest number that it may be raised to now because of what a node says. */
+  readonly fencingLimit: number;
+}
+
+/** A sentence for the people who run `kubectl describe`. */
+export interface Note {
+  readonly type: 'Normal' | 'Warning';
+  /** Why, in one word. */
+  readonly reason: string;
+  /** What the controller does, in one word. */
+  readonly action: string;
+  readonly text: string;
+}
+
+/** Something to do in the world. Each may be repeated without harm. */
+export type Action =
+  | { readonly kind: 'addFinalizer' }
+  | { readonly kind: 'removeFinalizer' }
+  | { readonly kind: 'removeRestart' }
+  /** The target says what became of its request. */
+  | { readonly kind: 'report'; readonly target: DaemonSet; readonly result: string }
+  | { readonly kind: 'claim'; readonly pod: Pod; readonly claim: Claim; readonly note: Note }
+  | { readonly kind: 'release'; readonly pod: Pod; readonly uncordon: boolean; readonly note: Note }
+  | { readonly kind: 'cordon'; readonly pod: Pod; readonly renewal: boolean }
+  | { readonly kind: 'drain'; readonly pod: Pod; readonly timeoutMs: number }
+  | {
+      readonly kind: 'delete';
+      readonly pod: Pod;
+      readonly receipt: RecordedReceipt;
+      /** True when a budget has its say. */
+      readonly evict: boolean;
+      readonly note: Note;
+    }
+  /** The pod is gone, and its gate, which is another pod's, is to serve the one that takes its place. */
+  | { readonly kind: 'reopen'; readonly gate: Pod }
+  | { readonly kind: 'raiseFencing'; readonly above: number };
+
+/** What to do next. */
+export interface Decision {
+  /** The status as it should be; undefined when it is not to be touched. */
+  readonly status: PanelRestartStatus | undefined;
+  /** Told once the status is written. */
+  readonly notes: readonly Note[];
+  /** In order. */
+  readonly actions: readonly Action[];
+  /** Uids of pods whose gates have to be asked again soon, because nobody tells when their answer changes. */
+  readonly askAgain: readonly string[];
+  /** When to look again although nothing changed; undefined when only a change matters. */
+  readonly requeueAfterMs: number | undefined;
+}

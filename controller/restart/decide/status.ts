@@ -1,0 +1,189 @@
+import type { Condition } from '../../kube/objects.js';
+import { setCondition } from '../api/conditions.js';
+import type { Course } from './phase.js';
+import type {
+  ActivePod,
+  PanelRestartStatus,
+  PodCounts,
+  PodStep,
+  RecordedReceipt,
+  SessionTotals,
+} from '../api/panel-restart.js';
+import { maxActivePods } from './outstanding-pods.js';
+import type { Preview } from './preview.js';
+import type { FailedPod } from '../api/panel-restart.js';
+import type { World } from './snapshot.js';
+
+/** What happened to a pod, as far as the status is concerned. */
+export interface Outcome {
+  readonly entry?: ActivePod;
+  readonly done?: { readonly entry: ActivePod; readonly resumed: number; readonly lost: number };
+  readonly failure?: FailedPod;
+}
+
+/** What a status is made from, besides the world. */
+export interface StatusInput {
+  readonly course: Course;
+  readonly outcomes: readonly Outcome[];
+  /** Pods that were not started. */
+  readonly pending: number;
+  /** What a dry run says would become of sessions. */
+  readonly preview?: Preview;
+}
+
+type Sums = Omit<SessionTotals, 'summary'>;
+
+const noSessions: Sums = { kept: 0, finished: 0, checkpointed: 0, resumed: 0, forced: 0, lost: 0 };
+
+function addReceipt(sums: Sums, receipt: RecordedReceipt | undefined, resumed: number, lost: number): Sums {
+  return {
+    kept: sums.kept + (receipt?.kept ?? 0),
+    finished: sums.finished + (receipt?.finished ?? 0),
+    checkpointed: sums.checkpointed + (receipt?.checkpointed ?? 0),
+    resumed: sums.resumed + resumed,
+    forced: sums.forced + (receipt?.forced ?? 0),
+    lost: sums.lost + lost,
+  };
+}
+
+function foreseen({ kept, checkpointed, ending }: Preview): Partial<Sums> {
+  return { kept, checkpointed, forced: [...ending.values()].reduce((sum, count) => sum + count, 0) };
+}
+
+function sessionTotals(world: World, { outcomes, preview }: StatusInput): SessionTotals {
+  const told = preview === undefined ? world.restart.status?.sessions : foreseen(preview);
+  const before: Sums = { ...noSessions, ...told };
+  const sums = outcomes.reduce(
+    (acc, { done }) => (done === undefined ? acc : addReceipt(acc, done.entry.receipt, done.resumed, done.lost)),
+    before,
+  );
+  const { kept, finished, checkpointed, resumed, forced, lost } = sums;
+  const alive = kept + checkpointed - Math.min(lost, checkpointed);
+  const all = kept + checkpointed + finished + forced + Math.max(0, lost - checkpointed);
+  return { kept, finished, checkpointed, resumed, forced, lost, summary: `${alive}/${all}` };
+}
+
+function podCounts(world: World, { outcomes, pending }: StatusInput): PodCounts {
+  const at = (...steps: PodStep[]): number =>
+    outcomes.filter(({ entry }) => entry && steps.includes(entry.step)).length;
+  const before = world.restart.status;
+  const finished = outcomes.filter(({ done, failure }) => done !== undefined && failure === undefined).length;
+  const succeeded = (before?.pods?.succeeded ?? 0) + finished;
+  const failed = (before?.failures?.length ?? 0) + outcomes.filter(({ failure }) => failure !== undefined).length;
+  const active = outcomes.filter(({ entry }) => entry !== undefined).length;
+  const total = pending + active + succeeded + failed;
+  return {
+    total,
+    pending,
+    cordoned: at('Cordoned'),
+    draining: at('Draining', 'Drained'),
+    killed: at('Killed'),
+    replaced: at('Replaced'),
+    succeeded,
+    failed,
+    summary: `${succeeded}/${total}`,
+  };
+}
+
+function conditionsOf(world: World, course: Course): readonly Condition[] {
+  const { restart, now } = world;
+  const { phase, reason, message, over, stalled } = course;
+  const set = (list: readonly Condition[], type: string, holds: boolean, why: string): readonly Condition[] =>
+    setCondition(list, {
+      type,
+      status: holds ? 'True' : 'False',
+      reason: why,
+      message,
+      lastTransitionTime: now.toISOString(),
+      ...(restart.metadata.generation === undefined ? {} : { observedGeneration: restart.metadata.generation }),
+    });
+  let list = set(restart.status?.conditions ?? [], 'Reconciling', !over && !stalled, reason);
+  list = set(list, 'Stalled', stalled, stalled ? reason : 'NotStalled');
+  list = set(list, 'Succeeded', phase === 'Succeeded', reason);
+  return set(
+    list,
+    'Paused',
+    restart.spec.paused === true && !over,
+    restart.spec.paused === true ? 'Paused' : 'NotPaused',
+  );
+}
+
+/** When the rest will be done if pods go on taking as long as they did; undefined before the first is done. */
+function expectedEnd(world: World, pods: PodCounts, startTime: string | undefined): string | undefined {
+  const done = pods.succeeded + pods.failed;
+  if (startTime === undefined || done === 0 || done >= pods.total) return undefined;
+  const nowMs = world.now.getTime();
+  const perPodMs = (nowMs - Date.parse(startTime)) / done;
+  return new Date(nowMs + perPodMs * (pods.total - done)).toISOString();
+}
+
+/** Puts a restart's status together: what was before, plus what became of the pods, on the course it takes. */
+export function assembleStatus(world: World, input: StatusInput): PanelRestartStatus {
+  const { restart, now } = world;
+  const { course, outcomes } = input;
+  const before = restart.status;
+  const begins = course.phase === 'Running' || course.over;
+  const startTime = before?.startTime ?? (begins ? now.toISOString() : undefined);
+  const pods = podCounts(world, input);
+  const expected = course.over ? undefined : expectedEnd(world, pods, startTime);
+  const failures = [...(before?.failures ?? []), ...outcomes.flatMap(({ failure }) => failure ?? [])];
+  return {
+    ...(restart.metadata.generation === undefined ? {} : { observedGeneration: restart.metadata.generation }),
+    target: `${restart.spec.targetRef.kind ?? 'DaemonSet'}/${restart.spec.targetRef.name}`.toLowerCase(),
+    phase: course.phase,
+    conditions: conditionsOf(world, course),
+    pods,
+    sessions: sessionTotals(world, input),
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(course.over ? { completionTime: now.toISOString() } : {}),
+    heartbeatTime: now.toISOString(),
+    ...(expected === undefined ? {} : { expectedCompletionTime: expected }),
+    active: outcomes.flatMap(({ entry }) => entry ?? []).slice(0, maxActivePods),
+    failures: failures.slice(0, 50),
+  };
+}
+
+/** The part of a status that must be on record before the next step; the rest is told now and then. */
+function essence(status: PanelRestartStatus | undefined): unknown {
+  const recorded = status?.active?.filter((entry) => entry.receipt !== undefined || isKilled(entry)) ?? [];
+  return [
+    status?.phase,
+    status?.observedGeneration,
+    status?.startTime,
+    status?.completionTime,
+    // What a restart waits for comes and goes; what a person has to do does not.
+    status?.conditions?.map(({ type, status: holds, reason }) => [type, holds, type === 'Stalled' ? reason : '']),
+    status?.pods?.succeeded,
+    status?.failures?.map(({ uid, reason }) => [uid, reason]),
+    recorded.map(({ uid, receipt }) => [uid, receipt?.instance, receipt?.digest, receipt?.withoutReceipt]).sort(),
+  ];
+}
+
+function isKilled({ step }: ActivePod): boolean {
+  return step === 'Killed' || step === 'Replaced';
+}
+
+/** True when `next` has something that must be written before anything else is done. */
+export function mustWrite(before: PanelRestartStatus | undefined, next: PanelRestartStatus): boolean {
+  return JSON.stringify(essence(before)) !== JSON.stringify(essence(next));
+}
+
+/** True when `next` tells anything new at all, the times of writing aside. */
+export function tellsMore(before: PanelRestartStatus | undefined, next: PanelRestartStatus): boolean {
+  const rest = (status: PanelRestartStatus | undefined): unknown => ({
+    ...status,
+    heartbeatTime: undefined,
+    expectedCompletionTime: undefined,
+    active: status?.active?.map((entry) => ({ ...entry, since: undefined })),
+  });
+  return stableText(rest(before)) !== stableText(rest(next));
+}
+
+/** JSON with keys in order: the API server keeps its own order. */
+function stableText(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}

@@ -1,0 +1,152 @@
+import {
+  controllerRevisions,
+  daemonSets,
+  keyOf,
+  nodes,
+  podDisruptionBudgets,
+  pods,
+  type Resource,
+} from '../../kube/kube-api.js';
+import type {
+  ControllerRevision,
+  DaemonSet,
+  KubeNode,
+  KubeObject,
+  Pod,
+  PodDisruptionBudget,
+} from '../../kube/objects.js';
+import { createStore, type Store } from '../../kube/store.js';
+import { keeperKeyOf } from './gate-provider.js';
+import type { ClusterView } from '../api/ports.js';
+import { panelRestarts, type PanelRestart } from '../api/panel-restart.js';
+
+/** The stores behind a view, to be kept like the server's objects by reflectors. */
+export interface ClusterStores {
+  readonly targets: Store<DaemonSet>;
+  readonly pods: Store<Pod>;
+  readonly nodes: Store<KubeNode>;
+  readonly restarts: Store<PanelRestart>;
+  readonly revisions: Store<ControllerRevision>;
+  readonly budgets: Store<PodDisruptionBudget>;
+}
+
+/** A kind to reflect, and the store that is kept like it. */
+export interface Reflected<T extends KubeObject> {
+  readonly resource: Resource<T>;
+  readonly store: Store<T>;
+  /** True for a kind that a cluster may lack. */
+  readonly optional: boolean;
+}
+
+/** Calls `reflect` for each kind that a view needs. */
+export function mapReflected<R>(stores: ClusterStores, reflect: <T extends KubeObject>(what: Reflected<T>) => R): R[] {
+  return [
+    reflect({ resource: daemonSets, store: stores.targets, optional: false }),
+    reflect({ resource: pods, store: stores.pods, optional: false }),
+    reflect({ resource: nodes, store: stores.nodes, optional: false }),
+    reflect({ resource: panelRestarts, store: stores.restarts, optional: false }),
+    reflect({ resource: controllerRevisions, store: stores.revisions, optional: true }),
+    reflect({ resource: podDisruptionBudgets, store: stores.budgets, optional: true }),
+  ];
+}
+
+const byOwner = 'owner';
+const byTarget = 'target';
+
+/** Key of the target of a restart, `namespace/name`. */
+export function targetKeyOf(restart: PanelRestart): string {
+  const { namespace } = restart.metadata;
+  const { name } = restart.spec.targetRef;
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+/** Uid of the DaemonSet that a pod or revision belongs to. */
+export function ownerUidOf(pod: KubeObject): string | undefined {
+  const owner = pod.metadata.ownerReferences?.find(
+    ({ kind, controller }) => controller === true && kind === 'DaemonSet',
+  );
+  return owner?.uid;
+}
+
+/** Empty stores with the indexes that a view needs. */
+export function createClusterStores(): ClusterStores {
+  return {
+    targets: createStore<DaemonSet>(),
+    pods: createStore<Pod>({ [byOwner]: (pod) => [ownerUidOf(pod)].filter((uid) => uid !== undefined) }),
+    nodes: createStore<KubeNode>(),
+    restarts: createStore<PanelRestart>({ [byTarget]: (restart) => [targetKeyOf(restart)] }),
+    revisions: createStore<ControllerRevision>({
+      [byOwner]: (revision) => [ownerUidOf(revision)].filter((uid) => uid !== undefined),
+    }),
+    budgets: createStore<PodDisruptionBudget>(),
+  };
+}
+
+/** A view over stores. */
+export function createClusterView(stores: ClusterStores): ClusterView {
+  const storeOf = new Map<string, Store<never>>([
+    [daemonSets.plural, stores.targets as Store<never>],
+    [pods.plural, stores.pods as Store<never>],
+    [nodes.plural, stores.nodes as Store<never>],
+    [panelRestarts.plural, stores.restarts as Store<never>],
+    [controllerRevisions.plural, stores.revisions as Store<never>],
+    [podDisruptionBudgets.plural, stores.budgets as Store<never>],
+  ]);
+  return {
+    target: (key) => stores.targets.get(key),
+    podsOf: (target) => stores.pods.byIndex(byOwner, target.metadata.uid ?? ''),
+    restartsOf: (key) => stores.restarts.byIndex(byTarget, key),
+    revisionsOf: (target) => stores.revisions.byIndex(byOwner, target.metadata.uid ?? ''),
+    budgetsOf: (target) => stores.budgets.list().filter((budget) => isBeside(target, budget)),
+    targetsBeside: (target) => stores.targets.list().filter((other) => isBeside(target, other)),
+    nodes: () => new Map(stores.nodes.list().map((node) => [node.metadata.name, node])),
+    observe: <T extends KubeObject>(resource: Resource<T>, object: T) => {
+      storeOf.get(resource.plural)?.observe(object as never);
+    },
+  };
+}
+
+function isBeside(target: DaemonSet, object: KubeObject): boolean {
+  return object.metadata.namespace === target.metadata.namespace;
+}
+
+/** Calls `enqueue` with the key of every target that a change is about. */
+export function enqueueOnChange(stores: ClusterStores, enqueue: (targetKey: string) => void): void {
+  /** A target and those that share their nodes' gates with it. */
+  const enqueueTarget = (key: string): void => {
+    enqueue(key);
+    const target = stores.targets.get(key);
+    const keeper = target === undefined ? undefined : keeperKeyOf(target);
+    if (keeper !== undefined) enqueue(keeper);
+    for (const other of stores.targets.list()) if (keeperKeyOf(other) === key) enqueue(keyOf(other));
+  };
+  const enqueueOwner = (object: KubeObject | undefined): void => {
+    const uid = object === undefined ? undefined : ownerUidOf(object);
+    const owner = object?.metadata.ownerReferences?.find((reference) => reference.uid === uid);
+    if (object === undefined || owner === undefined) return;
+    enqueueTarget(`${object.metadata.namespace ?? ''}/${owner.name}`);
+  };
+  const enqueueAtWork = (): void => {
+    for (const restart of stores.restarts.list()) {
+      if (restart.status?.completionTime === undefined) enqueue(targetKeyOf(restart));
+    }
+  };
+  stores.targets.onChange(({ before, after }) => {
+    const target = after ?? before;
+    if (target !== undefined) enqueue(keyOf(target));
+  });
+  stores.restarts.onChange(({ before, after }) => {
+    const restart = after ?? before;
+    if (restart !== undefined) enqueueTarget(targetKeyOf(restart));
+  });
+  stores.pods.onChange(({ before, after }) => enqueueOwner(after ?? before));
+  stores.revisions.onChange(({ before, after }) => enqueueOwner(after ?? before));
+  stores.budgets.onChange(enqueueAtWork);
+  stores.nodes.onChange(({ before, after }) => {
+    if (readiness(before) !== readiness(after)) enqueueAtWork();
+  });
+}
+
+function readiness(node: KubeNode | undefined): string | undefined {
+  return node?.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+}

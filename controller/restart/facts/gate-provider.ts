@@ -1,0 +1,45 @@
+import { nodeServerName } from '#common/node-server-name.js';
+import type { DaemonSet, Pod } from '../../kube/objects.js';
+import { gateDaemonSetAnnotation } from '../api/annotations.js';
+import { createdMs, isTerminating } from './pods.js';
+import type { GateAddress } from '../api/ports.js';
+import type { Keepers } from '../decide/snapshot.js';
+
+/** Key of the DaemonSet whose pods answer for the gates of a target's pods; undefined when they do so themselves. */
+export function keeperKeyOf(target: DaemonSet): string | undefined {
+  const name = target.metadata.annotations?.[gateDaemonSetAnnotation];
+  const { namespace } = target.metadata;
+  if (name === undefined || name === '' || name === target.metadata.name) return undefined;
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+/** The youngest pod of each node that is not going. */
+export function keepersOf(pods: readonly Pod[]): ReadonlyMap<string, Pod> {
+  const keepers = new Map<string, Pod>();
+  for (const pod of pods) {
+    const node = pod.spec?.nodeName;
+    if (node === undefined || isTerminating(pod)) continue;
+    const known = keepers.get(node);
+    if (known === undefined || createdMs(known) <= createdMs(pod)) keepers.set(node, pod);
+  }
+  return keepers;
+}
+
+/** The pod whose gate answers for a pod on a node; undefined when there is none. */
+export function gatePodOf(keepers: Keepers, pod: Pod): Pod | undefined {
+  return keepers === undefined ? pod : keepers.get(pod.spec?.nodeName ?? '');
+}
+
+// The first that a pod declares. Agents serve controllers at a port of their own; other gates, and agents of an older
+// release, serve everybody at one. Never by trying: a port that does not answer is a fault to be seen, not to be passed by.
+const portNames = ['gate-control', 'gate'] as const;
+
+/** Where the gate of a pod listens for controllers: its IP and the container port named `gate-control`, else `gate`. */
+export function gateAddressOf(pod: Pod | undefined): GateAddress | undefined {
+  const ports = (pod?.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
+  const [port] = portNames.flatMap((wanted) => ports.find(({ name }) => name === wanted)?.containerPort ?? []);
+  const host = pod?.status?.podIP;
+  const node = pod?.spec?.nodeName;
+  if (port === undefined || host === undefined || host === '') return undefined;
+  return { host, port, ...(node === undefined ? {} : { serverName: nodeServerName(node) }) };
+}

@@ -1,0 +1,32 @@
+import { durationToMs } from '#common/duration.js';
+import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
+
+import type { RecordedReceipt } from '../api/panel-restart.js';
+
+/** A receipt as it is written down in the status before the pod is deleted. */
+export function recordReceipt(receipt: Receipt): RecordedReceipt {
+  const { counts } = receipt;
+  return {
+    instance: receipt.instance,
+    digest: receipt.digest,
+    kept: counts?.kept ?? 0,
+    finished: counts?.finished ?? 0,
+    checkpointed: counts?.checkpointed ?? 0,
+    forced: counts?.forced ?? 0,
+    tookMilliseconds: Math.round(durationToMs(receipt.took, 0)),
+  };
+}
+
+/** How many of the sessions that were checkpointed a replacement has; those that ended since are not missing. */
+export function resumedOf(
+  status: GateStatus,
+  checkpointed: number,
+): { expected: number; resumed: number; missing: number } {
+  const restored = status.counts?.restored ?? 0;
+  const ended = status.counts?.finished ?? 0;
+  return {
+    expected: checkpointed,
+    resumed: Math.min(checkpointed, restored),
+    missing: Math.max(0, checkpointed - restored - ended),
+  };
+}
