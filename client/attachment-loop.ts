@@ -5,7 +5,7 @@ import { PaneletError } from '#common/errors.js';
 import { createLatch, type Latch } from '#common/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#session/client-link.js';
+import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#session/client/client-link.js';
 import type { AttachTimes } from './attach-times.js';
 import { openAttachment, type Attachment, type AttachmentResult } from './attachment.js';
 import type { AddressBook } from './address-book.js';

@@ -1,6 +1,6 @@
 import { PaneletError } from '#common/errors.js';
 import { Channel, Event } from '#proto/session/v1/session.js';
-import { defaultLimits } from '#session/limits.js';
+import { defaultLimits } from '#session/codec/limits.js';
 import { createOutputStreams, type OutputStreams } from './output-streams.js';
 import type { PaneletSession, SessionItem } from './panelet-session.js';
 import { createSessionCore, type SessionCore, type SessionDeps } from './session-core.js';

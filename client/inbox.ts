@@ -1,6 +1,6 @@
 import type { PaneletError } from '#common/errors.js';
 import { createLatch, type Latch } from '#common/latch.js';
-import type { Endpoint, InputItem } from '#session/endpoint.js';
+import type { Endpoint, InputItem } from '#session/endpoint/endpoint.js';
 import type { SessionItem } from './panelet-session.js';
 
 /** What is to be read: first what was put here, then what waits in the endpoint. */

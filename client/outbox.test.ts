@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { PaneletError } from '#common/errors.js';
 import { Channel, type Frames } from '#proto/session/v1/session.js';
-import { createEndpoint } from '#session/create-endpoint.js';
-import type { Endpoint } from '#session/endpoint.js';
+import { createEndpoint } from '#session/endpoint/create-endpoint.js';
+import type { Endpoint } from '#session/endpoint/endpoint.js';
 import { createOutbox } from './outbox.js';
 
 const data = (size: number): { kind: 'data'; channel: Channel; bytes: Uint8Array } => ({

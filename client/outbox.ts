@@ -1,8 +1,8 @@
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import { createLatch, type Latch } from '#common/latch.js';
 import type { Channel, Event } from '#proto/session/v1/session.js';
-import type { Endpoint } from '#session/endpoint.js';
-import { defaultLimits } from '#session/limits.js';
+import type { Endpoint } from '#session/endpoint/endpoint.js';
+import { defaultLimits } from '#session/codec/limits.js';
 
 /** Something to write, in the order of the calls. */
 export type OutboxEntry =

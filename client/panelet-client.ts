@@ -4,7 +4,7 @@ import { isPaneletError, PaneletError } from '#common/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { AttachMode, type ListPanelsResponse, type Session } from '#proto/session/v1/session.js';
-import { createClientLink, type ClientLinkOptions } from '#session/client-link.js';
+import { createClientLink, type ClientLinkOptions } from '#session/client/client-link.js';
 import { createAddressBook } from './address-book.js';
 import { createAttachmentLoop } from './attachment-loop.js';
 import { bearer } from './bearer.js';

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Channel } from '#proto/session/v1/session.js';
-import type { Loss } from '#session/client-link.js';
+import type { Loss } from '#session/client/client-link.js';
 import type { SessionEventMap, SessionEventName } from './session-events.js';
 
 /** One piece of a session's output, in order. */

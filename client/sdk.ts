@@ -24,7 +24,7 @@ export type {
   SessionStats,
 } from './panelet-session.js';
 export type { Fate, SessionEventMap, SessionEventName } from './session-events.js';
-export type { Loss, LostRange } from '#session/client-link.js';
+export type { Loss, LostRange } from '#session/client/client-link.js';
 export { nodeServerName } from '#common/node-server-name.js';
 export { errorCodes, isPaneletError, PaneletError, type ErrorCode } from '#common/errors.js';
 export { Channel } from '#proto/session/v1/session.js';

@@ -4,7 +4,7 @@ import { PaneletError } from '#common/errors.js';
 import { createLatch, type Latch } from '#common/latch.js';
 import type { Log } from '#common/log.js';
 import { DrainPhase, EndCause, ResumeOutcome, SessionFate, type Drain } from '#proto/session/v1/session.js';
-import type { ClientEffect, ClientLink } from '#session/client-link.js';
+import type { ClientEffect, ClientLink } from '#session/client/client-link.js';
 import type { AttachmentEvents, AttachmentLoop, LoopEnd } from './attachment-loop.js';
 import { createInbox, type Inbox } from './inbox.js';
 import { createOutbox, type OutboxEntry } from './outbox.js';

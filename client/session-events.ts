@@ -1,5 +1,5 @@
 import type { PaneletError } from '#common/errors.js';
-import type { Loss } from '#session/client-link.js';
+import type { Loss } from '#session/client/client-link.js';
 
 /** What a drain does to this session, as far as the worker has said. */
 export type Fate = 'unknown' | 'kept' | 'checkpointed' | 'ends';

@@ -2,7 +2,7 @@ import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { Channel, Event } from '#proto/session/v1/session.js';
-import type { InputItem } from '#session/endpoint.js';
+import type { InputItem } from '#session/endpoint/endpoint.js';
 import type { OpGate } from './op-gate.js';
 
 /** Where a panel session writes. Everything written is taken and numbered at once, so a checkpoint includes it. */

@@ -9,7 +9,7 @@ import { explainRefusals } from '#common/explain-refusals.js';
 import type { Random } from '#common/random.js';
 import { GateServiceService, Target } from '#proto/gate/v1/gate.js';
 import { WorkerServiceService } from '#proto/worker/v1/worker.js';
-import { defaultLimits } from '#session/limits.js';
+import { defaultLimits } from '#session/codec/limits.js';
 import { startLifeLimits, type LifeLimits } from './life-limits.js';
 import { startDetachSweeper } from './detach-sweeper.js';
 import { Gate } from './drain/gate.js';

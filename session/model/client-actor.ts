@@ -1,7 +1,7 @@
 import type { DrainPhase } from '#proto/session/v1/session.js';
 import { AttachMode, Channel, Frames, ResumeOutcome } from '#proto/session/v1/session.js';
-import { createClientLink, type ClientEffect, type ClientLink, type Loss } from '../client-link.js';
-import type { InputItem } from '../endpoint.js';
+import { createClientLink, type ClientEffect, type ClientLink, type Loss } from '../client/client-link.js';
+import type { InputItem } from '../endpoint/endpoint.js';
 import { must } from './config.js';
 import type { Rpc, Rpcs } from './rpc.js';
 import { tinyLimits } from './wire-end.js';

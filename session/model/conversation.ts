@@ -1,9 +1,14 @@
 import { AttachMode, type Frames } from '#proto/session/v1/session.js';
-import { decideAttach, type SessionView } from '../admission.js';
-import { createClientLink, type ClientEffect, type ClientLink, type ClientLinkOptions } from '../client-link.js';
-import { tokenKeyBytes, verifyResumeToken } from '../resume-token.js';
-import type { Picture } from '../snapshot-messages.js';
-import { createWorkerLink, type SessionIdentity, type WorkerLink, type WorkerLinkOptions } from '../worker-link.js';
+import { decideAttach, type SessionView } from '../worker/admission.js';
+import { createClientLink, type ClientEffect, type ClientLink, type ClientLinkOptions } from '../client/client-link.js';
+import { tokenKeyBytes, verifyResumeToken } from '../worker/resume-token.js';
+import type { Picture } from '../messages/snapshot-messages.js';
+import {
+  createWorkerLink,
+  type SessionIdentity,
+  type WorkerLink,
+  type WorkerLinkOptions,
+} from '../worker/worker-link.js';
 import { overTheWire, tinyLimits } from './wire-end.js';
 
 /** Identity of the session that conversations are about. */

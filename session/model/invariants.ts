@@ -1,8 +1,8 @@
-import { decodeWorkerLinkState, encodeWorkerLinkState } from '../worker-link-codec.js';
-import { inputOf } from '../receive-window.js';
+import { decodeWorkerLinkState, encodeWorkerLinkState } from '../worker/worker-link-codec.js';
+import { inputOf } from '../endpoint/receive-window.js';
 import { Frame } from '#proto/session/v1/session.js';
-import type { NumberedFrame } from '../frame-codec.js';
-import type { WorkerLinkState } from '../worker-link.js';
+import type { NumberedFrame } from '../codec/frame-codec.js';
+import type { WorkerLinkState } from '../worker/worker-link.js';
 import type { ClientActor } from './client-actor.js';
 import { must } from './config.js';
 import type { PanelState } from './storage.js';

@@ -1,5 +1,5 @@
 import { Frames } from '#proto/session/v1/session.js';
-import type { AttachmentEnd } from '../client-effects.js';
+import type { AttachmentEnd } from '../client/client-effects.js';
 
 /** One Attach RPC: messages under way, and what each side knows of its end. */
 export interface Rpc {

@@ -1,6 +1,6 @@
-import type { SessionView } from '../admission.js';
-import { decodeWorkerLinkState, encodeWorkerLinkState, sealedView } from '../worker-link-codec.js';
-import type { SessionIdentity, WorkerLinkState } from '../worker-link.js';
+import type { SessionView } from '../worker/admission.js';
+import { decodeWorkerLinkState, encodeWorkerLinkState, sealedView } from '../worker/worker-link-codec.js';
+import type { SessionIdentity, WorkerLinkState } from '../worker/worker-link.js';
 import { must, type Mistakes } from './config.js';
 
 /** What the panel of the model is: it remembers its input and answers each once. */

@@ -1,7 +1,7 @@
 import type { Frame } from '#proto/session/v1/session.js';
 import { Frames, type Channel } from '#proto/session/v1/session.js';
-import type { Endpoint, InputItem } from '../endpoint.js';
-import { defaultLimits, type SessionLimits } from '../limits.js';
+import type { Endpoint, InputItem } from '../endpoint/endpoint.js';
+import { defaultLimits, type SessionLimits } from '../codec/limits.js';
 
 /** Limits so small that a few bytes reach each of them. */
 export const tinyLimits: SessionLimits = {

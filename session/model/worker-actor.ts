@@ -7,17 +7,17 @@ import {
   type Frame,
   type Hello,
 } from '#proto/session/v1/session.js';
-import { decideAttach, type Admitted } from '../admission.js';
-import type { InputItem } from '../endpoint.js';
-import { verifyResumeToken } from '../resume-token.js';
-import { decodeWorkerLinkState } from '../worker-link-codec.js';
+import { decideAttach, type Admitted } from '../worker/admission.js';
+import type { InputItem } from '../endpoint/endpoint.js';
+import { verifyResumeToken } from '../worker/resume-token.js';
+import { decodeWorkerLinkState } from '../worker/worker-link-codec.js';
 import {
   createWorkerLink,
   restoreWorkerLink,
   type SessionIdentity,
   type WorkerLink,
   type WorkerLinkOptions,
-} from '../worker-link.js';
+} from '../worker/worker-link.js';
 import { modelSessionId } from './client-actor.js';
 import { must, type ModelConfig } from './config.js';
 import type { Rpc, Rpcs } from './rpc.js';

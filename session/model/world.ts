@@ -23,8 +23,8 @@ import {
   thaw,
   type WorkerWorld,
 } from './worker-actor.js';
-import { mintResumeToken } from '../resume-token.js';
-import { encodeWorkerLinkState } from '../worker-link-codec.js';
+import { mintResumeToken } from '../worker/resume-token.js';
+import { encodeWorkerLinkState } from '../worker/worker-link-codec.js';
 
 /** One thing that can happen. */
 export interface Action {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Channel } from '#proto/session/v1/session.js';
-import type { Endpoint } from '#session/endpoint.js';
+import type { Endpoint } from '#session/endpoint/endpoint.js';
 import type { FakePanel } from './fake-worker.js';
 
 /** Returns what it gets; ends its output when its input ends. Keeps a hash of what came in. */

@@ -13,17 +13,17 @@ import {
   type Frames,
   type Hello,
 } from '#proto/session/v1/session.js';
-import { decideAttach, type Admitted, type SessionLife } from '#session/admission.js';
-import { detachMessage, endMessage } from '#session/detach-message.js';
-import type { Endpoint, InputItem } from '#session/endpoint.js';
-import { tokenKeyBytes, verifyResumeToken } from '#session/resume-token.js';
+import { decideAttach, type Admitted, type SessionLife } from '#session/worker/admission.js';
+import { detachMessage, endMessage } from '#session/messages/detach-message.js';
+import type { Endpoint, InputItem } from '#session/endpoint/endpoint.js';
+import { tokenKeyBytes, verifyResumeToken } from '#session/worker/resume-token.js';
 import {
   createWorkerLink,
   restoreWorkerLink,
   type SessionIdentity,
   type WorkerLink,
   type WorkerLinkState,
-} from '#session/worker-link.js';
+} from '#session/worker/worker-link.js';
 
 type Call = ServerDuplexStream<Frames, Frames>;
 

@@ -3,9 +3,9 @@ import { credentials, Metadata, type ClientDuplexStream, type ServiceError } fro
 import { errorOfStatus } from '#common/grpc-status.js';
 import { createLatch, type Latch } from '#common/latch.js';
 import { AttachMode, Channel, SessionServiceClient, type Frames } from '#proto/session/v1/session.js';
-import { createClientLink, type ClientLink, type Loss } from '#session/client-link.js';
-import type { ClientEffect, ClientNext } from '#session/client-effects.js';
-import type { InputItem } from '#session/endpoint.js';
+import { createClientLink, type ClientLink, type Loss } from '#session/client/client-link.js';
+import type { ClientEffect, ClientNext } from '#session/client/client-effects.js';
+import type { InputItem } from '#session/endpoint/endpoint.js';
 import { until } from './conditions.js';
 
 /** How a link client is set up. */

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { createFakeClock } from '#common/clock.js';
 import { isPaneletError } from '#common/errors.js';
 import { Channel } from '#proto/session/v1/session.js';
-import type { InputItem } from '#session/endpoint.js';
+import type { InputItem } from '#session/endpoint/endpoint.js';
 import { createFakePanelContext } from '#test/support/panel-context.js';
 import { createEchoPanel } from './echo.js';
 import { panelEvent } from './panel-event.js';

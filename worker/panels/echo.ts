@@ -1,6 +1,6 @@
 import type { Timer } from '#common/clock.js';
 import { Channel, type PanelEvent } from '#proto/session/v1/session.js';
-import type { InputItem } from '#session/endpoint.js';
+import type { InputItem } from '#session/endpoint/endpoint.js';
 import type { Permit } from '../op-gate.js';
 import type { PanelContext, PanelDefinition, PanelSession } from '../panel.js';
 import { decodeEchoState, echoParameters, encodeEchoState, type EchoOptions, type EchoState } from './echo-state.js';

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import { Frames, type Hello } from '#proto/session/v1/session.js';
-import type { SessionLimits } from '#session/limits.js';
+import type { SessionLimits } from '#session/codec/limits.js';
 import { agentAttachmentOf, callerOf } from '../services/caller.js';
 import { createAttachment, type Attachment } from './attachment.js';
 import { grpcWire, type AttachCall } from './grpc-wire.js';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/clock.js';
 import { Channel, Frames } from '#proto/session/v1/session.js';
-import type { AckUrgency } from '#session/endpoint.js';
+import type { AckUrgency } from '#session/endpoint/endpoint.js';
 import { createAttachment, type Attachment, type Wire } from './attachment.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '#common/clock.js';
 import { createLatch } from '#common/latch.js';
 import { Frames } from '#proto/session/v1/session.js';
-import type { AckUrgency } from '#session/endpoint.js';
+import type { AckUrgency } from '#session/endpoint/endpoint.js';
 
 /** One RPC as an attachment sees it; `grpcWire` makes one of a grpc-js call. */
 export interface Wire {

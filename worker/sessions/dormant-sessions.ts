@@ -1,6 +1,6 @@
 import type { Log } from '#common/log.js';
 import { isPaneletError } from '#common/errors.js';
-import type { LossReason } from '#session/welcome.js';
+import type { LossReason } from '#session/messages/welcome.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { SessionRecord } from '../storage/session-record.js';
 

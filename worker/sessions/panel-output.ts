@@ -1,4 +1,4 @@
-import type { Endpoint } from '#session/endpoint.js';
+import type { Endpoint } from '#session/endpoint/endpoint.js';
 import type { Log } from '#common/log.js';
 import type { PanelOutput } from '../panel.js';
 

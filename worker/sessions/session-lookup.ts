@@ -1,9 +1,9 @@
 import { isPaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { Hello } from '#proto/session/v1/session.js';
-import type { SessionView } from '#session/admission.js';
-import type { LossReason } from '#session/welcome.js';
-import { decodeWorkerLinkState, sealedView } from '#session/worker-link-codec.js';
+import type { SessionView } from '#session/worker/admission.js';
+import type { LossReason } from '#session/messages/welcome.js';
+import { decodeWorkerLinkState, sealedView } from '#session/worker/worker-link-codec.js';
 import type { PanelDefinition } from '../panel.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { SessionRecord } from '../storage/session-record.js';

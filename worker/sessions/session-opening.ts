@@ -3,8 +3,8 @@ import { PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { Hello } from '#proto/session/v1/session.js';
-import type { SessionLimits } from '#session/limits.js';
-import { tokenKeyBytes } from '#session/resume-token.js';
+import type { SessionLimits } from '#session/codec/limits.js';
+import { tokenKeyBytes } from '#session/worker/resume-token.js';
 import {
   createWorkerLink,
   restoreWorkerLink,
@@ -12,7 +12,7 @@ import {
   type WorkerLink,
   type WorkerLinkOptions,
   type WorkerLinkState,
-} from '#session/worker-link.js';
+} from '#session/worker/worker-link.js';
 import type { PanelDefinition, PanelSession } from '../panel.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { SessionRecord } from '../storage/session-record.js';

@@ -1,9 +1,9 @@
 import { sleep } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import type { Drain, Frames, Hello } from '#proto/session/v1/session.js';
-import { decideAttach, type AdmissionGate, type Admitted } from '#session/admission.js';
-import { verifyResumeToken } from '#session/resume-token.js';
-import type { LossReason } from '#session/welcome.js';
+import { decideAttach, type AdmissionGate, type Admitted } from '#session/worker/admission.js';
+import { verifyResumeToken } from '#session/worker/resume-token.js';
+import type { LossReason } from '#session/messages/welcome.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import { requireSessionId } from '../storage/session-id.js';
 import type { Attachment } from './attachment.js';

@@ -1,8 +1,8 @@
 import { sleep, type Clock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
-import type { WorkerLink } from '#session/worker-link.js';
-import { encodeWorkerLinkState } from '#session/worker-link-codec.js';
+import type { WorkerLink } from '#session/worker/worker-link.js';
+import { encodeWorkerLinkState } from '#session/worker/worker-link-codec.js';
 import type { PanelSession } from '../panel.js';
 import type { CheckpointStore } from '../storage/checkpoint-store.js';
 import type { Attachment } from './attachment.js';

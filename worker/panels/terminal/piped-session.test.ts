@@ -4,7 +4,7 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { createSystemClock } from '#common/clock.js';
 import { Channel } from '#proto/session/v1/session.js';
-import type { InputItem } from '#session/endpoint.js';
+import type { InputItem } from '#session/endpoint/endpoint.js';
 import { createFakePanelContext, createRecordedOutput, type RecordedOutput } from '#test/support/panel-context.js';
 import type { PanelSession } from '../../panel.js';
 import { createProcessTable } from './process-table.js';

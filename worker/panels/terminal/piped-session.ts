@@ -1,5 +1,5 @@
 import { Channel } from '#proto/session/v1/session.js';
-import type { InputItem } from '#session/endpoint.js';
+import type { InputItem } from '#session/endpoint/endpoint.js';
 import type { PanelContext, PanelSession } from '../../panel.js';
 import { endProcesses } from './end-processes.js';
 import { createFamily } from './family.js';

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { createSystemClock } from '#common/clock.js';
 import { isPaneletError } from '#common/errors.js';
 import { Channel } from '#proto/session/v1/session.js';
-import type { InputItem } from '#session/endpoint.js';
+import type { InputItem } from '#session/endpoint/endpoint.js';
 import { createFakePanelContext, createRecordedOutput, type RecordedOutput } from '#test/support/panel-context.js';
 import type { PanelSession } from '../../panel.js';
 import { createProcessTable } from './process-table.js';

@@ -1,6 +1,6 @@
 import { terminalSize, type TerminalSize } from '#common/terminal/terminal-size.js';
 import { Channel, type Event } from '#proto/session/v1/session.js';
-import type { InputItem } from '#session/endpoint.js';
+import type { InputItem } from '#session/endpoint/endpoint.js';
 import type { OwnerAccount, OwnerAccounts } from '../../owners/owner-accounts.js';
 import type { PanelContext, PanelDefinition, PanelSession } from '../../panel.js';
 import { type EndLimits, endProcesses } from './end-processes.js';

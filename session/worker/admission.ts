@@ -1,7 +1,7 @@
 import type { ErrorCode } from '#common/errors.js';
 import { AttachMode, type Hello } from '#proto/session/v1/session.js';
-import type { Cursors } from './endpoint.js';
-import { protocolVersion } from './limits.js';
+import type { Cursors } from '../endpoint/endpoint.js';
+import { protocolVersion } from '../codec/limits.js';
 import type { TokenCheck } from './resume-token.js';
 
 /** Where a session is when a Hello arrives. */

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { Channel, Frames, type Event } from '#proto/session/v1/session.js';
 import { createEndpoint, restoreEndpoint } from './create-endpoint.js';
 import type { Endpoint } from './endpoint.js';
-import { dataFrame, overTheWire, resizeFrame, tinyLimits } from './model/wire-end.js';
-import { defaultLimits } from './limits.js';
+import { dataFrame, overTheWire, resizeFrame, tinyLimits } from '../model/wire-end.js';
+import { defaultLimits } from '../codec/limits.js';
 
 const limits = tinyLimits;
 

@@ -1,6 +1,6 @@
 import type { Frames } from '#proto/session/v1/session.js';
-import type { Endpoint } from './endpoint.js';
-import type { SessionLimits } from './limits.js';
+import type { Endpoint } from '../endpoint/endpoint.js';
+import type { SessionLimits } from '../codec/limits.js';
 
 /** State that replaces output. */
 export interface Picture {

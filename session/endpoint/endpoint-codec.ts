@@ -1,6 +1,6 @@
 import type { EndpointState } from './endpoint.js';
 import { checkEndpointState } from './endpoint-state.js';
-import { booleanIn, numberIn, sealBytes, unsealBytes, type Header } from './sealed-bytes.js';
+import { booleanIn, numberIn, sealBytes, unsealBytes, type Header } from '../codec/sealed-bytes.js';
 
 /** The state as self-checking bytes (magic, version, lengths, SHA-256), for a checkpoint. */
 export function encodeState(state: EndpointState): Uint8Array {

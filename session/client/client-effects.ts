@@ -1,6 +1,6 @@
 import type { ErrorCode } from '#common/errors.js';
 import type { DetachReason, Drain, EndCause, Frames, ResumeOutcome } from '#proto/session/v1/session.js';
-import type { InputItem } from './endpoint.js';
+import type { InputItem } from '../endpoint/endpoint.js';
 
 /** A range of sequence numbers, ends included; `through` is undefined when nobody knows. */
 export interface LostRange {

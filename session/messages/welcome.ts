@@ -1,8 +1,8 @@
 import { msToDuration } from '#common/duration.js';
 import { Contract, Direction, ResumeOutcome, type Frame, type Hello, type Welcome } from '#proto/session/v1/session.js';
-import type { Admitted } from './admission.js';
-import type { Cursors, EndpointTotals } from './endpoint.js';
-import type { SessionLimits } from './limits.js';
+import type { Admitted } from '../worker/admission.js';
+import type { Cursors, EndpointTotals } from '../endpoint/endpoint.js';
+import type { SessionLimits } from '../codec/limits.js';
 
 /** What a Welcome says besides the decision. */
 export interface WelcomeFacts {

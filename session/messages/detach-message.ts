@@ -1,5 +1,5 @@
 import { DetachReason, EndCause, type Detach, type Frames } from '#proto/session/v1/session.js';
-import type { Endpoint } from './endpoint.js';
+import type { Endpoint } from '../endpoint/endpoint.js';
 
 /**
  * The message that ends an attachment and keeps the session. To an attachment that was superseded it says nothing about

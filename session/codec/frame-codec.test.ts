@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Channel, Frames } from '#proto/session/v1/session.js';
 import { dataOverheadBytes, frameBytes } from './frame-codec.js';
-import { dataFrame, resizeFrame } from './model/wire-end.js';
+import { dataFrame, resizeFrame } from '../model/wire-end.js';
 
 test('the computed size of a frame is the size it has in a message', () => {
   const seq = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });

@@ -11,9 +11,9 @@ import {
   type Frame,
 } from '#proto/session/v1/session.js';
 import type { AttachmentEnd, ClientLink } from './client-link.js';
-import { meet, readText, talk, talkClient, talkWorker } from './model/conversation.js';
-import { overTheWire } from './model/wire-end.js';
-import type { WorkerLink } from './worker-link.js';
+import { meet, readText, talk, talkClient, talkWorker } from '../model/conversation.js';
+import { overTheWire } from '../model/wire-end.js';
+import type { WorkerLink } from '../worker/worker-link.js';
 
 function opened(): { client: ClientLink; worker: WorkerLink } {
   const client = talkClient('a');

@@ -2,7 +2,7 @@ import { PaneletError } from '#common/errors.js';
 import { Frame, type Channel, type Event, type Frames } from '#proto/session/v1/session.js';
 import type { AckUrgency, Cursors, Endpoint, EndpointState, EndpointTotals, InputItem } from './endpoint.js';
 import { checkEndpointState } from './endpoint-state.js';
-import { defaultLimits, type SessionLimits } from './limits.js';
+import { defaultLimits, type SessionLimits } from '../codec/limits.js';
 import { createReceiveWindow, type ReceiveWindow } from './receive-window.js';
 import { createReplayBuffer, type ReplayBuffer } from './replay-buffer.js';
 

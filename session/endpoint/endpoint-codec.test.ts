@@ -3,7 +3,7 @@ import { Channel } from '#proto/session/v1/session.js';
 import { createEndpoint, restoreEndpoint } from './create-endpoint.js';
 import { decodeState, encodeState } from './endpoint-codec.js';
 import type { EndpointState } from './endpoint.js';
-import { dataFrame, resizeFrame } from './model/wire-end.js';
+import { dataFrame, resizeFrame } from '../model/wire-end.js';
 
 const unreadable: unknown = expect.objectContaining({ code: 'CHECKPOINT_UNREADABLE' });
 

@@ -1,7 +1,7 @@
 import { PaneletError } from '#common/errors.js';
 import { Frame } from '#proto/session/v1/session.js';
 import type { EndpointState, InputItem } from './endpoint.js';
-import { dataBytesOf, isNumbered, type NumberedFrame } from './frame-codec.js';
+import { dataBytesOf, isNumbered, type NumberedFrame } from '../codec/frame-codec.js';
 import { inputOf } from './receive-window.js';
 
 /** The frames of a state, decoded. */

@@ -1,6 +1,6 @@
 import { PaneletError } from '#common/errors.js';
 import type { Snapshot } from '#proto/session/v1/session.js';
-import { maxSnapshotBytes, type Picture } from './snapshot-messages.js';
+import { maxSnapshotBytes, type Picture } from '../messages/snapshot-messages.js';
 
 /** Puts the chunks of a snapshot together. */
 export interface SnapshotAssembly {

@@ -1,12 +1,12 @@
 import type { DetachReason, Drain, Frame, Frames, Hello } from '#proto/session/v1/session.js';
 import type { Admitted, OutputStart, SessionView } from './admission.js';
-import { detachMessage } from './detach-message.js';
-import { createEndpoint, restoreEndpoint } from './create-endpoint.js';
-import type { Endpoint, EndpointState } from './endpoint.js';
-import { defaultLimits, type SessionLimits } from './limits.js';
+import { detachMessage } from '../messages/detach-message.js';
+import { createEndpoint, restoreEndpoint } from '../endpoint/create-endpoint.js';
+import type { Endpoint, EndpointState } from '../endpoint/endpoint.js';
+import { defaultLimits, type SessionLimits } from '../codec/limits.js';
 import { mintResumeToken } from './resume-token.js';
-import { maxSnapshotBytes, snapshotMessages, type Picture } from './snapshot-messages.js';
-import { buildWelcome, lossResets, type LossReason } from './welcome.js';
+import { maxSnapshotBytes, snapshotMessages, type Picture } from '../messages/snapshot-messages.js';
+import { buildWelcome, lossResets, type LossReason } from '../messages/welcome.js';
 
 /** What stays the same over all lives of a session; what its record on disk says. */
 export interface SessionIdentity {

@@ -7,9 +7,9 @@ import {
   envelopeBytes,
   frameBytes,
   type NumberedFrame,
-} from './frame-codec.js';
+} from '../codec/frame-codec.js';
 import { createFifo } from './fifo.js';
-import type { SessionLimits } from './limits.js';
+import type { SessionLimits } from '../codec/limits.js';
 import { ownBytes, ownEvent } from './own-bytes.js';
 
 /** What a frame costs in memory besides its bytes; it keeps a writer of single bytes within the replay limit. */

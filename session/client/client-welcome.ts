@@ -1,9 +1,9 @@
 import { Direction, Frame, ResumeOutcome, type Reset, type Welcome } from '#proto/session/v1/session.js';
 import type { Loss, LostRange } from './client-effects.js';
-import { restoreEndpoint } from './create-endpoint.js';
-import type { Endpoint, InputItem } from './endpoint.js';
-import type { SessionLimits } from './limits.js';
-import { crashReason } from './welcome.js';
+import { restoreEndpoint } from '../endpoint/create-endpoint.js';
+import type { Endpoint, InputItem } from '../endpoint/endpoint.js';
+import type { SessionLimits } from '../codec/limits.js';
+import { crashReason } from '../messages/welcome.js';
 
 /** A client's state when a Welcome arrives. */
 export interface WelcomeContext {

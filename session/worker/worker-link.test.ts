@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { AttachMode, Channel, DetachReason } from '#proto/session/v1/session.js';
-import { meet, readText, talk, talkClient, talkIdentity, talkOptions, talkWorker } from './model/conversation.js';
-import { overTheWire, resizeFrame } from './model/wire-end.js';
+import { meet, readText, talk, talkClient, talkIdentity, talkOptions, talkWorker } from '../model/conversation.js';
+import { overTheWire, resizeFrame } from '../model/wire-end.js';
 import { decodeWorkerLinkState, encodeWorkerLinkState, sealedView } from './worker-link-codec.js';
 import { restoreWorkerLink } from './worker-link.js';
 

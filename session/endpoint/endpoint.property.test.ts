@@ -5,7 +5,7 @@ import { Channel, type Frames } from '#proto/session/v1/session.js';
 import { createEndpoint, restoreEndpoint } from './create-endpoint.js';
 import { decodeState, encodeState } from './endpoint-codec.js';
 import type { Endpoint } from './endpoint.js';
-import { dataFrame, meaningOf, overTheWire, resizeFrame, tinyLimits, writeCounting } from './model/wire-end.js';
+import { dataFrame, meaningOf, overTheWire, resizeFrame, tinyLimits, writeCounting } from '../model/wire-end.js';
 
 const limits = tinyLimits;
 const largestWriteBytes = 40;

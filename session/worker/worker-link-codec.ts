@@ -1,6 +1,6 @@
 import type { SessionView } from './admission.js';
-import { endpointHeader, endpointParts, endpointStateFrom } from './endpoint-codec.js';
-import { numberIn, sealBytes, textIn, unsealBytes } from './sealed-bytes.js';
+import { endpointHeader, endpointParts, endpointStateFrom } from '../endpoint/endpoint-codec.js';
+import { numberIn, sealBytes, textIn, unsealBytes } from '../codec/sealed-bytes.js';
 import type { SessionIdentity, WorkerLinkState } from './worker-link.js';
 
 /** The state as self-checking bytes (magic, version, lengths, SHA-256), for a checkpoint. */

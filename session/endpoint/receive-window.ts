@@ -1,9 +1,9 @@
 import { PaneletError } from '#common/errors.js';
 import type { Frame } from '#proto/session/v1/session.js';
 import type { InputItem } from './endpoint.js';
-import { checkNumbered, dataBytesOf, isNumbered, type NumberedFrame } from './frame-codec.js';
+import { checkNumbered, dataBytesOf, isNumbered, type NumberedFrame } from '../codec/frame-codec.js';
 import { createFifo } from './fifo.js';
-import type { SessionLimits } from './limits.js';
+import type { SessionLimits } from '../codec/limits.js';
 import { createUnreadQueue } from './unread-queue.js';
 
 // A client that took over does not know how many events of the one before it still wait here: it gets a share of its own.

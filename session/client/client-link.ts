@@ -18,10 +18,10 @@ import {
 import type { AttachmentEnd, ClientEffect, ClientNext } from './client-effects.js';
 import { nextAfter } from './client-next.js';
 import { continueWith, lossFrom } from './client-welcome.js';
-import { createEndpoint } from './create-endpoint.js';
-import { detachMessage } from './detach-message.js';
-import type { Endpoint } from './endpoint.js';
-import { defaultLimits, protocolVersion, type SessionLimits } from './limits.js';
+import { createEndpoint } from '../endpoint/create-endpoint.js';
+import { detachMessage } from '../messages/detach-message.js';
+import type { Endpoint } from '../endpoint/endpoint.js';
+import { defaultLimits, protocolVersion, type SessionLimits } from '../codec/limits.js';
 import { createSnapshotAssembly } from './snapshot-assembly.js';
 
 export type { AttachmentEnd, ClientEffect, ClientNext, Loss, LostRange } from './client-effects.js';
