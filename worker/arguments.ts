@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { defaultSessionsPerOwner } from '#common/default-sessions-per-owner.js';
 import { PaneletError } from '#common/errors.js';
-import type { LifeLimits } from './life-limits.js';
+import type { LifeLimits } from './sessions/life-limits.js';
 import type { SessionsPerOwner } from './sessions/owner-quota.js';
 
 /** What the command line of a worker says. */

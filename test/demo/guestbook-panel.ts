@@ -1,5 +1,5 @@
 import { Channel } from '#proto/session/v1/session.js';
-import type { PanelContext, PanelDefinition, PanelSession } from '#worker/panel.js';
+import type { PanelContext, PanelDefinition, PanelSession } from '#worker/panel/panel.js';
 
 interface Book {
   readonly entries: string[];

@@ -10,7 +10,7 @@ import { until } from '#test/support/conditions.js';
 import { ask, receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
 import { LinkClient, type LinkClientOptions } from '#test/support/link-client.js';
 import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
-import { createEchoPanel } from '#worker/panels/echo.js';
+import { createEchoPanel } from '#worker/panels/echo/echo.js';
 
 jest.setTimeout(60_000);
 

@@ -28,8 +28,8 @@ import { until } from '#test/support/conditions.js';
 import { ask, cordon, receiptOfDrain, startDrain, statusOfGate, uncordon } from '#test/support/gate-calls.js';
 import { callerMetadata, clientOptions, LinkClient, type LinkClientOptions } from '#test/support/link-client.js';
 import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
-import type { PanelDefinition } from '#worker/panel.js';
-import { createEchoPanel } from '#worker/panels/echo.js';
+import type { PanelDefinition } from '#worker/panel/panel.js';
+import { createEchoPanel } from '#worker/panels/echo/echo.js';
 
 /** Echo with a picture of its state. */
 function createScreenPanel(): PanelDefinition {

@@ -10,8 +10,8 @@ import { createFaultyFileSystem, type Fault } from '#test/support/faulty-file-sy
 import { ask, receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
 import { callerMetadata, LinkClient } from '#test/support/link-client.js';
 import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
-import type { PanelDefinition } from '#worker/panel.js';
-import { createEchoPanel } from '#worker/panels/echo.js';
+import type { PanelDefinition } from '#worker/panel/panel.js';
+import { createEchoPanel } from '#worker/panels/echo/echo.js';
 import { createNodeFileSystem, type FileSystem } from '#worker/storage/file-system.js';
 
 jest.setTimeout(60_000);

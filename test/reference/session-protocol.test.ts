@@ -7,8 +7,8 @@ import { statusOf } from '#common/grpc-status.js';
 import { DetachReason, DrainPhase, EndCause, type Detach, type Drain } from '#proto/session/v1/session.js';
 import { nextAfter } from '#session/client/client-next.js';
 import { defaultLimits } from '#session/codec/limits.js';
-import { echoParameters } from '#worker/panels/echo-state.js';
-import { createEchoPanel } from '#worker/panels/echo.js';
+import { echoParameters } from '#worker/panels/echo/echo-state.js';
+import { createEchoPanel } from '#worker/panels/echo/echo.js';
 import { createFakePanelContext } from '#test/support/panel-context.js';
 
 const text = readFileSync(join(import.meta.dirname, '../../docs/reference/session-protocol.md'), 'utf8');

@@ -2,8 +2,8 @@ import { type Clock, createFakeClock } from '#common/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import type { Channel, Event } from '#proto/session/v1/session.js';
-import { createOpGate, type OpGate } from '#worker/op-gate.js';
-import type { PanelContext, PanelOutput } from '#worker/panel.js';
+import { createOpGate, type OpGate } from '#worker/panel/op-gate.js';
+import type { PanelContext, PanelOutput } from '#worker/panel/panel.js';
 
 /** Output of a panel session, kept for a test to look at. */
 export interface RecordedOutput extends PanelOutput {

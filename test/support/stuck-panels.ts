@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { Channel } from '#proto/session/v1/session.js';
-import type { PanelContext, PanelDefinition, PanelSession } from '#worker/panel.js';
+import type { PanelContext, PanelDefinition, PanelSession } from '#worker/panel/panel.js';
 
 /** Ways in which a panel session does not come to rest; anything else echoes. */
 export type Stuckness = 'full-pipe' | 'parked-reader' | 'never-freezes' | 'throws-in-freeze' | 'parked-input' | 'none';

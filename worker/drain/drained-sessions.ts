@@ -3,7 +3,7 @@ import { msToDuration } from '#common/duration.js';
 import type { Log } from '#common/log.js';
 import type { ForcedSession, Holder } from '#proto/gate/v1/gate.js';
 import { DrainPhase, SessionFate, type Drain } from '#proto/session/v1/session.js';
-import type { Hold } from '../op-gate.js';
+import type { Hold } from '../panel/op-gate.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
 import type { DrainTally } from './drain-status.js';

@@ -1,6 +1,6 @@
 import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
-import { startSweeping } from '../sweep.js';
+import { startSweeping } from '#common/time/sweep.js';
 import type { LastUse } from './last-use.js';
 import type { OwnerAccounts } from './owner-accounts.js';
 import type { OwnerHomes } from './owner-homes.js';

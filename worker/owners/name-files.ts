@@ -1,7 +1,7 @@
 import { appendFile, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '#common/log.js';
-import { createKeyedLock } from '../sessions/keyed-lock.js';
+import { createKeyedLock } from '#common/keyed-lock.js';
 
 /** Somebody who is to have a name. */
 export interface NamedOwner {

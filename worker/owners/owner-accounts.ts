@@ -1,7 +1,7 @@
 import { PaneletError } from '#common/errors.js';
 import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
-import { createKeyedLock } from '../sessions/keyed-lock.js';
+import { createKeyedLock } from '#common/keyed-lock.js';
 import { launchCommand, type LaunchCommand, type OwnedProgram, type ProcessLimits } from './launch-command.js';
 import type { NameFiles } from './name-files.js';
 import type { LastUse } from './last-use.js';

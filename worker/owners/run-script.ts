@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import type { Clock } from '#common/clock.js';
-import { createProcessTable } from '../panels/terminal/process-table.js';
-import { forkPty } from '../panels/terminal/pty-fork.js';
+import { createProcessTable } from '../processes/process-table.js';
+import { forkPty } from '../processes/pty-fork.js';
 import { launchCommand, type ProcessLimits } from './launch-command.js';
 
 /** A script of /bin/sh that is to run as an owner. */

@@ -1,6 +1,6 @@
 import { PaneletError } from '#common/errors.js';
-import type { PanelDefinition } from '../panel.js';
-import { createEchoPanel } from './echo.js';
+import type { PanelDefinition } from '../panel/panel.js';
+import { createEchoPanel } from './echo/echo.js';
 import { createLogsPanel } from './logs/logs.js';
 import type { OwnerAccounts } from '../owners/owner-accounts.js';
 import { createTerminalPanel } from './terminal/terminal.js';

@@ -15,7 +15,7 @@ import {
 } from '#proto/gate/v1/gate.js';
 import type { Gate } from '../drain/gate.js';
 import type { DrainEvent, Fence, TimeoutPolicy } from '../drain/state.js';
-import { unary } from './unary.js';
+import { unary } from './unary-handler.js';
 
 /** What the gate service needs. */
 export interface GateServiceDeps {

@@ -10,12 +10,12 @@ import type {
   SessionServiceServer,
 } from '#proto/session/v1/session.js';
 import { SessionServiceService } from '#proto/session/v1/session.js';
-import type { PanelDefinition } from '../panel.js';
+import type { PanelDefinition } from '../panel/panel.js';
 import type { Gate } from '../drain/gate.js';
 import type { AttachHandler } from '../sessions/attach-handler.js';
 import type { SessionRegistry, VisibleSession } from '../sessions/session-registry.js';
-import { callerOf } from './caller.js';
-import { unary } from './unary.js';
+import { callerOf } from '../sessions/caller.js';
+import { unary } from './unary-handler.js';
 
 /** What the session service needs. */
 export interface SessionServiceDeps {

@@ -9,7 +9,7 @@ import type { Gate } from '../drain/gate.js';
 import type { AttachHandler } from '../sessions/attach-handler.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
 import { newsOf } from './gate-service.js';
-import { unary } from './unary.js';
+import { unary } from './unary-handler.js';
 
 /** What the worker service needs. */
 export interface WorkerServiceDeps {

@@ -5,7 +5,7 @@ import { isPaneletError, PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import { Frames, type Hello } from '#proto/session/v1/session.js';
 import type { SessionLimits } from '#session/codec/limits.js';
-import { agentAttachmentOf, callerOf } from '../services/caller.js';
+import { agentAttachmentOf, callerOf } from './caller.js';
 import { createAttachment, type Attachment } from './attachment.js';
 import { grpcWire, type AttachCall } from './grpc-wire.js';
 import type { SessionDriver } from './session-driver.js';

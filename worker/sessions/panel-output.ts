@@ -1,6 +1,6 @@
 import type { Endpoint } from '#session/endpoint/endpoint.js';
 import type { Log } from '#common/log.js';
-import type { PanelOutput } from '../panel.js';
+import type { PanelOutput } from '../panel/panel.js';
 
 /** What `createPanelOutput` needs. */
 export interface PanelOutputDeps {

@@ -4,7 +4,7 @@ import type { Hello } from '#proto/session/v1/session.js';
 import type { SessionView } from '#session/worker/admission.js';
 import type { LossReason } from '#session/messages/welcome.js';
 import { decodeWorkerLinkState, sealedView } from '#session/worker/worker-link-codec.js';
-import type { PanelDefinition } from '../panel.js';
+import type { PanelDefinition } from '../panel/panel.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import { decodeCheckpointContent } from './checkpoint-content.js';

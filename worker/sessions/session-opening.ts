@@ -13,7 +13,7 @@ import {
   type WorkerLinkOptions,
   type WorkerLinkState,
 } from '#session/worker/worker-link.js';
-import type { PanelDefinition, PanelSession } from '../panel.js';
+import type { PanelDefinition, PanelSession } from '../panel/panel.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import { createSlots } from './slots.js';

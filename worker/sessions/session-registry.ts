@@ -8,7 +8,7 @@ import type { SessionRecord } from '../storage/session-record.js';
 import { requireSessionId } from '../storage/session-id.js';
 import type { Attachment } from './attachment.js';
 import type { DormantSession } from './dormant-sessions.js';
-import { createKeyedLock } from './keyed-lock.js';
+import { createKeyedLock } from '#common/keyed-lock.js';
 import type { OwnedSession, OwnerQuota } from './owner-quota.js';
 import type { SessionDriver, SessionEnd } from './session-driver.js';
 import { SessionLookup, type Known } from './session-lookup.js';

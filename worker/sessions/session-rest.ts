@@ -3,7 +3,7 @@ import { PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { WorkerLink } from '#session/worker/worker-link.js';
 import { encodeWorkerLinkState } from '#session/worker/worker-link-codec.js';
-import type { PanelSession } from '../panel.js';
+import type { PanelSession } from '../panel/panel.js';
 import type { CheckpointStore } from '../storage/checkpoint-store.js';
 import type { Attachment } from './attachment.js';
 import { encodeCheckpointContent } from './checkpoint-content.js';

@@ -17,7 +17,7 @@ import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createFakeClock } from '#common/clock.js';
 import { createFakePanelContext, createRecordedOutput, type RecordedOutput } from '#test/support/panel-context.js';
-import type { PanelSession } from '../../panel.js';
+import type { PanelSession } from '../../panel/panel.js';
 import { createLogsPanel } from './logs.js';
 
 /** How a log is rotated. Every scheme keeps all archives. */

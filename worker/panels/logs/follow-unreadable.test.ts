@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/clock.js';
 import { createFakePanelContext, createRecordedOutput, type RecordedOutput } from '#test/support/panel-context.js';
-import type { PanelSession } from '../../panel.js';
+import type { PanelSession } from '../../panel/panel.js';
 import { createLogsPanel } from './logs.js';
 
 // Root may read everything: these tests follow as nobody, and change files as root.

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/clock.js';
 import { createFakePanelContext, createRecordedOutput, type RecordedOutput } from '#test/support/panel-context.js';
-import type { PanelDefinition, PanelSession } from '../../panel.js';
+import type { PanelDefinition, PanelSession } from '../../panel/panel.js';
 import { createLogsPanel } from './logs.js';
 
 let base: string;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { readSince } from './line-time.js';
-import { booleanText, integerText } from '../parameters.js';
+import { booleanText, integerText } from '../../panel/parameters.js';
 
 /** What a session of the panel logs follows. */
 export interface LogOptions {

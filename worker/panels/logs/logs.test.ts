@@ -26,7 +26,7 @@ import { createFakeClock, type FakeClock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
 import { createFakePanelContext, createRecordedOutput, type RecordedOutput } from '#test/support/panel-context.js';
-import type { PanelDefinition, PanelSession } from '../../panel.js';
+import type { PanelDefinition, PanelSession } from '../../panel/panel.js';
 import { createLogsPanel } from './logs.js';
 
 let base: string;

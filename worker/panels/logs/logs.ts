@@ -1,9 +1,9 @@
 import { basename, dirname, isAbsolute, resolve } from 'node:path';
 import { PaneletError } from '#common/errors.js';
 import { Channel } from '#proto/session/v1/session.js';
-import type { PanelContext, PanelDefinition, PanelSession } from '../../panel.js';
-import { panelEvent } from '../panel-event.js';
-import { readParameters } from '../parameters.js';
+import type { PanelContext, PanelDefinition, PanelSession } from '../../panel/panel.js';
+import { panelEvent } from '../../panel/panel-event.js';
+import { readParameters } from '../../panel/parameters.js';
 import { type AllowedRoots, createAllowedRoots } from './allowed-roots.js';
 import { createDirectoryWatch } from './directory-watch.js';
 import { fileKey, stampOf } from './file-facts.js';

@@ -1,6 +1,6 @@
 import { isPaneletError, PaneletError } from '#common/errors.js';
-import type { PanelContext } from '../../panel.js';
-import { panelEvent } from '../panel-event.js';
+import type { PanelContext } from '../../panel/panel.js';
+import { panelEvent } from '../../panel/panel-event.js';
 import type { LogTrail } from './log-trail.js';
 
 /** Runs the steps of a trail, one at a time, as long as there is something to do and the output takes it. */

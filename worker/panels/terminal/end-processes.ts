@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '#common/clock.js';
 import type { Log } from '#common/log.js';
-import type { ProcessEntry, ProcessTable } from './process-table.js';
+import type { ProcessEntry, ProcessTable } from '../../processes/process-table.js';
 
 /** How long processes get to obey, in milliseconds. */
 export interface EndLimits {

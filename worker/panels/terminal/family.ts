@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { ProcessEntry, ProcessTable } from './process-table.js';
+import type { ProcessEntry, ProcessTable } from '../../processes/process-table.js';
 
 /** The leader of a session of processes. */
 export interface Leader {

@@ -5,8 +5,8 @@ import { withDeadline } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
 import { pipeLauncher } from './pipe-launcher.js';
-import { createProcessTable } from './process-table.js';
-import { forkPty, type PtyProgram, type RawExit } from './pty-fork.js';
+import { createProcessTable } from '../../processes/process-table.js';
+import { forkPty, type PtyProgram, type RawExit } from '../../processes/pty-fork.js';
 
 /** A program to start on pipes. */
 export type PipeProgram = Omit<PtyProgram, 'rows' | 'cols'>;

@@ -5,8 +5,8 @@ import { ReadStream } from 'node:tty';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { until } from '#test/support/conditions.js';
 import { pipeLauncher } from './pipe-launcher.js';
-import { createProcessTable } from './process-table.js';
-import { forkPty } from './pty-fork.js';
+import { createProcessTable } from '../../processes/process-table.js';
+import { forkPty } from '../../processes/pty-fork.js';
 
 // Real processes, on machines that may be busy.
 jest.setTimeout(60_000);

@@ -6,8 +6,8 @@ import { createSystemClock } from '#common/clock.js';
 import { Channel } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
 import { createFakePanelContext, createRecordedOutput, type RecordedOutput } from '#test/support/panel-context.js';
-import type { PanelSession } from '../../panel.js';
-import { createProcessTable } from './process-table.js';
+import type { PanelSession } from '../../panel/panel.js';
+import { createProcessTable } from '../../processes/process-table.js';
 import { createTerminalPanel } from './terminal.js';
 
 const environment = { PATH: process.env['PATH'], HOME: '/', SHELL: '/bin/sh' };

@@ -1,10 +1,10 @@
 import { Channel } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
-import type { PanelContext, PanelSession } from '../../panel.js';
+import type { PanelContext, PanelSession } from '../../panel/panel.js';
 import { endProcesses } from './end-processes.js';
 import { createFamily } from './family.js';
 import { openPipes } from './pipes.js';
-import { createProcessTable } from './process-table.js';
+import { createProcessTable } from '../../processes/process-table.js';
 import { exitStatus } from './program-exit.js';
 import { programDetails, startOf, type ProgramSetup } from './program-setup.js';
 import { createStdinWriter } from './stdin-writer.js';

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { Event } from '#proto/session/v1/session.js';
-import type { RawExit } from './pty-fork.js';
+import type { RawExit } from '../../processes/pty-fork.js';
 
 /** How a program ended. */
 export interface ProgramExit {

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
-import type { OpGate, Permit } from '../../op-gate.js';
+import type { OpGate, Permit } from '../../panel/op-gate.js';
 import type { Pty } from './pty.js';
 
 /** Writes to a terminal in order, each byte once, under a hold named "pty.write". */

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '#common/clock.js';
 import { createLatch } from '#common/latch.js';
 import { systemCode } from '#common/storage-error.js';
 import { programExit, type ProgramExit } from './program-exit.js';
-import { forkPty, type PtyProgram, type RawExit, resizePty } from './pty-fork.js';
+import { forkPty, type PtyProgram, type RawExit, resizePty } from '../../processes/pty-fork.js';
 
 /** What a terminal tells its owner. */
 export interface PtyListener {

@@ -1,5 +1,5 @@
 import { PaneletError } from '#common/errors.js';
-import type { OpGate } from '../../op-gate.js';
+import type { OpGate } from '../../panel/op-gate.js';
 import type { Pipes } from './pipes.js';
 
 /** Writes to a program's standard input in order, each byte once, under a hold named "stdin.write". */

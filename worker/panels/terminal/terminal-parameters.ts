@@ -3,8 +3,8 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
 import { terminalSize } from '#common/terminal/terminal-size.js';
-import { booleanText, integerText, readParameters } from '../parameters.js';
-import type { PtyProgram } from './pty-fork.js';
+import { booleanText, integerText, readParameters } from '../../panel/parameters.js';
+import type { PtyProgram } from '../../processes/pty-fork.js';
 
 /** The environment of the worker's process. */
 export type Environment = Readonly<Record<string, string | undefined>>;

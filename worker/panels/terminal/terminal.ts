@@ -2,11 +2,11 @@ import { terminalSize, type TerminalSize } from '#common/terminal/terminal-size.
 import { Channel, type Event } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
 import type { OwnerAccount, OwnerAccounts } from '../../owners/owner-accounts.js';
-import type { PanelContext, PanelDefinition, PanelSession } from '../../panel.js';
+import type { PanelContext, PanelDefinition, PanelSession } from '../../panel/panel.js';
 import { type EndLimits, endProcesses } from './end-processes.js';
 import { createFamily } from './family.js';
 import { createPipedSession } from './piped-session.js';
-import { createProcessTable } from './process-table.js';
+import { createProcessTable } from '../../processes/process-table.js';
 import { exitStatus } from './program-exit.js';
 import { programDetails, startOf, type ProgramSetup } from './program-setup.js';
 import { openPty } from './pty.js';

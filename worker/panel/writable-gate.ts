@@ -1,4 +1,4 @@
-import type { PanelOutput } from '../panel.js';
+import type { PanelOutput } from './panel.js';
 
 /** Lets a panel wait for its output and go on when told to. */
 export interface WritableGate {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
-import { booleanText, integerText } from './parameters.js';
+import { booleanText, integerText } from '../../panel/parameters.js';
 import type { RunningSha256State } from './running-sha256.js';
 
 /** What an echo session does. */

@@ -1,7 +1,7 @@
 import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
-import type { SessionRegistry } from './sessions/session-registry.js';
-import { startSweeping } from './sweep.js';
+import type { SessionRegistry } from './session-registry.js';
+import { startSweeping } from '#common/time/sweep.js';
 
 /** What the sweeper needs. */
 export interface DetachSweeperDeps {

@@ -7,7 +7,7 @@ import { Channel } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
 import { createFakePanelContext } from '#test/support/panel-context.js';
 import { createEchoPanel } from './echo.js';
-import { panelEvent } from './panel-event.js';
+import { panelEvent } from '../../panel/panel-event.js';
 import { fillSeededBytes } from './seeded-bytes.js';
 
 const panel = createEchoPanel();

@@ -2,9 +2,9 @@ import type { Clock } from '#common/clock.js';
 import type { Log } from '#common/log.js';
 import { durationToMs, msToDuration } from '#common/duration.js';
 import { DrainPhase, SessionFate, type Drain } from '#proto/session/v1/session.js';
-import type { SessionDriver } from './sessions/session-driver.js';
-import type { SessionRegistry } from './sessions/session-registry.js';
-import { startSweeping } from './sweep.js';
+import type { SessionDriver } from './session-driver.js';
+import type { SessionRegistry } from './session-registry.js';
+import { startSweeping } from '#common/time/sweep.js';
 
 /** How long sessions may live, in milliseconds; undefined for ever. */
 export interface LifeLimits {

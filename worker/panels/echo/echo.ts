@@ -1,14 +1,14 @@
 import type { Timer } from '#common/clock.js';
 import { Channel, type PanelEvent } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
-import type { Permit } from '../op-gate.js';
-import type { PanelContext, PanelDefinition, PanelSession } from '../panel.js';
+import type { Permit } from '../../panel/op-gate.js';
+import type { PanelContext, PanelDefinition, PanelSession } from '../../panel/panel.js';
 import { decodeEchoState, echoParameters, encodeEchoState, type EchoOptions, type EchoState } from './echo-state.js';
-import { panelEvent, panelEventContent } from './panel-event.js';
-import { readParameters } from './parameters.js';
+import { panelEvent, panelEventContent } from '../../panel/panel-event.js';
+import { readParameters } from '../../panel/parameters.js';
 import { createRunningSha256 } from './running-sha256.js';
 import { fillSeededBytes } from './seeded-bytes.js';
-import { createWritableGate } from './writable-gate.js';
+import { createWritableGate } from '../../panel/writable-gate.js';
 
 // A source lets other sessions in after this much.
 const turnBytes = 256 * 1024;

@@ -1,6 +1,6 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { PaneletError } from '#common/errors.js';
-import type { Asker } from '../sessions/session-registry.js';
+import type { Asker } from './session-registry.js';
 
 const identityKey = 'panelet-identity';
 const rolesKey = 'panelet-roles';
