@@ -3,7 +3,7 @@ import type { Clock } from '#common/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { Caller } from '../front/identity.js';
+import type { Caller } from './identity.js';
 import type { AccessAttributes, AccessDecision, KubernetesUser, Reviews } from '../kube/reviews.js';
 import type { Authorizer, Decision } from './authorizer.js';
 import { createDecisionCache, type DecisionCache } from './decision-cache.js';

@@ -7,7 +7,7 @@ import { isPaneletError, PaneletError } from '#common/errors.js';
 import { createLatch } from '#common/latch.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
-import type { Caller, Identity } from '../front/identity.js';
+import type { Caller, Identity } from './identity.js';
 import type { AccessDecision, KubernetesUser, Reviews } from '../kube/reviews.js';
 import { combineAuthorizers, createAccessReviewAuthorizer, createAccessReviews } from './access-review-authorizer.js';
 import { createAudit } from './audit.js';

@@ -1,5 +1,5 @@
 import { AttachMode } from '#proto/session/v1/session.js';
-import type { Caller } from '../front/identity.js';
+import type { Caller } from './identity.js';
 import type { AuditContext } from './audit.js';
 import type { Access } from './open-access.js';
 import type { StillAllowed } from './permissions.js';

@@ -1,5 +1,5 @@
 import type { Log } from '#common/log.js';
-import type { Caller } from '../front/identity.js';
+import type { Caller } from './identity.js';
 import { createAuditLog } from './audit-log.js';
 import type { Decision, Question } from './authorizer.js';
 

@@ -3,8 +3,8 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createFakeClock, type FakeClock } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
-import { AuthenticationError } from '../front/authentication-error.js';
-import { createLoopbackIdentity, type CallerConnection, type Identity } from '../front/identity.js';
+import { AuthenticationError } from './authentication-error.js';
+import { createLoopbackIdentity, type CallerConnection, type Identity } from './identity.js';
 import { watchAuthentications, type AuthenticationResult } from './authentications.js';
 import { createRefusalAudit } from './refusal-audit.js';
 

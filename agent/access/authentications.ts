@@ -1,6 +1,6 @@
 import { isPaneletError } from '#common/errors.js';
-import { AuthenticationError, type AuthenticationFailure } from '../front/authentication-error.js';
-import type { Credentials, Identity } from '../front/identity.js';
+import { AuthenticationError, type AuthenticationFailure } from './authentication-error.js';
+import type { Credentials, Identity } from './identity.js';
 import type { RefusalAudit } from './refusal-audit.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { Caller } from '../front/identity.js';
+import type { Caller } from './identity.js';
 
 /** What somebody wants to do, in the words that Kubernetes' RBAC uses for the group `panelet.dev`. */
 export interface Question {

@@ -1,5 +1,5 @@
 import { PaneletError } from '#common/errors.js';
-import type { Caller, Credentials, Identity } from '../front/identity.js';
+import type { Caller, Credentials, Identity } from './identity.js';
 
 /** Organization in the certificates of controllers. */
 export const controllersOrganization = 'panelet:controllers';

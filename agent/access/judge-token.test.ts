@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
-import type { Caller, Identity } from '../front/identity.js';
+import type { Caller, Identity } from './identity.js';
 import { createOwnIssuer } from '../kube/own-issuer.js';
 import type { KubernetesUser } from '../kube/reviews.js';
 import { createTokenReviewIdentity } from './token-review-identity.js';

@@ -1,4 +1,4 @@
-import { AuthenticationError } from '../front/authentication-error.js';
+import { AuthenticationError } from './authentication-error.js';
 import type { TokenClaims } from '../kube/token-claims.js';
 
 /** By what a token is judged. */

@@ -3,7 +3,7 @@ import { isPaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
 import type { MetricsDecision } from '#common/metrics-server.js';
 import type { Random } from '#common/random.js';
-import type { Cluster } from '../cluster.js';
+import type { Cluster } from '../kube/cluster.js';
 import { createAccessReviews } from './access-review-authorizer.js';
 import { createTokenReviewIdentity } from './token-review-identity.js';
 

@@ -1,5 +1,5 @@
 import { isPaneletError, PaneletError } from '#common/errors.js';
-import type { Caller } from '../front/identity.js';
+import type { Caller } from './identity.js';
 import type { Audit, AuditContext } from './audit.js';
 import { describeQuestion, type Authorizer, type Decision, type Question } from './authorizer.js';
 

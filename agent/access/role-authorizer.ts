@@ -1,5 +1,5 @@
 import { unreachable } from '#common/errors.js';
-import { hasRole, type Role } from '../front/identity.js';
+import { hasRole, type Role } from './identity.js';
 import type { Authorizer, Question } from './authorizer.js';
 
 /** Decides by the roles that the agent's own configuration gives. */

@@ -19,9 +19,9 @@ import {
 } from '#test/support/agent/test-authority.js';
 import { until } from '#test/support/conditions.js';
 import { acceptControllers } from '../access/controller-certificates.js';
-import { createChanges, type Changes } from '../changes.js';
+import { createChanges, type Changes } from '#common/changes.js';
 import type { CertificateSource, TlsMaterial } from '../tls/certificate-source.js';
-import type { Caller } from './identity.js';
+import type { Caller } from '../access/identity.js';
 
 let authority: TestAuthority;
 let material: TlsMaterial;

@@ -34,8 +34,8 @@ import {
 import { until } from '#test/support/conditions.js';
 import { openCertificateFiles } from '../tls/certificate-files.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
-import { createCallRates } from './call-rates.js';
-import { createContainment } from './contain.js';
+import { createCallRates } from './turns/call-rates.js';
+import { createContainment } from './stream/contain.js';
 import { openFront } from './front.js';
 
 const running: { close(): unknown }[] = [];

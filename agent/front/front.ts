@@ -5,19 +5,19 @@ import { createLatch } from '#common/latch.js';
 import { listenOn } from '#common/listen.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { FrontLimits } from '../config.js';
+import type { FrontLimits } from '../config/config.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
-import type { CallRates } from './call-rates.js';
-import { createCallTurns } from './call-turns.js';
-import type { HeldConnection } from './client-connection.js';
-import { createConnections, type EndReason } from './connections.js';
-import type { Containment } from './contain.js';
-import { createDoor } from './door.js';
-import { endSession } from './end-session.js';
-import { keepAlive } from './keepalive.js';
-import type { Router } from './router.js';
-import { createSecureServer, type SecureServer } from './secure-server.js';
-import { countStream, serveStream, sizeOf, type Arrival, type ServeDeps } from './serve-stream.js';
+import type { CallRates } from './turns/call-rates.js';
+import { createCallTurns } from './turns/call-turns.js';
+import type { HeldConnection } from './connection/client-connection.js';
+import { createConnections, type EndReason } from './connection/connections.js';
+import type { Containment } from './stream/contain.js';
+import { createDoor } from './connection/door.js';
+import { endSession } from './stream/end-session.js';
+import { keepAlive } from './connection/keepalive.js';
+import type { Router } from './calls/router.js';
+import { createSecureServer, type SecureServer } from './connection/secure-server.js';
+import { countStream, serveStream, sizeOf, type Arrival, type ServeDeps } from './calls/serve-stream.js';
 
 /** Where the front listens, and with which certificate. */
 export interface FrontAddress {

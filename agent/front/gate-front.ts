@@ -1,9 +1,9 @@
 import { status } from '@grpc/grpc-js';
 import { createControllersIdentity } from '../access/controller-certificates.js';
-import type { AgentConfig } from '../config.js';
+import type { AgentConfig } from '../config/config.js';
 import { openFront, type Front, type FrontAddress, type FrontDeps } from './front.js';
-import { createRouter, type Router, type RouterDeps } from './router.js';
-import { plainStatus, refuse } from './status.js';
+import { createRouter, type Router, type RouterDeps } from './calls/router.js';
+import { plainStatus, refuse } from './stream/status.js';
 
 /** What the port of controllers needs. */
 export interface GateFrontDeps extends Omit<FrontDeps, 'limits' | 'route'>, RouterDeps {

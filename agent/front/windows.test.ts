@@ -8,7 +8,7 @@ import { createFakeClock } from '#common/clock.js';
 import { helloBytes } from '#test/support/agent/raw-session.js';
 import { aliceToken, startFront } from '#test/support/agent/running-front.js';
 import { createFakeConnection } from '#test/support/agent/fake-connection.js';
-import { createUpstream } from './upstream.js';
+import { createUpstream } from './upstream/upstream.js';
 
 const running: { close(): unknown }[] = [];
 afterEach(async () => {

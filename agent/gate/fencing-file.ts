@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { PaneletError } from '#common/errors.js';
 import { maxFencing } from '#common/fencing-number.js';
 import type { Log } from '#common/log.js';
-import { writeDurably } from '../durable-file.js';
+import { writeDurably } from '#common/files/durable-file.js';
 import type { FencingStore } from './fencing.js';
 
 const content = z.object({ highest: z.number().int().min(0).max(maxFencing) });

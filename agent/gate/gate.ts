@@ -17,7 +17,7 @@ import {
   type UncordonRequest,
   type UncordonResponse,
 } from '#proto/gate/v1/gate.js';
-import { asError } from '../changes.js';
+import { asError } from '#common/changes.js';
 import { unitStatus, viewUnit } from '../workers/unit.js';
 import {
   aggregateState,

@@ -14,7 +14,7 @@ import {
   type UncordonRequest,
   type UncordonResponse,
 } from '#proto/gate/v1/gate.js';
-import { unary, type UnaryOptions } from '../unary.js';
+import { unary, type UnaryOptions } from '../workers/unary-call.js';
 import { viewUnit } from '../workers/unit.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
 import type { CommandTime } from './command-time.js';

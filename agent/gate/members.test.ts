@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { DrainRequest, Target } from '#proto/gate/v1/gate.js';
-import { createChanges } from '../changes.js';
+import { createChanges } from '#common/changes.js';
 import type { LinkState } from '../workers/worker-link.js';
 import type { Unit } from '../workers/unit.js';
 import { drainMembers } from './member-calls.js';

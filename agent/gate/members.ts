@@ -2,7 +2,7 @@ import type { Clock } from '#common/clock.js';
 import { withDeadline } from '#common/deadline.js';
 import { PaneletError } from '#common/errors.js';
 import type { Target } from '#proto/gate/v1/gate.js';
-import type { Changes } from '../changes.js';
+import type { Changes } from '#common/changes.js';
 import { viewUnit, type Unit, type UnitView } from '../workers/unit.js';
 import { targetOf } from '../workers/worker-command.js';
 import type { WorkerClients } from '../workers/worker-clients.js';

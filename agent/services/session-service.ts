@@ -15,10 +15,10 @@ import type {
 import type { AuditContext } from '../access/audit.js';
 import type { Question } from '../access/authorizer.js';
 import type { Permissions } from '../access/permissions.js';
-import { workerIdentity } from '../front/headers.js';
-import type { VerifiedCall } from '../front/verified-calls.js';
+import { workerIdentity } from '../front/calls/headers.js';
+import type { VerifiedCall } from '../front/calls/verified-calls.js';
 import { liveMembers, type LiveMember } from '../gate/members.js';
-import { unary } from '../unary.js';
+import { unary } from '../workers/unary-call.js';
 import type { Registry } from '../workers/registry.js';
 import { unitMessage, type Unit } from '../workers/unit.js';
 import type { CallerReader } from './caller.js';

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '#common/clock.js';
 import { PaneletError } from '#common/errors.js';
 import type { Log } from '#common/log.js';
-import { createChanges } from '../changes.js';
+import { createChanges } from '#common/changes.js';
 import { certificateExpiry } from './pem.js';
 import { checkMaterial, type CertificateSource, type TlsMaterial } from './certificate-source.js';
 

@@ -1,6 +1,6 @@
 import { createSecureContext } from 'node:tls';
 import { PaneletError } from '#common/errors.js';
-import type { Changes } from '../changes.js';
+import type { Changes } from '#common/changes.js';
 
 /** What a TLS listener uses; all PEM. */
 export interface TlsMaterial {

@@ -5,7 +5,7 @@ import { isPaneletError, PaneletError } from '#common/errors.js';
 import { createLatch, type Latch } from '#common/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import { createChanges } from '../changes.js';
+import { createChanges } from '#common/changes.js';
 import type { CertificateRequests } from '../kube/certificate-requests.js';
 import type { CertificateSource, TlsMaterial } from './certificate-source.js';
 import type { IdentityStore, NodeKeyPair } from './identity-store.js';

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '#common/clock.js';
-import type { VerifiedPeer } from '../front/identity.js';
+import type { VerifiedPeer } from '../access/identity.js';
 import { leadsTo, readCertificates } from './pem.js';
 
 /** Finds out whether a peer's certificate counts, at each call: connections live longer than certificates and authorities. */

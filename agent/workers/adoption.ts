@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { Clock } from '#common/clock.js';
 import { withDeadline } from '#common/deadline.js';
 import type { Log } from '#common/log.js';
-import type { Changes } from '../changes.js';
+import type { Changes } from '#common/changes.js';
 import { endProcess, isAlive, type ProcessId, type ProcessTable } from './process-table.js';
 import type { LinkState, WorkerLink } from './worker-link.js';
 import { readWorkerRecord, removeWorkerRecord } from './worker-record.js';

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import type { PanelConfig } from '../config.js';
+import type { PanelConfig } from '../config/config.js';
 
 /** Paths at which a worker may listen; the first is where it belongs. */
 export type SocketPlaces = readonly [string, ...string[]];

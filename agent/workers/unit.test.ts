@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/clock.js';
 import { State } from '#proto/gate/v1/gate.js';
 import type { RevokeRequest } from '#proto/worker/v1/worker.js';
-import type { AttachTarget } from '../front/attach.js';
+import type { AttachTarget } from '../front/calls/attach.js';
 import { attachTarget, type Unit } from './unit.js';
 import type { LinkState } from './worker-link.js';
 

@@ -5,15 +5,15 @@ import { errorOfStatus } from '#common/grpc-status.js';
 import type { WorkerStatus } from '#proto/gate/v1/gate.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 import type { RevokeRequest, RevokeResponse } from '#proto/worker/v1/worker.js';
-import type { PanelConfig } from '../config.js';
-import type { AttachTarget } from '../front/attach.js';
-import { metadataKeysOf } from '../front/metadata-keys.js';
-import type { Upstream } from '../front/upstream.js';
+import type { PanelConfig } from '../config/config.js';
+import type { AttachTarget } from '../front/calls/attach.js';
+import { metadataKeysOf } from '../front/stream/metadata-keys.js';
+import type { Upstream } from '../front/upstream/upstream.js';
 import type { Supervisor } from './supervisor.js';
 import { targetOf } from './worker-command.js';
 import type { WorkerClients } from './worker-clients.js';
 import type { WorkerLink } from './worker-link.js';
-import { unary } from '../unary.js';
+import { unary } from './unary-call.js';
 
 /** A panel of this node with everything the agent holds for it. */
 export interface Unit {

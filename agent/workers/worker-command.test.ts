@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { parseWorkerArguments } from '#worker/arguments.js';
-import type { PanelConfig } from '../config.js';
+import type { PanelConfig } from '../config/config.js';
 import { workerArgv, type WorkerCommandOptions } from './worker-command.js';
 
 const panel: PanelConfig = { name: 'echo', target: 'agent', run: 'spawn', parameters: { b: '2', a: '1' } };

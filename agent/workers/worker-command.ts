@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { defaultSessionsPerOwner } from '#common/default-sessions-per-owner.js';
 import { Target } from '#proto/gate/v1/gate.js';
-import type { AgentConfig, PanelConfig } from '../config.js';
+import type { AgentConfig, PanelConfig } from '../config/config.js';
 
 /** What every worker of the node is told. */
 export interface WorkerCommandOptions {

@@ -17,7 +17,7 @@ import {
   type WorkerServiceServer,
 } from '#proto/worker/v1/worker.js';
 import { until } from '#test/support/conditions.js';
-import { unary } from '../unary.js';
+import { unary } from './unary-call.js';
 import { createWorkerSocket } from './worker-socket.js';
 import { createWorkerLink, type LinkState } from './worker-link.js';
 

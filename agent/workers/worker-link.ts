@@ -6,7 +6,7 @@ import { createLatch, type Latch } from '#common/latch.js';
 import type { Log } from '#common/log.js';
 import type { GateStatus } from '#proto/gate/v1/gate.js';
 import type { DescribeResponse, WatchResponse } from '#proto/worker/v1/worker.js';
-import { unary } from '../unary.js';
+import { unary } from './unary-call.js';
 import { openWorkerClients, type WorkerClients } from './worker-clients.js';
 import type { WorkerSocket } from './worker-socket.js';
 

@@ -17,7 +17,7 @@ const runbooks = readText('docs/guide/runbooks.md');
 
 /** Metrics that programs have. */
 const controller = ['controller-metrics.ts', 'counted-api.ts', 'prom-restart-metrics.ts'];
-const programs = ['agent/metrics.ts', ...controller.map((name) => `controller/metrics/${name}`)];
+const programs = ['agent/life/metrics.ts', ...controller.map((name) => `controller/metrics/${name}`)];
 const metrics = programs.flatMap((file) => [...readText(file).matchAll(/'(panelet_[a-z_]+)'/g)].map(([, name]) => name!));
 const metricsIn = (text: string): string[] =>
   [...text.matchAll(/\bpanelet_[a-z_]+/g)].map(([name]) => name.replace(/_bucket$/, ''));

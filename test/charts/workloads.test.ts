@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { readAgentConfig } from '#agent/config.js';
+import { readAgentConfig } from '#agent/config/config.js';
 import { socketPlaces } from '#agent/workers/socket-places.js';
 import { gateAddressOf } from '#controller/restart/facts/gate-provider.js';
 import { parseWorkerArguments } from '#worker/arguments.js';

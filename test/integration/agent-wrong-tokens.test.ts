@@ -2,7 +2,7 @@ import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createTokenReviewIdentity } from '#agent/access/token-review-identity.js';
-import type { CallerConnection } from '#agent/front/identity.js';
+import type { CallerConnection } from '#agent/access/identity.js';
 import { createApiClient } from '#agent/kube/api-client.js';
 import { createReviews } from '#agent/kube/reviews.js';
 import { createSystemClock } from '#common/clock.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { agentConfigKeys } from '#agent/config.js';
+import { agentConfigKeys } from '#agent/config/config.js';
 
 test('docs/reference/configuration.md describes every key of the agent, and no other', () => {
   const text = readFileSync(new URL('../../docs/reference/configuration.md', import.meta.url), 'utf8');

@@ -1,4 +1,4 @@
-import type { ClientConnection } from '#agent/front/client-connection.js';
+import type { ClientConnection } from '#agent/front/connection/client-connection.js';
 
 /** A connection of a client that a test ends. */
 export interface FakeConnection extends ClientConnection {

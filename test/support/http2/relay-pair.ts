@@ -10,7 +10,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect as connectSocket, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { relay, type RelayOptions } from '#agent/front/relay.js';
+import { relay, type RelayOptions } from '#agent/front/upstream/relay.js';
 import { startHostileWorker, type HostileCall, type HostileWorker } from './hostile-worker.js';
 
 /** What a client got for one call. */

@@ -1,0 +1,139 @@
+import type { ServiceError } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import type { Clock } from '#common/clock.js';
+import { withDeadline } from '#common/deadline.js';
+import { msToDuration } from '#common/duration.js';
+import type { Log } from '#common/log.js';
+import { OnTimeout, type Command, type DrainRequest } from '#proto/gate/v1/gate.js';
+import type { ShutdownResponse } from '#proto/worker/v1/worker.js';
+import { drainUnit, type DrainOutcome } from '../gate/drain.js';
+import { unary } from '../workers/unary-call.js';
+import type { Registry } from '../workers/registry.js';
+import { viewUnit, type Unit } from '../workers/unit.js';
+import { targetOf } from '../workers/worker-command.js';
+
+/** What draining and ending single workers needs. */
+export interface RetireDeps {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly instance: string;
+}
+
+/** How a worker is drained before it ends. */
+export interface DrainBounds {
+  readonly command: Command;
+  /** Time that the worker is given, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Time after which nobody waits for its answer any more, in milliseconds; longer than `timeoutMs`. */
+  readonly limitMs: number;
+  readonly reason: string;
+  /** Aborts when nobody waits any more, too. */
+  readonly signal?: AbortSignal;
+}
+
+/** How long a worker may take to end. */
+export interface EndBounds {
+  /** For the answer to the order to end, and then for the exit, in milliseconds. */
+  readonly exitMs: number;
+  /** Between SIGTERM and SIGKILL, in milliseconds. */
+  readonly termMs: number;
+}
+
+/** Time for a worker to end that nobody is in a hurry about. */
+export const defaultEndBounds: EndBounds = { exitMs: 3_000, termMs: 2_000 };
+
+const removalMs = 30_000;
+// For the answer of a worker that has used all of its time.
+const answerMs = 2_000;
+
+/** Drains one worker at once, without notice; undefined when it could not be drained in time. */
+export async function drainForEnd(
+  deps: RetireDeps,
+  unit: Unit,
+  bounds: DrainBounds,
+): Promise<DrainOutcome | undefined> {
+  const request: DrainRequest = {
+    command: bounds.command,
+    target: targetOf(unit.panel),
+    notice: msToDuration(0),
+    timeout: msToDuration(bounds.timeoutMs),
+    onTimeout: OnTimeout.FORCE,
+    reason: bounds.reason,
+    lease: msToDuration(bounds.timeoutMs + 60_000),
+  };
+  const { changes } = deps.registry;
+  const deadline = { clock: deps.clock, limitMs: bounds.limitMs, signals: [bounds.signal] };
+  try {
+    return await withDeadline(deadline, (signal) =>
+      drainUnit({ unit, request, changes, signal, onStatus: () => undefined }),
+    );
+  } catch (error) {
+    deps.log.warn({ err: error, panel: unit.panel.name }, 'A worker could not be drained');
+    return undefined;
+  }
+}
+
+/** Ends a worker's process; true when that lost nothing the worker did not already give a receipt for. */
+export async function endUnit(deps: RetireDeps, unit: Unit, bounds = defaultEndBounds): Promise<boolean> {
+  const { supervisor } = unit;
+  if (supervisor === undefined) return true;
+  const { exitMs, termMs } = bounds;
+  const exited = supervisor.retire(exitMs);
+  const asked = await askToEnd(deps, unit, exitMs);
+  if (asked !== 'refused' && (await exited)) return true;
+  const how = await supervisor.stop(termMs);
+  deps.log.warn({ panel: unit.panel.name, how }, 'A worker had to be ended by signal');
+  return asked !== 'refused' && how !== 'killed';
+}
+
+async function askToEnd({ clock, log }: RetireDeps, unit: Unit, timeoutMs: number): Promise<'asked' | 'refused'> {
+  const view = viewUnit(unit);
+  if (view.kind === 'absent') return 'asked';
+  if (view.kind === 'unknown') return 'refused';
+  try {
+    await unary<ShutdownResponse>((...rest) => view.clients.worker.shutdown({ force: false }, ...rest), {
+      clock,
+      timeoutMs,
+    });
+    return 'asked';
+  } catch (error) {
+    const refused = (error as ServiceError).code === status.FAILED_PRECONDITION;
+    log.warn({ err: error, panel: unit.panel.name }, 'A worker did not take the order to end');
+    return refused ? 'refused' : 'asked';
+  }
+}
+
+/** Name of the drain of a panel that was removed. */
+export function removalUid(instance: string, panel: string): string {
+  return `remove-${instance}-${panel}`;
+}
+
+/**
+ * Drains and ends the worker of a panel that was removed, in bounded time, also one that never answers; then starts what a
+ * reload has brought in its place meanwhile.
+ */
+export async function retireUnit(deps: RetireDeps, unit: Unit): Promise<void> {
+  const { registry, instance, log } = deps;
+  const { name } = unit.panel;
+  unit.leaving = true;
+  registry.changes.notify();
+  if (unit.supervisor !== undefined) {
+    const command = { restartUid: removalUid(instance, name), fencing: knownFencing(unit), generation: 1 };
+    const reason = `The panel "${name}" was removed from this node.`;
+    const limitMs = removalMs + answerMs;
+    await drainForEnd(deps, unit, { command, timeoutMs: removalMs, limitMs, reason });
+    await endUnit(deps, unit);
+  }
+  // Else the agent has ended meanwhile.
+  if (!registry.units().includes(unit)) return;
+  registry.remove(unit);
+  log.info({ panel: name }, 'Panel has gone');
+  if (unit.successor !== undefined) registry.add(unit.successor);
+}
+
+/** Fencing number that the worker accepts: the highest it has seen. */
+export function knownFencing(unit: Unit): number {
+  const view = viewUnit(unit);
+  return view.kind === 'up' ? view.status.fencing : 0;
+}
