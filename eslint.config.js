@@ -4,7 +4,7 @@ import jest from 'eslint-plugin-jest';
 import n from 'eslint-plugin-n';
 import tseslint from 'typescript-eslint';
 
-const timeMessage = 'Take time from an injected Clock (common/clock.ts).';
+const timeMessage = 'Take time from an injected Clock (common/time/clock.ts).';
 const ownTypes = ['*.test.ts', 'test/**/*.ts'].map((glob) => `**/${glob}`);
 
 export default tseslint.config(
@@ -41,7 +41,7 @@ export default tseslint.config(
         {
           selector: "MemberExpression[object.name='AbortSignal'][property.name='any']",
           message:
-            'Node keeps a signal of AbortSignal.any for ever once it has a listener: use withDeadline or linkSignals (common/deadline.ts).',
+            'Node keeps a signal of AbortSignal.any for ever once it has a listener: use withDeadline or linkSignals (common/time/deadline.ts).',
         },
       ],
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
@@ -49,7 +49,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['common/clock.ts', 'common/random.ts', '**/main.ts', '**/*-main.ts', 'test/**/*.ts', '**/*.test.ts'],
+    files: ['common/time/clock.ts', 'common/random.ts', '**/main.ts', '**/*-main.ts', 'test/**/*.ts', '**/*.test.ts'],
     rules: {
       'no-restricted-globals': 'off',
       'no-restricted-properties': 'off',

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createSystemClock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { createSystemClock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { startAgent, type Agent } from './agent.js';

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { AddressOptions, AddressQuery } from './client-options.js';
 
 /** An address, and the node it leads to; `''` when that is not known. */

@@ -1,6 +1,6 @@
 import { connectivityState, Metadata, status } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import { createAgentCalls } from './agent-calls.js';
 import { createAddressBook } from './address-book.js';

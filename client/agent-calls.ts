@@ -1,7 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { createBackoff } from '#common/backoff.js';
-import { sleep, type Clock } from '#common/clock.js';
-import { isPaneletError } from '#common/errors.js';
+import { createBackoff } from '#common/time/backoff.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
 import type { AddressBook } from './address-book.js';
 import type { ChannelLease, ChannelPool } from './channel-pool.js';

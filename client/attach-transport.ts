@@ -1,7 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
 import type { Frames, SessionServiceClient } from '#proto/session/v1/session.js';
-import type { RpcStatus } from '#common/grpc-status.js';
+import type { RpcStatus } from '#common/grpc/grpc-status.js';
 import { statusOfError } from './status-errors.js';
 
 /** One Attach RPC. */

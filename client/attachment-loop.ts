@@ -1,8 +1,8 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { createBackoff } from '#common/backoff.js';
-import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
-import { createLatch, type Latch } from '#common/latch.js';
+import { createBackoff } from '#common/time/backoff.js';
+import type { Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#session/client/client-link.js';
@@ -16,7 +16,7 @@ import type { LivenessOptions } from './liveness.js';
 import type { Reachability } from './reachability.js';
 import { errorOfStatus, retryAdvice } from './status-errors.js';
 import { attachmentEndOf, createReattachPacing, errorOfEnd, type ReattachOptions } from './reattach-policy.js';
-import { answeringNodeOf, reasonOf } from '#common/grpc-status.js';
+import { answeringNodeOf, reasonOf } from '#common/grpc/grpc-status.js';
 
 /** How a loop ended. */
 export type LoopEnd = (Exclude<ClientNext, { readonly kind: 'reattach' }> | { readonly kind: 'left' }) & {

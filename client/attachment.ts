@@ -1,12 +1,12 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import type { Clock, Timer } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { DrainPhase, type Frames } from '#proto/session/v1/session.js';
 import type { ClientEffect, ClientLink } from '#session/client/client-link.js';
 import { openAttachTransport } from './attach-transport.js';
 import type { ChannelLease } from './channel-pool.js';
 import { createLiveness, type LivenessOptions } from './liveness.js';
-import type { RpcStatus } from '#common/grpc-status.js';
+import type { RpcStatus } from '#common/grpc/grpc-status.js';
 
 /** How one attachment ended. */
 export interface AttachmentResult {

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /**
  * The value of `authorization` for a token, without the line end that files and variables have. Undefined for none.

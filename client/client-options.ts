@@ -1,5 +1,5 @@
-import type { Clock } from '#common/clock.js';
-import type { PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import type { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { AttachTimes } from './attach-times.js';

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { Channel, Event } from '#proto/session/v1/session.js';
 import { defaultLimits } from '#session/codec/limits.js';
 import { createOutputStreams, type OutputStreams } from './output-streams.js';

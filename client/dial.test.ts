@@ -1,7 +1,7 @@
 import { connectivityState } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { createFakeClock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { createAddressBook } from './address-book.js';
 import type { ChannelLease, ChannelPool } from './channel-pool.js';
 import { dial } from './dial.js';

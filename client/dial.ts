@@ -1,7 +1,7 @@
 import { connectivityState } from '@grpc/grpc-js';
-import type { Clock, Timer } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch } from '#common/time/latch.js';
 import type { AddressBook, NodeAddress } from './address-book.js';
 import type { ChannelLease, ChannelPool } from './channel-pool.js';
 import type { AddressQuery } from './client-options.js';

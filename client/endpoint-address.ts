@@ -1,5 +1,5 @@
 import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /** How connections are protected. `'auto'`: TLS with the system's authorities, except to this machine. */
 export type TlsOption =

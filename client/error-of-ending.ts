@@ -1,4 +1,4 @@
-import { PaneletError, type ErrorCode } from '#common/errors.js';
+import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 import type { EndedBy, SessionEnding } from './panelet-session.js';
 
 const codes: Readonly<Partial<Record<EndedBy, ErrorCode>>> = { forced: 'DRAIN_FORCED', failed: 'PANEL_FAILED' };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { PaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch } from '#common/time/latch.js';
 import { Session } from '#proto/session/v1/session.js';
 import { findSession } from './find-session.js';
 

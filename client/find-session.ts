@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Session } from '#proto/session/v1/session.js';
 import { mapBounded } from './map-bounded.js';
 

@@ -1,5 +1,5 @@
 import { Metadata, type ClientReadableStream } from '@grpc/grpc-js';
-import { createSystemClock, type Clock } from '#common/clock.js';
+import { createSystemClock, type Clock } from '#common/time/clock.js';
 import {
   GateServiceClient,
   type CordonRequest,

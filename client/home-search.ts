@@ -1,5 +1,5 @@
-import type { BackoffOptions } from '#common/backoff.js';
-import { PaneletError } from '#common/errors.js';
+import type { BackoffOptions } from '#common/time/backoff.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { ChannelLease } from './channel-pool.js';
 
 /** Judges answers "unknown" where one address stands for several agents, such as a Service. */

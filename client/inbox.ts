@@ -1,5 +1,5 @@
-import type { PaneletError } from '#common/errors.js';
-import { createLatch, type Latch } from '#common/latch.js';
+import type { PaneletError } from '#common/errors/errors.js';
+import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Endpoint, InputItem } from '#session/endpoint/endpoint.js';
 import type { SessionItem } from './panelet-session.js';
 

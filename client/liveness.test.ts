@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { createLiveness, type Liveness } from './liveness.js';
 
 function watch(): { liveness: Liveness; clock: FakeClock; heard: string[] } {

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 
 /** When a connection that is silent is asked whether it is alive, in milliseconds. */
 export interface LivenessOptions {

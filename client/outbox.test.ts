@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { Channel, type Frames } from '#proto/session/v1/session.js';
 import { createEndpoint } from '#session/endpoint/create-endpoint.js';
 import type { Endpoint } from '#session/endpoint/endpoint.js';

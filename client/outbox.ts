@@ -1,5 +1,5 @@
-import { isPaneletError, PaneletError } from '#common/errors.js';
-import { createLatch, type Latch } from '#common/latch.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
+import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Channel, Event } from '#proto/session/v1/session.js';
 import type { Endpoint } from '#session/endpoint/endpoint.js';
 import { defaultLimits } from '#session/codec/limits.js';

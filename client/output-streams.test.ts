@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
-import { isPaneletError } from '#common/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import { Channel } from '#proto/session/v1/session.js';
 import { createOutputStreams } from './output-streams.js';
 import type { SessionItem } from './panelet-session.js';

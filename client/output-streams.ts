@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
-import { PaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch } from '#common/time/latch.js';
 import { Channel } from '#proto/session/v1/session.js';
 import { errorOfEnding } from './error-of-ending.js';
 import type { ProgramExit, SessionItem } from './panelet-session.js';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { DrainPhase, EndCause } from '#proto/session/v1/session.js';
 import { until } from '#test/support/conditions.js';
 import { createCounterFake, createEchoFake, createScreenFake, createStuffedFake } from '#test/support/fake-panels.js';

@@ -1,6 +1,6 @@
 import { Metadata } from '@grpc/grpc-js';
-import { createSystemClock } from '#common/clock.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import { createSystemClock } from '#common/time/clock.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { AttachMode, type ListPanelsResponse, type Session } from '#proto/session/v1/session.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { Random } from '#common/random.js';
 
 /** One wait until the next attempt. */

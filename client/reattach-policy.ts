@@ -1,9 +1,9 @@
 import { status } from '@grpc/grpc-js';
-import { createBackoff } from '#common/backoff.js';
-import type { PaneletError } from '#common/errors.js';
+import { createBackoff } from '#common/time/backoff.js';
+import type { PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
 import type { AttachmentEnd } from '#session/client/client-link.js';
-import { reasonOf, type RpcStatus } from '#common/grpc-status.js';
+import { reasonOf, type RpcStatus } from '#common/grpc/grpc-status.js';
 import { errorOfStatus, retryAdvice } from './status-errors.js';
 
 /** Numbers of the pacing, in milliseconds. */

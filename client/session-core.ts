@@ -1,7 +1,7 @@
-import type { Clock } from '#common/clock.js';
-import { durationToMs } from '#common/duration.js';
-import { PaneletError } from '#common/errors.js';
-import { createLatch, type Latch } from '#common/latch.js';
+import type { Clock } from '#common/time/clock.js';
+import { durationToMs } from '#common/time/duration.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import { DrainPhase, EndCause, ResumeOutcome, SessionFate, type Drain } from '#proto/session/v1/session.js';
 import type { ClientEffect, ClientLink } from '#session/client/client-link.js';

@@ -1,4 +1,4 @@
-import type { PaneletError } from '#common/errors.js';
+import type { PaneletError } from '#common/errors/errors.js';
 import type { Loss } from '#session/client/client-link.js';
 
 /** What a drain does to this session, as far as the worker has said. */

@@ -1,7 +1,7 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
-import { PaneletError } from '#common/errors.js';
-import { statusOf } from '#common/grpc-status.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { statusOf } from '#common/grpc/grpc-status.js';
 import { errorOfStatus, statusOfError } from './status-errors.js';
 
 const address = 'node-a:7443';

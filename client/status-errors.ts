@@ -1,6 +1,6 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { PaneletError, type ErrorCode } from '#common/errors.js';
-import { answeringNodeOf, reasonOf, retryAfterKey, type RpcStatus } from '#common/grpc-status.js';
+import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
+import { answeringNodeOf, reasonOf, retryAfterKey, type RpcStatus } from '#common/grpc/grpc-status.js';
 
 /** What a peer said about trying again. */
 export type RetryAdvice =

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createLatch } from './latch.js';
+import { createLatch } from './time/latch.js';
 import { createKeyedLock } from './keyed-lock.js';
 
 describe('a keyed lock', () => {

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
-import { PaneletError } from '#common/errors.js';
-import type { ListenAddress } from '#common/listen.js';
+import { PaneletError } from '#common/errors/errors.js';
+import type { ListenAddress } from '#common/http/listen.js';
 
 import { parseListenAddress } from './listen-address.js';
 import type { TransportOptions } from './transport.js';

@@ -1,6 +1,6 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
 
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { GateServiceClient } from '#proto/gate/v1/gate.js';
 
 import type { GateCredentials } from './gate-credentials.js';

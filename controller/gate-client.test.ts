@@ -1,8 +1,8 @@
 import { Metadata, Server, ServerCredentials, status, type ServerUnaryCall } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { createSystemClock } from '#common/clock.js';
-import { isPaneletError } from '#common/errors.js';
+import { createSystemClock } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import {
   GateServiceService,
   GateStatus as GateStatusMessage,

@@ -6,9 +6,9 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 
-import type { Clock } from '#common/clock.js';
-import { PaneletError, type ErrorCode } from '#common/errors.js';
-import { reasonOf } from '#common/grpc-status.js';
+import type { Clock } from '#common/time/clock.js';
+import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
+import { reasonOf } from '#common/grpc/grpc-status.js';
 import type { DrainResponse, GateServiceClient } from '#proto/gate/v1/gate.js';
 
 import { createGateChannels, type GateChannel } from './gate-channels.js';

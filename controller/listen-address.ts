@@ -1,5 +1,5 @@
-import { PaneletError } from '#common/errors.js';
-import type { ListenAddress } from '#common/listen.js';
+import { PaneletError } from '#common/errors/errors.js';
+import type { ListenAddress } from '#common/http/listen.js';
 
 /**
  * Reads `host:port` or `[IPv6 address]:port`, or a port alone for every address, from an option.

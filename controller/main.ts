@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
 import { isIP } from 'node:net';
 
-import { createSystemClock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
-import { startHealthServer } from '#common/health-server.js';
+import { createSystemClock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { startHealthServer } from '#common/http/health-server.js';
 import { createLog } from '#common/log.js';
-import { startMetricsServer } from '#common/metrics-server.js';
+import { startMetricsServer } from '#common/http/metrics-server.js';
 import { createSystemRandom } from '#common/random.js';
 
 import { readArguments, usage, type ControllerArguments } from './arguments.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
-import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /** A file is read again after this long, so that a token that was replaced is taken up. */
 const rereadMs = 10_000;

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { unzipSync } from 'fflate';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
 
 /** Programs that are in the package. */

@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { createSystemClock } from '#common/clock.js';
-import { isPaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
+import { createSystemClock } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
+import { createLatch } from '#common/time/latch.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { createDevCluster, type DevCluster } from './cluster.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { EventRecorder } from './event-recorder.js';
 import { isTerminal, podCondition, type Pod, type PodCondition } from './launcher/pod.js';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { defaultSessionsPerOwner } from '#common/default-sessions-per-owner.js';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { LifeLimits } from './sessions/life-limits.js';
 import type { SessionsPerOwner } from './sessions/owner-quota.js';
 

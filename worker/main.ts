@@ -1,9 +1,9 @@
-import { createSystemClock } from '#common/clock.js';
-import type { DirectoryLock } from '#common/directory-lock.js';
-import { PaneletError } from '#common/errors.js';
+import { createSystemClock } from '#common/time/clock.js';
+import type { DirectoryLock } from '#common/files/directory-lock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
-import { takeDirectory } from '#common/take-directory.js';
+import { takeDirectory } from '#common/files/take-directory.js';
 import { parseWorkerArguments, workerUsage, type WorkerArguments } from './arguments.js';
 import { createPanel } from './panels/catalogue.js';
 import { openAccounts } from './owners/open-accounts.js';

@@ -1,8 +1,8 @@
 import { lstat, stat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { makeDirectory } from '#common/make-directory.js';
-import { PaneletError } from '#common/errors.js';
+import { makeDirectory } from '#common/files/make-directory.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 // sun_path of Linux holds 108 bytes with the final zero; unix(7).
 const maxPathBytes = 107;

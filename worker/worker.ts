@@ -1,11 +1,11 @@
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { HealthService as healthDefinition } from '#grpc/health/v1/health.js';
-import type { Clock } from '#common/clock.js';
-import { createHealth } from '#common/health.js';
-import { PaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
+import type { Clock } from '#common/time/clock.js';
+import { createHealth } from '#common/grpc/health.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
-import { explainRefusals } from '#common/explain-refusals.js';
+import { explainRefusals } from '#common/grpc/explain-refusals.js';
 import type { Random } from '#common/random.js';
 import { GateServiceService, Target } from '#proto/gate/v1/gate.js';
 import { WorkerServiceService } from '#proto/worker/v1/worker.js';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { AttachMode } from '#proto/session/v1/session.js';

@@ -1,4 +1,4 @@
-import { sleep, type Clock, type Timer } from '#common/clock.js';
+import { sleep, type Clock, type Timer } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { AttachWish } from './attach-permit.js';

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /**
  * Why credentials prove nothing: `none` came; `malformed`, they cannot be a token; `expired` or `early`, the token is not valid

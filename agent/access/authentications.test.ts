@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { AuthenticationError } from './authentication-error.js';
 import { createLoopbackIdentity, type CallerConnection, type Identity } from './identity.js';
 import { watchAuthentications, type AuthenticationResult } from './authentications.js';

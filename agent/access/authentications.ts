@@ -1,4 +1,4 @@
-import { isPaneletError } from '#common/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import { AuthenticationError, type AuthenticationFailure } from './authentication-error.js';
 import type { Credentials, Identity } from './identity.js';
 import type { RefusalAudit } from './refusal-audit.js';

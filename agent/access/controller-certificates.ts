@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Caller, Credentials, Identity } from './identity.js';
 
 /** Organization in the certificates of controllers. */

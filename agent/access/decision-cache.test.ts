@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch } from '#common/time/latch.js';
 import { createSeededRandom } from '#common/random.js';
 import { createDecisionCache, type DecisionCache, type Inquirer } from './decision-cache.js';
 

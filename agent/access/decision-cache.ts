@@ -1,6 +1,6 @@
-import type { Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
 import type { Asker, TurnLimits } from './question-turns.js';
 import { createQuestions } from './questions.js';

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { describeIssues } from '../config/issues.js';
 import { AuthenticationError } from './authentication-error.js';
 import { bearerToken } from './bearer-token.js';

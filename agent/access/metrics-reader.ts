@@ -1,7 +1,7 @@
-import type { Clock } from '#common/clock.js';
-import { isPaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
-import type { MetricsDecision } from '#common/metrics-server.js';
+import type { MetricsDecision } from '#common/http/metrics-server.js';
 import type { Random } from '#common/random.js';
 import type { Cluster } from '../kube/cluster.js';
 import { createAccessReviews } from './access-review-authorizer.js';

@@ -1,4 +1,4 @@
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { Caller } from './identity.js';
 import type { Audit, AuditContext } from './audit.js';
 import { describeQuestion, type Authorizer, type Decision, type Question } from './authorizer.js';

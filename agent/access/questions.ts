@@ -1,5 +1,5 @@
-import { PaneletError } from '#common/errors.js';
-import { createLatch, type Latch } from '#common/latch.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Random } from '#common/random.js';
 import { createQuestionTurns, type Asker, type TurnLimits } from './question-turns.js';
 

@@ -1,4 +1,4 @@
-import { unreachable } from '#common/errors.js';
+import { unreachable } from '#common/errors/errors.js';
 import { hasRole, type Role } from './identity.js';
 import type { Authorizer, Question } from './authorizer.js';
 

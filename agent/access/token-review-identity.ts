@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '#common/clock.js';
-import { isPaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { AuthenticationError } from './authentication-error.js';

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { defaultSessionsPerOwner } from '#common/default-sessions-per-owner.js';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { readPanelFiles, type PanelFiles, type PanelProblem } from './panel-files.js';
-import type { ListenAddress } from '#common/listen.js';
+import type { ListenAddress } from '#common/http/listen.js';
 import { describeIssues } from './issues.js';
 
 const panelName = z

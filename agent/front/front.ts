@@ -1,8 +1,8 @@
 import { createServer, type ServerHttp2Session, type ServerOptions } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import type { Clock } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
-import { listenOn } from '#common/listen.js';
+import type { Clock } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
+import { listenOn } from '#common/http/listen.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { FrontLimits } from '../config/config.js';

@@ -4,7 +4,7 @@ import { connect, createServer, type ServerHttp2Session } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { helloBytes } from '#test/support/agent/raw-session.js';
 import { aliceToken, startFront } from '#test/support/agent/running-front.js';
 import { createFakeConnection } from '#test/support/agent/fake-connection.js';

@@ -1,5 +1,5 @@
-import type { Clock } from '#common/clock.js';
-import { durationToMs, msToDuration } from '#common/duration.js';
+import type { Clock } from '#common/time/clock.js';
+import { durationToMs, msToDuration } from '#common/time/duration.js';
 import type { Log } from '#common/log.js';
 import { State, type CordonRequest, type GateStatus, type Target } from '#proto/gate/v1/gate.js';
 import type { WorkerAdmission } from '../workers/registry.js';

@@ -1,4 +1,4 @@
-import { durationToMs, msToDuration, type ProtoDuration } from '#common/duration.js';
+import { durationToMs, msToDuration, type ProtoDuration } from '#common/time/duration.js';
 import { State, type GateStatus, type Holder, type SessionCounts } from '#proto/gate/v1/gate.js';
 
 /** One worker as the gate sees it. Absent is certain: there is no process, so there is nothing to lose. */

@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 
 /** What is left of the time of one gate command. */
 export interface CommandTime {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { Target } from '#proto/gate/v1/gate.js';
 import { createCordons } from './cordons.js';
 

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 import type { Target } from '#proto/gate/v1/gate.js';
 
 /** A cordon as the agent remembers it, for workers that come up while it is in force. */

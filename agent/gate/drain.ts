@@ -1,6 +1,6 @@
 import type { ClientReadableStream } from '@grpc/grpc-js';
 import { status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
-import { createLatch } from '#common/latch.js';
+import { createLatch } from '#common/time/latch.js';
 import { State, type DrainRequest, type DrainResponse, type GateStatus, type Receipt } from '#proto/gate/v1/gate.js';
 import type { Changes } from '#common/changes.js';
 import { viewUnit, type Unit } from '../workers/unit.js';

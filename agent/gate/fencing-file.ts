@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { maxFencing } from '#common/fencing-number.js';
 import type { Log } from '#common/log.js';
 import { writeDurably } from '#common/files/durable-file.js';

@@ -1,5 +1,5 @@
 import { fencingFault } from '#common/fencing-number.js';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Command } from '#proto/gate/v1/gate.js';
 
 /** Who sent a command: a controller, whose number counts, or somebody else who may drive the gate. */

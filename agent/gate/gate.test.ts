@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { CordonRequest, GateStatus, State, Target, UncordonRequest, type CordonResponse } from '#proto/gate/v1/gate.js';
 import { createChanges } from '#common/changes.js';

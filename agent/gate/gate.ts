@@ -1,6 +1,6 @@
-import type { Clock } from '#common/clock.js';
-import { durationToMs, msToDuration } from '#common/duration.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { durationToMs, msToDuration } from '#common/time/duration.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import {
   NoticeEnd,

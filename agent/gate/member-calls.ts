@@ -1,6 +1,6 @@
 import { status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
-import type { Clock } from '#common/clock.js';
-import { linkSignals } from '#common/deadline.js';
+import type { Clock } from '#common/time/clock.js';
+import { linkSignals } from '#common/time/deadline.js';
 import type { Log } from '#common/log.js';
 import {
   NoticeEnd,

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { DrainRequest, Target } from '#proto/gate/v1/gate.js';
 import { createChanges } from '#common/changes.js';

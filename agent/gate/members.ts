@@ -1,6 +1,6 @@
-import type { Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Target } from '#proto/gate/v1/gate.js';
 import type { Changes } from '#common/changes.js';
 import { viewUnit, type Unit, type UnitView } from '../workers/unit.js';

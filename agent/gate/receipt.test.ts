@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { msToDuration } from '#common/duration.js';
+import { msToDuration } from '#common/time/duration.js';
 import { Receipt, Target } from '#proto/gate/v1/gate.js';
 import { sumReceipts } from './receipt.js';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { durationToMs, msToDuration } from '#common/duration.js';
+import { durationToMs, msToDuration } from '#common/time/duration.js';
 import { Receipt, type Target } from '#proto/gate/v1/gate.js';
 import { sumCounts } from './aggregate.js';
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
+import { createFakeClock } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
 import { createTurns } from './turns.js';
 
 test('commands run one after the other, also after one that failed', async () => {

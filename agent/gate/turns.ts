@@ -1,6 +1,6 @@
-import type { Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /** Runs one after the other. */
 export type Turns = <T>(run: () => Promise<T>) => Promise<T>;

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createFakeClock, createSystemClock, type FakeClock } from '#common/clock.js';
+import { createFakeClock, createSystemClock, type FakeClock } from '#common/time/clock.js';
 import { until } from '#test/support/conditions.js';
 import { startFakeApi, type FakeApi } from '#test/support/agent/fake-api.js';
 import { createApiClient, type ApiClient } from './api-client.js';

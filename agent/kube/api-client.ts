@@ -2,9 +2,9 @@ import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as startRequest } from 'node:https';
-import type { Clock } from '#common/clock.js';
-import { linkSignals } from '#common/deadline.js';
-import { PaneletError, type ErrorCode } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { linkSignals } from '#common/time/deadline.js';
+import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 import type { ClusterAccess } from './cluster-access.js';
 
 /** One request to the API server. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { ApiClient } from './api-client.js';
 
 /** What became of a request for a certificate. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /** Where the API server is, and which files prove to it who the agent is. */
 export interface ClusterAccess {

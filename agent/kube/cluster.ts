@@ -1,5 +1,5 @@
-import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { AgentConfig } from '../config/config.js';
 import { createApiClient, type ApiClient } from './api-client.js';
 import type { ClusterAccess } from './cluster-access.js';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { fakeNamespace, startFakeApi, type FakeApi } from '#test/support/agent/fake-api.js';

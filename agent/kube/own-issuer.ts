@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import { readTokenClaims } from './token-claims.js';
 
 /** What finding out the issuer needs. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { ApiClient } from './api-client.js';
 
 /** Somebody as the API server knows them. */

@@ -1,7 +1,7 @@
 import { access, chmod, constants, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeDirectory } from '#common/make-directory.js';
-import { PaneletError } from '#common/errors.js';
+import { makeDirectory } from '#common/files/make-directory.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { socketDirectories, socketPlaces } from '../workers/socket-places.js';
 import { probeSocket } from '../workers/worker-socket.js';
 import type { AgentConfig } from '../config/config.js';

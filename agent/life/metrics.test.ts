@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { GateStatus, State } from '#proto/gate/v1/gate.js';
 import { createAgentMetrics, type AgentMetrics } from './metrics.js';
 import type { Unit } from '../workers/unit.js';

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry as MetricsRegistry } from 'prom-client';
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
 import { authenticationResults, type AuthenticationResult } from '../access/authentications.js';
 import type { DecisionKind } from '../access/permissions.js';

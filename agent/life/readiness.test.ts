@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { createChanges } from '#common/changes.js';
 import { createReadiness, type WatchedUnits } from './readiness.js';
 import type { Unit } from '../workers/unit.js';

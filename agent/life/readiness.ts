@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { Changes } from '#common/changes.js';
 import { unitMessage, type Unit } from '../workers/unit.js';
 

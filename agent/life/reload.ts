@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { readAgentConfig, type AgentConfig, type ConfigOverrides, type PanelConfig } from '../config/config.js';
 import { prepareDirectories } from './directories.js';
 import type { AttachmentReviews } from '../access/attachment-reviews.js';

@@ -1,8 +1,8 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
-import type { Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { msToDuration } from '#common/duration.js';
+import type { Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { msToDuration } from '#common/time/duration.js';
 import type { Log } from '#common/log.js';
 import { OnTimeout, type Command, type DrainRequest } from '#proto/gate/v1/gate.js';
 import type { ShutdownResponse } from '#proto/worker/v1/worker.js';

@@ -1,5 +1,5 @@
-import { withDeadline } from '#common/deadline.js';
-import { msToDuration } from '#common/duration.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { msToDuration } from '#common/time/duration.js';
 import { Target, type Command } from '#proto/gate/v1/gate.js';
 import type { HandoffResponse } from '#proto/worker/v1/worker.js';
 import { shutdownPrefix } from '../gate/admission.js';

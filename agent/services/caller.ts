@@ -1,5 +1,5 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { verifiedCallKey, type VerifiedCall, type VerifiedCalls } from '../front/calls/verified-calls.js';
 
 /** Reads who calls from what the front set. Throws IDENTITY_MISSING for calls that did not come through the front. */

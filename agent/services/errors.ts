@@ -1,5 +1,5 @@
 import type { ServiceError, StatusObject } from '@grpc/grpc-js';
-import { statusOf } from '#common/grpc-status.js';
+import { statusOf } from '#common/grpc/grpc-status.js';
 import type { Log } from '#common/log.js';
 
 /** What a handler answers when it fails: the worker's own status as it came, or the agent's. */

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { explainRefusals } from '#common/explain-refusals.js';
+import { explainRefusals } from '#common/grpc/explain-refusals.js';
 import { GateServiceService, type GateServiceServer } from '#proto/gate/v1/gate.js';
 import { SessionServiceService, type SessionServiceServer } from '#proto/session/v1/session.js';
 

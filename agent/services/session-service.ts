@@ -1,7 +1,7 @@
 import { Metadata, status, type sendUnaryData, type ServerUnaryCall, type ServiceError } from '@grpc/grpc-js';
-import type { Clock } from '#common/clock.js';
-import { durationToMs } from '#common/duration.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { durationToMs } from '#common/time/duration.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import { State } from '#proto/gate/v1/gate.js';
 import type {

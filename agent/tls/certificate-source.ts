@@ -1,5 +1,5 @@
 import { createSecureContext } from 'node:tls';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Changes } from '#common/changes.js';
 
 /** What a TLS listener uses; all PEM. */

@@ -1,7 +1,7 @@
 import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeDirectory } from '#common/make-directory.js';
-import { PaneletError } from '#common/errors.js';
+import { makeDirectory } from '#common/files/make-directory.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { writeDurably } from '#common/files/durable-file.js';
 
 /** Key pair and certificate of a node, PEM. */

@@ -1,8 +1,8 @@
 import type { X509Certificate } from 'node:crypto';
-import { createBackoff } from '#common/backoff.js';
-import type { Clock } from '#common/clock.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
-import { createLatch, type Latch } from '#common/latch.js';
+import { createBackoff } from '#common/time/backoff.js';
+import type { Clock } from '#common/time/clock.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
+import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { createChanges } from '#common/changes.js';

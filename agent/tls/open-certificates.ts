@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { Cluster, PodFacts } from '../kube/cluster.js';

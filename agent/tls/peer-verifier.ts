@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { VerifiedPeer } from '../access/identity.js';
 import { leadsTo, readCertificates } from './pem.js';
 

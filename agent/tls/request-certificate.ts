@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
-import { createBackoff } from '#common/backoff.js';
-import { sleep, type Clock } from '#common/clock.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import { createBackoff } from '#common/time/backoff.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { CertificateRequests } from '../kube/certificate-requests.js';

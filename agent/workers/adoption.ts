@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
-import type { Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
+import type { Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
 import type { Log } from '#common/log.js';
 import type { Changes } from '#common/changes.js';
 import { endProcess, isAlive, type ProcessId, type ProcessTable } from './process-table.js';

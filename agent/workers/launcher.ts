@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { createLatch } from '#common/latch.js';
-import { PaneletError } from '#common/errors.js';
+import { createLatch } from '#common/time/latch.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { ProcessId, ProcessTable } from './process-table.js';
 
 /** A worker process to start. */

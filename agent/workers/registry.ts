@@ -1,8 +1,8 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createBackoff } from '#common/backoff.js';
-import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { createBackoff } from '#common/time/backoff.js';
+import type { Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { GateStatus, Target } from '#proto/gate/v1/gate.js';

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
-import { createBackoff } from '#common/backoff.js';
-import { sleep } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { createLatch } from '#common/latch.js';
+import { createBackoff } from '#common/time/backoff.js';
+import { sleep } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { createLatch } from '#common/time/latch.js';
 import type { Random } from '#common/random.js';
 import { adoptWorker, type AdoptionDeps } from './adoption.js';
 import type { Launcher, WorkerProcess } from './launcher.js';

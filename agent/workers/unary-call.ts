@@ -1,6 +1,6 @@
 import { Metadata, status, type CallOptions, type ServiceError } from '@grpc/grpc-js';
-import type { Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
+import type { Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
 
 type Callback<T> = (error: ServiceError | null, response: T) => void;
 

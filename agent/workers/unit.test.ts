@@ -1,6 +1,6 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { State } from '#proto/gate/v1/gate.js';
 import type { RevokeRequest } from '#proto/worker/v1/worker.js';
 import type { AttachTarget } from '../front/calls/attach.js';

@@ -1,7 +1,7 @@
 import type { ServiceError } from '@grpc/grpc-js';
-import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
-import { errorOfStatus } from '#common/grpc-status.js';
+import type { Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { errorOfStatus } from '#common/grpc/grpc-status.js';
 import type { WorkerStatus } from '#proto/gate/v1/gate.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 import type { RevokeRequest, RevokeResponse } from '#proto/worker/v1/worker.js';

@@ -1,8 +1,8 @@
 import type { ClientReadableStream } from '@grpc/grpc-js';
-import type { Backoff } from '#common/backoff.js';
-import { sleep, type Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { createLatch, type Latch } from '#common/latch.js';
+import type { Backoff } from '#common/time/backoff.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import type { GateStatus } from '#proto/gate/v1/gate.js';
 import type { DescribeResponse, WatchResponse } from '#proto/worker/v1/worker.js';

@@ -3,7 +3,7 @@ import type { GateClientOptions } from '../gate-client.js';
 import { findSession } from '../find-session.js';
 import type { PaneletClientOptions } from '../client-options.js';
 import { createPaneletClient, type PaneletClient } from '../panelet-client.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import { defaultNamespace } from './agent-pods.js';
 import { kubectlOf, type CliContext } from './cli-context.js';
 import { clusterTimes, createCluster, onlyNode, type Cluster } from './cluster.js';

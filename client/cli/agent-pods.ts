@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Kubectl } from './kubectl.js';
 import type { Via } from './via.js';
 

@@ -1,5 +1,5 @@
-import { sleep, type Clock } from '#common/clock.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import { chooseAgentPod, listAgentPods, type AgentPod } from './agent-pods.js';
 import type { Kubectl } from './kubectl.js';
 import { openPortForward, type Forward } from './port-forward.js';

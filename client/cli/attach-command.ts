@@ -1,4 +1,4 @@
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { PaneletClient } from '../panelet-client.js';
 import type { PaneletSession } from '../panelet-session.js';
 import { nodeOfSession, openCluster, usesCluster, withAgent, type AgentAccess } from './agent-access.js';

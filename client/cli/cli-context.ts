@@ -1,4 +1,4 @@
-import type { PaneletError } from '#common/errors.js';
+import type { PaneletError } from '#common/errors/errors.js';
 import type { CliWorld } from './cli-world.js';
 import { writeDocument, type OutputDocument, type OutputFormat } from './output.js';
 import { createKubectl, type Kubectl } from './kubectl.js';

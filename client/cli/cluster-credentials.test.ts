@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { createFakeClock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { createTokenSource, readClusterCa } from './cluster-credentials.js';
 import type { Kubectl } from './kubectl.js';
 

@@ -2,7 +2,7 @@ import { createPaneletClient, type PaneletClient } from '../panelet-client.js';
 import type { PaneletClientOptions } from '../client-options.js';
 import { isThisMachine, type TlsOption } from '../endpoint-address.js';
 import { nodeServerName } from '#common/node-server-name.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import { listAgentPods, type AgentPod } from './agent-pods.js';
 import { createAgentRoute, noAgents, nodesOf, type AgentRoute } from './agent-route.js';
 import type { CliWorld } from './cli-world.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { createFakeClock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { PaneletSession } from '../panelet-session.js';
 import { createSessionEmitter } from '../session-events.js';
 import { createPlainStatusLine, reconnectingTexts, showConnection, silentText } from './connection-status.js';

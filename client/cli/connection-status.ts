@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '#common/clock.js';
-import { isPaneletError } from '#common/errors.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import type { PaneletSession } from '../panelet-session.js';
 
 /** One line that says how things stand. */

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /** The name of the DaemonSet that a target names: `daemonset/panelet-agent`, or its name alone. @throws CONFIG_INVALID */
 export function daemonSetName(target: string): string {

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { exitCodeOf, exitCodeOfStop } from './exit-codes.js';
 import type { CliWorld } from './cli-world.js';
 import { writeDocument, type OutputFormat } from './output.js';

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { exitCodeOfOutcome } from './attach-command.js';
 import { withAgent } from './agent-access.js';
 import { sayWaiting, type CliContext } from './cli-context.js';

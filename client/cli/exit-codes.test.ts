@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { errorCodes } from '#common/errors.js';
+import { errorCodes } from '#common/errors/errors.js';
 import { exitCodeOf, exitCodeOfProgram, exitCodeOfStop, exitCodes } from './exit-codes.js';
 
 describe('exit codes', () => {

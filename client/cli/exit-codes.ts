@@ -1,4 +1,4 @@
-import type { ErrorCode } from '#common/errors.js';
+import type { ErrorCode } from '#common/errors/errors.js';
 
 /** One exit code of the CLI. */
 export interface ExitCode {

@@ -1,5 +1,5 @@
-import { durationToMs } from '#common/duration.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import { durationToMs } from '#common/time/duration.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { GateStatus } from '#proto/gate/v1/gate.js';
 import type { Panel, Session } from '#proto/session/v1/session.js';
 import { createGateClient } from '../gate-client.js';

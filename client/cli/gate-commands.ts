@@ -1,6 +1,6 @@
 import { countText } from '#common/count-text.js';
-import { msToDuration } from '#common/duration.js';
-import { PaneletError } from '#common/errors.js';
+import { msToDuration } from '#common/time/duration.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { OnTimeout, State, Target, type Command, type DrainResponse, type Holder } from '#proto/gate/v1/gate.js';
 import { createGateClient, type GateClient } from '../gate-client.js';
 import { openAccess } from './agent-access.js';

@@ -1,5 +1,5 @@
 import { countText } from '#common/count-text.js';
-import { durationToMs } from '#common/duration.js';
+import { durationToMs } from '#common/time/duration.js';
 import { State, Target, type GateStatus, type Holder, type Receipt, type SessionCounts } from '#proto/gate/v1/gate.js';
 import { ageText, tableLines } from './output.js';
 

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { PaneletError, type ErrorCode } from '#common/errors.js';
+import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 import { kubectlGuard, notOnPath } from './kubectl-guard.js';
 
 /** Which cluster, as kubectl understands it. */

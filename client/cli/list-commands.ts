@@ -1,4 +1,4 @@
-import { durationToMs } from '#common/duration.js';
+import { durationToMs } from '#common/time/duration.js';
 import { usesCluster, withAgent } from './agent-access.js';
 import { exitCodeOfListing, listFleetSessions } from './fleet-commands.js';
 import { report, type CliContext } from './cli-context.js';

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { basename } from 'node:path';
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import packageJson from '../../package.json' with { type: 'json' };
 import { completeArgument } from './completion-scripts.js';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
-import { PaneletError } from '#common/errors.js';
+import { createFakeClock } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { AgentPod } from './agent-pods.js';
 import type { Kubectl } from './kubectl.js';
 import { openPortForward } from './port-forward.js';

@@ -1,5 +1,5 @@
-import type { Clock } from '#common/clock.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { AgentPod } from './agent-pods.js';
 import type { Kubectl } from './kubectl.js';
 

@@ -1,4 +1,4 @@
-import type { PaneletError } from '#common/errors.js';
+import type { PaneletError } from '#common/errors/errors.js';
 import { errorOfEnding } from '../error-of-ending.js';
 import type { PaneletSession, SessionItem } from '../panelet-session.js';
 

@@ -1,5 +1,5 @@
-import { sleep, type Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Kubectl } from './kubectl.js';
 
 /** A request by annotation, and where it was made. */

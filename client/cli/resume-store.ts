@@ -1,8 +1,8 @@
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeDirectory } from '#common/make-directory.js';
+import { makeDirectory } from '#common/files/make-directory.js';
 import { z } from 'zod';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { vias } from './via.js';
 
 const savedCluster = z.object({

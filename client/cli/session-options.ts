@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { terminalSize } from '#common/terminal/terminal-size.js';
 import type { CliWorld } from './cli-world.js';
 

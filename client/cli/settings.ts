@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { TlsOption } from '../endpoint-address.js';
 import type { CliWorld } from './cli-world.js';
 import type { OutputFormat } from './output.js';

@@ -1,4 +1,4 @@
-import { linkSignals } from '#common/deadline.js';
+import { linkSignals } from '#common/time/deadline.js';
 import { kubectlOf, type CliContext } from './cli-context.js';
 
 /** Lines of a kubectl that watches; they end without a word once the time is over. @throws what kubectl says is wrong */

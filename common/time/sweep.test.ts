@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { createFakeClock } from '../clock.js';
+import { createFakeClock } from './clock.js';
 import { startSweeping } from './sweep.js';
 
 test('time in which the process did not run is not counted', () => {

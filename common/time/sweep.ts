@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from './clock.js';
 
 /** How often something that ends sessions by time looks at them. */
 export interface Sweeping {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /** What is cleaned up, and how patiently. */
 export interface CleanupArguments {

@@ -1,5 +1,5 @@
-import { sleep, type Clock } from '#common/clock.js';
-import { isPaneletError } from '#common/errors.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
 
 import { objectKey, pods, type KubeApi, type Resource } from '../kube/kube-api.js';
 import type { KubeObject, Pod } from '../kube/objects.js';

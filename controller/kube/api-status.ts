@@ -1,4 +1,4 @@
-import { PaneletError, type ErrorCode } from '#common/errors.js';
+import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 
 /** What an API server says about a failure. */
 export class ApiStatus extends Error {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
-import type { PaneletError } from '#common/errors.js';
-import { isPaneletError } from '#common/errors.js';
+import type { PaneletError } from '#common/errors/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import { json, startHttpKube, type HttpKube } from '#test/support/controller/http-kube.js';
 
 import { apiStatusOf } from './api-status.js';

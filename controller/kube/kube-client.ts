@@ -1,6 +1,6 @@
 import { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext, Watch } from '@kubernetes/client-node';
 
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 
 import { errorOfFailure, errorOfStatus } from './api-status.js';
 import {

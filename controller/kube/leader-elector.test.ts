@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { createFakeClock, type Clock, type FakeClock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { createFakeClock, type Clock, type FakeClock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kube.js';

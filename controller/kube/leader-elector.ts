@@ -1,6 +1,6 @@
-import { sleep, type Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { isPaneletError } from '#common/errors.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 

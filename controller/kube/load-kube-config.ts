@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 import { PooledKubeConfig } from './pooled-kube-config.js';
 

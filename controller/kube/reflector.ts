@@ -1,7 +1,7 @@
-import { createBackoff } from '#common/backoff.js';
-import { sleep, type Clock } from '#common/clock.js';
-import { isPaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
+import { createBackoff } from '#common/time/backoff.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
+import { createLatch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { errorOfStatus } from '#controller/kube/api-status.js';
 import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kube.js';
 

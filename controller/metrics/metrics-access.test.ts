@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 
-import { createFakeClock, type FakeClock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kube.js';
 
 import type { KubeObject } from '../kube/objects.js';

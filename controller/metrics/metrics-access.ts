@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
-import type { Clock } from '#common/clock.js';
-import { isPaneletError } from '#common/errors.js';
-import type { MetricsDecision } from '#common/metrics-server.js';
+import type { Clock } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
+import type { MetricsDecision } from '#common/http/metrics-server.js';
 
 import type { KubeApi } from '../kube/kube-api.js';
 import { subjectAccessReviews, tokenReviews } from '../kube/review-objects.js';

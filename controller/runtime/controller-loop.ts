@@ -1,4 +1,4 @@
-import { isPaneletError } from '#common/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 
 import type { WorkQueue } from './work-queue.js';

@@ -1,5 +1,5 @@
-import { createBackoff, type Backoff } from '#common/backoff.js';
-import type { Clock, Timer } from '#common/clock.js';
+import { createBackoff, type Backoff } from '#common/time/backoff.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 import type { Random } from '#common/random.js';
 
 /** What a queue is made of. */

@@ -17,8 +17,8 @@ import {
   type JsonName,
 } from '@peculiar/x509';
 
-import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
 
 /** Keys and signatures of everything that is made here. */

@@ -1,6 +1,6 @@
-import { createBackoff } from '#common/backoff.js';
-import { sleep, type Clock } from '#common/clock.js';
-import { isPaneletError, unreachable } from '#common/errors.js';
+import { createBackoff } from '#common/time/backoff.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { isPaneletError, unreachable } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 

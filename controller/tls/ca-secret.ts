@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 import type { Secret } from '../kube/certificate-objects.js';
 import { loadAuthority, type Authority } from './authority.js';

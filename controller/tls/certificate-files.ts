@@ -1,8 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-import { sleep, type Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 
 import type { TransportCertificates, TransportIdentity } from './transport-identity.js';

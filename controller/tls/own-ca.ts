@@ -1,5 +1,5 @@
-import type { Clock } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
+import type { Clock } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 

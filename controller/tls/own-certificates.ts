@@ -1,9 +1,9 @@
 import { webcrypto } from 'node:crypto';
 
-import { createBackoff } from '#common/backoff.js';
-import type { Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { createLatch } from '#common/latch.js';
+import { createBackoff } from '#common/time/backoff.js';
+import type { Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { createLatch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 

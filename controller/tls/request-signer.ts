@@ -1,5 +1,5 @@
-import type { Clock } from '#common/clock.js';
-import { unreachable } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { unreachable } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createSystemClock, sleep } from '#common/clock.js';
+import { createSystemClock, sleep } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { createEventRecorder } from '../event-recorder.js';

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { isProcessAlive, readProcessStat, type ProcessIdentity } from '../launcher/proc-fs.js';
 
 const lockFile = (directory: string): string => join(directory, 'devcluster.lock');

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
 
 /** First three numbers of the addresses of a dev cluster's nodes, for example `127.83.12`. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
 import { createSilentLog } from '#common/log.js';
 import type { LocalProcess, ProcessExit, Processes } from '../launcher/processes.js';
 import { createSupervisedProgram, type SupervisedProgram } from './supervised-program.js';

@@ -16,8 +16,8 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
 
 /** What a TLS server needs, and what its clients need to trust it; all PEM. */

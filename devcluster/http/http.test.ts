@@ -1,6 +1,6 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import { builtinKinds } from '../kinds/builtin-kinds.js';
 import type { AnyObject } from '../store/kube-object.js';

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { linkSignals } from '#common/deadline.js';
+import { linkSignals } from '#common/time/deadline.js';
 import { listAt, textAt } from '../store/json-copy.js';
 import type { AnyObject } from '../store/kube-object.js';
 import { badRequest } from '../store/refusals.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { Random } from '#common/random.js';
 import type { AnyObject } from '../store/kube-object.js';
 import { expired } from '../store/refusals.js';

@@ -1,5 +1,5 @@
 import { parse as parseYaml } from 'yaml';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { createRuleChecker } from '../schema/cel-rules.js';
 import { applySchemaDefaults } from '../schema/schema-defaults.js';
 import { validateSchema } from '../schema/schema-validation.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import { admitNew, admitUpdate } from '../store/admission.js';
 import { textAt, valueAt } from '../store/json-copy.js';

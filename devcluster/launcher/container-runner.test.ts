@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
-import { createLatch, type Latch } from '#common/latch.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
+import { createLatch, type Latch } from '#common/time/latch.js';
 import { createSilentLog } from '#common/log.js';
 import { createContainerRunner, type ContainerRunner, type ContainerRunnerDeps } from './container-runner.js';
 import type { LocalProcess, ProcessExit, Processes } from './processes.js';

@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import { isRestartForgotten, restartDelayMs, type RestartDelays } from './back-off.js';
 import type { ContainerState, ContainerTermination } from './pod.js';

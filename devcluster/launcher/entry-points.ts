@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /** Turns a container's command into one that runs on this machine. */
 export interface EntryPoints {

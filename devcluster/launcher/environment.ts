@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { expandReferences } from './expand.js';
 import type { Container, EnvVar, Pod } from './pod.js';
 

@@ -2,7 +2,7 @@ import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, expect, test } from '@jest/globals';
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { HealthCheckResponse, HealthCheckResponse_ServingStatus as ServingStatus } from '#grpc/health/v1/health.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { probeGrpc } from './grpc-probe.js';

@@ -1,7 +1,7 @@
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
-import type { Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { messagePrefixBytes, prefixedMessage } from '#common/grpc-message.js';
+import type { Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { messagePrefixBytes, prefixedMessage } from '#common/grpc/grpc-message.js';
 import { HealthCheckRequest, HealthCheckResponse, HealthCheckResponse_ServingStatus } from '#grpc/health/v1/health.js';
 
 /** Whom a probe of the kind `grpc` asks, and about what. */

@@ -1,5 +1,5 @@
 import { arch, cpus, release, totalmem, type } from 'node:os';
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { KubeObject } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep } from '#common/clock.js';
+import { sleep } from '#common/time/clock.js';
 import type { WatchEvent } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
 import { createNodeHeartbeat } from './node-heartbeat.js';

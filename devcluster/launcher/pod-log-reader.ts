@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises';
-import { sleep, type Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import type { PodLogRequest, PodLogSource } from '../http/pod-logs.js';
 import { StatusError } from '../store/status-error.js';
 

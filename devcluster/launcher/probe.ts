@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import { probeGrpc } from './grpc-probe.js';
 import type { Container, Probe } from './pod.js';
 

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Clock } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
+import type { Clock } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
 import { findProcessesByEnvironment, isProcessAlive, readProcessStat, type ProcessIdentity } from './proc-fs.js';
 
 /** How a process ended. */

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 import type { Container } from './pod.js';
 import type { Prober } from './probe.js';
 

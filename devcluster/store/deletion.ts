@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import { timestampOf } from './admission.js';
 import { copyOf, valueAt } from './json-copy.js';
 import type { AnyObject } from './kube-object.js';

@@ -1,4 +1,4 @@
-import { PaneletError, type ErrorCode } from '#common/errors.js';
+import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 
 /** One reason why an object was refused, as kubectl prints it. */
 export interface StatusCause {

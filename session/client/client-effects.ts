@@ -1,4 +1,4 @@
-import type { ErrorCode } from '#common/errors.js';
+import type { ErrorCode } from '#common/errors/errors.js';
 import type { DetachReason, Drain, EndCause, Frames, ResumeOutcome } from '#proto/session/v1/session.js';
 import type { InputItem } from '../endpoint/endpoint.js';
 

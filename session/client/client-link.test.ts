@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { msToDuration } from '#common/duration.js';
+import { msToDuration } from '#common/time/duration.js';
 import {
   AttachMode,
   Channel,

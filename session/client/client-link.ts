@@ -1,5 +1,5 @@
-import { PaneletError } from '#common/errors.js';
-import { durationToMs } from '#common/duration.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { durationToMs } from '#common/time/duration.js';
 import {
   AttachMode,
   DetachReason,

@@ -1,5 +1,5 @@
-import { durationToMs } from '#common/duration.js';
-import type { ErrorCode } from '#common/errors.js';
+import { durationToMs } from '#common/time/duration.js';
+import type { ErrorCode } from '#common/errors/errors.js';
 import { DetachReason, DrainPhase, type Detach, type Drain } from '#proto/session/v1/session.js';
 import type { AttachmentEnd, ClientNext } from './client-effects.js';
 

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Snapshot } from '#proto/session/v1/session.js';
 import { maxSnapshotBytes, type Picture } from '../messages/snapshot-messages.js';
 

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 // magic (4) ‖ format version (1) ‖ header length (4, big-endian) ‖ header (JSON) ‖ parts ‖ SHA-256 of all before (32)
 const magic = Buffer.from('PNLS', 'latin1');

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { Frame, type Channel, type Event, type Frames } from '#proto/session/v1/session.js';
 import type { AckUrgency, Cursors, Endpoint, EndpointState, EndpointTotals, InputItem } from './endpoint.js';
 import { checkEndpointState } from './endpoint-state.js';

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { Frame } from '#proto/session/v1/session.js';
 import type { EndpointState, InputItem } from './endpoint.js';
 import { dataBytesOf, isNumbered, type NumberedFrame } from '../codec/frame-codec.js';

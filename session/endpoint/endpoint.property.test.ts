@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isPaneletError } from '#common/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import { Channel, type Frames } from '#proto/session/v1/session.js';
 import { createEndpoint, restoreEndpoint } from './create-endpoint.js';
 import { decodeState, encodeState } from './endpoint-codec.js';

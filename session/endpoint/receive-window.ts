@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Frame } from '#proto/session/v1/session.js';
 import type { InputItem } from './endpoint.js';
 import { checkNumbered, dataBytesOf, isNumbered, type NumberedFrame } from '../codec/frame-codec.js';

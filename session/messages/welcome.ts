@@ -1,4 +1,4 @@
-import { msToDuration } from '#common/duration.js';
+import { msToDuration } from '#common/time/duration.js';
 import { Contract, Direction, ResumeOutcome, type Frame, type Hello, type Welcome } from '#proto/session/v1/session.js';
 import type { Admitted } from '../worker/admission.js';
 import type { Cursors, EndpointTotals } from '../endpoint/endpoint.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { Violation, type ModelConfig } from './config.js';
 import { createWorld, type World } from './world.js';
 

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '#common/errors.js';
+import type { ErrorCode } from '#common/errors/errors.js';
 import { AttachMode, type Hello } from '#proto/session/v1/session.js';
 import type { Cursors } from '../endpoint/endpoint.js';
 import { protocolVersion } from '../codec/limits.js';

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { PaneletClient, PaneletSession } from '#client/sdk.js';
-import { createLatch } from '#common/latch.js';
+import { createLatch } from '#common/time/latch.js';
 
 /** What became of an honest session. */
 export interface HonestVerdict {

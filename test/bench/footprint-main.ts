@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { createSystemClock, sleep } from '#common/clock.js';
+import { createSystemClock, sleep } from '#common/time/clock.js';
 import { summarizeDurations } from '#test/support/percentiles.js';
 import { makeTestDirectory, startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
 import { formatBytes, formatMs, textTable } from '#test/support/text-table.js';

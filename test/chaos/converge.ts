@@ -1,5 +1,5 @@
 import type { PaneletClient } from '#client/sdk.js';
-import { sleep, type Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import type { World } from '#test/e2e/support/world.js';
 import { fleetOf, unsettled, type PanelState } from './fleet.js';
 

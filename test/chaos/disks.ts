@@ -1,6 +1,6 @@
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep, type Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import type { OwnCluster } from '#test/e2e/support/environment.js';
 import { outputOf, runProgram } from '#test/e2e/support/run-program.js';
 

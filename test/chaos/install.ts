@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { sleep, type Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import type { World } from '#test/e2e/support/world.js';
 import type { Disks } from './disks.js';
 

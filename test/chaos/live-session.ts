@@ -1,5 +1,5 @@
 import type { PaneletClient, PaneletSession } from '#client/sdk.js';
-import { sleep, type Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import { openShell } from '#test/e2e/support/shell-session.js';
 import { startEchoLoad } from '#test/support/echo-load.js';
 import type { SessionKind } from './fault-kinds.js';

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { environmentVariable, type E2eEnvironment } from '#test/e2e/support/environment.js';
 import { prepare } from '#test/e2e/support/preparation.js';
 import { openWorld } from '#test/e2e/support/world.js';

@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import type { World } from '#test/e2e/support/world.js';
 
 /** Notes when a watch first shows the receipt of a pod: evidence that does not depend on the audit log. */

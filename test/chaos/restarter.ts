@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import type { PanelRestart, PanelRestartSpec } from '#controller/restart/api/panel-restart.js';
 import { createRestart, patchRestart } from '#test/e2e/support/restarts.js';

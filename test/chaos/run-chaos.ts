@@ -1,5 +1,5 @@
 import type { PaneletClient } from '#client/sdk.js';
-import { sleep, type Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import { podDeletes, recordedReceipts } from '#test/e2e/support/audit-log.js';
 import { readAuditEvents } from '#test/e2e/support/audit-tail.js';
 import { createRestart } from '#test/e2e/support/restarts.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import type { Breakage, Heal } from './breaker.js';
 import type { PlannedFault } from './fault-plan.js';
 import { runFaults, type FaultRun } from './run-faults.js';

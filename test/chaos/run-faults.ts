@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import type { Breaker, Heal } from './breaker.js';
 import { faultNatures } from './fault-kinds.js';
 import { mayBegin, type OpenFault, type PlannedFault } from './fault-plan.js';

@@ -1,6 +1,6 @@
 import type { PaneletClient } from '#client/sdk.js';
-import { sleep, type Clock } from '#common/clock.js';
-import { linkSignals } from '#common/deadline.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { linkSignals } from '#common/time/deadline.js';
 import { createSeededRandom } from '#common/random.js';
 import { waitFor } from '#test/support/wait-for.js';
 import type { SessionKind } from './fault-kinds.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { PaneletSession, SessionItem } from '#client/sdk.js';
-import { createFakeClock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
+import { createFakeClock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch } from '#common/time/latch.js';
 import { Channel } from '#proto/session/v1/session.js';
 import { tapSession } from './session-tap.js';
 import { startTimeline } from './timeline.js';

@@ -1,6 +1,6 @@
 import type { PaneletSession, SessionItem } from '#client/sdk.js';
-import { isPaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
+import { isPaneletError } from '#common/errors/errors.js';
+import { createLatch } from '#common/time/latch.js';
 import { createEchoMirror } from './echo-mirror.js';
 import type { Gap } from './history.js';
 import type { Told } from './outcome.js';

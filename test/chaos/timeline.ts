@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 
 /** The time of a run: milliseconds since it began. */
 export interface Timeline {

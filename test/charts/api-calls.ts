@@ -4,7 +4,7 @@ import { createReviews } from '#agent/kube/reviews.js';
 import type { ApiClient, ApiRequest } from '#agent/kube/api-client.js';
 import { createCertificateRequests } from '#agent/kube/certificate-requests.js';
 import { followConfigMap } from '#agent/kube/config-map.js';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import * as certificateObjects from '#controller/kube/certificate-objects.js';

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { createProgress, type Progress } from './progress.js';
 
 function start(isTerminal: boolean): { clock: FakeClock; progress: Progress; text: () => string; raw: () => string } {

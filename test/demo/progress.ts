@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import pc from 'picocolors';
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 import { wrapText } from '#test/support/fit-table.js';
 
 /** What is shown of the state of things while nothing happens. */

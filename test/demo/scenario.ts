@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { sleep, type Clock } from '#common/clock.js';
-import { isPaneletError } from '#common/errors.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import type { PaneletClient } from '#client/sdk.js';
 import { findInPath } from '#devcluster/kubectl-binary.js';
 import { restartByAnnotation, signalAgent, type RestartObject } from '#test/support/restarts.js';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { createSessionEmitter } from '#client/session-events.js';
 import { createWaits } from './waits.js';
 

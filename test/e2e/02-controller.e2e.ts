@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { startEchoLoad, isFlawless, type EchoLoad } from '#test/support/echo-load.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { readAuditEvents } from './support/audit-tail.js';

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { credentials, status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { HealthClient, type HealthCheckRequest, type HealthCheckResponse } from '#grpc/health/v1/health.js';
-import { msToDuration } from '#common/duration.js';
+import { msToDuration } from '#common/time/duration.js';
 import {
   CordonRequest,
   DrainRequest,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { socketPlaces } from '#agent/workers/socket-places.js';
 import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { State, type StatusRequest, type StatusResponse } from '#proto/gate/v1/gate.js';
 import {
   builtPrograms,

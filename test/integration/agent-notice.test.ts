@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { durationToMs } from '#common/duration.js';
+import { durationToMs } from '#common/time/duration.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 import { DrainPhase } from '#proto/session/v1/session.js';
 import {

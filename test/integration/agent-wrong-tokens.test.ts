@@ -5,7 +5,7 @@ import { createTokenReviewIdentity } from '#agent/access/token-review-identity.j
 import type { CallerConnection } from '#agent/access/identity.js';
 import { createApiClient } from '#agent/kube/api-client.js';
 import { createReviews } from '#agent/kube/reviews.js';
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { startFakeApi, type FakeApi } from '#test/support/agent/fake-api.js';

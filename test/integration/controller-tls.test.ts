@@ -5,8 +5,8 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { createFakeClock, createSystemClock, type FakeClock } from '#common/clock.js';
-import { isPaneletError } from '#common/errors.js';
+import { createFakeClock, createSystemClock, type FakeClock } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { createGateClient, type GateClient } from '#controller/gate-client.js';

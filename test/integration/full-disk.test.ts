@@ -14,7 +14,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { OnTimeout, State } from '#proto/gate/v1/gate.js';
 import { ResumeOutcome } from '#proto/session/v1/session.js';
 import { receiptOfDrain, startDrain, statusOfGate } from '#test/support/gate-calls.js';

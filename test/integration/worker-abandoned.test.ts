@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { createLatch, type Latch } from '#common/latch.js';
+import { createLatch, type Latch } from '#common/time/latch.js';
 import { OnTimeout, State } from '#proto/gate/v1/gate.js';
 import { until } from '#test/support/conditions.js';
 import { command, cordon, startDrain, statusOfGate } from '#test/support/gate-calls.js';

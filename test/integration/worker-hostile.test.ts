@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { makeGenericClientConstructor, credentials, status, type ServiceError } from '@grpc/grpc-js';
-import { decodeStatusDetails } from '#common/status-details.js';
+import { decodeStatusDetails } from '#common/grpc/status-details.js';
 import {
   AttachMode,
   Channel,

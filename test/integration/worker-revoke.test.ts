@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { PaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch } from '#common/time/latch.js';
 import { State } from '#proto/gate/v1/gate.js';
 import { ResumeOutcome } from '#proto/session/v1/session.js';
 import type { RevokeResponse } from '#proto/worker/v1/worker.js';

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PaneletError } from '#common/errors.js';
-import { createLatch, type Latch } from '#common/latch.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch, type Latch } from '#common/time/latch.js';
 import type { EndSessionResponse, ListSessionsResponse } from '#proto/session/v1/session.js';
 import { until } from '#test/support/conditions.js';
 import { createFaultyFileSystem, type Fault } from '#test/support/faulty-file-system.js';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { isPaneletError } from '#common/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import { createSeededRandom, type Random } from '#common/random.js';
 import { OnTimeout } from '#proto/gate/v1/gate.js';
 import { ResumeOutcome } from '#proto/session/v1/session.js';

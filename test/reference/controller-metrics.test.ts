@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { createControllerMetrics } from '#controller/metrics/controller-metrics.js';
 import { createFakeKube } from '#test/support/controller/fake-kube.js';
 

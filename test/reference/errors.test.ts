@@ -2,8 +2,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
-import { errorCodes, type ErrorCode } from '#common/errors.js';
-import { grpcCodeOf } from '#common/grpc-status.js';
+import { errorCodes, type ErrorCode } from '#common/errors/errors.js';
+import { grpcCodeOf } from '#common/grpc/grpc-status.js';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -24,7 +24,7 @@ describe('docs/reference/errors.md', () => {
 
 // Where an Attach is answered, at the agent and at the worker.
 const places = ['session', 'worker/sessions', 'worker/services', 'worker/panels', 'agent/front', 'agent/access'];
-const files = ['common/explain-refusals.ts'];
+const files = ['common/grpc/explain-refusals.ts'];
 
 // Thrown there, but never the end of an Attach.
 const elsewhere: readonly ErrorCode[] = [

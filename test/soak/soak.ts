@@ -1,4 +1,4 @@
-import { createSystemClock, sleep } from '#common/clock.js';
+import { createSystemClock, sleep } from '#common/time/clock.js';
 import { createSeededRandom, type Random } from '#common/random.js';
 import { isFlawless, startEchoLoad, type EchoLoad, type EchoVerdict } from '#test/support/echo-load.js';
 import { restartByAnnotation, signalAgent } from '#test/support/restarts.js';

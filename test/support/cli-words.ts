@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { completeArgument } from '#client/cli/completion-scripts.js';
 import { runCli } from '#client/cli/program.js';
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 
 /** What a command line of the CLI writes to standard output, in this process. */

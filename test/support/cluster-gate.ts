@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import { createGateClient, type GateClient } from '#controller/gate-client.js';
 import { createPlainCredentials } from '#controller/gate-credentials.js';
 import type { TestCluster } from './test-cluster.js';

@@ -1,5 +1,5 @@
 import { credentials, Metadata } from '@grpc/grpc-js';
-import { createSystemClock, sleep } from '#common/clock.js';
+import { createSystemClock, sleep } from '#common/time/clock.js';
 import { SessionServiceClient } from '#proto/session/v1/session.js';
 
 /** Clients, each with a connection of its own, that come to an agent and stay. */

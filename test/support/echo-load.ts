@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { sleep, type Clock } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
 import { createSeededRandom } from '#common/random.js';
 import type { PaneletSession } from '#client/sdk.js';
 import { createRecordCodec, createRecordReceiver, recordBytes, type StreamVerdict } from './record-stream.js';

@@ -1,7 +1,7 @@
 import { randomUUID, randomBytes } from 'node:crypto';
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
-import { PaneletError } from '#common/errors.js';
-import { statusOf } from '#common/grpc-status.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { statusOf } from '#common/grpc/grpc-status.js';
 import {
   DetachReason,
   EndCause,

@@ -1,6 +1,6 @@
 import type { ServiceError } from '@grpc/grpc-js';
-import { msToDuration } from '#common/duration.js';
-import { errorOfStatus } from '#common/grpc-status.js';
+import { msToDuration } from '#common/time/duration.js';
+import { errorOfStatus } from '#common/grpc/grpc-status.js';
 import {
   OnTimeout,
   State,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { credentials, Metadata, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
-import { errorOfStatus } from '#common/grpc-status.js';
-import { createLatch, type Latch } from '#common/latch.js';
+import { errorOfStatus } from '#common/grpc/grpc-status.js';
+import { createLatch, type Latch } from '#common/time/latch.js';
 import { AttachMode, Channel, SessionServiceClient, type Frames } from '#proto/session/v1/session.js';
 import { createClientLink, type ClientLink, type Loss } from '#session/client/client-link.js';
 import type { ClientEffect, ClientNext } from '#session/client/client-effects.js';

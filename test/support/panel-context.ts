@@ -1,4 +1,4 @@
-import { type Clock, createFakeClock } from '#common/clock.js';
+import { type Clock, createFakeClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import type { Channel, Event } from '#proto/session/v1/session.js';

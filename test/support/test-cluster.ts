@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { createSilentLog, type Log } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { createPaneletClient, type PaneletClient } from '#client/sdk.js';

@@ -1,4 +1,4 @@
-import { createSystemClock, sleep } from '#common/clock.js';
+import { createSystemClock, sleep } from '#common/time/clock.js';
 
 const clock = createSystemClock({ keepsAlive: true });
 

@@ -1,4 +1,4 @@
-import { msToDuration } from '#common/duration.js';
+import { msToDuration } from '#common/time/duration.js';
 import {
   State,
   type ForcedSession,

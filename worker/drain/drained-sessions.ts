@@ -1,5 +1,5 @@
-import type { Clock } from '#common/clock.js';
-import { msToDuration } from '#common/duration.js';
+import type { Clock } from '#common/time/clock.js';
+import { msToDuration } from '#common/time/duration.js';
 import type { Log } from '#common/log.js';
 import type { ForcedSession, Holder } from '#proto/gate/v1/gate.js';
 import { DrainPhase, SessionFate, type Drain } from '#proto/session/v1/session.js';

@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '#common/clock.js';
-import { PaneletError, unreachable } from '#common/errors.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+import { PaneletError, unreachable } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
 import { DrainPhase, type Drain } from '#proto/session/v1/session.js';

@@ -1,4 +1,4 @@
-import { unreachable } from '#common/errors.js';
+import { unreachable } from '#common/errors/errors.js';
 import { fencingFault } from '#common/fencing-number.js';
 import type { DrainEffect, DrainEvent, DrainFacts, DrainPlan, DrainRules, DrainState, Fence, Phase } from './state.js';
 

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, stat, chmod, writeFile, symlink, readFile, chown } 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { until } from '#test/support/conditions.js';

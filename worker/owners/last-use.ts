@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '#common/clock.js';
-import { systemCode } from '#common/storage-error.js';
+import type { Clock } from '#common/time/clock.js';
+import { systemCode } from '#common/errors/storage-error.js';
 
 /** When owners last had a session on this node; it outlives workers and boots. */
 export interface LastUse {

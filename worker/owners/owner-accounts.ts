@@ -1,5 +1,5 @@
-import { PaneletError } from '#common/errors.js';
-import type { Clock } from '#common/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
+import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import { createKeyedLock } from '#common/keyed-lock.js';
 import { launchCommand, type LaunchCommand, type OwnedProgram, type ProcessLimits } from './launch-command.js';

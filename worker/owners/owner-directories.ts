@@ -1,8 +1,8 @@
 import { chmod, lchown, lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeDirectory } from '#common/make-directory.js';
-import { PaneletError } from '#common/errors.js';
-import { storageError, systemCode } from '#common/storage-error.js';
+import { makeDirectory } from '#common/files/make-directory.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { storageError, systemCode } from '#common/errors/storage-error.js';
 
 /**
  * Makes a directory below which owners have theirs: everybody may pass through it, only this process writes in it.

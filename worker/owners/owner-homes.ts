@@ -1,7 +1,7 @@
 import { lstat, realpath, rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PaneletError } from '#common/errors.js';
-import { systemCode } from '#common/storage-error.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { systemCode } from '#common/errors/storage-error.js';
 import { mountsBelow } from './mounts-below.js';
 
 /** Removes HOMEs in two steps: between them the owner can have a new one. */

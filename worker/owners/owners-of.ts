@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { SessionRecordStore } from '../storage/session-record.js';
 
 /**

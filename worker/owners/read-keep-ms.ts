@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 const dayMs = 86_400_000;
 // A century: what is longer is for ever, and easier to say.

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import { createProcessTable } from '../processes/process-table.js';
 import { forkPty } from '../processes/pty-fork.js';
 import { launchCommand, type ProcessLimits } from './launch-command.js';

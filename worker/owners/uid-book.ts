@@ -1,9 +1,9 @@
 import { link, readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeDirectory } from '#common/make-directory.js';
-import { PaneletError } from '#common/errors.js';
+import { makeDirectory } from '#common/files/make-directory.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
-import { storageError, systemCode } from '#common/storage-error.js';
+import { storageError, systemCode } from '#common/errors/storage-error.js';
 import { writeDurably } from '../storage/durable-file.js';
 import { createNodeFileSystem, type FileSystem } from '../storage/file-system.js';
 import type { UidRange } from './uid-range.js';

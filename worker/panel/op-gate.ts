@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 
 /** Somebody who holds a gate. */
 export interface Hold {

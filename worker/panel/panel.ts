@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { Channel, Event } from '#proto/session/v1/session.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /** A whole number in text, within limits. */
 export function integerText(min: number, max: number): z.ZodType<number> {

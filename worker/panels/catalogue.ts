@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { PanelDefinition } from '../panel/panel.js';
 import { createEchoPanel } from './echo/echo.js';
 import { createLogsPanel } from './logs/logs.js';

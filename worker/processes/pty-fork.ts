@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import nodePty from '@lydell/node-pty';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { isUtf8Terminal } from './terminal-encoding.js';
 
 /** A program to start on a new pseudoterminal. */

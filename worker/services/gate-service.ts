@@ -1,7 +1,7 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import { durationToMs } from '#common/duration.js';
-import { PaneletError } from '#common/errors.js';
-import { statusOf } from '#common/grpc-status.js';
+import { durationToMs } from '#common/time/duration.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { statusOf } from '#common/grpc/grpc-status.js';
 import type { Log } from '#common/log.js';
 import {
   NoticeEnd,

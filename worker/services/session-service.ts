@@ -1,5 +1,5 @@
-import type { Clock } from '#common/clock.js';
-import { msToDuration } from '#common/duration.js';
+import type { Clock } from '#common/time/clock.js';
+import { msToDuration } from '#common/time/duration.js';
 import type { Log } from '#common/log.js';
 import type {
   EndSessionRequest,

@@ -1,7 +1,7 @@
 import type { handleUnaryCall, ServerUnaryCall } from '@grpc/grpc-js';
-import { statusOf } from '#common/grpc-status.js';
+import { statusOf } from '#common/grpc/grpc-status.js';
 import type { Log } from '#common/log.js';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /** A unary handler from a function that answers or throws; errors become statuses in one way. */
 export function unary<Request, Response>(

@@ -1,7 +1,7 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import type { Clock, Timer } from '#common/clock.js';
-import { durationToMs, msToDuration } from '#common/duration.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+import { durationToMs, msToDuration } from '#common/time/duration.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import { DrainPhase, SessionFate } from '#proto/session/v1/session.js';
 import type { DescribeResponse, WatchRequest, WatchResponse, WorkerServiceServer } from '#proto/worker/v1/worker.js';

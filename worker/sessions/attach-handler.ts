@@ -1,7 +1,7 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Metadata } from '@grpc/grpc-js';
-import type { Clock, Timer } from '#common/clock.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import { Frames, type Hello } from '#proto/session/v1/session.js';
 import type { SessionLimits } from '#session/codec/limits.js';

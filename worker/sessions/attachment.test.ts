@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { Channel, Frames } from '#proto/session/v1/session.js';
 import type { AckUrgency } from '#session/endpoint/endpoint.js';
 import { createAttachment, type Attachment, type Wire } from './attachment.js';

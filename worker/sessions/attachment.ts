@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
 import { Frames } from '#proto/session/v1/session.js';
 import type { AckUrgency } from '#session/endpoint/endpoint.js';
 

@@ -1,5 +1,5 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Asker } from './session-registry.js';
 
 const identityKey = 'panelet-identity';

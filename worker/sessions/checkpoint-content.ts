@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /** What a checkpoint of one session holds. */
 export interface CheckpointContent {

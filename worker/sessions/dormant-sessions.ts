@@ -1,5 +1,5 @@
 import type { Log } from '#common/log.js';
-import { isPaneletError } from '#common/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import type { LossReason } from '#session/messages/welcome.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { SessionRecord } from '../storage/session-record.js';

@@ -1,7 +1,7 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { constants } from 'node:http2';
-import { isPaneletError } from '#common/errors.js';
-import { statusOf } from '#common/grpc-status.js';
+import { isPaneletError } from '#common/errors/errors.js';
+import { statusOf } from '#common/grpc/grpc-status.js';
 import type { Wire } from './attachment.js';
 
 /** An Attach call whose messages are bytes. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
-import { durationToMs, msToDuration } from '#common/duration.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
+import { durationToMs, msToDuration } from '#common/time/duration.js';
 import { createSilentLog } from '#common/log.js';
 import { DrainPhase, SessionFate, type Drain } from '#proto/session/v1/session.js';
 import { startLifeLimits, type LifeLimitDeps, type LifeLimits } from './life-limits.js';

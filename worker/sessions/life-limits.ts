@@ -1,6 +1,6 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
-import { durationToMs, msToDuration } from '#common/duration.js';
+import { durationToMs, msToDuration } from '#common/time/duration.js';
 import { DrainPhase, SessionFate, type Drain } from '#proto/session/v1/session.js';
 import type { SessionDriver } from './session-driver.js';
 import type { SessionRegistry } from './session-registry.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { createOwnerQuota, type OwnedSession, type OwnerQuota } from './owner-quota.js';
 
 const clock = createFakeClock();

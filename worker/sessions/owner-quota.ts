@@ -1,6 +1,6 @@
-import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
-import { createTokenBucket, type TokenBucket } from '#common/token-bucket.js';
+import type { Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createTokenBucket, type TokenBucket } from '#common/time/token-bucket.js';
 
 /** How many sessions an owner may have of a panel: live, being opened, and on storage. */
 export interface SessionsPerOwner {

@@ -1,4 +1,4 @@
-import { isPaneletError } from '#common/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Hello } from '#proto/session/v1/session.js';
 import type { SessionView } from '#session/worker/admission.js';

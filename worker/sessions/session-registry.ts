@@ -1,5 +1,5 @@
-import { sleep } from '#common/clock.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import { sleep } from '#common/time/clock.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { Drain, Frames, Hello } from '#proto/session/v1/session.js';
 import { decideAttach, type AdmissionGate, type Admitted } from '#session/worker/admission.js';
 import { verifyResumeToken } from '#session/worker/resume-token.js';

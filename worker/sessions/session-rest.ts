@@ -1,5 +1,5 @@
-import { sleep, type Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { WorkerLink } from '#session/worker/worker-link.js';
 import { encodeWorkerLinkState } from '#session/worker/worker-link-codec.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createLatch } from '#common/latch.js';
+import { createLatch } from '#common/time/latch.js';
 import { createSlots } from './slots.js';
 
 describe('slots', () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /*
  * Layout of a checkpoint file: magic (8 bytes) ‖ format version (u32) ‖ content length (u64) ‖ SHA-256 of the content

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isPaneletError, type PaneletError } from '#common/errors.js';
+import { isPaneletError, type PaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createFaultyFileSystem, type Fault, type FaultyFileSystem } from '#test/support/faulty-file-system.js';
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js';

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { Log } from '#common/log.js';
-import { PaneletError, isPaneletError } from '#common/errors.js';
+import { PaneletError, isPaneletError } from '#common/errors/errors.js';
 import { decodeCheckpoint, encodeCheckpoint, sha256Hex } from './checkpoint-format.js';
 import { temporaryPath, writeDurably } from './durable-file.js';
 import type { FileSystem } from './file-system.js';
 import { requireSessionId } from './session-id.js';
-import { storageError, systemCode } from '#common/storage-error.js';
+import { storageError, systemCode } from '#common/errors/storage-error.js';
 
 /** A checkpoint that is complete on disk. */
 export interface SealedCheckpoint {

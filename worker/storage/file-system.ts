@@ -1,5 +1,5 @@
 import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
-import { makeDirectory } from '#common/make-directory.js';
+import { makeDirectory } from '#common/files/make-directory.js';
 
 /** A file open for writing. */
 export interface WritableFile {

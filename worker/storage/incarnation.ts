@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { FileSystem } from './file-system.js';
 import { requireSessionId } from './session-id.js';
-import { storageError, systemCode } from '#common/storage-error.js';
+import { storageError, systemCode } from '#common/errors/storage-error.js';
 
 /** Lives of sessions, each claimed once by an atomic mkdir (rule R11 of the session protocol). */
 export interface IncarnationStore {

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js';
-import { lockDirectory, type DirectoryLock } from '#common/directory-lock.js';
+import { lockDirectory, type DirectoryLock } from '#common/files/directory-lock.js';
 import { createNodeFileSystem, type FileSystem } from './file-system.js';
 import { createIncarnationStore, type IncarnationStore } from './incarnation.js';
 import { requirePanelName } from './session-id.js';
 import { createSessionRecordStore, type SessionRecordStore } from './session-record.js';
-import { storageError } from '#common/storage-error.js';
+import { storageError } from '#common/errors/storage-error.js';
 
 /** Everything durable of one panel on one node: `<stateDir>/sessions/<panel>/`. One worker at a time has it. */
 export interface PanelStorage {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { createFaultyFileSystem, type Fault } from '#test/support/faulty-file-system.js';
 import { createNodeFileSystem } from './file-system.js';
 import { createSessionRecordStore, type SessionRecord } from './session-record.js';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { writeDurably } from './durable-file.js';
 import type { FileSystem } from './file-system.js';
 import { isSessionId, requireSessionId } from './session-id.js';
-import { storageError, systemCode } from '#common/storage-error.js';
+import { storageError, systemCode } from '#common/errors/storage-error.js';
 
 const recordSchema = z.object({
   id: z.string(),

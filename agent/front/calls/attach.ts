@@ -1,8 +1,8 @@
 import { constants, type ClientHttp2Stream, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import { sleep, type Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { PaneletError, isPaneletError } from '#common/errors.js';
-import { statusNameOf } from '#common/grpc-status.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { PaneletError, isPaneletError } from '#common/errors/errors.js';
+import { statusNameOf } from '#common/grpc/grpc-status.js';
 import type { AttachWish } from '../../access/attach-permit.js';
 import type { AttachmentReviews, RelayedAttachment } from '../../access/attachment-reviews.js';
 import type { ClientConnection } from '../connection/client-connection.js';

@@ -1,6 +1,6 @@
 import { gunzipSync, inflateSync } from 'node:zlib';
-import { PaneletError } from '#common/errors.js';
-import { messagePrefixBytes } from '#common/grpc-message.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { messagePrefixBytes } from '#common/grpc/grpc-message.js';
 import { Frames, type Hello } from '#proto/session/v1/session.js';
 
 /** Collects the first gRPC message of an Attach: a 5-byte prefix (flag, length), then the message. */

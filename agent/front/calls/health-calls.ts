@@ -1,11 +1,11 @@
 import { status } from '@grpc/grpc-js';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import type { Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { PaneletError } from '#common/errors.js';
-import { prefixedMessage } from '#common/grpc-message.js';
-import { statusOf } from '#common/grpc-status.js';
-import type { HealthView } from '#common/health.js';
+import type { Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { prefixedMessage } from '#common/grpc/grpc-message.js';
+import { statusOf } from '#common/grpc/grpc-status.js';
+import type { HealthView } from '#common/grpc/health.js';
 import {
   HealthCheckRequest,
   HealthCheckResponse,

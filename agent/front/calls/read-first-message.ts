@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { asError } from '#common/changes.js';
 import { createFirstMessage, type FirstMessage } from './first-message.js';
 

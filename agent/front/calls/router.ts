@@ -1,6 +1,6 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { status, type ServiceDefinition } from '@grpc/grpc-js';
-import { isPaneletError } from '#common/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import { GateServiceService } from '#proto/gate/v1/gate.js';
 import { SessionServiceService } from '#proto/session/v1/session.js';
 import type { AttachCall } from './attach.js';

@@ -1,7 +1,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import type { Clock } from '#common/clock.js';
-import { isPaneletError, PaneletError } from '#common/errors.js';
-import { statusOf } from '#common/grpc-status.js';
+import type { Clock } from '#common/time/clock.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
+import { statusOf } from '#common/grpc/grpc-status.js';
 import type { Log } from '#common/log.js';
 import { tooOften, type CallRates } from '../turns/call-rates.js';
 import type { HeldConnection } from '../connection/client-connection.js';

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { FrontLimits } from '../../config/config.js';
 import { socketKey, type ConnectionEvents, type HeldConnection, type PeerSocket } from './client-connection.js';

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 import type { Random } from '#common/random.js';
-import { createTokenBucket } from '#common/token-bucket.js';
+import { createTokenBucket } from '#common/time/token-bucket.js';
 import { createClientConnection, type ConnectionEvents, type HeldConnection } from './client-connection.js';
 import { firstRecordBytes } from './first-record.js';
 import { createArrivalTurns } from '../turns/arrival-turns.js';

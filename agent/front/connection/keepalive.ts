@@ -1,5 +1,5 @@
 import type { Http2Session } from 'node:http2';
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 
 /** What a keepalive needs. */
 export interface KeepaliveDeps {

@@ -1,6 +1,6 @@
 import type { Http2SecureServer, ServerHttp2Session, ServerOptions } from 'node:http2';
 import { TLSSocket } from 'node:tls';
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { CertificateSource } from '../../tls/certificate-source.js';
 import { createPeerVerifier } from '../../tls/peer-verifier.js';

@@ -1,7 +1,7 @@
 import { constants } from 'node:crypto';
 import { createSecureServer, type Http2SecureServer, type ServerOptions } from 'node:http2';
 import type { SecureContextOptions } from 'node:tls';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { CertificateSource, TlsMaterial } from '../../tls/certificate-source.js';
 
 /** How a server with TLS treats its clients. */

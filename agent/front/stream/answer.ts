@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingHttpStatusHeader, OutgoingHttpHeaders } from 'node:http2';
 import { status } from '@grpc/grpc-js';
-import { PaneletError } from '#common/errors.js';
-import { reasonKey, retryAfterKey, statusOf, type RpcStatus } from '#common/grpc-status.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { reasonKey, retryAfterKey, statusOf, type RpcStatus } from '#common/grpc/grpc-status.js';
 import { isMetadataKey, isReservedKey } from './metadata-keys.js';
 import { statusTrailers } from './status.js';
 

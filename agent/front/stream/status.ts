@@ -1,7 +1,7 @@
 import { Metadata, type status } from '@grpc/grpc-js';
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import { PaneletError } from '#common/errors.js';
-import { statusOf, type RpcStatus } from '#common/grpc-status.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { statusOf, type RpcStatus } from '#common/grpc/grpc-status.js';
 import { createContainment, type Containment } from './contain.js';
 import { endSession } from './end-session.js';
 

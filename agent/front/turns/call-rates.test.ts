@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createFakeClock } from '#common/clock.js';
+import { createFakeClock } from '#common/time/clock.js';
 import { createCallRates, type RateVerdict } from './call-rates.js';
 
 /** Verdicts one after the other, and how often each came. */

@@ -1,6 +1,6 @@
-import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
-import { createTokenBucket, type TokenBucket } from '#common/token-bucket.js';
+import type { Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createTokenBucket, type TokenBucket } from '#common/time/token-bucket.js';
 
 /** What becomes of a call: it is served, refused, or its connection is ended because refusing alone costs too much. */
 export type RateVerdict = 'serve' | 'refuse' | 'end';

@@ -1,5 +1,5 @@
-import { linkSignals } from '#common/deadline.js';
-import { createLatch } from '#common/latch.js';
+import { linkSignals } from '#common/time/deadline.js';
+import { createLatch } from '#common/time/latch.js';
 
 /** A number of places; who comes when all are taken waits in order. */
 export interface Slots {

@@ -1,7 +1,7 @@
 import { connect as connectSession, type ClientHttp2Stream, type OutgoingHttpHeaders, type Settings } from 'node:http2';
 import { connect as connectSocket, type Socket } from 'node:net';
-import { PaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch } from '#common/time/latch.js';
 import { endSession } from '../stream/end-session.js';
 
 /** One connection to a server on a Unix socket, with the streams on it counted. */

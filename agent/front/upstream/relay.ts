@@ -6,8 +6,8 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { PaneletError } from '#common/errors.js';
-import { statusOf, type RpcStatus } from '#common/grpc-status.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { statusOf, type RpcStatus } from '#common/grpc/grpc-status.js';
 import { endSession } from '../stream/end-session.js';
 import { judgeAnswer, judgeTrailers, type AnswerHeaders, type PassedBlock } from '../stream/answer.js';
 import { createContainment, type Containment, type Guard } from '../stream/contain.js';

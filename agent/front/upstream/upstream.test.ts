@@ -5,7 +5,7 @@ import { createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { until } from '#test/support/conditions.js';
 import { createFakeConnection, type FakeConnection } from '#test/support/agent/fake-connection.js';
 import { createUpstream, type Upstream } from './upstream.js';

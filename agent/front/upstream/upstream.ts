@@ -1,8 +1,8 @@
 import { constants, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
-import type { Clock, Timer } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { PaneletError } from '#common/errors.js';
-import { createTokenBucket, type TokenBucket } from '#common/token-bucket.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createTokenBucket, type TokenBucket } from '#common/time/token-bucket.js';
 import type { ClientConnection } from '../connection/client-connection.js';
 import { openLane, unavailable, type Lane } from './lane.js';
 import { createSlots, type Slots } from '../turns/slots.js';

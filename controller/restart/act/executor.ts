@@ -1,5 +1,5 @@
-import { isPaneletError, PaneletError, unreachable } from '#common/errors.js';
-import { msToDuration } from '#common/duration.js';
+import { isPaneletError, PaneletError, unreachable } from '#common/errors/errors.js';
+import { msToDuration } from '#common/time/duration.js';
 import type { Log } from '#common/log.js';
 import { OnTimeout, type Command } from '#proto/gate/v1/gate.js';
 

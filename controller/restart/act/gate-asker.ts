@@ -1,5 +1,5 @@
-import { createBackoff, type Backoff } from '#common/backoff.js';
-import type { Clock } from '#common/clock.js';
+import { createBackoff, type Backoff } from '#common/time/backoff.js';
+import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { State } from '#proto/gate/v1/gate.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 
 import { objectKey, type KubeApi } from '../../kube/kube-api.js';
 import { uidOf } from '../facts/pods.js';

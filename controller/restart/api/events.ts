@@ -1,6 +1,6 @@
 import { countText } from '#common/count-text.js';
 import { maxFencing } from '#common/fencing-number.js';
-import { durationToMs } from '#common/duration.js';
+import { durationToMs } from '#common/time/duration.js';
 import { State, type GateStatus, type Holder, type Receipt } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '../../kube/objects.js';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
-import { msToDuration } from '#common/duration.js';
+import { msToDuration } from '#common/time/duration.js';
 import { State, Target, type GateStatus, type Receipt } from '#proto/gate/v1/gate.js';
 
 import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '../../kube/objects.js';

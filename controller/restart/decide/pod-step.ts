@@ -1,4 +1,4 @@
-import { durationToMs } from '#common/duration.js';
+import { durationToMs } from '#common/time/duration.js';
 import { State, type GateStatus, type Receipt } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '../../kube/objects.js';

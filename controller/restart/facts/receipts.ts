@@ -1,4 +1,4 @@
-import { durationToMs } from '#common/duration.js';
+import { durationToMs } from '#common/time/duration.js';
 import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
 
 import type { RecordedReceipt } from '../api/panel-restart.js';

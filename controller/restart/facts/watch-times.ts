@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 
 /** Since when this leader has watched things, in its own monotonic time: nobody else's clock counts. */
 export interface WatchTimes {

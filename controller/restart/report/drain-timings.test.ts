@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 
-import { createFakeClock, type FakeClock } from '#common/clock.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 
 import { createNoRestartMetrics } from '../../metrics/restart-metrics.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 
 import type { RestartMetrics } from '../../metrics/restart-metrics.js';

@@ -1,4 +1,4 @@
-import { isPaneletError } from '#common/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 
 import { daemonSets, objectKey, type KubeApi } from '../../kube/kube-api.js';
 import type { DaemonSet } from '../../kube/objects.js';

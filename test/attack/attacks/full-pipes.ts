@@ -1,4 +1,4 @@
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { createPaneletClient } from '#client/sdk.js';
 import { startEchoLoad } from '#test/support/echo-load.js';
 import { isOver, rest, servicePath, together, type Attack, type AttackContext } from '../attack.js';

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep, type Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
 import { endProcess, freePort, hasEnded } from '../relay/processes.js';
 
 /** A program, and how it is seen that it serves. */

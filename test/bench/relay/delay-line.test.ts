@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { createDelayLine, type DelayLine } from './delay-line.js';
 
 function startLine(): { clock: FakeClock; line: DelayLine; out: string[] } {

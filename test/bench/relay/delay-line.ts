@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 
 /** One direction of a connection: what goes in comes out later, in order. */
 export interface DelayLine {

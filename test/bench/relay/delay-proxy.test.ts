@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
-import { listenOn } from '#common/listen.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
+import { listenOn } from '#common/http/listen.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { startDelayProxies, type DelayProxies } from './delay-proxy.js';
 

@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net';
-import type { Clock } from '#common/clock.js';
-import { listenOn } from '#common/listen.js';
+import type { Clock } from '#common/time/clock.js';
+import { listenOn } from '#common/http/listen.js';
 import { createDelayLine } from './delay-line.js';
 
 /** What the delaying proxies are told: one is started for each target. */

@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import type { Figure } from './figure.js';
 import { openStreams } from './load.js';
 import type { Scene } from './scene.js';

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { sleep, type Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import { Channel, Frames } from '#proto/session/v1/session.js';
 import { createRawClient, helloBytes, statusOfCall, type RawStream } from '#test/support/agent/raw-session.js';
 import { callerToken } from './agent-peer.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { Figure } from './figure.js';
 import { measureIdle } from './idle.js';
 import { coalescedMessage, measureLatency, measureThroughput, type LoadOptions, type Shape } from './load.js';

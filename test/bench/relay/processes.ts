@@ -2,8 +2,8 @@ import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { sleep, type Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
 
 /** A program and what it is called with. */
 export type Argv = readonly [program: string, ...rest: string[]];

@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { PeerKind } from './peers.js';
 import { delayMs, type Plan } from './plan.js';
 import { comparisonLines, reportLines } from './report.js';

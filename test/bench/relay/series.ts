@@ -1,5 +1,5 @@
-import type { Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
+import type { Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
 import { medianFigure, type Figure } from './figure.js';
 
 /** One line of a table: a figure for each peer. */

@@ -1,4 +1,4 @@
-import { sleep } from '#common/clock.js';
+import { sleep } from '#common/time/clock.js';
 import { uploadParameters } from './ends.js';
 import { openStreams, watchProgress, type LoadOptions, type Moved } from './load.js';
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep } from '#common/clock.js';
+import { sleep } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import type { PaneletSession } from '#client/sdk.js';
 import { waitFor } from '#test/support/wait-for.js';

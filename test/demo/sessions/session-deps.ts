@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { PaneletClient, PaneletSession } from '#client/sdk.js';
 import { readProcessStat, type ProcessIdentity } from '#devcluster/launcher/proc-fs.js';
 import type { Transfer } from '../row.js';

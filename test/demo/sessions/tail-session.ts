@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep } from '#common/clock.js';
+import { sleep } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import { createSequenceTracker } from '#test/support/record-stream.js';
 import { formatBytes } from '#test/support/text-table.js';

@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '#common/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import type { PaneletSession } from '#client/sdk.js';
 
 /** Types at a steady pace, restart or not, as a person would who does not look. */

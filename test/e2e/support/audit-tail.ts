@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSystemClock, sleep } from '#common/clock.js';
+import { createSystemClock, sleep } from '#common/time/clock.js';
 import { parseAuditLines } from '#test/support/audit-lines.js';
 import type { AuditEvent } from './audit-log.js';
 import type { OwnCluster } from './environment.js';

@@ -1,4 +1,4 @@
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { configMaps } from '#controller/kube/certificate-objects.js';

@@ -1,5 +1,5 @@
 import type { PaneletClient, PaneletSession } from '#client/sdk.js';
-import { createSystemClock, sleep } from '#common/clock.js';
+import { createSystemClock, sleep } from '#common/time/clock.js';
 import { createSequenceTracker, type SequenceVerdict } from '#test/support/record-stream.js';
 import { waitFor } from '#test/support/wait-for.js';
 

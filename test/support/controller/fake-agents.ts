@@ -1,6 +1,6 @@
-import type { FakeClock, Timer } from '#common/clock.js';
-import { durationToMs, msToDuration } from '#common/duration.js';
-import { PaneletError } from '#common/errors.js';
+import type { FakeClock, Timer } from '#common/time/clock.js';
+import { durationToMs, msToDuration } from '#common/time/duration.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { DrainListener, GateAddress, GateCalls } from '#controller/restart/api/ports.js';
 import {
   OnTimeout,

@@ -1,5 +1,5 @@
-import type { Clock } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { pods, type KubeApi, type ObjectKey, type Preconditions, type Resource } from '#controller/kube/kube-api.js';
 import type { KubeList, KubeObject, Pod } from '#controller/kube/objects.js';
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createSystemClock } from '#common/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import type { KubeApi } from '#controller/kube/kube-api.js';
 import { createKubeClient } from '#controller/kube/kube-client.js';
 import { PooledKubeConfig } from '#controller/kube/pooled-kube-config.js';

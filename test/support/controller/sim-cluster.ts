@@ -1,4 +1,4 @@
-import { createFakeClock, type FakeClock } from '#common/clock.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import {
   controllerRevisions,
   daemonSets,

@@ -1,4 +1,4 @@
-import { isPaneletError } from '#common/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import { createSilentLog, type Log } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { booleanText, integerText } from '../../panel/parameters.js';
 import type { RunningSha256State } from './running-sha256.js';
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createFakeClock } from '#common/clock.js';
-import { isPaneletError } from '#common/errors.js';
+import { createFakeClock } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import { Channel } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
 import { createFakePanelContext } from '#test/support/panel-context.js';

@@ -1,4 +1,4 @@
-import type { Timer } from '#common/clock.js';
+import type { Timer } from '#common/time/clock.js';
 import { Channel, type PanelEvent } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
 import type { Permit } from '../../panel/op-gate.js';

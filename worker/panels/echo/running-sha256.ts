@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 
 /** A SHA-256 under way that can be written down and continued in another process, which node:crypto's cannot. */
 export interface RunningSha256 {

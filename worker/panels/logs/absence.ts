@@ -1,4 +1,4 @@
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { TrailReport } from './log-events.js';
 
 /** Tells when a path has named nothing that can be read for a while, and why. */

@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs';
-import type { Clock, Timer } from '#common/clock.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 
 /** Notices that something happened to files of some directories. */

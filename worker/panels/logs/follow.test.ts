@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { createFakeClock, type FakeClock } from '#common/clock.js';
+import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { createFakePanelContext, createRecordedOutput, type RecordedOutput } from '#test/support/panel-context.js';
 import type { PanelDefinition, PanelSession } from '../../panel/panel.js';
 import { createLogsPanel } from './logs.js';

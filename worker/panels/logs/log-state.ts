@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { LogOptions } from './log-parameters.js';
 import type { TrailState } from './trail-state.js';
 

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path';
-import type { Clock } from '#common/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import type { AllowedRoots } from './allowed-roots.js';
 import { createAbsence } from './absence.js';
 import { fileKey, mayBeBornAs, stampOf } from './file-facts.js';

@@ -1,5 +1,5 @@
 import { basename, dirname, isAbsolute, resolve } from 'node:path';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { Channel } from '#proto/session/v1/session.js';
 import type { PanelContext, PanelDefinition, PanelSession } from '../../panel/panel.js';
 import { panelEvent } from '../../panel/panel-event.js';

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { isPaneletError } from '#common/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import type { AllowedRoots } from './allowed-roots.js';
 import { type FileFacts, factsOf } from './file-facts.js';
 import { reasonOf } from './read-trouble.js';

@@ -1,4 +1,4 @@
-import { isPaneletError, PaneletError } from '#common/errors.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { PanelContext } from '../../panel/panel.js';
 import { panelEvent } from '../../panel/panel-event.js';
 import type { LogTrail } from './log-trail.js';

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '#common/clock.js';
+import { type Clock, sleep } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { ProcessEntry, ProcessTable } from '../../processes/process-table.js';
 

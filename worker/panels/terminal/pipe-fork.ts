@@ -1,9 +1,9 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
-import type { Clock } from '#common/clock.js';
-import { withDeadline } from '#common/deadline.js';
-import { PaneletError } from '#common/errors.js';
-import { createLatch } from '#common/latch.js';
+import type { Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { createLatch } from '#common/time/latch.js';
 import { pipeLauncher } from './pipe-launcher.js';
 import { createProcessTable } from '../../processes/process-table.js';
 import { forkPty, type PtyProgram, type RawExit } from '../../processes/pty-fork.js';

@@ -1,6 +1,6 @@
 import { Socket, type ConnectOpts, type SocketConstructorOpts } from 'node:net';
-import type { Clock } from '#common/clock.js';
-import { createLatch, type Latch } from '#common/latch.js';
+import type { Clock } from '#common/time/clock.js';
+import { createLatch, type Latch } from '#common/time/latch.js';
 import { forkPipes, type PipeProgram } from './pipe-fork.js';
 import { programExit, type ProgramExit } from './program-exit.js';
 

@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '#common/clock.js';
-import { PaneletError } from '#common/errors.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { OpGate, Permit } from '../../panel/op-gate.js';
 import type { Pty } from './pty.js';
 

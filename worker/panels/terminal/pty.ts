@@ -1,9 +1,9 @@
 import { readSync, writeSync } from 'node:fs';
 import type { ConnectOpts, SocketConstructorOpts } from 'node:net';
 import { ReadStream } from 'node:tty';
-import type { Clock, Timer } from '#common/clock.js';
-import { createLatch } from '#common/latch.js';
-import { systemCode } from '#common/storage-error.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
+import { systemCode } from '#common/errors/storage-error.js';
 import { programExit, type ProgramExit } from './program-exit.js';
 import { forkPty, type PtyProgram, type RawExit, resizePty } from '../../processes/pty-fork.js';
 

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { OpGate } from '../../panel/op-gate.js';
 import type { Pipes } from './pipes.js';
 

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { terminalSize } from '#common/terminal/terminal-size.js';
 import { booleanText, integerText, readParameters } from '../../panel/parameters.js';
 import type { PtyProgram } from '../../processes/pty-fork.js';

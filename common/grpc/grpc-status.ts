@@ -1,5 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { errorCodes, PaneletError, type ErrorCode } from './errors.js';
+import { errorCodes, PaneletError, type ErrorCode } from '../errors/errors.js';
 import { encodeStatusDetails } from './status-details.js';
 
 /** Trailing metadata key that carries the {@link ErrorCode}. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Metadata, status } from '@grpc/grpc-js';
-import { PaneletError } from './errors.js';
+import { PaneletError } from '../errors/errors.js';
 import { errorOfStatus, retryAfterMsOf, statusOf } from './grpc-status.js';
 import { decodeStatusDetails } from './status-details.js';
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { createBackoff } from './backoff.js';
-import { createSeededRandom } from './random.js';
+import { createSeededRandom } from '../random.js';
 
 const always = (value: number): { number: () => number; bytes: () => Buffer; uuid: () => string } => ({
   number: () => value,

@@ -1,5 +1,5 @@
 import type { AddressInfo, Server } from 'node:net';
-import { PaneletError } from './errors.js';
+import { PaneletError } from '../errors/errors.js';
 
 /** Where a server listens. */
 export interface ListenAddress {

@@ -3,7 +3,7 @@ import { request, type RequestOptions } from 'node:https';
 import { TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, afterAll, describe, expect, test } from '@jest/globals';
 import { createTestCertificate, type TestCertificate } from '#test/support/agent/certificate.js';
-import { createSilentLog } from './log.js';
+import { createSilentLog } from '../log.js';
 import {
   startMetricsServer,
   type MetricsCertificate,

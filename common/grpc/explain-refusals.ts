@@ -4,7 +4,7 @@ import {
   type ServerInterceptingCall,
   type ServerInterceptingCallInterface,
 } from '@grpc/grpc-js';
-import { PaneletError } from './errors.js';
+import { PaneletError } from '../errors/errors.js';
 import { reasonKey, statusOf } from './grpc-status.js';
 
 type PartialStatus = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];

@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { systemCode } from './storage-error.js';
+import { systemCode } from '../errors/storage-error.js';
 
 /**
  * Creates a directory and those above it that are missing, each with this mode; one that is there stays as it is. As Node's

@@ -1,8 +1,8 @@
-import { sleep, type Clock } from './clock.js';
+import { sleep, type Clock } from '../time/clock.js';
 import { lockDirectory, type DirectoryLock } from './directory-lock.js';
-import { isPaneletError } from './errors.js';
-import type { Log } from './log.js';
-import type { Random } from './random.js';
+import { isPaneletError } from '../errors/errors.js';
+import type { Log } from '../log.js';
+import type { Random } from '../random.js';
 
 /** What taking a directory needs. */
 export interface TakeOptions {

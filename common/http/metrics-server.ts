@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { listenOn, type ListenAddress } from './listen.js';
-import type { Log } from './log.js';
+import type { Log } from '../log.js';
 
 /** What came of asking who reads the metrics, and whether they may. */
 export type MetricsDecision = 'allowed' | 'unauthenticated' | 'forbidden' | 'unavailable';

@@ -2,9 +2,9 @@ import { link, open, readdir, readFile, unlink, writeFile } from 'node:fs/promis
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { makeDirectory } from './make-directory.js';
-import { PaneletError } from './errors.js';
-import type { Random } from './random.js';
-import { storageError, systemCode } from './storage-error.js';
+import { PaneletError } from '../errors/errors.js';
+import type { Random } from '../random.js';
+import { storageError, systemCode } from '../errors/storage-error.js';
 
 /** A directory that belongs to this process. */
 export interface DirectoryLock {

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { isPaneletError, PaneletError } from './errors.js';
-import { createSystemRandom } from './random.js';
+import { isPaneletError, PaneletError } from '../errors/errors.js';
+import { createSystemRandom } from '../random.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 
 const random = createSystemRandom();
