@@ -5,7 +5,7 @@ import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { createDaemonSetController, type DaemonSetController } from './daemonset/daemon-set-controller.js';
-import { createEventRecorder } from './event-recorder.js';
+import { createEventRecorder } from './store/event-recorder.js';
 import { defaultPanels, writeAgentConfig, type PanelEntry } from './host/agent-config.js';
 import { startApi, type RunningApi } from './host/api.js';
 import { openClusterDirectory, type ClusterDirectory, type ClusterState } from './host/cluster-directory.js';
@@ -14,7 +14,7 @@ import { readToken, tokenFile, writeIdentities, type DevIdentity } from './host/
 import { agentPort, createInitialObjects, gatePort, paneletNamespace } from './host/initial-objects.js';
 import { chooseSubnet, nodeAddress } from './host/loopback-subnet.js';
 import { createSupervisedProgram, type SupervisedProgram } from './host/supervised-program.js';
-import type { PodLogRequest } from './http/pod-logs.js';
+import type { PodLogRequest } from './http/handlers/pod-logs.js';
 import type { RestartDelays } from './launcher/back-off.js';
 import { createEntryPoints } from './launcher/entry-points.js';
 import { createNodeLauncher, type NodeLauncher } from './launcher/node-launcher.js';
@@ -23,7 +23,7 @@ import { createPodLogReader, type ContainerLog } from './launcher/pod-log-reader
 import { createProber } from './launcher/probe.js';
 import { createProcesses } from './launcher/processes.js';
 import type { ObjectStore } from './store/object-store.js';
-import { reportUnplacedPods } from './unplaced-pods.js';
+import { reportUnplacedPods } from './launcher/unplaced-pods.js';
 
 /** What a dev cluster is made with. */
 export interface DevClusterOptions {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createSystemClock, sleep } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
-import { createEventRecorder } from '../event-recorder.js';
+import { createEventRecorder } from '../store/event-recorder.js';
 import { builtinKinds } from '../kinds/builtin-kinds.js';
 import type { Pod, PodStatus } from '../launcher/pod.js';
 import type { KubeObject } from '../store/kube-object.js';

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
-import type { EventRecorder } from '../event-recorder.js';
+import type { EventRecorder } from '../store/event-recorder.js';
 import type { Node } from '../launcher/node.js';
 import { keyOf, type KubeObject } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';

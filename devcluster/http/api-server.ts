@@ -9,15 +9,15 @@ import type { ServedKind } from '../kinds/served-kind.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { badRequest } from '../store/refusals.js';
 import { StatusError } from '../store/status-error.js';
-import { authorizePath, authorizeResource, createAuthenticator, verbOf, type ApiUser } from './access.js';
-import type { AccountTokens } from './account-tokens.js';
-import type { ApiContext } from './api-context.js';
-import type { ServerCertificates } from './certificates.js';
-import { createPager } from './pager.js';
+import { authorizePath, authorizeResource, createAuthenticator, verbOf, type ApiUser } from './access/access.js';
+import type { AccountTokens } from './access/account-tokens.js';
+import type { ApiContext } from './handlers/api-context.js';
+import type { ServerCertificates } from './access/certificates.js';
+import { createPager } from './wire/pager.js';
 import { createPathRouter, type PathRouter } from './path-router.js';
-import type { PodLogSource } from './pod-logs.js';
-import { sendError } from './reply.js';
-import { findTarget, type RequestTarget } from './request-target.js';
+import type { PodLogSource } from './handlers/pod-logs.js';
+import { sendError } from './wire/reply.js';
+import { findTarget, type RequestTarget } from './wire/request-target.js';
 import { isWatch, routeResource } from './resource-router.js';
 
 /** What {@link startApiServer} needs. */

@@ -5,10 +5,10 @@ import { createSeededRandom } from '#common/random.js';
 import { builtinKinds } from '../kinds/builtin-kinds.js';
 import type { AnyObject } from '../store/kube-object.js';
 import { goText } from '../patch/go-text.js';
-import { negotiateShape, parseMediaTypes } from './media-type.js';
-import { createPager } from './pager.js';
-import { readProtobufBody } from './protobuf-body.js';
-import { findTarget } from './request-target.js';
+import { negotiateShape, parseMediaTypes } from './wire/media-type.js';
+import { createPager } from './wire/pager.js';
+import { readProtobufBody } from './wire/protobuf-body.js';
+import { findTarget } from './wire/request-target.js';
 
 describe('a path', () => {
   const find = (path: string): string | undefined => {

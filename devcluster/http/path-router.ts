@@ -8,9 +8,9 @@ import {
   describeResources,
   everythingContentType,
 } from './discovery.js';
-import { parseMediaTypes } from './media-type.js';
+import { parseMediaTypes } from './wire/media-type.js';
 import { createOpenApiDocuments } from './openapi-documents.js';
-import { sendJson, sendText } from './reply.js';
+import { sendJson, sendText } from './wire/reply.js';
 import { versionInfo } from './version.js';
 
 /** Answers what is no resource: discovery, OpenAPI, version, health. @returns false when it has no answer. */

@@ -1,14 +1,14 @@
 import { StatusError } from '../store/status-error.js';
-import type { ApiContext, ResourceRequest } from './api-context.js';
-import { handleDelete, handleDeleteCollection, handleEviction } from './delete-handlers.js';
-import { handleLog } from './log-handler.js';
-import { handlePatch } from './patch-handler.js';
-import { handleGet, handleList, needObject } from './read-handlers.js';
-import { refusedStreams, refuseStream } from './refused-streams.js';
-import { handleReview } from './review-handler.js';
-import { handleToken } from './token-handler.js';
-import { handleWatch } from './watch-handler.js';
-import { handleCreate, handleUpdate } from './write-handlers.js';
+import type { ApiContext, ResourceRequest } from './handlers/api-context.js';
+import { handleDelete, handleDeleteCollection, handleEviction } from './handlers/delete-handlers.js';
+import { handleLog } from './handlers/log-handler.js';
+import { handlePatch } from './handlers/patch-handler.js';
+import { handleGet, handleList, needObject } from './handlers/read-handlers.js';
+import { refusedStreams, refuseStream } from './handlers/refused-streams.js';
+import { handleReview } from './handlers/review-handler.js';
+import { handleToken } from './handlers/token-handler.js';
+import { handleWatch } from './handlers/watch-handler.js';
+import { handleCreate, handleUpdate } from './handlers/write-handlers.js';
 
 const notAllowed = (): StatusError =>
   new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createSystemClock } from '#common/time/clock.js';
-import type { PodLogRequest } from '../http/pod-logs.js';
+import type { PodLogRequest } from '../http/handlers/pod-logs.js';
 import { createPodLogReader } from './pod-log-reader.js';
 
 let directory = '';

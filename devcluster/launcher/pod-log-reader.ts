@@ -1,6 +1,6 @@
 import { open, stat } from 'node:fs/promises';
 import { sleep, type Clock } from '#common/time/clock.js';
-import type { PodLogRequest, PodLogSource } from '../http/pod-logs.js';
+import type { PodLogRequest, PodLogSource } from '../http/handlers/pod-logs.js';
 import { StatusError } from '../store/status-error.js';
 
 /** Where a container's output is, and whether more may come. */

@@ -1,7 +1,7 @@
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { EventRecorder } from '../event-recorder.js';
+import type { EventRecorder } from '../store/event-recorder.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
 import type { RestartDelays } from './back-off.js';

@@ -4,12 +4,12 @@ import { join, resolve } from 'node:path';
 import { createSystemClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
-import { openClusterStore } from '#devcluster/cluster-store.js';
+import { openClusterStore } from '#devcluster/host/cluster-store.js';
 import { startApiServer } from '#devcluster/http/api-server.js';
-import { ensureCertificates } from '#devcluster/http/certificates.js';
-import { writeKubeconfig } from '#devcluster/http/kubeconfig.js';
-import type { PodLogSource } from '#devcluster/http/pod-logs.js';
-import type { AccountTokens } from '#devcluster/http/account-tokens.js';
+import { ensureCertificates } from '#devcluster/http/access/certificates.js';
+import { writeKubeconfig } from '#devcluster/http/access/kubeconfig.js';
+import type { PodLogSource } from '#devcluster/http/handlers/pod-logs.js';
+import type { AccountTokens } from '#devcluster/http/access/account-tokens.js';
 import type { ObjectStore } from '#devcluster/store/object-store.js';
 
 /** The dev cluster's API server in this process, without nodes and controllers. */

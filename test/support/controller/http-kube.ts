@@ -10,7 +10,7 @@ import type { KubeApi } from '#controller/kube/kube-api.js';
 import { createKubeClient } from '#controller/kube/kube-client.js';
 import { PooledKubeConfig } from '#controller/kube/pooled-kube-config.js';
 import { createSystemRandom } from '#common/random.js';
-import { ensureCertificates } from '#devcluster/http/certificates.js';
+import { ensureCertificates } from '#devcluster/http/access/certificates.js';
 
 /** A request that the server got. */
 export interface SeenRequest {

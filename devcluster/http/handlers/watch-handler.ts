@@ -1,10 +1,15 @@
-import type { AnyObject } from '../store/kube-object.js';
-import type { WatchEvent } from '../store/object-store.js';
-import { badRequest, forbiddenField, invalid } from '../store/refusals.js';
-import { StatusError } from '../store/status-error.js';
+import type { AnyObject } from '../../store/kube-object.js';
+import type { WatchEvent } from '../../store/object-store.js';
+import { badRequest, forbiddenField, invalid } from '../../store/refusals.js';
+import { StatusError } from '../../store/status-error.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
 import { listOptionsOf } from './read-handlers.js';
-import { chooseRepresentation, representBookmark, representObject, type Representation } from './representation.js';
+import {
+  chooseRepresentation,
+  representBookmark,
+  representObject,
+  type Representation,
+} from '../wire/representation.js';
 
 const bookmarkEveryMs = 60_000;
 // A client that does not read is cut off before it fills our memory; it can list and watch anew.

@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http';
-import { findTypeMismatch, type TypeMismatch } from '../schema/type-mismatch.js';
-import { pruneUnknownFields } from '../schema/unknown-fields.js';
-import type { ServedKind } from '../kinds/served-kind.js';
-import { copyOf, isFields } from '../store/json-copy.js';
-import type { AnyObject } from '../store/kube-object.js';
-import { badRequest, invalidOptions, unsupportedValue } from '../store/refusals.js';
-import { apiVersionOf } from '../store/resource-kind.js';
+import { findTypeMismatch, type TypeMismatch } from '../../schema/type-mismatch.js';
+import { pruneUnknownFields } from '../../schema/unknown-fields.js';
+import type { ServedKind } from '../../kinds/served-kind.js';
+import { copyOf, isFields } from '../../store/json-copy.js';
+import type { AnyObject } from '../../store/kube-object.js';
+import { badRequest, invalidOptions, unsupportedValue } from '../../store/refusals.js';
+import { apiVersionOf } from '../../store/resource-kind.js';
 import type { ResourceRequest } from './api-context.js';
-import { optionsKindOf } from './options-kind.js';
-import { addWarning } from './reply.js';
+import { optionsKindOf } from '../wire/options-kind.js';
+import { addWarning } from '../wire/reply.js';
 
 /** What to do with fields that the schema does not have. */
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';

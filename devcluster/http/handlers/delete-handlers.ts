@@ -1,14 +1,14 @@
-import { isFields, textAt, valueAt } from '../store/json-copy.js';
-import type { AnyObject } from '../store/kube-object.js';
-import type { DeleteOptions } from '../store/object-store.js';
-import { badRequest, invalidOptions, unsupportedValue } from '../store/refusals.js';
-import type { ResourceKind } from '../store/resource-kind.js';
-import { isStatusError } from '../store/status-error.js';
+import { isFields, textAt, valueAt } from '../../store/json-copy.js';
+import type { AnyObject } from '../../store/kube-object.js';
+import type { DeleteOptions } from '../../store/object-store.js';
+import { badRequest, invalidOptions, unsupportedValue } from '../../store/refusals.js';
+import type { ResourceKind } from '../../store/resource-kind.js';
+import { isStatusError } from '../../store/status-error.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
 import { listOptionsOf } from './read-handlers.js';
-import { sendJson } from './reply.js';
-import { chooseRepresentation, representList } from './representation.js';
-import { readValue } from './request-body.js';
+import { sendJson } from '../wire/reply.js';
+import { chooseRepresentation, representList } from '../wire/representation.js';
+import { readValue } from '../wire/request-body.js';
 import { isDryRun, sendObject } from './write-handlers.js';
 
 const policies = ['Background', 'Foreground', 'Orphan'] as const;

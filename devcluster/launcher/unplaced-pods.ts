@@ -1,9 +1,9 @@
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
-import type { EventRecorder } from './event-recorder.js';
-import { isTerminal, podCondition, type Pod, type PodCondition } from './launcher/pod.js';
-import type { ObjectStore } from './store/object-store.js';
-import { isStatusError } from './store/status-error.js';
+import type { EventRecorder } from '../store/event-recorder.js';
+import { isTerminal, podCondition, type Pod, type PodCondition } from './pod.js';
+import type { ObjectStore } from '../store/object-store.js';
+import { isStatusError } from '../store/status-error.js';
 
 /** What {@link reportUnplacedPods} needs. */
 export interface UnplacedPodsDeps {

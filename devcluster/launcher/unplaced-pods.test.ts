@@ -2,12 +2,12 @@ import { beforeEach, afterEach, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
-import { createEventRecorder } from './event-recorder.js';
-import { builtinKinds } from './kinds/builtin-kinds.js';
-import { podCondition, type Pod } from './launcher/pod.js';
-import type { KubeObject } from './store/kube-object.js';
-import { createObjectStore } from './store/memory-object-store.js';
-import type { ObjectStore } from './store/object-store.js';
+import { createEventRecorder } from '../store/event-recorder.js';
+import { builtinKinds } from '../kinds/builtin-kinds.js';
+import { podCondition, type Pod } from './pod.js';
+import type { KubeObject } from '../store/kube-object.js';
+import { createObjectStore } from '../store/memory-object-store.js';
+import type { ObjectStore } from '../store/object-store.js';
 import { reportUnplacedPods } from './unplaced-pods.js';
 
 const deps = { clock: createFakeClock(), random: createSeededRandom(1), log: createSilentLog() };

@@ -1,6 +1,6 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
-import { isFields } from '../store/json-copy.js';
-import { badRequest } from '../store/refusals.js';
+import { isFields } from '../../store/json-copy.js';
+import { badRequest } from '../../store/refusals.js';
 
 /** How a field is read: a scalar, a map, a message, or a list of one of them. */
 type FieldType = 'string' | 'int64' | 'bool' | 'bytes' | 'string-map' | 'bytes-map' | Message;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseYaml } from 'yaml';
-import { badRequest } from '../store/refusals.js';
-import { StatusError } from '../store/status-error.js';
+import { badRequest } from '../../store/refusals.js';
+import { StatusError } from '../../store/status-error.js';
 import { parseMediaTypes } from './media-type.js';
 import { readProtobufBody } from './protobuf-body.js';
 

@@ -1,11 +1,11 @@
-import { textAt, valueAt } from '../store/json-copy.js';
-import { badRequest } from '../store/refusals.js';
-import { apiVersionOf } from '../store/resource-kind.js';
-import { groupsOf, mayDo, mayRead, nameOf, type ApiUser } from './access.js';
+import { textAt, valueAt } from '../../store/json-copy.js';
+import { badRequest } from '../../store/refusals.js';
+import { apiVersionOf } from '../../store/resource-kind.js';
+import { groupsOf, mayDo, mayRead, nameOf, type ApiUser } from '../access/access.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
 import { decodeObject, fieldValidationOf } from './decode-object.js';
-import { sendJson } from './reply.js';
-import { readValue } from './request-body.js';
+import { sendJson } from '../wire/reply.js';
+import { readValue } from '../wire/request-body.js';
 
 const everything = ['*'];
 

@@ -1,6 +1,6 @@
-import { textAt, valueAt } from '../store/json-copy.js';
-import type { AnyObject } from '../store/kube-object.js';
-import { StatusError } from '../store/status-error.js';
+import { textAt, valueAt } from '../../store/json-copy.js';
+import type { AnyObject } from '../../store/kube-object.js';
+import { StatusError } from '../../store/status-error.js';
 
 const why = 'the pods of a dev cluster are programs of this machine';
 

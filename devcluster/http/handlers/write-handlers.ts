@@ -1,14 +1,14 @@
-import type { AnyObject } from '../store/kube-object.js';
-import { checkAddress } from '../store/admission.js';
-import { invalidOptions, unsupportedValue } from '../store/refusals.js';
-import { optionsKindOf } from './options-kind.js';
-import type { WriteOptions } from '../store/object-store.js';
+import type { AnyObject } from '../../store/kube-object.js';
+import { checkAddress } from '../../store/admission.js';
+import { invalidOptions, unsupportedValue } from '../../store/refusals.js';
+import { optionsKindOf } from '../wire/options-kind.js';
+import type { WriteOptions } from '../../store/object-store.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
 import { decodeObject, fieldValidationOf } from './decode-object.js';
-import { sendJson } from './reply.js';
-import { readValue } from './request-body.js';
-import { chooseRepresentation, representObject } from './representation.js';
-import type { RequestTarget } from './request-target.js';
+import { sendJson } from '../wire/reply.js';
+import { readValue } from '../wire/request-body.js';
+import { chooseRepresentation, representObject } from '../wire/representation.js';
+import type { RequestTarget } from '../wire/request-target.js';
 
 /** @throws StatusError Invalid for a dry run that is not of everything. */
 export function isDryRun({ request, query }: Pick<ResourceRequest, 'request' | 'query'>): boolean {

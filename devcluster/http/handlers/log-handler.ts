@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { linkSignals } from '#common/time/deadline.js';
-import { listAt, textAt } from '../store/json-copy.js';
-import type { AnyObject } from '../store/kube-object.js';
-import { badRequest } from '../store/refusals.js';
-import { StatusError } from '../store/status-error.js';
+import { listAt, textAt } from '../../store/json-copy.js';
+import type { AnyObject } from '../../store/kube-object.js';
+import { badRequest } from '../../store/refusals.js';
+import { StatusError } from '../../store/status-error.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
 import type { PodLogRequest } from './pod-logs.js';
 import { needObject } from './read-handlers.js';
-import { sendText } from './reply.js';
+import { sendText } from '../wire/reply.js';
 
 const chooseContainer = (pod: AnyObject, asked: string): string => {
   const names = ['initContainers', 'containers'].flatMap((field) =>

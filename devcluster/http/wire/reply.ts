@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Log } from '#common/log.js';
-import { StatusError } from '../store/status-error.js';
+import { StatusError } from '../../store/status-error.js';
 
 /** Sends a value as JSON. */
 export function sendJson(

@@ -1,13 +1,13 @@
-import { goText } from '../patch/go-text.js';
-import { applyJsonPatch } from '../patch/json-patch.js';
-import { applyMergePatch } from '../patch/merge-patch.js';
-import { applyStrategicMerge } from '../patch/strategic-merge.js';
-import type { ServedKind } from '../kinds/served-kind.js';
-import { isFields, sortFields } from '../store/json-copy.js';
-import { checkAddress } from '../store/admission.js';
-import type { AnyObject } from '../store/kube-object.js';
-import { badRequest } from '../store/refusals.js';
-import { StatusError } from '../store/status-error.js';
+import { goText } from '../../patch/go-text.js';
+import { applyJsonPatch } from '../../patch/json-patch.js';
+import { applyMergePatch } from '../../patch/merge-patch.js';
+import { applyStrategicMerge } from '../../patch/strategic-merge.js';
+import type { ServedKind } from '../../kinds/served-kind.js';
+import { isFields, sortFields } from '../../store/json-copy.js';
+import { checkAddress } from '../../store/admission.js';
+import type { AnyObject } from '../../store/kube-object.js';
+import { badRequest } from '../../store/refusals.js';
+import { StatusError } from '../../store/status-error.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
 import {
   decodeObject,
@@ -17,7 +17,7 @@ import {
   unknownFieldsOf,
 } from './decode-object.js';
 import { needObject } from './read-handlers.js';
-import { contentTypeOf, parseText, readBody, unsupportedMediaType } from './request-body.js';
+import { contentTypeOf, parseText, readBody, unsupportedMediaType } from '../wire/request-body.js';
 import { sendObject, writeOptionsOf } from './write-handlers.js';
 
 const jsonPatch = 'application/json-patch+json';

@@ -1,8 +1,8 @@
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { KubeObject } from './store/kube-object.js';
-import type { ObjectStore } from './store/object-store.js';
+import type { KubeObject } from './kube-object.js';
+import type { ObjectStore } from './object-store.js';
 
 /** One thing that happened to an object, as `kubectl describe` shows it. */
 export interface EventNote {

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { ServedKind } from '../kinds/served-kind.js';
-import { StatusError } from '../store/status-error.js';
-import type { RequestTarget } from './request-target.js';
+import type { ServedKind } from '../../kinds/served-kind.js';
+import { StatusError } from '../../store/status-error.js';
+import type { RequestTarget } from '../wire/request-target.js';
 
 /** Somebody who may use the API. */
 export interface ApiUser {

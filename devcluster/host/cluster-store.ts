@@ -1,18 +1,18 @@
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import { builtinKinds } from './kinds/builtin-kinds.js';
-import { createCustomKind, establishedDefinition, parseDefinition, type Definition } from './kinds/custom-kind.js';
-import type { ServedKind } from './kinds/served-kind.js';
-import { timestampOf } from './store/admission.js';
-import { startEventExpiry } from './store/event-expiry.js';
-import { startGarbageCollector } from './store/garbage-collector.js';
-import { openJournal } from './store/journal.js';
-import { isSameJson } from './store/json-copy.js';
-import type { AnyObject } from './store/kube-object.js';
-import { createObjectStore } from './store/memory-object-store.js';
-import { startNamespaceCleaner } from './store/namespace-cleaner.js';
-import type { ObjectStore } from './store/object-store.js';
+import { builtinKinds } from '../kinds/builtin-kinds.js';
+import { createCustomKind, establishedDefinition, parseDefinition, type Definition } from '../kinds/custom-kind.js';
+import type { ServedKind } from '../kinds/served-kind.js';
+import { timestampOf } from '../store/admission.js';
+import { startEventExpiry } from '../store/event-expiry.js';
+import { startGarbageCollector } from '../store/garbage-collector.js';
+import { openJournal } from '../store/journal.js';
+import { isSameJson } from '../store/json-copy.js';
+import type { AnyObject } from '../store/kube-object.js';
+import { createObjectStore } from '../store/memory-object-store.js';
+import { startNamespaceCleaner } from '../store/namespace-cleaner.js';
+import type { ObjectStore } from '../store/object-store.js';
 
 /** What {@link openClusterStore} needs. */
 export interface ClusterStoreDeps {

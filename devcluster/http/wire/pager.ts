@@ -1,8 +1,8 @@
 import type { Clock } from '#common/time/clock.js';
 import type { Random } from '#common/random.js';
-import type { AnyObject } from '../store/kube-object.js';
-import { expired } from '../store/refusals.js';
-import { badRequest } from '../store/refusals.js';
+import type { AnyObject } from '../../store/kube-object.js';
+import { expired } from '../../store/refusals.js';
+import { badRequest } from '../../store/refusals.js';
 
 /** The rest of a list that is fetched in pieces, as it was when the first piece was fetched. */
 interface Rest {

@@ -1,8 +1,8 @@
-import { notFound } from '../store/refusals.js';
+import { notFound } from '../../store/refusals.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
 import { needObject } from './read-handlers.js';
-import { sendJson } from './reply.js';
-import { readBody } from './request-body.js';
+import { sendJson } from '../wire/reply.js';
+import { readBody } from '../wire/request-body.js';
 
 // These tokens do not expire. An answer has to name a time: one that no dev cluster sees.
 const neverMs = 10 * 365 * 24 * 3_600_000;

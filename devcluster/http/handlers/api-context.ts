@@ -2,13 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { ServedKind } from '../kinds/served-kind.js';
-import type { ObjectStore } from '../store/object-store.js';
-import type { AccountTokens } from './account-tokens.js';
-import type { ApiUser } from './access.js';
-import type { Pager } from './pager.js';
+import type { ServedKind } from '../../kinds/served-kind.js';
+import type { ObjectStore } from '../../store/object-store.js';
+import type { AccountTokens } from '../access/account-tokens.js';
+import type { ApiUser } from '../access/access.js';
+import type { Pager } from '../wire/pager.js';
 import type { PodLogSource } from './pod-logs.js';
-import type { RequestTarget } from './request-target.js';
+import type { RequestTarget } from '../wire/request-target.js';
 
 /** What the handlers share. */
 export interface ApiContext {

@@ -1,12 +1,12 @@
-import type { AnyObject } from '../store/kube-object.js';
-import type { ListOptions } from '../store/object-store.js';
-import { badRequest, expired, notFound } from '../store/refusals.js';
-import { StatusError } from '../store/status-error.js';
+import type { AnyObject } from '../../store/kube-object.js';
+import type { ListOptions } from '../../store/object-store.js';
+import { badRequest, expired, notFound } from '../../store/refusals.js';
+import { StatusError } from '../../store/status-error.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
-import type { Page } from './pager.js';
-import { sendJson } from './reply.js';
-import { chooseRepresentation, representList, representObject } from './representation.js';
-import type { RequestTarget } from './request-target.js';
+import type { Page } from '../wire/pager.js';
+import { sendJson } from '../wire/reply.js';
+import { chooseRepresentation, representList, representObject } from '../wire/representation.js';
+import type { RequestTarget } from '../wire/request-target.js';
 
 /** What a list, a watch or a deletion of many asks for. */
 export function listOptionsOf(target: RequestTarget, query: URLSearchParams): ListOptions {

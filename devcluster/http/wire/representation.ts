@@ -1,8 +1,8 @@
-import type { ServedKind } from '../kinds/served-kind.js';
-import type { AnyObject } from '../store/kube-object.js';
-import { badRequest } from '../store/refusals.js';
-import { StatusError } from '../store/status-error.js';
-import { apiVersionOf } from '../store/resource-kind.js';
+import type { ServedKind } from '../../kinds/served-kind.js';
+import type { AnyObject } from '../../store/kube-object.js';
+import { badRequest } from '../../store/refusals.js';
+import { StatusError } from '../../store/status-error.js';
+import { apiVersionOf } from '../../store/resource-kind.js';
 import { negotiateShape, type Shape } from './media-type.js';
 
 /** How the objects of one answer are shown. */

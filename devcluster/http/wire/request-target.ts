@@ -1,4 +1,4 @@
-import type { ServedKind } from '../kinds/served-kind.js';
+import type { ServedKind } from '../../kinds/served-kind.js';
 
 /** What a URL below /api or /apis means. */
 export interface RequestTarget {
