@@ -6,7 +6,7 @@ const only = (from, allowed) => ({
   severity: 'error',
   from: { path: room(from), pathNot: '[.]test[.]ts$' },
   to: {
-    path: '^(common|session|client|worker|agent|controller|devcluster|test)/',
+    path: '^(common|kube|session|client|worker|agent|controller|devcluster|test)/',
     pathNot: [from, ...allowed].map(room),
   },
 });
@@ -15,22 +15,33 @@ module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     only('common', []),
+    only('kube', ['common']),
     only('session', ['common']),
     only('client', ['common', 'session']),
     only('worker', ['common', 'session']),
-    only('agent', ['common']),
-    only('controller', ['common']),
+    only('agent', ['common', 'kube']),
+    only('controller', ['common', 'kube']),
     only('devcluster', ['common']),
     {
       name: 'kubernetes-client-in-kube-only',
       severity: 'error',
-      from: { path: '^(common|session|client|worker|agent|controller|devcluster)/', pathNot: '^controller/kube/' },
+      from: {
+        path: '^(common|kube|session|client|worker|agent|controller|devcluster)/',
+        pathNot: '^kube/client-node/',
+      },
       to: { path: 'node_modules/@kubernetes/client-node', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'agent-speaks-kubernetes-plainly',
+      comment: 'The Kubernetes client costs an agent 26 MiB of memory.',
+      severity: 'error',
+      from: { path: room('agent') },
+      to: { path: '^kube/client-node/' },
     },
     {
       name: 'tests-stay-outside',
       severity: 'error',
-      from: { path: '^(common|session|client|worker|agent|controller|devcluster)/', pathNot: '[.]test[.]ts$' },
+      from: { path: '^(common|kube|session|client|worker|agent|controller|devcluster)/', pathNot: '[.]test[.]ts$' },
       to: { path: '^test/|[.]test[.]ts$' },
     },
     {

@@ -31,7 +31,7 @@ import { createCordons } from './gate/cordons.js';
 import { createFencing } from './gate/fencing.js';
 import { openFencingFile } from './gate/fencing-file.js';
 import { createAgentGate, type AgentGate } from './gate/gate.js';
-import type { ClusterAccess } from './kube/cluster-access.js';
+import type { ClusterAccess } from '#kube/plain/cluster-access.js';
 import { createAgentMetrics, type AgentMetrics } from './life/metrics.js';
 import { createReadiness, type Readiness } from './life/readiness.js';
 import { noteFiles, reloadAgent, reloadConfiguration, tellProblems } from './life/reload.js';

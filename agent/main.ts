@@ -5,7 +5,7 @@ import { PaneletError } from '#common/errors/errors.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { startAgent, type Agent } from './agent.js';
-import { readClusterAccess } from './kube/cluster-access.js';
+import { readClusterAccess } from '#kube/plain/cluster-access.js';
 import { createLauncher } from './workers/launcher.js';
 import { createProcessTable } from './workers/process-table.js';
 

@@ -2,11 +2,11 @@ import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
-import { createEventRecorder } from './kube/event-recorder.js';
-import type { KubeApi } from './kube/kube-api.js';
-import { createLeaderElector, type Lead } from './kube/leader-elector.js';
-import type { KubeObject } from './kube/objects.js';
-import { createReflector, type Reflector } from './kube/reflector.js';
+import { createEventRecorder } from '#kube/event-recorder.js';
+import type { KubeApi } from '#kube/api.js';
+import { createLeaderElector, type Lead } from './lease/leader-elector.js';
+import type { KubeObject } from '#kube/objects.js';
+import { createReflector, type Reflector } from '#kube/reflector.js';
 import type { RestartMetrics } from './metrics/restart-metrics.js';
 import {
   createClusterStores,

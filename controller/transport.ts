@@ -3,11 +3,11 @@ import { unreachable } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
-import { createGateClient, type GateClient } from './gate-client.js';
-import { createPlainCredentials, createTlsCredentials, type GateCredentials } from './gate-credentials.js';
-import type { KubeApi } from './kube/kube-api.js';
-import type { Pod } from './kube/objects.js';
-import type { Store } from './kube/store.js';
+import { createGateClient, type GateClient } from './gate/gate-client.js';
+import { createPlainCredentials, createTlsCredentials, type GateCredentials } from './gate/gate-credentials.js';
+import type { KubeApi } from '#kube/api.js';
+import type { Pod } from '#kube/objects.js';
+import type { Store } from '#kube/store.js';
 import type { CertificateName } from './tls/authority.js';
 import { defaultCaTimes } from './tls/ca-plan.js';
 import { createCertificateFiles } from './tls/certificate-files.js';

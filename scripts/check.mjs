@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const rooms = ['common', 'session', 'client', 'worker', 'agent', 'controller', 'devcluster', 'test'];
+const rooms = ['common', 'kube', 'session', 'client', 'worker', 'agent', 'controller', 'devcluster', 'test'];
 const bin = (name) => join('node_modules', '.bin', name);
 
 /** All generated files by path, to compare before and after generation. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PaneletError } from '#common/errors/errors.js';
-import type { ApiClient } from './api-client.js';
+import type { ApiClient } from '#kube/plain/api-client.js';
 
 /** What became of a request for a certificate. */
 export type RequestState =

@@ -1,8 +1,8 @@
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { AgentConfig } from '../config/config.js';
-import { createApiClient, type ApiClient } from './api-client.js';
-import type { ClusterAccess } from './cluster-access.js';
+import { createApiClient, type ApiClient } from '#kube/plain/api-client.js';
+import type { ClusterAccess } from '#kube/plain/cluster-access.js';
 import { createOwnIssuer } from './own-issuer.js';
 import { createReviews, type Reviews } from './reviews.js';
 

@@ -4,7 +4,7 @@ import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { fakeNamespace, startFakeApi, type FakeApi } from '#test/support/agent/fake-api.js';
 import { until } from '#test/support/conditions.js';
-import { createApiClient, type ApiClient } from './api-client.js';
+import { createApiClient, type ApiClient } from '#kube/plain/api-client.js';
 import { followConfigMap } from './config-map.js';
 
 let api: FakeApi;

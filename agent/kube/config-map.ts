@@ -4,7 +4,7 @@ import { sleep, type Clock } from '#common/time/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { ApiClient } from './api-client.js';
+import type { ApiClient } from '#kube/plain/api-client.js';
 
 /** One ConfigMap to follow. */
 export interface FollowOptions {

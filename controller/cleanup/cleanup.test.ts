@@ -5,7 +5,7 @@ import { PaneletError } from '#common/errors/errors.js';
 import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kube.js';
 import { waitFor } from '#test/support/wait-for.js';
 
-import { pods } from '../kube/kube-api.js';
+import { pods } from '#kube/api.js';
 import { claimAnnotation, uncordonFinalizer } from '../restart/api/annotations.js';
 import { panelRestarts, type PanelRestart } from '../restart/api/panel-restart.js';
 import { readCleanupArguments } from './cleanup-arguments.js';

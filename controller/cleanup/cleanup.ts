@@ -1,8 +1,8 @@
 import { sleep, type Clock } from '#common/time/clock.js';
 import { isPaneletError } from '#common/errors/errors.js';
 
-import { objectKey, pods, type KubeApi, type Resource } from '../kube/kube-api.js';
-import type { KubeObject, Pod } from '../kube/objects.js';
+import { objectKey, pods, type KubeApi, type Resource } from '#kube/api.js';
+import type { KubeObject, Pod } from '#kube/objects.js';
 import { claimAnnotation, uncordonFinalizer } from '../restart/api/annotations.js';
 import { isFinished, panelRestarts, type PanelRestart } from '../restart/api/panel-restart.js';
 

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 
 import { createFakeClock } from '#common/time/clock.js';
-import { errorOfStatus } from '#controller/kube/api-status.js';
+import { errorOfStatus } from '#kube/api-status.js';
 import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kube.js';
 
-import { pods, type KubeApi } from '../kube/kube-api.js';
-import { subjectAccessReviews } from '../kube/review-objects.js';
+import { pods, type KubeApi } from '#kube/api.js';
+import { subjectAccessReviews } from '#kube/review-objects.js';
 import { createControllerMetrics, type ControllerMetrics } from './controller-metrics.js';
 
 let metrics: ControllerMetrics;

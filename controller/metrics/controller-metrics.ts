@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-import type { KubeApi } from '../kube/kube-api.js';
+import type { KubeApi } from '#kube/api.js';
 import { countRequests } from './counted-api.js';
 import { createPromRestartMetrics } from './prom-restart-metrics.js';
 import type { RestartMetrics } from './restart-metrics.js';

@@ -1,8 +1,8 @@
 import { Counter, type Registry } from 'prom-client';
 
-import { apiStatusOf } from '../kube/api-status.js';
-import type { KubeApi, Resource } from '../kube/kube-api.js';
-import type { KubeObject } from '../kube/objects.js';
+import { apiStatusOf } from '#kube/api-status.js';
+import type { KubeApi, Resource } from '#kube/api.js';
+import type { KubeObject } from '#kube/objects.js';
 
 const kinds: Readonly<Record<keyof KubeApi, 'read' | 'write'>> = {
   get: 'read',

@@ -4,8 +4,8 @@ import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kube.js';
 
-import type { KubeObject } from '../kube/objects.js';
-import type { SubjectAccessReview, TokenReview } from '../kube/review-objects.js';
+import type { KubeObject } from '#kube/objects.js';
+import type { SubjectAccessReview, TokenReview } from '#kube/review-objects.js';
 import { createMetricsAccess } from './metrics-access.js';
 
 let clock: FakeClock;

@@ -4,8 +4,8 @@ import type { Clock } from '#common/time/clock.js';
 import { isPaneletError } from '#common/errors/errors.js';
 import type { MetricsDecision } from '#common/http/metrics-server.js';
 
-import type { KubeApi } from '../kube/kube-api.js';
-import { subjectAccessReviews, tokenReviews } from '../kube/review-objects.js';
+import type { KubeApi } from '#kube/api.js';
+import { subjectAccessReviews, tokenReviews } from '#kube/review-objects.js';
 
 /** What the check needs. */
 export interface MetricsAccessDeps {

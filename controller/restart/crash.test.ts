@@ -5,8 +5,8 @@ import type { FaultPoint } from '#test/support/controller/faults.js';
 import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
-import { pods } from '../kube/kube-api.js';
-import type { Pod } from '../kube/objects.js';
+import { pods } from '#kube/api.js';
+import type { Pod } from '#kube/objects.js';
 
 const nodes = 3;
 // `npm run trials` kills at every point; here, at every fifth, each scenario beginning at another one.

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
-import { podDisruptionBudgets } from '../kube/kube-api.js';
+import { podDisruptionBudgets } from '#kube/api.js';
 import { panelRestarts, type PanelRestart, type PanelRestartSpec } from './api/panel-restart.js';
 
 type KStatus = 'InProgress' | 'Failed' | 'Current';

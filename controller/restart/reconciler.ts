@@ -1,8 +1,8 @@
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 
-import { daemonSets, keyOf } from '../kube/kube-api.js';
-import type { DaemonSet } from '../kube/objects.js';
+import { daemonSets, keyOf } from '#kube/api.js';
+import type { DaemonSet } from '#kube/objects.js';
 import { claimOf } from './api/annotations.js';
 import type { ActionContext, Executor } from './act/executor.js';
 import type { GateAsker } from './act/gate-asker.js';

@@ -2,7 +2,7 @@ import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
-import type { KubeApi } from '../kube/kube-api.js';
+import type { KubeApi } from '#kube/api.js';
 import { createNoRestartMetrics, type RestartMetrics } from '../metrics/restart-metrics.js';
 import { createDrainFigures } from './report/drain-timings.js';
 import { createDrainStreams } from './act/drain-streams.js';

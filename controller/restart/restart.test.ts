@@ -5,8 +5,8 @@ import { State, Target } from '#proto/gate/v1/gate.js';
 import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
-import { daemonSets, nodes, pods, type Resource } from '../kube/kube-api.js';
-import type { KubeObject } from '../kube/objects.js';
+import { daemonSets, nodes, pods, type Resource } from '#kube/api.js';
+import type { KubeObject } from '#kube/objects.js';
 import { panelRestarts, type PanelRestart, type PanelRestartSpec } from './api/panel-restart.js';
 
 function setUp(options: SimOptions, spec: Partial<PanelRestartSpec> = {}): { sim: SimCluster; driver: SimDriver } {

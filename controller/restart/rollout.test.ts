@@ -3,8 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { createSimCluster, type SimCluster } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
-import { controllerRevisions, daemonSets, pods } from '../kube/kube-api.js';
-import type { Condition } from '../kube/objects.js';
+import { controllerRevisions, daemonSets, pods } from '#kube/api.js';
+import type { Condition } from '#kube/objects.js';
 import { panelRestarts, type PanelRestart } from './api/panel-restart.js';
 
 function setUp(nodes = 3, annotations: Record<string, string> = {}): { sim: SimCluster; driver: SimDriver } {

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
-import { nodes, pods } from '../kube/kube-api.js';
+import { nodes, pods } from '#kube/api.js';
 import type { PanelRestartSpec } from './api/panel-restart.js';
 
 function setUp(options: SimOptions, spec: Partial<PanelRestartSpec> = {}): { sim: SimCluster; driver: SimDriver } {

@@ -8,7 +8,7 @@ import { createSeededRandom } from '#common/random.js';
 import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kube.js';
 import { waitFor } from '#test/support/wait-for.js';
 
-import { configMaps, secrets, type Secret } from '../kube/certificate-objects.js';
+import { configMaps, secrets, type Secret } from '#kube/certificate-objects.js';
 import { createCaKeeper, type CaKeeper } from './ca-keeper.js';
 import { publishedAnnotation, rotateAnnotation } from './ca-secret.js';
 import { defaultCaTimes } from './ca-plan.js';

@@ -4,8 +4,8 @@ import { isPaneletError, unreachable } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
-import { configMaps, secrets, type Secret } from '../kube/certificate-objects.js';
-import type { KubeApi, ObjectKey } from '../kube/kube-api.js';
+import { configMaps, secrets, type Secret } from '#kube/certificate-objects.js';
+import type { KubeApi, ObjectKey } from '#kube/api.js';
 import { createAuthority, type Authority } from './authority.js';
 import { bundleOf, planCa, type CaRecord, type CaStep, type CaTimes } from './ca-plan.js';
 import { patchCaSecret, readCaSecret } from './ca-secret.js';

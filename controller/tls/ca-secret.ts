@@ -1,6 +1,6 @@
 import { PaneletError } from '#common/errors/errors.js';
 
-import type { Secret } from '../kube/certificate-objects.js';
+import type { Secret } from '#kube/certificate-objects.js';
 import { loadAuthority, type Authority } from './authority.js';
 import type { CaRecord } from './ca-plan.js';
 

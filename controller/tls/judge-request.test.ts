@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
-import type { CertificateSigningRequest } from '../kube/certificate-objects.js';
-import type { Pod } from '../kube/objects.js';
+import type { CertificateSigningRequest } from '#kube/certificate-objects.js';
+import type { Pod } from '#kube/objects.js';
 import type { AskedCertificate } from './asked-certificate.js';
 import { judgeRequest, type Grant, type Judgement, type JudgesWorld } from './judge-request.js';
 

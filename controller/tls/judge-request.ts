@@ -1,6 +1,6 @@
 import { nodeServerName } from '#common/node-server-name.js';
-import type { CertificateSigningRequest } from '../kube/certificate-objects.js';
-import type { Pod } from '../kube/objects.js';
+import type { CertificateSigningRequest } from '#kube/certificate-objects.js';
+import type { Pod } from '#kube/objects.js';
 import { normalIp, type AskedCertificate } from './asked-certificate.js';
 import { maxLeafMs } from './ca-plan.js';
 

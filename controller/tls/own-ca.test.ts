@@ -9,9 +9,9 @@ import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kub
 import { agentForm, createRequest } from '#test/support/controller/signing-requests.js';
 import { waitFor } from '#test/support/wait-for.js';
 
-import { certificateSigningRequests, configMaps, secrets } from '../kube/certificate-objects.js';
-import type { Pod } from '../kube/objects.js';
-import { createStore } from '../kube/store.js';
+import { certificateSigningRequests, configMaps, secrets } from '#kube/certificate-objects.js';
+import type { Pod } from '#kube/objects.js';
+import { createStore } from '#kube/store.js';
 import { defaultCaTimes } from './ca-plan.js';
 import { createOwnCa, type OwnCa } from './own-ca.js';
 

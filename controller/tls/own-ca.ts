@@ -3,11 +3,11 @@ import { createLatch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
-import { certificateSigningRequests, type CertificateSigningRequest } from '../kube/certificate-objects.js';
-import type { KubeApi, ObjectKey } from '../kube/kube-api.js';
-import type { Pod } from '../kube/objects.js';
-import { createReflector } from '../kube/reflector.js';
-import { createStore, type Store } from '../kube/store.js';
+import { certificateSigningRequests, type CertificateSigningRequest } from '#kube/certificate-objects.js';
+import type { KubeApi, ObjectKey } from '#kube/api.js';
+import type { Pod } from '#kube/objects.js';
+import { createReflector } from '#kube/reflector.js';
+import { createStore, type Store } from '#kube/store.js';
 import type { Authority, CertificateName } from './authority.js';
 import { createCaKeeper } from './ca-keeper.js';
 import type { CaTimes } from './ca-plan.js';

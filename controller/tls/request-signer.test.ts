@@ -9,9 +9,9 @@ import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kub
 import { agentForm, createRequest, type RequestForm } from '#test/support/controller/signing-requests.js';
 import { waitFor } from '#test/support/wait-for.js';
 
-import { certificateSigningRequests as resource, type CertificateSigningRequest } from '../kube/certificate-objects.js';
-import type { Pod } from '../kube/objects.js';
-import { createStore, type Store } from '../kube/store.js';
+import { certificateSigningRequests as resource, type CertificateSigningRequest } from '#kube/certificate-objects.js';
+import type { Pod } from '#kube/objects.js';
+import { createStore, type Store } from '#kube/store.js';
 import { createAuthority, type Authority } from './authority.js';
 import { createRequestSigner } from './request-signer.js';
 

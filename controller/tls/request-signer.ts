@@ -7,10 +7,10 @@ import {
   certificateSigningRequests,
   type CertificateSigningRequest,
   type RequestCondition,
-} from '../kube/certificate-objects.js';
-import { keyOf, objectKey, type KubeApi } from '../kube/kube-api.js';
-import type { Pod } from '../kube/objects.js';
-import type { Store } from '../kube/store.js';
+} from '#kube/certificate-objects.js';
+import { keyOf, objectKey, type KubeApi } from '#kube/api.js';
+import type { Pod } from '#kube/objects.js';
+import type { Store } from '#kube/store.js';
 import { runControllerLoop } from '../runtime/controller-loop.js';
 import { createWorkQueue, type WorkQueue } from '../runtime/work-queue.js';
 import { readAskedCertificate } from './asked-certificate.js';

@@ -1,4 +1,4 @@
-import type { Pod } from '#controller/kube/objects.js';
+import type { Pod } from '#kube/objects.js';
 import { controllerPods, leadership, replacePod } from '#test/e2e/support/leader.js';
 import { killAll, processesOf, type Program } from '#test/e2e/support/machine-kill.js';
 import type { Component } from '#test/e2e/support/cluster-watch.js';

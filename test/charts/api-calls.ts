@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createReviews } from '#agent/kube/reviews.js';
-import type { ApiClient, ApiRequest } from '#agent/kube/api-client.js';
+import type { ApiClient, ApiRequest } from '#kube/plain/api-client.js';
 import { createCertificateRequests } from '#agent/kube/certificate-requests.js';
 import { followConfigMap } from '#agent/kube/config-map.js';
 import { createFakeClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
-import * as certificateObjects from '#controller/kube/certificate-objects.js';
-import * as kubeApi from '#controller/kube/kube-api.js';
-import * as reviewObjects from '#controller/kube/review-objects.js';
+import * as certificateObjects from '#kube/certificate-objects.js';
+import * as kubeApi from '#kube/api.js';
+import * as reviewObjects from '#kube/review-objects.js';
 import { panelRestarts } from '#controller/restart/api/panel-restart.js';
 
 /** Verbs by resource, as `pods` or `panelrestarts/status`; both sorted. */

@@ -5,7 +5,7 @@ import type { PaneletSession } from '#client/sdk.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { msToDuration, type ProtoDuration } from '#common/time/duration.js';
 import { createLatch } from '#common/time/latch.js';
-import type { GateClient } from '#controller/gate-client.js';
+import type { GateClient } from '#controller/gate/gate-client.js';
 import { OnTimeout, State, Target, type Command } from '#proto/gate/v1/gate.js';
 import { agentPid } from '#test/support/restarts.js';
 import { gateAddress, openAdminGate } from '#test/support/cluster-gate.js';

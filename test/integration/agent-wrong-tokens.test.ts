@@ -3,7 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createTokenReviewIdentity } from '#agent/access/token-review-identity.js';
 import type { CallerConnection } from '#agent/access/identity.js';
-import { createApiClient } from '#agent/kube/api-client.js';
+import { createApiClient } from '#kube/plain/api-client.js';
 import { createReviews } from '#agent/kube/reviews.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';

@@ -9,9 +9,9 @@ import { createFakeClock, createSystemClock, type FakeClock } from '#common/time
 import { isPaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
-import { createGateClient, type GateClient } from '#controller/gate-client.js';
-import { createTlsCredentials } from '#controller/gate-credentials.js';
-import { configMaps, secrets } from '#controller/kube/certificate-objects.js';
+import { createGateClient, type GateClient } from '#controller/gate/gate-client.js';
+import { createTlsCredentials } from '#controller/gate/gate-credentials.js';
+import { configMaps, secrets } from '#kube/certificate-objects.js';
 import {
   createAuthority,
   issueCertificate,

@@ -6,7 +6,7 @@ import { createSystemClock } from '#common/time/clock.js';
 import { msToDuration } from '#common/time/duration.js';
 import { maxFencing } from '#common/fencing-number.js';
 import { createSystemRandom } from '#common/random.js';
-import type { GateClient } from '#controller/gate-client.js';
+import type { GateClient } from '#controller/gate/gate-client.js';
 import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
 import type { KubeObject } from '#devcluster/store/kube-object.js';
 import { GateServiceClient, State, Target, type Command, type CordonResponse } from '#proto/gate/v1/gate.js';

@@ -1,6 +1,6 @@
 import type { Clock } from '#common/time/clock.js';
-import { createGateClient, type GateClient } from '#controller/gate-client.js';
-import { createPlainCredentials } from '#controller/gate-credentials.js';
+import { createGateClient, type GateClient } from '#controller/gate/gate-client.js';
+import { createPlainCredentials } from '#controller/gate/gate-credentials.js';
 import type { TestCluster } from './test-cluster.js';
 
 /** Where the gate of the first node is. */

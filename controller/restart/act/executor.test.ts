@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
-import type { DaemonSet } from '../../kube/objects.js';
+import type { DaemonSet } from '#kube/objects.js';
 import { createExecutor, type ActionContext, type ExecutorDeps } from './executor.js';
 
 const target: DaemonSet = { metadata: { name: 'panelet-agent', uid: 'u' } };

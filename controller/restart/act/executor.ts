@@ -3,8 +3,8 @@ import { msToDuration } from '#common/time/duration.js';
 import type { Log } from '#common/log.js';
 import { OnTimeout, type Command } from '#proto/gate/v1/gate.js';
 
-import { keyOf, objectKey, pods as podResource, type KubeApi, type Preconditions } from '../../kube/kube-api.js';
-import type { Pod } from '../../kube/objects.js';
+import { keyOf, objectKey, pods as podResource, type KubeApi, type Preconditions } from '#kube/api.js';
+import type { Pod } from '#kube/objects.js';
 import { claimAnnotation, resultAnnotation, uncordonFinalizer } from '../api/annotations.js';
 import type { Audit } from '../report/audit.js';
 import type { DrainFigures } from '../report/drain-timings.js';

@@ -4,7 +4,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { State } from '#proto/gate/v1/gate.js';
 
-import type { Pod } from '../../kube/objects.js';
+import type { Pod } from '#kube/objects.js';
 import { gateAddressOf } from '../facts/gate-provider.js';
 import { uidOf } from '../facts/pods.js';
 import type { GateCalls } from '../api/ports.js';

@@ -1,6 +1,6 @@
 import type { Clock } from '#common/time/clock.js';
 
-import { objectKey, type KubeApi } from '../../kube/kube-api.js';
+import { objectKey, type KubeApi } from '#kube/api.js';
 import { uidOf } from '../facts/pods.js';
 import type { ClusterView } from '../api/ports.js';
 import { mustWrite, tellsMore } from '../decide/status.js';

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../kube/objects.js';
+import type { KubeObject } from '#kube/objects.js';
 
 /** Annotation on a target: a new value asks for a restart. */
 export const restartAnnotation = 'panelet.dev/restart';

@@ -1,4 +1,4 @@
-import type { Condition } from '../../kube/objects.js';
+import type { Condition } from '#kube/objects.js';
 
 /** Sets a condition in a list: `lastTransitionTime` is kept as long as its status stays. */
 export function setCondition(list: readonly Condition[], next: Condition): readonly Condition[] {

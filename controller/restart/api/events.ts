@@ -3,7 +3,7 @@ import { maxFencing } from '#common/fencing-number.js';
 import { durationToMs } from '#common/time/duration.js';
 import { State, type GateStatus, type Holder, type Receipt } from '#proto/gate/v1/gate.js';
 
-import type { Pod } from '../../kube/objects.js';
+import type { Pod } from '#kube/objects.js';
 import { troubleOf, troubleText } from '../facts/containers.js';
 import type { Settings } from './settings.js';
 import type { ActivePod, FailedPod, RecordedReceipt } from './panel-restart.js';

@@ -1,5 +1,5 @@
-import type { Resource } from '../../kube/kube-api.js';
-import type { Condition, KubeObject, LabelSelector } from '../../kube/objects.js';
+import type { Resource } from '#kube/api.js';
+import type { Condition, KubeObject, LabelSelector } from '#kube/objects.js';
 
 /** What happens at a timeout. */
 export type TimeoutPolicy = 'Force' | 'Wait' | 'Abort';

@@ -7,7 +7,7 @@ import type {
   UncordonRequest,
 } from '#proto/gate/v1/gate.js';
 
-import type { Resource } from '../../kube/kube-api.js';
+import type { Resource } from '#kube/api.js';
 import type {
   ControllerRevision,
   DaemonSet,
@@ -16,7 +16,7 @@ import type {
   ObjectReference,
   Pod,
   PodDisruptionBudget,
-} from '../../kube/objects.js';
+} from '#kube/objects.js';
 import type { PanelRestart } from './panel-restart.js';
 import type { Note } from '../decide/snapshot.js';
 

@@ -1,5 +1,5 @@
-import type { Resource } from '../../kube/kube-api.js';
-import type { KubeObject, ObjectReference } from '../../kube/objects.js';
+import type { Resource } from '#kube/api.js';
+import type { KubeObject, ObjectReference } from '#kube/objects.js';
 
 /** Reference to an object, for events. */
 export function referenceTo<T extends KubeObject>(resource: Resource<T>, object: T): ObjectReference {

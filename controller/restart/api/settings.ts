@@ -1,6 +1,6 @@
 import { Target } from '#proto/gate/v1/gate.js';
 
-import type { DaemonSet } from '../../kube/objects.js';
+import type { DaemonSet } from '#kube/objects.js';
 import { gateTargetAnnotation } from './annotations.js';
 import type { PanelRestart, TimeoutPolicy } from './panel-restart.js';
 

@@ -1,4 +1,4 @@
-import type { ControllerRevision, DaemonSet, Pod } from '../../kube/objects.js';
+import type { ControllerRevision, DaemonSet, Pod } from '#kube/objects.js';
 import { claimOf, rolloutErrorAnnotation, rolloutObservedAnnotation } from '../api/annotations.js';
 import { isPodReady, isTerminating, uidOf } from '../facts/pods.js';
 import { newestRevisionOf, revisionText, rolloutOf, stalePods } from '../facts/revisions.js';

@@ -1,4 +1,4 @@
-import type { Pod } from '../../kube/objects.js';
+import type { Pod } from '#kube/objects.js';
 import { claimOf } from '../api/annotations.js';
 import { budgetsOf, createAllowance, unsupportedBudget } from '../facts/budgets.js';
 import { maxUnavailableOf, outstandingPods, roomFor } from './outstanding-pods.js';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { msToDuration } from '#common/time/duration.js';
 import { State, Target, type GateStatus, type Receipt } from '#proto/gate/v1/gate.js';
 
-import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '../../kube/objects.js';
+import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '#kube/objects.js';
 import { claimAnnotation, uncordonFinalizer } from '../api/annotations.js';
 import { neverRan } from '../api/events.js';
 import { gatesToAsk, nextSteps } from './next-steps.js';

@@ -1,4 +1,4 @@
-import type { Pod } from '../../kube/objects.js';
+import type { Pod } from '#kube/objects.js';
 import { claimOf, uncordonFinalizer, type Claim } from '../api/annotations.js';
 import { troubleOf } from '../facts/containers.js';
 import { courses, newsOf, type Course } from './phase.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import type { KubeNode, Pod } from '../../kube/objects.js';
+import type { KubeNode, Pod } from '#kube/objects.js';
 import { claimAnnotation } from '../api/annotations.js';
 import { maxUnavailableOf, outstandingPods, roomFor, type PlanInput } from './outstanding-pods.js';
 import { matchesSelector } from '../facts/pods.js';

@@ -1,4 +1,4 @@
-import type { KubeNode, Pod } from '../../kube/objects.js';
+import type { KubeNode, Pod } from '#kube/objects.js';
 import { claimOf } from '../api/annotations.js';
 import { createdMs, isPodReady, isTerminating, matchesSelector, uidOf } from '../facts/pods.js';
 import { rolloutOf, templateHashOf } from '../facts/revisions.js';

@@ -1,5 +1,5 @@
 import { countText } from '#common/count-text.js';
-import type { DaemonSet } from '../../kube/objects.js';
+import type { DaemonSet } from '#kube/objects.js';
 import type { Wait } from './next-pods.js';
 import type { FailedPod, PanelRestart, Phase } from '../api/panel-restart.js';
 import type { Note, World } from './snapshot.js';

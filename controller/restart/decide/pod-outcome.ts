@@ -1,6 +1,6 @@
 import type { Receipt } from '#proto/gate/v1/gate.js';
 
-import type { Pod } from '../../kube/objects.js';
+import type { Pod } from '#kube/objects.js';
 import { budgetsOf } from '../facts/budgets.js';
 import { gatePodOf } from '../facts/gate-provider.js';
 import { uidOf } from '../facts/pods.js';

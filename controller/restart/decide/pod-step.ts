@@ -1,7 +1,7 @@
 import { durationToMs } from '#common/time/duration.js';
 import { State, type GateStatus, type Receipt } from '#proto/gate/v1/gate.js';
 
-import type { Pod } from '../../kube/objects.js';
+import type { Pod } from '#kube/objects.js';
 import { afterKill } from './after-kill.js';
 import { claimOf, type Claim } from '../api/annotations.js';
 import { allowedBy, budgetsOf, isFreeOf } from '../facts/budgets.js';

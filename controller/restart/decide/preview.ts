@@ -1,7 +1,7 @@
 import { countText } from '#common/count-text.js';
 import { Target, type WorkerStatus } from '#proto/gate/v1/gate.js';
 
-import type { Pod } from '../../kube/objects.js';
+import type { Pod } from '#kube/objects.js';
 import { viewOf } from './pod-outcome.js';
 import type { Settings } from '../api/settings.js';
 import type { World } from './snapshot.js';

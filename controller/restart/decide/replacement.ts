@@ -1,6 +1,6 @@
 import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
 
-import type { Pod } from '../../kube/objects.js';
+import type { Pod } from '#kube/objects.js';
 import { troubleOf, troubleText } from '../facts/containers.js';
 import { createdMs, isPodReady, isTerminating, readySinceMs, uidOf } from '../facts/pods.js';
 import { viewOf } from './pod-outcome.js';

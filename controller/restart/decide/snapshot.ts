@@ -1,6 +1,6 @@
 import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
 
-import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '../../kube/objects.js';
+import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '#kube/objects.js';
 import type { Claim } from '../api/annotations.js';
 import type { Revision } from '../facts/revisions.js';
 import type { PanelRestart, PanelRestartStatus, RecordedReceipt } from '../api/panel-restart.js';

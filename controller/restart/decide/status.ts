@@ -1,4 +1,4 @@
-import type { Condition } from '../../kube/objects.js';
+import type { Condition } from '#kube/objects.js';
 import { setCondition } from '../api/conditions.js';
 import type { Course } from './phase.js';
 import type {

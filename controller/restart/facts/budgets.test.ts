@@ -4,8 +4,8 @@ import { State } from '#proto/gate/v1/gate.js';
 import { createSimCluster, type SimCluster } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
-import { podDisruptionBudgets } from '../../kube/kube-api.js';
-import type { PodDisruptionBudget } from '../../kube/objects.js';
+import { podDisruptionBudgets } from '#kube/api.js';
+import type { PodDisruptionBudget } from '#kube/objects.js';
 import { budgetsOf, unsupportedBudget } from './budgets.js';
 
 const selector = { matchLabels: { app: 'panelet-agent' } };

@@ -1,4 +1,4 @@
-import type { Pod, PodDisruptionBudget } from '../../kube/objects.js';
+import type { Pod, PodDisruptionBudget } from '#kube/objects.js';
 import { isPodReady, matchesSelector } from './pods.js';
 
 /** Budgets that a pod is under. A budget without a selector is for none, one with an empty selector for all. */

@@ -1,21 +1,6 @@
-import {
-  controllerRevisions,
-  daemonSets,
-  keyOf,
-  nodes,
-  podDisruptionBudgets,
-  pods,
-  type Resource,
-} from '../../kube/kube-api.js';
-import type {
-  ControllerRevision,
-  DaemonSet,
-  KubeNode,
-  KubeObject,
-  Pod,
-  PodDisruptionBudget,
-} from '../../kube/objects.js';
-import { createStore, type Store } from '../../kube/store.js';
+import { controllerRevisions, daemonSets, keyOf, nodes, podDisruptionBudgets, pods, type Resource } from '#kube/api.js';
+import type { ControllerRevision, DaemonSet, KubeNode, KubeObject, Pod, PodDisruptionBudget } from '#kube/objects.js';
+import { createStore, type Store } from '#kube/store.js';
 import { keeperKeyOf } from './gate-provider.js';
 import type { ClusterView } from '../api/ports.js';
 import { panelRestarts, type PanelRestart } from '../api/panel-restart.js';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
-import type { ContainerState, ContainerStatus, Pod } from '../../kube/objects.js';
+import type { ContainerState, ContainerStatus, Pod } from '#kube/objects.js';
 import { hasNeverRun, troubleOf } from './containers.js';
 
 const waiting: ContainerState = { waiting: { reason: 'PodInitializing' } };

@@ -1,4 +1,4 @@
-import type { ContainerState, ContainerStatus, Pod } from '../../kube/objects.js';
+import type { ContainerState, ContainerStatus, Pod } from '#kube/objects.js';
 
 /** Why a container does not run, in its kubelet's words. */
 export interface Trouble {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { Pod } from '../../kube/objects.js';
+import type { Pod } from '#kube/objects.js';
 import { gateAddressOf } from './gate-provider.js';
 
 interface Port {

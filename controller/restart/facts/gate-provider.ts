@@ -1,5 +1,5 @@
 import { nodeServerName } from '#common/node-server-name.js';
-import type { DaemonSet, Pod } from '../../kube/objects.js';
+import type { DaemonSet, Pod } from '#kube/objects.js';
 import { gateDaemonSetAnnotation } from '../api/annotations.js';
 import { createdMs, isTerminating } from './pods.js';
 import type { GateAddress } from '../api/ports.js';

@@ -1,4 +1,4 @@
-import type { KubeNode, KubeObject, LabelSelector, LooseCondition, Pod } from '../../kube/objects.js';
+import type { KubeNode, KubeObject, LabelSelector, LooseCondition, Pod } from '#kube/objects.js';
 
 /** Milliseconds since the epoch of an RFC 3339 time; undefined when there is none or it is not readable. */
 export function timeMs(text: string | undefined): number | undefined {

@@ -1,4 +1,4 @@
-import type { ControllerRevision, DaemonSet, KubeObject, Pod } from '../../kube/objects.js';
+import type { ControllerRevision, DaemonSet, KubeObject, Pod } from '#kube/objects.js';
 import { rolloutRevisionAnnotation } from '../api/annotations.js';
 import { parseCounted } from '../api/counted-value.js';
 import type { PanelRestart } from '../api/panel-restart.js';

@@ -1,6 +1,6 @@
 import type { Log } from '#common/log.js';
 
-import type { DaemonSet } from '../../kube/objects.js';
+import type { DaemonSet } from '#kube/objects.js';
 import { requestedByAnnotation } from '../api/annotations.js';
 import type { PanelRestart } from '../api/panel-restart.js';
 

@@ -1,7 +1,7 @@
 import { isPaneletError } from '#common/errors/errors.js';
 
-import { keyOf } from '../../kube/kube-api.js';
-import type { DaemonSet } from '../../kube/objects.js';
+import { keyOf } from '#kube/api.js';
+import type { DaemonSet } from '#kube/objects.js';
 import type { Audit } from '../report/audit.js';
 import type { Request } from './annotation-request.js';
 import type { TargetWriter } from './target-writer.js';

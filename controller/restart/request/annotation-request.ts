@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import type { DaemonSet } from '../../kube/objects.js';
+import type { DaemonSet } from '#kube/objects.js';
 import {
   observedAnnotation,
   requestedAnnotation,

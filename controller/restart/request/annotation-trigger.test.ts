@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createSimCluster, type SimCluster } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
-import { daemonSets } from '../../kube/kube-api.js';
+import { daemonSets } from '#kube/api.js';
 import { panelRestarts } from '../api/panel-restart.js';
 
 function setUp(): { sim: SimCluster; driver: SimDriver } {

@@ -1,6 +1,6 @@
 import type { Clock } from '#common/time/clock.js';
 
-import type { DaemonSet } from '../../kube/objects.js';
+import type { DaemonSet } from '#kube/objects.js';
 import {
   errorAnnotation,
   observedAnnotation,

@@ -1,4 +1,4 @@
-import type { ControllerRevision, DaemonSet, Pod } from '../../kube/objects.js';
+import type { ControllerRevision, DaemonSet, Pod } from '#kube/objects.js';
 import {
   rolloutAnnotation,
   rolloutAttemptAnnotation,

@@ -1,7 +1,7 @@
 import type { Clock } from '#common/time/clock.js';
 
-import { keyOf } from '../../kube/kube-api.js';
-import type { DaemonSet } from '../../kube/objects.js';
+import { keyOf } from '#kube/api.js';
+import type { DaemonSet } from '#kube/objects.js';
 import { rolloutErrorAnnotation, rolloutObservedAnnotation, rolloutRevisionAnnotation } from '../api/annotations.js';
 import type { Audit } from '../report/audit.js';
 import { isTerminating } from '../facts/pods.js';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
-import type { KubeApi } from '../../kube/kube-api.js';
+import type { KubeApi } from '#kube/api.js';
 import type { ClusterView, Recorder } from '../api/ports.js';
 import { createTargetWriter } from './target-writer.js';
 

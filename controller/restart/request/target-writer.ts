@@ -1,7 +1,7 @@
 import { isPaneletError } from '#common/errors/errors.js';
 
-import { daemonSets, objectKey, type KubeApi } from '../../kube/kube-api.js';
-import type { DaemonSet } from '../../kube/objects.js';
+import { daemonSets, objectKey, type KubeApi } from '#kube/api.js';
+import type { DaemonSet } from '#kube/objects.js';
 import { uidOf } from '../facts/pods.js';
 import type { ClusterView, Recorder } from '../api/ports.js';
 import { referenceTo } from '../api/references.js';

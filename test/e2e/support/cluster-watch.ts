@@ -1,13 +1,13 @@
 import { createSystemClock } from '#common/time/clock.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
-import { configMaps } from '#controller/kube/certificate-objects.js';
-import { createKubeClient } from '#controller/kube/kube-client.js';
-import { daemonSets, nodes, pods, type KubeApi, type Resource } from '#controller/kube/kube-api.js';
-import { loadKubeConfig } from '#controller/kube/load-kube-config.js';
-import type { DaemonSet, KubeNode, KubeObject, Pod } from '#controller/kube/objects.js';
-import { createReflector } from '#controller/kube/reflector.js';
-import { createStore, type Store } from '#controller/kube/store.js';
+import { configMaps } from '#kube/certificate-objects.js';
+import { createKubeClient } from '#kube/client-node/kube-client.js';
+import { daemonSets, nodes, pods, type KubeApi, type Resource } from '#kube/api.js';
+import { loadKubeConfig } from '#kube/client-node/load-kube-config.js';
+import type { DaemonSet, KubeNode, KubeObject, Pod } from '#kube/objects.js';
+import { createReflector } from '#kube/reflector.js';
+import { createStore, type Store } from '#kube/store.js';
 import { isPodReady, isTerminating } from '#controller/restart/facts/pods.js';
 import { panelRestarts, type PanelRestart } from '#controller/restart/api/panel-restart.js';
 

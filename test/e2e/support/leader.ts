@@ -1,5 +1,5 @@
-import { leases } from '#controller/kube/kube-api.js';
-import type { Pod } from '#controller/kube/objects.js';
+import { leases } from '#kube/api.js';
+import type { Pod } from '#kube/objects.js';
 import { controllerName } from '#test/support/controller-writes.js';
 import { isReady } from './cluster-watch.js';
 import { runProgram } from './run-program.js';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { nodeServerName } from '#common/node-server-name.js';
 import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
 import { createSystemClock } from '#common/time/clock.js';
-import type { Pod } from '#controller/kube/objects.js';
+import type { Pod } from '#kube/objects.js';
 import type { PanelRestart } from '#controller/restart/api/panel-restart.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { watchCluster, isReady, type ClusterWatch, type Component } from './cluster-watch.js';

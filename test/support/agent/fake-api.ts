@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ClusterAccess } from '#agent/kube/cluster-access.js';
+import type { ClusterAccess } from '#kube/plain/cluster-access.js';
 import { createTestAuthority } from './test-authority.js';
 
 /** Somebody whom the fake API server knows. */

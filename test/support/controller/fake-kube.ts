@@ -1,7 +1,7 @@
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
-import { pods, type KubeApi, type ObjectKey, type Preconditions, type Resource } from '#controller/kube/kube-api.js';
-import type { KubeList, KubeObject, Pod } from '#controller/kube/objects.js';
+import { pods, type KubeApi, type ObjectKey, type Preconditions, type Resource } from '#kube/api.js';
+import type { KubeList, KubeObject, Pod } from '#kube/objects.js';
 
 /** A write that took effect. */
 export interface Write {

@@ -1,4 +1,4 @@
-import type { KubeApi } from '#controller/kube/kube-api.js';
+import type { KubeApi } from '#kube/api.js';
 import type { GateCalls } from '#controller/restart/api/ports.js';
 
 /** A point at which a controller dies: before its nth call takes effect, or after, before it hears the answer. */

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { createSystemClock } from '#common/time/clock.js';
-import type { KubeApi } from '#controller/kube/kube-api.js';
-import { createKubeClient } from '#controller/kube/kube-client.js';
-import { PooledKubeConfig } from '#controller/kube/pooled-kube-config.js';
+import type { KubeApi } from '#kube/api.js';
+import { createKubeClient } from '#kube/client-node/kube-client.js';
+import { PooledKubeConfig } from '#kube/client-node/pooled-kube-config.js';
 import { createSystemRandom } from '#common/random.js';
 import { ensureCertificates } from '#devcluster/http/access/certificates.js';
 

@@ -1,12 +1,5 @@
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
-import {
-  controllerRevisions,
-  daemonSets,
-  nodes,
-  podDisruptionBudgets,
-  pods,
-  type Resource,
-} from '#controller/kube/kube-api.js';
+import { controllerRevisions, daemonSets, nodes, podDisruptionBudgets, pods, type Resource } from '#kube/api.js';
 import type {
   ContainerStatus,
   ControllerRevision,
@@ -15,7 +8,7 @@ import type {
   KubeObject,
   Pod,
   PodDisruptionBudget,
-} from '#controller/kube/objects.js';
+} from '#kube/objects.js';
 import { panelRestarts, type PanelRestart, type PanelRestartSpec } from '#controller/restart/api/panel-restart.js';
 import { State } from '#proto/gate/v1/gate.js';
 

@@ -1,16 +1,8 @@
 import { isPaneletError } from '#common/errors/errors.js';
 import { createSilentLog, type Log } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
-import {
-  controllerRevisions,
-  daemonSets,
-  keyOf,
-  nodes,
-  podDisruptionBudgets,
-  pods,
-  type Resource,
-} from '#controller/kube/kube-api.js';
-import type { KubeObject } from '#controller/kube/objects.js';
+import { controllerRevisions, daemonSets, keyOf, nodes, podDisruptionBudgets, pods, type Resource } from '#kube/api.js';
+import type { KubeObject } from '#kube/objects.js';
 import type { RestartMetrics } from '#controller/metrics/restart-metrics.js';
 import type { ClusterView, Recorder } from '#controller/restart/api/ports.js';
 import { createRestartController } from '#controller/restart/restart-controller.js';

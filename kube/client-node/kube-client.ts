@@ -2,7 +2,7 @@ import { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext, Watch } from '@
 
 import type { Clock } from '#common/time/clock.js';
 
-import { errorOfFailure, errorOfStatus } from './api-status.js';
+import { errorOfFailure, errorOfStatus } from '../api-status.js';
 import {
   pods,
   type KubeApi,
@@ -11,8 +11,8 @@ import {
   type Resource,
   type WatchEvent,
   type WatchOptions,
-} from './kube-api.js';
-import type { KubeList, KubeObject } from './objects.js';
+} from '../api.js';
+import type { KubeList, KubeObject } from '../objects.js';
 import type { PooledKubeConfig } from './pooled-kube-config.js';
 
 /** What a client is made of. */

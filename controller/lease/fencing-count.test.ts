@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { fencingOf, floorAnnotation, nextTransitions, raisedAnnotation, raiseLimit } from './fencing-count.js';
-import type { Lease } from './objects.js';
+import type { Lease } from '#kube/objects.js';
 
 const now = new Date('2026-01-01T12:00:00Z');
 const lease = (leaseTransitions: number, annotations: Record<string, string> = {}): Lease => ({

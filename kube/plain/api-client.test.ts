@@ -4,7 +4,7 @@ import { createFakeClock, createSystemClock, type FakeClock } from '#common/time
 import { until } from '#test/support/conditions.js';
 import { startFakeApi, type FakeApi } from '#test/support/agent/fake-api.js';
 import { createApiClient, type ApiClient } from './api-client.js';
-import { createReviews } from './reviews.js';
+import { createReviews } from '#agent/kube/reviews.js';
 
 let api: FakeApi;
 let clock: FakeClock;

@@ -1,5 +1,5 @@
 import { maxFencing } from '#common/fencing-number.js';
-import type { Lease } from './objects.js';
+import type { Lease } from '#kube/objects.js';
 
 /** Annotation of the lease that a person sets: the fencing number is at least this. For nodes that know a number which nobody can reach. */
 export const floorAnnotation = 'panelet.dev/fencing-floor';

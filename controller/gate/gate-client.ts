@@ -13,7 +13,7 @@ import type { DrainResponse, GateServiceClient } from '#proto/gate/v1/gate.js';
 
 import { createGateChannels, type GateChannel } from './gate-channels.js';
 import type { GateCredentials } from './gate-credentials.js';
-import type { DrainCall, DrainListener, GateAddress, GateCalls } from './restart/api/ports.js';
+import type { DrainCall, DrainListener, GateAddress, GateCalls } from '../restart/api/ports.js';
 
 /** What a gate client is made of. */
 export interface GateClientDeps {

@@ -1,4 +1,4 @@
-import type { Resource } from './kube-api.js';
+import type { Resource } from './api.js';
 import type { KubeObject } from './objects.js';
 
 /** A question to the API server: whose token is this? */

@@ -1,4 +1,4 @@
-import type { Resource } from './kube-api.js';
+import type { Resource } from './api.js';
 import type { KubeObject } from './objects.js';
 
 /** What the controller reads of a Secret: values are base64. */

@@ -1,6 +1,6 @@
 import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
 
-import type { TransportCertificates } from './tls/transport-identity.js';
+import type { TransportCertificates } from '../tls/transport-identity.js';
 
 /** How connections to gates are made. */
 export interface GateCredentials {

@@ -4,7 +4,7 @@ import { PaneletError } from '#common/errors/errors.js';
 import { GateServiceClient } from '#proto/gate/v1/gate.js';
 
 import type { GateCredentials } from './gate-credentials.js';
-import type { GateAddress } from './restart/api/ports.js';
+import type { GateAddress } from '../restart/api/ports.js';
 
 /** What channels are made of. */
 export interface GateChannelsDeps {

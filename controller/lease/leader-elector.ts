@@ -5,9 +5,9 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
 import { fencingOf, nextTransitions, raisedAnnotation, raiseLimit } from './fencing-count.js';
-import { leases, type KubeApi, type ObjectKey } from './kube-api.js';
-import { microTime } from './micro-time.js';
-import type { Lease } from './objects.js';
+import { leases, type KubeApi, type ObjectKey } from '#kube/api.js';
+import { microTime } from '#kube/micro-time.js';
+import type { Lease } from '#kube/objects.js';
 
 /** What an elector is made of. */
 export interface LeaderElectorDeps {

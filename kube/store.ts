@@ -1,4 +1,4 @@
-import { keyOf } from './kube-api.js';
+import { keyOf } from './api.js';
 import type { KubeObject } from './objects.js';
 
 /** A change of one object. */

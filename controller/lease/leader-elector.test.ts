@@ -6,7 +6,7 @@ import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kube.js';
 
-import { leases, type KubeApi } from './kube-api.js';
+import { leases, type KubeApi } from '#kube/api.js';
 import { createLeaderElector, type Lead } from './leader-elector.js';
 
 const settle = async (): Promise<void> => {

@@ -16,7 +16,7 @@ import {
 
 import { createPlainCredentials } from './gate-credentials.js';
 import { createGateClient, type GateClient } from './gate-client.js';
-import type { GateAddress } from './restart/api/ports.js';
+import type { GateAddress } from '../restart/api/ports.js';
 
 type Unary = (call: ServerUnaryCall<never, never>, callback: (error: unknown, value?: unknown) => void) => void;
 

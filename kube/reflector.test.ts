@@ -7,7 +7,7 @@ import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { json, startHttpKube, type HttpKube, type SeenRequest } from '#test/support/controller/http-kube.js';
 
-import { pods } from './kube-api.js';
+import { pods } from './api.js';
 import type { Pod } from './objects.js';
 import { createReflector } from './reflector.js';
 import { createStore, type Store } from './store.js';

@@ -6,7 +6,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
 import { ApiStatus, errorOfStatus, isExpired } from './api-status.js';
-import type { KubeApi, Resource, WatchEvent } from './kube-api.js';
+import type { KubeApi, Resource, WatchEvent } from './api.js';
 import type { KubeObject } from './objects.js';
 import type { Store } from './store.js';
 

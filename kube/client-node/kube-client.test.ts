@@ -4,9 +4,9 @@ import type { PaneletError } from '#common/errors/errors.js';
 import { isPaneletError } from '#common/errors/errors.js';
 import { json, startHttpKube, type HttpKube } from '#test/support/controller/http-kube.js';
 
-import { apiStatusOf } from './api-status.js';
-import { events, leases, nodes, pods, type WatchEvent } from './kube-api.js';
-import type { Pod } from './objects.js';
+import { apiStatusOf } from '../api-status.js';
+import { events, leases, nodes, pods, type WatchEvent } from '../api.js';
+import type { Pod } from '../objects.js';
 
 let kube: HttpKube;
 

@@ -2,7 +2,7 @@ import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
-import { events, type KubeApi } from './kube-api.js';
+import { events, type KubeApi } from './api.js';
 import { microTime } from './micro-time.js';
 import type { KubeEvent, ObjectReference } from './objects.js';
 

@@ -7,7 +7,7 @@ import { createSeededRandom } from '#common/random.js';
 import { createFakeKube } from '#test/support/controller/fake-kube.js';
 
 import { createEventRecorder, type EventContent } from './event-recorder.js';
-import { events } from './kube-api.js';
+import { events } from './api.js';
 
 const regarding = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'n', name: 'agent', uid: 'u' };
 const content: EventContent = { type: 'Normal', reason: 'Drained', action: 'Drain', text: 'Drained it.' };
