@@ -53,6 +53,7 @@ const steps = [
   ['eslint', () => run(bin('eslint'), ['--max-warnings', '0', '.'])],
   ['prettier', () => run(bin('prettier'), ['--check', '--log-level', 'warn', '.'])],
   ['arrows between rooms', () => run(bin('depcruise'), ['--output-type', 'err', ...rooms])],
+  ['floors and halls', () => run('node', ['scripts/house.mjs', '--check'])],
   ['unused code', () => run(bin('knip'), ['--no-progress'])],
 ];
 if (!process.argv.includes('--static')) steps.push(['tests', () => run('npm', ['test', '--silent'])]);

@@ -6,7 +6,7 @@ import type { DaemonSet } from '#kube/objects.js';
 import { claimOf } from './api/annotations.js';
 import type { ActionContext, Executor } from './act/executor.js';
 import type { GateAsker } from './act/gate-asker.js';
-import { keeperKeyOf, keepersOf } from './facts/gate-provider.js';
+import { keeperKeyOf, keepersOf, type Keepers } from './facts/gate-provider.js';
 import { busyNodesOf, rolloutAhead, type Neighbour } from './decide/neighbours.js';
 import { isTerminating, uidOf } from './facts/pods.js';
 import type { ClusterView, Leadership, Recorder } from './api/ports.js';
@@ -20,7 +20,8 @@ import { gatesToAsk, nextSteps } from './decide/next-steps.js';
 import type { Trigger } from './request/annotation-trigger.js';
 import { isFinished, panelRestarts, type PanelRestart } from './api/panel-restart.js';
 import type { WatchTimes } from './facts/watch-times.js';
-import type { Action, Decision, Keepers, Note, World } from './decide/snapshot.js';
+import type { Action, Decision, World } from './decide/snapshot.js';
+import type { Note } from './api/note.js';
 
 /** What a reconciler is made of. */
 export interface ReconcilerDeps {

@@ -3,7 +3,7 @@ import type { Loss, LostRange } from './client-effects.js';
 import { restoreEndpoint } from '../endpoint/create-endpoint.js';
 import type { Endpoint, InputItem } from '../endpoint/endpoint.js';
 import type { SessionLimits } from '../codec/limits.js';
-import { crashReason } from '../messages/welcome.js';
+import { crashReason } from '../messages/crash-reason.js';
 
 /** A client's state when a Welcome arrives. */
 export interface WelcomeContext {

@@ -6,7 +6,8 @@ import type { Endpoint, EndpointState } from '../endpoint/endpoint.js';
 import { defaultLimits, type SessionLimits } from '../codec/limits.js';
 import { mintResumeToken } from './resume-token.js';
 import { maxSnapshotBytes, snapshotMessages, type Picture } from '../messages/snapshot-messages.js';
-import { buildWelcome, lossResets, type LossReason } from '../messages/welcome.js';
+import { buildWelcome, lossResets } from './welcome.js';
+import type { LossReason } from '../messages/crash-reason.js';
 
 /** What stays the same over all lives of a session; what its record on disk says. */
 export interface SessionIdentity {

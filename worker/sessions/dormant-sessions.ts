@@ -1,8 +1,8 @@
 import type { Log } from '#common/log.js';
 import { isPaneletError } from '#common/errors/errors.js';
-import type { LossReason } from '#session/messages/welcome.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { SessionRecord } from '../storage/session-record.js';
+import type { LossReason } from '#session/messages/crash-reason.js';
 
 /** A session that is on storage and not in this process. */
 export interface DormantSession {

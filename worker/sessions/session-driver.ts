@@ -5,7 +5,6 @@ import type { Random } from '#common/random.js';
 import { DetachReason, EndCause, type Drain, type Frames, type Hello } from '#proto/session/v1/session.js';
 import type { Admitted } from '#session/worker/admission.js';
 import { detachMessage, endMessage } from '#session/messages/detach-message.js';
-import type { LossReason } from '#session/messages/welcome.js';
 import type { WorkerLink } from '#session/worker/worker-link.js';
 import { createOpGate, type Hold, type OpGate } from '../panel/op-gate.js';
 import type { PanelContext, PanelDefinition, PanelSession, PanelSnapshot } from '../panel/panel.js';
@@ -15,6 +14,7 @@ import type { Attachment } from './attachment.js';
 import { createPanelOutput, type DrivenOutput } from './panel-output.js';
 import type { Slots } from './slots.js';
 import { createSessionRest, type SessionRest } from './session-rest.js';
+import type { LossReason } from '#session/messages/crash-reason.js';
 
 /** How a session ended. */
 export interface SessionEnd {

@@ -2,7 +2,6 @@ import { isPaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Hello } from '#proto/session/v1/session.js';
 import type { SessionView } from '#session/worker/admission.js';
-import type { LossReason } from '#session/messages/welcome.js';
 import { decodeWorkerLinkState, sealedView } from '#session/worker/worker-link-codec.js';
 import type { PanelDefinition } from '../panel/panel.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
@@ -11,6 +10,7 @@ import { decodeCheckpointContent } from './checkpoint-content.js';
 import { checkpointUnreadable, workerCrashed, type DormantSession } from './dormant-sessions.js';
 import type { SessionDriver } from './session-driver.js';
 import { identityOf, type SealedState } from './session-opening.js';
+import type { LossReason } from '#session/messages/crash-reason.js';
 
 /** What is known of the session that a Hello names. */
 export interface Known {

@@ -3,7 +3,6 @@ import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { Drain, Frames, Hello } from '#proto/session/v1/session.js';
 import { decideAttach, type AdmissionGate, type Admitted } from '#session/worker/admission.js';
 import { verifyResumeToken } from '#session/worker/resume-token.js';
-import type { LossReason } from '#session/messages/welcome.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import { requireSessionId } from '../storage/session-id.js';
 import type { Attachment } from './attachment.js';
@@ -13,6 +12,7 @@ import type { OwnedSession, OwnerQuota } from './owner-quota.js';
 import type { SessionDriver, SessionEnd } from './session-driver.js';
 import { SessionLookup, type Known } from './session-lookup.js';
 import { createSessionOpening, type SessionOpeningDeps } from './session-opening.js';
+import type { LossReason } from '#session/messages/crash-reason.js';
 
 /** A Hello at the door, with what the agent verified about its sender. */
 export interface Knock {

@@ -9,7 +9,7 @@ import { claimAnnotation, resultAnnotation, uncordonFinalizer } from '../api/ann
 import type { Audit } from '../report/audit.js';
 import type { DrainFigures } from '../report/drain-timings.js';
 import type { DrainStreams } from './drain-streams.js';
-import { gateAddressOf, gatePodOf } from '../facts/gate-provider.js';
+import { gateAddressOf, gatePodOf, type Keepers } from '../facts/gate-provider.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
 import { cordonLeaseMs } from '../decide/pod-step.js';
 import type { ClusterView, GateAddress, GateCalls, Leadership, Recorder } from '../api/ports.js';
@@ -18,7 +18,7 @@ import type { Settings } from '../api/settings.js';
 import type { TargetWriter } from '../request/target-writer.js';
 
 import { panelRestarts, type PanelRestart, type TimeoutPolicy } from '../api/panel-restart.js';
-import type { Action, Keepers } from '../decide/snapshot.js';
+import type { Action } from '../decide/snapshot.js';
 
 /** What an executor is made of. */
 export interface ExecutorDeps {

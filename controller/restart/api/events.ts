@@ -4,10 +4,9 @@ import { durationToMs } from '#common/time/duration.js';
 import { State, type GateStatus, type Holder, type Receipt } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '#kube/objects.js';
-import { troubleOf, troubleText } from '../facts/containers.js';
 import type { Settings } from './settings.js';
 import type { ActivePod, FailedPod, RecordedReceipt } from './panel-restart.js';
-import type { Note } from '../decide/snapshot.js';
+import type { Note } from './note.js';
 
 /** Why a pod is deleted without a receipt although nobody forced it. */
 export const neverRan = 'no container of the pod has ever run';
@@ -124,12 +123,10 @@ export const notes = {
     `Waits until PodDisruptionBudget ${budget} allows a disruption; nothing is cordoned meanwhile.`,
   nodeBusy: (pod: Pod, restart: string): string =>
     `Waits until ${restart} is done on node ${pod.spec?.nodeName ?? ''}, whose gate it shares.`,
-  awayFor: (away: readonly Pod[], limit: number): string => {
-    const names = away
-      .map((pod) => `${pod.metadata.name}${troubleText(troubleOf(pod)).replace(/\.$/, '')}`)
-      .slice(0, 3);
-    const more = away.length > names.length ? ` and ${away.length - names.length} more` : '';
-    return `Waits: no more than ${countText(limit, 'pod')} may be away, and these are not ready: ${names.join('; ')}${more}.`;
+  awayFor: (away: readonly string[], limit: number): string => {
+    const named = away.slice(0, 3).join('; ');
+    const more = away.length > 3 ? ` and ${away.length - 3} more` : '';
+    return `Waits: no more than ${countText(limit, 'pod')} may be away, and these are not ready: ${named}${more}.`;
   },
   replaced: (entry: ActivePod, replacement: Pod, resumed: number): Note => {
     const expected = entry.receipt?.checkpointed ?? 0;

@@ -18,7 +18,7 @@ import type {
   PodDisruptionBudget,
 } from '#kube/objects.js';
 import type { PanelRestart } from './panel-restart.js';
-import type { Note } from '../decide/snapshot.js';
+import type { Note } from './note.js';
 
 /** Where a gate listens. */
 export interface GateAddress {

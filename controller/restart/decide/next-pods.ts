@@ -1,6 +1,7 @@
 import type { Pod } from '#kube/objects.js';
 import { claimOf } from '../api/annotations.js';
 import { budgetsOf, createAllowance, unsupportedBudget } from '../facts/budgets.js';
+import { troubleOf, troubleText } from '../facts/containers.js';
 import { maxUnavailableOf, outstandingPods, roomFor } from './outstanding-pods.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
 import { notes } from '../api/events.js';
@@ -64,8 +65,12 @@ export function startsOf(world: World, settings: Settings, underWay: ReadonlySet
   if (pods.length > 0 || underWay.size > 0 || outstanding.length === 0) return { pods };
   if (count === 0) {
     const limit = maxUnavailableOf(settings.maxUnavailable, world.pods.length);
-    waits.push({ reason: 'PodsNotReady', message: notes.awayFor(away, limit) });
+    waits.push({ reason: 'PodsNotReady', message: notes.awayFor(away.map(awayText), limit) });
   }
   const [wait] = waits;
   return { pods, ...(wait === undefined ? {} : { wait }) };
+}
+
+function awayText(pod: Pod): string {
+  return `${pod.metadata.name}${troubleText(troubleOf(pod)).replace(/\.$/, '')}`;
 }

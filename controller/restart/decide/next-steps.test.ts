@@ -9,7 +9,8 @@ import { claimAnnotation, uncordonFinalizer } from '../api/annotations.js';
 import { neverRan } from '../api/events.js';
 import { gatesToAsk, nextSteps } from './next-steps.js';
 import type { ActivePod, PanelRestart, PanelRestartSpec, RecordedReceipt } from '../api/panel-restart.js';
-import type { Action, Decision, GateView, Keepers, World } from './snapshot.js';
+import type { Action, Decision, GateView, World } from './snapshot.js';
+import type { Keepers } from '../facts/gate-provider.js';
 
 const now = new Date('2026-01-01T12:00:00Z');
 const at = (seconds: number): string => new Date(now.getTime() + seconds * 1_000).toISOString();

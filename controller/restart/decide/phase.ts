@@ -2,7 +2,8 @@ import { countText } from '#common/count-text.js';
 import type { DaemonSet } from '#kube/objects.js';
 import type { Wait } from './next-pods.js';
 import type { FailedPod, PanelRestart, Phase } from '../api/panel-restart.js';
-import type { Note, World } from './snapshot.js';
+import type { World } from './snapshot.js';
+import type { Note } from '../api/note.js';
 
 /** The course a restart takes: its phase, with a word and a sentence why. */
 export interface Course {

@@ -6,7 +6,8 @@ import { gatePodOf } from '../facts/gate-provider.js';
 import { uidOf } from '../facts/pods.js';
 import { notes } from '../api/events.js';
 import type { ActivePod, FailedPod, RecordedReceipt } from '../api/panel-restart.js';
-import type { Action, GateView, Note, World } from './snapshot.js';
+import type { Action, GateView, World } from './snapshot.js';
+import type { Note } from '../api/note.js';
 
 /** What becomes of one pod under way. */
 export interface PodOutcome {

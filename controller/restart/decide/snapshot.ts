@@ -4,14 +4,13 @@ import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '#kube/object
 import type { Claim } from '../api/annotations.js';
 import type { Revision } from '../facts/revisions.js';
 import type { PanelRestart, PanelRestartStatus, RecordedReceipt } from '../api/panel-restart.js';
+import type { Note } from '../api/note.js';
+import type { Keepers } from '../facts/gate-provider.js';
 
 /** What a pod's gate answered. No answer is never read as drained. */
 export type GateView =
   | { readonly kind: 'answered'; readonly status: GateStatus; readonly receipt: Receipt | undefined }
   | { readonly kind: 'unreachable'; readonly message: string };
-
-/** Pods whose gates answer for other pods, by node; undefined where every pod answers for itself. */
-export type Keepers = ReadonlyMap<string, Pod> | undefined;
 
 /** Everything the next steps of a restart are derived from. */
 export interface World {
@@ -42,16 +41,6 @@ export interface World {
   readonly fencing: number;
   /** The highest number that it may be raised to now because of what a node says. */
   readonly fencingLimit: number;
-}
-
-/** A sentence for the people who run `kubectl describe`. */
-export interface Note {
-  readonly type: 'Normal' | 'Warning';
-  /** Why, in one word. */
-  readonly reason: string;
-  /** What the controller does, in one word. */
-  readonly action: string;
-  readonly text: string;
 }
 
 /** Something to do in the world. Each may be repeated without harm. */

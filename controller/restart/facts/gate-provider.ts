@@ -3,7 +3,9 @@ import type { DaemonSet, Pod } from '#kube/objects.js';
 import { gateDaemonSetAnnotation } from '../api/annotations.js';
 import { createdMs, isTerminating } from './pods.js';
 import type { GateAddress } from '../api/ports.js';
-import type { Keepers } from '../decide/snapshot.js';
+
+/** Pods whose gates answer for other pods, by node; undefined where every pod answers for itself. */
+export type Keepers = ReadonlyMap<string, Pod> | undefined;
 
 /** Key of the DaemonSet whose pods answer for the gates of a target's pods; undefined when they do so themselves. */
 export function keeperKeyOf(target: DaemonSet): string | undefined {

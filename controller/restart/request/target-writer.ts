@@ -6,7 +6,7 @@ import { uidOf } from '../facts/pods.js';
 import type { ClusterView, Recorder } from '../api/ports.js';
 import { referenceTo } from '../api/references.js';
 import { panelRestarts, type PanelRestart } from '../api/panel-restart.js';
-import type { Note } from '../decide/snapshot.js';
+import type { Note } from '../api/note.js';
 
 /** What a writer is made of. */
 export interface TargetWriterDeps {

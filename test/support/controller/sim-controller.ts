@@ -7,10 +7,9 @@ import type { RestartMetrics } from '#controller/metrics/restart-metrics.js';
 import type { ClusterView, Recorder } from '#controller/restart/api/ports.js';
 import { createRestartController } from '#controller/restart/restart-controller.js';
 import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/api/panel-restart.js';
-import type { Note } from '#controller/restart/decide/snapshot.js';
-
 import { Crash, createFault, type Fault, type FaultPoint } from './faults.js';
 import type { SimCluster } from './sim-cluster.js';
+import type { Note } from '#controller/restart/api/note.js';
 
 /** Runs lives of a controller against a simulated cluster, one after the other. */
 export interface SimDriver {

@@ -1,8 +1,9 @@
 import { msToDuration } from '#common/time/duration.js';
 import { Contract, Direction, ResumeOutcome, type Frame, type Hello, type Welcome } from '#proto/session/v1/session.js';
-import type { Admitted } from '../worker/admission.js';
+import type { Admitted } from './admission.js';
 import type { Cursors, EndpointTotals } from '../endpoint/endpoint.js';
 import type { SessionLimits } from '../codec/limits.js';
+import { type LossReason, crashReason } from '../messages/crash-reason.js';
 
 /** What a Welcome says besides the decision. */
 export interface WelcomeFacts {
@@ -44,20 +45,6 @@ export function buildWelcome(decision: Admitted, facts: WelcomeFacts): Welcome {
     rxFin: totals.finReceived,
   };
 }
-
-/** Why frames are lost. */
-export interface LossReason {
-  /** Upper-case, for example "WORKER_CRASHED". */
-  readonly code: string;
-  /** For a person. */
-  readonly message: string;
-}
-
-/** The reason of a loss when nobody gave another. */
-export const crashReason: LossReason = {
-  code: 'WORKER_CRASHED',
-  message: 'The worker ended without a checkpoint. The session starts anew; what is sent and not done is lost.',
-};
 
 /** The reason of a loss when the client is behind the replay buffer. */
 export const behindReason: LossReason = {
