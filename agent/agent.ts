@@ -10,7 +10,7 @@ import { State, Target } from '#proto/gate/v1/gate.js';
 import { createMetricsReader } from './access/metrics-reader.js';
 import { openAccess, type Access } from './access/open-access.js';
 import { createCleanup, type Cleanup } from './life/cleanup.js';
-import { openCluster, type Cluster, type PodFacts } from './kube/cluster.js';
+import { openCluster, type OwnCluster, type PodFacts } from './kube/cluster.js';
 import { readAgentConfig, type AgentConfig, type ConfigOverrides } from './config/config.js';
 import { prepareDirectories, removeStaleSockets } from './life/directories.js';
 import { createAttachPermit, createAttachReview } from './access/attach-permit.js';
@@ -113,7 +113,7 @@ interface Base {
   readonly cleanup: Cleanup;
   readonly readiness: Readiness;
   readonly metrics: AgentMetrics;
-  readonly cluster: Cluster | undefined;
+  readonly cluster: OwnCluster | undefined;
   readonly certificates: CertificateSource | undefined;
   readonly access: Access;
 }

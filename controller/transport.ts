@@ -3,7 +3,7 @@ import { unreachable } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
-import { createGateClient, type GateClient } from './gate/gate-client.js';
+import { createGateClient, type ControllerGateClient } from './gate/gate-client.js';
 import { createPlainCredentials, createTlsCredentials, type GateCredentials } from './gate/gate-credentials.js';
 import type { KubeApi } from '#kube/api.js';
 import type { Pod } from '#kube/objects.js';
@@ -54,7 +54,7 @@ export interface TransportDeps {
 
 /** The network side of a controller. */
 export interface Transport {
-  readonly gates: GateClient;
+  readonly gates: ControllerGateClient;
   /** Certificates for its own servers; undefined when it has none. */
   readonly identity?: TransportIdentity;
   /** What keeps it from working now, in a sentence each. */
@@ -75,7 +75,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
   const { clock } = deps;
   const token = options.tokenFile === undefined ? undefined : createTokenFile(options.tokenFile, clock);
   const { serverName } = options;
-  const gatesOver = (credentials: GateCredentials): GateClient =>
+  const gatesOver = (credentials: GateCredentials): ControllerGateClient =>
     createGateClient({
       clock,
       credentials,
@@ -116,7 +116,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
   }
 }
 
-function ownCaTransport(ca: OwnCa, gates: GateClient, clock: Clock): Transport {
+function ownCaTransport(ca: OwnCa, gates: ControllerGateClient, clock: Clock): Transport {
   return {
     gates,
     identity: ca,

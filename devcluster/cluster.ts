@@ -18,7 +18,7 @@ import type { PodLogRequest } from './http/handlers/pod-logs.js';
 import type { RestartDelays } from './launcher/back-off.js';
 import { createEntryPoints } from './launcher/entry-points.js';
 import { createNodeLauncher, type NodeLauncher } from './launcher/node-launcher.js';
-import type { Pod } from './launcher/pod.js';
+import type { StoredPod } from './launcher/pod.js';
 import { createPodLogReader, type ContainerLog } from './launcher/pod-log-reader.js';
 import { createProber } from './launcher/probe.js';
 import { createProcesses } from './launcher/processes.js';
@@ -79,7 +79,7 @@ export interface DevCluster {
   token(identity: DevIdentity): string;
   tokenFile(identity: DevIdentity): string;
   /** Process id of a pod's container while it runs. */
-  containerPid(pod: Pod, container: string): number | undefined;
+  containerPid(pod: StoredPod, container: string): number | undefined;
   /** `NAME=value` in the environment of every process that was started for a node, or for the cluster itself. */
   marker(nodeName?: string): string;
   /** Process id of the restart controller. */
@@ -141,7 +141,7 @@ function findLog(
   launchers: readonly NodeLauncher[],
   request: PodLogRequest,
 ): ContainerLog | undefined {
-  const pod = store.get<Pod>('pods', request.namespace, request.pod);
+  const pod = store.get<StoredPod>('pods', request.namespace, request.pod);
   const launcher = launchers.find((candidate) => candidate.nodeName === pod?.spec.nodeName);
   if (pod === undefined || launcher === undefined) return undefined;
   const file = launcher.logFile(pod, request.container, request.previous);

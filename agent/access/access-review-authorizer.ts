@@ -5,7 +5,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { Caller } from './identity.js';
 import type { AccessAttributes, AccessDecision, KubernetesUser, Reviews } from '../kube/reviews.js';
-import type { Authorizer, Decision } from './authorizer.js';
+import type { Authorizer, AuthorizerDecision } from './authorizer.js';
 import { createDecisionCache, type DecisionCache } from './decision-cache.js';
 
 /** What asking for permissions needs. */
@@ -81,7 +81,7 @@ export const paneletGroup = 'panelet.dev';
 /** Decides by SubjectAccessReview on the group `panelet.dev` in the agent's own namespace. */
 export function createAccessReviewAuthorizer(reviews: AccessReviews, namespace: string): Authorizer {
   return {
-    check: async ({ kubernetes }: Caller, { verb, resource, name }, sure): Promise<Decision> => {
+    check: async ({ kubernetes }: Caller, { verb, resource, name }, sure): Promise<AuthorizerDecision> => {
       if (kubernetes === undefined) throw new PaneletError('INTERNAL', 'The API server does not know this caller.');
       const decision = await reviews.mayThey(
         kubernetes,

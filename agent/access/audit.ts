@@ -1,7 +1,7 @@
 import type { Log } from '#common/log.js';
 import type { Caller } from './identity.js';
 import { createAuditLog } from './audit-log.js';
-import type { Decision, Question } from './authorizer.js';
+import type { AuthorizerDecision, Question } from './authorizer.js';
 
 /** What a decision was about, besides the question itself. */
 export interface AuditContext {
@@ -16,14 +16,14 @@ export interface AuditContext {
 }
 
 /** Who asked for what, and what was decided; one line each, never with a token or anything from a session. */
-export interface Audit {
-  record(caller: Caller, question: Question, decision: Decision, context: AuditContext): void;
+export interface AccessAudit {
+  record(caller: Caller, question: Question, decision: AuthorizerDecision, context: AuditContext): void;
 }
 
 const maxTextLength = 256;
 
 /** An audit in the log; its lines have `audit: true`. */
-export function createAudit(log: Log): Audit {
+export function createAudit(log: Log): AccessAudit {
   const audit = createAuditLog(log);
   return {
     record: (caller, question, decision, context) => {

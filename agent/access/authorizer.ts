@@ -9,7 +9,7 @@ export interface Question {
 }
 
 /** Whether they may. */
-export interface Decision {
+export interface AuthorizerDecision {
   readonly allowed: boolean;
   /** Why, for the audit log and for people. */
   readonly reason: string;
@@ -21,7 +21,7 @@ export interface Authorizer {
    * `sure`: what was decided before is no answer while nobody can be asked. @default false
    * @throws PaneletError API_UNAVAILABLE when nobody can say.
    */
-  check(caller: Caller, question: Question, sure?: boolean): Decision | Promise<Decision>;
+  check(caller: Caller, question: Question, sure?: boolean): AuthorizerDecision | Promise<AuthorizerDecision>;
 }
 
 /** What a question asks for, in words. */

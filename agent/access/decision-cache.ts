@@ -2,7 +2,7 @@ import type { Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
-import type { Asker, TurnLimits } from './question-turns.js';
+import type { QuestionSource, TurnLimits } from './question-turns.js';
 import { createQuestions } from './questions.js';
 
 /** How long a decision may be used. */
@@ -29,7 +29,7 @@ export interface DecisionCacheDeps<T> {
 /** For whom a decision is looked up. */
 export interface Inquirer {
   /** In whose turn a question is asked. */
-  readonly asker: Asker;
+  readonly asker: QuestionSource;
   /** Aborts when they have gone. */
   readonly signal?: AbortSignal | undefined;
   /** True for one to whom a decision in its grace is no answer. @default false */

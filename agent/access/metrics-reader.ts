@@ -3,13 +3,13 @@ import { isPaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { MetricsDecision } from '#common/http/metrics-server.js';
 import type { Random } from '#common/random.js';
-import type { Cluster } from '../kube/cluster.js';
+import type { OwnCluster } from '../kube/cluster.js';
 import { createAccessReviews } from './access-review-authorizer.js';
 import { createTokenReviewIdentity } from './token-review-identity.js';
 
 /** What deciding about readers of metrics needs. */
 export interface MetricsReaderDeps {
-  readonly cluster: Pick<Cluster, 'reviews' | 'ownIssuer'>;
+  readonly cluster: Pick<OwnCluster, 'reviews' | 'ownIssuer'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

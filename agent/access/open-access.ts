@@ -2,7 +2,7 @@ import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { Cluster } from '../kube/cluster.js';
+import type { OwnCluster } from '../kube/cluster.js';
 import type { AgentConfig } from '../config/config.js';
 import { createFileIdentity } from './identity-file.js';
 import { createLoopbackIdentity, type Identity } from './identity.js';
@@ -23,7 +23,7 @@ export interface Access {
 
 /** What access needs. */
 export interface AccessDeps {
-  readonly cluster: Cluster | undefined;
+  readonly cluster: OwnCluster | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -1,7 +1,7 @@
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { Caller } from './identity.js';
-import type { Audit, AuditContext } from './audit.js';
-import { describeQuestion, type Authorizer, type Decision, type Question } from './authorizer.js';
+import type { AccessAudit, AuditContext } from './audit.js';
+import { describeQuestion, type Authorizer, type AuthorizerDecision, type Question } from './authorizer.js';
 
 /** What became of a question. */
 export type DecisionKind = 'allowed' | 'denied' | 'unavailable';
@@ -9,7 +9,7 @@ export type DecisionKind = 'allowed' | 'denied' | 'unavailable';
 /** What asking for permission needs. */
 export interface PermissionsDeps {
   readonly authorizer: Authorizer;
-  readonly audit: Audit;
+  readonly audit: AccessAudit;
   /** Told of each decision. */
   readonly onDecision?: (kind: DecisionKind) => void;
 }
@@ -40,7 +40,7 @@ export type StillAllowed =
 
 /** Permissions by an authorizer. */
 export function createPermissions({ authorizer, audit, onDecision }: PermissionsDeps): Permissions {
-  const ask = async (caller: Caller, question: Question, context: AuditContext): Promise<Decision> => {
+  const ask = async (caller: Caller, question: Question, context: AuditContext): Promise<AuthorizerDecision> => {
     try {
       const decision = await authorizer.check(caller, question);
       onDecision?.(decision.allowed ? 'allowed' : 'denied');
@@ -78,7 +78,7 @@ export function createPermissions({ authorizer, audit, onDecision }: Permissions
   };
 }
 
-function mayNot({ name }: Caller, question: Question, { reason }: Decision): string {
+function mayNot({ name }: Caller, question: Question, { reason }: AuthorizerDecision): string {
   return `"${name}" may not ${describeQuestion(question)}: ${reason}.`;
 }
 
@@ -86,7 +86,7 @@ async function decisionOrNothing(
   authorizer: Authorizer,
   caller: Caller,
   question: Question,
-): Promise<Decision | undefined> {
+): Promise<AuthorizerDecision | undefined> {
   try {
     return await authorizer.check(caller, question, true);
   } catch (error) {

@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createSeededRandom } from '#common/random.js';
-import { createQuestionTurns, type Asker, type Place, type QuestionTurns, type TurnLimits } from './question-turns.js';
+import {
+  createQuestionTurns,
+  type QuestionSource,
+  type WaitingQuestion,
+  type QuestionTurns,
+  type TurnLimits,
+} from './question-turns.js';
 
 const limits: TurnLimits = {
   ...{ underWay: 3, underWayEach: 1, waiting: 40 },
@@ -10,11 +16,11 @@ const limits: TurnLimits = {
 const wide: TurnLimits = { ...limits, waiting: 10_000, waitingEach: { stranger: 1_000, proven: 1_000 } };
 
 const create = (bounds = limits): QuestionTurns => createQuestionTurns(bounds, createSeededRandom(1));
-const asker = (id: string, group: string, proven = false): Asker => ({ id, group, proven });
+const asker = (id: string, group: string, proven = false): QuestionSource => ({ id, group, proven });
 
 /** Asks one question after the other, each answered before the next one, until nothing waits. */
-function askAll(turns: QuestionTurns): Place[] {
-  const asked: Place[] = [];
+function askAll(turns: QuestionTurns): WaitingQuestion[] {
+  const asked: WaitingQuestion[] = [];
   for (let place = turns.next(); place !== undefined; place = turns.next()) {
     asked.push(place);
     turns.done(place.key);
@@ -22,7 +28,7 @@ function askAll(turns: QuestionTurns): Place[] {
   return asked;
 }
 
-const keysOf = (places: readonly Place[]): string[] => places.map(({ key }) => key);
+const keysOf = (places: readonly WaitingQuestion[]): string[] => places.map(({ key }) => key);
 
 describe('turns of questions', () => {
   test('go from group to group, and from line to line in a group, whatever the number that waits', () => {
@@ -194,7 +200,7 @@ test('a newcomer’s turn comes after one of each other group, or four of each o
       const turns = create(wide);
       fill(turns, groups);
       const underWay: string[] = [];
-      const take = (): Place | undefined => {
+      const take = (): WaitingQuestion | undefined => {
         const place = turns.next();
         if (place !== undefined) underWay.push(place.key);
         return place;

@@ -2,7 +2,7 @@ import type { Random } from '#common/random.js';
 import { whoGivesWay } from './giving-way.js';
 
 /** Who has something to ask: a connection, or a caller that is known by name. */
-export interface Asker {
+export interface QuestionSource {
   /** The line of its own that its questions wait in. */
   readonly id: string;
   /** Groups take turns, whatever the number of askers in them: the network of a connection. */
@@ -12,7 +12,7 @@ export interface Asker {
 }
 
 /** A question in somebody's line. */
-export interface Place {
+export interface WaitingQuestion {
   readonly key: string;
   readonly askerId: string;
 }
@@ -36,14 +36,14 @@ export interface QuestionTurns {
    * refused for want of room there. The same question in several lines is asked once, in the first turn that comes.
    * @returns the places that had to give way; the one asked for may be among them
    */
-  wait(asker: Asker, key: string, renewal?: boolean): readonly Place[];
+  wait(asker: QuestionSource, key: string, renewal?: boolean): readonly WaitingQuestion[];
   /** Gives a place up. One that is not there is fine. */
-  leave(place: Place): void;
+  leave(place: WaitingQuestion): void;
   /**
    * Takes the question whose turn it is out of all lines; it is under way from now on, in the turn of the asker that is named.
    * Undefined when none can be asked.
    */
-  next(): Place | undefined;
+  next(): WaitingQuestion | undefined;
   /** A question under way is answered. */
   done(key: string): void;
   /** What there is at the moment. */
@@ -116,16 +116,16 @@ export function createQuestionTurns(limits: TurnLimits, random: Random): Questio
 }
 
 interface Wish {
-  readonly asker: Asker;
+  readonly asker: QuestionSource;
   readonly key: string;
   readonly renewal: boolean;
   readonly random: Random;
 }
 
-function wait(state: State, { asker, key, renewal, random }: Wish): readonly Place[] {
+function wait(state: State, { asker, key, renewal, random }: Wish): readonly WaitingQuestion[] {
   const { limits, underWay } = state;
   const line = lineOf(state, asker);
-  const refused: Place[] = [];
+  const refused: WaitingQuestion[] = [];
   if (underWay.has(key) || line.keys.includes(key)) {
     settle(state, line);
     return refused;
@@ -144,7 +144,7 @@ function wait(state: State, { asker, key, renewal, random }: Wish): readonly Pla
   return refused;
 }
 
-function lineOf(state: State, { id, group: name, proven }: Asker): Line {
+function lineOf(state: State, { id, group: name, proven }: QuestionSource): Line {
   let line = state.lines.get(id);
   if (line === undefined) {
     let group = state.groups.get(name);
@@ -205,7 +205,7 @@ function settle({ limits, lines, groups, order }: State, line: Line): void {
   if (group.lines.size === 0) groups.delete(group.name);
 }
 
-function next(state: State): Place | undefined {
+function next(state: State): WaitingQuestion | undefined {
   const { limits, order, underWay, waitsIn } = state;
   const [group] = order;
   if (group === undefined || underWay.size >= limits.underWay) return undefined;

@@ -1,13 +1,13 @@
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Random } from '#common/random.js';
-import { createQuestionTurns, type Asker, type TurnLimits } from './question-turns.js';
+import { createQuestionTurns, type QuestionSource, type TurnLimits } from './question-turns.js';
 
 /** A question, and who asks it. */
 export interface Asked<T> {
   /** Questions with the same key are one. */
   readonly key: string;
-  readonly asker: Asker;
+  readonly asker: QuestionSource;
   /** True for a question whose answer was yes before. */
   readonly renewal: boolean;
   /** Asks it. Whoever waits for it when it is asked gets what this comes to. */

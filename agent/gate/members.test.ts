@@ -4,7 +4,7 @@ import { createFakeClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { DrainRequest, Target } from '#proto/gate/v1/gate.js';
 import { createChanges } from '#common/changes.js';
-import type { LinkState } from '../workers/worker-link.js';
+import type { LinkState } from '../workers/worker-connection.js';
 import type { Unit } from '../workers/unit.js';
 import { drainMembers } from './member-calls.js';
 import { settleMembers, untilSeen, type Members } from './members.js';

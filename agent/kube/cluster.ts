@@ -15,7 +15,7 @@ export interface PodFacts {
 }
 
 /** The cluster that the agent's pod is in. */
-export interface Cluster {
+export interface OwnCluster {
   readonly api: ApiClient;
   readonly reviews: Reviews;
   /** The issuer of the agent's own token; undefined while it is not known. */
@@ -36,7 +36,7 @@ export interface ClusterDeps {
  * The cluster, when something in the configuration needs it.
  * @throws PaneletError CONFIG_INVALID when it does and this is no pod, or its namespace is not known.
  */
-export function openCluster(config: AgentConfig, { access, pod, clock }: ClusterDeps): Cluster | undefined {
+export function openCluster(config: AgentConfig, { access, pod, clock }: ClusterDeps): OwnCluster | undefined {
   const key = clusterKey(config);
   if (key === undefined) return undefined;
   const refuse = (what: string): never => {

@@ -3,7 +3,7 @@ import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { Cluster, PodFacts } from '../kube/cluster.js';
+import type { OwnCluster, PodFacts } from '../kube/cluster.js';
 import type { AgentConfig } from '../config/config.js';
 import { createCertificateRequests } from '../kube/certificate-requests.js';
 import { followConfigMap } from '../kube/config-map.js';
@@ -14,7 +14,7 @@ import { createNodeCertificate } from './node-certificate.js';
 
 /** What certificates need. */
 export interface CertificatesDeps {
-  readonly cluster: Cluster | undefined;
+  readonly cluster: OwnCluster | undefined;
   readonly pod: PodFacts;
   readonly clock: Clock;
   readonly random: Random;

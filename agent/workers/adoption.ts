@@ -4,7 +4,7 @@ import { withDeadline } from '#common/time/deadline.js';
 import type { Log } from '#common/log.js';
 import type { Changes } from '#common/changes.js';
 import { endProcess, isAlive, type ProcessId, type ProcessTable } from './process-table.js';
-import type { LinkState, WorkerLink } from './worker-link.js';
+import type { LinkState, WorkerConnection } from './worker-connection.js';
 import { readWorkerRecord, removeWorkerRecord } from './worker-record.js';
 
 /** What adoption needs. */
@@ -15,7 +15,7 @@ export interface AdoptionDeps {
   readonly table: ProcessTable;
   readonly clock: Clock;
   readonly log: Log;
-  readonly link: WorkerLink;
+  readonly link: WorkerConnection;
   readonly changes: Changes;
   /** Time for a living worker to answer. */
   readonly answerMs: number;

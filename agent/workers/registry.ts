@@ -17,7 +17,7 @@ import { socketDirectories, socketPlaces, type SocketPlaces } from './socket-pla
 import { attachTarget, type Unit } from './unit.js';
 import { targetOf, workerArgv, type WorkerCommandOptions } from './worker-command.js';
 import type { WorkerClients } from './worker-clients.js';
-import { createWorkerLink, type WorkerLink } from './worker-link.js';
+import { createWorkerConnection, type WorkerConnection } from './worker-connection.js';
 import { createWorkerSocket } from './worker-socket.js';
 
 /** What the gate has to say about workers that come and go. */
@@ -159,7 +159,7 @@ function createUnit(deps: RegistryDeps, options: UnitOptions): Unit {
     },
     clock: deps.clock,
   });
-  const link = createWorkerLink({
+  const link = createWorkerConnection({
     ...deps,
     panel: panel.name,
     socket,
@@ -175,7 +175,7 @@ function createUnit(deps: RegistryDeps, options: UnitOptions): Unit {
 }
 
 interface SuperviseOptions extends UnitOptions {
-  readonly link: WorkerLink;
+  readonly link: WorkerConnection;
   readonly log: Log;
 }
 

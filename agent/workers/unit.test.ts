@@ -5,7 +5,7 @@ import { State } from '#proto/gate/v1/gate.js';
 import type { RevokeRequest } from '#proto/worker/v1/worker.js';
 import type { AttachTarget } from '../front/calls/attach.js';
 import { attachTarget, type Unit } from './unit.js';
-import type { LinkState } from './worker-link.js';
+import type { LinkState } from './worker-connection.js';
 
 type Answer = (error: Partial<ServiceError> | null, response?: object) => void;
 

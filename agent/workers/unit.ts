@@ -12,13 +12,13 @@ import type { Upstream } from '../front/upstream/upstream.js';
 import type { Supervisor } from './supervisor.js';
 import { targetOf } from './worker-command.js';
 import type { WorkerClients } from './worker-clients.js';
-import type { WorkerLink } from './worker-link.js';
+import type { WorkerConnection } from './worker-connection.js';
 import { unary } from './unary-call.js';
 
 /** A panel of this node with everything the agent holds for it. */
 export interface Unit {
   readonly panel: PanelConfig;
-  readonly link: WorkerLink;
+  readonly link: WorkerConnection;
   readonly upstream: Upstream;
   /** Set for panels whose worker the agent starts. */
   readonly supervisor: Supervisor | undefined;
@@ -70,7 +70,7 @@ export function attachTarget({ link, upstream }: Unit, clock: Clock): AttachTarg
 }
 
 // Over the connection of that moment: the one of the attachment's beginning may have been lost hours ago.
-async function revokeAt(link: WorkerLink, request: RevokeRequest, clock: Clock): Promise<boolean> {
+async function revokeAt(link: WorkerConnection, request: RevokeRequest, clock: Clock): Promise<boolean> {
   const now = link.state();
   if (now.kind !== 'up') throw new PaneletError('WORKER_UNAVAILABLE', 'The worker does not answer.');
   const { worker } = now.clients;

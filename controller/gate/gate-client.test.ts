@@ -15,14 +15,14 @@ import {
 } from '#proto/gate/v1/gate.js';
 
 import { createPlainCredentials } from './gate-credentials.js';
-import { createGateClient, type GateClient } from './gate-client.js';
+import { createGateClient, type ControllerGateClient } from './gate-client.js';
 import type { GateAddress } from '../restart/api/ports.js';
 
 type Unary = (call: ServerUnaryCall<never, never>, callback: (error: unknown, value?: unknown) => void) => void;
 
 let server: Server;
 let address: GateAddress;
-let client: GateClient;
+let client: ControllerGateClient;
 let handlers: Record<string, unknown>;
 const tokens: unknown[] = [];
 

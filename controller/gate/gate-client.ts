@@ -29,7 +29,7 @@ export interface GateClientDeps {
 }
 
 /** Calls to the gates of agents; {@link GateCalls} says how they fail. */
-export interface GateClient extends GateCalls {
+export interface ControllerGateClient extends GateCalls {
   /** Ends every connection. */
   close(): void;
 }
@@ -58,7 +58,7 @@ function errorOf(address: GateAddress, error: ServiceError): PaneletError {
 }
 
 /** Calls gates over gRPC, with one connection for each address. */
-export function createGateClient(deps: GateClientDeps): GateClient {
+export function createGateClient(deps: GateClientDeps): ControllerGateClient {
   const { clock, token, timeoutMs = 5_000 } = deps;
   const channels = createGateChannels(deps);
 

@@ -2,20 +2,20 @@
 export type RestartOutcome = 'succeeded' | 'failed' | 'aborted' | 'superseded';
 
 /** How the restart of one pod ended. */
-export type PodOutcome = 'succeeded' | 'failed' | 'aborted';
+export type PodResult = 'succeeded' | 'failed' | 'aborted';
 
 /** How sessions came through. */
-export type SessionOutcome = 'kept' | 'finished' | 'checkpointed' | 'resumed' | 'forced' | 'lost';
+export type DrainOutcome = 'kept' | 'finished' | 'checkpointed' | 'resumed' | 'forced' | 'lost';
 
 /** Sessions of a pod by how they came through; what is missing counts as none. */
-export type SessionCounts = Readonly<Partial<Record<SessionOutcome, number>>>;
+export type SessionCounts = Readonly<Partial<Record<DrainOutcome, number>>>;
 
 /** What a restart controller tells about its work as numbers. Never fails and never waits. */
 export interface RestartMetrics {
   /** A drain left a state, written as in `ActivePod.gateState` (for example `FROZEN`), after this many milliseconds in it. */
   drainState(state: string, tookMs: number): void;
   /** A pod's restart is over; told once for a pod of a restart. */
-  podDone(outcome: PodOutcome, sessions: SessionCounts): void;
+  podDone(outcome: PodResult, sessions: SessionCounts): void;
   /** A pod's replacement serves, this many milliseconds after the delete was asked for. */
   replacement(tookMs: number): void;
   /** A pod's replacement serves, this many milliseconds after the drain let its clients go. */

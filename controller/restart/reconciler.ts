@@ -20,7 +20,7 @@ import { gatesToAsk, nextSteps } from './decide/next-steps.js';
 import type { Trigger } from './request/annotation-trigger.js';
 import { isFinished, panelRestarts, type PanelRestart } from './api/panel-restart.js';
 import type { WatchTimes } from './facts/watch-times.js';
-import type { Action, Decision, World } from './decide/snapshot.js';
+import type { Action, Decision, Snapshot } from './decide/snapshot.js';
 import type { Note } from './api/note.js';
 
 /** What a reconciler is made of. */
@@ -89,7 +89,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       }));
   };
 
-  const lookAt = async (targetKey: string, restart: PanelRestart): Promise<World> => {
+  const lookAt = async (targetKey: string, restart: PanelRestart): Promise<Snapshot> => {
     const target = view.target(targetKey);
     const pods = target === undefined ? [] : view.podsOf(target);
     const uid = uidOf(restart);
@@ -131,7 +131,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   };
 
   /** Sentences about the whole restart stand at its target too, where people look first. */
-  const tell = ({ restart, target }: World, notes: readonly Note[]): void => {
+  const tell = ({ restart, target }: Snapshot, notes: readonly Note[]): void => {
     for (const note of notes) {
       recorder.record(referenceTo(panelRestarts, restart), note);
       if (note.action !== 'Restart' || target === undefined) continue;
@@ -140,18 +140,22 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     }
   };
 
-  const carryOut = async (targetKey: string, world: World, decision: Decision): Promise<ReconcileResult | 'again'> => {
-    const { restart } = world;
+  const carryOut = async (
+    targetKey: string,
+    snapshot: Snapshot,
+    decision: Decision,
+  ): Promise<ReconcileResult | 'again'> => {
+    const { restart } = snapshot;
     const wrote = decision.status === undefined ? undefined : await statusWriter.write(restart, decision.status);
     if (wrote?.written === true && decision.status !== undefined) {
-      tell(world, decision.notes);
+      tell(snapshot, decision.notes);
       progress.wrote(restart, decision.status);
     }
     const context: ActionContext = {
       restart: find(targetKey, uidOf(restart)) ?? restart,
-      settings: settingsOf(restart, world.target),
-      keepers: world.keepers,
-      isBusy: (node) => world.target !== undefined && busyNodesOf(neighboursOf(world.target)).has(node),
+      settings: settingsOf(restart, snapshot.target),
+      keepers: snapshot.keepers,
+      isBusy: (node) => snapshot.target !== undefined && busyNodesOf(neighboursOf(snapshot.target)).has(node),
       onChange: () => enqueue(targetKey),
     };
     const acted = await act(context, decision.actions);
@@ -164,8 +168,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     for (let pass = 0; pass < maxPasses; pass++) {
       const restart = find(targetKey, uid);
       if (restart === undefined) return {};
-      const world = await lookAt(targetKey, restart);
-      const result = await carryOut(targetKey, world, nextSteps(world));
+      const snapshot = await lookAt(targetKey, restart);
+      const result = await carryOut(targetKey, snapshot, nextSteps(snapshot));
       if (result !== 'again') return result;
     }
     return { requeueAfterMs: 0 };

@@ -1,22 +1,22 @@
-import type { Pod } from '../launcher/pod.js';
+import type { StoredPod } from '../launcher/pod.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
-import { selectorText, type DaemonSet } from './daemon-set.js';
+import { selectorText, type StoredDaemonSet } from './daemon-set.js';
 import { ownedBy } from './revisions.js';
 
-function isOwnedBy(pod: Pod, set: DaemonSet): boolean {
+function isOwnedBy(pod: StoredPod, set: StoredDaemonSet): boolean {
   return (
     pod.metadata.ownerReferences?.some((owner) => owner.controller === true && owner.uid === set.metadata.uid) === true
   );
 }
 
-function isOrphan(pod: Pod): boolean {
+function isOrphan(pod: StoredPod): boolean {
   return pod.metadata.ownerReferences?.some((owner) => owner.controller === true) !== true;
 }
 
-async function rewriteOwners(store: ObjectStore, pod: Pod, change: (pod: Pod) => void): Promise<boolean> {
+async function rewriteOwners(store: ObjectStore, pod: StoredPod, change: (pod: StoredPod) => void): Promise<boolean> {
   try {
-    await store.mutate<Pod>('pods', { ns: pod.metadata.namespace, name: pod.metadata.name }, (stored) => {
+    await store.mutate<StoredPod>('pods', { ns: pod.metadata.namespace, name: pod.metadata.name }, (stored) => {
       if (stored.metadata.uid === pod.metadata.uid) change(stored);
     });
     return true;
@@ -30,12 +30,12 @@ async function rewriteOwners(store: ObjectStore, pod: Pod, change: (pod: Pod) =>
  * Pods of a set: those it owns and selects. One that it owns but no longer selects is released, an orphan that it
  * selects is adopted, as ControllerRefManager does in Kubernetes.
  */
-export async function claimPods(store: ObjectStore, set: DaemonSet): Promise<Pod[]> {
+export async function claimPods(store: ObjectStore, set: StoredDaemonSet): Promise<StoredPod[]> {
   const ns = set.metadata.namespace ?? '';
-  const selected = store.list<Pod>('pods', { ns, labelSelector: selectorText(set.spec.selector) }).items;
+  const selected = store.list<StoredPod>('pods', { ns, labelSelector: selectorText(set.spec.selector) }).items;
   const names = new Set(selected.map((pod) => pod.metadata.name));
   const released = store
-    .list<Pod>('pods', { ns })
+    .list<StoredPod>('pods', { ns })
     .items.filter((pod) => isOwnedBy(pod, set) && !names.has(pod.metadata.name));
   for (const pod of released) {
     await rewriteOwners(store, pod, (stored) => {

@@ -1,18 +1,23 @@
-import type { Pod } from '../launcher/pod.js';
-import { revisionLabel, templateGenerationAnnotation, templateGenerationLabel, type DaemonSet } from './daemon-set.js';
+import type { StoredPod } from '../launcher/pod.js';
+import {
+  revisionLabel,
+  templateGenerationAnnotation,
+  templateGenerationLabel,
+  type StoredDaemonSet,
+} from './daemon-set.js';
 import { daemonTolerations } from './placement.js';
 import { ownedBy } from './revisions.js';
 
 /** What a pod of a DaemonSet is made from. */
 export interface DaemonPodOptions {
-  readonly set: DaemonSet;
+  readonly set: StoredDaemonSet;
   readonly nodeName: string;
   /** Hash of the template. */
   readonly hash: string;
 }
 
 /** A pod of a DaemonSet for one node, bound to it: the dev cluster has no scheduler. */
-export function newDaemonPod({ set, nodeName, hash }: DaemonPodOptions): Pod {
+export function newDaemonPod({ set, nodeName, hash }: DaemonPodOptions): StoredPod {
   const { template } = set.spec;
   const generateName = `${set.metadata.name}-`;
   const templateGeneration =

@@ -4,12 +4,12 @@ import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { createEventRecorder } from '../store/event-recorder.js';
 import { builtinKinds } from '../kinds/builtin-kinds.js';
-import type { Pod, PodStatus } from '../launcher/pod.js';
-import type { KubeObject } from '../store/kube-object.js';
+import type { StoredPod, PodStatus } from '../launcher/pod.js';
+import type { StoredObject } from '../store/kube-object.js';
 import { createObjectStore } from '../store/memory-object-store.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { createDaemonSetController, type DaemonSetController } from './daemon-set-controller.js';
-import type { ControllerRevision, DaemonSet } from './daemon-set.js';
+import type { StoredRevision, StoredDaemonSet } from './daemon-set.js';
 
 let seconds = 0;
 // Every look at the time is a second later, so that creation times differ as they do in life.
@@ -25,31 +25,31 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(clock, 2);
 }
 
-function pods(): readonly Pod[] {
-  return store.list<Pod>('pods', { ns: 'ns' }).items;
+function pods(): readonly StoredPod[] {
+  return store.list<StoredPod>('pods', { ns: 'ns' }).items;
 }
 
-function daemonSet(): DaemonSet {
-  return store.get<DaemonSet>('daemonsets', 'ns', 'agent')!;
+function daemonSet(): StoredDaemonSet {
+  return store.get<StoredDaemonSet>('daemonsets', 'ns', 'agent')!;
 }
 
-function revisions(): ControllerRevision[] {
-  const items = store.list<ControllerRevision>('controllerrevisions', { ns: 'ns' }).items;
+function revisions(): StoredRevision[] {
+  const items = store.list<StoredRevision>('controllerrevisions', { ns: 'ns' }).items;
   return [...items].sort((a, b) => a.revision - b.revision);
 }
 
 async function setImage(image: string): Promise<void> {
-  await store.mutate<DaemonSet>('daemonsets', key, (set) => {
+  await store.mutate<StoredDaemonSet>('daemonsets', key, (set) => {
     const [container] = set.spec.template.spec.containers as unknown as { image: string }[];
     container!.image = image;
   });
 }
 
-async function report(pod: Pod, status: PodStatus): Promise<void> {
-  const change = (stored: Pod): void => {
+async function report(pod: StoredPod, status: PodStatus): Promise<void> {
+  const change = (stored: StoredPod): void => {
     stored.status = { ...stored.status, ...status };
   };
-  await store.mutate<Pod>('pods', { ns: 'ns', name: pod.metadata.name }, change, { subresource: 'status' });
+  await store.mutate<StoredPod>('pods', { ns: 'ns', name: pod.metadata.name }, change, { subresource: 'status' });
 }
 
 beforeEach(async () => {
@@ -60,7 +60,7 @@ beforeEach(async () => {
   for (const name of ['node-a', 'node-b']) {
     await store.create('nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name } });
   }
-  const set: DaemonSet = {
+  const set: StoredDaemonSet = {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
     metadata: { name: 'agent', namespace: 'ns' },
@@ -101,7 +101,7 @@ describe('DaemonSet controller', () => {
   test('tells SuccessfulCreate', async () => {
     const messages = (): string[] =>
       store
-        .list<KubeObject & { reason: string; message: string }>('events', { ns: 'ns' })
+        .list<StoredObject & { reason: string; message: string }>('events', { ns: 'ns' })
         .items.filter((event) => event.reason === 'SuccessfulCreate')
         .map((event) => event.message);
     await until(() => messages().length === 2);
@@ -117,7 +117,7 @@ describe('DaemonSet controller', () => {
 
   test('replaces a pod that has ended while a finalizer still holds its object', async () => {
     const [pod] = pods();
-    await store.mutate<Pod>('pods', { ns: 'ns', name: pod!.metadata.name }, (stored) => {
+    await store.mutate<StoredPod>('pods', { ns: 'ns', name: pod!.metadata.name }, (stored) => {
       stored.metadata.finalizers = ['panelet.dev/uncordon'];
     });
     await store.delete('pods', 'ns', pod!.metadata.name);
@@ -153,17 +153,17 @@ describe('DaemonSet controller', () => {
   test('releases a pod whose label was changed, replaces it, and gives way when it comes back', async () => {
     const [pod] = pods();
     const name = pod!.metadata.name;
-    const relabel = (app: string): Promise<Pod> =>
-      store.mutate<Pod>('pods', { ns: 'ns', name }, (stored) => {
+    const relabel = (app: string): Promise<StoredPod> =>
+      store.mutate<StoredPod>('pods', { ns: 'ns', name }, (stored) => {
         stored.metadata.labels = { ...stored.metadata.labels, app };
       });
     await relabel('detached');
     await until(
-      () => pods().length === 3 && store.get<Pod>('pods', 'ns', name)?.metadata.ownerReferences?.length !== 1,
+      () => pods().length === 3 && store.get<StoredPod>('pods', 'ns', name)?.metadata.ownerReferences?.length !== 1,
     );
     await relabel('agent');
     await until(() => pods().some((each) => each.metadata.deletionTimestamp !== undefined));
-    expect(store.get<Pod>('pods', 'ns', name)?.metadata.deletionTimestamp).toBeUndefined();
+    expect(store.get<StoredPod>('pods', 'ns', name)?.metadata.deletionTimestamp).toBeUndefined();
   });
 
   test('removes the pod of a node that is gone from the selector, and follows new nodes', async () => {
@@ -173,7 +173,7 @@ describe('DaemonSet controller', () => {
       metadata: { name: 'node-c', labels: { fast: 'yes' } },
     });
     await until(() => pods().length === 3);
-    await store.mutate<DaemonSet>('daemonsets', key, (set) => {
+    await store.mutate<StoredDaemonSet>('daemonsets', key, (set) => {
       set.spec = {
         ...set.spec,
         template: { ...set.spec.template, spec: { ...set.spec.template.spec, nodeSelector: { fast: 'yes' } } },

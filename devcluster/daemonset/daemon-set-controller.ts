@@ -1,11 +1,11 @@
 import type { Clock, Timer } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
-import type { EventRecorder } from '../store/event-recorder.js';
+import type { ClusterEventRecorder } from '../store/event-recorder.js';
 import type { Node } from '../launcher/node.js';
-import { keyOf, type KubeObject } from '../store/kube-object.js';
+import { keyOf, type StoredObject } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
-import { revisionLabel, type DaemonSet, type DaemonSetStatus } from './daemon-set.js';
+import { revisionLabel, type StoredDaemonSet, type DaemonSetStatus } from './daemon-set.js';
 import { claimPods } from './claim.js';
 import { newDaemonPod } from './daemon-pod.js';
 import { planDaemonSet, type DaemonSetPlan } from './plan.js';
@@ -14,7 +14,7 @@ import { createRevisions } from './revisions.js';
 /** What the controller needs. */
 export interface DaemonSetControllerDeps {
   readonly store: ObjectStore;
-  readonly recorder: EventRecorder;
+  readonly recorder: ClusterEventRecorder;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -40,19 +40,19 @@ export function createDaemonSetController(deps: DaemonSetControllerDeps): Daemon
   let working: Promise<void> | undefined;
   let stopped = true;
 
-  const find = (key: string): DaemonSet | undefined => {
+  const find = (key: string): StoredDaemonSet | undefined => {
     const [namespace = '', name = ''] = key.split('/');
-    return store.get<DaemonSet>('daemonsets', namespace, name);
+    return store.get<StoredDaemonSet>('daemonsets', namespace, name);
   };
 
-  const create = async (set: DaemonSet, nodeName: string, hash: string): Promise<void> => {
+  const create = async (set: StoredDaemonSet, nodeName: string, hash: string): Promise<void> => {
     const pod = await store.create('pods', newDaemonPod({ set, nodeName, hash }));
     recorder.record(set, { type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${pod.metadata.name}` });
     const bound = `Successfully assigned ${keyOf(pod.metadata.namespace, pod.metadata.name)} to ${nodeName}`;
     recorder.record(pod, { type: 'Normal', reason: 'Scheduled', message: bound });
   };
 
-  const remove = async (set: DaemonSet, { pod, why }: DaemonSetPlan['remove'][number]): Promise<void> => {
+  const remove = async (set: StoredDaemonSet, { pod, why }: DaemonSetPlan['remove'][number]): Promise<void> => {
     const { namespace, name, uid } = pod.metadata;
     if (why === 'ended') {
       const message = `Found failed daemon pod ${keyOf(namespace, name)} on node ${pod.spec.nodeName ?? ''}, will try to kill it`;
@@ -67,9 +67,9 @@ export function createDaemonSetController(deps: DaemonSetControllerDeps): Daemon
     }
   };
 
-  const writeStatus = async (set: DaemonSet, status: DaemonSetStatus): Promise<void> => {
+  const writeStatus = async (set: StoredDaemonSet, status: DaemonSetStatus): Promise<void> => {
     const key = { ns: set.metadata.namespace, name: set.metadata.name };
-    await store.mutate<DaemonSet>(
+    await store.mutate<StoredDaemonSet>(
       'daemonsets',
       key,
       (stored) => {
@@ -134,7 +134,7 @@ export function createDaemonSetController(deps: DaemonSetControllerDeps): Daemon
     for (const { metadata } of store.list('daemonsets').items) enqueue(keyOf(metadata.namespace, metadata.name));
   };
 
-  const enqueueOwner = (object: KubeObject): void => {
+  const enqueueOwner = (object: StoredObject): void => {
     const owners = object.metadata.ownerReferences ?? [];
     // An orphan may be one that a set selects.
     if (owners.length === 0) enqueueAll();

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../store/kube-object.js';
+import type { StoredObject } from '../store/kube-object.js';
 import type { PodTemplate } from '../launcher/pod.js';
 
 /** What a DaemonSet should be. */
@@ -34,13 +34,13 @@ export interface DaemonSetStatus {
 }
 
 /** A DaemonSet. */
-export interface DaemonSet extends KubeObject {
+export interface StoredDaemonSet extends StoredObject {
   spec: DaemonSetSpec;
   status?: DaemonSetStatus;
 }
 
 /** A template that a DaemonSet has or had. */
-export interface ControllerRevision extends KubeObject {
+export interface StoredRevision extends StoredObject {
   data: unknown;
   revision: number;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Node } from '../launcher/node.js';
-import type { Pod, PodStatus } from '../launcher/pod.js';
-import type { DaemonSet, DaemonSetSpec } from './daemon-set.js';
+import type { StoredPod, PodStatus } from '../launcher/pod.js';
+import type { StoredDaemonSet, DaemonSetSpec } from './daemon-set.js';
 import { planDaemonSet, type DaemonSetView } from './plan.js';
 
 const nowMs = Date.parse('2026-01-01T00:01:00Z');
@@ -10,7 +10,7 @@ function node(name: string, options: { labels?: Record<string, string>; spec?: N
   return { apiVersion: 'v1', kind: 'Node', metadata: { name, labels: options.labels ?? {} }, spec: options.spec ?? {} };
 }
 
-function set(spec: Partial<DaemonSetSpec> = {}): DaemonSet {
+function set(spec: Partial<DaemonSetSpec> = {}): StoredDaemonSet {
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -32,7 +32,7 @@ interface PodOptions {
   readonly deleting?: boolean;
 }
 
-function pod(name: string, nodeName: string, options: PodOptions = {}): Pod {
+function pod(name: string, nodeName: string, options: PodOptions = {}): StoredPod {
   const status = options.ready === false ? 'False' : 'True';
   return {
     apiVersion: 'v1',

@@ -1,14 +1,14 @@
-import { isTerminal, podCondition, type Pod } from '../launcher/pod.js';
+import { isTerminal, podCondition, type StoredPod } from '../launcher/pod.js';
 import type { Node } from '../launcher/node.js';
-import { revisionLabel, type DaemonSet, type DaemonSetStatus } from './daemon-set.js';
+import { revisionLabel, type StoredDaemonSet, type DaemonSetStatus } from './daemon-set.js';
 import { placeOn } from './placement.js';
 
 /** What a reconcile looks at. */
 export interface DaemonSetView {
-  readonly set: DaemonSet;
+  readonly set: StoredDaemonSet;
   readonly nodes: readonly Node[];
   /** Pods that the set owns. */
-  readonly pods: readonly Pod[];
+  readonly pods: readonly StoredPod[];
   /** Hash of the template as it is now. */
   readonly hash: string;
   readonly nowMs: number;
@@ -19,7 +19,10 @@ export interface DaemonSetPlan {
   /** Nodes that get a pod. */
   readonly create: readonly string[];
   /** Pods that go, with the reason. */
-  readonly remove: readonly { readonly pod: Pod; readonly why: 'misscheduled' | 'ended' | 'excess' | 'outdated' }[];
+  readonly remove: readonly {
+    readonly pod: StoredPod;
+    readonly why: 'misscheduled' | 'ended' | 'excess' | 'outdated';
+  }[];
   readonly status: DaemonSetStatus;
   /** Milliseconds after which the status changes by time alone: a pod has been ready for minReadySeconds. */
   readonly againMs?: number;
@@ -30,21 +33,21 @@ interface NodePods {
   readonly shouldRun: boolean;
   readonly shouldContinue: boolean;
   /** Pods of the node but those that are over and being deleted: their place is free. */
-  readonly pods: readonly Pod[];
+  readonly pods: readonly StoredPod[];
 }
 
-function isReady(pod: Pod): boolean {
+function isReady(pod: StoredPod): boolean {
   return podCondition(pod, 'Ready')?.status === 'True';
 }
 
-function availableInMs(view: DaemonSetView, pod: Pod): number {
+function availableInMs(view: DaemonSetView, pod: StoredPod): number {
   if (!isReady(pod)) return Infinity;
   const since = Date.parse(podCondition(pod, 'Ready')?.lastTransitionTime ?? '');
   const minReadyMs = (view.set.spec.minReadySeconds ?? 0) * 1000;
   return minReadyMs === 0 || Number.isNaN(since) ? 0 : Math.max(0, since + minReadyMs - view.nowMs);
 }
 
-function isUpdated(view: DaemonSetView, pod: Pod): boolean {
+function isUpdated(view: DaemonSetView, pod: StoredPod): boolean {
   return pod.metadata.labels?.[revisionLabel] === view.hash;
 }
 
@@ -64,14 +67,14 @@ function limitOf(value: number | string | undefined, total: number): number {
   return value === undefined ? 1 : Number(value);
 }
 
-function rollingUpdates(view: DaemonSetView, places: readonly NodePods[]): Pod[] {
+function rollingUpdates(view: DaemonSetView, places: readonly NodePods[]): StoredPod[] {
   const strategy = view.set.spec.updateStrategy;
   if ((strategy?.type ?? 'RollingUpdate') !== 'RollingUpdate') return [];
   const wanted = places.filter((place) => place.shouldRun);
   const limit = Math.max(1, limitOf(strategy?.rollingUpdate?.maxUnavailable, wanted.length));
   let unavailable = 0;
-  const brokenOnes: Pod[] = [];
-  const workingOnes: Pod[] = [];
+  const brokenOnes: StoredPod[] = [];
+  const workingOnes: StoredPod[] = [];
   for (const { pods } of wanted) {
     const pod = pods.find((candidate) => candidate.metadata.deletionTimestamp === undefined);
     const available = pod !== undefined && availableInMs(view, pod) === 0;
@@ -111,7 +114,7 @@ export function planDaemonSet(view: DaemonSetView): DaemonSetPlan {
   const create = places
     .filter((place) => place.shouldRun && place.pods.length === 0)
     .map(({ node }) => node.metadata.name);
-  const remove: { pod: Pod; why: 'misscheduled' | 'ended' | 'excess' | 'outdated' }[] = [];
+  const remove: { pod: StoredPod; why: 'misscheduled' | 'ended' | 'excess' | 'outdated' }[] = [];
   for (const place of places) {
     const live = place.pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
     const [, ...excess] = live.filter((pod) => !isTerminal(pod));

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import type { OwnerReference } from '../store/kube-object.js';
+import type { StoredOwnerReference } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
-import { revisionLabel, selectorText, type ControllerRevision, type DaemonSet } from './daemon-set.js';
+import { revisionLabel, selectorText, type StoredRevision, type StoredDaemonSet } from './daemon-set.js';
 
 /** The templates of one DaemonSet, oldest first. */
 export interface Revisions {
   /** Revision of the template as it is now; made, or raised to the newest on an undo. */
-  current(set: DaemonSet): Promise<ControllerRevision>;
+  current(set: StoredDaemonSet): Promise<StoredRevision>;
   /** Deletes the oldest revisions that no pod uses, down to the limit. */
-  prune(set: DaemonSet, usedHashes: ReadonlySet<string>): Promise<void>;
+  prune(set: StoredDaemonSet, usedHashes: ReadonlySet<string>): Promise<void>;
 }
 
 // Letters and digits that spell no word: k8s.io/apimachinery/pkg/util/rand.
@@ -27,7 +27,7 @@ function sortKeys(value: unknown): unknown {
 }
 
 /** The same text for templates that are equal. */
-export function canonicalTemplate(set: DaemonSet): string {
+export function canonicalTemplate(set: StoredDaemonSet): string {
   return JSON.stringify(sortKeys(set.spec.template));
 }
 
@@ -38,7 +38,7 @@ export function templateHash(canonical: string): string {
 }
 
 /** Owner reference of what a DaemonSet makes. */
-export function ownedBy(set: DaemonSet): OwnerReference {
+export function ownedBy(set: StoredDaemonSet): StoredOwnerReference {
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -49,22 +49,22 @@ export function ownedBy(set: DaemonSet): OwnerReference {
   };
 }
 
-function dataOf(set: DaemonSet): unknown {
+function dataOf(set: StoredDaemonSet): unknown {
   return { spec: { template: { $patch: 'replace', ...set.spec.template } } };
 }
 
 /** Revisions in the store. */
 export function createRevisions(store: ObjectStore): Revisions {
-  const owned = (set: DaemonSet): ControllerRevision[] =>
+  const owned = (set: StoredDaemonSet): StoredRevision[] =>
     store
-      .list<ControllerRevision>('controllerrevisions', {
+      .list<StoredRevision>('controllerrevisions', {
         ns: set.metadata.namespace ?? '',
         labelSelector: selectorText(set.spec.selector),
       })
       .items.filter((item) => item.metadata.ownerReferences?.some((owner) => owner.uid === set.metadata.uid) === true)
       .sort((a, b) => a.revision - b.revision);
 
-  const create = async (set: DaemonSet, hash: string, revision: number): Promise<ControllerRevision> => {
+  const create = async (set: StoredDaemonSet, hash: string, revision: number): Promise<StoredRevision> => {
     const name = `${set.metadata.name}-${hash}`;
     const labels = { ...set.spec.template.metadata?.labels, [revisionLabel]: hash };
     const metadata = {
@@ -75,7 +75,7 @@ export function createRevisions(store: ObjectStore): Revisions {
       ownerReferences: [ownedBy(set)],
     };
     try {
-      return await store.create<ControllerRevision>('controllerrevisions', {
+      return await store.create<StoredRevision>('controllerrevisions', {
         apiVersion: 'apps/v1',
         kind: 'ControllerRevision',
         metadata,
@@ -99,7 +99,7 @@ export function createRevisions(store: ObjectStore): Revisions {
       if (known === undefined) return create(set, hash, (newest?.revision ?? 0) + 1);
       if (newest === undefined || known.revision === newest.revision) return known;
       const key = { ns: known.metadata.namespace, name: known.metadata.name };
-      return store.mutate<ControllerRevision>('controllerrevisions', key, (item) => {
+      return store.mutate<StoredRevision>('controllerrevisions', key, (item) => {
         item.revision = newest.revision + 1;
       });
     },

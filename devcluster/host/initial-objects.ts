@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { DaemonSet } from '../daemonset/daemon-set.js';
-import type { KubeObject } from '../store/kube-object.js';
+import type { StoredDaemonSet } from '../daemonset/daemon-set.js';
+import type { StoredObject } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
 import { devIdentities } from './identities.js';
@@ -32,7 +32,7 @@ function fieldVariable(
 }
 
 /** The agents' DaemonSet, as the Helm chart makes it but for what only containers need. */
-export function agentDaemonSetObject(directory: string): DaemonSet {
+export function agentDaemonSetObject(directory: string): StoredDaemonSet {
   const config = join(directory, 'nodes', '$(PANELET_NODE_NAME)', 'agent.yaml');
   return {
     apiVersion: 'apps/v1',
@@ -80,7 +80,7 @@ export function agentDaemonSetObject(directory: string): DaemonSet {
   };
 }
 
-async function ensure(store: ObjectStore, resource: string, object: KubeObject): Promise<void> {
+async function ensure(store: ObjectStore, resource: string, object: StoredObject): Promise<void> {
   try {
     await store.create(resource, object);
   } catch (error) {

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '#common/time/clock.js';
 import { createLatch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import { isRestartForgotten, restartDelayMs, type RestartDelays } from './back-off.js';
-import type { ContainerState, ContainerTermination } from './pod.js';
+import type { StoredContainerState, ContainerTermination } from './pod.js';
 import type { ContainerView } from './pod-status.js';
 import type { LocalProcess, ProcessExit, Processes, ProcessSpec } from './processes.js';
 import type { ProcessIdentity } from './proc-fs.js';
@@ -59,7 +59,7 @@ export interface ContainerRunner {
 /** A container that has not been started. */
 export function createContainerRunner(deps: ContainerRunnerDeps): ContainerRunner {
   const { clock, listener } = deps;
-  let state: ContainerState = { waiting: { reason: 'ContainerCreating' } };
+  let state: StoredContainerState = { waiting: { reason: 'ContainerCreating' } };
   let last: ContainerTermination | undefined;
   let restartCount = 0;
   let restartsInRow = 0;

@@ -2,10 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { containerCommand, containerEnvironment } from './environment.js';
 import { createEntryPoints } from './entry-points.js';
 import { expandReferences } from './expand.js';
-import type { Container, Pod } from './pod.js';
+import type { Container, StoredPod } from './pod.js';
 
 const place = { nodeName: 'node-a', podIp: '127.1.2.3' };
-const pod: Pod = {
+const pod: StoredPod = {
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name: 'p', namespace: 'ns', uid: 'u', labels: { 'a/b': 'c' } },

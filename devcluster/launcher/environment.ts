@@ -1,6 +1,6 @@
 import { PaneletError } from '#common/errors/errors.js';
 import { expandReferences } from './expand.js';
-import type { Container, EnvVar, Pod } from './pod.js';
+import type { Container, EnvVar, StoredPod } from './pod.js';
 
 /** Addresses and names that the launcher knows before the pod's status says so. */
 export interface PodPlace {
@@ -8,14 +8,14 @@ export interface PodPlace {
   readonly podIp: string;
 }
 
-function mapField(pod: Pod, path: string): string | undefined {
+function mapField(pod: StoredPod, path: string): string | undefined {
   const match = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(path);
   if (match?.[1] === undefined || match[2] === undefined) return undefined;
   const map = match[1] === 'labels' ? pod.metadata.labels : pod.metadata.annotations;
   return map?.[match[2]] ?? '';
 }
 
-function fieldValue(pod: Pod, place: PodPlace, path: string): string {
+function fieldValue(pod: StoredPod, place: PodPlace, path: string): string {
   const fields: Readonly<Record<string, string | undefined>> = {
     'metadata.name': pod.metadata.name,
     'metadata.namespace': pod.metadata.namespace ?? '',
@@ -32,7 +32,7 @@ function fieldValue(pod: Pod, place: PodPlace, path: string): string {
   throw new PaneletError('CONFIG_INVALID', `The field path ${path} is not one that a container can refer to.`);
 }
 
-function variableValue(variable: EnvVar, pod: Pod, place: PodPlace): string | undefined {
+function variableValue(variable: EnvVar, pod: StoredPod, place: PodPlace): string | undefined {
   if (variable.valueFrom === undefined) return undefined;
   const path = variable.valueFrom.fieldRef?.fieldPath;
   if (path !== undefined) return fieldValue(pod, place, path);
@@ -47,7 +47,7 @@ function variableValue(variable: EnvVar, pod: Pod, place: PodPlace): string | un
  * Variables of a container, in the order of its spec, so that a value may refer to the ones before it.
  * @throws CONFIG_INVALID for a source that the dev cluster does not have.
  */
-export function containerEnvironment(container: Container, pod: Pod, place: PodPlace): Record<string, string> {
+export function containerEnvironment(container: Container, pod: StoredPod, place: PodPlace): Record<string, string> {
   const values: Record<string, string> = {};
   for (const variable of container.env ?? []) {
     values[variable.name] = variableValue(variable, pod, place) ?? expandReferences(variable.value ?? '', values);

@@ -1,7 +1,7 @@
 import { arch, cpus, release, totalmem, type } from 'node:os';
 import type { Clock, Timer } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
-import type { KubeObject } from '../store/kube-object.js';
+import type { StoredObject } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
 import type { Node, NodeCondition } from './node.js';
@@ -23,7 +23,7 @@ export interface NodeHeartbeat {
   stop(options?: { readonly lost: boolean }): Promise<void>;
 }
 
-interface Lease extends KubeObject {
+interface Lease extends StoredObject {
   spec: { holderIdentity?: string; leaseDurationSeconds?: number; renewTime?: string };
 }
 
@@ -91,7 +91,7 @@ export function createNodeHeartbeat(deps: NodeHeartbeatDeps): NodeHeartbeat {
       .toISOString()
       .replace(/\.\d+Z$/, 'Z');
 
-  const ensure = async (resource: string, object: KubeObject): Promise<void> => {
+  const ensure = async (resource: string, object: StoredObject): Promise<void> => {
     if (store.get(resource, object.metadata.namespace, object.metadata.name) !== undefined) return;
     await store.create(resource, object).catch((error: unknown) => {
       if (!isStatusError(error, 'AlreadyExists')) throw error;
@@ -142,10 +142,15 @@ export function createNodeHeartbeat(deps: NodeHeartbeatDeps): NodeHeartbeat {
         kind: 'Node',
         metadata: { name: nodeName, labels },
         spec: {},
-      } as KubeObject);
+      } as StoredObject);
       await ensure('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: leaseNamespace } });
       const metadata = { name: nodeName, namespace: leaseNamespace };
-      await ensure('leases', { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: {} } as KubeObject);
+      await ensure('leases', {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata,
+        spec: {},
+      } as StoredObject);
       await report(false);
       await beat();
     },

@@ -15,7 +15,7 @@ import { defineKind } from '../store/resource-kind.js';
 import { createEntryPoints } from './entry-points.js';
 import type { Node } from './node.js';
 import { createNodeLauncher, type NodeLauncher } from './node-launcher.js';
-import { podCondition, type Container, type Pod } from './pod.js';
+import { podCondition, type Container, type StoredPod } from './pod.js';
 import { createProber } from './probe.js';
 import { createProcesses } from './processes.js';
 import { isProcessAlive, readProcessStat } from './proc-fs.js';
@@ -79,8 +79,8 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-async function createPod(script: string, parts: Partial<Container> = {}, grace = 30): Promise<Pod> {
-  const pod: Pod = {
+async function createPod(script: string, parts: Partial<Container> = {}, grace = 30): Promise<StoredPod> {
+  const pod: StoredPod = {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'p', namespace: 'ns' },
@@ -93,8 +93,8 @@ async function createPod(script: string, parts: Partial<Container> = {}, grace =
   return store.create('pods', pod);
 }
 
-function current(): Pod | undefined {
-  return store.get<Pod>('pods', 'ns', 'p');
+function current(): StoredPod | undefined {
+  return store.get<StoredPod>('pods', 'ns', 'p');
 }
 
 function pidOf(file: string): number {
@@ -140,7 +140,7 @@ describe('node launcher', () => {
 
   test('ends a deleted pod with SIGTERM and removes it, having reported how it ended', async () => {
     const seen: string[] = [];
-    store.watch<Pod>('pods', {}, ({ type, object }) => void seen.push(`${type} ${object.status?.phase ?? ''}`));
+    store.watch<StoredPod>('pods', {}, ({ type, object }) => void seen.push(`${type} ${object.status?.phase ?? ''}`));
     await createPod(`trap 'exit 0' TERM; while :; do sleep 0.01; done`);
     await until(isReady);
     await store.delete('pods', 'ns', 'p');
@@ -152,13 +152,13 @@ describe('node launcher', () => {
   test('keeps the object of an ended pod as long as a finalizer holds it', async () => {
     await createPod('exec sleep 60');
     await until(isReady);
-    await store.mutate<Pod>('pods', { ns: 'ns', name: 'p' }, (pod) => {
+    await store.mutate<StoredPod>('pods', { ns: 'ns', name: 'p' }, (pod) => {
       pod.metadata.finalizers = ['panelet.dev/uncordon'];
     });
     await store.delete('pods', 'ns', 'p');
     await until(() => current()?.status?.phase === 'Failed');
     expect(current()?.status?.containerStatuses?.[0]?.state.terminated?.exitCode).toBe(143);
-    await store.mutate<Pod>('pods', { ns: 'ns', name: 'p' }, (pod) => {
+    await store.mutate<StoredPod>('pods', { ns: 'ns', name: 'p' }, (pod) => {
       pod.metadata.finalizers = [];
     });
     await until(() => current() === undefined);

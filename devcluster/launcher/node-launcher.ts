@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '#common/time/clock.js';
-import type { WatchEvent } from '../store/object-store.js';
+import type { StoreEvent } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
 import { createNodeHeartbeat } from './node-heartbeat.js';
-import { isTerminal, type Pod } from './pod.js';
+import { isTerminal, type StoredPod } from './pod.js';
 import { createPodRecords, type PodRecord } from './pod-records.js';
 import { createPodRunner, type PodRunner, type PodRunnerDeps } from './pod-runner.js';
 
@@ -28,9 +28,9 @@ export interface NodeLauncher {
   /** SIGKILL to everything of the node at once; the API hears nothing but that the node is gone. */
   powerCut(): Promise<void>;
   /** Process id of a container while it runs. */
-  containerPid(pod: Pod, container: string): number | undefined;
+  containerPid(pod: StoredPod, container: string): number | undefined;
   /** File that a container's output goes to; undefined when there is none. */
-  logFile(pod: Pod, container: string, previous: boolean): string | undefined;
+  logFile(pod: StoredPod, container: string, previous: boolean): string | undefined;
 }
 
 // Workers end by themselves within this time after SIGTERM.
@@ -51,7 +51,7 @@ export function createNodeLauncher(deps: NodeLauncherDeps): NodeLauncher {
   const vanishing = new Set<Promise<void>>();
   let stopWatch: (() => void) | undefined;
 
-  const podLogDirectory = (pod: Pod): string =>
+  const podLogDirectory = (pod: StoredPod): string =>
     join(logDirectory, `${pod.metadata.namespace ?? ''}_${pod.metadata.name}_${pod.metadata.uid ?? ''}`);
 
   const runnerDeps: PodRunnerDeps = {
@@ -70,7 +70,7 @@ export function createNodeLauncher(deps: NodeLauncherDeps): NodeLauncher {
     for (const { path } of byAge.slice(keptLogs)) rmSync(path, { recursive: true, force: true });
   };
 
-  const removeTerminal = async (pod: Pod): Promise<void> => {
+  const removeTerminal = async (pod: StoredPod): Promise<void> => {
     const { namespace, name, uid } = pod.metadata;
     if (pod.metadata.deletionTimestamp === undefined || uid === undefined) return;
     await store.delete('pods', namespace, name, { uid, gracePeriodSeconds: 0 }).catch((err: unknown) => {
@@ -78,7 +78,7 @@ export function createNodeLauncher(deps: NodeLauncherDeps): NodeLauncher {
     });
   };
 
-  const take = (pod: Pod, record?: PodRecord): void => {
+  const take = (pod: StoredPod, record?: PodRecord): void => {
     const uid = pod.metadata.uid ?? '';
     const known = runners.get(uid);
     if (known !== undefined) known.update(pod);
@@ -89,7 +89,7 @@ export function createNodeLauncher(deps: NodeLauncherDeps): NodeLauncher {
     }
   };
 
-  const onEvent = (event: WatchEvent<Pod>): void => {
+  const onEvent = (event: StoreEvent<StoredPod>): void => {
     if (event.type !== 'DELETED') {
       take(event.object);
       return;
@@ -138,11 +138,11 @@ export function createNodeLauncher(deps: NodeLauncherDeps): NodeLauncher {
       mkdirSync(logDirectory, { recursive: true });
       await heartbeat.start();
       const fieldSelector = `spec.nodeName=${nodeName}`;
-      const { items, resourceVersion } = store.list<Pod>('pods', { fieldSelector });
+      const { items, resourceVersion } = store.list<StoredPod>('pods', { fieldSelector });
       const old = new Map(records.load().map((record) => [record.uid, record]));
       for (const pod of items) take(pod, old.get(pod.metadata.uid ?? ''));
       const gone = [...old.values()].filter((record) => !items.some((pod) => pod.metadata.uid === record.uid));
-      stopWatch = store.watch<Pod>('pods', { fieldSelector, fromResourceVersion: resourceVersion }, onEvent);
+      stopWatch = store.watch<StoredPod>('pods', { fieldSelector, fromResourceVersion: resourceVersion }, onEvent);
       await Promise.all(gone.map(endForgotten));
     },
     stop: async (graceMs) => {

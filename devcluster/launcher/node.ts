@@ -1,4 +1,4 @@
-import type { KubeObject } from '../store/kube-object.js';
+import type { StoredObject } from '../store/kube-object.js';
 
 /** A taint keeps pods away that do not tolerate it. */
 export interface Taint {
@@ -18,7 +18,7 @@ export interface NodeCondition {
 }
 
 /** A node, as far as the dev cluster uses it. */
-export interface Node extends KubeObject {
+export interface Node extends StoredObject {
   spec: { unschedulable?: boolean; taints?: readonly Taint[]; podCIDR?: string; providerID?: string };
   status?: {
     conditions?: readonly NodeCondition[];

@@ -1,14 +1,14 @@
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { EventRecorder } from '../store/event-recorder.js';
+import type { ClusterEventRecorder } from '../store/event-recorder.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
 import type { RestartDelays } from './back-off.js';
 import { createContainerRunner, type ContainerRunner } from './container-runner.js';
 import { containerCommand, containerEnvironment } from './environment.js';
 import type { EntryPoints } from './entry-points.js';
-import type { Container, Pod } from './pod.js';
+import type { Container, StoredPod } from './pod.js';
 import type { PodRecord, PodRecords } from './pod-records.js';
 import { derivePodStatus } from './pod-status.js';
 import type { Prober } from './probe.js';
@@ -22,7 +22,7 @@ export interface PodRunnerDeps {
   readonly prober: Prober;
   readonly entryPoints: EntryPoints;
   readonly records: PodRecords;
-  readonly recorder: EventRecorder;
+  readonly recorder: ClusterEventRecorder;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -32,14 +32,14 @@ export interface PodRunnerDeps {
   /** Variables that every container gets besides its own, for example PATH. */
   readonly baseEnvironment: Readonly<Record<string, string>>;
   /** Where a container writes its output. */
-  readonly logFile: (pod: Pod, container: string, restartCount: number) => string;
+  readonly logFile: (pod: StoredPod, container: string, restartCount: number) => string;
 }
 
 /** Runs one pod. */
 export interface PodRunner {
   readonly uid: string;
   /** Takes a newer state of the object; a deletion timestamp ends the pod. */
-  update(pod: Pod): void;
+  update(pod: StoredPod): void;
   /** The object is gone from the API: ends what runs, with a short grace. */
   vanish(): Promise<void>;
   /** Ends the containers as when a node shuts down; the object stays. */
@@ -54,7 +54,7 @@ export interface PodRunner {
 const leastGraceMs = 2000;
 
 /** A pod that is started at once, or continued from `record`. */
-export function createPodRunner(deps: PodRunnerDeps, initial: Pod, record: PodRecord | undefined): PodRunner {
+export function createPodRunner(deps: PodRunnerDeps, initial: StoredPod, record: PodRecord | undefined): PodRunner {
   const { clock } = deps;
   const uid = initial.metadata.uid ?? '';
   const log = deps.log.child({ pod: { namespace: initial.metadata.namespace, name: initial.metadata.name } });
@@ -71,7 +71,7 @@ export function createPodRunner(deps: PodRunnerDeps, initial: Pod, record: PodRe
   const writeStatus = async (): Promise<void> => {
     dirty = false;
     const { namespace: ns, name } = initial.metadata;
-    const change = (stored: Pod): void => {
+    const change = (stored: StoredPod): void => {
       if (stored.metadata.uid !== uid) return;
       stored.status = derivePodStatus({
         pod: stored,
@@ -83,7 +83,7 @@ export function createPodRunner(deps: PodRunnerDeps, initial: Pod, record: PodRe
       });
     };
     try {
-      await deps.store.mutate<Pod>('pods', { ns, name }, change, { subresource: 'status' });
+      await deps.store.mutate<StoredPod>('pods', { ns, name }, change, { subresource: 'status' });
     } catch (err) {
       if (!isStatusError(err, 'NotFound')) log.error({ err }, 'Pod status not written');
     }
@@ -169,7 +169,7 @@ export function createPodRunner(deps: PodRunnerDeps, initial: Pod, record: PodRe
     }
   };
 
-  const update = (next: Pod): void => {
+  const update = (next: StoredPod): void => {
     pod = next;
     if (next.metadata.deletionTimestamp !== undefined) {
       const graceMs = Math.max(leastGraceMs, (next.metadata.deletionGracePeriodSeconds ?? 30) * 1000);
@@ -209,7 +209,7 @@ export function createPodRunner(deps: PodRunnerDeps, initial: Pod, record: PodRe
   };
 }
 
-function hasGates(pod: Pod): boolean {
+function hasGates(pod: StoredPod): boolean {
   return (pod.spec.readinessGates?.length ?? 0) > 0;
 }
 

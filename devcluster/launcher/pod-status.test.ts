@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ContainerTermination, Pod, PodCondition, PodStatus } from './pod.js';
+import type { ContainerTermination, StoredPod, PodCondition, PodStatus } from './pod.js';
 import { derivePodStatus, type ContainerView, type PodView } from './pod-status.js';
 
 const now = '2026-01-01T00:00:10Z';
@@ -10,7 +10,7 @@ function container(parts: Partial<ContainerView>): ContainerView {
 }
 
 function view(containers: ContainerView[], parts: Partial<PodView> = {}): PodView {
-  const pod: Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { containers: [] } };
+  const pod: StoredPod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { containers: [] } };
   return { pod, containers, podIp: '127.0.0.2', startTime: now, now, ending: false, ...parts };
 }
 
@@ -57,7 +57,7 @@ describe('status of a pod', () => {
 
   test('keeps the transition time of a condition that did not change', () => {
     const first = derivePodStatus(view([container({})], { now: '2026-01-01T00:00:00Z' }));
-    const pod: Pod = { ...view([]).pod, status: first };
+    const pod: StoredPod = { ...view([]).pod, status: first };
     const second = derivePodStatus(view([container({})], { pod }));
     expect(condition(second, 'Ready')?.lastTransitionTime).toBe('2026-01-01T00:00:00Z');
     const third = derivePodStatus(view([container({ ready: false })], { pod }));
@@ -66,9 +66,12 @@ describe('status of a pod', () => {
 
   test('is not Ready before its readiness gates are, which others write', () => {
     const base = view([]).pod;
-    const pod: Pod = { ...base, spec: { containers: [], readinessGates: [{ conditionType: 'panelet.dev/serving' }] } };
+    const pod: StoredPod = {
+      ...base,
+      spec: { containers: [], readinessGates: [{ conditionType: 'panelet.dev/serving' }] },
+    };
     expect(condition(derivePodStatus(view([container({})], { pod })), 'Ready')?.reason).toBe('ReadinessGatesNotReady');
-    const open: Pod = { ...pod, status: { conditions: [{ type: 'panelet.dev/serving', status: 'True' }] } };
+    const open: StoredPod = { ...pod, status: { conditions: [{ type: 'panelet.dev/serving', status: 'True' }] } };
     const status = derivePodStatus(view([container({})], { pod: open }));
     expect(condition(status, 'Ready')?.status).toBe('True');
     expect(condition(status, 'panelet.dev/serving')?.status).toBe('True');

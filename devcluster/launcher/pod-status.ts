@@ -1,10 +1,17 @@
-import type { ContainerState, ContainerStatus, ContainerTermination, Pod, PodCondition, PodStatus } from './pod.js';
+import type {
+  StoredContainerState,
+  StoredContainerStatus,
+  ContainerTermination,
+  StoredPod,
+  PodCondition,
+  PodStatus,
+} from './pod.js';
 
 /** What the launcher knows of one container. */
 export interface ContainerView {
   readonly name: string;
   readonly image: string;
-  readonly state: ContainerState;
+  readonly state: StoredContainerState;
   readonly last?: ContainerTermination | undefined;
   readonly restartCount: number;
   readonly ready: boolean;
@@ -13,7 +20,7 @@ export interface ContainerView {
 
 /** What a status is derived from. */
 export interface PodView {
-  readonly pod: Pod;
+  readonly pod: StoredPod;
   readonly containers: readonly ContainerView[];
   readonly podIp: string;
   /** RFC 3339. */
@@ -24,7 +31,7 @@ export interface PodView {
   readonly ending: boolean;
 }
 
-function toContainerStatus(view: ContainerView): ContainerStatus {
+function toContainerStatus(view: ContainerView): StoredContainerStatus {
   return {
     name: view.name,
     state: view.state,

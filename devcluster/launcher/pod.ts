@@ -1,4 +1,4 @@
-import type { KubeObject, ObjectMeta } from '../store/kube-object.js';
+import type { StoredObject, StoredMeta } from '../store/kube-object.js';
 
 /** One variable of a container. */
 export interface EnvVar {
@@ -76,7 +76,7 @@ export interface PodCondition {
 }
 
 /** State of a container; exactly one of the three is set. */
-export interface ContainerState {
+export interface StoredContainerState {
   readonly waiting?: { readonly reason: string; readonly message?: string };
   readonly running?: { readonly startedAt: string };
   readonly terminated?: ContainerTermination;
@@ -94,7 +94,7 @@ export interface ContainerTermination {
 }
 
 /** Status of one container. */
-export interface ContainerStatus {
+export interface StoredContainerStatus {
   readonly name: string;
   readonly image: string;
   readonly imageID: string;
@@ -102,8 +102,8 @@ export interface ContainerStatus {
   readonly ready: boolean;
   readonly started: boolean;
   readonly restartCount: number;
-  readonly state: ContainerState;
-  readonly lastState: ContainerState;
+  readonly state: StoredContainerState;
+  readonly lastState: StoredContainerState;
 }
 
 /** What a pod is. */
@@ -112,7 +112,7 @@ export interface PodStatus {
   reason?: string;
   message?: string;
   conditions?: readonly PodCondition[];
-  containerStatuses?: readonly ContainerStatus[];
+  containerStatuses?: readonly StoredContainerStatus[];
   hostIP?: string;
   hostIPs?: readonly { readonly ip: string }[];
   podIP?: string;
@@ -123,23 +123,23 @@ export interface PodStatus {
 }
 
 /** A pod. */
-export interface Pod extends KubeObject {
+export interface StoredPod extends StoredObject {
   spec: PodSpec;
   status?: PodStatus;
 }
 
 /** Metadata and spec of the pods that a controller makes. */
 export interface PodTemplate {
-  readonly metadata?: Partial<ObjectMeta>;
+  readonly metadata?: Partial<StoredMeta>;
   readonly spec: PodSpec;
 }
 
 /** True once a pod's containers have ended for good. */
-export function isTerminal(pod: Pod): boolean {
+export function isTerminal(pod: StoredPod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
 
 /** The condition of that type. */
-export function podCondition(pod: Pod, type: string): PodCondition | undefined {
+export function podCondition(pod: StoredPod, type: string): PodCondition | undefined {
   return pod.status?.conditions?.find((condition) => condition.type === type);
 }

@@ -4,8 +4,8 @@ import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { createEventRecorder } from '../store/event-recorder.js';
 import { builtinKinds } from '../kinds/builtin-kinds.js';
-import { podCondition, type Pod } from './pod.js';
-import type { KubeObject } from '../store/kube-object.js';
+import { podCondition, type StoredPod } from './pod.js';
+import type { StoredObject } from '../store/kube-object.js';
 import { createObjectStore } from '../store/memory-object-store.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { reportUnplacedPods } from './unplaced-pods.js';
@@ -19,9 +19,9 @@ const start = (): (() => void) => {
   return reportUnplacedPods({ ...deps, store, recorder });
 };
 
-async function createPod(name: string, more: Partial<Pod['spec']> = {}): Promise<void> {
+async function createPod(name: string, more: Partial<StoredPod['spec']> = {}): Promise<void> {
   const spec = { containers: [{ name: 'c', image: 'i' }], ...more };
-  await store.create<Pod>('pods', { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'ns' }, spec });
+  await store.create<StoredPod>('pods', { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'ns' }, spec });
 }
 
 async function settle(): Promise<void> {
@@ -30,7 +30,7 @@ async function settle(): Promise<void> {
 
 const events = (): readonly unknown[] =>
   store
-    .list<KubeObject & { reason: string; message: string; count: number; involvedObject: { name: string } }>('events')
+    .list<StoredObject & { reason: string; message: string; count: number; involvedObject: { name: string } }>('events')
     .items.map(({ involvedObject, reason, message, count }) => [involvedObject.name, reason, message, count]);
 
 beforeEach(async () => {
@@ -57,7 +57,7 @@ test('a pod without a node says why, once, in an event and its condition', async
   await settle();
   const said = ['before', 'later'].map((name) => [name, 'FailedScheduling', why, 1]);
   expect([...events()].sort()).toEqual(said);
-  const scheduled = (name: string): unknown => podCondition(store.get<Pod>('pods', 'ns', name)!, 'PodScheduled');
+  const scheduled = (name: string): unknown => podCondition(store.get<StoredPod>('pods', 'ns', name)!, 'PodScheduled');
   expect(scheduled('later')).toMatchObject({ status: 'False', reason: 'Unschedulable', message: why });
   expect(scheduled('placed')).toBeUndefined();
 });

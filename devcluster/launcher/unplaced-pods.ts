@@ -1,7 +1,7 @@
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
-import type { EventRecorder } from '../store/event-recorder.js';
-import { isTerminal, podCondition, type Pod, type PodCondition } from './pod.js';
+import type { ClusterEventRecorder } from '../store/event-recorder.js';
+import { isTerminal, podCondition, type StoredPod, type PodCondition } from './pod.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
 
@@ -10,7 +10,7 @@ export interface UnplacedPodsDeps {
   readonly store: ObjectStore;
   readonly clock: Clock;
   readonly log: Log;
-  readonly recorder: EventRecorder;
+  readonly recorder: ClusterEventRecorder;
 }
 
 const usualScheduler = 'default-scheduler';
@@ -27,7 +27,7 @@ function reason(store: ObjectStore): string {
  */
 export function reportUnplacedPods({ store, clock, log, recorder }: UnplacedPodsDeps): () => void {
   const fieldSelector = 'spec.nodeName=';
-  const mark = async (pod: Pod, message: string): Promise<void> => {
+  const mark = async (pod: StoredPod, message: string): Promise<void> => {
     const lastTransitionTime = clock
       .date()
       .toISOString()
@@ -37,14 +37,14 @@ export function reportUnplacedPods({ store, clock, log, recorder }: UnplacedPods
       ...{ message, lastProbeTime: null, lastTransitionTime },
     };
     const { namespace: ns, name, uid } = pod.metadata;
-    const change = (stored: Pod): void => {
+    const change = (stored: StoredPod): void => {
       if (stored.metadata.uid !== uid || (stored.spec.nodeName ?? '') !== '') return;
       const others = (stored.status?.conditions ?? []).filter(({ type }) => type !== condition.type);
       stored.status = { ...stored.status, conditions: [...others, condition] };
     };
-    await store.mutate<Pod>('pods', { ns, name }, change, { subresource: 'status' });
+    await store.mutate<StoredPod>('pods', { ns, name }, change, { subresource: 'status' });
   };
-  const look = (pod: Pod): void => {
+  const look = (pod: StoredPod): void => {
     if (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return;
     // Of another scheduler's pods it says nothing, as the usual one does.
     if ((pod.spec.schedulerName ?? usualScheduler) !== usualScheduler) return;
@@ -55,9 +55,9 @@ export function reportUnplacedPods({ store, clock, log, recorder }: UnplacedPods
       if (!isStatusError(err)) log.error({ err }, 'Pod without a node not marked');
     });
   };
-  const { items, resourceVersion } = store.list<Pod>('pods', { fieldSelector });
+  const { items, resourceVersion } = store.list<StoredPod>('pods', { fieldSelector });
   for (const pod of items) look(pod);
-  return store.watch<Pod>('pods', { fieldSelector, fromResourceVersion: resourceVersion }, ({ type, object }) => {
+  return store.watch<StoredPod>('pods', { fieldSelector, fromResourceVersion: resourceVersion }, ({ type, object }) => {
     if (type === 'ADDED') look(object);
   });
 }

@@ -1,12 +1,12 @@
 import { parseFieldSelector } from './field-selector.js';
-import { createHistory, type Change } from './history.js';
+import { createHistory, type RecordedChange } from './history.js';
 import { parseLabelSelector } from './label-selector.js';
 import type { AnyObject } from './kube-object.js';
-import type { ListOptions, WatchEvent, WatchOptions } from './object-store.js';
+import type { StoreListOptions, StoreEvent, StoreWatchOptions } from './object-store.js';
 import type { ResourceKind } from './resource-kind.js';
 
 /** Whether an object is one of those a list or a watch asks for. */
-export function createFilter(kind: ResourceKind, options: ListOptions): (object: AnyObject) => boolean {
+export function createFilter(kind: ResourceKind, options: StoreListOptions): (object: AnyObject) => boolean {
   const hasLabels = parseLabelSelector(options.labelSelector);
   const hasFields = parseFieldSelector(kind, options.fieldSelector);
   const { ns } = options;
@@ -18,9 +18,9 @@ export function createFilter(kind: ResourceKind, options: ListOptions): (object:
 
 /** What a change looks like through a filter; undefined when it is not seen. */
 export function seenThrough(
-  change: WatchEvent<AnyObject>,
+  change: StoreEvent<AnyObject>,
   matches: (object: AnyObject) => boolean,
-): WatchEvent<AnyObject> | undefined {
+): StoreEvent<AnyObject> | undefined {
   const { object, previous, resourceVersion } = change;
   const before = previous !== undefined && matches(previous);
   if (change.type === 'DELETED') return before || (previous === undefined && matches(object)) ? change : undefined;
@@ -34,14 +34,14 @@ export function seenThrough(
 
 /** Tells changes to watchers, each in order and none before its `watch` returned. */
 export interface ChangeFeed {
-  publish(change: Change): void;
-  watch(kind: ResourceKind, options: WatchOptions, listener: (event: WatchEvent<AnyObject>) => void): () => void;
+  publish(change: RecordedChange): void;
+  watch(kind: ResourceKind, options: StoreWatchOptions, listener: (event: StoreEvent<AnyObject>) => void): () => void;
 }
 
 interface Watcher {
   readonly resource: string;
-  readonly tell: (change: Change) => void;
-  readonly queue: Change[];
+  readonly tell: (change: RecordedChange) => void;
+  readonly queue: RecordedChange[];
   stopped: boolean;
 }
 
@@ -55,7 +55,7 @@ export function createChangeFeed(capacity: number, startVersion: number): Change
       watcher.tell(change);
     }
   };
-  const enqueue = (watcher: Watcher, change: Change): void => {
+  const enqueue = (watcher: Watcher, change: RecordedChange): void => {
     watcher.queue.push(change);
     if (watcher.queue.length === 1) queueMicrotask(() => deliver(watcher));
   };
@@ -67,7 +67,7 @@ export function createChangeFeed(capacity: number, startVersion: number): Change
     watch: (kind, options, listener) => {
       const matches = createFilter(kind, options);
       const past = options.fromResourceVersion === undefined ? [] : history.since(Number(options.fromResourceVersion));
-      const tell = (change: Change): void => {
+      const tell = (change: RecordedChange): void => {
         const seen = seenThrough(change, matches);
         if (seen !== undefined) listener(seen);
       };

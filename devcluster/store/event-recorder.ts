@@ -1,7 +1,7 @@
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { KubeObject } from './kube-object.js';
+import type { StoredObject } from './kube-object.js';
 import type { ObjectStore } from './object-store.js';
 
 /** One thing that happened to an object, as `kubectl describe` shows it. */
@@ -13,17 +13,17 @@ export interface EventNote {
 }
 
 /** Writes events; never throws, and nobody waits for it. */
-export interface EventRecorder {
-  record(about: KubeObject, note: EventNote): void;
+export interface ClusterEventRecorder {
+  record(about: StoredObject, note: EventNote): void;
 }
 
-interface EventObject extends KubeObject {
+interface EventObject extends StoredObject {
   count: number;
   lastTimestamp: string;
 }
 
 /** What a recorder needs. */
-export interface EventRecorderDeps {
+export interface ClusterEventRecorderDeps {
   readonly store: ObjectStore;
   readonly clock: Clock;
   readonly random: Random;
@@ -37,10 +37,10 @@ export interface EventRecorderDeps {
 const rememberedEvents = 256;
 
 /** Recorder for one component. */
-export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
+export function createEventRecorder(deps: ClusterEventRecorderDeps): ClusterEventRecorder {
   const names = new Map<string, string>();
 
-  const create = async (about: KubeObject, note: EventNote): Promise<string> => {
+  const create = async (about: StoredObject, note: EventNote): Promise<string> => {
     const now = deps.clock
       .date()
       .toISOString()
@@ -61,7 +61,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
       firstTimestamp: now,
       lastTimestamp: now,
       count: 1,
-    } as KubeObject);
+    } as StoredObject);
     return name;
   };
 
@@ -75,7 +75,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
     });
   };
 
-  const write = async (about: KubeObject, note: EventNote): Promise<void> => {
+  const write = async (about: StoredObject, note: EventNote): Promise<void> => {
     const identity = [about.metadata.uid, note.reason, note.message].join('\n');
     const known = names.get(identity);
     const namespace = about.metadata.namespace ?? 'default';

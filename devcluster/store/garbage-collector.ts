@@ -1,7 +1,7 @@
 import type { Log } from '#common/log.js';
 import { listAt } from './json-copy.js';
 import type { AnyObject } from './kube-object.js';
-import type { ObjectStore, WatchEvent } from './object-store.js';
+import type { ObjectStore, StoreEvent } from './object-store.js';
 import { isStatusError } from './status-error.js';
 
 /** What the garbage collector needs. */
@@ -82,7 +82,7 @@ export function startGarbageCollector(deps: GarbageCollectorDeps): () => void {
       if (owner !== undefined) advance(owner);
     }
   };
-  const notice = (resource: string, event: WatchEvent<AnyObject>): void => {
+  const notice = (resource: string, event: StoreEvent<AnyObject>): void => {
     if (event.type === 'DELETED') {
       forget(event.object);
       return;

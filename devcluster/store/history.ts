@@ -1,26 +1,26 @@
 import type { AnyObject } from './kube-object.js';
-import type { WatchEvent } from './object-store.js';
+import type { StoreEvent } from './object-store.js';
 import { expired } from './refusals.js';
 
 /** One change, with the resource it belongs to. */
-export interface Change extends WatchEvent<AnyObject> {
+export interface RecordedChange extends StoreEvent<AnyObject> {
   readonly resource: string;
   readonly version: number;
 }
 
 /** The latest changes, for watches that begin in the past. */
 export interface History {
-  add(change: Change): void;
+  add(change: RecordedChange): void;
   /**
    * Changes after a version, oldest first.
    * @throws StatusError Expired when some of them are no longer kept.
    */
-  since(version: number): readonly Change[];
+  since(version: number): readonly RecordedChange[];
 }
 
 /** Keeps at least `capacity` changes; `startVersion` is the version before the first one. */
 export function createHistory(capacity: number, startVersion: number): History {
-  let changes: Change[] = [];
+  let changes: RecordedChange[] = [];
   let oldestVersion = startVersion;
   return {
     add: (change) => {

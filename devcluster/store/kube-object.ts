@@ -2,7 +2,7 @@
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 /** Names the owner of an object; the garbage collector deletes what lost all its owners. */
-export interface OwnerReference {
+export interface StoredOwnerReference {
   apiVersion: string;
   kind: string;
   name: string;
@@ -12,7 +12,7 @@ export interface OwnerReference {
 }
 
 /** Metadata as it goes over the wire: times are RFC 3339 strings. */
-export interface ObjectMeta {
+export interface StoredMeta {
   name: string;
   namespace?: string;
   generateName?: string;
@@ -27,19 +27,19 @@ export interface ObjectMeta {
   deletionGracePeriodSeconds?: number;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
-  ownerReferences?: OwnerReference[];
+  ownerReferences?: StoredOwnerReference[];
   finalizers?: string[];
 }
 
 /** Any Kubernetes object as plain JSON. Callers narrow it with their own interface that extends this one. */
-export interface KubeObject {
+export interface StoredObject {
   apiVersion: string;
   kind: string;
-  metadata: ObjectMeta;
+  metadata: StoredMeta;
 }
 
 /** An object of which nothing is known but that it is an object with fields. */
-export type AnyObject = KubeObject & Record<string, unknown>;
+export type AnyObject = StoredObject & Record<string, unknown>;
 
 /** `namespace/name`, or the name alone for what has no namespace. */
 export function keyOf(namespace: string | undefined, name: string): string {

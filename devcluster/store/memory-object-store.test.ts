@@ -7,13 +7,13 @@ import { createFakeClock } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import { podGraceSeconds } from './deletion.js';
 import { openJournal } from './journal.js';
-import type { AnyObject, KubeObject } from './kube-object.js';
+import type { AnyObject, StoredObject } from './kube-object.js';
 import { createObjectStore } from './memory-object-store.js';
-import type { ObjectStore, WatchEvent } from './object-store.js';
+import type { ObjectStore, StoreEvent } from './object-store.js';
 import { defineKind } from './resource-kind.js';
 import { isStatusError } from './status-error.js';
 
-interface Thing extends KubeObject {
+interface Thing extends StoredObject {
   spec?: { nodeName?: string; size?: number };
   status?: { phase?: string };
 }
@@ -214,7 +214,7 @@ const perform = async (store: ObjectStore, step: Step): Promise<void> => {
 const stateOf = (store: ObjectStore, labelSelector: string): Map<string, AnyObject> =>
   new Map(store.list<AnyObject>('pods', { labelSelector }).items.map((object) => [object.metadata.name, object]));
 
-const replay = (state: Map<string, AnyObject>, events: readonly WatchEvent<AnyObject>[]): Map<string, AnyObject> => {
+const replay = (state: Map<string, AnyObject>, events: readonly StoreEvent<AnyObject>[]): Map<string, AnyObject> => {
   const result = new Map(state);
   for (const { type, object } of events) {
     const { name } = object.metadata;
@@ -240,7 +240,7 @@ describe('watching', () => {
             moments.push({ version: store.resourceVersion, state: stateOf(store, labelSelector) });
           }
           for (const { version, state } of moments) {
-            const events: WatchEvent<AnyObject>[] = [];
+            const events: StoreEvent<AnyObject>[] = [];
             const stop = store.watch<AnyObject>('pods', { fromResourceVersion: version, labelSelector }, (event) =>
               events.push(event),
             );

@@ -5,14 +5,14 @@ import { createChangeFeed, createFilter } from './change-feed.js';
 import { checkPreconditions, isReleased, planDeletion } from './deletion.js';
 import type { Journal, JournalContent } from './journal.js';
 import { copyOf, deepFreeze, isSameJson } from './json-copy.js';
-import { keyOf, type AnyObject, type KubeObject } from './kube-object.js';
+import { keyOf, type AnyObject, type StoredObject } from './kube-object.js';
 import type {
   DeleteOptions,
   Deletion,
-  ListOptions,
+  StoreListOptions,
   ObjectList,
   ObjectStore,
-  WatchEvent,
+  StoreEvent,
   WriteOptions,
 } from './object-store.js';
 import { alreadyExists, badRequest, forbidden, notFound } from './refusals.js';
@@ -82,18 +82,18 @@ class MemoryObjectStore implements ObjectStore {
   }
 
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows the shape of a resource
-  get<T extends KubeObject>(resource: string, ns: string | undefined, name: string): T | undefined {
+  get<T extends StoredObject>(resource: string, ns: string | undefined, name: string): T | undefined {
     return this.state.table(this.kindOf(resource).plural).get(keyOf(ns, name)) as T | undefined;
   }
 
-  list<T extends KubeObject>(resource: string, options: ListOptions = {}): ObjectList<T> {
+  list<T extends StoredObject>(resource: string, options: StoreListOptions = {}): ObjectList<T> {
     const matches = createFilter(this.kindOf(resource), options);
     const items = [...this.state.table(resource)].filter(([, object]) => matches(object));
     items.sort(([left], [right]) => compareText(left, right));
     return { items: items.map(([, object]) => object as unknown as T), resourceVersion: this.resourceVersion };
   }
 
-  async create<T extends KubeObject>(resource: string, object: T, options: WriteOptions = {}): Promise<T> {
+  async create<T extends StoredObject>(resource: string, object: T, options: WriteOptions = {}): Promise<T> {
     const kind = this.kindOf(resource);
     const admitted = admitNew(kind, object as unknown as AnyObject, this.deps);
     const { name, namespace } = admitted.metadata;
@@ -104,13 +104,13 @@ class MemoryObjectStore implements ObjectStore {
     return (await this.commit('ADDED', kind, admitted, undefined)) as unknown as T;
   }
 
-  async update<T extends KubeObject>(resource: string, object: T, options: WriteOptions = {}): Promise<T> {
+  async update<T extends StoredObject>(resource: string, object: T, options: WriteOptions = {}): Promise<T> {
     const kind = this.kindOf(resource);
     const old = this.need(kind, object.metadata.namespace, object.metadata.name);
     return (await this.write(kind, object as unknown as AnyObject, old, options)) as unknown as T;
   }
 
-  async mutate<T extends KubeObject>(
+  async mutate<T extends StoredObject>(
     resource: string,
     key: { readonly ns?: string | undefined; readonly name: string },
     change: (object: T) => void,
@@ -124,7 +124,7 @@ class MemoryObjectStore implements ObjectStore {
     return (await this.write(kind, copy, old, options)) as unknown as T;
   }
 
-  async delete<T extends KubeObject>(
+  async delete<T extends StoredObject>(
     resource: string,
     ns: string | undefined,
     name: string,
@@ -142,12 +142,12 @@ class MemoryObjectStore implements ObjectStore {
     return { object: object as unknown as T, gone };
   }
 
-  watch<T extends KubeObject>(
+  watch<T extends StoredObject>(
     resource: string,
-    options: ListOptions & { readonly fromResourceVersion?: string },
-    listener: (event: WatchEvent<T>) => void,
+    options: StoreListOptions & { readonly fromResourceVersion?: string },
+    listener: (event: StoreEvent<T>) => void,
   ): () => void {
-    return this.feed.watch(this.kindOf(resource), options, (event) => listener(event as unknown as WatchEvent<T>));
+    return this.feed.watch(this.kindOf(resource), options, (event) => listener(event as unknown as StoreEvent<T>));
   }
 
   async close(): Promise<void> {
@@ -186,7 +186,7 @@ class MemoryObjectStore implements ObjectStore {
 
   /** Visible at once, resolves when it is on disk. */
   private async commit(
-    type: WatchEvent<AnyObject>['type'],
+    type: StoreEvent<AnyObject>['type'],
     kind: ResourceKind,
     object: AnyObject,
     previous: AnyObject | undefined,
@@ -204,7 +204,7 @@ class MemoryObjectStore implements ObjectStore {
   }
 
   private apply(
-    type: WatchEvent<AnyObject>['type'],
+    type: StoreEvent<AnyObject>['type'],
     resource: string,
     object: AnyObject,
     previous: AnyObject | undefined,

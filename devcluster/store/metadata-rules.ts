@@ -1,5 +1,5 @@
 import { isFields } from './json-copy.js';
-import type { AnyObject, ObjectMeta } from './kube-object.js';
+import type { AnyObject, StoredMeta } from './kube-object.js';
 import { invalidValue, requiredValue } from './refusals.js';
 import type { NameRule, ResourceKind } from './resource-kind.js';
 import type { StatusCause } from './status-error.js';
@@ -66,7 +66,7 @@ const validateName = (kind: ResourceKind, name: string): StatusCause[] => {
   return [invalidValue('metadata.name', name, nameAdvice[kind.nameRule])];
 };
 
-const validateOwners = (metadata: ObjectMeta): StatusCause[] => {
+const validateOwners = (metadata: StoredMeta): StatusCause[] => {
   const owners = metadata.ownerReferences ?? [];
   const causes = owners.flatMap((owner, index) =>
     (['apiVersion', 'kind', 'name', 'uid'] as const)
@@ -81,7 +81,7 @@ const validateOwners = (metadata: ObjectMeta): StatusCause[] => {
 
 const standardFinalizers = ['foregroundDeletion', 'orphan', 'kubernetes'];
 
-const validateFinalizers = (metadata: ObjectMeta): StatusCause[] =>
+const validateFinalizers = (metadata: StoredMeta): StatusCause[] =>
   (metadata.finalizers ?? []).flatMap((finalizer, index) => {
     const isQualified = labelKey.test(finalizer) && finalizer.includes('/');
     if (isQualified || standardFinalizers.includes(finalizer)) return [];
@@ -125,7 +125,7 @@ const isEmpty = (value: unknown): boolean =>
   (isFields(value) && Object.keys(value).length === 0);
 
 /** The metadata without unknown fields, and without the empty ones that the real server does not write either. */
-export function tidyMetadata(metadata: unknown): ObjectMeta {
+export function tidyMetadata(metadata: unknown): StoredMeta {
   const fields = isFields(metadata) ? metadata : {};
   const kept = Object.entries(fields).filter(([key, value]) => metadataFields.has(key) && !isEmpty(value));
   return { name: '', ...Object.fromEntries(kept) };

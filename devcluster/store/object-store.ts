@@ -1,7 +1,7 @@
-import type { KubeObject } from './kube-object.js';
+import type { StoredObject } from './kube-object.js';
 
 /** Narrows a list or a watch; the texts are those of the Kubernetes API ("a=b,c in (d,e)", "spec.nodeName=n1"). */
-export interface ListOptions {
+export interface StoreListOptions {
   /** Namespace; all of them when left out. */
   readonly ns?: string;
   readonly labelSelector?: string;
@@ -41,7 +41,7 @@ export interface DeleteOptions {
 }
 
 /** One change of one object. Objects are frozen. */
-export interface WatchEvent<T> {
+export interface StoreEvent<T> {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   /** State after the change; of a deleted object the last state, with the resource version of the deletion. */
   readonly object: T;
@@ -51,7 +51,7 @@ export interface WatchEvent<T> {
 }
 
 /** Where a watch begins and what it tells. */
-export interface WatchOptions extends ListOptions {
+export interface StoreWatchOptions extends StoreListOptions {
   /** Changes after this version are told. Left out: from now on. */
   readonly fromResourceVersion?: string;
 }
@@ -74,29 +74,29 @@ export interface Deletion<T> {
  */
 export interface ObjectStore {
   /** @throws StatusError AlreadyExists, NotFound (namespace), Invalid. */
-  create<T extends KubeObject>(resource: string, object: T, options?: Pick<WriteOptions, 'dryRun'>): Promise<T>;
+  create<T extends StoredObject>(resource: string, object: T, options?: Pick<WriteOptions, 'dryRun'>): Promise<T>;
   /** The object, or undefined. `ns` is undefined or '' for what has no namespace. */
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows the shape of a resource
-  get<T extends KubeObject>(resource: string, ns: string | undefined, name: string): T | undefined;
+  get<T extends StoredObject>(resource: string, ns: string | undefined, name: string): T | undefined;
   /** Sorted by namespace and name. @throws StatusError BadRequest for a selector that makes no sense. */
-  list<T extends KubeObject>(resource: string, options?: ListOptions): ObjectList<T>;
+  list<T extends StoredObject>(resource: string, options?: StoreListOptions): ObjectList<T>;
   /**
    * Replaces an object. With a `metadata.resourceVersion` it must be the stored one.
    * @throws StatusError Conflict, NotFound, Invalid.
    */
-  update<T extends KubeObject>(resource: string, object: T, options?: WriteOptions): Promise<T>;
+  update<T extends StoredObject>(resource: string, object: T, options?: WriteOptions): Promise<T>;
   /**
    * Reads, lets `change` alter a copy in place, and writes. Nothing is written when nothing changed.
    * @throws StatusError NotFound, Invalid, and whatever `change` throws.
    */
-  mutate<T extends KubeObject>(
+  mutate<T extends StoredObject>(
     resource: string,
     key: { readonly ns?: string | undefined; readonly name: string },
     change: (object: T) => void,
     options?: WriteOptions,
   ): Promise<T>;
   /** @throws StatusError NotFound, Conflict. */
-  delete<T extends KubeObject>(
+  delete<T extends StoredObject>(
     resource: string,
     ns: string | undefined,
     name: string,
@@ -108,10 +108,10 @@ export interface ObjectStore {
    * @returns a function that ends the watch; no event is told after it.
    * @throws StatusError Expired (410) when the changes since `fromResourceVersion` are no longer kept.
    */
-  watch<T extends KubeObject>(
+  watch<T extends StoredObject>(
     resource: string,
-    options: WatchOptions,
-    listener: (event: WatchEvent<T>) => void,
+    options: StoreWatchOptions,
+    listener: (event: StoreEvent<T>) => void,
   ): () => void;
   /** Version of the latest write. */
   readonly resourceVersion: string;

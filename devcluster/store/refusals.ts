@@ -1,7 +1,7 @@
 import { defineKind, qualifiedKind, qualifiedResource, type ResourceKind } from './resource-kind.js';
-import { StatusError, type StatusCause, type StatusDetails } from './status-error.js';
+import { StatusError, type StatusCause, type ApiStatusDetails } from './status-error.js';
 
-const about = (kind: ResourceKind, name: string): StatusDetails => ({
+const about = (kind: ResourceKind, name: string): ApiStatusDetails => ({
   name,
   ...(kind.group === '' ? {} : { group: kind.group }),
   kind: kind.plural,
@@ -32,7 +32,7 @@ export const modifiedMeanwhile =
 export function invalid(kind: ResourceKind, name: string, causes: readonly StatusCause[]): StatusError {
   const texts = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))];
   const summary = texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
-  const details: StatusDetails = {
+  const details: ApiStatusDetails = {
     ...(name === '' ? {} : { name }),
     ...(kind.group === '' ? {} : { group: kind.group }),
     kind: kind.kind,

@@ -8,7 +8,7 @@ export interface StatusCause {
 }
 
 /** What a refusal is about. */
-export interface StatusDetails {
+export interface ApiStatusDetails {
   readonly name?: string;
   readonly group?: string;
   readonly kind?: string;
@@ -25,7 +25,7 @@ export interface Status {
   readonly status: 'Failure';
   readonly message: string;
   readonly reason: string;
-  readonly details?: StatusDetails;
+  readonly details?: ApiStatusDetails;
   readonly code: number;
 }
 
@@ -39,7 +39,7 @@ const errorCodeOf = (httpCode: number): ErrorCode => {
 export class StatusError extends PaneletError {
   readonly status: Status;
 
-  constructor(httpCode: number, reason: string, message: string, details?: StatusDetails) {
+  constructor(httpCode: number, reason: string, message: string, details?: ApiStatusDetails) {
     super(errorCodeOf(httpCode), message);
     this.status = {
       kind: 'Status',

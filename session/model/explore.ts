@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PaneletError } from '#common/errors/errors.js';
 import { Violation, type ModelConfig } from './config.js';
-import { createWorld, type World } from './world.js';
+import { createWorld, type ModelWorld } from './world.js';
 
 /** What an exploration found. */
 export interface Exploration {
@@ -60,7 +60,7 @@ export function explore(config: ModelConfig, options: ExploreOptions = {}): Expl
   return { states: seen.size, steps, depth, failure: undefined };
 }
 
-function tryChoice(world: World, choice: number): World | Error {
+function tryChoice(world: ModelWorld, choice: number): ModelWorld | Error {
   try {
     const action = world.actions()[choice];
     if (action !== undefined) world.run(action);
@@ -84,7 +84,7 @@ export function describeFailure({ failure }: Exploration): string {
   return [failure.rule, ...failure.trace.map((step, index) => `  ${index + 1}. ${step}`)].join('\n');
 }
 
-function walk(config: ModelConfig, way: readonly number[]): World {
+function walk(config: ModelConfig, way: readonly number[]): ModelWorld {
   const world = createWorld(config);
   for (const choice of way) {
     const action = world.actions()[choice];
@@ -107,6 +107,6 @@ function traceOf(config: ModelConfig, way: readonly number[]): string[] {
   });
 }
 
-function digestOf(world: World): string {
+function digestOf(world: ModelWorld): string {
   return createHash('sha1').update(world.fingerprint()).digest('base64');
 }

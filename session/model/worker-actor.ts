@@ -25,14 +25,14 @@ import { countUse, seal, storedView, type PanelState, type Storage } from './sto
 import { tinyLimits } from './wire-end.js';
 
 /** Where the drain of the model's worker is. */
-export type DrainState = 'serving' | 'cordoned' | 'frozen' | 'sealed' | 'released';
+export type ModelDrainState = 'serving' | 'cordoned' | 'frozen' | 'sealed' | 'released';
 
 /** The worker of the model: the real link and admission, with a panel and a disk as small as can be. */
 export interface WorkerActor {
   up: boolean;
   link: WorkerLink | undefined;
   panel: PanelState;
-  drain: DrainState;
+  drain: ModelDrainState;
   /** Sessions opened while cordoned. */
   openedUnderCordon: number;
   /** Times that a session died without a checkpoint. */

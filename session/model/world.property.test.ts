@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ModelConfig } from './config.js';
-import { createWorld, type World } from './world.js';
+import { createWorld, type ModelWorld } from './world.js';
 
 const config: ModelConfig = {
   inputs: 8,
@@ -13,7 +13,7 @@ const config: ModelConfig = {
   intruders: 2,
 };
 
-function step(world: World, choice: number): void {
+function step(world: ModelWorld, choice: number): void {
   const actions = world.actions();
   const action = actions[choice % Math.max(1, actions.length)];
   if (action === undefined) return;
@@ -22,7 +22,7 @@ function step(world: World, choice: number): void {
 }
 
 /** Lets everything friendly happen, in turns, until nothing is left. */
-function settle(world: World): void {
+function settle(world: ModelWorld): void {
   for (let turn = 0; turn < 3000; turn += 1) {
     const friendly = world.actions().filter((action) => !action.isAdverse);
     const action = friendly[turn % Math.max(1, friendly.length)];

@@ -27,7 +27,7 @@ import { mintResumeToken } from '../worker/resume-token.js';
 import { encodeWorkerLinkState } from '../worker/worker-link-codec.js';
 
 /** One thing that can happen. */
-export interface Action {
+export interface ModelAction {
   readonly name: string;
   /** True for what a friendly world would not do: cuts, kills, restarts, intruders. */
   readonly isAdverse: boolean;
@@ -35,11 +35,11 @@ export interface Action {
 }
 
 /** Clients, a worker, its disk and the messages between them, all driven by the real engine. */
-export interface World {
+export interface ModelWorld {
   /** What can happen now, in a fixed order. */
-  actions(): Action[];
+  actions(): ModelAction[];
   /** Does one of them, and lets everybody send what may be sent. @throws Violation */
-  run(action: Action): void;
+  run(action: ModelAction): void;
   /** Checks every rule that holds between two steps. @throws Violation */
   check(): void;
   /** Everything that the future depends on. */
@@ -49,7 +49,7 @@ export interface World {
 }
 
 /** A world before anything happened. */
-export function createWorld(config: ModelConfig): World {
+export function createWorld(config: ModelConfig): ModelWorld {
   const world: WorkerWorld = { config, worker: createWorkerActor(), storage: createStorage(), rpcs: createRpcs() };
   const { worker, storage, rpcs } = world;
   const clients = [createClientActor('A')];
@@ -83,10 +83,10 @@ export function createWorld(config: ModelConfig): World {
     worker.link?.detach(rpc.id);
   };
 
-  const clientActions = (actor: ClientActor): Action[] => {
+  const clientActions = (actor: ClientActor): ModelAction[] => {
     const { rpc, name } = actor;
     if (actor.phase !== 'on') return [];
-    const found: Action[] = [];
+    const found: ModelAction[] = [];
     const add = (what: string, run: () => void, isAdverse = false): void =>
       void found.push({ name: `${name} ${what}`, run, isAdverse });
     if (actor.writes < inputsOf(actor)) add('writes', () => writeNext(actor));
@@ -101,9 +101,9 @@ export function createWorld(config: ModelConfig): World {
     return found;
   };
 
-  const rpcActions = (rpc: Rpc): Action[] => {
+  const rpcActions = (rpc: Rpc): ModelAction[] => {
     if (!worker.up || !rpc.workerOpen) return [];
-    const found: Action[] = [];
+    const found: ModelAction[] = [];
     const add = (what: string, run: () => void, isAdverse = false): void =>
       void found.push({ name: `worker ${what} ${rpc.id}`, run, isAdverse });
     const isReading = worker.drain !== 'sealed' || rpc.id !== worker.link?.attachment;
@@ -128,8 +128,8 @@ export function createWorld(config: ModelConfig): World {
     killWorker(world);
   };
 
-  const workerActions = (): Action[] => {
-    const found: Action[] = [];
+  const workerActions = (): ModelAction[] => {
+    const found: ModelAction[] = [];
     const add = (what: string, run: () => void, isAdverse = false): void =>
       void found.push({ name: `worker ${what}`, run, isAdverse });
     if (!worker.up) {
@@ -168,7 +168,7 @@ export function createWorld(config: ModelConfig): World {
   };
 
   // The second client comes with the token of the first, as soon as there is one.
-  const takeoverAction = (): Action[] => {
+  const takeoverAction = (): ModelAction[] => {
     const [first, second] = clients;
     if (second !== undefined || config.takeoverInputs === undefined || first === undefined) return [];
     if (first.link.resumeToken.length === 0) return [];

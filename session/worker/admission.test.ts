@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { AttachMode, type Hello } from '#proto/session/v1/session.js';
-import { decideAttach, type AttachDecision, type Caller, type SessionLife, type SessionView } from './admission.js';
+import {
+  decideAttach,
+  type AttachDecision,
+  type VerifiedCaller,
+  type SessionLife,
+  type SessionView,
+} from './admission.js';
 
 const sessionId = '00000000-0000-4000-8000-000000000001';
 const open = { admitsNew: true, admitsAttach: true };
@@ -28,7 +34,7 @@ function hello(change: Partial<Hello> = {}): Hello {
 
 const opening: Partial<Hello> = { mode: AttachMode.OPEN, incarnation: 0, nextRx: 1, txBase: 1, txNext: 1 };
 
-function caller(epoch?: number, change: Partial<Caller> = {}): Caller {
+function caller(epoch?: number, change: Partial<VerifiedCaller> = {}): VerifiedCaller {
   const token = epoch === undefined ? ({ kind: 'absent' } as const) : ({ kind: 'valid', epoch } as const);
   return { identity: 'alice', roles: ['client'], token, ...change };
 }

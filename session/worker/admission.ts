@@ -36,7 +36,7 @@ export interface SessionView {
 }
 
 /** Who sent a Hello, as the agent verified it. */
-export interface Caller {
+export interface VerifiedCaller {
   readonly identity: string;
   /** `client` may attach to own sessions, `admin` to all. */
   readonly roles: readonly string[];
@@ -123,7 +123,7 @@ const epochsPerIncarnation = 2 ** 32;
 export function decideAttach(
   view: SessionView | undefined,
   hello: Hello,
-  caller: Caller,
+  caller: VerifiedCaller,
   gate: AdmissionGate,
 ): AttachDecision {
   const version = hello.versions.find((offered) => offered === protocolVersion);
@@ -158,7 +158,7 @@ interface Right {
   readonly tokenEpoch: number;
 }
 
-function rightTo(view: SessionView, hello: Hello, caller: Caller): Right | RefuseDecision {
+function rightTo(view: SessionView, hello: Hello, caller: VerifiedCaller): Right | RefuseDecision {
   const mayTouch = caller.identity === view.owner || caller.roles.includes('admin');
   if (!mayTouch || hello.panel !== view.panel) return unknownSession;
   switch (caller.token.kind) {

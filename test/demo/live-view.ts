@@ -1,6 +1,6 @@
 import { restartNamespace, type RestartObject } from '#test/support/restarts.js';
 import type { TestCluster } from '#test/support/test-cluster.js';
-import { podCondition, type Pod } from '#devcluster/launcher/pod.js';
+import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
 import { formatMs } from '#test/support/text-table.js';
 import type { DemoSession } from './row.js';
 
@@ -10,7 +10,7 @@ export interface ShownSession {
   readonly waitingMs: () => number | undefined;
 }
 
-function podLine(pod: Pod): string {
+function podLine(pod: StoredPod): string {
   const ready = podCondition(pod, 'Ready')?.status === 'True';
   const phase = pod.metadata.deletionTimestamp === undefined ? (pod.status?.phase ?? 'Pending') : 'Terminating';
   const restarts = pod.status?.containerStatuses?.[0]?.restartCount ?? 0;
@@ -50,7 +50,7 @@ export function restartSummary({ status }: RestartObject): string {
 
 /** Lines of the live view: pods, the newest restart, sessions. */
 export function liveLines(test: TestCluster, sessions: readonly ShownSession[]): string[] {
-  const pods = test.cluster.store.list<Pod>('pods', { ns: restartNamespace }).items;
+  const pods = test.cluster.store.list<StoredPod>('pods', { ns: restartNamespace }).items;
   const restart = newestRestart(test);
   return [...pods.map(podLine), ...(restart === undefined ? [] : [restartLine(restart)]), ...sessions.map(sessionLine)];
 }
@@ -71,7 +71,7 @@ export function followSteps(test: TestCluster, tell: (line: string) => void): ()
       say(`${object.metadata.name} ${pod} ${step}`, `${node ?? pod}: ${step.toLowerCase()}`);
     }
   });
-  const stopPods = store.watch<Pod>('pods', { ns: restartNamespace }, ({ object, type }) => {
+  const stopPods = store.watch<StoredPod>('pods', { ns: restartNamespace }, ({ object, type }) => {
     const { name, uid } = object.metadata;
     const node = object.spec.nodeName ?? '';
     if (type === 'DELETED') say(`${uid ?? ''} gone`, `${node}: pod ${name} is gone`);

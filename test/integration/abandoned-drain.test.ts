@@ -5,7 +5,7 @@ import type { PaneletSession } from '#client/sdk.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { msToDuration, type ProtoDuration } from '#common/time/duration.js';
 import { createLatch } from '#common/time/latch.js';
-import type { GateClient } from '#controller/gate/gate-client.js';
+import type { ControllerGateClient } from '#controller/gate/gate-client.js';
 import { OnTimeout, State, Target, type Command } from '#proto/gate/v1/gate.js';
 import { agentPid } from '#test/support/restarts.js';
 import { gateAddress, openAdminGate } from '#test/support/cluster-gate.js';
@@ -19,7 +19,7 @@ const leaseMs = 3_000;
 const limitMs = leaseMs + 10_000;
 
 let cluster: TestCluster;
-let gate: GateClient;
+let gate: ControllerGateClient;
 let serial = 0;
 
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { createWorkerLink } from '#agent/workers/worker-link.js';
+import { createWorkerConnection } from '#agent/workers/worker-connection.js';
 import { createWorkerSocket } from '#agent/workers/worker-socket.js';
 import { createBackoff } from '#common/time/backoff.js';
 import { createFakeClock } from '#common/time/clock.js';
@@ -101,7 +101,7 @@ test('a worker that is stopped becomes unknown after 15 s at most, and is up aga
   agent.child.kill('SIGKILL');
   await agent.exited;
   const clock = createFakeClock();
-  const link = createWorkerLink({
+  const link = createWorkerConnection({
     ...{ panel: 'echo', socket: createWorkerSocket([join(at.dir, 'run', 'workers', 'echo.sock')]), agentInstance: 'a' },
     ...{ clock, log: createSilentLog(), onChange: () => undefined },
     backoff: createBackoff(createSeededRandom(1), { initialMs: 20, maxMs: 1_000 }),

@@ -7,12 +7,12 @@ import { join, resolve } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
-import type { KubeObject } from '#devcluster/store/kube-object.js';
+import type { StoredObject } from '#devcluster/store/kube-object.js';
 import { createTestCertificate } from '#test/support/agent/certificate.js';
 import { startRunningApi, type RunningApi } from '#test/support/running-api.js';
 import { waitFor } from '#test/support/wait-for.js';
 
-interface LeaseObject extends KubeObject {
+interface LeaseObject extends StoredObject {
   readonly spec?: { readonly holderIdentity?: string; readonly leaseTransitions?: number };
 }
 

@@ -9,7 +9,7 @@ import { createFakeClock, createSystemClock, type FakeClock } from '#common/time
 import { isPaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
-import { createGateClient, type GateClient } from '#controller/gate/gate-client.js';
+import { createGateClient, type ControllerGateClient } from '#controller/gate/gate-client.js';
 import { createTlsCredentials } from '#controller/gate/gate-credentials.js';
 import { configMaps, secrets } from '#kube/certificate-objects.js';
 import {
@@ -92,7 +92,7 @@ async function gate(trust: string, authority: Authority, node = 'n1'): Promise<G
   return server;
 }
 
-function connect(certificates: Parameters<typeof createTlsCredentials>[0], token?: string): GateClient {
+function connect(certificates: Parameters<typeof createTlsCredentials>[0], token?: string): ControllerGateClient {
   const client = createGateClient({
     clock: createSystemClock(),
     credentials: createTlsCredentials(certificates),

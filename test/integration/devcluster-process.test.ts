@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { podCondition, type Pod } from '#devcluster/launcher/pod.js';
+import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
 import {
   clusterStateOf,
   kubectl,
@@ -37,8 +37,8 @@ function start(...args: string[]): DevClusterProcess {
   return process;
 }
 
-async function readyPods(): Promise<readonly Pod[]> {
-  let pods: readonly Pod[] = [];
+async function readyPods(): Promise<readonly StoredPod[]> {
+  let pods: readonly StoredPod[] = [];
   const areReady = async (): Promise<boolean> => {
     pods = await podsOf(dir);
     return pods.length === 2 && pods.every((pod) => podCondition(pod, 'Ready')?.status === 'True');
@@ -59,7 +59,7 @@ function agentPids(): Record<string, number> {
   );
 }
 
-const identityOf = (pod: Pod): unknown => [
+const identityOf = (pod: StoredPod): unknown => [
   pod.metadata.name,
   pod.metadata.uid,
   pod.status?.containerStatuses?.[0]?.restartCount,

@@ -6,9 +6,9 @@ import { createSystemClock } from '#common/time/clock.js';
 import { msToDuration } from '#common/time/duration.js';
 import { maxFencing } from '#common/fencing-number.js';
 import { createSystemRandom } from '#common/random.js';
-import type { GateClient } from '#controller/gate/gate-client.js';
+import type { ControllerGateClient } from '#controller/gate/gate-client.js';
 import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
-import type { KubeObject } from '#devcluster/store/kube-object.js';
+import type { StoredObject } from '#devcluster/store/kube-object.js';
 import { GateServiceClient, State, Target, type Command, type CordonResponse } from '#proto/gate/v1/gate.js';
 import { restartByAnnotation } from '#test/support/restarts.js';
 import { waitFor } from '#test/support/wait-for.js';
@@ -29,12 +29,12 @@ interface WorkerPlace {
   readonly target: Target;
 }
 
-interface LeaseObject extends KubeObject {
+interface LeaseObject extends StoredObject {
   readonly spec?: { readonly leaseTransitions?: number };
 }
 
 let cluster: TestCluster;
-let gates: GateClient;
+let gates: ControllerGateClient;
 let serial = 0;
 
 beforeAll(async () => {

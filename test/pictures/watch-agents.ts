@@ -1,5 +1,5 @@
 import type { Clock } from '#common/time/clock.js';
-import { podCondition, type Pod } from '#devcluster/launcher/pod.js';
+import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
 import { restartNamespace, type RestartObject } from '#test/support/restarts.js';
 import type { TestCluster } from '#test/support/test-cluster.js';
 import type { StateChange } from './lane-bars.js';
@@ -29,7 +29,7 @@ export function watchAgents(test: TestCluster, clock: Clock, tell: (change: Agen
     tell({ atMs: clock.nowMs(), node: change.node, state, isGone: change.state === undefined, words: change.words });
   };
   const { store } = test.cluster;
-  const takePod = (pod: Pod, isGone: boolean): void => {
+  const takePod = (pod: StoredPod, isGone: boolean): void => {
     const { deletionTimestamp, name } = pod.metadata;
     const node = pod.spec.nodeName;
     if (node === undefined || !name.startsWith('panelet-agent')) return;
@@ -40,8 +40,8 @@ export function watchAgents(test: TestCluster, clock: Clock, tell: (change: Agen
       say(name, { node, state: 'Ready', words: `pod ${name} is Ready` });
     else say(name, { node, state: 'starting', words: `pod ${name} starts` });
   };
-  for (const pod of store.list<Pod>('pods', { ns: restartNamespace }).items) takePod(pod, false);
-  const stopPods = store.watch<Pod>('pods', { ns: restartNamespace }, ({ object, type }) => {
+  for (const pod of store.list<StoredPod>('pods', { ns: restartNamespace }).items) takePod(pod, false);
+  const stopPods = store.watch<StoredPod>('pods', { ns: restartNamespace }, ({ object, type }) => {
     takePod(object, type === 'DELETED');
   });
   const stopRestarts = store.watch<RestartObject>('panelrestarts', { ns: restartNamespace }, ({ object }) => {

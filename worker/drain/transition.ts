@@ -1,6 +1,15 @@
 import { unreachable } from '#common/errors/errors.js';
 import { fencingFault } from '#common/fencing-number.js';
-import type { DrainEffect, DrainEvent, DrainFacts, DrainPlan, DrainRules, DrainState, Fence, Phase } from './state.js';
+import type {
+  DrainEffect,
+  DrainEvent,
+  DrainFacts,
+  DrainPlan,
+  DrainRules,
+  DrainState,
+  Fence,
+  GatePhase,
+} from './state.js';
 
 /** Outcome of one event. */
 export interface Transition {
@@ -60,7 +69,7 @@ export function isIdle(facts: DrainFacts, rules: DrainRules): boolean {
 
 const unchanged = (state: DrainState): Transition => ({ state, effects: [] });
 
-function enter(state: DrainState, phase: Phase, nowMs: number, effects: readonly DrainEffect[]): Transition {
+function enter(state: DrainState, phase: GatePhase, nowMs: number, effects: readonly DrainEffect[]): Transition {
   return { state: { ...state, phase, sinceMs: nowMs }, effects };
 }
 

@@ -14,11 +14,11 @@ import {
   type GateStatus,
 } from '#proto/gate/v1/gate.js';
 import type { Gate } from '../drain/gate.js';
-import type { DrainEvent, Fence, TimeoutPolicy } from '../drain/state.js';
+import type { DrainEvent, Fence, DrainTimeoutPolicy } from '../drain/state.js';
 import { unary } from './unary-handler.js';
 
 /** What the gate service needs. */
-export interface GateServiceDeps {
+export interface WorkerGateServiceDeps {
   readonly gate: Gate;
   readonly target: Target;
   readonly checkpointable: boolean;
@@ -32,7 +32,7 @@ function fenceOf(command: Command | undefined): Fence {
   return { restartUid, fencing, generation };
 }
 
-function policyOf(onTimeout: OnTimeout): TimeoutPolicy {
+function policyOf(onTimeout: OnTimeout): DrainTimeoutPolicy {
   if (onTimeout === OnTimeout.FORCE) return 'force';
   return onTimeout === OnTimeout.WAIT ? 'wait' : 'abort';
 }
@@ -62,7 +62,7 @@ export function newsOf(status: GateStatus): string {
 
 /** Streams the gate's states until the drain is complete or called off. */
 function follow(
-  deps: GateServiceDeps,
+  deps: WorkerGateServiceDeps,
   call: ServerWritableStream<DrainRequest, DrainResponse>,
   begin: () => void,
 ): void {
@@ -92,7 +92,7 @@ function follow(
 }
 
 /** GateService of one worker. */
-export function createGateService(deps: GateServiceDeps): GateServiceServer {
+export function createGateService(deps: WorkerGateServiceDeps): GateServiceServer {
   const { gate, log } = deps;
   const requireTarget = (target: Target): void => {
     if (target === Target.UNSPECIFIED || target === deps.target) return;

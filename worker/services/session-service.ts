@@ -18,7 +18,7 @@ import { callerOf } from '../sessions/caller.js';
 import { unary } from './unary-handler.js';
 
 /** What the session service needs. */
-export interface SessionServiceDeps {
+export interface WorkerSessionServiceDeps {
   readonly definition: PanelDefinition;
   readonly node: string;
   readonly registry: SessionRegistry;
@@ -44,7 +44,7 @@ export const sessionServiceDefinition = {
 
 /** SessionService of one worker. */
 export function createSessionService(
-  deps: SessionServiceDeps,
+  deps: WorkerSessionServiceDeps,
 ): Pick<SessionServiceServer, 'listPanels' | 'listSessions' | 'endSession'> & { attach: AttachHandler['handle'] } {
   const { definition, registry, gate, log } = deps;
   const describe = ({ record, driver, dormant }: VisibleSession): Session => {

@@ -6,8 +6,8 @@ import type { Log } from '#common/log.js';
 import { Frames, type Hello } from '#proto/session/v1/session.js';
 import type { SessionLimits } from '#session/codec/limits.js';
 import { agentAttachmentOf, callerOf } from './caller.js';
-import { createAttachment, type Attachment } from './attachment.js';
-import { grpcWire, type AttachCall } from './grpc-wire.js';
+import { createAttachment, type SessionAttachment } from './attachment.js';
+import { grpcWire, type AttachStream } from './grpc-wire.js';
 import type { SessionDriver } from './session-driver.js';
 import type { Knock } from './session-registry.js';
 
@@ -28,23 +28,23 @@ const timing = { helloMs: 10_000, ackDelayMs: 25, endLimitMs: 5_000, maxPendingB
 
 /** Serves the Attach RPC. */
 export interface AttachHandler {
-  readonly handle: (call: AttachCall) => void;
+  readonly handle: (call: AttachStream) => void;
   /** RPCs that are not over yet. */
-  readonly attachments: ReadonlySet<Attachment>;
+  readonly attachments: ReadonlySet<SessionAttachment>;
   /** Ends the attachment that the agent calls so and keeps its session. @returns false when there is none */
   readonly revoke: (agentName: string, message: string) => boolean;
 }
 
 /** One Attach RPC: from its Hello to its end. Nothing thrown here leaves it. */
 class AttachRpc {
-  readonly attachment: Attachment;
+  readonly attachment: SessionAttachment;
   readonly #deps: AttachHandlerDeps;
-  readonly #call: AttachCall;
+  readonly #call: AttachStream;
   #driver: SessionDriver | undefined;
   #hello: 'awaited' | 'taken' = 'awaited';
   #helloTimer: Timer;
 
-  constructor(deps: AttachHandlerDeps, call: AttachCall, id: string) {
+  constructor(deps: AttachHandlerDeps, call: AttachStream, id: string) {
     this.#deps = deps;
     this.#call = call;
     const { clock } = deps;
@@ -155,7 +155,7 @@ function helloOf(message: Frames): Hello {
 
 /** The handler of Attach. */
 export function createAttachHandler(deps: AttachHandlerDeps): AttachHandler {
-  const attachments = new Set<Attachment>();
+  const attachments = new Set<SessionAttachment>();
   const byAgentName = new Map<string, AttachRpc>();
   let count = 0;
   return {

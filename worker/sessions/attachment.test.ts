@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { Channel, Frames } from '#proto/session/v1/session.js';
 import type { AckUrgency } from '#session/endpoint/endpoint.js';
-import { createAttachment, type Attachment, type Wire } from './attachment.js';
+import { createAttachment, type SessionAttachment, type Wire } from './attachment.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -28,7 +28,7 @@ class FakeWire implements Wire {
 describe('an attachment', () => {
   let clock: FakeClock;
   let wire: FakeWire;
-  let attachment: Attachment;
+  let attachment: SessionAttachment;
   let queue: Frames[];
   let urgency: AckUrgency;
   let pulls: boolean[];

@@ -25,7 +25,7 @@ export interface AttachmentSource {
 }
 
 /** What `createAttachment` needs. */
-export interface AttachmentDeps {
+export interface SessionAttachmentDeps {
   readonly id: string;
   readonly wire: Wire;
   readonly clock: Clock;
@@ -38,7 +38,7 @@ export interface AttachmentDeps {
 }
 
 /** One Attach RPC of one client: sends what a session has, as fast as the client takes it and not faster. */
-export interface Attachment {
+export interface SessionAttachment {
   readonly id: string;
   /** From here on pulls from the source. */
   start(source: AttachmentSource): void;
@@ -67,7 +67,7 @@ export interface Attachment {
 }
 
 /** An attachment of an RPC that has just been admitted. */
-export function createAttachment(deps: AttachmentDeps): Attachment {
+export function createAttachment(deps: SessionAttachmentDeps): SessionAttachment {
   const over = createLatch();
   let source: AttachmentSource | undefined;
   let phase: 'open' | 'ending' | 'over' = 'open';

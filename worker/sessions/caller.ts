@@ -1,6 +1,6 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { PaneletError } from '#common/errors/errors.js';
-import type { Asker } from './session-registry.js';
+import type { SessionCaller } from './session-registry.js';
 
 const identityKey = 'panelet-identity';
 const rolesKey = 'panelet-roles';
@@ -11,7 +11,7 @@ const attachmentKey = 'panelet-attachment';
  * the agent strips such keys from clients.
  * @throws IDENTITY_MISSING
  */
-export function callerOf(metadata: Metadata): Asker {
+export function callerOf(metadata: Metadata): SessionCaller {
   const identity = String(metadata.get(identityKey)[0] ?? '');
   if (identity === '')
     throw new PaneletError('IDENTITY_MISSING', 'The call carries no identity. Call through an agent.');

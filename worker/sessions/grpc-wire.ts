@@ -5,7 +5,7 @@ import { statusOf } from '#common/grpc/grpc-status.js';
 import type { Wire } from './attachment.js';
 
 /** An Attach call whose messages are bytes. */
-export type AttachCall = ServerDuplexStream<Buffer, Buffer>;
+export type AttachStream = ServerDuplexStream<Buffer, Buffer>;
 
 // grpc-js has no public way to reset one stream (1.14.7, pinned; a test watches that this still works).
 interface Inside {
@@ -13,14 +13,14 @@ interface Inside {
   readonly nextCall?: Inside;
 }
 
-function resetStream(call: AttachCall): void {
+function resetStream(call: AttachStream): void {
   let inside = (call as unknown as { readonly call?: Inside }).call;
   while (inside !== undefined && inside.stream === undefined) inside = inside.nextCall;
   inside?.stream?.close(constants.NGHTTP2_CANCEL);
 }
 
 /** The wire of a grpc-js call. */
-export function grpcWire(call: AttachCall): Wire {
+export function grpcWire(call: AttachStream): Wire {
   return {
     write: (message, taken) => {
       if (call.destroyed || call.writableEnded) return;

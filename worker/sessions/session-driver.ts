@@ -10,14 +10,14 @@ import { createOpGate, type Hold, type OpGate } from '../panel/op-gate.js';
 import type { PanelContext, PanelDefinition, PanelSession, PanelSnapshot } from '../panel/panel.js';
 import type { CheckpointStore } from '../storage/checkpoint-store.js';
 import type { SessionRecord } from '../storage/session-record.js';
-import type { Attachment } from './attachment.js';
+import type { SessionAttachment } from './attachment.js';
 import { createPanelOutput, type DrivenOutput } from './panel-output.js';
 import type { Slots } from './slots.js';
 import { createSessionRest, type SessionRest } from './session-rest.js';
 import type { LossReason } from '#session/messages/crash-reason.js';
 
 /** How a session ended. */
-export interface SessionEnd {
+export interface WorkerSessionEnd {
   readonly kind: 'finished' | 'asked' | 'expired' | 'limit' | 'failed' | 'forced';
   /** For a person. */
   readonly message: string;
@@ -48,12 +48,12 @@ export interface SessionDriverDeps {
   /** Something happened that a drain may wait for. */
   readonly onChange: () => void;
   /** The session is over; called once. */
-  readonly onEnded: (end: SessionEnd) => void;
+  readonly onEnded: (end: WorkerSessionEnd) => void;
 }
 
 /** A Hello that was let in. */
 export interface AttachOrder {
-  readonly attachment: Attachment;
+  readonly attachment: SessionAttachment;
   readonly decision: Admitted;
   readonly hello: Hello;
   readonly message: Frames;
@@ -62,7 +62,7 @@ export interface AttachOrder {
   readonly drain?: Drain | undefined;
 }
 
-const causes: Readonly<Record<SessionEnd['kind'], EndCause>> = {
+const causes: Readonly<Record<WorkerSessionEnd['kind'], EndCause>> = {
   finished: EndCause.FINISHED,
   asked: EndCause.ASKED,
   expired: EndCause.EXPIRED,
@@ -82,10 +82,10 @@ export class SessionDriver {
   readonly #deps: SessionDriverDeps;
   readonly #driven: DrivenOutput;
   #panel: PanelSession | undefined;
-  #attachment: Attachment | undefined;
+  #attachment: SessionAttachment | undefined;
   #inputSince: number | undefined;
   #heardMs: number;
-  #end: SessionEnd | undefined;
+  #end: WorkerSessionEnd | undefined;
   #closed: Promise<void> | undefined;
   /** Time without a client while an agent was there, in milliseconds; kept by the registry. */
   detachedMs = 0;
@@ -133,7 +133,7 @@ export class SessionDriver {
   get attached(): boolean {
     return this.#attachment !== undefined;
   }
-  get ended(): SessionEnd | undefined {
+  get ended(): WorkerSessionEnd | undefined {
     return this.#end;
   }
 
@@ -179,7 +179,7 @@ export class SessionDriver {
   }
 
   /** Takes a message of an attachment. @throws FRAME_INVALID, CREDIT_EXCEEDED; then the RPC is to be refused */
-  receive(attachment: Attachment, message: Frames): void {
+  receive(attachment: SessionAttachment, message: Frames): void {
     const received = this.link.receive(attachment.id, message);
     if (received === undefined) {
       attachment.finish([]);
@@ -195,7 +195,7 @@ export class SessionDriver {
   }
 
   /** An attachment is over, for whatever reason; the session is kept. */
-  detach(attachment: Attachment): void {
+  detach(attachment: SessionAttachment): void {
     this.link.detach(attachment.id);
     if (this.#attachment?.id !== attachment.id) return;
     this.#attachment = undefined;
@@ -220,7 +220,7 @@ export class SessionDriver {
   }
 
   /** Tells the client that it may not be attached any more and ends its RPC with OK; the session is kept. */
-  revoke(attachment: Attachment, message: string): void {
+  revoke(attachment: SessionAttachment, message: string): void {
     if (this.#attachment?.id !== attachment.id) return;
     attachment.finish([detachMessage(this.link.endpoint, DetachReason.REVOKED, message)]);
   }
@@ -251,7 +251,7 @@ export class SessionDriver {
   }
 
   /** Ends the session for good; the client is told. Idempotent: the first reason stays. */
-  end(end: SessionEnd, last: readonly Frames[] = []): void {
+  end(end: WorkerSessionEnd, last: readonly Frames[] = []): void {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.rest.end();

@@ -17,7 +17,7 @@ import type { PanelDefinition, PanelSession } from '../panel/panel.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import { createSlots } from './slots.js';
-import { SessionDriver, type SessionDriverDeps, type SessionEnd } from './session-driver.js';
+import { SessionDriver, type SessionDriverDeps, type WorkerSessionEnd } from './session-driver.js';
 
 /** What opening sessions needs. */
 export interface SessionOpeningDeps {
@@ -32,7 +32,7 @@ export interface SessionOpeningDeps {
   /** How long a panel may take to start a session, in milliseconds. */
   readonly openLimitMs: number;
   readonly onChange: () => void;
-  readonly onEnded: (driver: SessionDriver, end: SessionEnd) => void;
+  readonly onEnded: (driver: SessionDriver, end: WorkerSessionEnd) => void;
 }
 
 /** Brings sessions to life. Each driver that is returned has begun and has no client yet. */

@@ -5,11 +5,11 @@ import { decideAttach, type AdmissionGate, type Admitted } from '#session/worker
 import { verifyResumeToken } from '#session/worker/resume-token.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import { requireSessionId } from '../storage/session-id.js';
-import type { Attachment } from './attachment.js';
+import type { SessionAttachment } from './attachment.js';
 import type { DormantSession } from './dormant-sessions.js';
 import { createKeyedLock } from '#common/keyed-lock.js';
 import type { OwnedSession, OwnerQuota } from './owner-quota.js';
-import type { SessionDriver, SessionEnd } from './session-driver.js';
+import type { SessionDriver, WorkerSessionEnd } from './session-driver.js';
 import { SessionLookup, type Known } from './session-lookup.js';
 import { createSessionOpening, type SessionOpeningDeps } from './session-opening.js';
 import type { LossReason } from '#session/messages/crash-reason.js';
@@ -21,11 +21,11 @@ export interface Knock {
   readonly message: Frames;
   readonly identity: string;
   readonly roles: readonly string[];
-  readonly attachment: Attachment;
+  readonly attachment: SessionAttachment;
 }
 
 /** Who asks about sessions. */
-export interface Asker {
+export interface SessionCaller {
   readonly identity: string;
   readonly roles: readonly string[];
 }
@@ -51,7 +51,7 @@ export interface SessionRegistryDeps extends Omit<SessionOpeningDeps, 'onEnded'>
   /** There is one live session more. */
   readonly onOpened: () => void;
   /** A session is over; called once for each. */
-  readonly onEnded: (driver: SessionDriver, end: SessionEnd) => void;
+  readonly onEnded: (driver: SessionDriver, end: WorkerSessionEnd) => void;
 }
 
 /** A session as somebody who may see it sees it. */
@@ -111,7 +111,7 @@ export class SessionRegistry {
   }
 
   /** Sessions that the asker may see. */
-  visible(asker: Asker): VisibleSession[] {
+  visible(asker: SessionCaller): VisibleSession[] {
     const all: VisibleSession[] = [
       ...[...this.live.values()].map((driver) => ({ record: driver.record, driver, dormant: undefined })),
       ...[...this.dormant.values()].map((dormant) => ({ record: dormant.record, driver: undefined, dormant })),
@@ -120,7 +120,7 @@ export class SessionRegistry {
   }
 
   /** Ends a session for good. @throws SESSION_UNKNOWN, also for somebody else's */
-  async endSession(sessionId: string, asker: Asker): Promise<void> {
+  async endSession(sessionId: string, asker: SessionCaller): Promise<void> {
     const found = this.visible(asker).find(({ record }) => record.id === sessionId);
     if (found === undefined) throw new PaneletError('SESSION_UNKNOWN', 'There is no such session of yours here.');
     const driver = found.driver ?? (await this.#forgetOrFind(sessionId));
@@ -294,7 +294,7 @@ export class SessionRegistry {
     void this.#removeRecord(record.id);
   }
 
-  #ended(driver: SessionDriver, end: SessionEnd): void {
+  #ended(driver: SessionDriver, end: WorkerSessionEnd): void {
     const { record, link } = driver;
     this.live.delete(record.id);
     if (end.kind !== 'expired') this.#lookup.remember({ record, incarnation: link.incarnation, message: end.message });

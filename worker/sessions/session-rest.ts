@@ -5,7 +5,7 @@ import type { WorkerLink } from '#session/worker/worker-link.js';
 import { encodeWorkerLinkState } from '#session/worker/worker-link-codec.js';
 import type { PanelSession } from '../panel/panel.js';
 import type { CheckpointStore } from '../storage/checkpoint-store.js';
-import type { Attachment } from './attachment.js';
+import type { SessionAttachment } from './attachment.js';
 import { encodeCheckpointContent } from './checkpoint-content.js';
 import type { Slots } from './slots.js';
 
@@ -19,7 +19,7 @@ export interface SessionRestDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly panel: () => PanelSession | undefined;
-  readonly attachment: () => Attachment | undefined;
+  readonly attachment: () => SessionAttachment | undefined;
   readonly onChange: () => void;
   readonly onThawed: () => void;
   /** The panel threw where it must not. */

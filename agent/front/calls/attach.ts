@@ -44,7 +44,7 @@ export interface AttachDeps {
    * Resolves when the caller may attach that way.
    * @throws PaneletError IDENTITY_REFUSED; API_UNAVAILABLE when nobody can say.
    */
-  readonly permit: (call: AttachCall, wish: AttachWish) => Promise<void>;
+  readonly permit: (call: ClientAttach, wish: AttachWish) => Promise<void>;
   /** Told how each attempt went: the name of a gRPC status, OK once the relay has begun. */
   readonly onOutcome?: (panel: string, code: string) => void;
   /** Watches whether attachments stay allowed; see `AttachmentReviews.expect`. */
@@ -61,7 +61,7 @@ export interface AttachDeps {
 }
 
 /** One Attach, with its caller verified. */
-export interface AttachCall {
+export interface ClientAttach {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
   readonly caller: Caller;
@@ -88,7 +88,7 @@ interface Pending {
  * The promise rejects with a PaneletError that is still to be told to the client; it resolves when the relay has begun
  * or the client has gone.
  */
-export function createAttachHandler(deps: AttachDeps): (call: AttachCall) => Promise<void> {
+export function createAttachHandler(deps: AttachDeps): (call: ClientAttach) => Promise<void> {
   const waiting = createFairShares<Pending>({ items: deps.maxPendingAttaches, bytes: maxPendingBytes }, ({ gone }) =>
     gone.abort(new PaneletError('LIMIT_EXCEEDED', 'Too many of your attaches wait. Let some of them through first.')),
   );
@@ -117,7 +117,7 @@ interface Waiting extends AttachDeps {
   readonly waiting: FairShares<Pending>;
 }
 
-async function attach(deps: Waiting, call: AttachCall, pending: Pending): Promise<void> {
+async function attach(deps: Waiting, call: ClientAttach, pending: Pending): Promise<void> {
   const { clock, waiting } = deps;
   const watch = deps.expect?.();
   const hold = { clock, limitMs: deps.holdMs, signals: [pending.gone.signal] };
@@ -162,7 +162,7 @@ interface Wanted {
   readonly signal: AbortSignal;
 }
 
-async function openWhenReady(deps: AttachDeps, call: AttachCall, { panel, signal }: Wanted): Promise<OpenedTarget> {
+async function openWhenReady(deps: AttachDeps, call: ClientAttach, { panel, signal }: Wanted): Promise<OpenedTarget> {
   const name = deps.nameAttachment();
   const identity = { ...workerIdentity(call.caller, false), 'panelet-attachment': name };
   const headers = { ...upstreamHeaders(call.headers), ...identity };

@@ -3,7 +3,7 @@ import { status, type ServiceDefinition } from '@grpc/grpc-js';
 import { isPaneletError } from '#common/errors/errors.js';
 import { GateServiceService } from '#proto/gate/v1/gate.js';
 import { SessionServiceService } from '#proto/session/v1/session.js';
-import type { AttachCall } from './attach.js';
+import type { ClientAttach } from './attach.js';
 import { tooOften, type CallRates } from '../turns/call-rates.js';
 import type { ClientConnection } from '../connection/client-connection.js';
 import type { HealthCall } from './health-calls.js';
@@ -32,7 +32,7 @@ export type Router = (call: IncomingCall) => Promise<void>;
 /** What the router needs. */
 export interface RouterDeps {
   readonly identity: Identity;
-  readonly attach: (call: AttachCall) => Promise<void>;
+  readonly attach: (call: ClientAttach) => Promise<void>;
   /** Answers calls of the health service. */
   readonly health: (call: HealthCall) => Promise<void>;
   /** The agent's own services. */

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { FrontLimits } from '../../config/config.js';
 import { socketKey, type ConnectionEvents, type HeldConnection, type PeerSocket } from './client-connection.js';
-import { createPlaces, type Places } from './places.js';
+import { createPlaces, type ConnectionPlaces } from './places.js';
 
 /**
  * Why the front ended a connection: it made room, it was dead, nobody on it could prove who they are, or calls went on to come
@@ -97,7 +97,7 @@ interface Patrol {
 
 // Looks after connections: ends those whose session is dead, and weighs what strangers hold. Of those on which somebody was
 // verified there may be thousands: they have their turn every fifth time.
-function createPatrol(clock: Clock, places: Places, onDead: (connection: HeldConnection) => void): Patrol {
+function createPatrol(clock: Clock, places: ConnectionPlaces, onDead: (connection: HeldConnection) => void): Patrol {
   let timer: Timer | undefined;
   let patrols = 0;
   const walk = (): void => {

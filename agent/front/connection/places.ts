@@ -5,7 +5,7 @@ import { createFairShares } from '../turns/fair-shares.js';
  * Who may stay when room is short. Strangers, of whom nobody knows who they are, share an eighth of the places and 32 MiB, by
  * network; everybody else shares the other places, by caller. Nobody is refused at the door: whoever holds most makes room.
  */
-export interface Places {
+export interface ConnectionPlaces {
   /** A connection that was just accepted from the network. */
   enter(connection: HeldConnection): void;
   /** Somebody was verified on it. */
@@ -29,7 +29,7 @@ const connectionBytes = 48 * 1024;
 export function createPlaces(
   maxConnections: number,
   onGiveWay: (connection: HeldConnection, group: 'strangers' | 'callers') => void,
-): Places {
+): ConnectionPlaces {
   const places = Math.min(maxStrangers, Math.max(1, Math.floor(maxConnections / strangersShare)));
   const strangers = createFairShares<HeldConnection>(
     { items: places, bytes: strangerBytes },

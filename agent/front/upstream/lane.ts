@@ -11,7 +11,7 @@ export interface Lane {
   /** True when it takes one more stream with so many bytes of headers. */
   fits(headerBytes: number): boolean;
   /** Takes a place for a stream; to be given back when that stream is over or was never opened. */
-  reserve(headerBytes: number): Place;
+  reserve(headerBytes: number): LanePlace;
   /** Opens a stream. @throws when the connection is lost. */
   request(headers: OutgoingHttpHeaders): ClientHttp2Stream;
   /** Streams on it, and those that are being opened. */
@@ -25,7 +25,7 @@ export interface Lane {
 }
 
 /** A stream's place on a lane. */
-export interface Place {
+export interface LanePlace {
   /** The server has read the headers. */
   readonly answered: () => void;
   /** The stream is over. Twice is fine. */

@@ -6,7 +6,7 @@ import { OnTimeout, type Command } from '#proto/gate/v1/gate.js';
 import { keyOf, objectKey, pods as podResource, type KubeApi, type Preconditions } from '#kube/api.js';
 import type { Pod } from '#kube/objects.js';
 import { claimAnnotation, resultAnnotation, uncordonFinalizer } from '../api/annotations.js';
-import type { Audit } from '../report/audit.js';
+import type { RestartAudit } from '../report/audit.js';
 import type { DrainFigures } from '../report/drain-timings.js';
 import type { DrainStreams } from './drain-streams.js';
 import { gateAddressOf, gatePodOf, type Keepers } from '../facts/gate-provider.js';
@@ -30,7 +30,7 @@ export interface ExecutorDeps {
   readonly recorder: Recorder;
   readonly leadership: Leadership;
   readonly log: Log;
-  readonly audit: Audit;
+  readonly audit: RestartAudit;
   readonly figures: DrainFigures;
 }
 

@@ -12,32 +12,32 @@ import type { Action } from './snapshot.js';
  * A gate that is another pod's outlives the pod that was drained, and its cordon would refuse the next one's sessions.
  * It is opened as soon as the old pod is gone; before that, its sessions would go on in what is about to end.
  */
-function reopenActions({ world, entry, pod }: KilledCase): readonly Action[] {
-  const gate = world.keepers?.get(entry.node ?? '');
-  const view = world.gates.get(entry.uid);
+function reopenActions({ snapshot, entry, pod }: KilledCase): readonly Action[] {
+  const gate = snapshot.keepers?.get(entry.node ?? '');
+  const view = snapshot.gates.get(entry.uid);
   if (gate === undefined || pod !== undefined || view?.kind !== 'answered') return [];
   const { state, restartUid, podUid } = view.status;
-  const mine = restartUid === uidOf(world.restart) && podUid === uidOf(gate);
+  const mine = restartUid === uidOf(snapshot.restart) && podUid === uidOf(gate);
   return mine && state !== State.SERVING ? [{ kind: 'reopen', gate }] : [];
 }
 
-function replacementFailed({ world, entry }: KilledCase, verdict: Verdict): PodOutcome {
-  const down = isNodeDown(world.nodes.get(entry.node ?? ''));
+function replacementFailed({ snapshot, entry }: KilledCase, verdict: Verdict): PodOutcome {
+  const down = isNodeDown(snapshot.nodes.get(entry.node ?? ''));
   const reason = down ? 'NodeUnreachable' : (verdict.missing?.reason ?? 'ReplacementNotReady');
   const text = down ? `Node ${entry.node ?? ''} is not ready. ` : '';
-  const undo = rolloutOf(world.restart) === undefined ? '' : ' Put the template right or undo it (helm rollback).';
-  const outcome = failed(world, entry, reason, `${text}${verdict.missing?.message ?? ''}${down ? '' : undo}`);
+  const undo = rolloutOf(snapshot.restart) === undefined ? '' : ' Put the template right or undo it (helm rollback).';
+  const outcome = failed(snapshot, entry, reason, `${text}${verdict.missing?.message ?? ''}${down ? '' : undo}`);
   const lost = reason === 'SessionsNotRestored' ? (entry.receipt?.checkpointed ?? 0) - verdict.resumed : 0;
   return { ...outcome, done: { entry, resumed: verdict.resumed, lost } };
 }
 
 /** The pod is gone or going: verify what takes its place. `stop` says why the restart goes no further, if it does not. */
 export function afterKill(c: KilledCase, stop: string | undefined): PodOutcome {
-  const { world, settings, entry, pod } = c;
-  const known = world.restart.status?.active?.some(({ uid }) => uid === entry.uid) ?? false;
+  const { snapshot, settings, entry, pod } = c;
+  const known = snapshot.restart.status?.active?.some(({ uid }) => uid === entry.uid) ?? false;
   const unasked = entry.receipt === undefined && entry.step !== 'Killed' && entry.step !== 'Replaced';
   const told = unasked ? [notes.killedByOther(entry)] : [];
-  const replacement = replacementOf(world, entry);
+  const replacement = replacementOf(snapshot, entry);
   const verdict = verdictOn(c, replacement);
   const lostWithout = entry.receipt === undefined ? (entry.sessions ?? 0) : 0;
   const actions = reopenActions(c);
@@ -48,17 +48,17 @@ export function afterKill(c: KilledCase, stop: string | undefined): PodOutcome {
     };
   }
   const since = timeMs(replacement?.metadata.creationTimestamp ?? pod?.metadata.deletionTimestamp ?? entry.since);
-  const deadlineMs = (since ?? world.now.getTime()) + settings.replacementTimeoutMs;
-  const leftMs = deadlineMs - world.now.getTime();
+  const deadlineMs = (since ?? snapshot.now.getTime()) + settings.replacementTimeoutMs;
+  const leftMs = deadlineMs - snapshot.now.getTime();
   // What does not run under the old request is the next one's to replace, at once.
   const hopeless = stop !== undefined && replacement !== undefined && troubleOf(replacement) !== undefined;
   if ((leftMs <= 0 || hopeless) && verdict.missing !== undefined) return replacementFailed(c, verdict);
   const step = replacement === undefined ? 'Killed' : 'Replaced';
-  const next = withStep(world, entry, step, {
+  const next = withStep(snapshot, entry, step, {
     ...(replacement === undefined ? {} : { replacement: replacement.metadata.name }),
     ...(verdict.missing === undefined ? {} : { message: verdict.missing.message.slice(0, 1024) }),
   });
-  const ask = replacement === undefined && world.keepers !== undefined ? entry.uid : undefined;
+  const ask = replacement === undefined && snapshot.keepers !== undefined ? entry.uid : undefined;
   return {
     entry: next,
     actions,

@@ -6,7 +6,7 @@ import { maxUnavailableOf, outstandingPods, roomFor } from './outstanding-pods.j
 import { isTerminating, uidOf } from '../facts/pods.js';
 import { notes } from '../api/events.js';
 import type { Settings } from '../api/settings.js';
-import type { World } from './snapshot.js';
+import type { Snapshot } from './snapshot.js';
 
 /**
  * Creation times are whole seconds. Waiting this long after the request is first seen makes every replacement
@@ -30,32 +30,32 @@ export interface Starts {
 }
 
 /** Why budgets would never let any of these pods go, in a sentence; undefined when they may. */
-export function budgetProblem(world: World): string | undefined {
-  for (const pod of world.pods) {
-    const problem = unsupportedBudget(budgetsOf(world.budgets, pod));
+export function budgetProblem(snapshot: Snapshot): string | undefined {
+  for (const pod of snapshot.pods) {
+    const problem = unsupportedBudget(budgetsOf(snapshot.budgets, pod));
     if (problem !== undefined) return problem;
   }
   return undefined;
 }
 
 /** Chooses the pods to start: in the order of the plan, where no neighbour is at work, as budgets allow. */
-export function startsOf(world: World, settings: Settings, underWay: ReadonlySet<string>): Starts {
-  const settledInMs = settleMs - world.watchedMs(uidOf(world.restart));
+export function startsOf(snapshot: Snapshot, settings: Settings, underWay: ReadonlySet<string>): Starts {
+  const settledInMs = settleMs - snapshot.watchedMs(uidOf(snapshot.restart));
   if (settledInMs > 0) return { pods: [], wakeMs: settledInMs };
-  if (world.rolloutAhead !== undefined) {
-    if (underWay.size > 0 || outstandingPods(world).length === 0) return { pods: [] };
-    return { pods: [], wait: { reason: 'RolloutAhead', message: world.rolloutAhead } };
+  if (snapshot.rolloutAhead !== undefined) {
+    if (underWay.size > 0 || outstandingPods(snapshot).length === 0) return { pods: [] };
+    return { pods: [], wait: { reason: 'RolloutAhead', message: snapshot.rolloutAhead } };
   }
-  const rivals = new Set(world.rivals.map(uidOf));
-  const outstanding = outstandingPods(world).filter((pod) => !rivals.has(claimOf(pod)?.restart ?? ''));
-  const { count, away } = roomFor(world, settings.maxUnavailable, underWay);
-  const aboutToGo = world.pods.filter((pod) => underWay.has(uidOf(pod)) && !isTerminating(pod));
-  const allowance = createAllowance(world.budgets, aboutToGo);
+  const rivals = new Set(snapshot.rivals.map(uidOf));
+  const outstanding = outstandingPods(snapshot).filter((pod) => !rivals.has(claimOf(pod)?.restart ?? ''));
+  const { count, away } = roomFor(snapshot, settings.maxUnavailable, underWay);
+  const aboutToGo = snapshot.pods.filter((pod) => underWay.has(uidOf(pod)) && !isTerminating(pod));
+  const allowance = createAllowance(snapshot.budgets, aboutToGo);
   const pods: Pod[] = [];
   const waits: Wait[] = [];
   for (const pod of outstanding) {
     if (pods.length >= count) break;
-    const neighbour = world.busyNodes.get(pod.spec?.nodeName ?? '');
+    const neighbour = snapshot.busyNodes.get(pod.spec?.nodeName ?? '');
     const budget = neighbour === undefined ? allowance.take(pod) : undefined;
     if (neighbour !== undefined) waits.push({ reason: 'NodeBusy', message: notes.nodeBusy(pod, neighbour) });
     else if (budget !== undefined)
@@ -64,7 +64,7 @@ export function startsOf(world: World, settings: Settings, underWay: ReadonlySet
   }
   if (pods.length > 0 || underWay.size > 0 || outstanding.length === 0) return { pods };
   if (count === 0) {
-    const limit = maxUnavailableOf(settings.maxUnavailable, world.pods.length);
+    const limit = maxUnavailableOf(settings.maxUnavailable, snapshot.pods.length);
     waits.push({ reason: 'PodsNotReady', message: notes.awayFor(away.map(awayText), limit) });
   }
   const [wait] = waits;

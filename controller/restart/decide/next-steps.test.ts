@@ -9,7 +9,7 @@ import { claimAnnotation, uncordonFinalizer } from '../api/annotations.js';
 import { neverRan } from '../api/events.js';
 import { gatesToAsk, nextSteps } from './next-steps.js';
 import type { ActivePod, PanelRestart, PanelRestartSpec, RecordedReceipt } from '../api/panel-restart.js';
-import type { Action, Decision, GateView, World } from './snapshot.js';
+import type { Action, Decision, GateView, Snapshot } from './snapshot.js';
 import type { Keepers } from '../facts/gate-provider.js';
 
 const now = new Date('2026-01-01T12:00:00Z');
@@ -87,7 +87,7 @@ interface Scene {
   readonly busyNode?: string;
 }
 
-function worldOf(scene: Scene): World {
+function worldOf(scene: Scene): Snapshot {
   const restart: PanelRestart = {
     metadata: {
       namespace: 'n',
@@ -315,7 +315,7 @@ describe('in any world', () => {
         const active = scene.active === undefined ? [] : [entry(scene.active as Partial<ActivePod>)];
         const { gate, watchedMs, onTimeout, onUnreachable, paused, abort, keeper } = scene;
         const keepers = keeper === undefined ? undefined : new Map([['a', podOf(undefined, { uid: keeper })]]);
-        const world = worldOf({
+        const snapshot = worldOf({
           pods: [pod],
           gate,
           active,
@@ -324,7 +324,7 @@ describe('in any world', () => {
           budgets: scene.budget === undefined ? [] : [budgetOf(scene.budget)],
           spec: { paused, abort, drain: { timeoutSeconds: 60, onTimeout, onUnreachable } },
         });
-        const kills = nextSteps(world).actions.filter((action) => action.kind === 'delete');
+        const kills = nextSteps(snapshot).actions.filter((action) => action.kind === 'delete');
         if (kills.length === 0) return;
         expect(scene.claimedBy).toBe('restart');
         expect(scene.terminating || abort).toBe(false);

@@ -17,19 +17,19 @@ import { dueInMs, standingOf } from './precedence.js';
 import { budgetProblem, startsOf, type Starts } from './next-pods.js';
 import { assembleStatus } from './status.js';
 import { isFinished, type FailedPod, type PanelRestart } from '../api/panel-restart.js';
-import type { Action, Decision, World } from './snapshot.js';
+import type { Action, Decision, Snapshot } from './snapshot.js';
 
 /** Uids of the pods under way: claimed by this restart, or recorded in its status. */
-function underWayOf(world: World): Set<string> {
-  const uid = uidOf(world.restart);
-  const claimed = world.pods.filter((pod) => claimOf(pod)?.restart === uid).map(uidOf);
-  return new Set([...(world.restart.status?.active ?? []).map((entry) => entry.uid), ...claimed]);
+function underWayOf(snapshot: Snapshot): Set<string> {
+  const uid = uidOf(snapshot.restart);
+  const claimed = snapshot.pods.filter((pod) => claimOf(pod)?.restart === uid).map(uidOf);
+  return new Set([...(snapshot.restart.status?.active ?? []).map((entry) => entry.uid), ...claimed]);
 }
 
 /** Why a restart that has started goes no further; undefined while it goes on. */
-function stopOf(world: World, settings: Settings, failures: readonly FailedPod[]): Course | undefined {
-  const { restart, target } = world;
-  const standing = standingOf(restart, world);
+function stopOf(snapshot: Snapshot, settings: Settings, failures: readonly FailedPod[]): Course | undefined {
+  const { restart, target } = snapshot;
+  const standing = standingOf(restart, snapshot);
   if (restart.spec.abort === true) return courses.aborted();
   if (standing.kind === 'superseded') return courses.superseded(standing.by);
   if (target === undefined || isTerminating(target)) return courses.targetGone(restart);
@@ -51,18 +51,18 @@ function isFinishedUnder(stop: Course, restart: PanelRestart, uid: string): bool
 }
 
 /** What makes it impossible to go on until a person changes something about the target; undefined when nothing does. */
-function blockOf(world: World): Course | undefined {
-  const { target } = world;
+function blockOf(snapshot: Snapshot): Course | undefined {
+  const { target } = snapshot;
   if (target !== undefined && !isOnDelete(target)) return courses.unsafeStrategy(target);
-  const problem = budgetProblem(world);
+  const problem = budgetProblem(snapshot);
   return problem === undefined ? undefined : courses.unsupportedBudget(problem);
 }
 
 /** A replacement that does not run, in its kubelet's words: nobody has to wait for the time limit to see why. */
-function stuckOf(world: World, outcomes: readonly PodOutcome[]): Course | undefined {
+function stuckOf(snapshot: Snapshot, outcomes: readonly PodOutcome[]): Course | undefined {
   for (const { entry } of outcomes) {
     if (entry?.step !== 'Replaced' || entry.message === undefined) continue;
-    const replacement = replacementOf(world, entry);
+    const replacement = replacementOf(snapshot, entry);
     if (replacement !== undefined && troubleOf(replacement) !== undefined)
       return courses.replacementStuck(entry.message);
   }
@@ -76,27 +76,27 @@ interface Hold {
   readonly preview?: Preview;
 }
 
-function dryRunOf(world: World): Hold {
-  const settings = settingsOf(world.restart, world.target);
-  const pods = outstandingPods(world);
-  const preview = previewOf(world, pods, settings);
+function dryRunOf(snapshot: Snapshot): Hold {
+  const settings = settingsOf(snapshot.restart, snapshot.target);
+  const pods = outstandingPods(snapshot);
+  const preview = previewOf(snapshot, pods, settings);
   return { course: courses.dryRun(previewText(pods, preview, settings)), preview };
 }
 
-function holdOf(world: World): Hold | undefined {
-  const { restart, now, target } = world;
-  const standing = standingOf(restart, world);
+function holdOf(snapshot: Snapshot): Hold | undefined {
+  const { restart, now, target } = snapshot;
+  const standing = standingOf(restart, snapshot);
   if (restart.spec.abort === true) return { course: courses.aborted() };
   if (standing.kind === 'superseded') return { course: courses.superseded(standing.by) };
   if (target === undefined) return { course: courses.targetMissing(restart) };
-  const block = blockOf(world);
+  const block = blockOf(snapshot);
   if (block !== undefined) return { course: block };
   const dueMs = dueInMs(restart, now);
   if (dueMs > 0) return { course: courses.scheduled(restart), wakeMs: dueMs };
   if (restart.spec.paused === true) return { course: courses.paused() };
-  if (restart.spec.dryRun === true) return dryRunOf(world);
+  if (restart.spec.dryRun === true) return dryRunOf(snapshot);
   if (standing.kind === 'wait') return { course: courses.waiting(standing.rival) };
-  if (selectsNothing(world)) return { course: courses.nothingSelected(restart) };
+  if (selectsNothing(snapshot)) return { course: courses.nothingSelected(restart) };
   return undefined;
 }
 
@@ -107,14 +107,14 @@ function hasFinalizer(restart: PanelRestart): boolean {
 }
 
 /** The restart is over or being deleted: give back what it holds, then let it go. */
-function letGo(world: World, why: string): Decision {
-  const { restart, now } = world;
-  const held = world.pods.filter((pod) => claimOf(pod)?.restart === uidOf(restart) && !isTerminating(pod));
-  if (held.length > 0) return { ...idle, actions: held.map((pod) => releaseAction(world, pod, why)) };
+function letGo(snapshot: Snapshot, why: string): Decision {
+  const { restart, now } = snapshot;
+  const held = snapshot.pods.filter((pod) => claimOf(pod)?.restart === uidOf(restart) && !isTerminating(pod));
+  if (held.length > 0) return { ...idle, actions: held.map((pod) => releaseAction(snapshot, pod, why)) };
   if (hasFinalizer(restart)) return { ...idle, actions: [{ kind: 'removeFinalizer' }] };
   const { completionTime, observedGeneration } = restart.status ?? {};
   if (isTerminating(restart) || completionTime === undefined) return idle;
-  const report = reportOf(world);
+  const report = reportOf(snapshot);
   const actions = report === undefined ? [] : [report];
   const generation = restart.metadata.generation ?? observedGeneration;
   const status =
@@ -128,43 +128,43 @@ function letGo(world: World, why: string): Decision {
   return { ...idle, status, actions: [...actions, { kind: 'removeRestart' }] };
 }
 
-function claimAction(world: World, settings: Settings, pod: Pod): Action {
+function claimAction(snapshot: Snapshot, settings: Settings, pod: Pod): Action {
   const claim: Claim = {
-    restart: uidOf(world.restart),
-    deadline: new Date(world.now.getTime() + settings.timeoutMs).toISOString(),
-    fencing: world.fencing,
-    generation: world.restart.metadata.generation ?? 0,
+    restart: uidOf(snapshot.restart),
+    deadline: new Date(snapshot.now.getTime() + settings.timeoutMs).toISOString(),
+    fencing: snapshot.fencing,
+    generation: snapshot.restart.metadata.generation ?? 0,
   };
   return { kind: 'claim', pod, claim, note: notes.claimed(pod, settings) };
 }
 
-function run(world: World, settings: Settings): Decision {
-  const { restart } = world;
+function run(snapshot: Snapshot, settings: Settings): Decision {
+  const { restart } = snapshot;
   const priorFailures = restart.status?.failures ?? [];
-  const stop = stopOf(world, settings, priorFailures);
-  const outcomes = [...underWayOf(world)].map((uid) => {
+  const stop = stopOf(snapshot, settings, priorFailures);
+  const outcomes = [...underWayOf(snapshot)].map((uid) => {
     const goesOn = stop === undefined || isFinishedUnder(stop, restart, uid);
-    return podStep(world, settings, uid, goesOn ? undefined : stop.message);
+    return podStep(snapshot, settings, uid, goesOn ? undefined : stop.message);
   });
   const fresh = outcomes.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
-  const stopping = stop ?? stopOf(world, settings, [...priorFailures, ...fresh]);
-  const outstanding = outstandingPods(world);
+  const stopping = stop ?? stopOf(snapshot, settings, [...priorFailures, ...fresh]);
+  const outstanding = outstandingPods(snapshot);
   const busy = fresh.length > 0 || outcomes.some(({ entry, actions }) => entry !== undefined || actions !== undefined);
-  const block = blockOf(world) ?? stuckOf(world, outcomes);
+  const block = blockOf(snapshot) ?? stuckOf(snapshot, outcomes);
   const held = stopping !== undefined || restart.spec.paused === true || block !== undefined;
   const active = new Set(outcomes.flatMap(({ entry }) => (entry === undefined ? [] : [entry.uid])));
-  const starts: Starts = held || !hasFinalizer(restart) ? { pods: [] } : startsOf(world, settings, active);
+  const starts: Starts = held || !hasFinalizer(restart) ? { pods: [] } : startsOf(snapshot, settings, active);
   const over = !busy && (stopping !== undefined || outstanding.length === 0);
   const failures = [...priorFailures, ...fresh];
-  const course = courses.running({ world, stop: stopping, over, block, wait: starts.wait, failures });
+  const course = courses.running({ snapshot, stop: stopping, over, block, wait: starts.wait, failures });
   const actions = outcomes.flatMap((outcome) => outcome.actions ?? []);
   const told = outcomes.flatMap((outcome) => outcome.notes ?? []);
   if (!hasFinalizer(restart) && !over) actions.unshift({ kind: 'addFinalizer' });
   const wakes = [...outcomes.map(({ wakeMs }) => wakeMs), starts.wakeMs].filter((ms) => ms !== undefined);
   return {
-    status: assembleStatus(world, { course, outcomes, pending: outstanding.length }),
+    status: assembleStatus(snapshot, { course, outcomes, pending: outstanding.length }),
     notes: over ? [...told, ...newsOf(restart, course)] : [...newsOf(restart, course), ...told],
-    actions: [...actions, ...starts.pods.map((pod) => claimAction(world, settings, pod))],
+    actions: [...actions, ...starts.pods.map((pod) => claimAction(snapshot, settings, pod))],
     askAgain: outcomes.flatMap(({ ask }) => (ask === undefined ? [] : [ask])),
     requeueAfterMs: wakes.length === 0 ? undefined : Math.max(0, Math.min(...wakes)),
   };
@@ -175,17 +175,17 @@ function run(world: World, settings: Settings): Decision {
  * happened to the one who asked before, the answer is the same. The order it keeps for each pod: claim, cordon, drain,
  * write the receipt down, delete, verify the replacement, write the result down.
  */
-export function nextSteps(world: World): Decision {
-  const { restart } = world;
-  if (isTerminating(restart)) return letGo(world, 'The restart was deleted.');
-  if (isFinished(restart)) return letGo(world, 'The restart is over.');
-  const settings = settingsOf(restart, world.target);
-  if (restart.status?.startTime !== undefined) return run(world, settings);
-  const hold = holdOf(world);
-  if (hold === undefined) return run(world, settings);
+export function nextSteps(snapshot: Snapshot): Decision {
+  const { restart } = snapshot;
+  if (isTerminating(restart)) return letGo(snapshot, 'The restart was deleted.');
+  if (isFinished(restart)) return letGo(snapshot, 'The restart is over.');
+  const settings = settingsOf(restart, snapshot.target);
+  if (restart.status?.startTime !== undefined) return run(snapshot, settings);
+  const hold = holdOf(snapshot);
+  if (hold === undefined) return run(snapshot, settings);
   const { course, preview } = hold;
-  const pending = outstandingPods(world).length;
-  const status = assembleStatus(world, {
+  const pending = outstandingPods(snapshot).length;
+  const status = assembleStatus(snapshot, {
     course,
     outcomes: [],
     pending,
@@ -201,11 +201,11 @@ export interface GateQuestion {
 }
 
 /** Gates to ask before {@link nextSteps}: of the pods under way and of what replaces them; for a dry run, of all. */
-export function gatesToAsk(world: Omit<World, 'gates'>): GateQuestion[] {
-  const { restart, pods, keepers } = world;
+export function gatesToAsk(snapshot: Omit<Snapshot, 'gates'>): GateQuestion[] {
+  const { restart, pods, keepers } = snapshot;
   const dryRun = restart.spec.dryRun === true && !isFinished(restart);
   const own = dryRun
-    ? outstandingPods(world).slice(0, maxPreviewed)
+    ? outstandingPods(snapshot).slice(0, maxPreviewed)
     : pods.filter((pod) => claimOf(pod)?.restart === uidOf(restart));
   const active = restart.status?.active ?? [];
   const places = new Set(active.map(({ node }) => node));

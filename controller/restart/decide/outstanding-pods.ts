@@ -62,7 +62,7 @@ export function maxUnavailableOf(value: number | string, total: number): number 
 }
 
 /** How many more pods may be started, and which ones take the room away. */
-export interface Room {
+export interface PodRoom {
   readonly count: number;
   /** Pods that are not ready and neither under way nor to be restarted. */
   readonly away: readonly Pod[];
@@ -72,7 +72,7 @@ export interface Room {
  * What `maxUnavailable` leaves room for beside the pods under way and those that are away for other reasons. A pod that
  * is to be restarted and not ready is already away; starting it takes its own place.
  */
-export function roomFor(input: PlanInput, maxUnavailable: number | string, underWay: ReadonlySet<string>): Room {
+export function roomFor(input: PlanInput, maxUnavailable: number | string, underWay: ReadonlySet<string>): PodRoom {
   const chosen = new Set(outstandingPods(input).map(uidOf));
   const failed = new Set((input.restart.status?.failures ?? []).map(({ uid }) => uid));
   const nodesUnderWay = new Set(

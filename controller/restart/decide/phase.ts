@@ -2,7 +2,7 @@ import { countText } from '#common/count-text.js';
 import type { DaemonSet } from '#kube/objects.js';
 import type { Wait } from './next-pods.js';
 import type { FailedPod, PanelRestart, Phase } from '../api/panel-restart.js';
-import type { World } from './snapshot.js';
+import type { Snapshot } from './snapshot.js';
 import type { Note } from '../api/note.js';
 
 /** The course a restart takes: its phase, with a word and a sentence why. */
@@ -33,7 +33,7 @@ function nameOf(restart: PanelRestart): string {
 
 /** What {@link courses.running} is derived from. */
 export interface RunningInput {
-  readonly world: World;
+  readonly snapshot: Snapshot;
   /** Where it is heading when it stops. */
   readonly stop: Course | undefined;
   readonly over: boolean;
@@ -61,8 +61,8 @@ function isNews(restart: PanelRestart): boolean {
   return startTime === undefined || phase === 'Paused' || phase === 'Stalled';
 }
 
-function running({ world, stop, over, block, wait, failures }: RunningInput): Course {
-  const { restart } = world;
+function running({ snapshot, stop, over, block, wait, failures }: RunningInput): Course {
+  const { restart } = snapshot;
   if (stop !== undefined) {
     const message = over ? stop.message : `${stop.message} Pods under way are finished or given back.`;
     const phase = over ? stop.phase : 'Stopping';

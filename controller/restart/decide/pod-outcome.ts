@@ -6,7 +6,7 @@ import { gatePodOf } from '../facts/gate-provider.js';
 import { uidOf } from '../facts/pods.js';
 import { notes } from '../api/events.js';
 import type { ActivePod, FailedPod, RecordedReceipt } from '../api/panel-restart.js';
-import type { Action, GateView, World } from './snapshot.js';
+import type { Action, GateView, Snapshot } from './snapshot.js';
 import type { Note } from '../api/note.js';
 
 /** What becomes of one pod under way. */
@@ -30,17 +30,17 @@ export function without<K extends keyof ActivePod>(entry: ActivePod, ...keys: K[
 
 /** An entry at a step; what it waited for is forgotten unless `rest` says it again. */
 export function withStep(
-  world: World,
+  snapshot: Snapshot,
   entry: ActivePod,
   step: ActivePod['step'],
   rest: Partial<ActivePod> = {},
 ): ActivePod {
-  const since = entry.step === step ? entry.since : world.now.toISOString();
+  const since = entry.step === step ? entry.since : snapshot.now.toISOString();
   return { ...without(entry, 'message', 'holders'), step, ...(since === undefined ? {} : { since }), ...rest };
 }
 
 /** A pod that is given up. */
-export function failed(world: World, entry: ActivePod, reason: string, message: string): PodOutcome {
+export function failed(snapshot: Snapshot, entry: ActivePod, reason: string, message: string): PodOutcome {
   const { pod, uid, node } = entry;
   const failure: FailedPod = {
     pod,
@@ -48,14 +48,14 @@ export function failed(world: World, entry: ActivePod, reason: string, message: 
     ...(node === undefined ? {} : { node }),
     reason,
     message: message.slice(0, 1024),
-    time: world.now.toISOString(),
+    time: snapshot.now.toISOString(),
   };
   return { failure, notes: [notes.failed(failure)] };
 }
 
 /** Deletes a pod, by way of its budget where it has one. */
-export function deleteAction(world: World, pod: Pod, receipt: RecordedReceipt): Action {
-  const evict = budgetsOf(world.budgets, pod).length > 0;
+export function deleteAction(snapshot: Snapshot, pod: Pod, receipt: RecordedReceipt): Action {
+  const evict = budgetsOf(snapshot.budgets, pod).length > 0;
   return { kind: 'delete', pod, receipt, evict, note: notes.killing(pod, receipt) };
 }
 
@@ -63,12 +63,12 @@ export function deleteAction(world: World, pod: Pod, receipt: RecordedReceipt): 
  * What the gate says that answers for a pod. An answer that is another pod's, because an address changed hands, is none:
  * a gate of its own may be silent about its pod, one that answers for others never is.
  */
-export function viewOf(world: World, pod: Pod): GateView | undefined {
-  const view = world.gates.get(uidOf(pod));
+export function viewOf(snapshot: Snapshot, pod: Pod): GateView | undefined {
+  const view = snapshot.gates.get(uidOf(pod));
   if (view?.kind !== 'answered') return view;
-  const gate = gatePodOf(world.keepers, pod);
+  const gate = gatePodOf(snapshot.keepers, pod);
   const { podUid } = view.status;
-  const silent = world.keepers === undefined && podUid === '';
+  const silent = snapshot.keepers === undefined && podUid === '';
   if (gate !== undefined && (silent || podUid === uidOf(gate))) return view;
   return { kind: 'unreachable', message: `what answers there is the gate of another pod (uid ${podUid}).` };
 }

@@ -12,7 +12,7 @@ import { recordReceipt } from '../facts/receipts.js';
 import { gateStateName, holderTexts, neverRan, notes } from '../api/events.js';
 import type { Settings } from '../api/settings.js';
 import type { ActivePod, RecordedReceipt } from '../api/panel-restart.js';
-import type { Action, GateView, World } from './snapshot.js';
+import type { Action, GateView, Snapshot } from './snapshot.js';
 
 /** How long a cordon lasts without a renewal. */
 export const cordonLeaseMs = 60_000;
@@ -25,7 +25,7 @@ const deadlineSlackMs = 5_000;
 /** A gate that serves again this close to the deadline has called its drain off. */
 const calledOffMs = 1_000;
 interface PodCase {
-  readonly world: World;
+  readonly snapshot: Snapshot;
   readonly settings: Settings;
   readonly uid: string;
   readonly pod: Pod;
@@ -33,84 +33,87 @@ interface PodCase {
   readonly entry: ActivePod;
 }
 
-function entryOf(world: World, pod: Pod, claim: Claim | undefined): ActivePod {
+function entryOf(snapshot: Snapshot, pod: Pod, claim: Claim | undefined): ActivePod {
   const uid = uidOf(pod);
-  const known = world.restart.status?.active?.find((entry) => entry.uid === uid);
+  const known = snapshot.restart.status?.active?.find((entry) => entry.uid === uid);
   const entry: ActivePod = {
     pod: pod.metadata.name,
     uid,
     step: 'Cordoned',
-    since: world.now.toISOString(),
+    since: snapshot.now.toISOString(),
     ...(pod.spec?.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
     ...(claim === undefined ? {} : { deadline: claim.deadline }),
     ...known,
   };
   // It has come to life after all: what was said of it then is void.
-  const isVoid = entry.receipt?.withoutReceipt === neverRan && !isTerminating(pod) && !isLifeless(world, pod);
+  const isVoid = entry.receipt?.withoutReceipt === neverRan && !isTerminating(pod) && !isLifeless(snapshot, pod);
   return isVoid ? without(entry, 'receipt') : entry;
 }
 
-function isLifeless(world: World, pod: Pod): boolean {
-  return hasNeverRun(pod) && !isNodeDown(world.nodes.get(pod.spec?.nodeName ?? ''));
+function isLifeless(snapshot: Snapshot, pod: Pod): boolean {
+  return hasNeverRun(pod) && !isNodeDown(snapshot.nodes.get(pod.spec?.nodeName ?? ''));
 }
 
 /** The deadline has passed and the pod is not drained: the policy decides. */
 function overdue(c: PodCase, policy: Settings['onTimeout'], cause: { reason: string; message: string }): PodOutcome {
-  const { world, settings, entry, pod, uid } = c;
-  const overMs = world.now.getTime() - Date.parse(c.claim.deadline);
+  const { snapshot, settings, entry, pod, uid } = c;
+  const overMs = snapshot.now.getTime() - Date.parse(c.claim.deadline);
   const waitForMs = settings.maxTimeoutMs - settings.timeoutMs - overMs;
   const message = cause.message.slice(0, 1024);
   if (policy === 'Wait' && waitForMs > 0) {
-    return { entry: withStep(world, entry, entry.step, { message }), wakeMs: waitForMs, ask: uid };
+    return { entry: withStep(snapshot, entry, entry.step, { message }), wakeMs: waitForMs, ask: uid };
   }
-  if (policy !== 'Force') return failed(world, entry, cause.reason, cause.message);
+  if (policy !== 'Force') return failed(snapshot, entry, cause.reason, cause.message);
   // A delete does nothing on a node whose kubelet is away, and pods are never force-deleted.
-  if (isNodeDown(world.nodes.get(pod.spec?.nodeName ?? '')))
-    return failed(world, entry, 'NodeUnreachable', cause.message);
-  const leftMs = settings.timeoutMs - world.watchedMs(uid);
-  if (leftMs > 0) return { entry: withStep(world, entry, entry.step, { message }), wakeMs: leftMs, ask: uid };
+  if (isNodeDown(snapshot.nodes.get(pod.spec?.nodeName ?? '')))
+    return failed(snapshot, entry, 'NodeUnreachable', cause.message);
+  const leftMs = settings.timeoutMs - snapshot.watchedMs(uid);
+  if (leftMs > 0) return { entry: withStep(snapshot, entry, entry.step, { message }), wakeMs: leftMs, ask: uid };
   if (entry.receipt?.withoutReceipt !== undefined) {
     return kill(c, entry.receipt);
   }
   const receipt: RecordedReceipt = { withoutReceipt: message, forced: entry.sessions ?? 0 };
-  return { entry: withStep(world, entry, 'Drained', { receipt }), notes: [notes.forcing(pod, message)] };
+  return { entry: withStep(snapshot, entry, 'Drained', { receipt }), notes: [notes.forcing(pod, message)] };
 }
 
 /** Everything is on record: delete, as soon as the budgets of the pod allow. */
 function kill(c: PodCase, receipt: RecordedReceipt, renewals: readonly Action[] = []): PodOutcome {
-  const { world, entry, pod } = c;
-  const refusing = budgetsOf(world.budgets, pod).find((budget) => !isFreeOf(budget, pod) && allowedBy(budget) <= 0);
+  const { snapshot, entry, pod } = c;
+  const refusing = budgetsOf(snapshot.budgets, pod).find((budget) => !isFreeOf(budget, pod) && allowedBy(budget) <= 0);
   if (refusing === undefined) {
-    return { entry: withStep(world, entry, 'Drained'), actions: [...renewals, deleteAction(world, pod, receipt)] };
+    return {
+      entry: withStep(snapshot, entry, 'Drained'),
+      actions: [...renewals, deleteAction(snapshot, pod, receipt)],
+    };
   }
   const message = notes.budgetRefuses(refusing.metadata.name);
-  return { entry: withStep(world, entry, 'Drained', { message }), actions: renewals, wakeMs: budgetRetryMs };
+  return { entry: withStep(snapshot, entry, 'Drained', { message }), actions: renewals, wakeMs: budgetRetryMs };
 }
 
 /** No container has ever run, so there is nothing to lose and nobody who could give a receipt. */
 function withoutLife(c: PodCase): PodOutcome {
-  const { world, entry, pod } = c;
+  const { snapshot, entry, pod } = c;
   if (entry.receipt?.withoutReceipt === neverRan) return kill(c, entry.receipt);
   const receipt: RecordedReceipt = { withoutReceipt: neverRan };
-  return { entry: withStep(world, entry, 'Drained', { receipt }), notes: [notes.neverRan(pod)] };
+  return { entry: withStep(snapshot, entry, 'Drained', { receipt }), notes: [notes.neverRan(pod)] };
 }
 
 function unknownGate(c: PodCase, view: GateView | undefined): PodOutcome {
-  const { world, settings, entry, pod, uid } = c;
-  if (isLifeless(world, pod)) return withoutLife(c);
+  const { snapshot, settings, entry, pod, uid } = c;
+  if (isLifeless(snapshot, pod)) return withoutLife(c);
   const text = view?.kind === 'unreachable' ? view.message : 'it has not been asked yet';
-  const cause = causeOf(pod, world.nodes.get(pod.spec?.nodeName ?? ''), text);
-  const leftMs = Date.parse(c.claim.deadline) - world.now.getTime();
+  const cause = causeOf(pod, snapshot.nodes.get(pod.spec?.nodeName ?? ''), text);
+  const leftMs = Date.parse(c.claim.deadline) - snapshot.now.getTime();
   if (leftMs <= 0 && view !== undefined) return overdue(c, settings.onUnreachable, cause);
   return {
-    entry: withStep(world, entry, entry.step, { message: cause.message.slice(0, 1024) }),
+    entry: withStep(snapshot, entry, entry.step, { message: cause.message.slice(0, 1024) }),
     wakeMs: Math.max(0, leftMs),
     ask: uid,
   };
 }
 
 function drained(c: PodCase, status: GateStatus, receipt: Receipt): PodOutcome {
-  const { world, entry, pod } = c;
+  const { snapshot, entry, pod } = c;
   const recorded = entry.receipt;
   if (recorded !== undefined && isSameReceipt(recorded, receipt)) {
     const leaseMs = durationToMs(status.leaseRemaining, cordonLeaseMs);
@@ -118,14 +121,14 @@ function drained(c: PodCase, status: GateStatus, receipt: Receipt): PodOutcome {
   }
   const fresh = recordReceipt(receipt);
   return {
-    entry: withStep(world, entry, 'Drained', { receipt: fresh, gateState: 'CLOSED' }),
+    entry: withStep(snapshot, entry, 'Drained', { receipt: fresh, gateState: 'CLOSED' }),
     notes: [notes.drained(pod, fresh, receipt)],
   };
 }
 
 /** A receipt counts only for this restart, this instance of the agent and this target. */
 function validReceipt(c: PodCase, status: GateStatus, receipt: Receipt | undefined): Receipt | undefined {
-  if (receipt?.restartUid !== uidOf(c.world.restart)) return undefined;
+  if (receipt?.restartUid !== uidOf(c.snapshot.restart)) return undefined;
   if (receipt.instance === '' || receipt.instance !== status.instance) return undefined;
   if (receipt.target !== c.settings.gateTarget) return undefined;
   return status.state === State.CLOSED || status.state === State.FORCED ? receipt : undefined;
@@ -159,29 +162,29 @@ function isSettledState(state: State): boolean {
 }
 
 /** Sessions that are not safe. An agent that called its host's drain off tells of its own again, but of each worker too. */
-function unsafeSessions({ world, settings }: PodCase, status: GateStatus): number {
-  if (world.keepers === undefined || status.restartUid !== '') return status.counts?.remaining ?? status.sessions;
+function unsafeSessions({ snapshot, settings }: PodCase, status: GateStatus): number {
+  if (snapshot.keepers === undefined || status.restartUid !== '') return status.counts?.remaining ?? status.sessions;
   const workers = status.workers.filter(({ target }) => target === settings.gateTarget);
   return workers.reduce((sum, { sessions }) => sum + sessions, 0);
 }
 
 /** The node knows a later leader than this one: a lease that was lost with its count, or a number that somebody made up. */
 function laterLeader(c: PodCase, { fencing: above }: GateStatus): PodOutcome {
-  const { world, entry, pod, uid } = c;
-  if (above < world.fencingLimit) {
+  const { snapshot, entry, pod, uid } = c;
+  if (above < snapshot.fencingLimit) {
     const actions: readonly Action[] = [{ kind: 'raiseFencing', above }];
     return { entry, actions, notes: [notes.raisingFencing(pod, above)], ask: uid };
   }
-  const message = notes.implausibleFencing(pod, above, world.fencing);
-  const leftMs = Date.parse(c.claim.deadline) - world.now.getTime();
+  const message = notes.implausibleFencing(pod, above, snapshot.fencing);
+  const leftMs = Date.parse(c.claim.deadline) - snapshot.now.getTime();
   // Never forced: the agent answers, and has sessions that it would drain for the right leader.
-  if (leftMs <= 0) return failed(world, entry, 'FencingImplausible', message);
-  return { entry: withStep(world, entry, entry.step, { message }), wakeMs: leftMs, ask: uid };
+  if (leftMs <= 0) return failed(snapshot, entry, 'FencingImplausible', message);
+  return { entry: withStep(snapshot, entry, entry.step, { message }), wakeMs: leftMs, ask: uid };
 }
 
 function knownGate(c: PodCase, status: GateStatus, given: Receipt | undefined): PodOutcome {
-  const { world, settings, uid } = c;
-  if (status.fencing > world.fencing) return laterLeader(c, status);
+  const { snapshot, settings, uid } = c;
+  if (status.fencing > snapshot.fencing) return laterLeader(c, status);
   const receipt = validReceipt(c, status, given);
   if (receipt !== undefined) return drained(c, status, receipt);
   const forcing = c.entry.receipt?.withoutReceipt !== undefined;
@@ -190,11 +193,11 @@ function knownGate(c: PodCase, status: GateStatus, given: Receipt | undefined): 
     sessions: status.sessions,
     gateState: gateStateName(status.state),
   };
-  const leftMs = Date.parse(c.claim.deadline) - world.now.getTime();
+  const leftMs = Date.parse(c.claim.deadline) - snapshot.now.getTime();
   const holders = holderTexts(status);
   const step = status.state >= State.NOTIFIED ? 'Draining' : 'Cordoned';
-  const entry = withStep(world, heard, step, holders.length === 0 ? {} : { holders });
-  const foreign = status.restartUid !== '' && status.restartUid !== uidOf(world.restart);
+  const entry = withStep(snapshot, heard, step, holders.length === 0 ? {} : { holders });
+  const foreign = status.restartUid !== '' && status.restartUid !== uidOf(snapshot.restart);
   const waits = settings.onTimeout === 'Wait';
   const idleLate = status.state === State.SERVING && leftMs < calledOffMs && !waits;
   if (leftMs < -deadlineSlackMs || idleLate) {
@@ -223,31 +226,31 @@ function knownGate(c: PodCase, status: GateStatus, given: Receipt | undefined): 
 }
 
 /** Gives a pod back: its gate, if this restart has it, and its claim. */
-export function releaseAction(world: World, pod: Pod, why: string): Action {
-  const view = viewOf(world, pod);
-  const mine = view?.kind !== 'answered' || view.status.restartUid === uidOf(world.restart);
+export function releaseAction(snapshot: Snapshot, pod: Pod, why: string): Action {
+  const view = viewOf(snapshot, pod);
+  const mine = view?.kind !== 'answered' || view.status.restartUid === uidOf(snapshot.restart);
   return { kind: 'release', pod, uncordon: mine, note: notes.released(pod, why) };
 }
 
 /** Next step of one pod that this restart has claimed or recorded; `stop` says why it goes no further, if it does not. */
-export function podStep(world: World, settings: Settings, uid: string, stop: string | undefined): PodOutcome {
-  const pod = world.pods.find((candidate) => uidOf(candidate) === uid);
+export function podStep(snapshot: Snapshot, settings: Settings, uid: string, stop: string | undefined): PodOutcome {
+  const pod = snapshot.pods.find((candidate) => uidOf(candidate) === uid);
   const claim = pod === undefined ? undefined : claimOf(pod);
-  const mine = claim?.restart === uidOf(world.restart);
-  const recorded = world.restart.status?.active?.find((entry) => entry.uid === uid);
-  const failure = world.restart.status?.failures?.find((entry) => entry.uid === uid);
+  const mine = claim?.restart === uidOf(snapshot.restart);
+  const recorded = snapshot.restart.status?.active?.find((entry) => entry.uid === uid);
+  const failure = snapshot.restart.status?.failures?.find((entry) => entry.uid === uid);
   if (pod === undefined)
-    return recorded === undefined ? {} : afterKill({ world, settings, entry: recorded, pod }, stop);
+    return recorded === undefined ? {} : afterKill({ snapshot, settings, entry: recorded, pod }, stop);
   if (failure !== undefined) {
     return isTerminating(pod) || !mine
       ? {}
-      : { actions: [releaseAction(world, pod, failure.message ?? failure.reason)] };
+      : { actions: [releaseAction(snapshot, pod, failure.message ?? failure.reason)] };
   }
-  const entry = entryOf(world, pod, mine ? claim : undefined);
-  if (isTerminating(pod)) return afterKill({ world, settings, entry, pod }, stop);
+  const entry = entryOf(snapshot, pod, mine ? claim : undefined);
+  if (isTerminating(pod)) return afterKill({ snapshot, settings, entry, pod }, stop);
   if (!mine) return {};
-  if (stop !== undefined) return { entry, actions: [releaseAction(world, pod, stop)] };
-  const c: PodCase = { world, settings, uid, pod, claim, entry };
-  const view = viewOf(world, pod);
+  if (stop !== undefined) return { entry, actions: [releaseAction(snapshot, pod, stop)] };
+  const c: PodCase = { snapshot, settings, uid, pod, claim, entry };
+  const view = viewOf(snapshot, pod);
   return view?.kind === 'answered' ? knownGate(c, view.status, view.receipt) : unknownGate(c, view);
 }

@@ -4,7 +4,7 @@ import { Target, type WorkerStatus } from '#proto/gate/v1/gate.js';
 import type { Pod } from '#kube/objects.js';
 import { viewOf } from './pod-outcome.js';
 import type { Settings } from '../api/settings.js';
-import type { World } from './snapshot.js';
+import type { Snapshot } from './snapshot.js';
 
 /** Gates that a dry run asks, at most; of the pods beyond, nothing is said. */
 export const maxPreviewed = 200;
@@ -22,7 +22,7 @@ export interface Preview {
 }
 
 /** Adds up what the gates say: other workers' sessions are kept, an agent's are checkpointed, a host's cannot be. */
-export function previewOf(world: World, pods: readonly Pod[], settings: Settings): Preview {
+export function previewOf(snapshot: Snapshot, pods: readonly Pod[], settings: Settings): Preview {
   const asked = pods.slice(0, maxPreviewed);
   const ending = new Map<string, number>();
   const silent: Pod[] = [];
@@ -34,7 +34,7 @@ export function previewOf(world: World, pods: readonly Pod[], settings: Settings
     else if (worker.sessions > 0) ending.set(worker.panel, (ending.get(worker.panel) ?? 0) + worker.sessions);
   };
   for (const pod of asked) {
-    const view = viewOf(world, pod);
+    const view = viewOf(snapshot, pod);
     if (view?.kind === 'answered') view.status.workers.forEach(add);
     else silent.push(pod);
   }

@@ -8,11 +8,11 @@ import { resumedOf } from '../facts/receipts.js';
 import { gateStateName } from '../api/events.js';
 import type { Settings } from '../api/settings.js';
 import type { ActivePod } from '../api/panel-restart.js';
-import type { World } from './snapshot.js';
+import type { Snapshot } from './snapshot.js';
 
 /** A pod under way that is gone or going. */
 export interface KilledCase {
-  readonly world: World;
+  readonly snapshot: Snapshot;
   readonly settings: Settings;
   readonly entry: ActivePod;
   /** The old pod while it still goes. */
@@ -31,8 +31,8 @@ export interface Verdict {
 }
 
 /** The pod that took the place of one that was killed: on the same node, with another uid, the youngest. */
-export function replacementOf(world: World, entry: ActivePod): Pod | undefined {
-  return world.pods
+export function replacementOf(snapshot: Snapshot, entry: ActivePod): Pod | undefined {
+  return snapshot.pods
     .filter((pod) => uidOf(pod) !== entry.uid && pod.spec?.nodeName === entry.node && !isTerminating(pod))
     .sort((a, b) => createdMs(b) - createdMs(a))[0];
 }
@@ -53,9 +53,9 @@ function hostLacks(status: GateStatus, restartUid: string): string | undefined {
 }
 
 /** What the gate's answer lacks. How many sessions a host restored is not told by the agent that answers for it. */
-function gateVerdict({ world, entry }: KilledCase, name: string, status: GateStatus): Verdict {
-  if (world.keepers !== undefined) {
-    const lacks = hostLacks(status, uidOf(world.restart));
+function gateVerdict({ snapshot, entry }: KilledCase, name: string, status: GateStatus): Verdict {
+  if (snapshot.keepers !== undefined) {
+    const lacks = hostLacks(status, uidOf(snapshot.restart));
     return lacks === undefined ? { resumed: 0 } : notReady(`Pod ${name} does not serve yet: ${lacks}`, { ask: true });
   }
   if (status.state !== State.SERVING) {
@@ -69,21 +69,21 @@ function gateVerdict({ world, entry }: KilledCase, name: string, status: GateSta
 
 /** Judges a replacement: ready, serving, and with every session that was checkpointed and has not ended since. */
 export function verdictOn(c: KilledCase, pod: Pod | undefined): Verdict {
-  const { world, settings, entry } = c;
+  const { snapshot, settings, entry } = c;
   if (pod === undefined) return notReady(`No pod has taken the place of ${entry.pod} yet.`);
   const name = pod.metadata.name;
   if (!isPodReady(pod)) {
     const why = troubleText(troubleOf(pod));
     return notReady(`Pod ${name}, which takes the place of ${entry.pod}, is not ready.${why}`);
   }
-  const view = viewOf(world, pod);
+  const view = viewOf(snapshot, pod);
   if (view?.kind !== 'answered') {
     const text = view?.message ?? 'it has not been asked yet';
     return notReady(`The gate of pod ${name} does not answer: ${text}`, { ask: true });
   }
   const verdict = gateVerdict(c, name, view.status);
   if (verdict.missing !== undefined) return verdict;
-  const readyInMs = readySinceMs(pod) + settings.minReadyMs - world.now.getTime();
+  const readyInMs = readySinceMs(pod) + settings.minReadyMs - snapshot.now.getTime();
   if (settings.minReadyMs > 0 && readyInMs > 0) {
     return notReady(`Pod ${name} has to be ready a little longer.`, { wakeMs: readyInMs });
   }

@@ -13,7 +13,7 @@ export type GateView =
   | { readonly kind: 'unreachable'; readonly message: string };
 
 /** Everything the next steps of a restart are derived from. */
-export interface World {
+export interface Snapshot {
   readonly restart: PanelRestart;
   readonly target: DaemonSet | undefined;
   /** The target's pods, also those that are going. */

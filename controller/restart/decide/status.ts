@@ -12,7 +12,7 @@ import type {
 import { maxActivePods } from './outstanding-pods.js';
 import type { Preview } from './preview.js';
 import type { FailedPod } from '../api/panel-restart.js';
-import type { World } from './snapshot.js';
+import type { Snapshot } from './snapshot.js';
 
 /** What happened to a pod, as far as the status is concerned. */
 export interface Outcome {
@@ -50,8 +50,8 @@ function foreseen({ kept, checkpointed, ending }: Preview): Partial<Sums> {
   return { kept, checkpointed, forced: [...ending.values()].reduce((sum, count) => sum + count, 0) };
 }
 
-function sessionTotals(world: World, { outcomes, preview }: StatusInput): SessionTotals {
-  const told = preview === undefined ? world.restart.status?.sessions : foreseen(preview);
+function sessionTotals(snapshot: Snapshot, { outcomes, preview }: StatusInput): SessionTotals {
+  const told = preview === undefined ? snapshot.restart.status?.sessions : foreseen(preview);
   const before: Sums = { ...noSessions, ...told };
   const sums = outcomes.reduce(
     (acc, { done }) => (done === undefined ? acc : addReceipt(acc, done.entry.receipt, done.resumed, done.lost)),
@@ -63,10 +63,10 @@ function sessionTotals(world: World, { outcomes, preview }: StatusInput): Sessio
   return { kept, finished, checkpointed, resumed, forced, lost, summary: `${alive}/${all}` };
 }
 
-function podCounts(world: World, { outcomes, pending }: StatusInput): PodCounts {
+function podCounts(snapshot: Snapshot, { outcomes, pending }: StatusInput): PodCounts {
   const at = (...steps: PodStep[]): number =>
     outcomes.filter(({ entry }) => entry && steps.includes(entry.step)).length;
-  const before = world.restart.status;
+  const before = snapshot.restart.status;
   const finished = outcomes.filter(({ done, failure }) => done !== undefined && failure === undefined).length;
   const succeeded = (before?.pods?.succeeded ?? 0) + finished;
   const failed = (before?.failures?.length ?? 0) + outcomes.filter(({ failure }) => failure !== undefined).length;
@@ -85,8 +85,8 @@ function podCounts(world: World, { outcomes, pending }: StatusInput): PodCounts 
   };
 }
 
-function conditionsOf(world: World, course: Course): readonly Condition[] {
-  const { restart, now } = world;
+function conditionsOf(snapshot: Snapshot, course: Course): readonly Condition[] {
+  const { restart, now } = snapshot;
   const { phase, reason, message, over, stalled } = course;
   const set = (list: readonly Condition[], type: string, holds: boolean, why: string): readonly Condition[] =>
     setCondition(list, {
@@ -109,31 +109,31 @@ function conditionsOf(world: World, course: Course): readonly Condition[] {
 }
 
 /** When the rest will be done if pods go on taking as long as they did; undefined before the first is done. */
-function expectedEnd(world: World, pods: PodCounts, startTime: string | undefined): string | undefined {
+function expectedEnd(snapshot: Snapshot, pods: PodCounts, startTime: string | undefined): string | undefined {
   const done = pods.succeeded + pods.failed;
   if (startTime === undefined || done === 0 || done >= pods.total) return undefined;
-  const nowMs = world.now.getTime();
+  const nowMs = snapshot.now.getTime();
   const perPodMs = (nowMs - Date.parse(startTime)) / done;
   return new Date(nowMs + perPodMs * (pods.total - done)).toISOString();
 }
 
 /** Puts a restart's status together: what was before, plus what became of the pods, on the course it takes. */
-export function assembleStatus(world: World, input: StatusInput): PanelRestartStatus {
-  const { restart, now } = world;
+export function assembleStatus(snapshot: Snapshot, input: StatusInput): PanelRestartStatus {
+  const { restart, now } = snapshot;
   const { course, outcomes } = input;
   const before = restart.status;
   const begins = course.phase === 'Running' || course.over;
   const startTime = before?.startTime ?? (begins ? now.toISOString() : undefined);
-  const pods = podCounts(world, input);
-  const expected = course.over ? undefined : expectedEnd(world, pods, startTime);
+  const pods = podCounts(snapshot, input);
+  const expected = course.over ? undefined : expectedEnd(snapshot, pods, startTime);
   const failures = [...(before?.failures ?? []), ...outcomes.flatMap(({ failure }) => failure ?? [])];
   return {
     ...(restart.metadata.generation === undefined ? {} : { observedGeneration: restart.metadata.generation }),
     target: `${restart.spec.targetRef.kind ?? 'DaemonSet'}/${restart.spec.targetRef.name}`.toLowerCase(),
     phase: course.phase,
-    conditions: conditionsOf(world, course),
+    conditions: conditionsOf(snapshot, course),
     pods,
-    sessions: sessionTotals(world, input),
+    sessions: sessionTotals(snapshot, input),
     ...(startTime === undefined ? {} : { startTime }),
     ...(course.over ? { completionTime: now.toISOString() } : {}),
     heartbeatTime: now.toISOString(),

@@ -2,10 +2,10 @@ import { observedAnnotation, requestedAnnotation, resultAnnotation } from '../ap
 import { parseCounted } from '../api/counted-value.js';
 import { refusedResult } from '../api/refused-result.js';
 import { isTerminating } from '../facts/pods.js';
-import type { Action, World } from './snapshot.js';
+import type { Action, Snapshot } from './snapshot.js';
 
 /** What the target is to say of the restart that it asked for; undefined when it says so, or has asked again since. */
-export function reportOf({ restart, target }: World): Extract<Action, { kind: 'report' }> | undefined {
+export function reportOf({ restart, target }: Snapshot): Extract<Action, { kind: 'report' }> | undefined {
   const requested = restart.metadata.annotations?.[requestedAnnotation];
   const phase = restart.status?.phase;
   if (target === undefined || isTerminating(target) || requested === undefined || phase === undefined) return undefined;

@@ -22,7 +22,7 @@ export type AuditDecision =
 export type AuditDetails = Readonly<Record<string, unknown>>;
 
 /** One structured line in the log for every decision: who asked, why, and what was decided. */
-export interface Audit {
+export interface RestartAudit {
   /** A request of a target was taken up as this restart. */
   requested(restart: PanelRestart): void;
   /** A request of a target was refused; said again only when the message is another. */
@@ -34,9 +34,9 @@ export interface Audit {
 const maxRemembered = 1_000;
 
 /** An audit in the log; its lines have `audit: true`. */
-export function createAudit(log: Log): Audit {
+export function createAudit(log: Log): RestartAudit {
   const said = new Map<string, string>();
-  const decided: Audit['decided'] = (restart, decision, details = {}) => {
+  const decided: RestartAudit['decided'] = (restart, decision, details = {}) => {
     const { namespace, name, annotations } = restart.metadata;
     const requestedBy = annotations?.[requestedByAnnotation];
     const line = {

@@ -1,5 +1,5 @@
 import type { RestartMetrics, RestartOutcome, SessionCounts } from '../../metrics/restart-metrics.js';
-import type { Audit, AuditDecision } from './audit.js';
+import type { RestartAudit, AuditDecision } from './audit.js';
 import type { DrainFigures } from './drain-timings.js';
 import { neverRan } from '../api/events.js';
 import type { ActivePod, PanelRestart, PanelRestartStatus, Phase, SessionTotals } from '../api/panel-restart.js';
@@ -11,7 +11,7 @@ export interface Progress {
 
 /** What it tells to. */
 export interface ProgressDeps {
-  readonly audit: Audit;
+  readonly audit: RestartAudit;
   readonly metrics: RestartMetrics;
   readonly figures: DrainFigures;
 }

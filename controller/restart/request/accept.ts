@@ -2,7 +2,7 @@ import { isPaneletError } from '#common/errors/errors.js';
 
 import { keyOf } from '#kube/api.js';
 import type { DaemonSet } from '#kube/objects.js';
-import type { Audit } from '../report/audit.js';
+import type { RestartAudit } from '../report/audit.js';
 import type { Request } from './annotation-request.js';
 import type { TargetWriter } from './target-writer.js';
 import type { PanelRestart } from '../api/panel-restart.js';
@@ -23,7 +23,7 @@ export interface Source {
 /** What taking up is made of. */
 export interface TakeUpDeps {
   readonly writer: TargetWriter;
-  readonly audit: Audit;
+  readonly audit: RestartAudit;
 }
 
 /**

@@ -8,7 +8,7 @@ import {
   restartAnnotation,
   resultAnnotation,
 } from '../api/annotations.js';
-import type { Audit } from '../report/audit.js';
+import type { RestartAudit } from '../report/audit.js';
 import { parseCounted } from '../api/counted-value.js';
 import { isTerminating } from '../facts/pods.js';
 import { refusedResult } from '../api/refused-result.js';
@@ -36,7 +36,7 @@ function complaintsAt({ metadata: { annotations = {} } }: DaemonSet): readonly s
 /** What a trigger is made of. */
 export interface TriggerDeps {
   readonly writer: TargetWriter;
-  readonly audit: Audit;
+  readonly audit: RestartAudit;
   readonly clock: Clock;
 }
 

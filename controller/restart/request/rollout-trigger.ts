@@ -3,7 +3,7 @@ import type { Clock } from '#common/time/clock.js';
 import { keyOf } from '#kube/api.js';
 import type { DaemonSet } from '#kube/objects.js';
 import { rolloutErrorAnnotation, rolloutObservedAnnotation, rolloutRevisionAnnotation } from '../api/annotations.js';
-import type { Audit } from '../report/audit.js';
+import type { RestartAudit } from '../report/audit.js';
 import { isTerminating } from '../facts/pods.js';
 import type { ClusterView } from '../api/ports.js';
 import { rolloutRequestOf } from './rollout-request.js';
@@ -16,7 +16,7 @@ import type { Trigger } from './annotation-trigger.js';
 export interface RolloutTriggerDeps {
   readonly view: ClusterView;
   readonly writer: TargetWriter;
-  readonly audit: Audit;
+  readonly audit: RestartAudit;
   readonly clock: Clock;
 }
 

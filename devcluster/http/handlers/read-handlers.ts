@@ -1,5 +1,5 @@
 import type { AnyObject } from '../../store/kube-object.js';
-import type { ListOptions } from '../../store/object-store.js';
+import type { StoreListOptions } from '../../store/object-store.js';
 import { badRequest, expired, notFound } from '../../store/refusals.js';
 import { StatusError } from '../../store/status-error.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
@@ -9,7 +9,7 @@ import { chooseRepresentation, representList, representObject } from '../wire/re
 import type { RequestTarget } from '../wire/request-target.js';
 
 /** What a list, a watch or a deletion of many asks for. */
-export function listOptionsOf(target: RequestTarget, query: URLSearchParams): ListOptions {
+export function listOptionsOf(target: RequestTarget, query: URLSearchParams): StoreListOptions {
   const labelSelector = query.get('labelSelector') ?? '';
   const ownField = target.name === undefined ? '' : `metadata.name=${target.name}`;
   const fieldSelector = [query.get('fieldSelector') ?? '', ownField].filter((text) => text !== '').join(',');

@@ -1,5 +1,5 @@
 import type { AnyObject } from '../../store/kube-object.js';
-import type { WatchEvent } from '../../store/object-store.js';
+import type { StoreEvent } from '../../store/object-store.js';
 import { badRequest, forbiddenField, invalid } from '../../store/refusals.js';
 import { StatusError } from '../../store/status-error.js';
 import type { ApiContext, ResourceRequest } from './api-context.js';
@@ -54,7 +54,7 @@ class WatchWriter {
     private readonly call: ResourceRequest,
   ) {}
 
-  tell(type: WatchEvent<AnyObject>['type'], object: AnyObject): void {
+  tell(type: StoreEvent<AnyObject>['type'], object: AnyObject): void {
     const as = { ...this.as, nowMs: this.context.clock.date().getTime() };
     this.write(type, representObject(object, as, !this.hasHead));
     this.hasHead = true;
@@ -98,7 +98,7 @@ export function handleWatch(context: ApiContext, call: ResourceRequest): void {
   let stop: () => void = () => undefined;
   try {
     const { fromResourceVersion } = beginning;
-    const listener = (event: WatchEvent<AnyObject>): void => {
+    const listener = (event: StoreEvent<AnyObject>): void => {
       try {
         writer.tell(event.type, event.object);
       } catch (error) {

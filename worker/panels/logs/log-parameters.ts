@@ -3,7 +3,7 @@ import { readSince } from './line-time.js';
 import { booleanText, integerText } from '../../panel/parameters.js';
 
 /** What a session of the panel logs follows. */
-export interface LogOptions {
+export interface LogsPanelOptions {
   /** Absolute path, as the user wrote it. */
   readonly path: string;
   /** Begin with the last lines; undefined for all of those since `since`, … */
@@ -17,7 +17,7 @@ export interface LogOptions {
 }
 
 /** Parameters of a Hello for a logs session. */
-export const logParameters: z.ZodType<LogOptions> = z
+export const logParameters: z.ZodType<LogsPanelOptions> = z
   .strictObject({
     path: z.string({ error: 'is needed: the absolute path of a file' }).min(1),
     lines: integerText(0, 1_000_000).optional(),

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { PaneletError } from '#common/errors/errors.js';
-import type { LogOptions } from './log-parameters.js';
+import type { LogsPanelOptions } from './log-parameters.js';
 import type { TrailState } from './trail-state.js';
 
 /** A logs session at rest. */
 export interface LogState {
-  readonly options: LogOptions;
+  readonly options: LogsPanelOptions;
   readonly trail: TrailState;
   /** True once the session has ended its output. */
   readonly ended: boolean;

@@ -13,7 +13,7 @@ import { findSince } from './find-since.js';
 import { findLastLines } from './last-lines.js';
 import { type LogFile, openLogFile, type OpenResult } from './log-file.js';
 import { readSince } from './line-time.js';
-import { type LogOptions, logParameters } from './log-parameters.js';
+import { type LogsPanelOptions, logParameters } from './log-parameters.js';
 import { decodeLogState, encodeLogState } from './log-state.js';
 import { createLogTrail, type TrailListener } from './log-trail.js';
 import { createPump } from './pump.js';
@@ -52,13 +52,13 @@ export function createLogsPanel(deps: { readonly parameters: Readonly<Record<str
 }
 
 // With ".." in it, whether a path leads into the roots would depend on what exists outside.
-function withPlainPath(options: LogOptions): LogOptions {
+function withPlainPath(options: LogsPanelOptions): LogsPanelOptions {
   return isAbsolute(options.path) ? { ...options, path: resolve(options.path) } : options;
 }
 
 const nothingToTell = { reports: [], lastReports: [], missing: false };
 
-async function openStart(options: LogOptions, roots: AllowedRoots, now: Date): Promise<TrailStart> {
+async function openStart(options: LogsPanelOptions, roots: AllowedRoots, now: Date): Promise<TrailStart> {
   const real = roots.resolve(options.path);
   const { opened, known } = await openAmidst(real, roots);
   if (opened.kind !== 'open') {
@@ -83,7 +83,7 @@ async function openStart(options: LogOptions, roots: AllowedRoots, now: Date): P
   return { ...nothingToTell, files: [entry], known };
 }
 
-async function findBeginning(file: LogFile, { path, lines, since }: LogOptions, now: Date): Promise<number> {
+async function findBeginning(file: LogFile, { path, lines, since }: LogsPanelOptions, now: Date): Promise<number> {
   const byLines = lines === undefined ? 0 : await findLastLines(file, lines);
   const sinceMs = since === undefined ? undefined : readSince(since, now);
   if (sinceMs === undefined) return byLines;
@@ -121,7 +121,7 @@ function createListener({ output }: PanelContext): TrailListener {
 
 interface LogsSessionDeps {
   readonly context: PanelContext;
-  readonly options: LogOptions;
+  readonly options: LogsPanelOptions;
   readonly roots: AllowedRoots;
   readonly ended: boolean;
 }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { KnownFiles } from './known-files.js';
-import { type Candidate, type CandidateSearch, sortCandidates } from './sort-candidates.js';
+import { type FileCandidate, type CandidateSearch, sortCandidates } from './sort-candidates.js';
 
 /** A file that was made and written at these moments; a moment 0 of birth means that nobody knows. */
-const file = (name: string, bornNs: number, modifiedNs: number, more: Partial<Candidate> = {}): Candidate => ({
+const file = (name: string, bornNs: number, modifiedNs: number, more: Partial<FileCandidate> = {}): FileCandidate => ({
   name,
   dev: '1',
   ino: name,
@@ -13,13 +13,13 @@ const file = (name: string, bornNs: number, modifiedNs: number, more: Partial<Ca
   changedNs: BigInt(modifiedNs),
   ...more,
 });
-const knownOf = (...files: Candidate[]): KnownFiles => ({
+const knownOf = (...files: FileCandidate[]): KnownFiles => ({
   real: '/log/app.log',
   directory: { ino: '1', bornNs: 0n },
   files,
   beforeNs: 0n,
 });
-const sort = (candidates: readonly Candidate[], more: Partial<CandidateSearch> = {}) => {
+const sort = (candidates: readonly FileCandidate[], more: Partial<CandidateSearch> = {}) => {
   const last = { bornNs: 100n, modifiedNs: 150n, name: 'app.log.9' };
   const sorted = sortCandidates({ current: 'app.log', candidates, last, known: undefined, ...more });
   return {

@@ -3,7 +3,7 @@ import { isKnownFile, type KnownFiles } from './known-files.js';
 import { dateDigits, readRotatedName } from './rotated-names.js';
 
 /** A rotated file that may have followed the last one. */
-export interface Candidate extends FileFacts {
+export interface FileCandidate extends FileFacts {
   readonly name: string;
 }
 
@@ -22,7 +22,7 @@ export interface CandidateSearch {
   /** Name of the file that the path names. */
   readonly current: string;
   /** Files with rotated names, each once, without those that are followed already. */
-  readonly candidates: readonly Candidate[];
+  readonly candidates: readonly FileCandidate[];
   /** Undefined when nothing was followed before. */
   readonly last: LastFile | undefined;
   readonly known: KnownFiles | undefined;
@@ -30,14 +30,14 @@ export interface CandidateSearch {
 
 /** A file that may belong to the log, or not. */
 export interface Doubt {
-  readonly candidate: Candidate;
+  readonly candidate: FileCandidate;
   readonly reason: string;
 }
 
 /** What came between the last file and the current one. */
 export interface SortedCandidates {
   /** From the oldest. */
-  readonly ours: readonly Candidate[];
+  readonly ours: readonly FileCandidate[];
   readonly doubts: readonly Doubt[];
   /** False when nobody can know in which order they came. */
   readonly isOrderSure: boolean;
@@ -66,7 +66,7 @@ export function sortCandidates(search: CandidateSearch): SortedCandidates {
 
 type Verdict = 'ours' | 'not ours' | { readonly doubt: string };
 
-function judge({ current, last, known }: CandidateSearch, file: Candidate): Verdict {
+function judge({ current, last, known }: CandidateSearch, file: FileCandidate): Verdict {
   if (last === undefined && known === undefined) return 'not ours';
   const before = known === undefined ? 'no' : isKnownFile(known, file);
   if (before === 'yes') return 'not ours';
@@ -77,7 +77,7 @@ function judge({ current, last, known }: CandidateSearch, file: Candidate): Verd
   return isOfAnother(current, file, last) ? { doubt: 'may be the log of another program' } : 'ours';
 }
 
-function compareAge(file: Candidate, last: LastFile, isNew: boolean): 'older' | 'younger' | 'unknown' {
+function compareAge(file: FileCandidate, last: LastFile, isNew: boolean): 'older' | 'younger' | 'unknown' {
   if (file.bornNs !== 0n && last.bornNs !== 0n) {
     // Unpacked or copied back: made now, written long ago.
     return file.bornNs < last.bornNs || file.modifiedNs < last.bornNs ? 'older' : 'younger';
@@ -88,7 +88,7 @@ function compareAge(file: Candidate, last: LastFile, isNew: boolean): 'older' | 
 }
 
 // app-2.log beside app.log: unless it was renamed, or app.log itself came to be called so, nobody knows.
-function isOfAnother(current: string, file: Candidate, last: LastFile | undefined): boolean {
+function isOfAnother(current: string, file: FileCandidate, last: LastFile | undefined): boolean {
   const name = readRotatedName(current, file.name);
   if (name === undefined || name.isCertain || file.changedNs > file.modifiedNs) return name === undefined;
   const lastName = last?.name === undefined ? undefined : readRotatedName(current, last.name);
@@ -99,7 +99,7 @@ function isOfAnother(current: string, file: Candidate, last: LastFile | undefine
 /** "down": the newest has the lowest number, as of logrotate; "up": the highest, as of Log4j. */
 type Direction = 'down' | 'up' | undefined;
 
-function directionOf(current: string, ours: readonly Candidate[], lastName: string | undefined): Direction {
+function directionOf(current: string, ours: readonly FileCandidate[], lastName: string | undefined): Direction {
   const last = lastName === undefined ? undefined : numberOf(current, lastName);
   const numbers = ours.map((file) => numberOf(current, file.name));
   if (numbers.length === 0 || numbers.includes(undefined)) return undefined;
@@ -119,7 +119,7 @@ function directionOf(current: string, ours: readonly Candidate[], lastName: stri
 }
 
 /** Oldest first; 0 when nobody can know. */
-function compareBy(current: string, direction: Direction): (a: Candidate, b: Candidate) => number {
+function compareBy(current: string, direction: Direction): (a: FileCandidate, b: FileCandidate) => number {
   return (a, b) => {
     if (a.bornNs !== 0n && b.bornNs !== 0n && a.bornNs !== b.bornNs) return a.bornNs < b.bornNs ? -1 : 1;
     const byNumber = (numberOf(current, a.name) ?? 0) - (numberOf(current, b.name) ?? 0);
@@ -137,13 +137,13 @@ function compareDates(current: string, a: string, b: string): number {
   return one < other ? -1 : 1;
 }
 
-function fallback(current: string, a: Candidate, b: Candidate): number {
+function fallback(current: string, a: FileCandidate, b: FileCandidate): number {
   return (numberOf(current, b.name) ?? 0) - (numberOf(current, a.name) ?? 0) || (a.name < b.name ? -1 : 1);
 }
 
 interface HoleSearch {
   readonly current: string;
-  readonly sorted: readonly Candidate[];
+  readonly sorted: readonly FileCandidate[];
   readonly direction: Direction;
   readonly last: LastFile | undefined;
 }

@@ -8,7 +8,7 @@ import { areKnownFilesOf, type KnownFiles, lookAround, recordKnownFiles } from '
 import { gapReport, type TrailReport } from './log-events.js';
 import { type NamedFile, openLogFile } from './log-file.js';
 import { isRotatedName } from './rotated-names.js';
-import { type Candidate, sortCandidates, type SortedCandidates } from './sort-candidates.js';
+import { type FileCandidate, sortCandidates, type SortedCandidates } from './sort-candidates.js';
 
 /** The last file that was followed. */
 export interface LastFollowed {
@@ -85,7 +85,7 @@ interface Scene {
   readonly snapshot: DirectorySnapshot;
   readonly sorted: SortedCandidates;
   /** What the path names; undefined when it is followed already, as after a truncation. */
-  readonly current: Candidate | undefined;
+  readonly current: FileCandidate | undefined;
   /** Name of the last file by now. */
   readonly lastName: string | undefined;
   /** True when the last file is there to be read on, whatever its name. */
@@ -163,7 +163,7 @@ async function openAll(search: SuccessorSearch, scene: Scene): Promise<Opened> {
 async function openOne(
   { real, last, roots, isRewritten }: SuccessorSearch,
   { current, snapshot, sorted }: Scene,
-  candidate: Candidate,
+  candidate: FileCandidate,
   earlier: readonly NamedFile[],
 ): Promise<
   | { readonly kind: 'file'; readonly file: Omit<Successor, 'reports'> }
@@ -201,7 +201,7 @@ async function openOne(
   return { kind: 'gap', report: gapOf(candidate, 'looks like a copy of another file') };
 }
 
-function gapOf({ name, sizeBytes }: Candidate, reason: string): TrailReport {
+function gapOf({ name, sizeBytes }: FileCandidate, reason: string): TrailReport {
   return gapReport({ file: name, bytes: sizeBytes, reason });
 }
 

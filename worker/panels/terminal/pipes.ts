@@ -2,14 +2,14 @@ import { Socket, type ConnectOpts, type SocketConstructorOpts } from 'node:net';
 import type { Clock } from '#common/time/clock.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import { forkPipes, type PipeProgram } from './pipe-fork.js';
-import { programExit, type ProgramExit } from './program-exit.js';
+import { programExit, type ProgramEnd } from './program-exit.js';
 
 /** What a program on pipes tells its owner. */
 export interface PipesListener {
   /** Output; not while paused. */
   onData(from: 'stdout' | 'stderr', bytes: Buffer): void;
   /** The program has ended, nobody holds its output any more, and all of it was given to `onData`. Once. */
-  onEnd(exit: ProgramExit): void;
+  onEnd(exit: ProgramEnd): void;
 }
 
 /** A program on three pipes. */
@@ -36,7 +36,7 @@ export async function openPipes(
   listener: PipesListener,
   deps: { readonly clock: Clock },
 ): Promise<Pipes> {
-  let exit: ProgramExit | undefined;
+  let exit: ProgramEnd | undefined;
   let told = false;
   const outputs: Output[] = [];
   const end = (): void => {

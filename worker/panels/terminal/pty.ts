@@ -4,7 +4,7 @@ import { ReadStream } from 'node:tty';
 import type { Clock, Timer } from '#common/time/clock.js';
 import { createLatch } from '#common/time/latch.js';
 import { systemCode } from '#common/errors/storage-error.js';
-import { programExit, type ProgramExit } from './program-exit.js';
+import { programExit, type ProgramEnd } from './program-exit.js';
 import { forkPty, type PtyProgram, type RawExit, resizePty } from '../../processes/pty-fork.js';
 
 /** What a terminal tells its owner. */
@@ -12,7 +12,7 @@ export interface PtyListener {
   /** Output; not while paused. */
   onData(bytes: Buffer): void;
   /** The program has ended and all its output was given to `onData`. Once. */
-  onEnd(exit: ProgramExit): void;
+  onEnd(exit: ProgramEnd): void;
 }
 
 /** A program on a pseudoterminal. */
@@ -43,7 +43,7 @@ const kernelBytes = 256 * 1024;
 /** Starts a program on a new pseudoterminal, paused. @throws PANEL_FAILED when the system refuses. */
 export function openPty(program: PtyProgram, listener: PtyListener, deps: { readonly clock: Clock }): Pty {
   const closed = createLatch();
-  let exit: ProgramExit | undefined;
+  let exit: ProgramEnd | undefined;
   let paused = true;
   let told = false;
   let sinceExit = 0;

@@ -50,11 +50,11 @@ export interface Login {
   readonly account: Readonly<Record<string, string>>;
   /** What the session sets, over everything. */
   readonly session: Readonly<Record<string, string>>;
-  readonly places: Places;
+  readonly places: ProgramPlaces;
 }
 
 /** Asks what the account that runs the program can do. */
-export interface Places {
+export interface ProgramPlaces {
   /** True for a directory that can be entered. */
   isDirectory(path: string): Promise<boolean>;
   /** The first of these paths that is a program which may be run. */
@@ -62,7 +62,7 @@ export interface Places {
 }
 
 /** Asks as this process. */
-export const ownPlaces: Places = {
+export const ownPlaces: ProgramPlaces = {
   isDirectory: (path) => Promise.resolve(isDirectory(path)),
   findProgram: (candidates) => Promise.resolve(candidates.find(isProgram)),
 };
@@ -129,7 +129,11 @@ function refuse(reason: string): never {
   throw new PaneletError('PANEL_FAILED', `Cannot start the program: ${reason}.`);
 }
 
-async function findDirectory(places: Places, asked: string | undefined, home: string | undefined): Promise<string> {
+async function findDirectory(
+  places: ProgramPlaces,
+  asked: string | undefined,
+  home: string | undefined,
+): Promise<string> {
   if (asked === undefined) return home !== undefined && (await places.isDirectory(home)) ? home : '/';
   if (!isAbsolute(asked)) refuse(`cwd "${asked}" is not an absolute path`);
   if (!(await places.isDirectory(asked))) refuse(`cwd "${asked}" is not a directory that can be entered`);

@@ -19,7 +19,7 @@ import {
 import { until } from '#test/support/conditions.js';
 import { unary } from './unary-call.js';
 import { createWorkerSocket } from './worker-socket.js';
-import { createWorkerLink, type LinkState } from './worker-link.js';
+import { createWorkerConnection, type LinkState } from './worker-connection.js';
 
 const closings: (() => void)[] = [];
 afterEach(() => {
@@ -99,7 +99,7 @@ function openLink(socketPath: string) {
   const clock = createFakeClock();
   const seen: LinkState['kind'][] = [];
   const counts = { silent: 0 };
-  const link = createWorkerLink({
+  const link = createWorkerConnection({
     ...{ panel: 'echo', socket: createWorkerSocket([socketPath]), agentInstance: 'a', clock, log: createSilentLog() },
     backoff: createBackoff(createSeededRandom(1), { initialMs: 20, maxMs: 1_000 }),
     prepare: (_clients, status) => Promise.resolve(status),

@@ -46,7 +46,7 @@ export interface WorkerLinkDeps {
  * The agent's control connection to one worker: describes it, watches it, asks it again and again whether it still
  * answers, and connects anew when it is lost.
  */
-export interface WorkerLink {
+export interface WorkerConnection {
   state(): LinkState;
   /** True once an attempt has shown something. */
   asked(): boolean;
@@ -61,7 +61,7 @@ const askEveryMs = 10_000;
 const answerMs = 5_000;
 
 /** A link that runs until it is closed. */
-export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
+export function createWorkerConnection(deps: WorkerLinkDeps): WorkerConnection {
   let state: LinkState = { kind: 'unknown', message: 'Not asked yet.' };
   let wake = createLatch();
   const ending = new AbortController();
