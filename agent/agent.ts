@@ -14,7 +14,7 @@ import { openCluster, type OwnCluster, type PodFacts } from './kube/cluster.js';
 import { readAgentConfig, type AgentConfig, type ConfigOverrides } from './config/config.js';
 import { prepareDirectories, removeStaleSockets } from './life/directories.js';
 import { createAttachPermit, createAttachReview } from './access/attach-permit.js';
-import { createAttachHandler } from './front/calls/attach.js';
+import { createAttachRelay } from './front/calls/attach-relay.js';
 import { createAttachmentReviews, type AttachmentReviews } from './access/attachment-reviews.js';
 import { createCallRates } from './front/turns/call-rates.js';
 import { nodeMetadata } from '#common/grpc/grpc-status.js';
@@ -47,7 +47,7 @@ import { watchDirectory } from './config/watch-directory.js';
 import type { Launcher } from './workers/launcher.js';
 import type { ProcessTable } from './workers/process-table.js';
 import { createRegistry, type Registry } from './workers/registry.js';
-import type { Unit } from './workers/unit.js';
+import type { NodeWorker } from './workers/node-worker.js';
 
 /** What an agent needs from the outside. */
 export interface AgentDeps {
@@ -192,7 +192,7 @@ async function serve(base: Base): Promise<Serving> {
     onReviewed: (kind) => metrics.countReview(kind),
   });
   cleanup.add(() => attachmentReviews.close());
-  const attach = createAttachHandler({
+  const attach = createAttachRelay({
     ...{ ...config.limits, clock, targets: registry, relaying },
     onOutcome: (panel, code) => metrics.countAttach(panel, code),
     permit: createAttachPermit(access),
@@ -221,9 +221,9 @@ async function serve(base: Base): Promise<Serving> {
   cleanup.add(() => gateFront?.close(0));
   const stale = new Set<string>();
   const restartRequired = (): boolean =>
-    stale.size > 0 || registry.units().some((unit) => unit.supervisor?.status().restartRequired === true);
+    stale.size > 0 || registry.workers().some((worker) => worker.supervisor?.status().restartRequired === true);
   const names = { instance, node: config.node, podUid: deps.pod.uid, version: deps.version };
-  const gate = createAgentGate({ clock, log, names, members: registry, cordons, fencing, restartRequired });
+  const gate = createAgentGate({ clock, log, names, nodeWorkers: registry, cordons, fencing, restartRequired });
   const caller = createCallerReader(calls);
   const { permissions } = access;
   const { node } = config;
@@ -303,7 +303,7 @@ type Observed = Pick<Serving, 'front' | 'gateFront' | 'registry' | 'gate'>;
 async function serveMetrics(base: Base, { front, gateFront, registry, gate }: Observed): Promise<void> {
   const { config, cluster, certificates, metrics, deps, cleanup } = base;
   metrics.observe({
-    units: () => registry.units(),
+    workers: () => registry.workers(),
     gateStatus: (target) => gate.status(target),
     connections: () => front.connections() + (gateFront?.connections() ?? 0),
     certificate: () => certificates?.current()?.cert,
@@ -349,12 +349,12 @@ function createNodeRegistry(deps: AgentDeps, config: AgentConfig, { instance, ad
 
 // What lives is known, and with it every gate state; bounded, because one hung worker must not keep all others out.
 async function untilAdopted(registry: Registry, clock: Clock): Promise<void> {
-  const untilAsked = async (unit: Unit, signal: AbortSignal): Promise<void> => {
-    await unit.supervisor?.adopted;
-    const fresh = unit.supervisor !== undefined && unit.supervisor.status().process === undefined;
-    if (!fresh) await registry.changes.until(() => unit.link.asked() || undefined, signal);
+  const untilAsked = async (worker: NodeWorker, signal: AbortSignal): Promise<void> => {
+    await worker.supervisor?.adopted;
+    const fresh = worker.supervisor !== undefined && worker.supervisor.status().process === undefined;
+    if (!fresh) await registry.changes.until(() => worker.link.asked() || undefined, signal);
   };
   const untilAll = (signal: AbortSignal): Promise<unknown> =>
-    Promise.all(registry.units().map((unit) => untilAsked(unit, signal)));
+    Promise.all(registry.workers().map((worker) => untilAsked(worker, signal)));
   await withDeadline({ clock, limitMs: adoptionMs }, untilAll).catch(() => undefined);
 }

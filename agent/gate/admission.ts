@@ -7,7 +7,7 @@ import { commandTo } from './command-to.js';
 import type { Cordons } from './cordons.js';
 import type { Fencing } from './fencing.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
-import { callTimeoutMs, cordonMember, uncordonMember } from './member-calls.js';
+import { callTimeoutMs, cordonWorker, uncordonWorker } from './worker-calls.js';
 
 /** How the restart uid of a drain begins that an agent does because it is told to end. */
 export const shutdownPrefix = 'shutdown-';
@@ -47,7 +47,7 @@ export function createWorkerAdmission({ cordons, fencing, clock, log }: WorkerAd
         lease: msToDuration(inForce.untilMs - clock.nowMs()),
         ...{ reason, target },
       };
-      const answer = await cordonMember(clients, request, { clock, timeoutMs: callTimeoutMs });
+      const answer = await cordonWorker(clients, request, { clock, timeoutMs: callTimeoutMs });
       return answer.status ?? status;
     },
   };
@@ -65,7 +65,7 @@ async function reopen(clients: WorkerClients, { status, target, clock }: Left): 
   const command = { restartUid: status.restartUid, fencing: status.fencing, generation: 0 };
   try {
     const request = { command, target, anyRestart: true };
-    const answer = await uncordonMember(clients, request, { clock, timeoutMs: callTimeoutMs });
+    const answer = await uncordonWorker(clients, request, { clock, timeoutMs: callTimeoutMs });
     return answer.status ?? status;
   } catch {
     return status;

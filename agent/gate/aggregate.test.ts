@@ -10,20 +10,20 @@ import {
   restartOf,
   shortestLease,
   sumCounts,
-  type MemberView,
+  type AggregatedWorker,
 } from './aggregate.js';
 
-const up = (status: Parameters<typeof GateStatus.fromPartial>[0]): MemberView => ({
+const up = (status: Parameters<typeof GateStatus.fromPartial>[0]): AggregatedWorker => ({
   kind: 'up',
   status: GateStatus.fromPartial(status),
 });
-const inState = (state: State): MemberView => up({ state });
+const inState = (state: State): AggregatedWorker => up({ state });
 const known: readonly State[] = [
   ...[State.SERVING, State.CORDONED, State.NOTIFIED, State.FROZEN, State.QUIESCED],
   ...[State.CHECKPOINTED, State.RELEASED, State.CLOSED, State.FORCED],
 ];
-const unknown: MemberView = { kind: 'unknown' };
-const absent: MemberView = { kind: 'absent' };
+const unknown: AggregatedWorker = { kind: 'unknown' };
+const absent: AggregatedWorker = { kind: 'absent' };
 
 describe('the state of several workers', () => {
   test('is the least advanced one', () => {
@@ -38,11 +38,11 @@ describe('the state of several workers', () => {
   });
 
   test('is unknown as soon as one is unknown, whatever the others are', () => {
-    const member = fc.constantFrom(absent, unknown, ...known.map(inState), inState(State.UNSPECIFIED));
+    const worker = fc.constantFrom(absent, unknown, ...known.map(inState), inState(State.UNSPECIFIED));
     fc.assert(
       fc.property(
-        fc.array(member),
-        fc.array(member),
+        fc.array(worker),
+        fc.array(worker),
         fc.constantFrom(unknown, inState(State.UNSPECIFIED)),
         (before, after, bad) => {
           expect(aggregateState([...before, bad, ...after], State.CLOSED)).toBe(State.UNSPECIFIED);
@@ -52,11 +52,11 @@ describe('the state of several workers', () => {
   });
 
   test('is closed only when every worker that is there is closed', () => {
-    const member = fc.constantFrom(absent, unknown, ...known.map(inState));
+    const worker = fc.constantFrom(absent, unknown, ...known.map(inState));
     fc.assert(
-      fc.property(fc.array(member, { minLength: 1 }), (members) => {
-        const closed = aggregateState(members, State.SERVING) === State.CLOSED;
-        const present = members.filter(({ kind }) => kind !== 'absent');
+      fc.property(fc.array(worker, { minLength: 1 }), (nodeWorkers) => {
+        const closed = aggregateState(nodeWorkers, State.SERVING) === State.CLOSED;
+        const present = nodeWorkers.filter(({ kind }) => kind !== 'absent');
         const all = present.every((view) => view.kind === 'up' && view.status.state === State.CLOSED);
         expect(closed).toBe(all && present.length > 0);
       }),
@@ -81,13 +81,13 @@ describe('what several workers say', () => {
   });
 
   test('has the lease that ends first and the deadline that ends last', () => {
-    const members = [
+    const nodeWorkers = [
       up({ leaseRemaining: msToDuration(500), deadlineRemaining: msToDuration(10) }),
       up({ leaseRemaining: msToDuration(200), deadlineRemaining: msToDuration(30) }),
       up({}),
     ];
-    expect(shortestLease(members)).toEqual(msToDuration(200));
-    expect(longestDeadline(members)).toEqual(msToDuration(30));
+    expect(shortestLease(nodeWorkers)).toEqual(msToDuration(200));
+    expect(longestDeadline(nodeWorkers)).toEqual(msToDuration(30));
     expect(shortestLease([up({})])).toBeUndefined();
   });
 

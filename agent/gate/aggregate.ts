@@ -2,7 +2,7 @@ import { durationToMs, msToDuration, type ProtoDuration } from '#common/time/dur
 import { State, type GateStatus, type Holder, type SessionCounts } from '#proto/gate/v1/gate.js';
 
 /** One worker as the gate sees it. Absent is certain: there is no process, so there is nothing to lose. */
-export type MemberView =
+export type AggregatedWorker =
   { readonly kind: 'up'; readonly status: GateStatus } | { readonly kind: 'absent' } | { readonly kind: 'unknown' };
 
 const order: readonly State[] = [
@@ -18,25 +18,25 @@ const order: readonly State[] = [
 ];
 
 /**
- * The least advanced state over the members. One that is unknown makes the sum unknown: it is never read as drained.
+ * The least advanced state over the nodeWorkers. One that is unknown makes the sum unknown: it is never read as drained.
  * Absent ones do not count; `idle` is the state where none is left.
  */
-export function aggregateState(members: readonly MemberView[], idle: State): State {
+export function aggregateState(nodeWorkers: readonly AggregatedWorker[], idle: State): State {
   let least = order.length;
-  for (const member of members) {
-    if (member.kind === 'absent') continue;
-    const rank = member.kind === 'up' ? order.indexOf(member.status.state) : -1;
+  for (const worker of nodeWorkers) {
+    if (worker.kind === 'absent') continue;
+    const rank = worker.kind === 'up' ? order.indexOf(worker.status.state) : -1;
     if (rank < 0) return State.UNSPECIFIED;
     least = Math.min(least, rank);
   }
   return order[least] ?? idle;
 }
 
-/** Whether no member has a use for the rest of its notice: idle, past it, or certainly not there. */
-export function noticesMayEnd(members: readonly MemberView[]): boolean {
-  return members.every((member) => {
-    if (member.kind !== 'up') return member.kind === 'absent';
-    const { state, noticeMayEnd } = member.status;
+/** Whether no worker has a use for the rest of its notice: idle, past it, or certainly not there. */
+export function noticesMayEnd(nodeWorkers: readonly AggregatedWorker[]): boolean {
+  return nodeWorkers.every((worker) => {
+    if (worker.kind !== 'up') return worker.kind === 'absent';
+    const { state, noticeMayEnd } = worker.status;
     return noticeMayEnd || order.indexOf(state) > order.indexOf(State.NOTIFIED);
   });
 }
@@ -58,45 +58,45 @@ export function sumCounts(all: readonly (SessionCounts | undefined)[]): SessionC
   return sum;
 }
 
-/** Statuses of the members that answer. */
-export function knownStatuses(members: readonly MemberView[]): readonly GateStatus[] {
-  return members.filter((member) => member.kind === 'up').map((member) => member.status);
+/** Statuses of the nodeWorkers that answer. */
+export function knownStatuses(nodeWorkers: readonly AggregatedWorker[]): readonly GateStatus[] {
+  return nodeWorkers.filter((worker) => worker.kind === 'up').map((worker) => worker.status);
 }
 
 const maxHolders = 50;
 
-/** Operations that hold, of all members, the longest first. */
-export function collectHolders(members: readonly MemberView[]): Holder[] {
-  return knownStatuses(members)
+/** Operations that hold, of all nodeWorkers, the longest first. */
+export function collectHolders(nodeWorkers: readonly AggregatedWorker[]): Holder[] {
+  return knownStatuses(nodeWorkers)
     .flatMap((status) => status.holders)
     .sort((a, b) => durationToMs(b.held, 0) - durationToMs(a.held, 0))
     .slice(0, maxHolders);
 }
 
-/** The lease that runs out first, among members that are cordoned. */
-export function shortestLease(members: readonly MemberView[]): ProtoDuration | undefined {
-  return pick(members, (status) => status.leaseRemaining, Math.min);
+/** The lease that runs out first, among nodeWorkers that are cordoned. */
+export function shortestLease(nodeWorkers: readonly AggregatedWorker[]): ProtoDuration | undefined {
+  return pick(nodeWorkers, (status) => status.leaseRemaining, Math.min);
 }
 
-/** The deadline that is furthest away, among members that drain. */
-export function longestDeadline(members: readonly MemberView[]): ProtoDuration | undefined {
-  return pick(members, (status) => status.deadlineRemaining, Math.max);
+/** The deadline that is furthest away, among nodeWorkers that drain. */
+export function longestDeadline(nodeWorkers: readonly AggregatedWorker[]): ProtoDuration | undefined {
+  return pick(nodeWorkers, (status) => status.deadlineRemaining, Math.max);
 }
 
 function pick(
-  members: readonly MemberView[],
+  nodeWorkers: readonly AggregatedWorker[],
   read: (status: GateStatus) => ProtoDuration | undefined,
   choose: (...values: number[]) => number,
 ): ProtoDuration | undefined {
-  const values = knownStatuses(members)
+  const values = knownStatuses(nodeWorkers)
     .map(read)
     .filter((duration) => duration !== undefined)
     .map((duration) => durationToMs(duration, 0));
   return values.length === 0 ? undefined : msToDuration(choose(...values));
 }
 
-/** Uid of the restart that has cordoned a member; undefined when all serve. */
-export function restartOf(members: readonly MemberView[]): string | undefined {
-  return knownStatuses(members).find((status) => status.state !== State.SERVING && status.restartUid !== '')
+/** Uid of the restart that has cordoned a worker; undefined when all serve. */
+export function restartOf(nodeWorkers: readonly AggregatedWorker[]): string | undefined {
+  return knownStatuses(nodeWorkers).find((status) => status.state !== State.SERVING && status.restartUid !== '')
     ?.restartUid;
 }

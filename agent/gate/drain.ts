@@ -3,7 +3,7 @@ import { status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
 import { createLatch } from '#common/time/latch.js';
 import { State, type DrainRequest, type DrainResponse, type GateStatus, type Receipt } from '#proto/gate/v1/gate.js';
 import type { Changes } from '#common/changes.js';
-import { viewUnit, type Unit } from '../workers/unit.js';
+import { viewWorker, type NodeWorker } from '../workers/node-worker.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
 import { commandTo } from './command-to.js';
 
@@ -15,7 +15,7 @@ export type DrainOutcome =
 
 /** One worker's part of a drain. */
 export interface DrainPart {
-  readonly unit: Unit;
+  readonly worker: NodeWorker;
   readonly request: DrainRequest;
   readonly changes: Changes;
   readonly signal: AbortSignal;
@@ -28,11 +28,11 @@ export interface DrainPart {
  * absent only once that is certain.
  * @throws the worker's ServiceError when it refuses; the signal's reason when it aborts.
  */
-export async function drainUnit(part: DrainPart): Promise<DrainOutcome> {
-  const { unit, changes, signal } = part;
+export async function drainWorker(part: DrainPart): Promise<DrainOutcome> {
+  const { worker, changes, signal } = part;
   for (;;) {
     const view = await changes.until(() => {
-      const now = viewUnit(unit);
+      const now = viewWorker(worker);
       return now.kind === 'unknown' ? undefined : now;
     }, signal);
     if (view.kind === 'absent') return { kind: 'absent' };
@@ -41,7 +41,7 @@ export async function drainUnit(part: DrainPart): Promise<DrainOutcome> {
     if (outcome !== 'lost') return outcome;
     // The link notices the same loss; without waiting for it, this would spin.
     await changes.until(() => {
-      const now = viewUnit(unit);
+      const now = viewWorker(worker);
       return now.kind !== 'up' || now.clients !== view.clients || undefined;
     }, signal);
   }

@@ -5,7 +5,7 @@ import { createSilentLog } from '#common/log.js';
 import { CordonRequest, GateStatus, State, Target, UncordonRequest, type CordonResponse } from '#proto/gate/v1/gate.js';
 import { createChanges } from '#common/changes.js';
 import { shutDownWorkers } from '../life/shutdown.js';
-import type { Unit } from '../workers/unit.js';
+import type { NodeWorker } from '../workers/node-worker.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
 import { createCordons } from './cordons.js';
 import { createFencing } from './fencing.js';
@@ -36,21 +36,21 @@ function panelWith(name: string, target: 'agent' | 'host', never: readonly strin
     getReceipt: answer('getReceipt', () => ({ receipt: undefined })),
     drain: () => Object.assign(new EventEmitter(), { cancel: () => undefined }),
   };
-  const worker = { shutdown: answer('shutdown', () => ({})), handoff: answer('handoff', () => ({})) };
-  const clients = { gate, worker } as unknown as WorkerClients;
+  const service = { shutdown: answer('shutdown', () => ({})), handoff: answer('handoff', () => ({})) };
+  const clients = { gate, worker: service } as unknown as WorkerClients;
   const stays = (): Promise<never> => new Promise(() => undefined);
-  const unit = {
+  const worker = {
     panel: { name, target, run: 'spawn' },
     link: { state: () => ({ kind: 'up', about: {}, status, clients }) },
     supervisor: { retire: stays, stop: stays, status: () => ({ process: { pid: 1 }, message: '' }) },
     leaving: false,
     successor: undefined,
-  } as unknown as Unit;
-  return { unit, told, state: () => status.state };
+  } as unknown as NodeWorker;
+  return { worker, told, state: () => status.state };
 }
 
-function nodeWith(clock: FakeClock, ...units: Unit[]) {
-  const members = { changes: createChanges(), units: () => units, holdAttaches: () => undefined };
+function nodeWith(clock: FakeClock, ...workers: NodeWorker[]) {
+  const nodeWorkers = { changes: createChanges(), workers: () => workers, holdAttaches: () => undefined };
   const cordons = createCordons(clock, () => undefined);
   const log = createSilentLog();
   const names = { instance: 'i', node: 'n', podUid: '', version: '' };
@@ -58,12 +58,12 @@ function nodeWith(clock: FakeClock, ...units: Unit[]) {
     clock,
     log,
     names,
-    members,
+    nodeWorkers,
     cordons,
     fencing: createFencing({ stored: 0, save: () => Promise.resolve() }),
     restartRequired: () => false,
   };
-  return { gate: createAgentGate(parts), members, cordons, log };
+  return { gate: createAgentGate(parts), nodeWorkers, cordons, log };
 }
 
 const turnOver = async (): Promise<void> => {
@@ -98,7 +98,7 @@ describe('a worker that never answers', () => {
     const clock = createFakeClock();
     const hung = panelWith('hung', 'agent', ['cordon']);
     const echo = panelWith('echo', 'agent', []);
-    const { gate } = nodeWith(clock, echo.unit, hung.unit);
+    const { gate } = nodeWith(clock, echo.worker, hung.worker);
     expect(await within(clock, 10_000, cordon(gate, Target.AGENT))).toMatchObject(silent('hung'));
     expect(echo.told).toEqual(['cordon', 'uncordon']);
     expect(echo.state()).toBe(State.SERVING);
@@ -109,7 +109,7 @@ describe('a worker that never answers', () => {
     const clock = createFakeClock();
     const hung = panelWith('hung', 'agent', ['cordon', 'uncordon', 'getReceipt']);
     const shell = panelWith('shell', 'host', []);
-    const { gate } = nodeWith(clock, hung.unit, shell.unit);
+    const { gate } = nodeWith(clock, hung.worker, shell.worker);
     const failed = cordon(gate, Target.AGENT).catch((error: unknown) => error);
     await turnOver();
     expect(await within(clock, 0, cordon(gate, Target.HOST))).toMatchObject({ status: { state: State.CORDONED } });
@@ -121,7 +121,7 @@ describe('a worker that never answers', () => {
   test('holds up no later command for longer than it is given itself, however many there are', async () => {
     const clock = createFakeClock();
     const hung = panelWith('hung', 'agent', ['cordon']);
-    const { gate } = nodeWith(clock, hung.unit);
+    const { gate } = nodeWith(clock, hung.worker);
     const asked = Array.from({ length: 20 }, () => within(clock, 0, cordon(gate, Target.AGENT)));
     await Promise.all(asked);
     const results: unknown[] = [];
@@ -136,7 +136,7 @@ describe('a worker that never answers', () => {
   test('does not keep an uncordon from being forgotten: new workers start', async () => {
     const clock = createFakeClock();
     const hung = panelWith('hung', 'agent', ['uncordon']);
-    const { gate, cordons } = nodeWith(clock, hung.unit);
+    const { gate, cordons } = nodeWith(clock, hung.worker);
     await within(clock, 0, cordon(gate, Target.AGENT));
     expect(cordons.get(Target.AGENT)).toBeDefined();
     const uncordon = gate.uncordon(UncordonRequest.fromPartial({ command, target: Target.AGENT }), 'controller');
@@ -148,8 +148,8 @@ describe('a worker that never answers', () => {
     const clock = createFakeClock();
     const hung = panelWith('hung', 'agent', ['shutdown']);
     const shell = panelWith('shell', 'host', ['handoff']);
-    const { members, cordons, log } = nodeWith(clock, hung.unit, shell.unit);
-    const registry = members as unknown as Parameters<typeof shutDownWorkers>[0]['registry'];
+    const { nodeWorkers, cordons, log } = nodeWith(clock, hung.worker, shell.worker);
+    const registry = nodeWorkers as unknown as Parameters<typeof shutDownWorkers>[0]['registry'];
     const hurry = new AbortController().signal;
     const ended = shutDownWorkers({ registry, clock, log, instance: 'i', cordons, graceMs: 10_000, hurry });
     expect(await within(clock, 10_000, ended)).toBe(false);

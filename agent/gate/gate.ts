@@ -18,7 +18,7 @@ import {
   type UncordonResponse,
 } from '#proto/gate/v1/gate.js';
 import { asError } from '#common/changes.js';
-import { unitStatus, viewUnit } from '../workers/unit.js';
+import { workerStatus, viewWorker } from '../workers/node-worker.js';
 import {
   aggregateState,
   collectHolders,
@@ -28,7 +28,7 @@ import {
   restartOf,
   shortestLease,
   sumCounts,
-  type MemberView,
+  type AggregatedWorker,
 } from './aggregate.js';
 import { defaultLeaseMs } from './admission.js';
 import type { Cordons } from './cordons.js';
@@ -38,13 +38,13 @@ import { commandTo } from './command-to.js';
 import {
   callAll,
   callTimeoutMs,
-  cordonMembers,
-  drainMembers,
+  cordonWorkers,
+  drainWorkers,
   readReceipt,
   settleMs,
-  uncordonMember,
-} from './member-calls.js';
-import { liveMembers, settleMembers, unanswered, unitsOf, untilSeen, type Members } from './members.js';
+  uncordonWorker,
+} from './worker-calls.js';
+import { liveWorkers, settleWorkers, unanswered, workersOf, untilSeen, type NodeWorkers } from './node-workers.js';
 import { sumReceipts } from './receipt.js';
 import { createTurns, type Turns } from './turns.js';
 
@@ -66,7 +66,7 @@ export interface AgentGateDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly names: GateNames;
-  readonly members: Members;
+  readonly nodeWorkers: NodeWorkers;
   readonly cordons: Cordons;
   readonly fencing: Fencing;
   /** True when the configuration changed in a way that only a restart takes up. */
@@ -96,28 +96,28 @@ export interface AgentGate {
   status(target?: Target): GateStatus;
 }
 
-/** The node's gate over its members. */
+/** The node's gate over its nodeWorkers. */
 export function createAgentGate(deps: AgentGateDeps): AgentGate {
-  const { members, cordons, fencing, clock } = deps;
+  const { nodeWorkers, cordons, fencing, clock } = deps;
   const given = new Map<string, Receipt>();
   // Each target for itself: a worker that never answers holds up nobody of the other one.
   const agentTurn = createTurns(clock, turnMs);
   const hostTurn = createTurns(clock, turnMs);
   const turnOf = (target: Target): Turns => (target === Target.HOST ? hostTurn : agentTurn);
-  const views = (target: Target): readonly MemberView[] => unitsOf(members, target).map(viewUnit);
+  const views = (target: Target): readonly AggregatedWorker[] => workersOf(nodeWorkers, target).map(viewWorker);
   const holder = (target: Target): string | undefined => {
     const seen = views(target);
     return restartOf(seen) ?? (knownStatuses(seen).length === 0 ? cordons.get(target)?.restartUid : undefined);
   };
   const seenWithin = { clock, limitMs: seenWithinMs };
   const liveStates = (target: Target): State[] =>
-    liveMembers(unitsOf(members, target)).map(({ view }) => view.status.state);
+    liveWorkers(workersOf(nodeWorkers, target)).map(({ view }) => view.status.state);
   const kept = (target: Target): number =>
     sumSessions(
-      members
-        .units()
-        .filter((unit) => !unitsOf(members, target).includes(unit))
-        .map(viewUnit),
+      nodeWorkers
+        .workers()
+        .filter((worker) => !workersOf(nodeWorkers, target).includes(worker))
+        .map(viewWorker),
     );
 
   const status = (asked?: Target): GateStatus => {
@@ -132,14 +132,14 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
       state,
       restartUid: state === State.SERVING ? '' : (holder(target) ?? ''),
       instance: deps.names.instance,
-      sessions: sumSessions(members.units().map(viewUnit)),
+      sessions: sumSessions(nodeWorkers.workers().map(viewWorker)),
       counts: { ...counts, kept: counts.kept + elsewhere },
       holders: collectHolders(seen),
       leaseRemaining:
         shortestLease(seen) ?? (cordon === undefined ? undefined : msToDuration(cordon.untilMs - clock.nowMs())),
       deadlineRemaining: longestDeadline(seen),
       fencing: fencing.highest(),
-      workers: members.units().map(unitStatus),
+      workers: nodeWorkers.workers().map(workerStatus),
       node: deps.names.node,
       restartRequired: deps.restartRequired(),
       version: deps.names.version,
@@ -160,7 +160,7 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
   };
   const forget = (target: Target): void => {
     cordons.clear(target);
-    members.changes.notify();
+    nodeWorkers.changes.notify();
   };
   const judged = async <R extends { readonly command?: Command | undefined }>(
     request: R,
@@ -184,7 +184,7 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
     const time = createCommandTime(clock);
     const asked = { ...request, target, lease: msToDuration(leaseMs) };
     try {
-      await cordonMembers({ ...deps, target, request: asked, command, time });
+      await cordonWorkers({ ...deps, target, request: asked, command, time });
     } catch (error) {
       if (before === undefined) forget(target);
       else cordons.set(target, before);
@@ -204,16 +204,16 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
     }
     const time = createCommandTime(clock);
     let silent: Error | undefined;
-    const settled = settleMembers(members, target, { clock, limitMs: time.share(settleMs) });
+    const settled = settleWorkers(nodeWorkers, target, { clock, limitMs: time.share(settleMs) });
     await settled.catch((error: unknown) => (silent = asError(error)));
     const bounds = { clock, timeoutMs: time.share(callTimeoutMs) };
-    const [quiet] = await callAll(liveMembers(unitsOf(members, target)), ({ clients, view }) =>
-      uncordonMember(clients, { ...request, command: commandTo(view.status, request.command), target }, bounds),
+    const [quiet] = await callAll(liveWorkers(workersOf(nodeWorkers, target)), ({ clients, view }) =>
+      uncordonWorker(clients, { ...request, command: commandTo(view.status, request.command), target }, bounds),
     );
     // Also when one did not answer: its own lease uncordons it, and nobody else waits for that.
     forget(target);
     deps.log.info({ restartUid, target }, 'Gate uncordoned');
-    if (quiet !== undefined) silent ??= unanswered(quiet.unit.panel.name);
+    if (quiet !== undefined) silent ??= unanswered(quiet.worker.panel.name);
     if (silent !== undefined) throw silent;
   };
 
@@ -223,7 +223,7 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
       const target = targetIn(request.target);
       return turnOf(target)(async () => {
         await cordonAll(target, await judged(request, sender), false);
-        await untilSeen(members, () => liveStates(target).every((state) => state !== State.SERVING), seenWithin);
+        await untilSeen(nodeWorkers, () => liveStates(target).every((state) => state !== State.SERVING), seenWithin);
         return { status: status(target) };
       });
     },
@@ -231,7 +231,7 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
       const target = targetIn(request.target);
       return turnOf(target)(async () => {
         await uncordonAll(target, request.anyRestart ? request : await judged(request, sender));
-        await untilSeen(members, () => liveStates(target).every((state) => state === State.SERVING), seenWithin);
+        await untilSeen(nodeWorkers, () => liveStates(target).every((state) => state === State.SERVING), seenWithin);
         return { status: status(target) };
       });
     },
@@ -245,8 +245,8 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
         return request;
       };
       const request = await (isPart ? begin() : turnOf(target)(begin));
-      const ended = await drainMembers({
-        ...{ members, log: deps.log },
+      const ended = await drainWorkers({
+        ...{ nodeWorkers, log: deps.log },
         target,
         request,
         signal,
@@ -272,7 +272,7 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
       // At the same time, and first the target that this restart has cordoned: the other one may not answer.
       const asked = [Target.AGENT, Target.HOST]
         .sort((a, b) => Number(holder(b) === restartUid) - Number(holder(a) === restartUid))
-        .map((target) => ({ target, workers: memberReceipts(restartUid, target) }));
+        .map((target) => ({ target, workers: workerReceipts(restartUid, target) }));
       for (const { workers } of asked) workers.catch(() => undefined);
       let silent: Error | undefined;
       for (const { target, workers } of asked) {
@@ -304,11 +304,11 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
   }
 
   // Undefined when the target's workers are not all drained by that restart.
-  async function memberReceipts(restartUid: string, target: Target): Promise<readonly Receipt[] | undefined> {
+  async function workerReceipts(restartUid: string, target: Target): Promise<readonly Receipt[] | undefined> {
     const cordon = cordons.get(target);
-    const live = await settleMembers(members, target, { clock, limitMs: settleMs });
+    const live = await settleWorkers(nodeWorkers, target, { clock, limitMs: settleMs });
     if (live.length === 0) return cordon?.restartUid === restartUid && cordon.draining ? [] : undefined;
-    const receipts = await Promise.all(live.map((member) => readReceipt(member, restartUid, clock)));
+    const receipts = await Promise.all(live.map((worker) => readReceipt(worker, restartUid, clock)));
     const given = receipts.filter((receipt) => receipt !== undefined);
     return given.length === receipts.length ? given : undefined;
   }
@@ -322,7 +322,7 @@ function targetIn(target: Target): Target {
   return target === Target.HOST ? Target.HOST : Target.AGENT;
 }
 
-function sumSessions(views: readonly MemberView[]): number {
+function sumSessions(views: readonly AggregatedWorker[]): number {
   return knownStatuses(views).reduce((sum, known) => sum + known.sessions, 0);
 }
 

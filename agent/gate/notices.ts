@@ -1,24 +1,24 @@
 import type { Log } from '#common/log.js';
 import { NoticeEnd, State, type DrainRequest, type Target } from '#proto/gate/v1/gate.js';
-import { viewUnit } from '../workers/unit.js';
+import { viewWorker } from '../workers/node-worker.js';
 import { noticesMayEnd } from './aggregate.js';
 import { commandTo } from './command-to.js';
-import { liveMembers, unitsOf, type LiveMember, type Members } from './members.js';
+import { liveWorkers, workersOf, type LiveWorker, type NodeWorkers } from './node-workers.js';
 
 /** The notices of one drain. */
 export interface SharedNotices {
   readonly log: Log;
-  readonly members: Members;
+  readonly nodeWorkers: NodeWorkers;
   readonly target: Target;
   readonly request: DrainRequest;
   readonly signal: AbortSignal;
 }
 
 /** Whether the workers of the target have to wait for each other: a caller that says what ends a notice has its way. */
-export function sharesNotices(members: Members, target: Target, request: DrainRequest): boolean {
+export function sharesNotices(nodeWorkers: NodeWorkers, target: Target, request: DrainRequest): boolean {
   const { noticeEnd = NoticeEnd.UNSPECIFIED } = request;
   const isFree = noticeEnd === NoticeEnd.UNSPECIFIED || noticeEnd === NoticeEnd.WHEN_IDLE;
-  return isFree && liveMembers(unitsOf(members, target)).length > 1;
+  return isFree && liveWorkers(workersOf(nodeWorkers, target)).length > 1;
 }
 
 /**
@@ -27,15 +27,15 @@ export function sharesNotices(members: Members, target: Target, request: DrainRe
  * @throws the signal's reason when it aborts.
  */
 export async function endNoticesTogether(notices: SharedNotices): Promise<void> {
-  const { members, target, signal } = notices;
-  const mayEnd = (): true | undefined => noticesMayEnd(unitsOf(members, target).map(viewUnit)) || undefined;
-  await members.changes.until(mayEnd, signal);
-  for (const member of liveMembers(unitsOf(members, target))) {
-    if (member.view.status.state === State.NOTIFIED) endNotice(notices, member);
+  const { nodeWorkers, target, signal } = notices;
+  const mayEnd = (): true | undefined => noticesMayEnd(workersOf(nodeWorkers, target).map(viewWorker)) || undefined;
+  await nodeWorkers.changes.until(mayEnd, signal);
+  for (const worker of liveWorkers(workersOf(nodeWorkers, target))) {
+    if (worker.view.status.state === State.NOTIFIED) endNotice(notices, worker);
   }
 }
 
-function endNotice({ log, request, target }: SharedNotices, { clients, unit, view }: LiveMember): void {
+function endNotice({ log, request, target }: SharedNotices, { clients, worker, view }: LiveWorker): void {
   const command = commandTo(view.status, request.command);
   const call = clients.gate.drain({ ...request, command, target, noticeEnd: NoticeEnd.NOW });
   let isTold = false;
@@ -45,6 +45,6 @@ function endNotice({ log, request, target }: SharedNotices, { clients, unit, vie
     call.cancel();
   });
   call.on('error', (err) => {
-    if (!isTold) log.info({ err, panel: unit.panel.name }, 'A notice could not be ended early; it ends by itself');
+    if (!isTold) log.info({ err, panel: worker.panel.name }, 'A notice could not be ended early; it ends by itself');
   });
 }

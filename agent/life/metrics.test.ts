@@ -3,14 +3,14 @@ import { describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/time/clock.js';
 import { GateStatus, State } from '#proto/gate/v1/gate.js';
 import { createAgentMetrics, type AgentMetrics } from './metrics.js';
-import type { Unit } from '../workers/unit.js';
+import type { NodeWorker } from '../workers/node-worker.js';
 
 function start(): AgentMetrics {
   const metrics = createAgentMetrics(createFakeClock());
   const up = { kind: 'up', status: { sessions: 3, fencing: 8 } };
-  const unit = { panel: { name: 'echo', target: 'agent' }, link: { state: () => up } } as unknown as Unit;
+  const worker = { panel: { name: 'echo', target: 'agent' }, link: { state: () => up } } as unknown as NodeWorker;
   metrics.observe({
-    units: () => [unit],
+    workers: () => [worker],
     gateStatus: () => GateStatus.fromPartial({ state: State.CORDONED, fencing: 7 }),
     connections: () => 2,
     certificate: () => undefined,

@@ -5,12 +5,12 @@ import { authenticationResults, type AuthenticationResult } from '../access/auth
 import type { DecisionKind } from '../access/permissions.js';
 import { endReasons, type EndReason } from '../front/connection/connections.js';
 import { certificateExpiry } from '../tls/pem.js';
-import type { Unit } from '../workers/unit.js';
+import type { NodeWorker } from '../workers/node-worker.js';
 import { targetOf } from '../workers/worker-command.js';
 
 /** What is counted from the outside. */
 export interface MetricsSubjects {
-  readonly units: () => readonly Unit[];
+  readonly workers: () => readonly NodeWorker[];
   readonly gateStatus: (target: Target) => GateStatus;
   readonly connections: () => number;
   /** The agent's certificate, PEM; undefined while there is none. */
@@ -101,9 +101,9 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
     ...{ labelNames: ['result'] as const, registers },
   });
   for (const result of authenticationResults) authentications.inc({ result }, 0);
-  const look = ({ units, gateStatus, connections: count, certificate }: MetricsSubjects): void => {
+  const look = ({ workers, gateStatus, connections: count, certificate }: MetricsSubjects): void => {
     for (const vanishing of [sessions, workerUp, fencingAhead]) vanishing.reset();
-    for (const { panel, link } of units()) {
+    for (const { panel, link } of workers()) {
       const state = link.state();
       workerUp.set({ panel: panel.name }, state.kind === 'up' ? 1 : 0);
       if (state.kind !== 'up') continue;
@@ -122,7 +122,7 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
   return {
     countAttach: (panel, code) => {
       // Names that a client made up must not become series.
-      const known = subjects?.units().some((unit) => unit.panel.name === panel) === true;
+      const known = subjects?.workers().some((worker) => worker.panel.name === panel) === true;
       attaches.inc({ panel: known ? panel : '', code });
     },
     countDecision: (decision) => decisions.inc({ decision }),

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/time/clock.js';
 import { createChanges } from '#common/changes.js';
 import { createReadiness, type WatchedUnits } from './readiness.js';
-import type { Unit } from '../workers/unit.js';
+import type { NodeWorker } from '../workers/node-worker.js';
 
 interface FakeNode extends WatchedUnits {
   set(panel: string, up: boolean): void;
@@ -11,13 +11,13 @@ interface FakeNode extends WatchedUnits {
 function createNode(...panels: string[]): FakeNode {
   const states = new Map(panels.map((panel) => [panel, false]));
   const changes = createChanges();
-  const unitOf = (name: string): Unit => {
+  const unitOf = (name: string): NodeWorker => {
     const link = { state: () => (states.get(name) === true ? { kind: 'up' } : { kind: 'absent' }) };
-    return { panel: { name }, link } as unknown as Unit;
+    return { panel: { name }, link } as unknown as NodeWorker;
   };
   return {
     changes,
-    units: () => [...states.keys()].map(unitOf),
+    workers: () => [...states.keys()].map(unitOf),
     set: (panel, up) => {
       states.set(panel, up);
       changes.notify();

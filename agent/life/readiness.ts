@@ -1,6 +1,6 @@
 import type { Clock } from '#common/time/clock.js';
 import type { Changes } from '#common/changes.js';
-import { unitMessage, type Unit } from '../workers/unit.js';
+import { workerMessage, type NodeWorker } from '../workers/node-worker.js';
 
 /** What readiness is made of. */
 export interface ReadinessDeps {
@@ -9,10 +9,10 @@ export interface ReadinessDeps {
   readonly workersMs?: number;
 }
 
-/** The units of the node, and word of their changes. */
+/** The workers of the node, and word of their changes. */
 export interface WatchedUnits {
   readonly changes: Changes;
-  units(): readonly Unit[];
+  workers(): readonly NodeWorker[];
 }
 
 /** Whether the agent is ready, and if not, why: what a probe is told. */
@@ -39,17 +39,17 @@ export function createReadiness({ clock, workersMs = defaultWorkersMs }: Readine
   const answered = new Set<string>();
   let phase: string | undefined = 'The agent starts.';
   let certificate = (): readonly string[] => [];
-  let units = (): readonly Unit[] => [];
+  let workers = (): readonly NodeWorker[] => [];
   let waitsUntilMs = 0;
   const look = (): void => {
-    for (const { panel, link } of units()) if (link.state().kind === 'up') answered.add(panel.name);
+    for (const { panel, link } of workers()) if (link.state().kind === 'up') answered.add(panel.name);
   };
   const missing = (): readonly string[] => {
-    const all = units();
+    const all = workers();
     if (clock.nowMs() >= waitsUntilMs) return [];
     return all
       .filter(({ panel }) => !answered.has(panel.name))
-      .map((unit) => `The panel "${unit.panel.name}" has not answered yet: ${unitMessage(unit)}`);
+      .map((worker) => `The panel "${worker.panel.name}" has not answered yet: ${workerMessage(worker)}`);
   };
   return {
     starting: (what) => {
@@ -60,7 +60,7 @@ export function createReadiness({ clock, workersMs = defaultWorkersMs }: Readine
     },
     admitted: (node) => {
       phase = undefined;
-      units = () => node.units();
+      workers = () => node.workers();
       // Probes come too seldom to see a worker that answered and is gone again.
       node.changes.subscribe(look);
       look();

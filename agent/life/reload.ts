@@ -9,7 +9,7 @@ import type { Identity } from '../access/identity.js';
 import { retireUnit } from './retire.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
 import type { Registry } from '../workers/registry.js';
-import type { Unit } from '../workers/unit.js';
+import type { NodeWorker } from '../workers/node-worker.js';
 
 /** What a reload needs. */
 export interface ReloadDeps {
@@ -29,26 +29,26 @@ export async function applyPanels(deps: ReloadDeps, next: AgentConfig): Promise<
   const wanted = new Map(next.panels.map((panel) => [panel.name, panel]));
   const stale: string[] = [];
   const compared: Promise<void>[] = [];
-  for (const unit of registry.units()) {
-    const { name } = unit.panel;
+  for (const worker of registry.workers()) {
+    const { name } = worker.panel;
     const panel = wanted.get(name);
     wanted.delete(name);
-    if (unit.leaving) {
-      unit.successor = panel;
+    if (worker.leaving) {
+      worker.successor = panel;
       if (panel !== undefined) log.info({ panel: name }, 'Panel comes back once its worker has gone');
-    } else if (panel === undefined) beginRemoval(deps, unit);
-    else if (!isDeepStrictEqual(panel, unit.panel)) stale.push(`panel ${name}`);
-    else if (unit.supervisor !== undefined) compared.push(unit.supervisor.compare(registry.argv(panel)));
+    } else if (panel === undefined) beginRemoval(deps, worker);
+    else if (!isDeepStrictEqual(panel, worker.panel)) stale.push(`panel ${name}`);
+    else if (worker.supervisor !== undefined) compared.push(worker.supervisor.compare(registry.argv(panel)));
   }
   for (const panel of wanted.values()) installPanel(deps, panel);
   await Promise.all(compared);
   return stale;
 }
 
-function beginRemoval(deps: ReloadDeps, unit: Unit): void {
-  const panel = unit.panel.name;
+function beginRemoval(deps: ReloadDeps, worker: NodeWorker): void {
+  const panel = worker.panel.name;
   deps.log.info({ panel }, 'Panel removed: it is drained and stopped');
-  retireUnit(deps, unit).catch((error: unknown) => {
+  retireUnit(deps, worker).catch((error: unknown) => {
     deps.log.error({ err: error, panel }, 'A removed panel could not be stopped');
   });
 }
@@ -139,13 +139,13 @@ export function tellProblems(log: Log, { panelProblems }: Pick<AgentConfig, 'pan
 /** A panel whose file has become wrong runs on as it is. */
 function withWhatRuns(
   next: AgentConfig,
-  registry: Pick<Registry, 'units'>,
+  registry: Pick<Registry, 'workers'>,
   panelFiles: ReadonlyMap<string, string>,
 ): AgentConfig {
   const wrong = new Set(next.panelProblems.map(({ file }) => file));
   const taken = new Set(next.panels.map(({ name }) => name));
   const kept = registry
-    .units()
+    .workers()
     .filter(({ panel, leaving }) => !leaving && !taken.has(panel.name) && wrong.has(panelFiles.get(panel.name) ?? ''))
     .map(({ panel }) => panel);
   const files = Object.fromEntries(kept.map(({ name }) => [name, panelFiles.get(name) ?? '']));

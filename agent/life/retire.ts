@@ -6,10 +6,10 @@ import { msToDuration } from '#common/time/duration.js';
 import type { Log } from '#common/log.js';
 import { OnTimeout, type Command, type DrainRequest } from '#proto/gate/v1/gate.js';
 import type { ShutdownResponse } from '#proto/worker/v1/worker.js';
-import { drainUnit, type DrainOutcome } from '../gate/drain.js';
+import { drainWorker, type DrainOutcome } from '../gate/drain.js';
 import { unary } from '../workers/unary-call.js';
 import type { Registry } from '../workers/registry.js';
-import { viewUnit, type Unit } from '../workers/unit.js';
+import { viewWorker, type NodeWorker } from '../workers/node-worker.js';
 import { targetOf } from '../workers/worker-command.js';
 
 /** What draining and ending single workers needs. */
@@ -50,12 +50,12 @@ const answerMs = 2_000;
 /** Drains one worker at once, without notice; undefined when it could not be drained in time. */
 export async function drainForEnd(
   deps: RetireDeps,
-  unit: Unit,
+  worker: NodeWorker,
   bounds: DrainBounds,
 ): Promise<DrainOutcome | undefined> {
   const request: DrainRequest = {
     command: bounds.command,
-    target: targetOf(unit.panel),
+    target: targetOf(worker.panel),
     notice: msToDuration(0),
     timeout: msToDuration(bounds.timeoutMs),
     onTimeout: OnTimeout.FORCE,
@@ -66,29 +66,33 @@ export async function drainForEnd(
   const deadline = { clock: deps.clock, limitMs: bounds.limitMs, signals: [bounds.signal] };
   try {
     return await withDeadline(deadline, (signal) =>
-      drainUnit({ unit, request, changes, signal, onStatus: () => undefined }),
+      drainWorker({ worker, request, changes, signal, onStatus: () => undefined }),
     );
   } catch (error) {
-    deps.log.warn({ err: error, panel: unit.panel.name }, 'A worker could not be drained');
+    deps.log.warn({ err: error, panel: worker.panel.name }, 'A worker could not be drained');
     return undefined;
   }
 }
 
 /** Ends a worker's process; true when that lost nothing the worker did not already give a receipt for. */
-export async function endUnit(deps: RetireDeps, unit: Unit, bounds = defaultEndBounds): Promise<boolean> {
-  const { supervisor } = unit;
+export async function endUnit(deps: RetireDeps, worker: NodeWorker, bounds = defaultEndBounds): Promise<boolean> {
+  const { supervisor } = worker;
   if (supervisor === undefined) return true;
   const { exitMs, termMs } = bounds;
   const exited = supervisor.retire(exitMs);
-  const asked = await askToEnd(deps, unit, exitMs);
+  const asked = await askToEnd(deps, worker, exitMs);
   if (asked !== 'refused' && (await exited)) return true;
   const how = await supervisor.stop(termMs);
-  deps.log.warn({ panel: unit.panel.name, how }, 'A worker had to be ended by signal');
+  deps.log.warn({ panel: worker.panel.name, how }, 'A worker had to be ended by signal');
   return asked !== 'refused' && how !== 'killed';
 }
 
-async function askToEnd({ clock, log }: RetireDeps, unit: Unit, timeoutMs: number): Promise<'asked' | 'refused'> {
-  const view = viewUnit(unit);
+async function askToEnd(
+  { clock, log }: RetireDeps,
+  worker: NodeWorker,
+  timeoutMs: number,
+): Promise<'asked' | 'refused'> {
+  const view = viewWorker(worker);
   if (view.kind === 'absent') return 'asked';
   if (view.kind === 'unknown') return 'refused';
   try {
@@ -99,7 +103,7 @@ async function askToEnd({ clock, log }: RetireDeps, unit: Unit, timeoutMs: numbe
     return 'asked';
   } catch (error) {
     const refused = (error as ServiceError).code === status.FAILED_PRECONDITION;
-    log.warn({ err: error, panel: unit.panel.name }, 'A worker did not take the order to end');
+    log.warn({ err: error, panel: worker.panel.name }, 'A worker did not take the order to end');
     return refused ? 'refused' : 'asked';
   }
 }
@@ -113,27 +117,27 @@ export function removalUid(instance: string, panel: string): string {
  * Drains and ends the worker of a panel that was removed, in bounded time, also one that never answers; then starts what a
  * reload has brought in its place meanwhile.
  */
-export async function retireUnit(deps: RetireDeps, unit: Unit): Promise<void> {
+export async function retireUnit(deps: RetireDeps, worker: NodeWorker): Promise<void> {
   const { registry, instance, log } = deps;
-  const { name } = unit.panel;
-  unit.leaving = true;
+  const { name } = worker.panel;
+  worker.leaving = true;
   registry.changes.notify();
-  if (unit.supervisor !== undefined) {
-    const command = { restartUid: removalUid(instance, name), fencing: knownFencing(unit), generation: 1 };
+  if (worker.supervisor !== undefined) {
+    const command = { restartUid: removalUid(instance, name), fencing: knownFencing(worker), generation: 1 };
     const reason = `The panel "${name}" was removed from this node.`;
     const limitMs = removalMs + answerMs;
-    await drainForEnd(deps, unit, { command, timeoutMs: removalMs, limitMs, reason });
-    await endUnit(deps, unit);
+    await drainForEnd(deps, worker, { command, timeoutMs: removalMs, limitMs, reason });
+    await endUnit(deps, worker);
   }
   // Else the agent has ended meanwhile.
-  if (!registry.units().includes(unit)) return;
-  registry.remove(unit);
+  if (!registry.workers().includes(worker)) return;
+  registry.remove(worker);
   log.info({ panel: name }, 'Panel has gone');
-  if (unit.successor !== undefined) registry.add(unit.successor);
+  if (worker.successor !== undefined) registry.add(worker.successor);
 }
 
 /** Fencing number that the worker accepts: the highest it has seen. */
-export function knownFencing(unit: Unit): number {
-  const view = viewUnit(unit);
+export function knownFencing(worker: NodeWorker): number {
+  const view = viewWorker(worker);
   return view.kind === 'up' ? view.status.fencing : 0;
 }

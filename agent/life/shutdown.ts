@@ -3,12 +3,12 @@ import { msToDuration } from '#common/time/duration.js';
 import { Target, type Command } from '#proto/gate/v1/gate.js';
 import type { HandoffResponse } from '#proto/worker/v1/worker.js';
 import { shutdownPrefix } from '../gate/admission.js';
-import { liveMembers, unitsOf } from '../gate/members.js';
+import { liveWorkers, workersOf } from '../gate/node-workers.js';
 import type { Cordons } from '../gate/cordons.js';
 import type { DrainOutcome } from '../gate/drain.js';
 import { drainForEnd, endUnit, knownFencing, removalUid, type EndBounds, type RetireDeps } from './retire.js';
 import { unary } from '../workers/unary-call.js';
-import type { Unit } from '../workers/unit.js';
+import type { NodeWorker } from '../workers/node-worker.js';
 
 /** What the end of an agent needs. */
 export interface ShutdownDeps extends RetireDeps {
@@ -38,7 +38,7 @@ export async function shutDownWorkers(deps: ShutdownDeps): Promise<boolean> {
   const { registry, clock, graceMs, log } = deps;
   registry.holdAttaches();
   // Nothing is started any more.
-  for (const unit of registry.units()) unit.successor = undefined;
+  for (const worker of registry.workers()) worker.successor = undefined;
   const endMs = clock.nowMs() + Math.max(graceMs, reserveMs + hurriedMs);
   try {
     return await withDeadline({ clock, limitMs: endMs - clock.nowMs() }, () => endAll(deps, endMs));
@@ -49,11 +49,11 @@ export async function shutDownWorkers(deps: ShutdownDeps): Promise<boolean> {
 }
 
 async function endAll(deps: ShutdownDeps, endMs: number): Promise<boolean> {
-  const going = unitsOf(deps.registry, Target.AGENT);
+  const going = workersOf(deps.registry, Target.AGENT);
   const clean = await Promise.all(
-    going.map(async (unit) => {
-      const drained = await drainUnitForShutdown(deps, unit);
-      return (await endUnit(deps, unit, boundsUntil(endMs - deps.clock.nowMs()))) && drained;
+    going.map(async (worker) => {
+      const drained = await drainUnitForShutdown(deps, worker);
+      return (await endUnit(deps, worker, boundsUntil(endMs - deps.clock.nowMs()))) && drained;
     }),
   );
   await handOver(deps, Math.max(handoffMs, Math.min(longestHandoffMs, endMs - deps.clock.nowMs())));
@@ -66,22 +66,24 @@ function boundsUntil(leftMs: number): EndBounds {
   return { exitMs: Math.min(longestEnd.exitMs, 2 * shareMs), termMs: Math.min(longestEnd.termMs, shareMs) };
 }
 
-async function drainUnitForShutdown(deps: ShutdownDeps, unit: Unit): Promise<boolean> {
+async function drainUnitForShutdown(deps: ShutdownDeps, worker: NodeWorker): Promise<boolean> {
   const inForce = deps.cordons.get(Target.AGENT);
   // One that leaves is drained already: it is only told that there is less time.
-  const own = unit.leaving ? removalUid(deps.instance, unit.panel.name) : `${shutdownPrefix}${deps.instance}`;
-  const joins = inForce !== undefined && !unit.leaving;
+  const own = worker.leaving ? removalUid(deps.instance, worker.panel.name) : `${shutdownPrefix}${deps.instance}`;
+  const joins = inForce !== undefined && !worker.leaving;
   const command = {
     restartUid: joins ? inForce.restartUid : own,
-    fencing: knownFencing(unit),
+    fencing: knownFencing(worker),
     generation: joins ? inForce.generation : 1,
   };
   const timeoutMs = Math.max(hurriedMs, deps.graceMs - reserveMs);
   const limitMs = timeoutMs + answerMs;
   const endMs = deps.clock.nowMs() + limitMs;
-  const outcome = await drainForEnd(deps, unit, { command, timeoutMs, limitMs, reason, signal: deps.hurry });
+  const outcome = await drainForEnd(deps, worker, { command, timeoutMs, limitMs, reason, signal: deps.hurry });
   if (outcome !== undefined) return lostNothing(outcome);
-  return deps.hurry.aborted && deps.clock.nowMs() < endMs ? await drainHurried(deps, unit, { command, endMs }) : false;
+  return deps.hurry.aborted && deps.clock.nowMs() < endMs
+    ? await drainHurried(deps, worker, { command, endMs })
+    : false;
 }
 
 interface Hurried {
@@ -90,9 +92,9 @@ interface Hurried {
 }
 
 // Skips nothing: the same drain with a deadline that is now.
-async function drainHurried(deps: ShutdownDeps, unit: Unit, { command, endMs }: Hurried): Promise<boolean> {
+async function drainHurried(deps: ShutdownDeps, worker: NodeWorker, { command, endMs }: Hurried): Promise<boolean> {
   const limitMs = Math.max(hurriedMs, Math.min(hurriedMs * 3, endMs - deps.clock.nowMs()));
-  const outcome = await drainForEnd(deps, unit, { command, timeoutMs: hurriedMs, limitMs, reason });
+  const outcome = await drainForEnd(deps, worker, { command, timeoutMs: hurriedMs, limitMs, reason });
   return outcome !== undefined && lostNothing(outcome);
 }
 
@@ -102,9 +104,9 @@ function lostNothing(outcome: DrainOutcome): boolean {
 }
 
 async function handOver({ registry, clock, log }: ShutdownDeps, timeoutMs: number): Promise<void> {
-  const staying = liveMembers(unitsOf(registry, Target.HOST));
+  const staying = liveWorkers(workersOf(registry, Target.HOST));
   await Promise.all(
-    staying.map(async ({ clients, unit }) => {
+    staying.map(async ({ clients, worker }) => {
       const request = { reason, retryAfter: msToDuration(0) };
       try {
         await unary<HandoffResponse>((...rest) => clients.worker.handoff(request, ...rest), {
@@ -113,7 +115,7 @@ async function handOver({ registry, clock, log }: ShutdownDeps, timeoutMs: numbe
         });
       } catch (error) {
         log.warn(
-          { err: error, panel: unit.panel.name },
+          { err: error, panel: worker.panel.name },
           'A worker could not hand its clients over; they notice the loss',
         );
       }

@@ -17,10 +17,10 @@ import type { Question } from '../access/authorizer.js';
 import type { Permissions } from '../access/permissions.js';
 import { workerIdentity } from '../front/calls/headers.js';
 import type { VerifiedCall } from '../front/calls/verified-calls.js';
-import { liveMembers, type LiveMember } from '../gate/members.js';
+import { liveWorkers, type LiveWorker } from '../gate/node-workers.js';
 import { unary } from '../workers/unary-call.js';
 import type { Registry } from '../workers/registry.js';
-import { unitMessage, type Unit } from '../workers/unit.js';
+import { workerMessage, type NodeWorker } from '../workers/node-worker.js';
 import type { CallerReader } from './caller.js';
 import { answerOf } from './errors.js';
 
@@ -70,22 +70,22 @@ export function createSessionService(deps: SessionServiceDeps): SessionServiceSe
       call.emit('error', answerOf(error, log));
     },
     listPanels: answer(acts.listPanels, (): ListPanelsResponse => {
-      const panels = registry.units().map(describePanel);
+      const panels = registry.workers().map(describePanel);
       return { panels: panels.sort((a, b) => (a.name < b.name ? -1 : 1)), node: deps.node };
     }),
     listSessions: answer(acts.listSessions, async ({ panel }, who): Promise<ListSessionsResponse> => {
-      const units = registry.units().filter((unit) => panel === '' || unit.panel.name === panel);
-      if (panel !== '' && units.length === 0) {
+      const workers = registry.workers().filter((worker) => panel === '' || worker.panel.name === panel);
+      if (panel !== '' && workers.length === 0) {
         throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
       }
       const metadata = await who();
-      const lists = await Promise.all(liveMembers(units).map((member) => listOf(deps, member, { panel, metadata })));
+      const lists = await Promise.all(liveWorkers(workers).map((worker) => listOf(deps, worker, { panel, metadata })));
       return { sessions: lists.flat().sort(byAge) };
     }),
     endSession: answer(acts.endSession, async ({ sessionId }, who): Promise<EndSessionResponse> => {
       const metadata = await who();
-      for (const member of liveMembers(registry.units())) {
-        if (await endAt(deps, member, { sessionId, metadata })) return {};
+      for (const worker of liveWorkers(registry.workers())) {
+        if (await endAt(deps, worker, { sessionId, metadata })) return {};
       }
       throw new PaneletError('SESSION_UNKNOWN', 'There is no such session, or it is somebody else’s.');
     }),
@@ -97,16 +97,16 @@ function sessionIn(request: unknown): string | undefined {
   return sessionId;
 }
 
-function describePanel(unit: Unit): Panel {
-  const link = unit.link.state();
+function describePanel(worker: NodeWorker): Panel {
+  const link = worker.link.state();
   const up = link.kind === 'up' ? link : undefined;
   const cordoned = up !== undefined && up.status.state !== State.SERVING;
   return {
-    name: unit.panel.name,
+    name: worker.panel.name,
     serving: up !== undefined && !cordoned,
     sessions: up?.status.sessions ?? 0,
     checkpointable: up?.about.checkpointable ?? false,
-    message: cordoned ? 'A restart is under way: no new sessions.' : unitMessage(unit),
+    message: cordoned ? 'A restart is under way: no new sessions.' : workerMessage(worker),
     version: up?.about.version ?? '',
   };
 }
@@ -117,7 +117,7 @@ interface Asked {
 }
 
 // A worker that fails is left out: its panel's message says so.
-async function listOf(deps: SessionServiceDeps, { clients, unit }: LiveMember, asked: Asked): Promise<Session[]> {
+async function listOf(deps: SessionServiceDeps, { clients, worker }: LiveWorker, asked: Asked): Promise<Session[]> {
   const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata: asked.metadata };
   try {
     const request = { panel: asked.panel };
@@ -127,7 +127,7 @@ async function listOf(deps: SessionServiceDeps, { clients, unit }: LiveMember, a
     );
     return response.sessions;
   } catch (error) {
-    deps.log.warn({ err: error, panel: unit.panel.name }, 'A worker could not list its sessions');
+    deps.log.warn({ err: error, panel: worker.panel.name }, 'A worker could not list its sessions');
     return [];
   }
 }
@@ -139,7 +139,7 @@ interface Ending {
 
 async function endAt(
   deps: SessionServiceDeps,
-  { clients }: LiveMember,
+  { clients }: LiveWorker,
   { sessionId, metadata }: Ending,
 ): Promise<boolean> {
   const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata };

@@ -4,7 +4,7 @@ import { withDeadline } from '#common/time/deadline.js';
 import type { Log } from '#common/log.js';
 import type { Changes } from '#common/changes.js';
 import { endProcess, isAlive, type ProcessId, type ProcessTable } from './process-table.js';
-import type { LinkState, WorkerConnection } from './worker-connection.js';
+import type { ConnectionState, WorkerConnection } from './worker-connection.js';
 import { readWorkerRecord, removeWorkerRecord } from './worker-record.js';
 
 /** What adoption needs. */
@@ -56,14 +56,14 @@ export async function adoptWorker(deps: AdoptionDeps): Promise<Adopted | undefin
   return undefined;
 }
 
-function answeringProcess(table: ProcessTable, answer: LinkState | undefined): ProcessId | undefined {
+function answeringProcess(table: ProcessTable, answer: ConnectionState | undefined): ProcessId | undefined {
   const about = answer === undefined || answer.kind === 'absent' ? undefined : answer.about;
   return about === undefined ? undefined : table.find(about.pid);
 }
 
 // Undefined when nothing answers in time, or at once when nobody is there who could.
-async function waitForAnswer(deps: AdoptionDeps, expected: boolean): Promise<LinkState | undefined> {
-  const look = (): LinkState | undefined => {
+async function waitForAnswer(deps: AdoptionDeps, expected: boolean): Promise<ConnectionState | undefined> {
+  const look = (): ConnectionState | undefined => {
     const state = deps.link.state();
     if (state.kind === 'up') return state;
     if (state.kind === 'absent') return expected ? undefined : state;

@@ -8,13 +8,13 @@ import type { Random } from '#common/random.js';
 import type { GateStatus, Target } from '#proto/gate/v1/gate.js';
 import { createChanges, type Changes } from '#common/changes.js';
 import type { PanelConfig } from '../config/config.js';
-import type { AttachTarget } from '../front/calls/attach.js';
+import type { AttachTarget } from '../front/calls/attach-relay.js';
 import { createUpstream } from '../front/upstream/upstream.js';
 import type { Launcher } from './launcher.js';
 import type { ProcessTable } from './process-table.js';
 import { createSupervisor, type Supervisor } from './supervisor.js';
 import { socketDirectories, socketPlaces, type SocketPlaces } from './socket-places.js';
-import { attachTarget, type Unit } from './unit.js';
+import { attachTarget, type NodeWorker } from './node-worker.js';
 import { targetOf, workerArgv, type WorkerCommandOptions } from './worker-command.js';
 import type { WorkerClients } from './worker-clients.js';
 import { createWorkerConnection, type WorkerConnection } from './worker-connection.js';
@@ -46,11 +46,11 @@ export interface RegistryDeps {
 /** The panels of this node and their workers. */
 export interface Registry {
   readonly changes: Changes;
-  units(): readonly Unit[];
+  workers(): readonly NodeWorker[];
   /** Starts a panel. */
-  add(panel: PanelConfig): Unit;
+  add(panel: PanelConfig): NodeWorker;
   /** Forgets a panel whose worker is gone or left alone. */
-  remove(unit: Unit): void;
+  remove(worker: NodeWorker): void;
   /** As {@link AttachTargets.requireKnown}. */
   requireKnown(panel: string): void;
   /** As {@link AttachTargets.ready}. */
@@ -70,12 +70,12 @@ const termMs = 5_000;
 /** A registry without panels. */
 export function createRegistry(deps: RegistryDeps): Registry {
   const changes = createChanges();
-  const units = new Map<string, Unit>();
+  const workers = new Map<string, NodeWorker>();
   const placesOf = (panel: PanelConfig): SocketPlaces => socketPlaces(deps.runDir, panel);
   const argv = (panel: PanelConfig): readonly string[] => workerArgv(panel, placesOf(panel)[0], deps.command);
-  const known = (panel: string): Unit => {
-    const unit = units.get(panel);
-    if (unit !== undefined && !unit.leaving) return unit;
+  const known = (panel: string): NodeWorker => {
+    const worker = workers.get(panel);
+    if (worker !== undefined && !worker.leaving) return worker;
     throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
   };
   let holding = false;
@@ -84,23 +84,23 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const watchDirectory = (directory: string): void => {
     if (watchers.has(directory)) return;
     const kick = (path: string): void => {
-      for (const { panel, link } of units.values()) if (placesOf(panel).includes(path)) link.kick();
+      for (const { panel, link } of workers.values()) if (placesOf(panel).includes(path)) link.kick();
     };
     watchers.set(directory, watchSockets(directory, kick));
   };
   return {
     changes,
-    units: () => [...units.values()],
+    workers: () => [...workers.values()],
     argv,
     add: (panel) => {
       for (const directory of socketDirectories(deps.runDir, panel)) watchDirectory(directory);
-      const unit = createUnit(deps, { panel, changes, places: placesOf(panel), argv: argv(panel) });
-      units.set(panel.name, unit);
-      return unit;
+      const worker = createUnit(deps, { panel, changes, places: placesOf(panel), argv: argv(panel) });
+      workers.set(panel.name, worker);
+      return worker;
     },
-    remove: (unit) => {
-      closeUnit(unit);
-      units.delete(unit.panel.name);
+    remove: (worker) => {
+      closeUnit(worker);
+      workers.delete(worker.panel.name);
       changes.notify();
     },
     requireKnown: (panel) => {
@@ -110,8 +110,8 @@ export function createRegistry(deps: RegistryDeps): Registry {
     ready: (panel, signal) =>
       changes.until(() => {
         if (closed) throw new PaneletError('WORKER_UNAVAILABLE', 'The agent restarts. Attach again.');
-        const unit = known(panel);
-        return holding ? undefined : attachTarget(unit, deps.clock);
+        const worker = known(panel);
+        return holding ? undefined : attachTarget(worker, deps.clock);
       }, signal),
     holdAttaches: () => {
       holding = true;
@@ -120,16 +120,16 @@ export function createRegistry(deps: RegistryDeps): Registry {
       closed = true;
       for (const watcher of watchers.values()) watcher.close();
       changes.notify();
-      for (const unit of units.values()) closeUnit(unit);
-      units.clear();
+      for (const worker of workers.values()) closeUnit(worker);
+      workers.clear();
     },
   };
 }
 
-function closeUnit(unit: Unit): void {
-  unit.supervisor?.release();
-  unit.link.close();
-  unit.upstream.close();
+function closeUnit(worker: NodeWorker): void {
+  worker.supervisor?.release();
+  worker.link.close();
+  worker.upstream.close();
 }
 
 // A socket that appears is tried at once, instead of after the backoff.
@@ -148,7 +148,7 @@ interface UnitOptions {
   readonly argv: readonly string[];
 }
 
-function createUnit(deps: RegistryDeps, options: UnitOptions): Unit {
+function createUnit(deps: RegistryDeps, options: UnitOptions): NodeWorker {
   const { panel, changes, places } = options;
   const target = targetOf(panel);
   const socket = createWorkerSocket(places);

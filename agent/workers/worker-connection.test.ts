@@ -19,7 +19,7 @@ import {
 import { until } from '#test/support/conditions.js';
 import { unary } from './unary-call.js';
 import { createWorkerSocket } from './worker-socket.js';
-import { createWorkerConnection, type LinkState } from './worker-connection.js';
+import { createWorkerConnection, type ConnectionState } from './worker-connection.js';
 
 const closings: (() => void)[] = [];
 afterEach(() => {
@@ -97,7 +97,7 @@ async function startWorker() {
 
 function openLink(socketPath: string) {
   const clock = createFakeClock();
-  const seen: LinkState['kind'][] = [];
+  const seen: ConnectionState['kind'][] = [];
   const counts = { silent: 0 };
   const link = createWorkerConnection({
     ...{ panel: 'echo', socket: createWorkerSocket([socketPath]), agentInstance: 'a', clock, log: createSilentLog() },
@@ -108,7 +108,7 @@ function openLink(socketPath: string) {
   });
   closings.push(() => link.close());
   /** Until the link is in a state, while time goes on in small steps. */
-  const untilKind = (kind: LinkState['kind'], stepMs = 0): Promise<void> =>
+  const untilKind = (kind: ConnectionState['kind'], stepMs = 0): Promise<void> =>
     until(() => {
       clock.advance(stepMs);
       return link.state().kind === kind;

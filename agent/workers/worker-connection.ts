@@ -11,7 +11,7 @@ import { openWorkerClients, type WorkerClients } from './worker-clients.js';
 import type { WorkerSocket } from './worker-socket.js';
 
 /** What is known about a worker: it answers; nobody is at its socket; or neither is sure. */
-export type LinkState =
+export type ConnectionState =
   | {
       readonly kind: 'up';
       readonly about: DescribeResponse;
@@ -28,7 +28,7 @@ export type LinkState =
     };
 
 /** What a link needs. */
-export interface WorkerLinkDeps {
+export interface WorkerConnectionDeps {
   readonly panel: string;
   readonly socket: WorkerSocket;
   readonly agentInstance: string;
@@ -47,7 +47,7 @@ export interface WorkerLinkDeps {
  * answers, and connects anew when it is lost.
  */
 export interface WorkerConnection {
-  state(): LinkState;
+  state(): ConnectionState;
   /** True once an attempt has shown something. */
   asked(): boolean;
   /** Tries again at once. */
@@ -61,12 +61,12 @@ const askEveryMs = 10_000;
 const answerMs = 5_000;
 
 /** A link that runs until it is closed. */
-export function createWorkerConnection(deps: WorkerLinkDeps): WorkerConnection {
-  let state: LinkState = { kind: 'unknown', message: 'Not asked yet.' };
+export function createWorkerConnection(deps: WorkerConnectionDeps): WorkerConnection {
+  let state: ConnectionState = { kind: 'unknown', message: 'Not asked yet.' };
   let wake = createLatch();
   const ending = new AbortController();
   let asked = false;
-  const setState = (next: LinkState): void => {
+  const setState = (next: ConnectionState): void => {
     asked = true;
     // After an attempt that came to nothing, another one: whoever takes connections there serves nobody.
     if (state.kind === 'unknown' && state.silent === true && next.kind === 'unknown' && next.silent === true)
@@ -95,7 +95,11 @@ export function createWorkerConnection(deps: WorkerLinkDeps): WorkerConnection {
   };
 }
 
-async function attempt(deps: WorkerLinkDeps, setState: (state: LinkState) => void, ending: AbortSignal): Promise<void> {
+async function attempt(
+  deps: WorkerConnectionDeps,
+  setState: (state: ConnectionState) => void,
+  ending: AbortSignal,
+): Promise<void> {
   const probe = await deps.socket.find();
   if (probe !== 'open') {
     setState(probe);
@@ -119,19 +123,23 @@ async function attempt(deps: WorkerLinkDeps, setState: (state: LinkState) => voi
   }
 }
 
-function describe({ clock }: WorkerLinkDeps, { worker }: WorkerClients, timeoutMs: number): Promise<DescribeResponse> {
+function describe(
+  { clock }: WorkerConnectionDeps,
+  { worker }: WorkerClients,
+  timeoutMs: number,
+): Promise<DescribeResponse> {
   return unary<DescribeResponse>((...rest) => worker.describe({}, ...rest), { clock, timeoutMs });
 }
 
 interface Watching {
   readonly clients: WorkerClients;
   readonly about: DescribeResponse;
-  readonly setState: (state: LinkState) => void;
+  readonly setState: (state: ConnectionState) => void;
   readonly ending: AbortSignal;
 }
 
 // Resolves when the watch ends, however it does. Throws when the worker says nothing, or does not answer any more.
-async function watch(deps: WorkerLinkDeps, watching: Watching): Promise<void> {
+async function watch(deps: WorkerConnectionDeps, watching: Watching): Promise<void> {
   const { clients, ending } = watching;
   const done = createLatch();
   const over = new AbortController();
@@ -155,7 +163,11 @@ async function watch(deps: WorkerLinkDeps, watching: Watching): Promise<void> {
   }
 }
 
-function takeStatuses(deps: WorkerLinkDeps, watching: Watching, done: Latch<void>): (said: WatchResponse) => void {
+function takeStatuses(
+  deps: WorkerConnectionDeps,
+  watching: Watching,
+  done: Latch<void>,
+): (said: WatchResponse) => void {
   const { clients, about, setState } = watching;
   let latest: GateStatus | undefined;
   let prepared = false;
@@ -183,7 +195,7 @@ function takeStatuses(deps: WorkerLinkDeps, watching: Watching, done: Latch<void
 }
 
 // A connection that is open proves nothing about a process that hangs, and a watch without news nothing either.
-async function askAgain(deps: WorkerLinkDeps, { clients, about }: Watching, signal: AbortSignal): Promise<never> {
+async function askAgain(deps: WorkerConnectionDeps, { clients, about }: Watching, signal: AbortSignal): Promise<never> {
   for (;;) {
     await sleep(deps.clock, askEveryMs, signal);
     const now = await describe(deps, clients, answerMs);

@@ -3,7 +3,7 @@ import { status, type ServiceDefinition } from '@grpc/grpc-js';
 import { isPaneletError } from '#common/errors/errors.js';
 import { GateServiceService } from '#proto/gate/v1/gate.js';
 import { SessionServiceService } from '#proto/session/v1/session.js';
-import type { ClientAttach } from './attach.js';
+import type { ClientAttach } from './attach-relay.js';
 import { tooOften, type CallRates } from '../turns/call-rates.js';
 import type { ClientConnection } from '../connection/client-connection.js';
 import type { HealthCall } from './health-calls.js';

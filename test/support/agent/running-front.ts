@@ -7,7 +7,7 @@ import type { Authorizer } from '#agent/access/authorizer.js';
 import { createPermissions } from '#agent/access/permissions.js';
 import { createRoleAuthorizer } from '#agent/access/role-authorizer.js';
 import { createAttachPermit } from '#agent/access/attach-permit.js';
-import { createAttachHandler, type AttachDeps } from '#agent/front/calls/attach.js';
+import { createAttachRelay, type AttachDeps } from '#agent/front/calls/attach-relay.js';
 import { createCallRates } from '#agent/front/turns/call-rates.js';
 import { createContainment } from '#agent/front/stream/contain.js';
 import { createHealthCalls } from '#agent/front/calls/health-calls.js';
@@ -116,7 +116,7 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   const random = createSystemRandom();
   const watching = options.expect === undefined ? {} : { expect: options.expect };
   const nameAttachment = (): string => random.uuid();
-  const attach = createAttachHandler({ ...limits, ...watching, clock, targets, permit, nameAttachment });
+  const attach = createAttachRelay({ ...limits, ...watching, clock, targets, permit, nameAttachment });
   const health = createHealth(['']);
   health.set('', true);
   const rates = createCallRates({ clock, perSecond: limits.callsPerSecond });

@@ -6,7 +6,7 @@ import type { WorkerStatus } from '#proto/gate/v1/gate.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 import type { RevokeRequest, RevokeResponse } from '#proto/worker/v1/worker.js';
 import type { PanelConfig } from '../config/config.js';
-import type { AttachTarget } from '../front/calls/attach.js';
+import type { AttachTarget } from '../front/calls/attach-relay.js';
 import { metadataKeysOf } from '../front/stream/metadata-keys.js';
 import type { Upstream } from '../front/upstream/upstream.js';
 import type { Supervisor } from './supervisor.js';
@@ -16,7 +16,7 @@ import type { WorkerConnection } from './worker-connection.js';
 import { unary } from './unary-call.js';
 
 /** A panel of this node with everything the agent holds for it. */
-export interface Unit {
+export interface NodeWorker {
   readonly panel: PanelConfig;
   readonly link: WorkerConnection;
   readonly upstream: Upstream;
@@ -28,8 +28,8 @@ export interface Unit {
   successor: PanelConfig | undefined;
 }
 
-/** What the gate needs to know about a unit's worker. */
-export type UnitView =
+/** What the gate needs to know about a worker's worker. */
+export type WorkerView =
   | { readonly kind: 'up'; readonly status: GateStatus; readonly clients: WorkerClients }
   | { readonly kind: 'absent' }
   | { readonly kind: 'unknown'; readonly message: string };
@@ -38,19 +38,19 @@ export type UnitView =
  * Absent is certain: nobody is at the socket, and no process of it lives. Everything else that is not up is unknown,
  * and never to be read as drained.
  */
-export function viewUnit(unit: Unit): UnitView {
-  const link = unit.link.state();
+export function viewWorker(worker: NodeWorker): WorkerView {
+  const link = worker.link.state();
   if (link.kind === 'up') return { kind: 'up', status: link.status, clients: link.clients };
-  const alive = unit.supervisor?.status().process !== undefined;
+  const alive = worker.supervisor?.status().process !== undefined;
   if (link.kind === 'absent' && !alive) return { kind: 'absent' };
   return { kind: 'unknown', message: link.kind === 'absent' ? 'The worker is starting.' : link.message };
 }
 
-/** What is wrong with a unit, in words; empty when nothing is. */
-export function unitMessage(unit: Unit): string {
-  const view = viewUnit(unit);
+/** What is wrong with a worker, in words; empty when nothing is. */
+export function workerMessage(worker: NodeWorker): string {
+  const view = viewWorker(worker);
   if (view.kind === 'up') return '';
-  const supervised = unit.supervisor?.status().message ?? '';
+  const supervised = worker.supervisor?.status().message ?? '';
   if (supervised !== '') return supervised;
   return view.kind === 'absent' ? 'The worker is not running.' : view.message;
 }
@@ -59,7 +59,7 @@ export function unitMessage(unit: Unit): string {
 const revokeMs = 5_000;
 
 /** The way to the worker while it takes attachments. One that is released waits to be killed: better wait for the next. */
-export function attachTarget({ link, upstream }: Unit, clock: Clock): AttachTarget | undefined {
+export function attachTarget({ link, upstream }: NodeWorker, clock: Clock): AttachTarget | undefined {
   const now = link.state();
   if (now.kind !== 'up' || now.status.state === State.RELEASED || now.status.state === State.CLOSED) return undefined;
   return {
@@ -83,16 +83,16 @@ async function revokeAt(link: WorkerConnection, request: RevokeRequest, clock: C
   }
 }
 
-/** A unit's line in the agent's gate status. */
-export function unitStatus(unit: Unit): WorkerStatus {
-  const link = unit.link.state();
+/** A worker's line in the agent's gate status. */
+export function workerStatus(worker: NodeWorker): WorkerStatus {
+  const link = worker.link.state();
   const up = link.kind === 'up';
   return {
-    panel: unit.panel.name,
+    panel: worker.panel.name,
     state: up ? link.status.state : State.UNSPECIFIED,
     sessions: up ? link.status.sessions : 0,
-    pid: up ? link.about.pid : (unit.supervisor?.status().process?.pid ?? 0),
-    target: targetOf(unit.panel),
-    message: unitMessage(unit),
+    pid: up ? link.about.pid : (worker.supervisor?.status().process?.pid ?? 0),
+    target: targetOf(worker.panel),
+    message: workerMessage(worker),
   };
 }

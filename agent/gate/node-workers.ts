@@ -3,33 +3,33 @@ import { withDeadline } from '#common/time/deadline.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Target } from '#proto/gate/v1/gate.js';
 import type { Changes } from '#common/changes.js';
-import { viewUnit, type Unit, type UnitView } from '../workers/unit.js';
+import { viewWorker, type NodeWorker, type WorkerView } from '../workers/node-worker.js';
 import { targetOf } from '../workers/worker-command.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
 
 /** The workers of the node, as the gate uses them. */
-export interface Members {
+export interface NodeWorkers {
   readonly changes: Changes;
-  units(): readonly Unit[];
+  workers(): readonly NodeWorker[];
 }
 
 /** A worker of the target that answers. */
-export interface LiveMember {
-  readonly unit: Unit;
-  readonly view: Extract<UnitView, { kind: 'up' }>;
+export interface LiveWorker {
+  readonly worker: NodeWorker;
+  readonly view: Extract<WorkerView, { kind: 'up' }>;
   readonly clients: WorkerClients;
 }
 
-/** Units of one target. */
-export function unitsOf(members: Members, target: Target): readonly Unit[] {
-  return members.units().filter((unit) => targetOf(unit.panel) === target);
+/** Workers of one target. */
+export function workersOf(nodeWorkers: NodeWorkers, target: Target): readonly NodeWorker[] {
+  return nodeWorkers.workers().filter((worker) => targetOf(worker.panel) === target);
 }
 
-/** Units that answer. */
-export function liveMembers(units: readonly Unit[]): readonly LiveMember[] {
-  return units.flatMap((unit) => {
-    const view = viewUnit(unit);
-    return view.kind === 'up' ? [{ unit, view, clients: view.clients }] : [];
+/** Workers that answer. */
+export function liveWorkers(workers: readonly NodeWorker[]): readonly LiveWorker[] {
+  return workers.flatMap((worker) => {
+    const view = viewWorker(worker);
+    return view.kind === 'up' ? [{ worker, view, clients: view.clients }] : [];
   });
 }
 
@@ -37,26 +37,27 @@ export function liveMembers(units: readonly Unit[]): readonly LiveMember[] {
  * Waits until it is certain of each worker of the target whether it is up or absent.
  * @throws PaneletError WORKER_UNAVAILABLE that names the panel, when one stays unknown.
  */
-export async function settleMembers(
-  members: Members,
+export async function settleWorkers(
+  nodeWorkers: NodeWorkers,
   target: Target,
   { clock, limitMs }: { readonly clock: Clock; readonly limitMs: number },
-): Promise<readonly LiveMember[]> {
-  const unknown = (): Unit | undefined => unitsOf(members, target).find((unit) => viewUnit(unit).kind === 'unknown');
+): Promise<readonly LiveWorker[]> {
+  const unknown = (): NodeWorker | undefined =>
+    workersOf(nodeWorkers, target).find((worker) => viewWorker(worker).kind === 'unknown');
   const error = (): PaneletError => unanswered(unknown()?.panel.name ?? '');
   const isCertain = (): true | undefined => (unknown() === undefined ? true : undefined);
-  await withDeadline({ clock, limitMs, error }, (signal) => members.changes.until(isCertain, signal));
-  return liveMembers(unitsOf(members, target));
+  await withDeadline({ clock, limitMs, error }, (signal) => nodeWorkers.changes.until(isCertain, signal));
+  return liveWorkers(workersOf(nodeWorkers, target));
 }
 
 /** Waits until the watches of the workers show a change that they have answered already; at most `limitMs`. */
 export async function untilSeen(
-  members: Members,
+  nodeWorkers: NodeWorkers,
   isSeen: () => boolean,
   { clock, limitMs }: { readonly clock: Clock; readonly limitMs: number },
 ): Promise<void> {
   try {
-    await withDeadline({ clock, limitMs }, (signal) => members.changes.until(() => isSeen() || undefined, signal));
+    await withDeadline({ clock, limitMs }, (signal) => nodeWorkers.changes.until(() => isSeen() || undefined, signal));
   } catch {
     // The answer then shows what was known before; nothing depends on it.
   }

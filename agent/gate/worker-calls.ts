@@ -15,12 +15,12 @@ import {
   type UncordonResponse,
 } from '#proto/gate/v1/gate.js';
 import { unary, type UnaryOptions } from '../workers/unary-call.js';
-import { viewUnit } from '../workers/unit.js';
+import { viewWorker } from '../workers/node-worker.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
 import type { CommandTime } from './command-time.js';
 import { commandTo } from './command-to.js';
-import { drainUnit } from './drain.js';
-import { settleMembers, unanswered, unitsOf, untilSeen, type LiveMember, type Members } from './members.js';
+import { drainWorker } from './drain.js';
+import { settleWorkers, unanswered, workersOf, untilSeen, type LiveWorker, type NodeWorkers } from './node-workers.js';
 import { endNoticesTogether, sharesNotices } from './notices.js';
 
 /** Longest time for a worker to answer one command, in milliseconds. */
@@ -33,7 +33,7 @@ export const settleMs = 5_000;
 const undoMs = 2_000;
 
 /** Cordons one worker. */
-export function cordonMember(
+export function cordonWorker(
   clients: WorkerClients,
   request: CordonRequest,
   bounds: Pick<UnaryOptions, 'clock' | 'timeoutMs'>,
@@ -42,7 +42,7 @@ export function cordonMember(
 }
 
 /** Uncordons one worker. */
-export function uncordonMember(
+export function uncordonWorker(
   clients: WorkerClients,
   request: UncordonRequest,
   bounds: Pick<UnaryOptions, 'clock' | 'timeoutMs'>,
@@ -54,8 +54,8 @@ export function uncordonMember(
  * A worker's receipt; undefined when it has none for that restart.
  * @throws PaneletError WORKER_UNAVAILABLE that names the panel, when it does not answer; its ServiceError.
  */
-export async function readReceipt(member: LiveMember, restartUid: string, clock: Clock): Promise<Receipt | undefined> {
-  const { gate } = member.clients;
+export async function readReceipt(worker: LiveWorker, restartUid: string, clock: Clock): Promise<Receipt | undefined> {
+  const { gate } = worker.clients;
   try {
     const answer = await unary<GetReceiptResponse>((...rest) => gate.getReceipt({ restartUid }, ...rest), {
       clock,
@@ -64,15 +64,15 @@ export async function readReceipt(member: LiveMember, restartUid: string, clock:
     return answer.receipt;
   } catch (error) {
     if ((error as ServiceError).code === grpcStatus.NOT_FOUND) return undefined;
-    throw namedError(member, error);
+    throw namedError(worker, error);
   }
 }
 
 /** A cordon of all workers of a target. */
-export interface CordonMembers {
+export interface CordonWorkers {
   readonly clock: Clock;
   readonly log: Log;
-  readonly members: Members;
+  readonly nodeWorkers: NodeWorkers;
   readonly target: Target;
   readonly request: CordonRequest;
   readonly command: Command;
@@ -85,41 +85,41 @@ export interface CordonMembers {
  * @throws the first error of a worker that refuses; PaneletError WORKER_UNAVAILABLE that names the panel, when one stays
  * unknown or does not answer.
  */
-export async function cordonMembers(options: CordonMembers): Promise<void> {
-  const { clock, members, target, request, time } = options;
-  const live = await settleMembers(members, target, { clock, limitMs: time.share(settleMs, undoMs) });
+export async function cordonWorkers(options: CordonWorkers): Promise<void> {
+  const { clock, nodeWorkers, target, request, time } = options;
+  const live = await settleWorkers(nodeWorkers, target, { clock, limitMs: time.share(settleMs, undoMs) });
   const timeoutMs = time.share(callTimeoutMs, undoMs);
   const calls = live.map(({ clients, view }) =>
-    cordonMember(clients, { ...request, command: commandTo(view.status, request.command) }, { clock, timeoutMs }),
+    cordonWorker(clients, { ...request, command: commandTo(view.status, request.command) }, { clock, timeoutMs }),
   );
   const results = await Promise.allSettled(calls);
   const failed = results.findIndex((result) => result.status === 'rejected');
-  const [member, result] = [live[failed], results[failed]];
-  if (member === undefined || result?.status !== 'rejected') return;
+  const [worker, result] = [live[failed], results[failed]];
+  if (worker === undefined || result?.status !== 'rejected') return;
   const lost = live.filter((_, index) => isLost(results[index]));
   const waitMs = time.share(settleMs, undoMs);
-  if (lost.length > 0 && waitMs > 0 && (await areGone(members, lost, { clock, limitMs: waitMs }))) {
-    return cordonMembers(options);
+  if (lost.length > 0 && waitMs > 0 && (await areGone(nodeWorkers, lost, { clock, limitMs: waitMs }))) {
+    return cordonWorkers(options);
   }
   await undo(
     options,
     live.filter((_, index) => results[index]?.status === 'fulfilled'),
   );
-  throw namedError(member, result.reason);
+  throw namedError(worker, result.reason);
 }
 
-async function undo({ clock, log, target, command, time }: CordonMembers, done: readonly LiveMember[]): Promise<void> {
+async function undo({ clock, log, target, command, time }: CordonWorkers, done: readonly LiveWorker[]): Promise<void> {
   const taken = done.filter(({ view }) => view.status.restartUid !== command.restartUid);
   const timeoutMs = time.share(callTimeoutMs);
   const undone = await Promise.allSettled(
     taken.map(({ clients, view }) => {
       const request = { command: commandTo(view.status, command), target, anyRestart: false };
-      return uncordonMember(clients, request, { clock, timeoutMs });
+      return uncordonWorker(clients, request, { clock, timeoutMs });
     }),
   );
   for (const [index, result] of undone.entries()) {
     if (result.status === 'fulfilled') continue;
-    const panel = taken[index]?.unit.panel.name;
+    const panel = taken[index]?.worker.panel.name;
     log.warn({ err: result.reason as Error, panel }, 'A cordon could not be undone; its lease ends it');
   }
 }
@@ -130,23 +130,23 @@ function isLost(result: PromiseSettledResult<unknown> | undefined): boolean {
 
 // A worker that died under the call is not one that refuses: once its link has noticed, what is left can be cordoned.
 async function areGone(
-  members: Members,
-  lost: readonly LiveMember[],
+  nodeWorkers: NodeWorkers,
+  lost: readonly LiveWorker[],
   bounds: { readonly clock: Clock; readonly limitMs: number },
 ): Promise<boolean> {
   const gone = (): boolean =>
-    lost.every(({ unit, clients }) => {
-      const view = viewUnit(unit);
+    lost.every(({ worker, clients }) => {
+      const view = viewWorker(worker);
       return view.kind !== 'up' || view.clients !== clients;
     });
-  await untilSeen(members, gone, bounds);
+  await untilSeen(nodeWorkers, gone, bounds);
   return gone();
 }
 
 /** A drain of all workers of a target. */
-export interface DrainMembers {
+export interface DrainWorkers {
   readonly log: Log;
-  readonly members: Members;
+  readonly nodeWorkers: NodeWorkers;
   readonly target: Target;
   readonly request: DrainRequest;
   readonly signal: AbortSignal;
@@ -158,27 +158,27 @@ export interface DrainMembers {
  * Drains every worker of the target at the same time; all are frozen together. Resolves with their receipts once each
  * worker has given one or is absent, or with `cancelled` as soon as one serves again.
  */
-export async function drainMembers(options: DrainMembers): Promise<readonly Receipt[] | 'cancelled'> {
-  const { members, target, request, emit } = options;
+export async function drainWorkers(options: DrainWorkers): Promise<readonly Receipt[] | 'cancelled'> {
+  const { nodeWorkers, target, request, emit } = options;
   const stop = new AbortController();
   const { signal, unlink } = linkSignals([stop.signal, options.signal]);
   const receipts = new Map<string, Receipt>();
   // A worker's answer and its watch come in any order: whatever comes last tells the state as it is.
-  const unsubscribe = members.changes.subscribe(emit);
-  let isHeld = sharesNotices(members, target, request);
+  const unsubscribe = nodeWorkers.changes.subscribe(emit);
+  let isHeld = sharesNotices(nodeWorkers, target, request);
   const drainOne = async (panel: string): Promise<void> => {
-    const unit = unitsOf(members, target).find((candidate) => candidate.panel.name === panel);
-    if (unit === undefined) return;
+    const worker = workersOf(nodeWorkers, target).find((candidate) => candidate.panel.name === panel);
+    if (worker === undefined) return;
     const own = isHeld ? { ...request, noticeEnd: NoticeEnd.HELD } : request;
-    const outcome = await drainUnit({ unit, request: own, changes: members.changes, signal, onStatus: emit });
+    const outcome = await drainWorker({ worker, request: own, changes: nodeWorkers.changes, signal, onStatus: emit });
     if (outcome.kind === 'cancelled') throw new DrainCancelled();
     if (outcome.kind === 'receipt') receipts.set(panel, outcome.receipt);
     else receipts.delete(panel);
   };
   const open = (): readonly string[] =>
-    unitsOf(members, target)
-      .filter((unit) => !receipts.has(unit.panel.name) && viewUnit(unit).kind !== 'absent')
-      .map((unit) => unit.panel.name);
+    workersOf(nodeWorkers, target)
+      .filter((worker) => !receipts.has(worker.panel.name) && viewWorker(worker).kind !== 'absent')
+      .map((worker) => worker.panel.name);
   const release = async (): Promise<void> => {
     await endNoticesTogether({ ...options, signal });
     isHeld = false;
@@ -203,13 +203,13 @@ export async function drainMembers(options: DrainMembers): Promise<readonly Rece
 class DrainCancelled extends Error {}
 
 /**
- * Calls every member; resolves once all have answered or have had their time, with those that did not answer.
+ * Calls every worker; resolves once all have answered or have had their time, with those that did not answer.
  * @throws the first error of one that refused.
  */
 export async function callAll<T>(
-  live: readonly LiveMember[],
-  call: (member: LiveMember) => Promise<T>,
-): Promise<readonly LiveMember[]> {
+  live: readonly LiveWorker[],
+  call: (worker: LiveWorker) => Promise<T>,
+): Promise<readonly LiveWorker[]> {
   const results = await Promise.allSettled(live.map(call));
   const isSilent = (index: number): boolean => {
     const result = results[index];
@@ -226,6 +226,6 @@ function isUnanswered(error: unknown): boolean {
 }
 
 // A worker's own refusal goes out as it came; its silence has to be given a name.
-function namedError({ unit }: LiveMember, error: unknown): Error {
-  return isUnanswered(error) ? unanswered(unit.panel.name, error) : (error as Error);
+function namedError({ worker }: LiveWorker, error: unknown): Error {
+  return isUnanswered(error) ? unanswered(worker.panel.name, error) : (error as Error);
 }

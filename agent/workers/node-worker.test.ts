@@ -3,26 +3,26 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/time/clock.js';
 import { State } from '#proto/gate/v1/gate.js';
 import type { RevokeRequest } from '#proto/worker/v1/worker.js';
-import type { AttachTarget } from '../front/calls/attach.js';
-import { attachTarget, type Unit } from './unit.js';
-import type { LinkState } from './worker-connection.js';
+import type { AttachTarget } from '../front/calls/attach-relay.js';
+import { attachTarget, type NodeWorker } from './node-worker.js';
+import type { ConnectionState } from './worker-connection.js';
 
 type Answer = (error: Partial<ServiceError> | null, response?: object) => void;
 
 let asked: string[];
 let answer: (done: Answer) => void;
-let state: LinkState;
+let state: ConnectionState;
 let target: AttachTarget | undefined;
 
 /** What a link knows of a worker over one of its connections. */
-function up(connection: string): LinkState {
+function up(connection: string): ConnectionState {
   const revoke = ({ attachment }: RevokeRequest, _metadata: Metadata, _options: object, done: Answer): object => {
     asked.push(`${attachment} over ${connection}`);
     answer(done);
     return { cancel: () => undefined };
   };
   const known = { kind: 'up', about: { metadataKeys: [] }, status: { state: State.SERVING } };
-  return { ...known, clients: { worker: { revoke } } } as unknown as LinkState;
+  return { ...known, clients: { worker: { revoke } } } as unknown as ConnectionState;
 }
 
 describe('the way to a worker revokes an attachment', () => {
@@ -30,8 +30,8 @@ describe('the way to a worker revokes an attachment', () => {
     asked = [];
     answer = (done) => done(null, {});
     state = up('the first connection');
-    const unit = { link: { state: () => state }, upstream: {} } as unknown as Unit;
-    target = attachTarget(unit, createFakeClock());
+    const worker = { link: { state: () => state }, upstream: {} } as unknown as NodeWorker;
+    target = attachTarget(worker, createFakeClock());
   });
 
   test('over the connection that there is then, not over the one of the beginning', async () => {

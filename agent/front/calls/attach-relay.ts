@@ -88,7 +88,7 @@ interface Pending {
  * The promise rejects with a PaneletError that is still to be told to the client; it resolves when the relay has begun
  * or the client has gone.
  */
-export function createAttachHandler(deps: AttachDeps): (call: ClientAttach) => Promise<void> {
+export function createAttachRelay(deps: AttachDeps): (call: ClientAttach) => Promise<void> {
   const waiting = createFairShares<Pending>({ items: deps.maxPendingAttaches, bytes: maxPendingBytes }, ({ gone }) =>
     gone.abort(new PaneletError('LIMIT_EXCEEDED', 'Too many of your attaches wait. Let some of them through first.')),
   );
