@@ -88,7 +88,7 @@ describe('a host', () => {
     expect(sim.restart('h1').status?.phase).toBe('Succeeded');
     expect(sim.restart('a1').status?.phase).toBe('Succeeded');
     expect(sim.deletes().size).toBe(6);
-    expect(driver.notes.some(({ reason }) => reason === 'NodeBusy')).toBe(true);
+    expect(driver.events.some(({ reason }) => reason === 'NodeBusy')).toBe(true);
   });
 
   test('waits for the rollout of its agent, which may not know its new template; for one that is over or paused it does not', async () => {

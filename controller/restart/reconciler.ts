@@ -6,7 +6,7 @@ import type { DaemonSet } from '#kube/objects.js';
 import { claimOf } from './api/annotations.js';
 import type { ActionContext, Executor } from './act/executor.js';
 import type { GateAsker } from './act/gate-asker.js';
-import { keeperKeyOf, keepersOf, type Keepers } from './facts/gate-provider.js';
+import { gateProviderKeyOf, gateProvidersOf, type GateProviders } from './facts/gate-provider.js';
 import { busyNodesOf, rolloutAhead, type Neighbour } from './decide/neighbours.js';
 import { isTerminating, uidOf } from './facts/pods.js';
 import type { ClusterView, Leadership, Recorder } from './api/ports.js';
@@ -21,7 +21,7 @@ import type { Trigger } from './request/annotation-trigger.js';
 import { isFinished, panelRestarts, type PanelRestart } from './api/panel-restart.js';
 import type { WatchTimes } from './facts/watch-times.js';
 import type { Action, Decision, Snapshot } from './decide/snapshot.js';
-import type { Note } from './api/note.js';
+import type { RestartEvent } from './api/restart-event.js';
 
 /** What a reconciler is made of. */
 export interface ReconcilerDeps {
@@ -71,18 +71,18 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const find = (targetKey: string, uid: string): PanelRestart | undefined =>
     view.restartsOf(targetKey).find((restart) => uidOf(restart) === uid);
 
-  const keepersFor = (target: DaemonSet): Keepers => {
-    const key = keeperKeyOf(target);
-    const keeper = key === undefined ? undefined : view.target(key);
-    return key === undefined ? undefined : keepersOf(keeper === undefined ? [] : view.podsOf(keeper));
+  const gateProvidersFor = (target: DaemonSet): GateProviders => {
+    const key = gateProviderKeyOf(target);
+    const gateProvider = key === undefined ? undefined : view.target(key);
+    return key === undefined ? undefined : gateProvidersOf(gateProvider === undefined ? [] : view.podsOf(gateProvider));
   };
 
   /** The targets that share their nodes' gates with this one. */
   const neighboursOf = (target: DaemonSet): Neighbour[] => {
-    const own = keeperKeyOf(target) ?? keyOf(target);
+    const own = gateProviderKeyOf(target) ?? keyOf(target);
     const others = view.targetsBeside(target).filter((other) => uidOf(other) !== uidOf(target));
     return others
-      .filter((other) => (keeperKeyOf(other) ?? keyOf(other)) === own)
+      .filter((other) => (gateProviderKeyOf(other) ?? keyOf(other)) === own)
       .map((other) => ({
         ...{ target: other, pods: view.podsOf(other), restarts: view.restartsOf(keyOf(other)) },
         ...(keyOf(other) === own ? { revisions: view.revisionsOf(other) } : {}),
@@ -94,7 +94,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const pods = target === undefined ? [] : view.podsOf(target);
     const uid = uidOf(restart);
     const claimed = pods.filter((pod) => claimOf(pod)?.restart === uid).map(uidOf);
-    watchTimes.note(uid, isFinished(restart) || isTerminating(restart) ? claimed : [uid, ...claimed]);
+    watchTimes.event(uid, isFinished(restart) || isTerminating(restart) ? claimed : [uid, ...claimed]);
     const neighbours = target === undefined ? [] : neighboursOf(target);
     const seen = {
       restart,
@@ -102,7 +102,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       pods,
       newest: target === undefined ? undefined : newestRevisionOf(view.revisionsOf(target)),
       budgets: target === undefined ? [] : view.budgetsOf(target),
-      keepers: target === undefined ? undefined : keepersFor(target),
+      gateProviders: target === undefined ? undefined : gateProvidersFor(target),
       busyNodes: busyNodesOf(neighbours),
       rolloutAhead: rolloutOf(restart) === undefined ? undefined : rolloutAhead(neighbours),
       nodes: view.nodes(),
@@ -131,12 +131,12 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   };
 
   /** Sentences about the whole restart stand at its target too, where people look first. */
-  const tell = ({ restart, target }: Snapshot, notes: readonly Note[]): void => {
-    for (const note of notes) {
-      recorder.record(referenceTo(panelRestarts, restart), note);
-      if (note.action !== 'Restart' || target === undefined) continue;
-      const text = `${note.text} See panelrestart/${restart.metadata.name}.`;
-      recorder.record(referenceTo(daemonSets, target), { ...note, text }, referenceTo(panelRestarts, restart));
+  const tell = ({ restart, target }: Snapshot, events: readonly RestartEvent[]): void => {
+    for (const event of events) {
+      recorder.record(referenceTo(panelRestarts, restart), event);
+      if (event.action !== 'Restart' || target === undefined) continue;
+      const text = `${event.text} See panelrestart/${restart.metadata.name}.`;
+      recorder.record(referenceTo(daemonSets, target), { ...event, text }, referenceTo(panelRestarts, restart));
     }
   };
 
@@ -148,13 +148,13 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const { restart } = snapshot;
     const wrote = decision.status === undefined ? undefined : await statusWriter.write(restart, decision.status);
     if (wrote?.written === true && decision.status !== undefined) {
-      tell(snapshot, decision.notes);
+      tell(snapshot, decision.events);
       progress.wrote(restart, decision.status);
     }
     const context: ActionContext = {
       restart: find(targetKey, uidOf(restart)) ?? restart,
       settings: settingsOf(restart, snapshot.target),
-      keepers: snapshot.keepers,
+      gateProviders: snapshot.gateProviders,
       isBusy: (node) => snapshot.target !== undefined && busyNodesOf(neighboursOf(snapshot.target)).has(node),
       onChange: () => enqueue(targetKey),
     };

@@ -4,7 +4,7 @@ import type { Random } from '#common/random.js';
 
 import type { KubeApi } from '#kube/api.js';
 import { createNoRestartMetrics, type RestartMetrics } from '../metrics/restart-metrics.js';
-import { createDrainFigures } from './report/drain-timings.js';
+import { createDrainTimings } from './report/drain-timings.js';
 import { createDrainStreams } from './act/drain-streams.js';
 import { createExecutor } from './act/executor.js';
 import { createGateAsker } from './act/gate-asker.js';
@@ -45,17 +45,17 @@ export function createRestartController(deps: RestartControllerDeps): RestartCon
   const { clock, view } = deps;
   const audit = createAudit(deps.log);
   const metrics = deps.metrics ?? createNoRestartMetrics();
-  const figures = createDrainFigures(metrics, clock);
+  const timings = createDrainTimings(metrics, clock);
   const writer = createTargetWriter(deps);
-  const streams = createDrainStreams({ ...deps, figures });
+  const streams = createDrainStreams({ ...deps, timings });
   const reconciler = createReconciler({
     ...deps,
     triggers: [createTrigger({ writer, audit, clock }), createRolloutTrigger({ view, writer, audit, clock })],
-    executor: createExecutor({ ...deps, targets: writer, streams, audit, figures }),
+    executor: createExecutor({ ...deps, targets: writer, streams, audit, timings }),
     asker: createGateAsker(deps),
     statusWriter: createStatusWriter(deps),
     watchTimes: createWatchTimes(clock),
-    progress: createProgress({ audit, metrics, figures }),
+    progress: createProgress({ audit, metrics, timings }),
   });
   return { reconcile: (key) => reconciler.reconcile(key), stop: () => streams.stopAll() };
 }

@@ -64,7 +64,7 @@ describe('a restart', () => {
   test('tells its story in events', async () => {
     const { sim, driver } = setUp({ nodes: 1 });
     await driver.until(() => isOver(sim, 'r1'));
-    const story = driver.notes.map(({ reason }) => reason);
+    const story = driver.events.map(({ reason }) => reason);
     expect(story).toEqual([
       'Started',
       'Started',
@@ -115,7 +115,7 @@ describe('a restart', () => {
       expect(status).toMatchObject({ phase: 'Stalled', pods: { summary: '0/0' } });
       expect(conditionOf(sim.restart('r1'), 'Stalled')).toBe('True NothingSelected');
       // At the restart and at its target, once.
-      expect(driver.notes.map(({ reason }) => reason)).toEqual(['NothingSelected', 'NothingSelected']);
+      expect(driver.events.map(({ reason }) => reason)).toEqual(['NothingSelected', 'NothingSelected']);
       const label = <T extends KubeObject>(resource: Resource<T>): void => {
         const { namespace, name } = sim.kube.all(resource)[0]!.metadata;
         sim.kube.mutate(resource, { ...(namespace !== undefined && { namespace }), name }, (object) => ({
@@ -134,7 +134,7 @@ describe('a restart', () => {
     const { sim, driver } = setUp({ nodes: 2 }, { dryRun: true });
     await driver.until(() => isOver(sim, 'r1'));
     expect(sim.deletes().size).toBe(0);
-    expect(driver.notes[0]?.text).toContain('would restart 2 pods in this order: panelet-agent-1, panelet-agent-2');
+    expect(driver.events[0]?.text).toContain('would restart 2 pods in this order: panelet-agent-1, panelet-agent-2');
     expect(sim.agents.commands).toEqual([]);
   });
 
@@ -268,7 +268,7 @@ describe('a restart that is interfered with', () => {
     sim.kube.onDelete(pods, pod);
     sim.violations.length = 0;
     await driver.until(() => sim.restart('r1').status?.pods?.succeeded === 1, 60_000);
-    expect(driver.notes.map(({ reason }) => reason)).toContain('KilledByOther');
+    expect(driver.events.map(({ reason }) => reason)).toContain('KilledByOther');
     expect(sim.restart('r1').status?.sessions?.lost).toBe(6);
   });
 });
@@ -300,7 +300,9 @@ describe('a drain that does not end', () => {
     expect(await driver.until(() => isOver(sim, 'r1'), 300_000)).toBe(true);
     expect(sim.violations).toEqual([]);
     expect(sim.restart('r1').status).toMatchObject({ phase: 'Succeeded', sessions: { forced: 2 } });
-    const deleted = driver.notes.filter(({ reason }) => reason === 'Killed').map(({ type, text }) => `${type} ${text}`);
+    const deleted = driver.events
+      .filter(({ reason }) => reason === 'Killed')
+      .map(({ type, text }) => `${type} ${text}`);
     expect(deleted).toContainEqual(
       expect.stringMatching(/^Warning Deleted pod .*: 1 session ended by force, the others are safe/),
     );

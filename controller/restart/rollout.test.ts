@@ -105,7 +105,7 @@ describe('a changed pod template', () => {
     const error = (): string | undefined =>
       sim.kube.all(daemonSets)[0]?.metadata.annotations?.['panelet.dev/rollout-error'];
     expect(error()).toContain('Annotation panelet.dev/max-unavailable is "many"');
-    expect(driver.notes.map(({ reason }) => reason)).toEqual(['RolloutRefused']);
+    expect(driver.events.map(({ reason }) => reason)).toEqual(['RolloutRefused']);
     sim.annotate({ 'panelet.dev/max-unavailable': '1' });
     await finish(sim, driver, 2);
     expect(error()).toBeUndefined();
@@ -119,8 +119,8 @@ describe('a changed pod template', () => {
     }));
     sim.setTemplate('h2');
     await driver.until(() => false, 5_000);
-    expect(driver.notes[0]).toMatchObject({ reason: 'RolloutRefused' });
-    expect(driver.notes[0]?.text).toContain('Set spec.updateStrategy.type to OnDelete');
+    expect(driver.events[0]).toMatchObject({ reason: 'RolloutRefused' });
+    expect(driver.events[0]?.text).toContain('Set spec.updateStrategy.type to OnDelete');
     expect(driver.restarts()).toEqual([]);
   });
 
@@ -205,7 +205,7 @@ describe('a template that does not run', () => {
     expect(hashes(sim)).toEqual(['h1', 'h1', 'h1']);
     const uids = sim.pods().map(({ metadata }) => metadata.uid);
     expect(uids).toEqual(expect.arrayContaining([untouched1?.metadata.uid, untouched2?.metadata.uid]));
-    expect(driver.notes.map(({ reason }) => reason)).toContain('NeverRan');
+    expect(driver.events.map(({ reason }) => reason)).toContain('NeverRan');
   });
 
   test('and is undone in the middle gives its place to the next rollout without waiting for its timeout', async () => {

@@ -30,7 +30,7 @@ describe('a restart that may not start a pod', () => {
     expect(reconciling?.message).toContain('no more than 1 pod may be away, and these are not ready: panelet-agent-1');
     setReady(sim, 'panelet-agent-1', true);
     expect(await driver.until(() => isOver(sim, 'r1'), 60_000)).toBe(true);
-    const told = driver.notes.filter(({ reason }) => reason === 'Started' || reason === 'PodsNotReady');
+    const told = driver.events.filter(({ reason }) => reason === 'Started' || reason === 'PodsNotReady');
     expect(told.map(({ reason }) => reason)).toEqual(['Started', 'Started', 'PodsNotReady', 'PodsNotReady']);
   });
 

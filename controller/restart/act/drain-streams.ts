@@ -4,7 +4,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { DrainRequest } from '#proto/gate/v1/gate.js';
 
-import type { DrainFigures } from '../report/drain-timings.js';
+import type { DrainTimings } from '../report/drain-timings.js';
 import type { DrainCall, GateAddress, GateCalls } from '../api/ports.js';
 
 /** What streams are made of. */
@@ -13,7 +13,7 @@ export interface DrainStreamsDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly figures: DrainFigures;
+  readonly timings: DrainTimings;
 }
 
 /** A drain to hear. */
@@ -42,13 +42,13 @@ interface Stream {
 }
 
 /** Hears drains, one stream a pod; a stream that fails is not started again before a backoff. */
-export function createDrainStreams({ gates, clock, random, log, figures }: DrainStreamsDeps): DrainStreams {
+export function createDrainStreams({ gates, clock, random, log, timings }: DrainStreamsDeps): DrainStreams {
   const streams = new Map<string, Stream>();
   const start = (stream: Stream, { uid, address, request, onChange }: DrainOrder): void => {
     const life = { ended: false };
     const call = gates.drain(address, request, {
       onState: ({ status }) => {
-        if (status !== undefined) figures.heard(uid, status);
+        if (status !== undefined) timings.heard(uid, status);
         onChange();
       },
       onEnd: (error) => {
@@ -69,7 +69,7 @@ export function createDrainStreams({ gates, clock, random, log, figures }: Drain
     const stream = streams.get(uid);
     streams.delete(uid);
     stream?.call?.stop();
-    figures.forget(uid);
+    timings.forget(uid);
   };
   return {
     ensure: (order) => {

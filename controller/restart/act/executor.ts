@@ -7,9 +7,9 @@ import { keyOf, objectKey, pods as podResource, type KubeApi, type Preconditions
 import type { Pod } from '#kube/objects.js';
 import { claimAnnotation, resultAnnotation, uncordonFinalizer } from '../api/annotations.js';
 import type { RestartAudit } from '../report/audit.js';
-import type { DrainFigures } from '../report/drain-timings.js';
+import type { DrainTimings } from '../report/drain-timings.js';
 import type { DrainStreams } from './drain-streams.js';
-import { gateAddressOf, gatePodOf, type Keepers } from '../facts/gate-provider.js';
+import { gateAddressOf, gatePodOf, type GateProviders } from '../facts/gate-provider.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
 import { cordonLeaseMs } from '../decide/pod-step.js';
 import type { ClusterView, GateAddress, GateCalls, Leadership, Recorder } from '../api/ports.js';
@@ -31,14 +31,14 @@ export interface ExecutorDeps {
   readonly leadership: Leadership;
   readonly log: Log;
   readonly audit: RestartAudit;
-  readonly figures: DrainFigures;
+  readonly timings: DrainTimings;
 }
 
 /** For which restart an action is done. */
 export interface ActionContext {
   readonly restart: PanelRestart;
   readonly settings: Settings;
-  readonly keepers: Keepers;
+  readonly gateProviders: GateProviders;
   /** Whether another target is being restarted on a node whose gate it shares, as of now. */
   readonly isBusy: (node: string) => boolean;
   /** Called when a drain gets further. */
@@ -74,15 +74,15 @@ function nameOf(pod: Pod): { namespace: string | undefined; name: string } {
 const quiet: ActionResult = { progress: false };
 const progress: ActionResult = { progress: true };
 
-function mustHaveAddress({ keepers }: ActionContext, pod: Pod): GateAddress {
-  const address = gateAddressOf(gatePodOf(keepers, pod));
+function mustHaveAddress({ gateProviders }: ActionContext, pod: Pod): GateAddress {
+  const address = gateAddressOf(gatePodOf(gateProviders, pod));
   if (address !== undefined) return address;
   throw new PaneletError('AGENT_UNREACHABLE', `No gate answers for pod ${keyOf(pod)}: no IP, or no port named gate.`);
 }
 
 /** Does the writes and calls of a restart. Every write is conditional, so that a late one does nothing. */
 export function createExecutor(deps: ExecutorDeps): Executor {
-  const { api, gates, streams, view, recorder, leadership, log, audit, figures } = deps;
+  const { api, gates, streams, view, recorder, leadership, log, audit, timings } = deps;
   const claiming = new Set<string>();
 
   const commandOf = ({ restart }: ActionContext): Command => ({
@@ -103,8 +103,8 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     view.observe(panelRestarts, await api.patch(panelRestarts, objectKey(restart), patch));
   };
 
-  const tell = ({ restart }: ActionContext, action: Extract<Action, { note: unknown }>): void => {
-    recorder.record(referenceTo(panelRestarts, restart), action.note, referenceTo(podResource, action.pod));
+  const tell = ({ restart }: ActionContext, action: Extract<Action, { event: unknown }>): void => {
+    recorder.record(referenceTo(panelRestarts, restart), action.event, referenceTo(podResource, action.pod));
   };
 
   /** A call to a gate that may fail without harm: the next look at it decides. */
@@ -132,7 +132,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   };
 
   const drain = (context: ActionContext, pod: Pod, timeoutMs: number): ActionResult => {
-    const address = gateAddressOf(gatePodOf(context.keepers, pod));
+    const address = gateAddressOf(gatePodOf(context.gateProviders, pod));
     if (address === undefined) return { progress: false, retryInMs: 500 };
     const { settings, onChange } = context;
     const request = {
@@ -154,7 +154,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   ): Promise<ActionResult> => {
     const { pod } = action;
     streams.stop(uidOf(pod));
-    const address = gateAddressOf(gatePodOf(context.keepers, pod));
+    const address = gateAddressOf(gatePodOf(context.gateProviders, pod));
     if (action.uncordon && address !== undefined) {
       const request = { command: commandOf(context), target: context.settings.gateTarget, anyRestart: false };
       try {
@@ -188,7 +188,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
   const deleteTaken = (context: ActionContext, action: Extract<Action, { kind: 'delete' }>): void => {
     const { pod, receipt, evict: evicted } = action;
     streams.stop(uidOf(pod));
-    figures.killed(uidOf(pod));
+    timings.killed(uidOf(pod));
     const details = { pod: pod.metadata.name, podUid: uidOf(pod), node: pod.spec?.nodeName, evicted, receipt };
     audit.decided(context.restart, 'killed', details);
     tell(context, action);

@@ -6,7 +6,7 @@ import { State, type GateStatus, type Holder, type Receipt } from '#proto/gate/v
 import type { Pod } from '#kube/objects.js';
 import type { Settings } from './settings.js';
 import type { ActivePod, FailedPod, RecordedReceipt } from './panel-restart.js';
-import type { Note } from './note.js';
+import type { RestartEvent } from './restart-event.js';
 
 /** Why a pod is deleted without a receipt although nobody forced it. */
 export const neverRan = 'no container of the pod has ever run';
@@ -59,20 +59,20 @@ export interface LateDrain {
 }
 
 /** The sentences that tell a restart, pod by pod. */
-export const notes = {
-  claimed: (pod: Pod, settings: Settings): Note => ({
+export const events = {
+  claimed: (pod: Pod, settings: Settings): RestartEvent => ({
     type: 'Normal',
     reason: 'Draining',
     action: 'Drain',
     text: `Draining ${where(pod)}: it takes no new session and has ${Math.round(settings.timeoutMs / 1000)} s to bring its sessions to safety.`,
   }),
-  drained: (pod: Pod, receipt: RecordedReceipt, given: Receipt): Note => ({
+  drained: (pod: Pod, receipt: RecordedReceipt, given: Receipt): RestartEvent => ({
     type: (receipt.forced ?? 0) > 0 ? 'Warning' : 'Normal',
     reason: 'Drained',
     action: 'Drain',
     text: `Drained ${where(pod)} in ${((receipt.tookMilliseconds ?? 0) / 1000).toFixed(1)} s: ${countsText(receipt)}.${forcedText(given)}`,
   }),
-  killing: (pod: Pod, receipt: RecordedReceipt): Note => {
+  killing: (pod: Pod, receipt: RecordedReceipt): RestartEvent => {
     if (receipt.withoutReceipt === neverRan) {
       return { type: 'Normal', reason: 'Killed', action: 'Kill', text: `Deleted ${where(pod)}: ${neverRan}.` };
     }
@@ -87,19 +87,19 @@ export const notes = {
         : `Deleted ${where(pod)}: ${countText(forced, 'session')} ended by force, the others are safe.`;
     return { type: forced === 0 ? 'Normal' : 'Warning', reason: 'Killed', action: 'Kill', text };
   },
-  killedByOther: (entry: ActivePod): Note => ({
+  killedByOther: (entry: ActivePod): RestartEvent => ({
     type: 'Warning',
     reason: 'KilledByOther',
     action: 'Verify',
     text: `Pod ${entry.pod} was deleted by somebody else before its drain was over.`,
   }),
-  forcing: (pod: Pod, message: string): Note => ({
+  forcing: (pod: Pod, message: string): RestartEvent => ({
     type: 'Warning',
     reason: 'DeadlinePassed',
     action: 'Force',
     text: `The deadline of ${where(pod)} has passed and the policy is Force. ${message}`,
   }),
-  raisingFencing: (pod: Pod, above: number): Note => ({
+  raisingFencing: (pod: Pod, above: number): RestartEvent => ({
     type: 'Warning',
     reason: 'FencingRaised',
     action: 'Lead',
@@ -111,7 +111,7 @@ export const notes = {
         ? ` If that number was not made up, annotate the Lease of the controller with panelet.dev/fencing-floor=${known + 1}.`
         : ''
     } Where it was made up: delete fencing.json in the agent's state directory, then the agent's pod.`,
-  neverRan: (pod: Pod): Note => ({
+  neverRan: (pod: Pod): RestartEvent => ({
     type: 'Normal',
     reason: 'NeverRan',
     action: 'Drain',
@@ -128,7 +128,7 @@ export const notes = {
     const more = away.length > 3 ? ` and ${away.length - 3} more` : '';
     return `Waits: no more than ${countText(limit, 'pod')} may be away, and these are not ready: ${named}${more}.`;
   },
-  replaced: (entry: ActivePod, replacement: Pod, resumed: number): Note => {
+  replaced: (entry: ActivePod, replacement: Pod, resumed: number): RestartEvent => {
     const expected = entry.receipt?.checkpointed ?? 0;
     const sessions =
       expected === 0 ? 'no session had to be restored' : `${resumed} of ${countText(expected, 'session')} restored`;
@@ -139,13 +139,13 @@ export const notes = {
       text: `Pod ${replacement.metadata.name} took the place of ${entry.pod} and serves; ${sessions}.`,
     };
   },
-  released: (pod: Pod, why: string): Note => ({
+  released: (pod: Pod, why: string): RestartEvent => ({
     type: 'Normal',
     reason: 'Uncordoned',
     action: 'Uncordon',
     text: `Uncordoned ${where(pod)}: ${why}`,
   }),
-  failed: (failure: FailedPod): Note => ({
+  failed: (failure: FailedPod): RestartEvent => ({
     type: 'Warning',
     reason: failure.reason,
     action: 'Restart',
@@ -154,7 +154,7 @@ export const notes = {
   /** Why a gate that answers is not drained at its deadline. One that has called its drain off names no holders any more. */
   timeoutCause: (pod: Pod, status: GateStatus, seen: LateDrain): { reason: string; message: string } => {
     const name = pod.metadata.name;
-    if (seen.foreign) return { reason: 'GateBusy', message: `Pod ${name}: ${notes.foreignCordon(status)}` };
+    if (seen.foreign) return { reason: 'GateBusy', message: `Pod ${name}: ${events.foreignCordon(status)}` };
     const now = holderTexts(status);
     const holders = now.length === 0 ? seen.before : now;
     const held = holders.length === 0 ? '' : ` Held by: ${holders.join('; ')}.`;

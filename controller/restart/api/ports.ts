@@ -18,7 +18,7 @@ import type {
   PodDisruptionBudget,
 } from '#kube/objects.js';
 import type { PanelRestart } from './panel-restart.js';
-import type { Note } from './note.js';
+import type { RestartEvent } from './restart-event.js';
 
 /** Where a gate listens. */
 export interface GateAddress {
@@ -71,7 +71,7 @@ export interface ClusterView {
 
 /** Tells people what happens, as events. Never fails and never waits. */
 export interface Recorder {
-  record(regarding: ObjectReference, note: Note, related?: ObjectReference): void;
+  record(regarding: ObjectReference, event: RestartEvent, related?: ObjectReference): void;
 }
 
 /** What a reconciler knows of the lease its process holds. */

@@ -1,11 +1,11 @@
 import { State } from '#proto/gate/v1/gate.js';
 
-import { troubleOf } from '../facts/containers.js';
+import { waitingReasonOf } from '../facts/containers.js';
 import { isNodeDown, timeMs, uidOf } from '../facts/pods.js';
 import { failed, withStep, type PodOutcome } from './pod-outcome.js';
 import { replacementOf, verdictOn, type KilledCase, type Verdict } from './replacement.js';
 import { rolloutOf } from '../facts/revisions.js';
-import { notes } from '../api/events.js';
+import { events } from '../api/events.js';
 import type { Action } from './snapshot.js';
 
 /**
@@ -13,7 +13,7 @@ import type { Action } from './snapshot.js';
  * It is opened as soon as the old pod is gone; before that, its sessions would go on in what is about to end.
  */
 function reopenActions({ snapshot, entry, pod }: KilledCase): readonly Action[] {
-  const gate = snapshot.keepers?.get(entry.node ?? '');
+  const gate = snapshot.gateProviders?.get(entry.node ?? '');
   const view = snapshot.gates.get(entry.uid);
   if (gate === undefined || pod !== undefined || view?.kind !== 'answered') return [];
   const { state, restartUid, podUid } = view.status;
@@ -36,7 +36,7 @@ export function afterKill(c: KilledCase, stop: string | undefined): PodOutcome {
   const { snapshot, settings, entry, pod } = c;
   const known = snapshot.restart.status?.active?.some(({ uid }) => uid === entry.uid) ?? false;
   const unasked = entry.receipt === undefined && entry.step !== 'Killed' && entry.step !== 'Replaced';
-  const told = unasked ? [notes.killedByOther(entry)] : [];
+  const told = unasked ? [events.killedByOther(entry)] : [];
   const replacement = replacementOf(snapshot, entry);
   const verdict = verdictOn(c, replacement);
   const lostWithout = entry.receipt === undefined ? (entry.sessions ?? 0) : 0;
@@ -44,25 +44,25 @@ export function afterKill(c: KilledCase, stop: string | undefined): PodOutcome {
   if (verdict.missing === undefined && known && !unasked && actions.length === 0) {
     return {
       done: { entry, resumed: verdict.resumed, lost: lostWithout },
-      notes: replacement === undefined ? [] : [notes.replaced(entry, replacement, verdict.resumed)],
+      events: replacement === undefined ? [] : [events.replaced(entry, replacement, verdict.resumed)],
     };
   }
   const since = timeMs(replacement?.metadata.creationTimestamp ?? pod?.metadata.deletionTimestamp ?? entry.since);
   const deadlineMs = (since ?? snapshot.now.getTime()) + settings.replacementTimeoutMs;
   const leftMs = deadlineMs - snapshot.now.getTime();
   // What does not run under the old request is the next one's to replace, at once.
-  const hopeless = stop !== undefined && replacement !== undefined && troubleOf(replacement) !== undefined;
+  const hopeless = stop !== undefined && replacement !== undefined && waitingReasonOf(replacement) !== undefined;
   if ((leftMs <= 0 || hopeless) && verdict.missing !== undefined) return replacementFailed(c, verdict);
   const step = replacement === undefined ? 'Killed' : 'Replaced';
   const next = withStep(snapshot, entry, step, {
     ...(replacement === undefined ? {} : { replacement: replacement.metadata.name }),
     ...(verdict.missing === undefined ? {} : { message: verdict.missing.message.slice(0, 1024) }),
   });
-  const ask = replacement === undefined && snapshot.keepers !== undefined ? entry.uid : undefined;
+  const ask = replacement === undefined && snapshot.gateProviders !== undefined ? entry.uid : undefined;
   return {
     entry: next,
     actions,
-    notes: told,
+    events: told,
     wakeMs: Math.min(leftMs, verdict.wakeMs ?? leftMs),
     ...(ask === undefined ? {} : { ask }),
     ...(verdict.ask === true && replacement !== undefined ? { ask: uidOf(replacement) } : {}),

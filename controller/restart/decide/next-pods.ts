@@ -1,10 +1,10 @@
 import type { Pod } from '#kube/objects.js';
 import { claimOf } from '../api/annotations.js';
 import { budgetsOf, createAllowance, unsupportedBudget } from '../facts/budgets.js';
-import { troubleOf, troubleText } from '../facts/containers.js';
+import { waitingReasonOf, waitingReasonText } from '../facts/containers.js';
 import { maxUnavailableOf, outstandingPods, roomFor } from './outstanding-pods.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
-import { notes } from '../api/events.js';
+import { events } from '../api/events.js';
 import type { Settings } from '../api/settings.js';
 import type { Snapshot } from './snapshot.js';
 
@@ -22,7 +22,7 @@ export interface Wait {
 }
 
 /** Pods to claim now, or how long to wait until some may be, or what for. */
-export interface Starts {
+export interface NextPods {
   readonly pods: readonly Pod[];
   readonly wakeMs?: number;
   /** Set when nothing is under way and nothing may be started. */
@@ -39,7 +39,7 @@ export function budgetProblem(snapshot: Snapshot): string | undefined {
 }
 
 /** Chooses the pods to start: in the order of the plan, where no neighbour is at work, as budgets allow. */
-export function startsOf(snapshot: Snapshot, settings: Settings, underWay: ReadonlySet<string>): Starts {
+export function nextPodsOf(snapshot: Snapshot, settings: Settings, underWay: ReadonlySet<string>): NextPods {
   const settledInMs = settleMs - snapshot.watchedMs(uidOf(snapshot.restart));
   if (settledInMs > 0) return { pods: [], wakeMs: settledInMs };
   if (snapshot.rolloutAhead !== undefined) {
@@ -57,20 +57,20 @@ export function startsOf(snapshot: Snapshot, settings: Settings, underWay: Reado
     if (pods.length >= count) break;
     const neighbour = snapshot.busyNodes.get(pod.spec?.nodeName ?? '');
     const budget = neighbour === undefined ? allowance.take(pod) : undefined;
-    if (neighbour !== undefined) waits.push({ reason: 'NodeBusy', message: notes.nodeBusy(pod, neighbour) });
+    if (neighbour !== undefined) waits.push({ reason: 'NodeBusy', message: events.nodeBusy(pod, neighbour) });
     else if (budget !== undefined)
-      waits.push({ reason: 'DisruptionBudget', message: notes.budgetWaits(budget.metadata.name) });
+      waits.push({ reason: 'DisruptionBudget', message: events.budgetWaits(budget.metadata.name) });
     else pods.push(pod);
   }
   if (pods.length > 0 || underWay.size > 0 || outstanding.length === 0) return { pods };
   if (count === 0) {
     const limit = maxUnavailableOf(settings.maxUnavailable, snapshot.pods.length);
-    waits.push({ reason: 'PodsNotReady', message: notes.awayFor(away.map(awayText), limit) });
+    waits.push({ reason: 'PodsNotReady', message: events.awayFor(away.map(awayText), limit) });
   }
   const [wait] = waits;
   return { pods, ...(wait === undefined ? {} : { wait }) };
 }
 
 function awayText(pod: Pod): string {
-  return `${pod.metadata.name}${troubleText(troubleOf(pod)).replace(/\.$/, '')}`;
+  return `${pod.metadata.name}${waitingReasonText(waitingReasonOf(pod)).replace(/\.$/, '')}`;
 }

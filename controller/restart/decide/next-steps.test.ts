@@ -10,7 +10,7 @@ import { neverRan } from '../api/events.js';
 import { gatesToAsk, nextSteps } from './next-steps.js';
 import type { ActivePod, PanelRestart, PanelRestartSpec, RecordedReceipt } from '../api/panel-restart.js';
 import type { Action, Decision, GateView, Snapshot } from './snapshot.js';
-import type { Keepers } from '../facts/gate-provider.js';
+import type { GateProviders } from '../facts/gate-provider.js';
 
 const now = new Date('2026-01-01T12:00:00Z');
 const at = (seconds: number): string => new Date(now.getTime() + seconds * 1_000).toISOString();
@@ -83,7 +83,7 @@ interface Scene {
   readonly fencing?: number;
   readonly fencingLimit?: number;
   readonly budgets?: readonly PodDisruptionBudget[];
-  readonly keepers?: Keepers;
+  readonly gateProviders?: GateProviders;
   readonly busyNode?: string;
 }
 
@@ -108,7 +108,7 @@ function worldOf(scene: Scene): Snapshot {
     rivals: [],
     newest: undefined,
     budgets: scene.budgets ?? [],
-    keepers: scene.keepers,
+    gateProviders: scene.gateProviders,
     rolloutAhead: undefined,
     busyNodes: new Map(scene.busyNode === undefined ? [] : [[scene.busyNode, 'another']]),
     gates: new Map(scene.gate === undefined ? [] : [['pod', scene.gate]]),
@@ -188,9 +188,9 @@ describe('the next step of a pod', () => {
 
   test('under a leader older than one its agent knows is to raise the number, and nothing else', () => {
     const gate = answered(statusOf(State.SERVING, { fencing: 9 }));
-    const { actions, notes } = nextSteps(worldOf({ gate }));
+    const { actions, events } = nextSteps(worldOf({ gate }));
     expect(actions).toEqual([{ kind: 'raiseFencing', above: 9 }]);
-    expect(notes).toMatchObject([{ type: 'Warning', reason: 'FencingRaised' }]);
+    expect(events).toMatchObject([{ type: 'Warning', reason: 'FencingRaised' }]);
   });
 
   test.each([10_001, 2_147_483_647, Number.MAX_SAFE_INTEGER])(
@@ -269,7 +269,7 @@ describe('in any world', () => {
         instance: fc.constantFrom('i1', 'i2'),
         fencing: fc.constantFrom(0, 1, 2),
         leaseMs: fc.constantFrom(0, 29_000, 60_000),
-        podUid: fc.constantFrom('pod', 'keeper'),
+        podUid: fc.constantFrom('pod', 'gateProvider'),
         receipt: maybe(receipts),
       })
       .map(({ state, leaseMs, receipt, ...rest }) =>
@@ -302,7 +302,7 @@ describe('in any world', () => {
     abort: fc.boolean(),
     terminating: fc.boolean(),
     life: fc.constantFrom(...lives),
-    keeper: fc.constantFrom(undefined, 'pod', 'keeper', 'another'),
+    gateProvider: fc.constantFrom(undefined, 'pod', 'gateProvider', 'another'),
     budget: fc.constantFrom(undefined, 0, 1),
   });
 
@@ -313,14 +313,15 @@ describe('in any world', () => {
         const bare = podOf(claim, scene.terminating ? { deletionTimestamp: at(-1) } : {});
         const pod: Pod = { ...bare, ...scene.life };
         const active = scene.active === undefined ? [] : [entry(scene.active as Partial<ActivePod>)];
-        const { gate, watchedMs, onTimeout, onUnreachable, paused, abort, keeper } = scene;
-        const keepers = keeper === undefined ? undefined : new Map([['a', podOf(undefined, { uid: keeper })]]);
+        const { gate, watchedMs, onTimeout, onUnreachable, paused, abort, gateProvider } = scene;
+        const gateProviders =
+          gateProvider === undefined ? undefined : new Map([['a', podOf(undefined, { uid: gateProvider })]]);
         const snapshot = worldOf({
           pods: [pod],
           gate,
           active,
           watchedMs,
-          keepers,
+          gateProviders,
           budgets: scene.budget === undefined ? [] : [budgetOf(scene.budget)],
           spec: { paused, abort, drain: { timeoutSeconds: 60, onTimeout, onUnreachable } },
         });
@@ -339,7 +340,7 @@ describe('in any world', () => {
             target: Target.AGENT,
           });
           expect([given?.status.instance, given?.status.fencing === 2]).toEqual([onRecord?.instance, false]);
-          expect(keeper ?? 'pod').toBe(given?.status.podUid);
+          expect(gateProvider ?? 'pod').toBe(given?.status.podUid);
           return;
         }
         if (onRecord.withoutReceipt === neverRan) {

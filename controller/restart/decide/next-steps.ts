@@ -1,7 +1,7 @@
 import type { Pod } from '#kube/objects.js';
 import { claimOf, uncordonFinalizer, type Claim } from '../api/annotations.js';
-import { troubleOf } from '../facts/containers.js';
-import { courses, newsOf, type Course } from './phase.js';
+import { waitingReasonOf } from '../facts/containers.js';
+import { phaseDecisions, phaseEvents, type PhaseDecision } from './phase.js';
 import { gatePodOf } from '../facts/gate-provider.js';
 import { outstandingPods, selectsNothing } from './outstanding-pods.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
@@ -11,10 +11,10 @@ import { maxPreviewed, previewOf, previewText, type Preview } from './preview.js
 import { replacementOf } from './replacement.js';
 import { reportOf } from './target-result.js';
 import { isOnDelete } from '../facts/revisions.js';
-import { notes } from '../api/events.js';
+import { events } from '../api/events.js';
 import { settingsOf, type Settings } from '../api/settings.js';
-import { dueInMs, standingOf } from './precedence.js';
-import { budgetProblem, startsOf, type Starts } from './next-pods.js';
+import { dueInMs, precedenceOf } from './precedence.js';
+import { budgetProblem, nextPodsOf, type NextPods } from './next-pods.js';
 import { assembleStatus } from './status.js';
 import { isFinished, type FailedPod, type PanelRestart } from '../api/panel-restart.js';
 import type { Action, Decision, Snapshot } from './snapshot.js';
@@ -27,51 +27,53 @@ function underWayOf(snapshot: Snapshot): Set<string> {
 }
 
 /** Why a restart that has started goes no further; undefined while it goes on. */
-function stopOf(snapshot: Snapshot, settings: Settings, failures: readonly FailedPod[]): Course | undefined {
+function stopOf(snapshot: Snapshot, settings: Settings, failures: readonly FailedPod[]): PhaseDecision | undefined {
   const { restart, target } = snapshot;
-  const standing = standingOf(restart, snapshot);
-  if (restart.spec.abort === true) return courses.aborted();
-  if (standing.kind === 'superseded') return courses.superseded(standing.by);
-  if (target === undefined || isTerminating(target)) return courses.targetGone(restart);
+  const precedence = precedenceOf(restart, snapshot);
+  if (restart.spec.abort === true) return phaseDecisions.aborted();
+  if (precedence.kind === 'superseded') return phaseDecisions.superseded(precedence.by);
+  if (target === undefined || isTerminating(target)) return phaseDecisions.targetGone(restart);
   const broken = failures.find(({ reason }) => reason === 'ReplacementNotReady' || reason === 'SessionsNotRestored');
-  if (broken !== undefined) return courses.failed(broken.reason, broken.message ?? broken.reason);
-  if (failures.length > settings.maxFailedPods) return courses.tooManyFailed(failures, settings.maxFailedPods);
+  if (broken !== undefined) return phaseDecisions.failed(broken.reason, broken.message ?? broken.reason);
+  if (failures.length > settings.maxFailedPods) return phaseDecisions.tooManyFailed(failures, settings.maxFailedPods);
   const receipts = (restart.status?.active ?? []).map(({ receipt }) => receipt?.forced ?? 0);
   const forced = receipts.reduce((sum, count) => sum + count, restart.status?.sessions?.forced ?? 0);
-  return forced > settings.maxForcedSessions ? courses.tooManyForced(forced, settings.maxForcedSessions) : undefined;
+  return forced > settings.maxForcedSessions
+    ? phaseDecisions.tooManyForced(forced, settings.maxForcedSessions)
+    : undefined;
 }
 
 /**
  * A restart that fails finishes what is drained already: the sessions that were forced have ended, and giving the pod
  * back would only take their number out of the count. An abort gives back what it can.
  */
-function isFinishedUnder(stop: Course, restart: PanelRestart, uid: string): boolean {
+function isFinishedUnder(stop: PhaseDecision, restart: PanelRestart, uid: string): boolean {
   const receipt = restart.status?.active?.find((entry) => entry.uid === uid)?.receipt;
   return stop.phase === 'Failed' && stop.reason !== 'TargetNotFound' && receipt !== undefined;
 }
 
 /** What makes it impossible to go on until a person changes something about the target; undefined when nothing does. */
-function blockOf(snapshot: Snapshot): Course | undefined {
+function blockOf(snapshot: Snapshot): PhaseDecision | undefined {
   const { target } = snapshot;
-  if (target !== undefined && !isOnDelete(target)) return courses.unsafeStrategy(target);
+  if (target !== undefined && !isOnDelete(target)) return phaseDecisions.unsafeStrategy(target);
   const problem = budgetProblem(snapshot);
-  return problem === undefined ? undefined : courses.unsupportedBudget(problem);
+  return problem === undefined ? undefined : phaseDecisions.unsupportedBudget(problem);
 }
 
 /** A replacement that does not run, in its kubelet's words: nobody has to wait for the time limit to see why. */
-function stuckOf(snapshot: Snapshot, outcomes: readonly PodOutcome[]): Course | undefined {
+function stuckOf(snapshot: Snapshot, outcomes: readonly PodOutcome[]): PhaseDecision | undefined {
   for (const { entry } of outcomes) {
     if (entry?.step !== 'Replaced' || entry.message === undefined) continue;
     const replacement = replacementOf(snapshot, entry);
-    if (replacement !== undefined && troubleOf(replacement) !== undefined)
-      return courses.replacementStuck(entry.message);
+    if (replacement !== undefined && waitingReasonOf(replacement) !== undefined)
+      return phaseDecisions.replacementStuck(entry.message);
   }
   return undefined;
 }
 
 /** Why a restart that has not started does not start. */
 interface Hold {
-  readonly course: Course;
+  readonly phaseDecision: PhaseDecision;
   readonly wakeMs?: number;
   readonly preview?: Preview;
 }
@@ -80,27 +82,27 @@ function dryRunOf(snapshot: Snapshot): Hold {
   const settings = settingsOf(snapshot.restart, snapshot.target);
   const pods = outstandingPods(snapshot);
   const preview = previewOf(snapshot, pods, settings);
-  return { course: courses.dryRun(previewText(pods, preview, settings)), preview };
+  return { phaseDecision: phaseDecisions.dryRun(previewText(pods, preview, settings)), preview };
 }
 
 function holdOf(snapshot: Snapshot): Hold | undefined {
   const { restart, now, target } = snapshot;
-  const standing = standingOf(restart, snapshot);
-  if (restart.spec.abort === true) return { course: courses.aborted() };
-  if (standing.kind === 'superseded') return { course: courses.superseded(standing.by) };
-  if (target === undefined) return { course: courses.targetMissing(restart) };
+  const precedence = precedenceOf(restart, snapshot);
+  if (restart.spec.abort === true) return { phaseDecision: phaseDecisions.aborted() };
+  if (precedence.kind === 'superseded') return { phaseDecision: phaseDecisions.superseded(precedence.by) };
+  if (target === undefined) return { phaseDecision: phaseDecisions.targetMissing(restart) };
   const block = blockOf(snapshot);
-  if (block !== undefined) return { course: block };
+  if (block !== undefined) return { phaseDecision: block };
   const dueMs = dueInMs(restart, now);
-  if (dueMs > 0) return { course: courses.scheduled(restart), wakeMs: dueMs };
-  if (restart.spec.paused === true) return { course: courses.paused() };
+  if (dueMs > 0) return { phaseDecision: phaseDecisions.scheduled(restart), wakeMs: dueMs };
+  if (restart.spec.paused === true) return { phaseDecision: phaseDecisions.paused() };
   if (restart.spec.dryRun === true) return dryRunOf(snapshot);
-  if (standing.kind === 'wait') return { course: courses.waiting(standing.rival) };
-  if (selectsNothing(snapshot)) return { course: courses.nothingSelected(restart) };
+  if (precedence.kind === 'wait') return { phaseDecision: phaseDecisions.waiting(precedence.rival) };
+  if (selectsNothing(snapshot)) return { phaseDecision: phaseDecisions.nothingSelected(restart) };
   return undefined;
 }
 
-const idle: Decision = { status: undefined, notes: [], actions: [], askAgain: [], requeueAfterMs: undefined };
+const idle: Decision = { status: undefined, events: [], actions: [], askAgain: [], requeueAfterMs: undefined };
 
 function hasFinalizer(restart: PanelRestart): boolean {
   return restart.metadata.finalizers?.includes(uncordonFinalizer) ?? false;
@@ -135,7 +137,7 @@ function claimAction(snapshot: Snapshot, settings: Settings, pod: Pod): Action {
     fencing: snapshot.fencing,
     generation: snapshot.restart.metadata.generation ?? 0,
   };
-  return { kind: 'claim', pod, claim, note: notes.claimed(pod, settings) };
+  return { kind: 'claim', pod, claim, event: events.claimed(pod, settings) };
 }
 
 function run(snapshot: Snapshot, settings: Settings): Decision {
@@ -153,17 +155,19 @@ function run(snapshot: Snapshot, settings: Settings): Decision {
   const block = blockOf(snapshot) ?? stuckOf(snapshot, outcomes);
   const held = stopping !== undefined || restart.spec.paused === true || block !== undefined;
   const active = new Set(outcomes.flatMap(({ entry }) => (entry === undefined ? [] : [entry.uid])));
-  const starts: Starts = held || !hasFinalizer(restart) ? { pods: [] } : startsOf(snapshot, settings, active);
+  const starts: NextPods = held || !hasFinalizer(restart) ? { pods: [] } : nextPodsOf(snapshot, settings, active);
   const over = !busy && (stopping !== undefined || outstanding.length === 0);
   const failures = [...priorFailures, ...fresh];
-  const course = courses.running({ snapshot, stop: stopping, over, block, wait: starts.wait, failures });
+  const phaseDecision = phaseDecisions.running({ snapshot, stop: stopping, over, block, wait: starts.wait, failures });
   const actions = outcomes.flatMap((outcome) => outcome.actions ?? []);
-  const told = outcomes.flatMap((outcome) => outcome.notes ?? []);
+  const told = outcomes.flatMap((outcome) => outcome.events ?? []);
   if (!hasFinalizer(restart) && !over) actions.unshift({ kind: 'addFinalizer' });
   const wakes = [...outcomes.map(({ wakeMs }) => wakeMs), starts.wakeMs].filter((ms) => ms !== undefined);
   return {
-    status: assembleStatus(snapshot, { course, outcomes, pending: outstanding.length }),
-    notes: over ? [...told, ...newsOf(restart, course)] : [...newsOf(restart, course), ...told],
+    status: assembleStatus(snapshot, { phaseDecision, outcomes, pending: outstanding.length }),
+    events: over
+      ? [...told, ...phaseEvents(restart, phaseDecision)]
+      : [...phaseEvents(restart, phaseDecision), ...told],
     actions: [...actions, ...starts.pods.map((pod) => claimAction(snapshot, settings, pod))],
     askAgain: outcomes.flatMap(({ ask }) => (ask === undefined ? [] : [ask])),
     requeueAfterMs: wakes.length === 0 ? undefined : Math.max(0, Math.min(...wakes)),
@@ -183,15 +187,15 @@ export function nextSteps(snapshot: Snapshot): Decision {
   if (restart.status?.startTime !== undefined) return run(snapshot, settings);
   const hold = holdOf(snapshot);
   if (hold === undefined) return run(snapshot, settings);
-  const { course, preview } = hold;
+  const { phaseDecision, preview } = hold;
   const pending = outstandingPods(snapshot).length;
   const status = assembleStatus(snapshot, {
-    course,
+    phaseDecision,
     outcomes: [],
     pending,
     ...(preview === undefined ? {} : { preview }),
   });
-  return { ...idle, status, notes: newsOf(restart, course), requeueAfterMs: hold.wakeMs };
+  return { ...idle, status, events: phaseEvents(restart, phaseDecision), requeueAfterMs: hold.wakeMs };
 }
 
 /** A pod about which a gate has to be asked, and the pod whose gate that is; undefined when nobody answers for it. */
@@ -202,7 +206,7 @@ export interface GateQuestion {
 
 /** Gates to ask before {@link nextSteps}: of the pods under way and of what replaces them; for a dry run, of all. */
 export function gatesToAsk(snapshot: Omit<Snapshot, 'gates'>): GateQuestion[] {
-  const { restart, pods, keepers } = snapshot;
+  const { restart, pods, gateProviders } = snapshot;
   const dryRun = restart.spec.dryRun === true && !isFinished(restart);
   const own = dryRun
     ? outstandingPods(snapshot).slice(0, maxPreviewed)
@@ -212,9 +216,9 @@ export function gatesToAsk(snapshot: Omit<Snapshot, 'gates'>): GateQuestion[] {
   const asked = [...own, ...pods.filter((pod) => places.has(pod.spec?.nodeName))];
   const questions = asked
     .filter((pod) => !isTerminating(pod))
-    .map((pod) => ({ uid: uidOf(pod), gate: gatePodOf(keepers, pod) }));
+    .map((pod) => ({ uid: uidOf(pod), gate: gatePodOf(gateProviders, pod) }));
   // Whoever answers for a pod that is gone is still there.
-  const gone = active.filter(({ uid }) => keepers !== undefined && !pods.some((pod) => uidOf(pod) === uid));
-  const left = gone.map(({ uid, node }) => ({ uid, gate: keepers?.get(node ?? '') }));
+  const gone = active.filter(({ uid }) => gateProviders !== undefined && !pods.some((pod) => uidOf(pod) === uid));
+  const left = gone.map(({ uid, node }) => ({ uid, gate: gateProviders?.get(node ?? '') }));
   return [...new Map([...questions, ...left].map((question) => [question.uid, question])).values()];
 }

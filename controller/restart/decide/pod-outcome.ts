@@ -4,10 +4,10 @@ import type { Pod } from '#kube/objects.js';
 import { budgetsOf } from '../facts/budgets.js';
 import { gatePodOf } from '../facts/gate-provider.js';
 import { uidOf } from '../facts/pods.js';
-import { notes } from '../api/events.js';
+import { events } from '../api/events.js';
 import type { ActivePod, FailedPod, RecordedReceipt } from '../api/panel-restart.js';
 import type { Action, GateView, Snapshot } from './snapshot.js';
-import type { Note } from '../api/note.js';
+import type { RestartEvent } from '../api/restart-event.js';
 
 /** What becomes of one pod under way. */
 export interface PodOutcome {
@@ -17,7 +17,7 @@ export interface PodOutcome {
   readonly done?: { readonly entry: ActivePod; readonly resumed: number; readonly lost: number };
   readonly failure?: FailedPod;
   readonly actions?: readonly Action[];
-  readonly notes?: readonly Note[];
+  readonly events?: readonly RestartEvent[];
   readonly wakeMs?: number;
   /** Uid of the pod whose gate has to be asked again. */
   readonly ask?: string;
@@ -50,13 +50,13 @@ export function failed(snapshot: Snapshot, entry: ActivePod, reason: string, mes
     message: message.slice(0, 1024),
     time: snapshot.now.toISOString(),
   };
-  return { failure, notes: [notes.failed(failure)] };
+  return { failure, events: [events.failed(failure)] };
 }
 
 /** Deletes a pod, by way of its budget where it has one. */
 export function deleteAction(snapshot: Snapshot, pod: Pod, receipt: RecordedReceipt): Action {
   const evict = budgetsOf(snapshot.budgets, pod).length > 0;
-  return { kind: 'delete', pod, receipt, evict, note: notes.killing(pod, receipt) };
+  return { kind: 'delete', pod, receipt, evict, event: events.killing(pod, receipt) };
 }
 
 /**
@@ -66,9 +66,9 @@ export function deleteAction(snapshot: Snapshot, pod: Pod, receipt: RecordedRece
 export function viewOf(snapshot: Snapshot, pod: Pod): GateView | undefined {
   const view = snapshot.gates.get(uidOf(pod));
   if (view?.kind !== 'answered') return view;
-  const gate = gatePodOf(snapshot.keepers, pod);
+  const gate = gatePodOf(snapshot.gateProviders, pod);
   const { podUid } = view.status;
-  const silent = snapshot.keepers === undefined && podUid === '';
+  const silent = snapshot.gateProviders === undefined && podUid === '';
   if (gate !== undefined && (silent || podUid === uidOf(gate))) return view;
   return { kind: 'unreachable', message: `what answers there is the gate of another pod (uid ${podUid}).` };
 }

@@ -9,7 +9,7 @@ import { hasNeverRun } from '../facts/containers.js';
 import { causeOf, isNodeDown, isTerminating, uidOf } from '../facts/pods.js';
 import { deleteAction, failed, isSameReceipt, viewOf, without, withStep, type PodOutcome } from './pod-outcome.js';
 import { recordReceipt } from '../facts/receipts.js';
-import { gateStateName, holderTexts, neverRan, notes } from '../api/events.js';
+import { gateStateName, holderTexts, neverRan, events } from '../api/events.js';
 import type { Settings } from '../api/settings.js';
 import type { ActivePod, RecordedReceipt } from '../api/panel-restart.js';
 import type { Action, GateView, Snapshot } from './snapshot.js';
@@ -73,7 +73,7 @@ function overdue(c: PodCase, policy: Settings['onTimeout'], cause: { reason: str
     return kill(c, entry.receipt);
   }
   const receipt: RecordedReceipt = { withoutReceipt: message, forced: entry.sessions ?? 0 };
-  return { entry: withStep(snapshot, entry, 'Drained', { receipt }), notes: [notes.forcing(pod, message)] };
+  return { entry: withStep(snapshot, entry, 'Drained', { receipt }), events: [events.forcing(pod, message)] };
 }
 
 /** Everything is on record: delete, as soon as the budgets of the pod allow. */
@@ -86,7 +86,7 @@ function kill(c: PodCase, receipt: RecordedReceipt, renewals: readonly Action[] 
       actions: [...renewals, deleteAction(snapshot, pod, receipt)],
     };
   }
-  const message = notes.budgetRefuses(refusing.metadata.name);
+  const message = events.budgetRefuses(refusing.metadata.name);
   return { entry: withStep(snapshot, entry, 'Drained', { message }), actions: renewals, wakeMs: budgetRetryMs };
 }
 
@@ -95,7 +95,7 @@ function withoutLife(c: PodCase): PodOutcome {
   const { snapshot, entry, pod } = c;
   if (entry.receipt?.withoutReceipt === neverRan) return kill(c, entry.receipt);
   const receipt: RecordedReceipt = { withoutReceipt: neverRan };
-  return { entry: withStep(snapshot, entry, 'Drained', { receipt }), notes: [notes.neverRan(pod)] };
+  return { entry: withStep(snapshot, entry, 'Drained', { receipt }), events: [events.neverRan(pod)] };
 }
 
 function unknownGate(c: PodCase, view: GateView | undefined): PodOutcome {
@@ -122,7 +122,7 @@ function drained(c: PodCase, status: GateStatus, receipt: Receipt): PodOutcome {
   const fresh = recordReceipt(receipt);
   return {
     entry: withStep(snapshot, entry, 'Drained', { receipt: fresh, gateState: 'CLOSED' }),
-    notes: [notes.drained(pod, fresh, receipt)],
+    events: [events.drained(pod, fresh, receipt)],
   };
 }
 
@@ -163,7 +163,8 @@ function isSettledState(state: State): boolean {
 
 /** Sessions that are not safe. An agent that called its host's drain off tells of its own again, but of each worker too. */
 function unsafeSessions({ snapshot, settings }: PodCase, status: GateStatus): number {
-  if (snapshot.keepers === undefined || status.restartUid !== '') return status.counts?.remaining ?? status.sessions;
+  if (snapshot.gateProviders === undefined || status.restartUid !== '')
+    return status.counts?.remaining ?? status.sessions;
   const workers = status.workers.filter(({ target }) => target === settings.gateTarget);
   return workers.reduce((sum, { sessions }) => sum + sessions, 0);
 }
@@ -173,9 +174,9 @@ function laterLeader(c: PodCase, { fencing: above }: GateStatus): PodOutcome {
   const { snapshot, entry, pod, uid } = c;
   if (above < snapshot.fencingLimit) {
     const actions: readonly Action[] = [{ kind: 'raiseFencing', above }];
-    return { entry, actions, notes: [notes.raisingFencing(pod, above)], ask: uid };
+    return { entry, actions, events: [events.raisingFencing(pod, above)], ask: uid };
   }
-  const message = notes.implausibleFencing(pod, above, snapshot.fencing);
+  const message = events.implausibleFencing(pod, above, snapshot.fencing);
   const leftMs = Date.parse(c.claim.deadline) - snapshot.now.getTime();
   // Never forced: the agent answers, and has sessions that it would drain for the right leader.
   if (leftMs <= 0) return failed(snapshot, entry, 'FencingImplausible', message);
@@ -204,7 +205,7 @@ function knownGate(c: PodCase, status: GateStatus, given: Receipt | undefined): 
     const outcome = overdue(
       { ...c, entry },
       settings.onTimeout,
-      notes.timeoutCause(c.pod, status, { foreign, unsafe: unsafeSessions(c, status), before: c.entry.holders ?? [] }),
+      events.timeoutCause(c.pod, status, { foreign, unsafe: unsafeSessions(c, status), before: c.entry.holders ?? [] }),
     );
     return waits && outcome.entry !== undefined ? { ...outcome, actions: gateActions(c, status, 0) } : outcome;
   }
@@ -212,7 +213,7 @@ function knownGate(c: PodCase, status: GateStatus, given: Receipt | undefined): 
   const wakeMs = Math.max(0, Math.min(leftMs + deadlineSlackMs + 1, leaseMs - renewBelowMs + 1));
   if (foreign) {
     return {
-      entry: { ...entry, message: notes.foreignCordon(status) },
+      entry: { ...entry, message: events.foreignCordon(status) },
       wakeMs: leftMs + deadlineSlackMs + 1,
       ask: uid,
     };
@@ -229,7 +230,7 @@ function knownGate(c: PodCase, status: GateStatus, given: Receipt | undefined): 
 export function releaseAction(snapshot: Snapshot, pod: Pod, why: string): Action {
   const view = viewOf(snapshot, pod);
   const mine = view?.kind !== 'answered' || view.status.restartUid === uidOf(snapshot.restart);
-  return { kind: 'release', pod, uncordon: mine, note: notes.released(pod, why) };
+  return { kind: 'release', pod, uncordon: mine, event: events.released(pod, why) };
 }
 
 /** Next step of one pod that this restart has claimed or recorded; `stop` says why it goes no further, if it does not. */

@@ -27,7 +27,7 @@ function hasStarted(restart: PanelRestart): boolean {
 }
 
 /** Whether a restart may work on its target now. */
-export type Standing =
+export type Precedence =
   | { readonly kind: 'go' }
   /** Another restart of the same target comes first. */
   | { readonly kind: 'wait'; readonly rival: PanelRestart }
@@ -44,8 +44,8 @@ function newerRequest(restart: PanelRestart, live: readonly PanelRestart[], now:
   );
 }
 
-/** What the standing of a restart depends on. */
-export interface StandingInput {
+/** What the precedence of a restart depends on. */
+export interface PrecedenceInput {
   /** Other restarts of the target. */
   readonly rivals: readonly PanelRestart[];
   readonly now: Date;
@@ -57,7 +57,7 @@ export interface StandingInput {
  * Decides between the requests for one target: one at a time, oldest first. A newer annotation replaces an older one,
  * and a rollout of a template that the target has no more is over.
  */
-export function standingOf(restart: PanelRestart, { rivals, now, newest }: StandingInput): Standing {
+export function precedenceOf(restart: PanelRestart, { rivals, now, newest }: PrecedenceInput): Precedence {
   const live = rivals.filter((rival) => !isFinished(rival) && !isTerminating(rival) && rival.spec.dryRun !== true);
   const newer = newerRequest(restart, live, now);
   if (newer !== undefined) return { kind: 'superseded', by: `request, ${newer.metadata.name}` };

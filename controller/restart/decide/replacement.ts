@@ -1,7 +1,7 @@
 import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '#kube/objects.js';
-import { troubleOf, troubleText } from '../facts/containers.js';
+import { waitingReasonOf, waitingReasonText } from '../facts/containers.js';
 import { createdMs, isPodReady, isTerminating, readySinceMs, uidOf } from '../facts/pods.js';
 import { viewOf } from './pod-outcome.js';
 import { resumedOf } from '../facts/receipts.js';
@@ -54,7 +54,7 @@ function hostLacks(status: GateStatus, restartUid: string): string | undefined {
 
 /** What the gate's answer lacks. How many sessions a host restored is not told by the agent that answers for it. */
 function gateVerdict({ snapshot, entry }: KilledCase, name: string, status: GateStatus): Verdict {
-  if (snapshot.keepers !== undefined) {
+  if (snapshot.gateProviders !== undefined) {
     const lacks = hostLacks(status, uidOf(snapshot.restart));
     return lacks === undefined ? { resumed: 0 } : notReady(`Pod ${name} does not serve yet: ${lacks}`, { ask: true });
   }
@@ -73,7 +73,7 @@ export function verdictOn(c: KilledCase, pod: Pod | undefined): Verdict {
   if (pod === undefined) return notReady(`No pod has taken the place of ${entry.pod} yet.`);
   const name = pod.metadata.name;
   if (!isPodReady(pod)) {
-    const why = troubleText(troubleOf(pod));
+    const why = waitingReasonText(waitingReasonOf(pod));
     return notReady(`Pod ${name}, which takes the place of ${entry.pod}, is not ready.${why}`);
   }
   const view = viewOf(snapshot, pod);

@@ -4,8 +4,8 @@ import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '#kube/object
 import type { Claim } from '../api/annotations.js';
 import type { Revision } from '../facts/revisions.js';
 import type { PanelRestart, PanelRestartStatus, RecordedReceipt } from '../api/panel-restart.js';
-import type { Note } from '../api/note.js';
-import type { Keepers } from '../facts/gate-provider.js';
+import type { RestartEvent } from '../api/restart-event.js';
+import type { GateProviders } from '../facts/gate-provider.js';
 
 /** What a pod's gate answered. No answer is never read as drained. */
 export type GateView =
@@ -26,7 +26,7 @@ export interface Snapshot {
   /** Budgets of the namespace. */
   readonly budgets: readonly PodDisruptionBudget[];
   /** Pods that answer for the gates of the target's pods, by node; undefined where each answers for itself. */
-  readonly keepers: Keepers;
+  readonly gateProviders: GateProviders;
   /** Nodes on which another target that shares the gate is being restarted, with the name of that restart. */
   readonly busyNodes: ReadonlyMap<string, string>;
   /** What it waits for on every node, in a sentence, if it is a rollout. */
@@ -50,8 +50,8 @@ export type Action =
   | { readonly kind: 'removeRestart' }
   /** The target says what became of its request. */
   | { readonly kind: 'report'; readonly target: DaemonSet; readonly result: string }
-  | { readonly kind: 'claim'; readonly pod: Pod; readonly claim: Claim; readonly note: Note }
-  | { readonly kind: 'release'; readonly pod: Pod; readonly uncordon: boolean; readonly note: Note }
+  | { readonly kind: 'claim'; readonly pod: Pod; readonly claim: Claim; readonly event: RestartEvent }
+  | { readonly kind: 'release'; readonly pod: Pod; readonly uncordon: boolean; readonly event: RestartEvent }
   | { readonly kind: 'cordon'; readonly pod: Pod; readonly renewal: boolean }
   | { readonly kind: 'drain'; readonly pod: Pod; readonly timeoutMs: number }
   | {
@@ -60,7 +60,7 @@ export type Action =
       readonly receipt: RecordedReceipt;
       /** True when a budget has its say. */
       readonly evict: boolean;
-      readonly note: Note;
+      readonly event: RestartEvent;
     }
   /** The pod is gone, and its gate, which is another pod's, is to serve the one that takes its place. */
   | { readonly kind: 'reopen'; readonly gate: Pod }
@@ -71,7 +71,7 @@ export interface Decision {
   /** The status as it should be; undefined when it is not to be touched. */
   readonly status: PanelRestartStatus | undefined;
   /** Told once the status is written. */
-  readonly notes: readonly Note[];
+  readonly events: readonly RestartEvent[];
   /** In order. */
   readonly actions: readonly Action[];
   /** Uids of pods whose gates have to be asked again soon, because nobody tells when their answer changes. */

@@ -1,6 +1,6 @@
 import type { Condition } from '#kube/objects.js';
 import { setCondition } from '../api/conditions.js';
-import type { Course } from './phase.js';
+import type { PhaseDecision } from './phase.js';
 import type {
   ActivePod,
   PanelRestartStatus,
@@ -23,7 +23,7 @@ export interface Outcome {
 
 /** What a status is made from, besides the world. */
 export interface StatusInput {
-  readonly course: Course;
+  readonly phaseDecision: PhaseDecision;
   readonly outcomes: readonly Outcome[];
   /** Pods that were not started. */
   readonly pending: number;
@@ -85,9 +85,9 @@ function podCounts(snapshot: Snapshot, { outcomes, pending }: StatusInput): PodC
   };
 }
 
-function conditionsOf(snapshot: Snapshot, course: Course): readonly Condition[] {
+function conditionsOf(snapshot: Snapshot, phaseDecision: PhaseDecision): readonly Condition[] {
   const { restart, now } = snapshot;
-  const { phase, reason, message, over, stalled } = course;
+  const { phase, reason, message, over, stalled } = phaseDecision;
   const set = (list: readonly Condition[], type: string, holds: boolean, why: string): readonly Condition[] =>
     setCondition(list, {
       type,
@@ -117,25 +117,25 @@ function expectedEnd(snapshot: Snapshot, pods: PodCounts, startTime: string | un
   return new Date(nowMs + perPodMs * (pods.total - done)).toISOString();
 }
 
-/** Puts a restart's status together: what was before, plus what became of the pods, on the course it takes. */
+/** Puts a restart's status together: what was before, plus what became of the pods, in the phase decided on. */
 export function assembleStatus(snapshot: Snapshot, input: StatusInput): PanelRestartStatus {
   const { restart, now } = snapshot;
-  const { course, outcomes } = input;
+  const { phaseDecision, outcomes } = input;
   const before = restart.status;
-  const begins = course.phase === 'Running' || course.over;
+  const begins = phaseDecision.phase === 'Running' || phaseDecision.over;
   const startTime = before?.startTime ?? (begins ? now.toISOString() : undefined);
   const pods = podCounts(snapshot, input);
-  const expected = course.over ? undefined : expectedEnd(snapshot, pods, startTime);
+  const expected = phaseDecision.over ? undefined : expectedEnd(snapshot, pods, startTime);
   const failures = [...(before?.failures ?? []), ...outcomes.flatMap(({ failure }) => failure ?? [])];
   return {
     ...(restart.metadata.generation === undefined ? {} : { observedGeneration: restart.metadata.generation }),
     target: `${restart.spec.targetRef.kind ?? 'DaemonSet'}/${restart.spec.targetRef.name}`.toLowerCase(),
-    phase: course.phase,
-    conditions: conditionsOf(snapshot, course),
+    phase: phaseDecision.phase,
+    conditions: conditionsOf(snapshot, phaseDecision),
     pods,
     sessions: sessionTotals(snapshot, input),
     ...(startTime === undefined ? {} : { startTime }),
-    ...(course.over ? { completionTime: now.toISOString() } : {}),
+    ...(phaseDecision.over ? { completionTime: now.toISOString() } : {}),
     heartbeatTime: now.toISOString(),
     ...(expected === undefined ? {} : { expectedCompletionTime: expected }),
     active: outcomes.flatMap(({ entry }) => entry ?? []).slice(0, maxActivePods),

@@ -1,7 +1,7 @@
 import { controllerRevisions, daemonSets, keyOf, nodes, podDisruptionBudgets, pods, type Resource } from '#kube/api.js';
 import type { ControllerRevision, DaemonSet, KubeNode, KubeObject, Pod, PodDisruptionBudget } from '#kube/objects.js';
 import { createStore, type Store } from '#kube/store.js';
-import { keeperKeyOf } from './gate-provider.js';
+import { gateProviderKeyOf } from './gate-provider.js';
 import type { ClusterView } from '../api/ports.js';
 import { panelRestarts, type PanelRestart } from '../api/panel-restart.js';
 
@@ -101,9 +101,9 @@ export function enqueueOnChange(stores: ClusterStores, enqueue: (targetKey: stri
   const enqueueTarget = (key: string): void => {
     enqueue(key);
     const target = stores.targets.get(key);
-    const keeper = target === undefined ? undefined : keeperKeyOf(target);
-    if (keeper !== undefined) enqueue(keeper);
-    for (const other of stores.targets.list()) if (keeperKeyOf(other) === key) enqueue(keyOf(other));
+    const gateProvider = target === undefined ? undefined : gateProviderKeyOf(target);
+    if (gateProvider !== undefined) enqueue(gateProvider);
+    for (const other of stores.targets.list()) if (gateProviderKeyOf(other) === key) enqueue(keyOf(other));
   };
   const enqueueOwner = (object: KubeObject | undefined): void => {
     const uid = object === undefined ? undefined : ownerUidOf(object);

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import type { ContainerState, ContainerStatus, Pod } from '#kube/objects.js';
-import { hasNeverRun, troubleOf } from './containers.js';
+import { hasNeverRun, waitingReasonOf } from './containers.js';
 
 const waiting: ContainerState = { waiting: { reason: 'PodInitializing' } };
 const fresh = (name: string, rest: Partial<ContainerStatus> = {}): ContainerStatus => ({
@@ -80,15 +80,15 @@ describe('a pod of which no container has ever run', () => {
   });
 });
 
-describe('the trouble of a pod', () => {
+describe('why a pod is waiting', () => {
   test('is the first container that waits for something that does not come by itself', () => {
     const pull = { waiting: { reason: 'ErrImagePull', message: 'not found' } };
-    expect(troubleOf(podOf(fresh('agent', { state: pull }), fresh('worker-logs')))).toEqual({
+    expect(waitingReasonOf(podOf(fresh('agent', { state: pull }), fresh('worker-logs')))).toEqual({
       container: 'agent',
       reason: 'ErrImagePull',
       message: 'not found',
     });
-    expect(troubleOf(podOf(fresh('agent'), fresh('worker-logs')))).toBeUndefined();
+    expect(waitingReasonOf(podOf(fresh('agent'), fresh('worker-logs')))).toBeUndefined();
   });
 });
 
@@ -104,7 +104,7 @@ describe('a container that ends again and again', () => {
 
   test('has the last line that it wrote', () => {
     const message = '{"level":30}\npanelet-agent: CONFIG_INVALID: The configuration /etc/agent.yaml is wrong\n\n';
-    expect(troubleOf(crashing({ exitCode: 2, message }))).toEqual({
+    expect(waitingReasonOf(crashing({ exitCode: 2, message }))).toEqual({
       container: 'agent',
       reason: 'CrashLoopBackOff',
       message: 'panelet-agent: CONFIG_INVALID: The configuration /etc/agent.yaml is wrong',
@@ -114,7 +114,7 @@ describe('a container that ends again and again', () => {
   test.each([undefined, { exitCode: 2 }, { exitCode: 2, message: ' \n' }, { exitCode: 0, message: 'done' }])(
     'has what the kubelet says where it wrote nothing: %j',
     (terminated) => {
-      expect(troubleOf(crashing(terminated))?.message).toBe('back-off 5m0s restarting failed container');
+      expect(waitingReasonOf(crashing(terminated))?.message).toBe('back-off 5m0s restarting failed container');
     },
   );
 });

@@ -1,7 +1,7 @@
 import type { ContainerState, ContainerStatus, Pod } from '#kube/objects.js';
 
 /** Why a container does not run, in its kubelet's words. */
-export interface Trouble {
+export interface WaitingReason {
   readonly container: string;
   /** Kubernetes' word for it, such as ImagePullBackOff. */
   readonly reason: string;
@@ -9,7 +9,7 @@ export interface Trouble {
 }
 
 /** Waiting for these does not end by itself in a moment. */
-const troubles: ReadonlySet<string> = new Set([
+const waitingReasons: ReadonlySet<string> = new Set([
   'CrashLoopBackOff',
   'CreateContainerConfigError',
   'CreateContainerError',
@@ -26,10 +26,10 @@ function statusesOf(pod: Pod): readonly ContainerStatus[] {
 }
 
 /** What keeps a pod from running; undefined when nothing is known to. */
-export function troubleOf(pod: Pod): Trouble | undefined {
+export function waitingReasonOf(pod: Pod): WaitingReason | undefined {
   for (const { name, state, lastState } of statusesOf(pod)) {
     const { reason, message = '' } = state?.waiting ?? {};
-    if (reason === undefined || !troubles.has(reason)) continue;
+    if (reason === undefined || !waitingReasons.has(reason)) continue;
     const said = lastWords(state?.terminated ?? lastState?.terminated) ?? message;
     return { container: name, reason, message: said.slice(0, 300) };
   }
@@ -46,10 +46,10 @@ function lastWords(terminated: ContainerState['terminated']): string | undefined
     .at(-1);
 }
 
-/** A trouble as a part of a sentence, with a space before it; empty without one. */
-export function troubleText(trouble: Trouble | undefined): string {
-  if (trouble === undefined) return '';
-  const { container, reason, message } = trouble;
+/** The reason as a part of a sentence, with a space before it; empty without one. */
+export function waitingReasonText(waitingReason: WaitingReason | undefined): string {
+  if (waitingReason === undefined) return '';
+  const { container, reason, message } = waitingReason;
   return ` Container ${container} waits: ${reason}${message === '' ? '' : ` (${message})`}.`;
 }
 

@@ -5,10 +5,10 @@ import { createdMs, isTerminating } from './pods.js';
 import type { GateAddress } from '../api/ports.js';
 
 /** Pods whose gates answer for other pods, by node; undefined where every pod answers for itself. */
-export type Keepers = ReadonlyMap<string, Pod> | undefined;
+export type GateProviders = ReadonlyMap<string, Pod> | undefined;
 
 /** Key of the DaemonSet whose pods answer for the gates of a target's pods; undefined when they do so themselves. */
-export function keeperKeyOf(target: DaemonSet): string | undefined {
+export function gateProviderKeyOf(target: DaemonSet): string | undefined {
   const name = target.metadata.annotations?.[gateDaemonSetAnnotation];
   const { namespace } = target.metadata;
   if (name === undefined || name === '' || name === target.metadata.name) return undefined;
@@ -16,20 +16,20 @@ export function keeperKeyOf(target: DaemonSet): string | undefined {
 }
 
 /** The youngest pod of each node that is not going. */
-export function keepersOf(pods: readonly Pod[]): ReadonlyMap<string, Pod> {
-  const keepers = new Map<string, Pod>();
+export function gateProvidersOf(pods: readonly Pod[]): ReadonlyMap<string, Pod> {
+  const gateProviders = new Map<string, Pod>();
   for (const pod of pods) {
     const node = pod.spec?.nodeName;
     if (node === undefined || isTerminating(pod)) continue;
-    const known = keepers.get(node);
-    if (known === undefined || createdMs(known) <= createdMs(pod)) keepers.set(node, pod);
+    const known = gateProviders.get(node);
+    if (known === undefined || createdMs(known) <= createdMs(pod)) gateProviders.set(node, pod);
   }
-  return keepers;
+  return gateProviders;
 }
 
 /** The pod whose gate answers for a pod on a node; undefined when there is none. */
-export function gatePodOf(keepers: Keepers, pod: Pod): Pod | undefined {
-  return keepers === undefined ? pod : keepers.get(pod.spec?.nodeName ?? '');
+export function gatePodOf(gateProviders: GateProviders, pod: Pod): Pod | undefined {
+  return gateProviders === undefined ? pod : gateProviders.get(pod.spec?.nodeName ?? '');
 }
 
 // The first that a pod declares. Agents serve controllers at a port of their own; other gates, and agents of an older

@@ -3,7 +3,7 @@ import type { Clock } from '#common/time/clock.js';
 /** Since when this leader has watched things, in its own monotonic time: nobody else's clock counts. */
 export interface WatchTimes {
   /** Says which things of a scope are there now; what is missing is forgotten. */
-  note(scope: string, uids: readonly string[]): void;
+  event(scope: string, uids: readonly string[]): void;
   /** How long a thing has been watched, in milliseconds; 0 when it is not. */
   watchedMs(scope: string, uid: string): number;
 }
@@ -12,7 +12,7 @@ export interface WatchTimes {
 export function createWatchTimes(clock: Clock): WatchTimes {
   const scopes = new Map<string, Map<string, number>>();
   return {
-    note: (scope, uids) => {
+    event: (scope, uids) => {
       const before = scopes.get(scope);
       if (uids.length === 0) scopes.delete(scope);
       else scopes.set(scope, new Map(uids.map((uid) => [uid, before?.get(uid) ?? clock.nowMs()])));

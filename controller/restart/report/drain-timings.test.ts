@@ -4,19 +4,19 @@ import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 
 import { createNoRestartMetrics } from '../../metrics/restart-metrics.js';
-import { createDrainFigures, type DrainFigures } from './drain-timings.js';
+import { createDrainTimings, type DrainTimings } from './drain-timings.js';
 
 const inState = (state: State): GateStatus => ({ state, holders: [] }) as unknown as GateStatus;
 
-describe('figures of a drain', () => {
+describe('timings of a drain', () => {
   let clock: FakeClock;
-  let figures: DrainFigures;
+  let timings: DrainTimings;
   let told: [string, number][];
 
   beforeEach(() => {
     clock = createFakeClock();
     told = [];
-    figures = createDrainFigures(
+    timings = createDrainTimings(
       {
         ...createNoRestartMetrics(),
         replacement: (tookMs) => told.push(['replacement', tookMs]),
@@ -27,7 +27,7 @@ describe('figures of a drain', () => {
   });
 
   const hear = (state: State, laterMs: number): void => {
-    figures.heard('uid', inState(state));
+    timings.heard('uid', inState(state));
     clock.advance(laterMs);
   };
 
@@ -35,9 +35,9 @@ describe('figures of a drain', () => {
     hear(State.CHECKPOINTED, 400);
     hear(State.RELEASED, 100);
     hear(State.CLOSED, 50);
-    figures.killed('uid');
+    timings.killed('uid');
     clock.advance(2_000);
-    figures.replaced('uid');
+    timings.replaced('uid');
     expect(told).toEqual([
       ['replacement', 2_000],
       ['gap', 2_150],
@@ -47,7 +47,7 @@ describe('figures of a drain', () => {
   test('count no gap for a drain that was called off', () => {
     hear(State.CLOSED, 100);
     hear(State.SERVING, 100);
-    figures.replaced('uid');
+    timings.replaced('uid');
     expect(told).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@ import type { RestartMetrics } from '../../metrics/restart-metrics.js';
 import { gateStateName } from '../api/events.js';
 
 /** Tells of drains as numbers: how long each state took, what holds, how long a replacement took. Decides nothing. */
-export interface DrainFigures {
+export interface DrainTimings {
   /** A pod's drain is in this state. */
   heard(uid: string, status: GateStatus): void;
   /** A pod's delete was asked for. */
@@ -22,8 +22,8 @@ const maxRemembered = 1_000;
 /** States in which clients have no attachment any more. */
 const released: ReadonlySet<State> = new Set([State.RELEASED, State.CLOSED, State.FORCED]);
 
-/** Figures that start empty: a drain that another leader began is told of from where it is. */
-export function createDrainFigures(metrics: RestartMetrics, clock: Clock): DrainFigures {
+/** Timings that start empty: a drain that another leader began is told of from where it is. */
+export function createDrainTimings(metrics: RestartMetrics, clock: Clock): DrainTimings {
   const states = new Map<string, { readonly state: State; readonly sinceMs: number }>();
   const killedMs = new Map<string, number>();
   const releasedMs = new Map<string, number>();

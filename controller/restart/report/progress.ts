@@ -1,6 +1,6 @@
 import type { RestartMetrics, RestartOutcome, SessionCounts } from '../../metrics/restart-metrics.js';
 import type { RestartAudit, AuditDecision } from './audit.js';
-import type { DrainFigures } from './drain-timings.js';
+import type { DrainTimings } from './drain-timings.js';
 import { neverRan } from '../api/events.js';
 import type { ActivePod, PanelRestart, PanelRestartStatus, Phase, SessionTotals } from '../api/panel-restart.js';
 
@@ -13,7 +13,7 @@ export interface Progress {
 export interface ProgressDeps {
   readonly audit: RestartAudit;
   readonly metrics: RestartMetrics;
-  readonly figures: DrainFigures;
+  readonly timings: DrainTimings;
 }
 
 const ends: Partial<Record<Phase, RestartOutcome>> = {
@@ -35,7 +35,7 @@ function receiptCounts({ receipt }: ActivePod): SessionCounts {
 }
 
 /** Ordinary statuses are compared; whatever was not written was not told, and is told by the write that comes through. */
-export function createProgress({ audit, metrics, figures }: ProgressDeps): Progress {
+export function createProgress({ audit, metrics, timings }: ProgressDeps): Progress {
   const tellPods = (restart: PanelRestart, next: PanelRestartStatus): void => {
     const { active = [], failures = [], pods, sessions } = restart.status ?? {};
     const gone = active.filter(({ uid }) => !next.active?.some((entry) => entry.uid === uid));
@@ -46,7 +46,7 @@ export function createProgress({ audit, metrics, figures }: ProgressDeps): Progr
     const left = [...gone].sort((a, b) => Number(b.receipt !== undefined) - Number(a.receipt !== undefined));
     for (const entry of left) {
       const outcome = failed.has(entry.uid) ? 'failed' : succeeded-- > 0 ? 'succeeded' : 'aborted';
-      if (outcome === 'succeeded') figures.replaced(entry.uid);
+      if (outcome === 'succeeded') timings.replaced(entry.uid);
       metrics.podDone(outcome, outcome === 'aborted' ? {} : { ...receiptCounts(entry), ...rest });
       rest = {};
     }

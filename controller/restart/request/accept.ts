@@ -21,7 +21,7 @@ export interface Source {
 }
 
 /** What taking up is made of. */
-export interface TakeUpDeps {
+export interface AcceptDeps {
   readonly writer: TargetWriter;
   readonly audit: RestartAudit;
 }
@@ -31,7 +31,7 @@ export interface TakeUpDeps {
  * is written down as taken up: never two for one.
  * @throws PaneletError when the API server cannot be asked; trying again makes the same object.
  */
-export async function takeUp({ writer, audit }: TakeUpDeps, target: DaemonSet, source: Source): Promise<void> {
+export async function accept({ writer, audit }: AcceptDeps, target: DaemonSet, source: Source): Promise<void> {
   const { request, observedAnnotation, complaints, refuse } = source;
   const takenBack = Object.fromEntries(complaints.map((name) => [name, null]));
   if (request.kind === 'none') return complaints.length === 0 ? undefined : writer.annotate(target, takenBack);

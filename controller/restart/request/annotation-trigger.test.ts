@@ -132,8 +132,8 @@ describe('the annotation panelet.dev/restart', () => {
     });
     await driver.until(() => false, 30_000);
     expect(driver.restarts()).toEqual([]);
-    expect(driver.notes).toHaveLength(1);
-    expect(driver.notes[0]).toMatchObject({ type: 'Warning', reason: 'InvalidRestartRequest' });
+    expect(driver.events).toHaveLength(1);
+    expect(driver.events[0]).toMatchObject({ type: 'Warning', reason: 'InvalidRestartRequest' });
     const error = annotationsOf(sim)['panelet.dev/restart-error'];
     expect(error).toContain('Annotation panelet.dev/on-timeout is "Frce"; use Force, Wait or Abort.');
     expect(error).toContain('panelet.dev/drain-timeout is "soon"; give a time from 1s to 24h');
@@ -152,7 +152,7 @@ describe('the annotation panelet.dev/restart', () => {
     const { sim, driver } = setUp();
     sim.annotate({ 'panelet.dev/restart': 'A' });
     await finishAll(sim, driver);
-    const told = (): number => driver.notes.filter(({ reason }) => reason === 'InvalidRestartRequest').length;
+    const told = (): number => driver.events.filter(({ reason }) => reason === 'InvalidRestartRequest').length;
     for (const [index, value] of ['B', 'C'].entries()) {
       sim.annotate({ 'panelet.dev/restart': value, 'panelet.dev/on-timeout': 'Frce' });
       await driver.until(() => false, 30_000);

@@ -13,7 +13,7 @@ import { parseCounted } from '../api/counted-value.js';
 import { isTerminating } from '../facts/pods.js';
 import { refusedResult } from '../api/refused-result.js';
 import { canonicalValue, requestOf } from './annotation-request.js';
-import { takeUp } from './accept.js';
+import { accept } from './accept.js';
 import type { TargetWriter } from './target-writer.js';
 
 /** Takes up what a target asks for. */
@@ -44,16 +44,16 @@ export interface TriggerDeps {
 export function createTrigger({ writer, audit, clock }: TriggerDeps): Trigger {
   const refuse = async (target: DaemonSet, message: string): Promise<void> => {
     audit.refused(target, message);
-    const note = { type: 'Warning', reason: 'InvalidRestartRequest', action: 'Restart', text: message } as const;
+    const event = { type: 'Warning', reason: 'InvalidRestartRequest', action: 'Restart', text: message } as const;
     const asked = canonicalValue(target.metadata.annotations?.[restartAnnotation] ?? '');
     // With the value: the same mistake in another request is told again.
-    await writer.refuse(target, { [errorAnnotation]: message, [resultAnnotation]: `${refusedResult}${asked}` }, note);
+    await writer.refuse(target, { [errorAnnotation]: message, [resultAnnotation]: `${refusedResult}${asked}` }, event);
   };
 
   return {
     take: async (target) => {
       if (isTerminating(target)) return undefined;
-      await takeUp({ writer, audit }, target, {
+      await accept({ writer, audit }, target, {
         ...{ request: requestOf(target, clock.date()), observedAnnotation, complaints: complaintsAt(target) },
         // One that was made before a crash may be for an earlier value: the count says what it was for.
         observedOf: ({ metadata }) => {

@@ -8,7 +8,7 @@ import { isTerminating } from '../facts/pods.js';
 import type { ClusterView } from '../api/ports.js';
 import { rolloutRequestOf } from './rollout-request.js';
 import { newestRevisionOf, rolloutOf } from '../facts/revisions.js';
-import { takeUp } from './accept.js';
+import { accept } from './accept.js';
 import type { TargetWriter } from './target-writer.js';
 import type { Trigger } from './annotation-trigger.js';
 
@@ -31,8 +31,8 @@ export function createRolloutTrigger({ view, writer, audit, clock }: RolloutTrig
     const which = revision === undefined ? '' : `, revision ${revision},`;
     const text = `The changed pod template${which} is not rolled out. ${message}`;
     audit.refused(target, text);
-    const note = { type: 'Warning', reason: 'RolloutRefused', action: 'Restart', text } as const;
-    await writer.refuse(target, { [rolloutErrorAnnotation]: text }, note);
+    const event = { type: 'Warning', reason: 'RolloutRefused', action: 'Restart', text } as const;
+    await writer.refuse(target, { [rolloutErrorAnnotation]: text }, event);
   };
   return {
     take: async (target) => {
@@ -41,7 +41,7 @@ export function createRolloutTrigger({ view, writer, audit, clock }: RolloutTrig
         ...{ target, pods: view.podsOf(target), revisions: view.revisionsOf(target) },
         ...{ restarts: view.restartsOf(keyOf(target)), now: clock.date() },
       });
-      await takeUp({ writer, audit }, target, {
+      await accept({ writer, audit }, target, {
         request,
         observedAnnotation: rolloutObservedAnnotation,
         complaints: target.metadata.annotations?.[rolloutErrorAnnotation] === undefined ? [] : [rolloutErrorAnnotation],

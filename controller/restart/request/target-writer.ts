@@ -6,7 +6,7 @@ import { uidOf } from '../facts/pods.js';
 import type { ClusterView, Recorder } from '../api/ports.js';
 import { referenceTo } from '../api/references.js';
 import { panelRestarts, type PanelRestart } from '../api/panel-restart.js';
-import type { Note } from '../api/note.js';
+import type { RestartEvent } from '../api/restart-event.js';
 
 /** What a writer is made of. */
 export interface TargetWriterDeps {
@@ -26,13 +26,13 @@ export interface TargetWriter {
   /** Makes a restart, or returns the one of that name. */
   make(restart: PanelRestart): Promise<PanelRestart>;
   /** Says what is wrong, as an event and in annotations; once, until these say something else. */
-  refuse(target: DaemonSet, annotations: Readonly<Record<string, string>>, note: Note): Promise<void>;
+  refuse(target: DaemonSet, annotations: Readonly<Record<string, string>>, event: RestartEvent): Promise<void>;
 }
 
 const longestReason = 400;
 
 // Whoever asked looks at the target, not at the controller's log.
-const refusedBy = (message: string): Note => ({
+const refusedBy = (message: string): RestartEvent => ({
   type: 'Warning',
   reason: 'TargetRefused',
   action: 'Restart',
@@ -66,10 +66,10 @@ export function createTargetWriter({ api, view, recorder }: TargetWriterDeps): T
       view.observe(panelRestarts, made);
       return made;
     },
-    refuse: async (target, annotations, note) => {
+    refuse: async (target, annotations, event) => {
       const { annotations: said } = target.metadata;
       if (Object.entries(annotations).every(([name, value]) => said?.[name] === value)) return;
-      recorder.record(referenceTo(daemonSets, target), note);
+      recorder.record(referenceTo(daemonSets, target), event);
       await annotate(target, annotations);
     },
   };

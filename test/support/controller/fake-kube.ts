@@ -75,7 +75,7 @@ export function createFakeKube(clock: Clock): FakeKube {
     const metadata = { uid: `uid-${version + 1}`, creationTimestamp: stamp(), generation: 1, ...object.metadata };
     return save(resource, { ...object, metadata });
   };
-  const note = (verb: Write['verb'], resource: Resource<KubeObject>, object: KubeObject): void => {
+  const event = (verb: Write['verb'], resource: Resource<KubeObject>, object: KubeObject): void => {
     writes.push({ verb, plural: resource.plural, name: object.metadata.name, uid: object.metadata.uid ?? '' });
   };
   const mutate = <T extends KubeObject>(resource: Resource<T>, key: ObjectKey, change: (object: T) => object): T => {
@@ -102,7 +102,7 @@ export function createFakeKube(clock: Clock): FakeKube {
     const { metadata, ...rest } = body as { metadata?: Json };
     check(object, metadata?.['uid'], metadata?.['resourceVersion']);
     const effective = verb === 'patch' ? { ...rest, metadata } : rest;
-    note(verb, resource, object);
+    event(verb, resource, object);
     return mutate(resource, key, (before) => mergePatch(before, effective) as object);
   };
   const kube: FakeKube = {
@@ -130,7 +130,7 @@ export function createFakeKube(clock: Clock): FakeKube {
       if (bucket(resource.plural).has(textOf(object.metadata)))
         throw new PaneletError('API_CONFLICT', 'already exists');
       const created = put(resource, object);
-      note('create', resource, created);
+      event('create', resource, created);
       return created;
     },
     patch: (resource, key, body) => patch('patch', resource, key, body),
@@ -141,7 +141,7 @@ export function createFakeKube(clock: Clock): FakeKube {
       const object = find(resource, key);
       check(object, conditions.uid, conditions.resourceVersion);
       kube.onDelete(resource, object);
-      note('delete', resource, object);
+      event('delete', resource, object);
       const graceful = resource.plural === 'pods' || (object.metadata.finalizers?.length ?? 0) > 0;
       if (!graceful) {
         kube.remove(resource, key);
@@ -158,7 +158,7 @@ export function createFakeKube(clock: Clock): FakeKube {
       check(pod, conditions.uid, conditions.resourceVersion);
       if (kube.refusesEviction(pod)) throw new PaneletError('DISRUPTION_REFUSED', `${key.name} may not be evicted now`);
       kube.onDelete(pods, pod);
-      note('evict', pods, pod);
+      event('evict', pods, pod);
       mutate(pods, key, (before) => ({
         ...before,
         metadata: { ...before.metadata, deletionTimestamp: before.metadata.deletionTimestamp ?? stamp() },

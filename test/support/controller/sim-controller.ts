@@ -9,12 +9,12 @@ import { createRestartController } from '#controller/restart/restart-controller.
 import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/api/panel-restart.js';
 import { Crash, createFault, type Fault, type FaultPoint } from './faults.js';
 import type { SimCluster } from './sim-cluster.js';
-import type { Note } from '#controller/restart/api/note.js';
+import type { RestartEvent } from '#controller/restart/api/restart-event.js';
 
 /** Runs lives of a controller against a simulated cluster, one after the other. */
 export interface SimDriver {
   /** What was told, in order. */
-  readonly notes: Note[];
+  readonly events: RestartEvent[];
   /** Lines of the audit log, in order. */
   readonly audit: Record<string, unknown>[];
   /** What was told as numbers: the name of the figure and what was said of it. */
@@ -93,7 +93,7 @@ function createToldMetrics(told: unknown[][]): RestartMetrics {
 
 /** A driver with `faults` for its first lives; later lives are without a fault. */
 export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagMs = 0): SimDriver {
-  const notes: Note[] = [];
+  const events: RestartEvent[] = [];
   const audit: Record<string, unknown>[] = [];
   const told: unknown[][] = [];
   const calls: string[] = [];
@@ -101,7 +101,7 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagM
   let dirty = true;
   let fault: Fault;
   let controller: ReturnType<typeof createRestartController>;
-  const recorder: Recorder = { record: (_regarding, note) => void notes.push(note) };
+  const recorder: Recorder = { record: (_regarding, event) => void events.push(event) };
   const start = (): void => {
     lives++;
     const fencing = lives;
@@ -151,7 +151,7 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagM
     }
   };
   const driver: SimDriver = {
-    notes,
+    events,
     audit,
     told,
     get calls() {

@@ -1,5 +1,5 @@
 /** A sentence for the people who run `kubectl describe`. */
-export interface Note {
+export interface RestartEvent {
   readonly type: 'Normal' | 'Warning';
   /** Why, in one word. */
   readonly reason: string;
