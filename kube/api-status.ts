@@ -44,7 +44,7 @@ function codeOf(status: number, causes: readonly string[]): ErrorCode {
 }
 
 /** Error for an answer that is not a success. `what` says what was asked, for example `patch pods a/b`. */
-export function errorOfStatus(what: string, code: number, body: string): PaneletError {
+export function apiErrorOf(what: string, code: number, body: string): PaneletError {
   let reason = '';
   let message = body.slice(0, 300);
   let causes: readonly string[] = [];

@@ -5,7 +5,7 @@ import { createLatch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
-import { ApiStatus, errorOfStatus, isExpired } from './api-status.js';
+import { ApiStatus, apiErrorOf, isExpired } from './api-status.js';
 import type { KubeApi, Resource, WatchEvent } from './api.js';
 import type { KubeObject } from './objects.js';
 import type { Store } from './store.js';
@@ -148,6 +148,6 @@ function isAborted(signal: AbortSignal): boolean {
 function statusError(object: unknown): Error {
   const status = object as { code?: unknown } | null;
   const code = typeof status?.code === 'number' ? status.code : 500;
-  const error = errorOfStatus('watch', code, JSON.stringify(status));
+  const error = apiErrorOf('watch', code, JSON.stringify(status));
   return error.cause instanceof ApiStatus ? error.cause : error;
 }

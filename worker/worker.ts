@@ -146,7 +146,7 @@ function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDorma
     log,
     limits: defaultLimits,
     maxAttachments: maxSessions * 2,
-    attach: (knock) => registry.attach(knock),
+    attach: (request) => registry.attach(request),
     onChange: () => gate.changed(),
   });
   const gate: Gate = new Gate({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Metadata, status } from '@grpc/grpc-js';
 import { PaneletError } from '../errors/errors.js';
-import { errorOfStatus, retryAfterMsOf, statusOf } from './grpc-status.js';
+import { rpcErrorOf, retryAfterMsOf, statusOf } from './grpc-status.js';
 import { decodeStatusDetails } from './status-details.js';
 
 const detailsOf = (metadata: Metadata): ReturnType<typeof decodeStatusDetails> =>
@@ -45,8 +45,8 @@ describe('the status of an error', () => {
 
   test('comes back as the error it was', () => {
     const sent = statusOf(new PaneletError('SESSION_ENDED', 'The shell has ended.'));
-    expect(errorOfStatus(sent)).toMatchObject({ code: 'SESSION_ENDED', message: 'The shell has ended.' });
-    expect(errorOfStatus({ code: status.UNAVAILABLE, details: 'gone', metadata: new Metadata() }).code).toBe(
+    expect(rpcErrorOf(sent)).toMatchObject({ code: 'SESSION_ENDED', message: 'The shell has ended.' });
+    expect(rpcErrorOf({ code: status.UNAVAILABLE, details: 'gone', metadata: new Metadata() }).code).toBe(
       'TRANSPORT_LOST',
     );
   });

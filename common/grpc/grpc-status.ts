@@ -173,7 +173,7 @@ export function retryAfterMsOf(metadata: Metadata | undefined): number | undefin
 }
 
 /** The PaneletError behind the error of an RPC: by its `panelet-reason`, else by its status code. */
-export function errorOfStatus(error: {
+export function rpcErrorOf(error: {
   readonly code?: number | undefined;
   readonly details?: string | undefined;
   readonly metadata?: Metadata | undefined;

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 
 import { createFakeClock } from '#common/time/clock.js';
-import { errorOfStatus } from '#kube/api-status.js';
+import { apiErrorOf } from '#kube/api-status.js';
 import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kube.js';
 
 import { pods, type KubeApi } from '#kube/api.js';
@@ -49,7 +49,7 @@ describe('metrics of a controller', () => {
   });
 
   test('count a refusal by its code, and a failure without an answer as none', async () => {
-    kube.get = () => Promise.reject(errorOfStatus('get', 404, ''));
+    kube.get = () => Promise.reject(apiErrorOf('get', 404, ''));
     kube.list = () => Promise.reject(new Error('reset'));
     const failing = createControllerMetrics();
     const counted = failing.count(kube);

@@ -2,7 +2,7 @@ import { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext, Watch } from '@
 
 import type { Clock } from '#common/time/clock.js';
 
-import { errorOfFailure, errorOfStatus } from '../api-status.js';
+import { errorOfFailure, apiErrorOf } from '../api-status.js';
 import {
   pods,
   type KubeApi,
@@ -74,7 +74,7 @@ export function createKubeClient({ config, clock, timeoutMs = 15_000 }: KubeClie
       const response = await http.send(context).toPromise();
       const text = await response.body.text();
       const { httpStatusCode: code } = response;
-      if (code < 200 || code > 299) throw errorOfStatus(what, code, text);
+      if (code < 200 || code > 299) throw apiErrorOf(what, code, text);
       return JSON.parse(text) as unknown;
     } catch (error) {
       throw errorOfFailure(what, error);
@@ -176,6 +176,6 @@ export function createKubeClient({ config, clock, timeoutMs = 15_000 }: KubeClie
 
 function watchError(path: string, error: unknown): Error {
   const { statusCode } = error as { statusCode?: unknown };
-  if (typeof statusCode === 'number') return errorOfStatus(`watch ${path}`, statusCode, String(error));
+  if (typeof statusCode === 'number') return apiErrorOf(`watch ${path}`, statusCode, String(error));
   return errorOfFailure(`watch ${path}`, error);
 }

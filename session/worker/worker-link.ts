@@ -42,7 +42,7 @@ export interface WorkerLinkOptions {
 }
 
 /** An attachment that `decideAttach` let in. */
-export interface AttachRequest {
+export interface LinkAttach {
   /** Names the RPC; unique in this process. */
   readonly attachment: string;
   readonly decision: Admitted;
@@ -84,7 +84,7 @@ export interface WorkerLink {
    * @returns the messages to send first, in order: Welcome (with Resets in the same message), then Snapshot chunks.
    * @throws FRAME_INVALID and the like when the hello's envelope contradicts the session; nothing has changed then.
    */
-  attach(request: AttachRequest): readonly Frames[];
+  attach(request: LinkAttach): readonly Frames[];
   /**
    * Takes a message of an attachment.
    * @returns undefined when the attachment is not the current one: drop the message and end the RPC.
@@ -134,7 +134,7 @@ function assemble(options: WorkerLinkOptions, endpoint: Endpoint, start: Holder)
   let holder = start;
   let attachment: string | undefined;
 
-  const welcomeFrames = (request: AttachRequest, hasPicture: boolean): Frame[] => {
+  const welcomeFrames = (request: LinkAttach, hasPicture: boolean): Frame[] => {
     const { decision, hello } = request;
     const welcome = buildWelcome(decision, {
       sessionId: identity.sessionId,
@@ -209,7 +209,7 @@ function assemble(options: WorkerLinkOptions, endpoint: Endpoint, start: Holder)
 }
 
 // A picture that no client would assemble is none.
-function pictureFor(request: AttachRequest): Picture | undefined {
+function pictureFor(request: LinkAttach): Picture | undefined {
   const picture = request.snapshot?.();
   return picture !== undefined && picture.bytes.length <= maxSnapshotBytes ? picture : undefined;
 }

@@ -1,6 +1,6 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import { msToDuration } from '#common/time/duration.js';
-import { errorOfStatus } from '#common/grpc/grpc-status.js';
+import { rpcErrorOf } from '#common/grpc/grpc-status.js';
 import {
   OnTimeout,
   State,
@@ -60,7 +60,7 @@ export function startDrain(gate: GateServiceClient, options: DrainOptions = {}):
     if (states.at(-1) !== state) states.push(state);
   });
   const done = new Promise<DrainResponse>((resolve, reject) => {
-    call.on('error', (error: ServiceError) => reject(errorOfStatus(error)));
+    call.on('error', (error: ServiceError) => reject(rpcErrorOf(error)));
     call.on('end', () => {
       const last = responses.at(-1);
       if (last !== undefined) resolve(last);
@@ -77,7 +77,7 @@ export function ask<Response>(call: (callback: Callback<Response>) => unknown): 
   return new Promise((resolve, reject) => {
     call((error, response) => {
       if (error === null) resolve(response);
-      else reject(errorOfStatus(error));
+      else reject(rpcErrorOf(error));
     });
   });
 }

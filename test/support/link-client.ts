@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { credentials, Metadata, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
-import { errorOfStatus } from '#common/grpc/grpc-status.js';
+import { rpcErrorOf } from '#common/grpc/grpc-status.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import { AttachMode, Channel, SessionServiceClient, type Frames } from '#proto/session/v1/session.js';
 import { createClientLink, type ClientLink, type Loss } from '#session/client/client-link.js';
@@ -84,7 +84,7 @@ export class LinkClient {
     const end = (error?: ServiceError): void => {
       if (ended) return;
       ended = true;
-      const refusal = error === undefined ? undefined : errorOfStatus(error);
+      const refusal = error === undefined ? undefined : rpcErrorOf(error);
       if (this.call === call) {
         this.call = undefined;
         const { code, message } = refusal ?? {};

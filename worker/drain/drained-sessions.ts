@@ -45,7 +45,7 @@ export class DrainedSessions {
   /** Sessions that killing the process now would lose. */
   unsafe(): number {
     const { registry } = this.#deps;
-    return [...registry.live.values()].filter(({ rest }) => !rest.sealed).length + registry.opening.size;
+    return [...registry.live.values()].filter(({ freezer }) => !freezer.sealed).length + registry.opening.size;
   }
 
   /** What the state machine looks at. */
@@ -76,7 +76,7 @@ export class DrainedSessions {
     const { registry, restored } = this.#deps;
     const sessions = this.#sessions();
     const dormantSealed = [...registry.dormant.values()].filter(({ life }) => life.kind === 'sealed').length;
-    const sealed = sessions.filter(({ rest }) => rest.sealed).length;
+    const sealed = sessions.filter(({ freezer }) => freezer.sealed).length;
     return {
       sessions: sessions.length + registry.dormant.size,
       holders: sessions.flatMap((driver) => this.#holdersOf(driver)),
@@ -102,9 +102,9 @@ export class DrainedSessions {
   /** Brings to rest; those that came up late too. */
   freeze(state: DrainState): void {
     this.#each((driver) => {
-      if (driver.rest.frozen) return;
+      if (driver.freezer.frozen) return;
       driver.tell(this.drain(DrainPhase.FREEZE, state));
-      driver.rest.freeze();
+      driver.freezer.freeze();
     });
   }
 
@@ -115,7 +115,7 @@ export class DrainedSessions {
 
   /** Writes down, again where that failed. */
   seal(): void {
-    this.#each((driver) => driver.rest.seal());
+    this.#each((driver) => driver.freezer.seal());
   }
 
   /** Tells where to go on, and ends the RPCs with OK. */
@@ -143,7 +143,7 @@ export class DrainedSessions {
   /** Makes what is sealed unusable, then lets go on; resolves when all do. `before` is the state that is left. */
   reopen(before: DrainState, signal: AbortSignal): Promise<unknown> {
     const thaws = this.#sessions().map(async (driver) => {
-      await driver.rest.thaw(signal);
+      await driver.freezer.thaw(signal);
       driver.tell(this.drain(DrainPhase.CANCELLED, before));
     });
     return Promise.allSettled(thaws);

@@ -9,7 +9,7 @@ import { agentAttachmentOf, callerOf } from './caller.js';
 import { createAttachment, type SessionAttachment } from './attachment.js';
 import { grpcWire, type AttachStream } from './grpc-wire.js';
 import type { SessionDriver } from './session-driver.js';
-import type { Knock } from './session-registry.js';
+import type { AttachRequest } from './session-registry.js';
 
 /** What the handler of Attach needs. */
 export interface AttachHandlerDeps {
@@ -18,7 +18,7 @@ export interface AttachHandlerDeps {
   readonly limits: SessionLimits;
   /** Most RPCs at a time. */
   readonly maxAttachments: number;
-  readonly attach: (knock: Knock) => Promise<SessionDriver>;
+  readonly attach: (request: AttachRequest) => Promise<SessionDriver>;
   /** An RPC has begun or is over. */
   readonly onChange: () => void;
 }
@@ -92,7 +92,7 @@ class AttachRpc {
       this.#hello = 'taken';
       this.#helloTimer.stop();
       this.#call.pause();
-      void this.#knock(helloOf(message), message);
+      void this.#request(helloOf(message), message);
     } else if (this.#driver === undefined) {
       throw new PaneletError('FRAME_INVALID', 'A message came before the Welcome.');
     } else {
@@ -118,11 +118,11 @@ class AttachRpc {
     return message;
   }
 
-  async #knock(hello: Hello, message: Frames): Promise<void> {
+  async #request(hello: Hello, message: Frames): Promise<void> {
     try {
       const caller = callerOf(this.#call.metadata);
       this.#driver = await this.#deps.attach({ hello, message, ...caller, attachment: this.attachment });
-      if (!this.#driver.rest.sealing) this.#call.resume();
+      if (!this.#driver.freezer.sealing) this.#call.resume();
     } catch (error) {
       this.#refuse(error);
     }

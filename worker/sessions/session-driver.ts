@@ -13,7 +13,7 @@ import type { SessionRecord } from '../storage/session-record.js';
 import type { SessionAttachment } from './attachment.js';
 import { createPanelOutput, type DrivenOutput } from './panel-output.js';
 import type { Slots } from './slots.js';
-import { createSessionRest, type SessionRest } from './session-rest.js';
+import { createSessionFreezer, type SessionFreezer } from './session-freezer.js';
 import type { LossReason } from '#session/messages/crash-reason.js';
 
 /** How a session ended. */
@@ -52,7 +52,7 @@ export interface SessionDriverDeps {
 }
 
 /** A Hello that was let in. */
-export interface AttachOrder {
+export interface AdmittedAttach {
   readonly attachment: SessionAttachment;
   readonly decision: Admitted;
   readonly hello: Hello;
@@ -77,7 +77,7 @@ const patienceMs = 1_000;
 /** Joins the three parts of one live session: its link, its panel and the attachment of its client. */
 export class SessionDriver {
   readonly context: PanelContext;
-  readonly rest: SessionRest;
+  readonly freezer: SessionFreezer;
   readonly gate: OpGate;
   readonly #deps: SessionDriverDeps;
   readonly #driven: DrivenOutput;
@@ -99,7 +99,7 @@ export class SessionDriver {
       log: deps.log,
       onWritten: () => this.#attachment?.wake(),
     });
-    this.rest = createSessionRest({
+    this.freezer = createSessionFreezer({
       sessionId: deps.record.id,
       link: deps.link,
       checkpoints: deps.checkpoints,
@@ -154,7 +154,7 @@ export class SessionDriver {
   }
 
   /** Lets a client in. @throws FRAME_INVALID and the like; then nothing has changed */
-  attach(order: AttachOrder): void {
+  attach(order: AdmittedAttach): void {
     const { attachment, decision, hello, message } = order;
     const before = this.#attachment;
     const first = this.link.attach({
@@ -233,11 +233,11 @@ export class SessionDriver {
     const moving = this.#panel === undefined || this.#inputSince !== undefined || holders.length > 0;
     return {
       busy: moving || endpoint.unreadCount() > 0 || unacked,
-      restless: moving || !this.rest.still,
+      restless: moving || !this.freezer.still,
       unflushed: unacked && this.#attachment?.open === true && !this.#attachment.blocked && patient,
-      unsealed: !this.rest.sealed,
+      unsealed: !this.freezer.sealed,
       holders,
-      failure: this.rest.failure,
+      failure: this.freezer.failure,
     };
   }
 
@@ -246,7 +246,7 @@ export class SessionDriver {
     const { holders } = this.gate;
     if (holders.length > 0) return holders;
     if (this.#inputSince !== undefined) return [{ operation: 'panel.input', sinceMs: this.#inputSince, bytes: 0 }];
-    const freezingSince = this.rest.freezingSinceMs;
+    const freezingSince = this.freezer.freezingSinceMs;
     return freezingSince === undefined ? [] : [{ operation: 'panel.freeze', sinceMs: freezingSince, bytes: 0 }];
   }
 
@@ -254,7 +254,7 @@ export class SessionDriver {
   end(end: WorkerSessionEnd, last: readonly Frames[] = []): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    this.rest.end();
+    this.freezer.end();
     this.#driven.close();
     this.#attachment?.finish([...last, endMessage(this.link.endpoint, causes[end.kind], end.message)]);
     this.#deps.onEnded(end);
@@ -293,7 +293,7 @@ export class SessionDriver {
     this.#pump();
     this.#attachment?.wake();
     const { endpoint } = this.link;
-    if (endpoint.totals.finSent && endpoint.unackedCount() === 0 && !this.rest.sealing) {
+    if (endpoint.totals.finSent && endpoint.unackedCount() === 0 && !this.freezer.sealing) {
       this.end({ kind: 'finished', message: 'The session has ended.' });
     }
     this.#deps.onChange();
@@ -301,7 +301,7 @@ export class SessionDriver {
 
   #pump(): void {
     const panel = this.#panel;
-    while (panel !== undefined && this.#inputSince === undefined && !this.rest.frozen && this.#end === undefined) {
+    while (panel !== undefined && this.#inputSince === undefined && !this.freezer.frozen && this.#end === undefined) {
       const item = this.link.endpoint.read();
       if (item === undefined) break;
       try {

@@ -15,7 +15,7 @@ import { createSessionOpening, type SessionOpeningDeps } from './session-opening
 import type { LossReason } from '#session/messages/crash-reason.js';
 
 /** A Hello at the door, with what the agent verified about its sender. */
-export interface Knock {
+export interface AttachRequest {
   readonly hello: Hello;
   /** The message the Hello came in. */
   readonly message: Frames;
@@ -101,30 +101,30 @@ export class SessionRegistry {
    * Lets a client in, opening or bringing back its session where that is due.
    * @throws what the table of status codes in docs/reference/session-protocol.md names
    */
-  attach(knock: Knock): Promise<SessionDriver> {
-    const { hello } = knock;
+  attach(request: AttachRequest): Promise<SessionDriver> {
+    const { hello } = request;
     const { name } = this.#deps.definition;
     if (hello.panel !== name) {
       throw new PaneletError('PANEL_UNKNOWN', `This worker runs panel ${name}, not ${hello.panel.slice(0, 64)}.`);
     }
-    return this.#lock.run(requireSessionId(hello.sessionId), () => this.#admit(knock));
+    return this.#lock.run(requireSessionId(hello.sessionId), () => this.#admit(request));
   }
 
   /** Sessions that the asker may see. */
-  visible(asker: SessionCaller): VisibleSession[] {
+  visible(caller: SessionCaller): VisibleSession[] {
     const all: VisibleSession[] = [
       ...[...this.live.values()].map((driver) => ({ record: driver.record, driver, dormant: undefined })),
       ...[...this.dormant.values()].map((dormant) => ({ record: dormant.record, driver: undefined, dormant })),
     ];
-    return all.filter(({ record }) => asker.roles.includes('admin') || record.owner === asker.identity);
+    return all.filter(({ record }) => caller.roles.includes('admin') || record.owner === caller.identity);
   }
 
   /** Ends a session for good. @throws SESSION_UNKNOWN, also for somebody else's */
-  async endSession(sessionId: string, asker: SessionCaller): Promise<void> {
-    const found = this.visible(asker).find(({ record }) => record.id === sessionId);
+  async endSession(sessionId: string, caller: SessionCaller): Promise<void> {
+    const found = this.visible(caller).find(({ record }) => record.id === sessionId);
     if (found === undefined) throw new PaneletError('SESSION_UNKNOWN', 'There is no such session of yours here.');
     const driver = found.driver ?? (await this.#forgetOrFind(sessionId));
-    driver?.end({ kind: 'asked', message: `The session was ended by ${asker.identity.slice(0, longestName)}.` });
+    driver?.end({ kind: 'asked', message: `The session was ended by ${caller.identity.slice(0, longestName)}.` });
     await Promise.race([driver?.close(), sleep(this.#deps.clock, closeLimitMs)]);
   }
 
@@ -158,10 +158,10 @@ export class SessionRegistry {
     return true;
   }
 
-  async #admit(knock: Knock): Promise<SessionDriver> {
-    const { hello, identity, roles, attachment } = knock;
+  async #admit(request: AttachRequest): Promise<SessionDriver> {
+    const { hello, identity, roles, attachment } = request;
     const id = hello.sessionId;
-    await this.live.get(id)?.rest.thawed();
+    await this.live.get(id)?.freezer.thawed();
     const known = await this.#fromStorage(id, () => this.#lookup.find(hello, this.live.get(id)));
     if (!attachment.open) throw new PaneletError('TRANSPORT_LOST', 'The client has left.');
     const token =
@@ -173,18 +173,18 @@ export class SessionRegistry {
       if (decision.code === 'SESSION_ENDED' && known !== undefined) this.#bury(known, decision.message);
       throw new PaneletError(decision.code, decision.message);
     }
-    const driver = this.live.get(id) ?? (await this.#bringUp(knock, decision, known));
-    this.#seat(knock, decision, { driver, loss: known?.loss });
+    const driver = this.live.get(id) ?? (await this.#bringUp(request, decision, known));
+    this.#seat(request, decision, { driver, loss: known?.loss });
     return driver;
   }
 
   #seat(
-    knock: Knock,
+    request: AttachRequest,
     decision: Admitted,
     place: { readonly driver: SessionDriver; readonly loss: LossReason | undefined },
   ): void {
     const { driver, loss } = place;
-    const { hello, message, attachment } = knock;
+    const { hello, message, attachment } = request;
     const drain = this.#deps.gate().drainFor();
     try {
       driver.attach({ attachment, decision, hello, message, loss, drain });
@@ -199,12 +199,12 @@ export class SessionRegistry {
     const gate = this.#deps.gate();
     const driver = this.live.get(sessionId);
     const isThere = driver !== undefined || !this.dormant.has(sessionId);
-    const admitsAttach = gate.admitsAttach && (isThere || gate.admitsRestore) && driver?.rest.sealing !== true;
+    const admitsAttach = gate.admitsAttach && (isThere || gate.admitsRestore) && driver?.freezer.sealing !== true;
     return { admitsNew: gate.admitsNew, admitsAttach };
   }
 
-  async #bringUp(knock: Knock, decision: Admitted, known: Known | undefined): Promise<SessionDriver> {
-    const { hello } = knock;
+  async #bringUp(request: AttachRequest, decision: Admitted, known: Known | undefined): Promise<SessionDriver> {
+    const { hello } = request;
     const { maxSessions, clock, storage } = this.#deps;
     if (this.live.size + this.opening.size >= maxSessions) {
       throw new PaneletError(
@@ -212,11 +212,11 @@ export class SessionRegistry {
         `This worker has its ${maxSessions} sessions. End one, or use another node.`,
       );
     }
-    const newOwner = decision.kind === 'open' ? knock.identity : undefined;
+    const newOwner = decision.kind === 'open' ? request.identity : undefined;
     if (newOwner !== undefined) this.#deps.quota.takeOpening(newOwner, this.#ownedBy(newOwner));
     this.opening.set(hello.sessionId, { sinceMs: clock.nowMs(), newOwner, committed: false });
     try {
-      const driver = await this.#make(knock, decision, known);
+      const driver = await this.#make(request, decision, known);
       const refusal = this.#lateRefusal(hello.sessionId, known);
       if (refusal !== undefined) {
         await driver.close();
@@ -262,8 +262,8 @@ export class SessionRegistry {
     return [...known, ...opening];
   }
 
-  #make(knock: Knock, decision: Admitted, known: Known | undefined): Promise<SessionDriver> {
-    if (decision.kind === 'open' || known === undefined) return this.#opener.open(knock.hello, knock.identity);
+  #make(request: AttachRequest, decision: Admitted, known: Known | undefined): Promise<SessionDriver> {
+    if (decision.kind === 'open' || known === undefined) return this.#opener.open(request.hello, request.identity);
     const { incarnation } = decision;
     const { record, sealed } = known;
     const commit = (): boolean => this.#commit(record.id);

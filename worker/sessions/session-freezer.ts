@@ -10,7 +10,7 @@ import { encodeCheckpointContent } from './checkpoint-content.js';
 import type { Slots } from './slots.js';
 
 /** What brings a session to rest and back needs. */
-export interface SessionRestDeps {
+export interface SessionFreezerDeps {
   readonly sessionId: string;
   readonly link: WorkerLink;
   readonly checkpoints: CheckpointStore;
@@ -27,7 +27,7 @@ export interface SessionRestDeps {
 }
 
 /** Freezing, sealing and thawing of one session. */
-export interface SessionRest {
+export interface SessionFreezer {
   /** True from `freeze` until the thaw is complete: no input is delivered. */
   readonly frozen: boolean;
   /** True once the panel has come to rest. */
@@ -58,8 +58,8 @@ const retryMs = 500;
 
 type Seal = 'none' | 'queued' | 'writing' | 'sealed' | 'failed';
 
-class Rest implements SessionRest {
-  readonly #deps: SessionRestDeps;
+class Freezer implements SessionFreezer {
+  readonly #deps: SessionFreezerDeps;
   frozen = false;
   freezingSinceMs: number | undefined;
   failure: string | undefined;
@@ -73,7 +73,7 @@ class Rest implements SessionRest {
   #freezes = 0;
   #thaw: Promise<void> | undefined;
 
-  constructor(deps: SessionRestDeps) {
+  constructor(deps: SessionFreezerDeps) {
     this.#deps = deps;
   }
 
@@ -202,6 +202,6 @@ class Rest implements SessionRest {
 }
 
 /** A session that is not at rest. */
-export function createSessionRest(deps: SessionRestDeps): SessionRest {
-  return new Rest(deps);
+export function createSessionFreezer(deps: SessionFreezerDeps): SessionFreezer {
+  return new Freezer(deps);
 }
