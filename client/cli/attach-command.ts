@@ -2,6 +2,7 @@ import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { PaneletClient } from '../panelet-client.js';
 import type { PaneletSession } from '../panelet-session.js';
 import { nodeOfSession, openCluster, usesCluster, withAgent, type AgentAccess } from './agent-access.js';
+import { chooseSessionId, isWholeSessionId } from './choose-session-id.js';
 import { sayWaiting, type CliContext } from './cli-context.js';
 import { exitCodeOfProgram, exitCodeOfStop, exitCodes } from './exit-codes.js';
 import { ageText } from './output.js';
@@ -36,6 +37,17 @@ async function notHere(context: CliContext, sessionId: string, error: PaneletErr
   }
 }
 
+// Only what was saved here can be resumed: no other id can be meant by its beginning.
+async function wholeIdOf(store: ResumeStore, typed: string): Promise<string> {
+  if (isWholeSessionId(typed) || !/^[\w-]+$/.test(typed)) return typed;
+  const saved = await store.list();
+  return chooseSessionId(
+    typed,
+    saved.map(({ sessionId }) => sessionId),
+    'that was left here',
+  );
+}
+
 async function chooseSaved(
   context: CliContext,
   store: ResumeStore,
@@ -43,10 +55,11 @@ async function chooseSaved(
   panel: string | undefined,
 ): Promise<SavedSession | undefined> {
   if (flags.session !== undefined) {
+    const sessionId = await wholeIdOf(store, flags.session);
     try {
-      return await store.load(flags.session);
+      return await store.load(sessionId);
     } catch (error) {
-      throw isPaneletError(error, 'SESSION_UNKNOWN') ? await notHere(context, flags.session, error) : error;
+      throw isPaneletError(error, 'SESSION_UNKNOWN') ? await notHere(context, sessionId, error) : error;
     }
   }
   if (flags.resume !== true) return undefined;

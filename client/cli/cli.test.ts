@@ -156,6 +156,18 @@ describe('the CLI', () => {
       expect((await cli('attach', '--resume')).code).toBe(4);
     });
 
+    test('comes back to a session by the beginning of its id', async () => {
+      const person = user('attach');
+      await person.sees('$ ');
+      person.type(`${ctrlRightBracket}d`);
+      expect(await person.exit).toBe(0);
+      const [id = ''] = [...worker.sessions.keys()];
+      const again = user('attach', '--session', id.slice(0, 4));
+      await again.sees(`terminal ${id}`);
+      again.type('exit 3\r');
+      expect(await again.exit).toBe(3);
+    });
+
     test('keeps what it takes to come back when its token is refused in the middle', async () => {
       const person = user('attach');
       await person.sees('$ ');
@@ -264,7 +276,10 @@ describe('the CLI', () => {
       expect(JSON.parse(stdout)).toMatchObject({
         sessions: [{ sessionId: id, panel: 'terminal', attached: true, resumable: true, ageMs: 5000 }],
       });
-      expect((await cli('end', id ?? '', '-o', 'json')).stdout).toContain('"ended"');
+      const unknown = await cli('end', 'zzzz');
+      expect(unknown).toMatchObject({ code: 4, stderr: expect.stringContaining(`There are: ${id ?? ''}.`) as unknown });
+      const ended = await cli('end', (id ?? '').slice(0, 8), '-o', 'json');
+      expect(JSON.parse(ended.stdout)).toEqual({ ended: id });
       // Whoever is attached is told by whom.
       expect(await person.exit).toBe(6);
       expect(person.raw).toContain('panelet: The session was ended by its owner.');
@@ -299,9 +314,10 @@ describe('the CLI', () => {
       ['no command to run', ['exec', 'ls'], 2, /exec needs a command after "--"/],
       ['no name of a variable', ['exec', '-e', '=x', '--', 'ls'], 2, /"" is no name of a variable/],
       ['no value of a variable', ['exec', '-e', 'NOT_SET', '--', 'ls'], 2, /not set here. Give it as NOT_SET=VALUE/],
-      ['no saved session', ['attach', '--session', 'abc'], 4, /No saved session abc here/],
+      ['no saved session', ['attach', '--session', 'abcd'], 4, /No session that was left here begins with abcd/],
       ['no session id', ['attach', '--session', '../abc'], 2, /is not a session id/],
-      ['no such session', ['end', 'abc'], 4, /No such session/],
+      ['no such session', ['end', 'abcd'], 4, /No session of yours begins with abcd/],
+      ['too little of an id', ['end', 'abc'], 2, /at least 4 characters/],
       ['a duration that is none', ['drain', '--timeout', 'soon'], 2, /Give a duration as 90s/],
       ['no key', ['attach', 'echo', '--param', 'x'], 2, /"x" is not of the form key=value/],
       ['no TLS there', ['ls', '--tls'], 5, /does not speak TLS/],

@@ -1,6 +1,8 @@
 import { durationToMs } from '#common/time/duration.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { usesCluster, withAgent } from './agent-access.js';
-import { exitCodeOfListing, listFleetSessions } from './fleet-commands.js';
+import { chooseSessionId, isWholeSessionId } from './choose-session-id.js';
+import { exitCodeOfListing, listFleetSessions, type FleetSessions } from './fleet-commands.js';
 import { report, type CliContext } from './cli-context.js';
 import { ageText, tableLines } from './output.js';
 import { createResumeStore, resumeStoreDir } from './resume-store.js';
@@ -22,14 +24,17 @@ export async function listPanelsCommand(context: CliContext): Promise<void> {
   });
 }
 
+function ownSessions(context: CliContext, panel?: string): Promise<FleetSessions> {
+  if (usesCluster(context)) return listFleetSessions(context, panel);
+  return withAgent(context, {}, async (client) => ({ sessions: await client.listSessions(panel), unanswered: [] }));
+}
+
 /**
  * `panelet sessions`: the caller's own sessions, in a cluster those of every node. JSON: `{sessions: […]}`, in a cluster
  * also `unanswered`. @returns the exit code.
  */
 export async function listSessionsCommand(context: CliContext, flags: { readonly panel?: string }): Promise<number> {
-  const fleet = usesCluster(context)
-    ? await listFleetSessions(context, flags.panel)
-    : { sessions: await withAgent(context, {}, (client) => client.listSessions(flags.panel)), unanswered: [] };
+  const fleet = await ownSessions(context, flags.panel);
   for (const { node, message } of fleet.unanswered) {
     context.world.stderr.write(`panelet: the node ${node} did not answer: ${message}\n`);
   }
@@ -62,8 +67,20 @@ function shortened(text: string): string {
   return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
 }
 
-/** `panelet end`: ends a session for good. JSON: `{ended: id}`. */
-export async function endCommand(context: CliContext, sessionId: string): Promise<void> {
+// What is ended must be the one that was meant: a node that is silent may have another that begins so.
+async function wholeIdOf(context: CliContext, typed: string): Promise<string> {
+  if (isWholeSessionId(typed)) return typed;
+  const { sessions, unanswered } = await ownSessions(context);
+  const ids = sessions.map((session) => session.sessionId);
+  if (ids.includes(typed) || unanswered.length === 0) return chooseSessionId(typed, ids);
+  const silent = unanswered.map(({ node }) => node).join(', ');
+  const message = `No answer from ${silent}, where another session may begin with ${typed}. Give the whole session id.`;
+  throw new PaneletError('AGENT_UNREACHABLE', message);
+}
+
+/** `panelet end`: ends a session for good, by its id or the beginning of it. JSON: `{ended: id}`. */
+export async function endCommand(context: CliContext, typed: string): Promise<void> {
+  const sessionId = await wholeIdOf(context, typed);
   await withAgent(context, { sessionId }, (client) => client.endSession(sessionId));
   const store = createResumeStore(resumeStoreDir(context.world.env, context.world.homeDir));
   await store.remove(sessionId);

@@ -63,7 +63,7 @@ function addSessionCommands(program: Command, run: Runner): void {
     .description(
       `a session on this terminal, a shell by default; ${detachKeysText} detaches. A command may follow "--"`,
     )
-    .option('--session <id>', 'go on with a session that was left')
+    .option('--session <id>', 'go on with a session that was left; the beginning of its id is enough')
     .option('--resume', 'go on with the session that was left last')
     .option('--no-tty', 'treat standard input and output as pipes')
     .addOption(param())
@@ -120,7 +120,7 @@ function addListCommands(program: Command, run: Runner): void {
     );
   program
     .command('end <session>')
-    .description('end a session for good')
+    .description('end a session for good; the beginning of its id is enough')
     .action((session: string, _flags: object, command: Command) =>
       run(command, (context) => endCommand(context, session)),
     );
