@@ -285,6 +285,12 @@ describe('the CLI', () => {
       expect(person.raw).toContain('panelet: The session was ended by its owner.');
     });
 
+    test('lists as YAML and by name, too', async () => {
+      expect((await cli('ls', '-o', 'name')).stdout).toBe('terminal\necho\n');
+      expect((await cli('ls', '-o', 'yaml')).stdout).toMatch(/^node: node-a\npanels:\n {2}- name: terminal\n/);
+      expect((await cli('attach', 'nothing', '-o', 'yaml')).stdout).toMatch(/^error:\n {2}code: PANEL_UNKNOWN\n/);
+    });
+
     test('reports an error as one document, too', async () => {
       const { stdout, stderr, code } = await cli('attach', 'nothing', '-o', 'json');
       expect(code).toBe(4);
@@ -310,7 +316,13 @@ describe('the CLI', () => {
       ['plaintext and TLS', ['ls', '--plaintext', '--tls'], 2, /--plaintext excludes/],
       ['no such command', ['frobnicate'], 2, /unknown command 'frobnicate'/],
       ['no such option', ['ls', '--frobnicate'], 2, /unknown option '--frobnicate'/],
-      ['no such format', ['ls', '-o', 'xml'], 2, /Allowed choices are table, json/],
+      ['no such format', ['ls', '-o', 'xml'], 2, /Allowed choices are table, json, yaml, name/],
+      [
+        'names of what is no list',
+        ['end', 'abcd', '-o', 'name'],
+        2,
+        /-o name is for ls and sessions; `end` takes table, json, yaml/,
+      ],
       ['no command to run', ['exec', 'ls'], 2, /exec needs a command after "--"/],
       ['no name of a variable', ['exec', '-e', '=x', '--', 'ls'], 2, /"" is no name of a variable/],
       ['no value of a variable', ['exec', '-e', 'NOT_SET', '--', 'ls'], 2, /not set here. Give it as NOT_SET=VALUE/],

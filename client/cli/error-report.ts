@@ -17,15 +17,15 @@ function causesOf(error: unknown): string[] {
 }
 
 /**
- * Says in one line what is wrong and what to do; as JSON document `{error: {code, message}}` on standard output when
- * JSON was asked for. @returns the exit code.
+ * Says in one line what is wrong and what to do; as document `{error: {code, message}}` on standard output when
+ * JSON or YAML was asked for. @returns the exit code.
  */
 export function reportError(world: CliWorld, thrown: unknown, options: ErrorReportOptions): number {
   const error = PaneletError.from(thrown);
   const message = error.message.replace(/\s*\n\s*/g, ' ');
   const causes = options.verbose ? causesOf(error.cause) : [];
-  if (options.format === 'json') {
-    writeDocument(world.stdout, 'json', {
+  if (options.format === 'json' || options.format === 'yaml') {
+    writeDocument(world.stdout, options.format, {
       json: { error: { code: error.code, message, ...(causes.length > 0 ? { causes } : {}) } },
       lines: [],
     });

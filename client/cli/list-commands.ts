@@ -20,6 +20,7 @@ export async function listPanelsCommand(context: CliContext): Promise<void> {
   ]);
   report(context, {
     json: { node, panels },
+    names: panels.map((panel) => panel.name),
     lines: tableLines(['PANEL', 'SERVING', 'SESSIONS', 'CHECKPOINTS', 'VERSION', 'MESSAGE'], rows),
   });
 }
@@ -57,6 +58,7 @@ export async function listSessionsCommand(context: CliContext, flags: { readonly
   ]);
   report(context, {
     json: { sessions: json, ...(usesCluster(context) ? { unanswered: fleet.unanswered } : {}) },
+    names: json.map((session) => session.sessionId),
     lines: tableLines(['SESSION', 'PANEL', 'NODE', 'OWNER', 'ATTACHED', 'RESUMABLE', 'AGE', 'COMMAND'], rows),
   });
   return exitCodeOfListing(fleet);

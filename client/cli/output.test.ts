@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { ageText, tableLines } from './output.js';
+import { PassThrough } from 'node:stream';
+import { ageText, tableLines, writeDocument, type OutputFormat } from './output.js';
 
 describe('output', () => {
   test('aligns columns, and shows what is empty', () => {
@@ -12,6 +13,18 @@ describe('output', () => {
         ],
       ),
     ).toEqual(['A    LONG', 'one  -', '-    x']);
+  });
+
+  test.each<[OutputFormat, string]>([
+    ['json', '{\n  "node": "a",\n  "panels": [\n    {\n      "name": "yes"\n    }\n  ]\n}\n'],
+    ['yaml', 'node: a\npanels:\n  - name: "yes"\n'],
+    ['name', 'yes\n'],
+    ['table', 'PANEL\nyes\n'],
+  ])('writes a result as %s', (format, text) => {
+    const out = new PassThrough();
+    const json = { node: 'a', panels: [{ name: 'yes' }] };
+    writeDocument(out, format, { json, names: ['yes'], lines: ['PANEL', 'yes'] });
+    expect(String(out.read())).toBe(text);
   });
 
   test('lets no cell draw on the terminal', () => {

@@ -1,12 +1,18 @@
 import type { Writable } from 'node:stream';
+import { stringify } from 'yaml';
+
+/** The forms that `--output` takes; `name` is for lists only. */
+export const outputFormats = ['table', 'json', 'yaml', 'name'] as const;
 
 /** How results are written. */
-export type OutputFormat = 'table' | 'json';
+export type OutputFormat = (typeof outputFormats)[number];
 
-/** A result: for machines one JSON document, for people a table or lines. */
+/** A result: for machines one JSON or YAML document, for people a table or lines. */
 export interface OutputDocument {
   /** Shape of the JSON document. Fields are added, never renamed or removed. */
   readonly json: unknown;
+  /** Of a list: what each thing is called, as another command takes it. */
+  readonly names?: readonly string[];
   /** Lines for people. */
   readonly lines: readonly string[];
 }
@@ -32,8 +38,12 @@ export function tableLines(headings: readonly string[], rows: readonly (readonly
 
 /** Writes a result as one document. */
 export function writeDocument(out: Writable, format: OutputFormat, document: OutputDocument): void {
-  if (format === 'json') out.write(`${JSON.stringify(document.json, undefined, 2)}\n`);
-  else for (const line of document.lines) out.write(`${line}\n`);
+  const { json, names, lines } = document;
+  if (format === 'json') out.write(`${JSON.stringify(json, undefined, 2)}\n`);
+  // Readers of YAML 1.1, as kubectl's, take a bare yes for true.
+  else if (format === 'yaml')
+    out.write(stringify(json, { aliasDuplicateObjects: false, lineWidth: 0, compat: 'yaml-1.1' }));
+  else for (const line of format === 'name' ? (names ?? []) : lines) out.write(`${line}\n`);
 }
 
 /** A duration for people, as kubectl shows ages: `45s`, `12m`, `3h20m`, `4d`. */

@@ -1,8 +1,9 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
+import { PaneletError } from '#common/errors.js';
 import { attachCommand, type AttachFlags } from './attach-command.js';
 import { speaksOfCluster, usesCluster } from './agent-access.js';
 import { vias } from './via.js';
-import type { CliContext } from './cli-context.js';
+import { report, type CliContext } from './cli-context.js';
 import type { CliWorld } from './cli-world.js';
 import { complete, completionText } from './completion.js';
 import { completeArgument, completionScripts, completionShells, type CompletionShell } from './completion-scripts.js';
@@ -19,6 +20,7 @@ import { planCommand, type PlanFlags } from './plan-command.js';
 import { restartCommand, type RestartFlags } from './restart-command.js';
 import { switchRestartCommand } from './restart-switches.js';
 import { fleetStatusCommand } from './fleet-commands.js';
+import { outputFormats } from './output.js';
 import type { GlobalFlags } from './settings.js';
 import { watchStdout } from './watch-stdout.js';
 
@@ -52,7 +54,9 @@ function addGlobalOptions(program: Command): void {
     .option('--kubeconfig <file>', 'passed to kubectl')
     .option('--context <name>', 'passed to kubectl')
     .addOption(
-      new Option('-o, --output <format>', 'how results are written').choices(['table', 'json']).default('table'),
+      new Option('-o, --output <format>', 'how results are written; name is for ls and sessions')
+        .choices(outputFormats)
+        .default('table'),
     )
     .option('-v, --verbose', 'show the causes of an error');
 }
@@ -208,6 +212,16 @@ export async function runCli(argv: readonly string[], world: CliWorld): Promise<
   return written.settle(await runLine(argv, world));
 }
 
+const lists = ['ls', 'sessions'];
+
+// Said before anything is done, as something may be ended by it.
+function requireNames(command: Command, { output }: GlobalFlags): void {
+  if (output !== 'name' || lists.includes(command.name())) return;
+  const others = outputFormats.filter((format) => format !== 'name').join(', ');
+  const message = `-o name is for ${lists.join(' and ')}; \`${command.name()}\` takes ${others}.`;
+  throw new PaneletError('CONFIG_INVALID', message);
+}
+
 async function runLine(argv: readonly string[], world: CliWorld): Promise<number> {
   const dashes = argv.indexOf('--');
   const line = dashes < 0 ? argv : argv.slice(0, dashes);
@@ -216,6 +230,7 @@ async function runLine(argv: readonly string[], world: CliWorld): Promise<number
   const run: Runner = async (command, action) => {
     const flags = command.optsWithGlobals<GlobalFlags>();
     try {
+      requireNames(command, flags);
       const result = await action({ world, flags, program: afterDashes });
       exitCode = typeof result === 'number' ? result : exitCodes.ok.code;
     } catch (error) {
@@ -249,8 +264,7 @@ async function runLine(argv: readonly string[], world: CliWorld): Promise<number
     .description('the version of this program')
     .action((_flags: object, command: Command) =>
       run(command, (context) => {
-        const json = context.flags.output === 'json';
-        world.stdout.write(json ? `${JSON.stringify({ version: world.version })}\n` : `panelet ${world.version}\n`);
+        report(context, { json: { version: world.version }, lines: [`panelet ${world.version}`] });
         return Promise.resolve();
       }),
     );
