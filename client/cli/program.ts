@@ -1,5 +1,5 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { PaneletError } from '#common/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { attachCommand, type AttachFlags } from './attach-command.js';
 import { speaksOfCluster, usesCluster } from './agent-access.js';
 import { vias } from './via.js';
