@@ -5,17 +5,17 @@ import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { AttachMode, type ListPanelsResponse, type Session } from '#proto/session/v1/session.js';
 import { createClientLink, type ClientLinkOptions } from '#session/client/client-link.js';
-import { createAddressBook } from './address-book.js';
-import { createAttachmentLoop } from './attachment-loop.js';
-import { bearer } from './bearer.js';
-import { createAgentCalls } from './agent-calls.js';
-import { createChannelPool } from './channel-pool.js';
-import type { OpenOptions, PaneletClientOptions, ResumeOptions } from './client-options.js';
-import { startSession } from './create-session.js';
-import { credentialsFor, serverNameOf, type TlsOption } from './endpoint-address.js';
-import type { PaneletSession } from './panelet-session.js';
-import { createReachability } from './reachability.js';
-import { callUnary } from './unary-call.js';
+import { createAddressBook } from './connect/address-book.js';
+import { createAttachmentLoop } from './session/attachment-loop.js';
+import { bearer } from './connect/bearer.js';
+import { createAgentCalls } from './calls/agent-calls.js';
+import { createChannelPool } from './connect/channel-pool.js';
+import type { OpenOptions, PaneletClientOptions, ResumeOptions } from './connect/client-options.js';
+import { startSession } from './session/create-session.js';
+import { credentialsFor, serverNameOf, type TlsOption } from './connect/endpoint-address.js';
+import type { PaneletSession } from './session/panelet-session.js';
+import { createReachability } from './connect/reachability.js';
+import { callUnary } from './calls/unary-call.js';
 
 /** Opens sessions on the agents of a cluster, and keeps them attached. */
 export interface PaneletClient {

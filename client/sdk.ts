@@ -7,11 +7,11 @@ export type {
   OpenOptions,
   PaneletClientOptions,
   ResumeOptions,
-} from './client-options.js';
-export type { AttachTimes } from './attach-times.js';
-export type { TlsOption } from './endpoint-address.js';
-export type { LivenessOptions } from './liveness.js';
-export type { ReattachOptions } from './reattach-policy.js';
+} from './connect/client-options.js';
+export type { AttachTimes } from './connect/attach-times.js';
+export type { TlsOption } from './connect/endpoint-address.js';
+export type { LivenessOptions } from './connect/liveness.js';
+export type { ReattachOptions } from './connect/reattach-policy.js';
 export type {
   EndedBy,
   PaneletSession,
@@ -22,8 +22,8 @@ export type {
   SessionItem,
   SessionPhase,
   SessionStats,
-} from './panelet-session.js';
-export type { Fate, SessionEventMap, SessionEventName } from './session-events.js';
+} from './session/panelet-session.js';
+export type { Fate, SessionEventMap, SessionEventName } from './session/session-events.js';
 export type { Loss, LostRange } from '#session/client/client-link.js';
 export { nodeServerName } from '#common/node-server-name.js';
 export { errorCodes, isPaneletError, PaneletError, type ErrorCode } from '#common/errors/errors.js';

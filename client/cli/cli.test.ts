@@ -8,7 +8,7 @@ import { until } from '#test/support/conditions.js';
 import { cliEnvironment, runCliProcess, startCliUser, type CliResult, type CliUser } from '#test/support/cli-user.js';
 import { createEchoFake, createShellFake } from '#test/support/fake-panels.js';
 import { startFakeWorker, type FakeWorker } from '#test/support/fake-worker.js';
-import { reconnectingTexts } from './connection-status.js';
+import { reconnectingTexts } from './session/connection-status.js';
 
 const ctrlRightBracket = '\x1d';
 

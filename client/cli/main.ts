@@ -3,10 +3,10 @@ import { basename } from 'node:path';
 import { createSystemClock } from '#common/time/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import packageJson from '../../package.json' with { type: 'json' };
-import { completeArgument } from './completion-scripts.js';
-import { createProcessEnd } from './end-process.js';
+import { completeArgument } from './completion/completion-scripts.js';
+import { createProcessEnd } from './io/end-process.js';
 import { runCli } from './program.js';
-import { openStandardStreams } from './standard-streams.js';
+import { openStandardStreams } from './io/standard-streams.js';
 
 // Users of a program can do nothing about what its libraries should not use, such as DEP0123 with the address of an agent.
 process.noDeprecation = true;

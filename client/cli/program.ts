@@ -1,28 +1,33 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { PaneletError } from '#common/errors/errors.js';
-import { attachCommand, type AttachFlags } from './attach-command.js';
-import { speaksOfCluster, usesCluster } from './agent-access.js';
-import { vias } from './via.js';
-import { report, type CliContext } from './cli-context.js';
-import type { CliWorld } from './cli-world.js';
-import { complete, completionText } from './completion.js';
-import { completeArgument, completionScripts, completionShells, type CompletionShell } from './completion-scripts.js';
-import { createCompletionSources } from './completion-sources.js';
-import { detachKeysText } from './detach-keys.js';
-import { reportError } from './error-report.js';
-import { execCommand, type ExecFlags } from './exec-command.js';
-import { exitCodes } from './exit-codes.js';
-import { collect, durationOption, readCount, readDuration, readTail } from './flag-values.js';
-import { drainCommand, gateCommand, uncordonCommand, type DrainFlags } from './gate-commands.js';
-import { endCommand, listPanelsCommand, listSessionsCommand } from './list-commands.js';
-import { logsCommand, type LogsFlags } from './logs-command.js';
-import { planCommand, type PlanFlags } from './plan-command.js';
-import { restartCommand, type RestartFlags } from './restart-command.js';
-import { switchRestartCommand } from './restart-switches.js';
-import { fleetStatusCommand } from './fleet-commands.js';
-import { outputFormats } from './output.js';
-import type { GlobalFlags } from './settings.js';
-import { watchStdout } from './watch-stdout.js';
+import { attachCommand, type AttachFlags } from './session/attach-command.js';
+import { speaksOfCluster, usesCluster } from './access/agent-access.js';
+import { vias } from './cluster/via.js';
+import { report, type CliContext } from './access/cli-context.js';
+import type { CliWorld } from './io/cli-world.js';
+import { complete, completionText } from './completion/completion.js';
+import {
+  completeArgument,
+  completionScripts,
+  completionShells,
+  type CompletionShell,
+} from './completion/completion-scripts.js';
+import { createCompletionSources } from './completion/completion-sources.js';
+import { detachKeysText } from './terminal/detach-keys.js';
+import { reportError } from './io/error-report.js';
+import { execCommand, type ExecFlags } from './session/exec-command.js';
+import { exitCodes } from './io/exit-codes.js';
+import { collect, durationOption, readCount, readDuration, readTail } from './io/flag-values.js';
+import { drainCommand, gateCommand, uncordonCommand, type DrainFlags } from './fleet/gate-commands.js';
+import { endCommand, listPanelsCommand, listSessionsCommand } from './fleet/list-commands.js';
+import { logsCommand, type LogsFlags } from './session/logs-command.js';
+import { planCommand, type PlanFlags } from './fleet/plan-command.js';
+import { restartCommand, type RestartFlags } from './fleet/restart-command.js';
+import { switchRestartCommand } from './fleet/restart-switches.js';
+import { fleetStatusCommand } from './fleet/fleet-commands.js';
+import { outputFormats } from './io/output.js';
+import type { GlobalFlags } from './access/settings.js';
+import { watchStdout } from './io/watch-stdout.js';
 
 /** What a command does; a number is its exit code. */
 type Action = (context: CliContext) => Promise<unknown>;

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/time/clock.js';
-import { createSessionEmitter } from '#client/session-events.js';
+import { createSessionEmitter } from '#client/session/session-events.js';
 import { createWaits } from './waits.js';
 
 const emitter = (): ReturnType<typeof createSessionEmitter> => createSessionEmitter(() => undefined);

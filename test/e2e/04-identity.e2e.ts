@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { nodeServerName } from '#common/node-server-name.js';
-import { createGateClient } from '#client/gate-client.js';
+import { createGateClient } from '#client/calls/gate-client.js';
 import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { isPaneletError } from '#common/errors/errors.js';

@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { createGateClient } from '#client/gate-client.js';
+import { createGateClient } from '#client/calls/gate-client.js';
 import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
 import { Target } from '#proto/gate/v1/gate.js';
 import { builtPrograms, createAgentHome, type AgentHome } from '#test/support/agent/running-agent.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { viaAnnotation } from '#client/cli/agent-pods.js';
+import { viaAnnotation } from '#client/cli/cluster/agent-pods.js';
 import { floorAnnotation, raisedAnnotation } from '#controller/lease/fencing-count.js';
 import * as annotations from '#controller/restart/api/annotations.js';
 import * as caSecret from '#controller/tls/ca-secret.js';

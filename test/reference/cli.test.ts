@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { exitCodes } from '#client/cli/exit-codes.js';
+import { exitCodes } from '#client/cli/io/exit-codes.js';
 import { cliOutputOf, cliWordsAt } from '#test/support/cli-words.js';
 
 const text = readFileSync(new URL('../../docs/reference/cli.md', import.meta.url), 'utf8');

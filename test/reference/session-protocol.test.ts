@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { attachmentEndOf } from '#client/reattach-policy.js';
+import { attachmentEndOf } from '#client/connect/reattach-policy.js';
 import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 import { statusOf } from '#common/grpc/grpc-status.js';
 import { DetachReason, DrainPhase, EndCause, type Detach, type Drain } from '#proto/session/v1/session.js';

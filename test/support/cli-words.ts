@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { completeArgument } from '#client/cli/completion-scripts.js';
+import { completeArgument } from '#client/cli/completion/completion-scripts.js';
 import { runCli } from '#client/cli/program.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';

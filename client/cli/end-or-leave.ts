@@ -1,6 +1,0 @@
-import type { PaneletSession } from '../panelet-session.js';
-
-/** Ends a session for good; leaves it where its agent cannot be told. */
-export function endOrLeave(session: PaneletSession): Promise<void> {
-  return session.close().catch(() => session.detach());
-}

@@ -1,0 +1,90 @@
+import { durationToMs } from '#common/time/duration.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { usesCluster, withAgent } from '../access/agent-access.js';
+import { chooseSessionId, isWholeSessionId } from '../access/choose-session-id.js';
+import { exitCodeOfListing, listFleetSessions, type FleetSessions } from './fleet-commands.js';
+import { report, type CliContext } from '../access/cli-context.js';
+import { ageText, tableLines } from '../io/output.js';
+import { createResumeStore, resumeStoreDir } from '../access/resume-store.js';
+
+/** `panelet ls`: the panels of the node that answers. JSON: `{node, panels: […]}`. */
+export async function listPanelsCommand(context: CliContext): Promise<void> {
+  const { panels, node } = await withAgent(context, {}, (client) => client.listPanels());
+  const rows = panels.map((panel) => [
+    panel.name,
+    panel.serving ? 'yes' : 'no',
+    String(panel.sessions),
+    panel.checkpointable ? 'yes' : 'no',
+    panel.version,
+    panel.message,
+  ]);
+  report(context, {
+    json: { node, panels },
+    names: panels.map((panel) => panel.name),
+    lines: tableLines(['PANEL', 'SERVING', 'SESSIONS', 'CHECKPOINTS', 'VERSION', 'MESSAGE'], rows),
+  });
+}
+
+function ownSessions(context: CliContext, panel?: string): Promise<FleetSessions> {
+  if (usesCluster(context)) return listFleetSessions(context, panel);
+  return withAgent(context, {}, async (client) => ({ sessions: await client.listSessions(panel), unanswered: [] }));
+}
+
+/**
+ * `panelet sessions`: the caller's own sessions, in a cluster those of every node. JSON: `{sessions: […]}`, in a cluster
+ * also `unanswered`. @returns the exit code.
+ */
+export async function listSessionsCommand(context: CliContext, flags: { readonly panel?: string }): Promise<number> {
+  const fleet = await ownSessions(context, flags.panel);
+  for (const { node, message } of fleet.unanswered) {
+    context.world.stderr.write(`panelet: the node ${node} did not answer: ${message}\n`);
+  }
+  const store = createResumeStore(resumeStoreDir(context.world.env, context.world.homeDir));
+  const saved = new Set((await store.list()).map((session) => session.sessionId));
+  const json = fleet.sessions.map(({ age, ...session }) => ({
+    ...session,
+    ageMs: durationToMs(age, 0),
+    resumable: saved.has(session.sessionId),
+  }));
+  const rows = json.map((session) => [
+    session.sessionId,
+    session.panel,
+    session.node,
+    session.owner,
+    session.attached ? 'yes' : 'no',
+    session.resumable ? 'here' : '',
+    ageText(session.ageMs),
+    shortened(session.details['command'] ?? ''),
+  ]);
+  report(context, {
+    json: { sessions: json, ...(usesCluster(context) ? { unanswered: fleet.unanswered } : {}) },
+    names: json.map((session) => session.sessionId),
+    lines: tableLines(['SESSION', 'PANEL', 'NODE', 'OWNER', 'ATTACHED', 'RESUMABLE', 'AGE', 'COMMAND'], rows),
+  });
+  return exitCodeOfListing(fleet);
+}
+
+// A script on the command line would make every row as long.
+function shortened(text: string): string {
+  return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
+}
+
+// What is ended must be the one that was meant: a node that is silent may have another that begins so.
+async function wholeIdOf(context: CliContext, typed: string): Promise<string> {
+  if (isWholeSessionId(typed)) return typed;
+  const { sessions, unanswered } = await ownSessions(context);
+  const ids = sessions.map((session) => session.sessionId);
+  if (ids.includes(typed) || unanswered.length === 0) return chooseSessionId(typed, ids);
+  const silent = unanswered.map(({ node }) => node).join(', ');
+  const message = `No answer from ${silent}, where another session may begin with ${typed}. Give the whole session id.`;
+  throw new PaneletError('AGENT_UNREACHABLE', message);
+}
+
+/** `panelet end`: ends a session for good, by its id or the beginning of it. JSON: `{ended: id}`. */
+export async function endCommand(context: CliContext, typed: string): Promise<void> {
+  const sessionId = await wholeIdOf(context, typed);
+  await withAgent(context, { sessionId }, (client) => client.endSession(sessionId));
+  const store = createResumeStore(resumeStoreDir(context.world.env, context.world.homeDir));
+  await store.remove(sessionId);
+  report(context, { json: { ended: sessionId }, lines: [`Session ${sessionId} has ended.`] });
+}

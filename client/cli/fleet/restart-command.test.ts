@@ -1,0 +1,106 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createSystemClock } from '#common/time/clock.js';
+import { createSeededRandom } from '#common/random.js';
+import type { CliWorld } from '../io/cli-world.js';
+import { runCli } from '../program.js';
+
+// Notes how it is called, and answers as kubectl would: the restart appears, goes on, and succeeds.
+const fakeKubectl = `#!/bin/sh
+echo "$@" >> "$CALLS"
+case "$1" in
+  annotate) for arg in "$@"; do case "$arg" in panelet.dev/restart=*) echo "\${arg#*=}" > "$CALLS.value";; esac; done ;;
+  get)
+    case "$2" in daemonset/*)
+      [ -f "$CALLS.value" ] || { echo '{"metadata":{"annotations":{"panelet.dev/restart-error":"an old one"}}}'; exit; }
+      [ -n "$REFUSAL" ] && { echo '{"metadata":{"annotations":{"panelet.dev/restart-error":"'"$REFUSAL"'"}}}'; exit; }
+      echo '{"metadata":{"annotations":{"panelet.dev/restart-observed":"2:'"$(cat "$CALLS.value")"'"}}}'; exit ;;
+    esac
+    echo "1:someone-else"; echo '{"name":"x-1","namespace":"n"}'; echo '{"phase":"Succeeded","completionTime":"t"}'
+    [ -n "$SILENT" ] && exec sleep 60
+    value=$(cat "$CALLS.value")
+    echo "2:$value"; echo '{"name":"x-2","namespace":"n"}'; echo '{"phase":"Running","pods":{"summary":"0/1"}}'
+    echo "2:$value"; echo '{"name":"x-2","namespace":"n"}'
+    echo '{"phase":"'"$PHASE"'","completionTime":"t","pods":{"summary":"1/1"},"sessions":{"summary":"3/3","forced":'"$FORCED"'}}'
+    exec sleep 60 ;;
+esac
+`;
+
+describe('restart', () => {
+  let dir: string;
+  let text: string;
+  const run = async (args: string[], env: Record<string, string> = {}): Promise<number> => {
+    const out = new PassThrough();
+    text = '';
+    out.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    const world: CliWorld = {
+      name: 'panelet',
+      env: { PATH: `${dir}:/usr/bin:/bin`, CALLS: join(dir, 'calls'), PHASE: 'Succeeded', FORCED: '0', ...env },
+      homeDir: dir,
+      stdin: new PassThrough(),
+      stdout: out,
+      stderr: out,
+      clock: createSystemClock(),
+      random: createSeededRandom(1),
+      stop: new AbortController().signal,
+      version: '0',
+    };
+    return runCli(['restart', ...args], world);
+  };
+  const calls = async (): Promise<string> => readFile(join(dir, 'calls'), 'utf8');
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'panelet-kubectl-'));
+    await writeFile(join(dir, 'kubectl'), fakeKubectl);
+    await chmod(join(dir, 'kubectl'), 0o755);
+  });
+  afterEach(() => rm(dir, { recursive: true, force: true }));
+
+  test('annotates, and leaves no option of an earlier request behind', async () => {
+    expect(await run(['-n', 'n', '--reason', 'new CA', '--kubeconfig', '/k', '--context', 'c'])).toBe(0);
+    expect((await calls()).split('\n')[1]).toMatch(
+      /^annotate daemonset\/panelet-agent panelet\.dev\/restart=\S+ panelet\.dev\/restart-reason=new CA panelet\.dev\/drain-timeout- panelet\.dev\/on-timeout- panelet\.dev\/max-unavailable- --overwrite -n n --kubeconfig \/k --context c$/,
+    );
+    expect(text).toContain('kubectl -n n get prs -w');
+  });
+
+  test('says what the controller does not accept, instead of that it was asked', async () => {
+    for (const args of [[], ['--wait']]) {
+      expect(await run(args, { REFUSAL: 'Annotation panelet.dev/notice is wrong.' })).toBe(1);
+      expect(text).toBe(
+        'panelet: The controller does not restart daemonset/panelet-agent: Annotation panelet.dev/notice is wrong.\n',
+      );
+      await rm(join(dir, 'calls.value'));
+    }
+  });
+
+  test('annotates nothing but a DaemonSet', async () => {
+    expect(await run(['deployment/x'])).toBe(2);
+    expect(text).toContain('"deployment/x" is not a DaemonSet');
+  });
+
+  test('waits for its own restart, and shows how it goes', async () => {
+    expect(await run(['--wait'])).toBe(0);
+    expect(text).toBe(
+      'x-2: Running · pods 0/1 · sessions -\nx-2: Succeeded · pods 1/1 · sessions 3/3\n' +
+        'x-2: Succeeded · pods 1/1 · sessions 3/3\n',
+    );
+  });
+
+  test('has an exit code of its own when sessions were forced', async () => {
+    expect(await run(['--wait'], { FORCED: '2' })).toBe(7);
+  });
+
+  test('fails when the restart does', async () => {
+    expect(await run(['--wait'], { PHASE: 'Aborted' })).toBe(1);
+    expect(text).toContain('The restart x-2 ended as Aborted.');
+  });
+
+  test('gives up in time, and says what may be wrong', async () => {
+    expect(await run(['--wait', '--timeout', '300ms'], { SILENT: '1' })).toBe(5);
+    expect(text).toContain('No controller has taken it up');
+  });
+});

@@ -1,0 +1,50 @@
+import { tableLines } from '../io/output.js';
+
+/** A PanelRestart, as far as the CLI reads it. */
+export interface RestartObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly generation?: number;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: { readonly paused?: boolean; readonly abort?: boolean };
+  readonly status?: {
+    readonly phase?: string;
+    readonly observedGeneration?: number;
+    readonly target?: string;
+    readonly completionTime?: string;
+    readonly pods?: { readonly summary?: string };
+    readonly sessions?: { readonly summary?: string; readonly forced?: number };
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+  };
+}
+
+/** How a restart goes, in one line. */
+export function restartSummary(restart: RestartObject): string {
+  const { phase, pods, sessions } = restart.status ?? {};
+  return `${phase ?? 'Pending'} · pods ${pods?.summary ?? '-'} · sessions ${sessions?.summary ?? '-'}`;
+}
+
+/** What a condition of a restart says; empty when it is not there. */
+export function conditionMessage(restart: RestartObject, type: string): string {
+  return restart.status?.conditions?.find((condition) => condition.type === type)?.message ?? '';
+}
+
+/** A table of the restarts that are not over, and how many are. */
+export function restartRows(restarts: readonly RestartObject[]): readonly string[] {
+  const open = restarts.filter(({ status }) => status?.completionTime === undefined);
+  const over = restarts.length - open.length;
+  const others = over === 0 ? [] : [`Finished restarts: ${over} (kubectl get prs).`];
+  if (open.length === 0) return ['No restart is running.', ...others];
+  const rows = open.map(({ metadata, status }) => [
+    metadata.namespace,
+    metadata.name,
+    status?.target ?? '',
+    status?.phase ?? 'Pending',
+    status?.pods?.summary ?? '',
+    status?.sessions?.summary ?? '',
+    String(status?.sessions?.forced ?? 0),
+  ]);
+  return [...tableLines(['NAMESPACE', 'RESTART', 'TARGET', 'PHASE', 'PODS', 'SESSIONS', 'FORCED'], rows), ...others];
+}

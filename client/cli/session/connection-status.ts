@@ -1,0 +1,111 @@
+import type { Clock, Timer } from '#common/time/clock.js';
+import { isPaneletError } from '#common/errors/errors.js';
+import type { PaneletSession } from '../../session/panelet-session.js';
+
+/** One line that says how things stand. */
+export interface StatusLine {
+  /** Shows a text in place of the one before. */
+  show(text: string): void;
+  clear(): void;
+}
+
+/** What the user reads while a session is away: after a word that this would come, and without. */
+export const reconnectingTexts = {
+  planned: 'agent restarting, reconnecting',
+  lost: 'connection lost, reconnecting',
+  silent: 'agent does not answer, reconnecting',
+} as const;
+
+/** What the user reads while the connection is there and nobody answers. */
+export const silentText = 'agent does not answer, what you type waits';
+
+// A shorter gap is not worth a flicker.
+const patienceMs = 150;
+const stepSeconds = 5;
+
+/** What {@link showConnection} needs beside the session. */
+export interface ConnectionDisplay {
+  readonly line: StatusLine;
+  readonly clock: Clock;
+  /** Shown once five seconds have passed in which nobody answered. @default how long it has been */
+  readonly whenUnreachable?: string | undefined;
+}
+
+/**
+ * Shows on a status line what happens to the connection of a session: a gap once it lasts, a countdown when the session
+ * is going to end. @returns a function that stops it.
+ */
+export function showConnection(
+  session: PaneletSession,
+  { line, clock, whenUnreachable }: ConnectionDisplay,
+): () => void {
+  let timer: Timer | undefined;
+  let awaySinceMs: number | undefined;
+  let isUnreachable = false;
+  let isSilent = false;
+  let text: string = reconnectingTexts.lost;
+  const next = (delayMs: number, fire: () => void): void => {
+    timer?.stop();
+    timer = clock.after(delayMs, fire);
+  };
+  const away = (): void => {
+    const seconds = Math.floor((clock.nowMs() - (awaySinceMs ?? clock.nowMs())) / 1000);
+    const rounded = seconds - (seconds % stepSeconds);
+    const gap = rounded === 0 ? text : `${text} (${rounded} s)`;
+    line.show(rounded > 0 && isUnreachable && whenUnreachable !== undefined ? whenUnreachable : gap);
+    next(1000, away);
+  };
+  const countDown = (remainingMs: number, reason: string): void => {
+    const seconds = Math.max(0, Math.ceil(remainingMs / 1000));
+    line.show(`this session ends in ${seconds} s: ${reason}`);
+    if (seconds > 0) next(1000, () => countDown(remainingMs - 1000, reason));
+  };
+  const calm = (): void => {
+    timer?.stop();
+    line.clear();
+  };
+  const stops = [
+    session.on('silent', (event) => {
+      isSilent = event.isSilent;
+      if (isSilent) line.show(silentText);
+      else line.clear();
+    }),
+    session.on('reattaching', ({ planned, error }) => {
+      isUnreachable = isPaneletError(error, 'AGENT_UNREACHABLE');
+      if (awaySinceMs !== undefined) return;
+      awaySinceMs = clock.nowMs();
+      text = reconnectingTexts[planned ? 'planned' : isSilent ? 'silent' : 'lost'];
+      next(isSilent ? 0 : patienceMs, away);
+    }),
+    session.on('resumed', () => {
+      awaySinceMs = undefined;
+      isSilent = false;
+      calm();
+    }),
+    session.on('notice', (notice) => {
+      if (awaySinceMs !== undefined) return;
+      if (notice.phase === 'cancelled') calm();
+      else if (notice.fate === 'ends') countDown(notice.remainingMs, notice.reason);
+    }),
+  ];
+  return () => {
+    calm();
+    for (const stop of stops) stop();
+  };
+}
+
+/** Where there is no terminal: each kind of text is one line on standard error. */
+export function createPlainStatusLine(err: { write(text: string): unknown }): StatusLine {
+  let shown = '';
+  return {
+    show: (text) => {
+      const kind = text.replace(/\d+/g, '');
+      if (shown !== '' && (kind === shown || kind.startsWith(shown))) return;
+      shown = kind;
+      err.write(`panelet: ${text}\n`);
+    },
+    clear: () => {
+      shown = '';
+    },
+  };
+}
