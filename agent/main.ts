@@ -4,12 +4,12 @@ import { createSystemClock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
+import { version } from '#common/version.js';
 import { startAgent, type Agent } from './agent.js';
 import { readClusterAccess } from '#kube/plain/cluster-access.js';
 import { createLauncher } from './workers/launcher.js';
 import { createProcessTable } from './workers/process-table.js';
 
-const version = '0.1.0';
 const usage = `panelet-agent --config <file>
 
 The agent of one node: authenticates clients, relays their sessions to workers, and speaks for the node's gate.

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import type { Clock } from '#common/time/clock.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { PaneletError, messageOf } from '#common/errors/errors.js';
 
 /** A file is read again after this long, so that a token that was replaced is taken up. */
 const rereadMs = 10_000;
@@ -16,7 +16,7 @@ export function createTokenFile(file: string, clock: Clock): () => string {
     try {
       text = readFileSync(file, 'utf8').trim();
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new PaneletError('CONFIG_INVALID', `Cannot read the token file ${file}: ${why}`, { cause: error });
     }
     if (text !== '') return text;

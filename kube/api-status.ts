@@ -1,4 +1,4 @@
-import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
+import { PaneletError, type ErrorCode, messageOf } from '#common/errors/errors.js';
 
 /** What an API server says about a failure. */
 export class ApiStatus extends Error {
@@ -64,6 +64,6 @@ export function apiErrorOf(what: string, code: number, body: string): PaneletErr
 export function errorOfFailure(what: string, error: unknown): PaneletError {
   if (error instanceof PaneletError) return error;
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const text = inner instanceof Error ? inner.message : String(inner);
+  const text = messageOf(inner);
   return new PaneletError('API_UNAVAILABLE', `The API server did not answer to ${what}: ${text}`, { cause: error });
 }

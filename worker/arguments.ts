@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { defaultSessionsPerOwner } from '#common/default-sessions-per-owner.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { PaneletError, messageOf } from '#common/errors/errors.js';
 import type { LifeLimits } from './sessions/life-limits.js';
 import type { SessionsPerOwner } from './sessions/owner-quota.js';
 
@@ -60,7 +60,7 @@ function rawArguments(argv: readonly string[]): ReturnType<typeof parse> {
   try {
     return parse(argv);
   } catch (error) {
-    throw invalid(`${error instanceof Error ? error.message : String(error)} See panelet-worker --help.`);
+    throw invalid(`${messageOf(error)} See panelet-worker --help.`);
   }
 }
 

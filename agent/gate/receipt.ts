@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { sealReceipt } from '#common/grpc/seal-receipt.js';
 import { durationToMs, msToDuration } from '#common/time/duration.js';
-import { Receipt, type Target } from '#proto/gate/v1/gate.js';
+import type { Receipt, Target } from '#proto/gate/v1/gate.js';
 import { sumCounts } from './aggregate.js';
 
 /** What an agent's receipt is made of. */
@@ -24,14 +24,12 @@ export function sumReceipts(parts: ReceiptParts): Receipt {
     .sort((a, b) => (a.sessionId < b.sessionId ? -1 : 1))
     .slice(0, maxForced);
   const tookMs = Math.max(0, ...parts.workers.map((receipt) => durationToMs(receipt.took, 0)));
-  const receipt: Receipt = {
+  return sealReceipt({
     restartUid: parts.restartUid,
     instance: parts.instance,
     counts: { ...counts, kept: counts.kept + parts.kept },
     forced,
     took: msToDuration(tookMs),
     target: parts.target,
-    digest: '',
-  };
-  return { ...receipt, digest: createHash('sha256').update(Receipt.encode(receipt).finish()).digest('hex') };
+  });
 }

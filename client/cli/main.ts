@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { basename } from 'node:path';
 import { createSystemClock } from '#common/time/clock.js';
 import { createSystemRandom } from '#common/random.js';
-import packageJson from '../../package.json' with { type: 'json' };
+import { version } from '#common/version.js';
 import { completeArgument } from './completion/completion-scripts.js';
 import { createProcessEnd } from './io/end-process.js';
 import { runCli } from './program.js';
@@ -36,7 +36,7 @@ const exitCode = await runCli(argv, {
   clock: createSystemClock({ keepsAlive: true }),
   random: createSystemRandom(),
   stop: stop.signal,
-  version: packageJson.version,
+  version,
 });
 // Nothing that is still open, such as a keepalive timer, may hold the user's shell back.
 process.exitCode = exitCode;

@@ -1,5 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
+import { PaneletError, type ErrorCode, messageOf } from '#common/errors/errors.js';
 import { answeringNodeOf, reasonOf, retryAfterKey, type RpcStatus } from '#common/grpc/grpc-status.js';
 
 /** What a peer said about trying again. */
@@ -116,7 +116,7 @@ export function statusOfError(error: unknown): RpcStatus {
   const partial = (error ?? {}) as Partial<RpcStatus>;
   return {
     code: partial.code ?? status.UNKNOWN,
-    details: partial.details ?? (error instanceof Error ? error.message : String(error)),
+    details: partial.details ?? messageOf(error),
     metadata: partial.metadata ?? new Metadata(),
   };
 }

@@ -63,8 +63,13 @@ export class PaneletError extends Error {
   /** The error itself when it is a PaneletError, else one of the code `fallback` with the error as its cause. */
   static from(error: unknown, fallback: ErrorCode = 'INTERNAL'): PaneletError {
     if (error instanceof PaneletError) return error;
-    return new PaneletError(fallback, error instanceof Error ? error.message : String(error), { cause: error });
+    return new PaneletError(fallback, messageOf(error), { cause: error });
   }
+}
+
+/** What something thrown says, error or not. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
 /** True for a PaneletError, of the given code if one is given. */

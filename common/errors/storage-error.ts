@@ -1,4 +1,4 @@
-import { type ErrorCode, PaneletError } from './errors.js';
+import { type ErrorCode, PaneletError, messageOf } from './errors.js';
 
 /** The system's error code, for example "ENOSPC"; undefined when the error does not come from the system. */
 export function systemCode(error: unknown): string | undefined {
@@ -34,7 +34,7 @@ export function storageError(
   if (error instanceof PaneletError) return error;
   const system = systemCode(error);
   const remedy = system === undefined ? undefined : remedies[system];
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return new PaneletError(
     system !== undefined && unusable.has(system) ? 'STATE_DIR_UNUSABLE' : what.code,
     `Cannot ${what.action} in ${what.directory}. ${remedy ?? `The reason: ${reason}.`}`,

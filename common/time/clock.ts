@@ -100,3 +100,8 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     else signal?.addEventListener('abort', abort, { once: true });
   });
 }
+
+/** A date as Kubernetes writes it: RFC 3339 in UTC, whole seconds. */
+export function timestamp(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+}

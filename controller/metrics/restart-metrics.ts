@@ -5,10 +5,10 @@ export type RestartOutcome = 'succeeded' | 'failed' | 'aborted' | 'superseded';
 export type PodResult = 'succeeded' | 'failed' | 'aborted';
 
 /** How sessions came through. */
-export type DrainOutcome = 'kept' | 'finished' | 'checkpointed' | 'resumed' | 'forced' | 'lost';
+export type SessionFate = 'kept' | 'finished' | 'checkpointed' | 'resumed' | 'forced' | 'lost';
 
 /** Sessions of a pod by how they came through; what is missing counts as none. */
-export type SessionCounts = Readonly<Partial<Record<DrainOutcome, number>>>;
+export type SessionCounts = Readonly<Partial<Record<SessionFate, number>>>;
 
 /** What a restart controller tells about its work as numbers. Never fails and never waits. */
 export interface RestartMetrics {

@@ -18,7 +18,7 @@ import {
 } from '@peculiar/x509';
 
 import type { Clock } from '#common/time/clock.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { PaneletError, messageOf } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
 
 /** Keys and signatures of everything that is made here. */
@@ -101,7 +101,7 @@ export function loadAuthority(certificate: string, key: string): Authority {
     parsed = new ParsedCertificate(certificate);
     fits = parsed.checkPrivateKey(createPrivateKey(key));
   } catch (error) {
-    throw refuse(error instanceof Error ? error.message : String(error), error);
+    throw refuse(messageOf(error), error);
   }
   if (!fits) throw refuse('its key does not belong to its certificate');
   if (!parsed.ca) throw refuse('its certificate may not sign others');

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import { sleep, type Clock } from '#common/time/clock.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { PaneletError, messageOf } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 
 import type { TransportCertificates, TransportIdentity } from './transport-identity.js';
@@ -18,7 +18,7 @@ export interface CertificateFilesOptions {
 }
 
 /** Certificates in files that somebody else renews. */
-export interface CertificateFiles extends TransportIdentity {
+export interface RereadCertificates extends TransportIdentity {
   /** Reads the files again and again until the signal aborts. Never rejects. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -30,7 +30,7 @@ const rereadMs = 10_000;
  * Takes certificates from files and reads them again when they change.
  * @throws PaneletError CONFIG_INVALID at once when one cannot be read or used; later what was read last stays in use.
  */
-export function createCertificateFiles(options: CertificateFilesOptions): CertificateFiles {
+export function createCertificateFiles(options: CertificateFilesOptions): RereadCertificates {
   const { clock, log } = options;
   const listeners: (() => void)[] = [];
   let current = readAll(options);
@@ -83,7 +83,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new PaneletError('CONFIG_INVALID', `Cannot read ${file}: ${why}`, { cause: error });
   }
 }
@@ -92,7 +92,7 @@ function use<T>(file: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new PaneletError('CONFIG_INVALID', `${file} has no usable PEM: ${why}`, { cause: error });
   }
 }

@@ -3,6 +3,7 @@ import type { Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
 import { messagePrefixBytes, prefixedMessage } from '#common/grpc/grpc-message.js';
 import { HealthCheckRequest, HealthCheckResponse, HealthCheckResponse_ServingStatus } from '#grpc/health/v1/health.js';
+import { messageOf } from '#common/errors/errors.js';
 
 /** Whom a probe of the kind `grpc` asks, and about what. */
 export interface GrpcProbe {
@@ -31,7 +32,7 @@ export async function probeGrpc({ address, service, timeoutMs, clock }: GrpcProb
     const error = (): Error => new Error(`timeout: no answer within ${timeoutMs} ms`);
     return await withDeadline({ clock, limitMs: timeoutMs, error }, () => ask(session, service));
   } catch (error) {
-    return `gRPC probe failed: ${error instanceof Error ? error.message : String(error)}`;
+    return `gRPC probe failed: ${messageOf(error)}`;
   } finally {
     session.destroy();
   }

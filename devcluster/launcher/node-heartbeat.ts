@@ -1,5 +1,5 @@
 import { arch, cpus, release, totalmem, type } from 'node:os';
-import type { Clock, Timer } from '#common/time/clock.js';
+import { type Clock, type Timer, timestamp } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { StoredObject } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';
@@ -85,11 +85,7 @@ export function createNodeHeartbeat(deps: NodeHeartbeatDeps): NodeHeartbeat {
   const { store, clock, nodeName } = deps;
   let timer: Timer | undefined;
   let stopped = false;
-  const now = (): string =>
-    clock
-      .date()
-      .toISOString()
-      .replace(/\.\d+Z$/, 'Z');
+  const now = (): string => timestamp(clock.date());
 
   const ensure = async (resource: string, object: StoredObject): Promise<void> => {
     if (store.get(resource, object.metadata.namespace, object.metadata.name) !== undefined) return;

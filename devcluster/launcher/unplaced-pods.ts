@@ -1,4 +1,4 @@
-import type { Clock } from '#common/time/clock.js';
+import { type Clock, timestamp } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { ClusterEventRecorder } from '../store/event-recorder.js';
 import { isTerminal, podCondition, type StoredPod, type PodCondition } from './pod.js';
@@ -28,10 +28,7 @@ function reason(store: ObjectStore): string {
 export function reportUnplacedPods({ store, clock, log, recorder }: UnplacedPodsDeps): () => void {
   const fieldSelector = 'spec.nodeName=';
   const mark = async (pod: StoredPod, message: string): Promise<void> => {
-    const lastTransitionTime = clock
-      .date()
-      .toISOString()
-      .replace(/\.\d+Z$/, 'Z');
+    const lastTransitionTime = timestamp(clock.date());
     const condition: PodCondition = {
       ...{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable' },
       ...{ message, lastProbeTime: null, lastTransitionTime },

@@ -1,4 +1,4 @@
-import type { Clock } from '#common/time/clock.js';
+import { timestamp, type Clock } from '#common/time/clock.js';
 import type { Random } from '#common/random.js';
 import { copyOf, isSameJson } from './json-copy.js';
 import type { AnyObject } from './kube-object.js';
@@ -8,7 +8,7 @@ import { apiVersionOf, type ResourceKind } from './resource-kind.js';
 
 /** Time as Kubernetes writes it, in whole seconds. */
 export function timestampOf(clock: Clock, plusSeconds = 0): string {
-  return new Date(clock.date().getTime() + plusSeconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z');
+  return timestamp(new Date(clock.date().getTime() + plusSeconds * 1000));
 }
 
 // The alphabet of the real server: no vowels, so that no words come out.

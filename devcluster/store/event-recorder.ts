@@ -1,4 +1,4 @@
-import type { Clock } from '#common/time/clock.js';
+import { type Clock, timestamp } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { StoredObject } from './kube-object.js';
@@ -41,10 +41,7 @@ export function createEventRecorder(deps: ClusterEventRecorderDeps): ClusterEven
   const names = new Map<string, string>();
 
   const create = async (about: StoredObject, note: EventNote): Promise<string> => {
-    const now = deps.clock
-      .date()
-      .toISOString()
-      .replace(/\.\d+Z$/, 'Z');
+    const now = timestamp(deps.clock.date());
     const namespace = about.metadata.namespace ?? 'default';
     const name = `${about.metadata.name}.${deps.random.bytes(8).toString('hex')}`;
     const { kind, apiVersion } = about;
@@ -68,10 +65,7 @@ export function createEventRecorder(deps: ClusterEventRecorderDeps): ClusterEven
   const repeat = async (namespace: string, name: string): Promise<void> => {
     await deps.store.mutate<EventObject>('events', { ns: namespace, name }, (event) => {
       event.count += 1;
-      event.lastTimestamp = deps.clock
-        .date()
-        .toISOString()
-        .replace(/\.\d+Z$/, 'Z');
+      event.lastTimestamp = timestamp(deps.clock.date());
     });
   };
 

@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors/errors.js';
+import { PaneletError, messageOf } from '#common/errors/errors.js';
 
 import { PooledKubeConfig } from './pooled-kube-config.js';
 
@@ -13,7 +13,7 @@ export function loadKubeConfig(file: string | undefined): PooledKubeConfig {
     if (file === undefined) config.loadFromCluster();
     else config.loadFromFile(file);
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     const advice = 'Give a readable kubeconfig with --kubeconfig.';
     throw new PaneletError('KUBECONFIG_INVALID', `Cannot load ${where}: ${text} ${advice}`, { cause: error });
   }

@@ -132,7 +132,9 @@ describe('the controller', () => {
   });
 
   test('writes no annotation at a target but those', () => {
-    const files = ['rollout-trigger', 'trigger', 'take-up', 'target-writer', 'report'].map((name) => readText(`controller/restart/${name}.ts`));
+    const folder = 'controller/restart';
+    const names = ['request/rollout-trigger', 'request/annotation-trigger', 'request/accept', 'request/target-writer', 'decide/target-result'];
+    const files = names.map((name) => readText(`${folder}/${name}.ts`));
     const used = [...files.join('\n').matchAll(/\b([a-zA-Z]+Annotation)\b/g)].map(([, name]) => name!);
     const values = annotations as unknown as Record<string, unknown>;
     const written = new Set(used.filter((name) => name in values).map((name) => values[name]));

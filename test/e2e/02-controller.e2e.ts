@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { createSystemClock } from '#common/time/clock.js';
+import { createSystemClock, timestamp } from '#common/time/clock.js';
 import { startEchoLoad, isFlawless, type EchoLoad } from '#test/support/echo-load.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { readAuditEvents } from './support/audit-tail.js';
@@ -112,7 +112,7 @@ describe('the controller', () => {
 
   test('an annotation with a time in the future waits for it; a newer one takes its place', async () => {
     const before = uids();
-    const later = new Date(clock.date().getTime() + 3600_000).toISOString().replace(/\.\d+Z$/, 'Z');
+    const later = timestamp(new Date(clock.date().getTime() + 3600_000));
     await world.kubectl('annotate', 'daemonset/panelet-agent', '--overwrite', `panelet.dev/restart=${later}`);
     const scheduled = (): string | undefined =>
       world.watch.restarts().find(({ spec }) => spec.notBefore === later)?.metadata.name;

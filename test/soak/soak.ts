@@ -3,6 +3,7 @@ import { createSeededRandom, type Random } from '#common/random.js';
 import { isFlawless, startEchoLoad, type EchoLoad, type EchoVerdict } from '#test/support/echo-load.js';
 import { restartByAnnotation, signalAgent } from '#test/support/restarts.js';
 import type { TestCluster } from '#test/support/test-cluster.js';
+import { messageOf } from '#common/errors/errors.js';
 
 /** Ways in which the soak restarts agents. */
 export const restartKinds = ['annotate', 'SIGTERM', 'SIGKILL'] as const;
@@ -115,7 +116,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
         `restart ${index}/${options.restarts} ${record.kind} ${record.node}: ${Math.round(record.tookMs)} ms, ${megabytes} MiB came back so far`,
       );
     } catch (error) {
-      problems.push(`restart ${index}: ${error instanceof Error ? error.message : String(error)}`);
+      problems.push(`restart ${index}: ${messageOf(error)}`);
       options.say(problems.at(-1) ?? '');
     }
   }

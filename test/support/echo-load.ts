@@ -4,6 +4,7 @@ import { createLatch } from '#common/time/latch.js';
 import { createSeededRandom } from '#common/random.js';
 import type { PaneletSession } from '#client/sdk.js';
 import { createRecordCodec, createRecordReceiver, recordBytes, type StreamVerdict } from './record-stream.js';
+import { messageOf } from '#common/errors/errors.js';
 
 /** How an echo session is driven. */
 export interface EchoLoadOptions {
@@ -77,7 +78,7 @@ export function startEchoLoad(options: EchoLoadOptions): EchoLoad {
   let longestSilenceMs = 0;
 
   const fail = (where: string, error: unknown): void => {
-    errors.push(`${where}: ${error instanceof Error ? error.message : String(error)}`);
+    errors.push(`${where}: ${messageOf(error)}`);
     caughtUp.resolve();
     digest.resolve(noDigest);
   };

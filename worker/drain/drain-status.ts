@@ -8,7 +8,7 @@ import {
   type SessionCounts,
   type Target,
 } from '#proto/gate/v1/gate.js';
-import { sealReceipt } from './receipt.js';
+import { sealReceipt } from '#common/grpc/seal-receipt.js';
 import type { DrainState, GatePhase } from './state.js';
 
 /** Most holders and forced sessions that are named; counts are exact beyond it. */

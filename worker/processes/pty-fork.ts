@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import nodePty from '@lydell/node-pty';
-import { PaneletError } from '#common/errors/errors.js';
+import { PaneletError, messageOf } from '#common/errors/errors.js';
 import { isUtf8Terminal } from './terminal-encoding.js';
 
 /** A program to start on a new pseudoterminal. */
@@ -96,7 +96,7 @@ function forkAboveAll(program: PtyProgram, onExit: (exit: RawExit) => void): For
     closeSync(fd);
     return { kind: 'raced' };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PaneletError('PANEL_FAILED', `Cannot start ${program.file} on a new terminal: ${reason}`, {
       cause: error,
     });

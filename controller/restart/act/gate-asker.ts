@@ -10,6 +10,7 @@ import { uidOf } from '../facts/pods.js';
 import type { GateCalls } from '../api/ports.js';
 import type { GateQuestion } from '../decide/next-steps.js';
 import type { GateView } from '../decide/snapshot.js';
+import { messageOf } from '#common/errors/errors.js';
 
 /** What an asker is made of. */
 export interface GateAskerDeps {
@@ -56,7 +57,7 @@ export function createGateAsker({ gates, clock, random, log }: GateAskerDeps): G
       silent.delete(uid);
       return { kind: 'answered', status, receipt };
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       const backoff = known?.backoff ?? createBackoff(random, { initialMs: 200, maxMs: 5_000 });
       const view: GateView = { kind: 'unreachable', message };
       silent.set(uid, { view, untilMs: clock.nowMs() + backoff.nextMs() / 2, backoff });

@@ -3,6 +3,7 @@ import type { ApiContext, ResourceRequest } from './api-context.js';
 import { needObject } from './read-handlers.js';
 import { sendJson } from '../wire/reply.js';
 import { readBody } from '../wire/request-body.js';
+import { timestamp } from '#common/time/clock.js';
 
 // These tokens do not expire. An answer has to name a time: one that no dev cluster sees.
 const neverMs = 10 * 365 * 24 * 3_600_000;
@@ -17,7 +18,7 @@ export async function handleToken(context: ApiContext, { request, response, targ
   await readBody(request);
   const token = context.accountTokens?.(namespace, name);
   if (token === undefined) throw notFound(target.served.kind, name);
-  const expires = new Date(context.clock.date().getTime() + neverMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  const expires = timestamp(new Date(context.clock.date().getTime() + neverMs));
   sendJson(response, 201, {
     kind: 'TokenRequest',
     apiVersion: 'authentication.k8s.io/v1',

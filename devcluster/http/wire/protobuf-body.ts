@@ -1,6 +1,7 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { isFields } from '../../store/json-copy.js';
 import { badRequest } from '../../store/refusals.js';
+import { messageOf } from '#common/errors/errors.js';
 
 /** How a field is read: a scalar, a map, a message, or a list of one of them. */
 type FieldType = 'string' | 'int64' | 'bool' | 'bytes' | 'string-map' | 'bytes-map' | Message;
@@ -149,6 +150,6 @@ export function readProtobufBody(body: Buffer): Record<string, unknown> | undefi
     if (message === undefined) return undefined;
     return { ...type, ...readMessage(Buffer.from(textOf(raw), 'base64'), message) };
   } catch (error) {
-    throw badRequest(`couldn't parse the protobuf body: ${error instanceof Error ? error.message : String(error)}`);
+    throw badRequest(`couldn't parse the protobuf body: ${messageOf(error)}`);
   }
 }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Log } from '#common/log.js';
 import { StatusError } from '../../store/status-error.js';
+import { messageOf } from '#common/errors/errors.js';
 
 /** Sends a value as JSON. */
 export function sendJson(
@@ -26,11 +27,7 @@ export function sendError(response: ServerResponse, error: unknown, log: Log): v
   if (!isRefusal) log.error({ err: error }, 'request failed');
   const { status } = isRefusal
     ? error
-    : new StatusError(
-        500,
-        'InternalError',
-        `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`,
-      );
+    : new StatusError(500, 'InternalError', `Internal error occurred: ${messageOf(error)}`);
   if (response.headersSent) {
     response.destroy();
     return;

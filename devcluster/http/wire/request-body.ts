@@ -4,6 +4,7 @@ import { badRequest } from '../../store/refusals.js';
 import { StatusError } from '../../store/status-error.js';
 import { parseMediaTypes } from './media-type.js';
 import { readProtobufBody } from './protobuf-body.js';
+import { messageOf } from '#common/errors/errors.js';
 
 // The limit of the real server.
 const maxBytes = 3 * 1024 * 1024;
@@ -39,7 +40,7 @@ export function parseText(body: Buffer, isYaml: boolean): unknown {
     const text = body.toString('utf8');
     return isYaml ? (parseYaml(text) as unknown) : (JSON.parse(text) as unknown);
   } catch (error) {
-    throw badRequest(`couldn't parse the body: ${error instanceof Error ? error.message : String(error)}`);
+    throw badRequest(`couldn't parse the body: ${messageOf(error)}`);
   }
 }
 
