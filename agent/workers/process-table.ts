@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { findProcesses, readProcessFile, readProcessStat, type ProcessStat } from '#common/process/process-stat.js';
 import { sleep, type Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
 
@@ -23,27 +23,17 @@ export interface ProcessTable {
 
 /** The process table of Linux, read from /proc. */
 export function createProcessTable(): ProcessTable {
-  const find = (pid: number): ProcessId | undefined => {
-    const fields = readStat(pid);
-    const [state] = fields;
-    const startTime = fields[19];
-    return startTime === undefined || state === 'Z' || state === 'X' ? undefined : { pid, startTime };
-  };
+  const find = (pid: number): ProcessId | undefined => idOf(readProcessStat(pid));
   return {
     find,
     findByArgument: (flag, value) => {
       const wanted = `\0${flag}\0${value}\0`;
-      return processNumbers()
-        .filter((pid) => readText(`/proc/${pid}/cmdline`).includes(wanted))
-        .map(find)
-        .filter((found) => found !== undefined);
+      return findProcesses((pid) => readProcessFile(pid, 'cmdline').includes(wanted)).map((found) => idOf(found));
     },
     leftBehind: (leader) =>
-      processNumbers()
-        .filter((pid) => pid !== leader.pid && Number(readStat(pid)[2]) === leader.pid)
-        .map(find)
-        .filter((found) => found !== undefined)
-        .filter((found) => Number(found.startTime) >= Number(leader.startTime)),
+      findProcesses((pid) => pid !== leader.pid && readProcessStat(pid)?.group === leader.pid)
+        .filter((found) => Number(found.startTime) >= Number(leader.startTime))
+        .map((found) => idOf(found)),
     signal: (target, signal, scope = 'process') => {
       if (find(target.pid)?.startTime !== target.startTime) return false;
       try {
@@ -56,24 +46,10 @@ export function createProcessTable(): ProcessTable {
   };
 }
 
-function processNumbers(): readonly number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number);
-}
-
-// proc(5): the second field is the name in parentheses, which may hold spaces and parentheses itself.
-function readStat(pid: number): readonly string[] {
-  const text = readText(`/proc/${pid}/stat`);
-  return text.slice(text.lastIndexOf(')') + 2).split(' ');
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+function idOf(stat: ProcessStat): ProcessId;
+function idOf(stat: ProcessStat | undefined): ProcessId | undefined;
+function idOf(stat: ProcessStat | undefined): ProcessId | undefined {
+  return stat && { pid: stat.pid, startTime: stat.startTime };
 }
 
 /** True while exactly this process lives. */

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors/errors.js';
-import { isProcessAlive, readProcessStat, type ProcessIdentity } from '../launcher/proc-fs.js';
+import { isProcessAlive, readGroupedProcess, type ProcessIdentity } from '../launcher/proc-fs.js';
 
 const lockFile = (directory: string): string => join(directory, 'devcluster.lock');
 
@@ -36,7 +36,7 @@ export function lockDirectory(directory: string, pid: number): () => void {
   }
   try {
     rmSync(path, { force: true });
-    const content = JSON.stringify({ pid, startTime: readProcessStat(pid)?.startTime ?? 0 });
+    const content = JSON.stringify({ pid, startTime: readGroupedProcess(pid)?.startTime ?? 0 });
     writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {

@@ -18,7 +18,7 @@ import { createNodeLauncher, type NodeLauncher } from './node-launcher.js';
 import { podCondition, type Container, type StoredPod } from './pod.js';
 import { createProber } from './probe.js';
 import { createProcesses } from './processes.js';
-import { isProcessAlive, readProcessStat } from './proc-fs.js';
+import { isProcessAlive, readGroupedProcess } from './proc-fs.js';
 
 const clock = createSystemClock();
 const random = createSystemRandom();
@@ -169,14 +169,14 @@ describe('node launcher', () => {
     await until(() => pidOf('pid') > 0);
     await store.delete('pods', 'ns', 'p');
     await until(() => current() === undefined);
-    expect(readProcessStat(pidOf('pid'))).toBeUndefined();
+    expect(readGroupedProcess(pidOf('pid'))).toBeUndefined();
   });
 
   test('ends the process of a pod that was removed by force', async () => {
     await createPod(`echo $$$$ > ${directory}/pid; exec sleep 60`);
     await until(() => pidOf('pid') > 0);
     await store.delete('pods', 'ns', 'p', { gracePeriodSeconds: 0 });
-    await until(() => readProcessStat(pidOf('pid')) === undefined);
+    await until(() => readGroupedProcess(pidOf('pid')) === undefined);
   });
 
   test('restarts a container that crashed, in the same pod', async () => {
@@ -191,7 +191,7 @@ describe('node launcher', () => {
   test('a power cut kills the pod and what it left in sessions of its own, and the API is not told', async () => {
     await createPod(`setsid sleep 60 & echo $! > ${directory}/pid; exec sleep 60`);
     await until(() => isReady() && pidOf('pid') > 0);
-    const worker = readProcessStat(pidOf('pid'));
+    const worker = readGroupedProcess(pidOf('pid'));
     await launcher.powerCut();
     await until(() => worker === undefined || !isProcessAlive(worker));
     expect(current()?.status?.phase).toBe('Running');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createSystemClock, sleep } from '#common/time/clock.js';
-import { isProcessAlive, readProcessStat } from './proc-fs.js';
+import { isProcessAlive, readGroupedProcess } from './proc-fs.js';
 import { createProcesses, type LocalProcess } from './processes.js';
 
 const clock = createSystemClock();
@@ -53,10 +53,10 @@ describe('local processes', () => {
     const process = await start('sleep 60 & echo $!; wait');
     await until(() => readFileSync(join(directory, 'log'), 'utf8').includes('\n'));
     const child = Number(readFileSync(join(directory, 'log'), 'utf8'));
-    expect(readProcessStat(child)?.group).toBe(process.identity.pid);
+    expect(readGroupedProcess(child)?.group).toBe(process.identity.pid);
     process.killGroup();
     await process.exited;
-    await until(() => readProcessStat(child) === undefined);
+    await until(() => readGroupedProcess(child) === undefined);
   });
 
   test('are found again by pid and start time, and by nothing less', async () => {

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '#common/time/clock.js';
 import { createLatch } from '#common/time/latch.js';
-import { findProcessesByEnvironment, isProcessAlive, readProcessStat, type ProcessIdentity } from './proc-fs.js';
+import { findProcessesByEnvironment, isProcessAlive, readGroupedProcess, type ProcessIdentity } from './proc-fs.js';
 
 /** How a process ended. */
 export interface ProcessExit {
@@ -104,7 +104,7 @@ async function startChild(spec: ProcessSpec): Promise<ChildProcess> {
 
 function createChild(child: ChildProcess): LocalProcess {
   const pid = child.pid ?? 0;
-  const identity = { pid, startTime: readProcessStat(pid)?.startTime ?? 0 };
+  const identity = { pid, startTime: readGroupedProcess(pid)?.startTime ?? 0 };
   const exited = createLatch<ProcessExit>();
   child.on('error', () => undefined);
   if (child.exitCode !== null || child.signalCode !== null) exited.resolve(toExit(child.exitCode, child.signalCode));

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { isProcessAlive, readProcessStat } from '#devcluster/launcher/proc-fs.js';
+import { isProcessAlive, readGroupedProcess } from '#devcluster/launcher/proc-fs.js';
 import { agentPid, signalAgent } from '#test/support/restarts.js';
 import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
 import { waitFor } from '#test/support/wait-for.js';
@@ -48,7 +48,7 @@ describe('dev cluster', () => {
   test('replaces a pod that is deleted, and the old agent is gone before the new one is there', async () => {
     const before = uidOn('node-a');
     const pid = agentPid(running, 'node-a') ?? 0;
-    const old = readProcessStat(pid);
+    const old = readGroupedProcess(pid);
     const { name } = running.agentPods().get('node-a')!.metadata;
     await running.cluster.store.delete('pods', 'panelet-system', name);
     await waitFor('the replacement', () => uidOn('node-a') !== undefined && uidOn('node-a') !== before, limitMs);

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { isProcessAlive, readProcessStat, type ProcessStat } from '#devcluster/launcher/proc-fs.js';
+import { isProcessAlive, readGroupedProcess, type GroupedProcess } from '#devcluster/launcher/proc-fs.js';
 import { waitFor } from './wait-for.js';
 
 const limitMs = 50_000;
@@ -21,7 +21,7 @@ afterEach(async () => {
 interface Run {
   readonly child: ChildProcess;
   /** The process that the test file has started, once it has. */
-  started(): Promise<ProcessStat>;
+  started(): Promise<GroupedProcess>;
   output(): string;
   readonly ended: Promise<number | null>;
 }
@@ -56,9 +56,9 @@ function runJest(rest: string): Run {
   let output = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
   const ended = once(child, 'close').then(([code]) => code as number | null);
-  const stat = (): ProcessStat | undefined =>
-    existsSync(pidFile) ? readProcessStat(Number(readFileSync(pidFile, 'utf8'))) : undefined;
-  const started = async (): Promise<ProcessStat> => {
+  const stat = (): GroupedProcess | undefined =>
+    existsSync(pidFile) ? readGroupedProcess(Number(readFileSync(pidFile, 'utf8'))) : undefined;
+  const started = async (): Promise<GroupedProcess> => {
     await waitFor('the process', () => stat() !== undefined, limitMs);
     return stat()!;
   };

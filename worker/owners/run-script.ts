@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import type { Clock } from '#common/time/clock.js';
-import { createProcessTable } from '../processes/process-table.js';
+import { createSessionProcesses } from '../processes/session-processes.js';
 import { forkPty } from '../processes/pty-fork.js';
 import { launchCommand, type ProcessLimits } from './launch-command.js';
 
@@ -33,6 +33,6 @@ export function runScript(
       closeSync(fd);
       resolve(signal > 0 ? 128 + signal : code);
     });
-    const timer = clock.after(limitMs, () => void createProcessTable().signal(pid, 'SIGKILL'));
+    const timer = clock.after(limitMs, () => void createSessionProcesses().signal(pid, 'SIGKILL'));
   });
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '#common/time/clock.js';
 import type { PaneletClient, PaneletSession } from '#client/sdk.js';
-import { readProcessStat, type ProcessIdentity } from '#devcluster/launcher/proc-fs.js';
+import { readGroupedProcess, type ProcessIdentity } from '#devcluster/launcher/proc-fs.js';
 import type { Transfer } from '../row.js';
 
 /** What every session of the demo needs. */
@@ -32,14 +32,14 @@ export function compareEnds(sent: string | Uint8Array, received: string | Uint8A
 /** The process behind a terminal session, as its worker names it and /proc shows it. */
 export async function processBehind(client: PaneletClient, session: PaneletSession): Promise<ProcessIdentity> {
   const listed = (await client.listSessions('terminal')).find((other) => other.sessionId === session.sessionId);
-  const stat = readProcessStat(Number(listed?.details['pid']));
+  const stat = readGroupedProcess(Number(listed?.details['pid']));
   if (stat === undefined) throw new Error('The terminal does not tell its process.');
   return { pid: stat.pid, startTime: stat.startTime };
 }
 
 /** What runs under that number now, if anything. */
 export function processNow(pid: number): ProcessIdentity | undefined {
-  const stat = readProcessStat(pid);
+  const stat = readGroupedProcess(pid);
   return stat === undefined ? undefined : { pid, startTime: stat.startTime };
 }
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readProcessFile, readProcessStat } from '#common/process/process-stat.js';
 import type { OwnCluster } from './environment.js';
 import type { ShellProcess } from './shell-session.js';
 
@@ -12,32 +13,23 @@ export interface MachineProcess {
   readonly cgroup: string;
 }
 
-const read = (file: string): string => {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-};
-
-/** Start of a process in clock ticks; empty when there is none. The name in parentheses may hold spaces: proc(5). */
+/** Start of a process in clock ticks; empty when there is none. */
 export function startTicksOf(pid: number): string {
-  const stat = read(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  return readProcessStat(pid)?.startTime ?? '';
 }
 
 /** Finds what a container calls `pid`: the same number in the innermost namespace and the same start. */
 export function findOnMachine(process: ShellProcess): MachineProcess | undefined {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   for (const name of pids) {
-    const inner = /^NSpid:\s+(.*)$/m.exec(read(`/proc/${name}/status`))?.[1]?.split(/\s+/) ?? [];
+    const inner = /^NSpid:\s+(.*)$/m.exec(readProcessFile(Number(name), 'status'))?.[1]?.split(/\s+/) ?? [];
     if (inner.length < 2 || Number(inner.at(-1)) !== process.pid) continue;
     if (startTicksOf(Number(name)) !== process.startTicks) continue;
     return {
       pid: Number(name),
       startTicks: process.startTicks,
-      command: read(`/proc/${name}/cmdline`).replaceAll('\0', ' ').trim(),
-      cgroup: read(`/proc/${name}/cgroup`),
+      command: readProcessFile(Number(name), 'cmdline').replaceAll('\0', ' ').trim(),
+      cgroup: readProcessFile(Number(name), 'cgroup'),
     };
   }
   return undefined;
@@ -47,8 +39,8 @@ export function findOnMachine(process: ShellProcess): MachineProcess | undefined
 export function podProcesses(pattern: RegExp): MachineProcess[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.flatMap((name) => {
-    const command = read(`/proc/${name}/cmdline`).replaceAll('\0', ' ').trim();
-    const cgroup = read(`/proc/${name}/cgroup`);
+    const command = readProcessFile(Number(name), 'cmdline').replaceAll('\0', ' ').trim();
+    const cgroup = readProcessFile(Number(name), 'cgroup');
     if (!pattern.test(command) || !/pod[0-9a-f-]{36}/.test(cgroup)) return [];
     return [{ pid: Number(name), startTicks: startTicksOf(Number(name)), command, cgroup }];
   });

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
-import type { ProcessEntry, ProcessTable } from '../../processes/process-table.js';
+import type { ProcessStat } from '#common/process/process-stat.js';
+import type { SessionProcesses } from '../../processes/session-processes.js';
 
 /** How long processes get to obey, in milliseconds. */
 export interface EndLimits {
@@ -15,8 +16,8 @@ export interface EndLimits {
 /** What `endProcesses` needs. */
 export interface EndProcessesDeps {
   /** Who is still there. */
-  readonly remaining: () => readonly ProcessEntry[];
-  readonly table: Pick<ProcessTable, 'signal'>;
+  readonly remaining: () => readonly ProcessStat[];
+  readonly table: Pick<SessionProcesses, 'signal'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: EndLimits;
@@ -29,7 +30,7 @@ const lookEveryMs = 10;
  * who is left, looking again until nobody is.
  * @returns who outlived all of it; empty but for processes stuck in the kernel.
  */
-export async function endProcesses(deps: EndProcessesDeps): Promise<readonly ProcessEntry[]> {
+export async function endProcesses(deps: EndProcessesDeps): Promise<readonly ProcessStat[]> {
   const { limits } = deps;
   const steps: readonly (readonly [readonly NodeJS.Signals[], number])[] = [
     [['SIGHUP', 'SIGCONT'], limits.hangupMs],

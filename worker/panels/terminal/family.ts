@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
-import type { ProcessEntry, ProcessTable } from '../../processes/process-table.js';
+import type { ProcessStat } from '#common/process/process-stat.js';
+import type { SessionProcesses } from '../../processes/session-processes.js';
 
 /** The leader of a session of processes. */
 export interface Leader {
@@ -11,26 +12,26 @@ export interface Leader {
 /** The processes of a panel's session: its program and what that started, but for those that left it (setsid). */
 export interface Family {
   /** Time the program started, in clock ticks since boot. */
-  readonly startTicks: string;
-  members(): readonly ProcessEntry[];
+  readonly startTime: string;
+  members(): readonly ProcessStat[];
   /** Signals those in the foreground: the terminal's foreground group, or the program's own group without a terminal. */
   signalForeground(name: string): void;
 }
 
 /** The family of a program that leads a session of its own. */
-export function createFamily(leader: Leader, table: ProcessTable): Family {
-  const startTicks = table.find(leader.pid)?.startTicks ?? '';
+export function createFamily(leader: Leader, table: SessionProcesses): Family {
+  const startTime = table.find(leader.pid)?.startTime ?? '';
   // A number stays taken while it names a session; once the session is empty it may name a stranger's.
   let extinct = false;
-  const members = (): readonly ProcessEntry[] => {
+  const members = (): readonly ProcessStat[] => {
     if (extinct) return [];
     const found = table.ofSession(leader.pid);
-    const isStranger = found.some((entry) => entry.pid === leader.pid && entry.startTicks !== startTicks);
+    const isStranger = found.some((entry) => entry.pid === leader.pid && entry.startTime !== startTime);
     extinct = isStranger || (found.length === 0 && leader.exited);
     return isStranger ? [] : found;
   };
   return {
-    startTicks,
+    startTime,
     members,
     signalForeground: (name) => {
       if (!isSignal(name)) return;

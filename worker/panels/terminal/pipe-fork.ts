@@ -5,7 +5,7 @@ import { withDeadline } from '#common/time/deadline.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
 import { pipeLauncher } from './pipe-launcher.js';
-import { createProcessTable } from '../../processes/process-table.js';
+import { createSessionProcesses } from '../../processes/session-processes.js';
 import { forkPty, type PtyProgram, type RawExit } from '../../processes/pty-fork.js';
 
 /** A program to start on pipes. */
@@ -56,7 +56,7 @@ export async function forkPipes(
     };
     return { pid: programPid, ...ends, hangUp };
   } catch (error) {
-    createProcessTable().signal(pid, 'SIGKILL');
+    createSessionProcesses().signal(pid, 'SIGKILL');
     terminal.close();
     throw error;
   }

@@ -5,7 +5,7 @@ import { ReadStream } from 'node:tty';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { until } from '#test/support/conditions.js';
 import { pipeLauncher } from './pipe-launcher.js';
-import { createProcessTable } from '../../processes/process-table.js';
+import { createSessionProcesses } from '../../processes/session-processes.js';
 import { forkPty } from '../../processes/pty-fork.js';
 
 // Real processes, on machines that may be busy.
@@ -22,7 +22,7 @@ describe('what stands before a program on pipes', () => {
     const file = join(dir, 'ran');
     const args = ['--wait', '/bin/sh', '-c', pipeLauncher, 'launcher', '/usr/bin/touch', file];
     const environment = { PATH: process.env['PATH'] ?? '' };
-    const table = createProcessTable();
+    const table = createSessionProcesses();
     const { fd, pid } = forkPty(
       { file: '/usr/bin/setsid', args, environment, cwd: '/', rows: 24, cols: 80 },
       () => undefined,

@@ -7,12 +7,12 @@ import { Channel } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
 import { createFakePanelContext, createRecordedOutput, type RecordedOutput } from '#test/support/panel-context.js';
 import type { PanelSession } from '../../panel/panel.js';
-import { createProcessTable } from '../../processes/process-table.js';
+import { createSessionProcesses } from '../../processes/session-processes.js';
 import { createTerminalPanel } from './terminal.js';
 
 const environment = { PATH: process.env['PATH'], HOME: '/', SHELL: '/bin/sh' };
 const panel = createTerminalPanel({ environment, endLimits: { hangupMs: 200, terminateMs: 200, killMs: 5000 } });
-const table = createProcessTable();
+const table = createSessionProcesses();
 const sessions: PanelSession[] = [];
 
 const data = (payload: Uint8Array): InputItem => ({ kind: 'data', seq: 1, channel: Channel.STDIN, payload });

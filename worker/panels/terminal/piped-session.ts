@@ -4,7 +4,7 @@ import type { PanelContext, PanelSession } from '../../panel/panel.js';
 import { endProcesses } from './end-processes.js';
 import { createFamily } from './family.js';
 import { openPipes } from './pipes.js';
-import { createProcessTable } from '../../processes/process-table.js';
+import { createSessionProcesses } from '../../processes/session-processes.js';
 import { exitStatus } from './program-exit.js';
 import { programDetails, startOf, type ProgramSetup } from './program-setup.js';
 import { createStdinWriter } from './stdin-writer.js';
@@ -16,7 +16,7 @@ import { createStdinWriter } from './stdin-writer.js';
 export async function createPipedSession(context: PanelContext, setup: ProgramSetup): Promise<PanelSession> {
   const { program, account, endLimits } = setup;
   const { output, gate, clock, log } = context;
-  const table = createProcessTable();
+  const table = createSessionProcesses();
   let still = false;
   let closing: Promise<void> | undefined;
 

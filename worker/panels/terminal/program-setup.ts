@@ -20,6 +20,6 @@ export function programDetails(program: TerminalProgram, pid: number, family: Fa
   return {
     pid: String(pid),
     command: [program.file, ...program.args].join(' ').slice(0, 200),
-    startTime: family.startTicks,
+    startTime: family.startTime,
   };
 }

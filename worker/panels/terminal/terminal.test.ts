@@ -9,12 +9,12 @@ import { Channel } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
 import { createFakePanelContext, createRecordedOutput, type RecordedOutput } from '#test/support/panel-context.js';
 import type { PanelSession } from '../../panel/panel.js';
-import { createProcessTable } from '../../processes/process-table.js';
+import { createSessionProcesses } from '../../processes/session-processes.js';
 import { createTerminalPanel } from './terminal.js';
 
 const environment = { PATH: process.env['PATH'], HOME: '/', SHELL: '/bin/sh', SECRET_TOKEN: 'not for shells' };
 const panel = createTerminalPanel({ environment, endLimits: { hangupMs: 200, terminateMs: 200, killMs: 5000 } });
-const table = createProcessTable();
+const table = createSessionProcesses();
 const sessions: PanelSession[] = [];
 let directory: string;
 
@@ -274,7 +274,7 @@ describe('terminal', () => {
     const { session, output } = await open({});
     const { pid, command, startTime } = session.details();
     expect(command).toBe('/bin/sh -l');
-    expect(table.find(Number(pid))?.startTicks).toBe(startTime);
+    expect(table.find(Number(pid))?.startTime).toBe(startTime);
     await session.input(data('echo $((6*7))\n'));
     await output.until(says('42'));
   });

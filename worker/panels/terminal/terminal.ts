@@ -6,7 +6,7 @@ import type { PanelContext, PanelDefinition, PanelSession } from '../../panel/pa
 import { type EndLimits, endProcesses } from './end-processes.js';
 import { createFamily } from './family.js';
 import { createPipedSession } from './piped-session.js';
-import { createProcessTable } from '../../processes/process-table.js';
+import { createSessionProcesses } from '../../processes/session-processes.js';
 import { exitStatus } from './program-exit.js';
 import { programDetails, startOf, type ProgramSetup } from './program-setup.js';
 import { openPty } from './pty.js';
@@ -77,7 +77,7 @@ function readProgram(
 function createTerminalSession(context: PanelContext, setup: ProgramSetup): PanelSession {
   const { program, account, endLimits } = setup;
   const { output, gate, clock, log } = context;
-  const table = createProcessTable();
+  const table = createSessionProcesses();
   const screen = createScreen(program.rows, program.cols);
   let size: TerminalSize = program;
   let still = false;
