@@ -5,6 +5,7 @@ import { DrainPhase } from '#proto/session/v1/session.js';
 import { until } from '#test/support/conditions.js';
 import { startCuttingProxy, type CuttingProxy } from '#test/support/cutting-proxy.js';
 import { createEchoFake } from '#test/support/fake-panels.js';
+import { isExhaustive } from '#test/support/exhaustive.js';
 import { startFakeWorker, type FakeWorker } from '#test/support/fake-worker.js';
 import { createPaneletClient, type PaneletClient, type PaneletSession } from './sdk.js';
 
@@ -45,7 +46,7 @@ describe('over a connection that breaks', () => {
     await worker.close();
   });
 
-  test.each([1, 2, 3, 4])('nothing is lost, doubled or reordered (seed %i)', async (seed) => {
+  test.each(isExhaustive ? [1, 2, 3, 4] : [1, 2])('nothing is lost, doubled or reordered (seed %i)', async (seed) => {
     const random = createSeededRandom(seed);
     worker = await startFakeWorker({ panels: { echo: createEchoFake } });
     proxy = await startCuttingProxy(() => worker.port, { random, cutAfterBytes: [2_000, 150_000] });

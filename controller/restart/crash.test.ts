@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
+import { isExhaustive } from '#test/support/exhaustive.js';
 import type { FaultPoint } from '#test/support/controller/faults.js';
 import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
@@ -9,8 +10,8 @@ import { pods } from '#kube/api.js';
 import type { Pod } from '#kube/objects.js';
 
 const nodes = 3;
-// `npm run trials` kills at every point; here, at every fifth, each scenario beginning at another one.
-const step = process.env['PANELET_EXHAUSTIVE'] === '1' ? 1 : 5;
+// `npm run trials` kills at every point; here, at every tenth, each scenario beginning at another one.
+const step = isExhaustive ? 1 : 10;
 const perPod = { kept: 2, checkpointable: 3 };
 
 function expectExact(

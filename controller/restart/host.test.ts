@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import { State } from '#proto/gate/v1/gate.js';
+import { isExhaustive } from '#test/support/exhaustive.js';
 import type { FaultPoint } from '#test/support/controller/faults.js';
 import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
@@ -182,7 +183,7 @@ describe('a host', () => {
         ]);
         expect(sim.hostOn('node-0').state).toBe(State.SERVING);
       }),
-      { numRuns: 60 },
+      { numRuns: isExhaustive ? 60 : 15 },
     );
   });
 });

@@ -19,6 +19,8 @@ export interface Exploration {
 export interface ExploreOptions {
   /** Goes on where the engine itself refuses what a mistake made, to see what else breaks. @default false */
   readonly ignoresRefusals?: boolean;
+  /** Goes on from every n-th new situation only, once 200 are known. @default 1 */
+  readonly every?: number;
 }
 
 /**
@@ -30,6 +32,7 @@ export function explore(config: ModelConfig, options: ExploreOptions = {}): Expl
   let frontier: number[][] = [[]];
   let steps = 0;
   let depth = 0;
+  const { every = 1 } = options;
   while (frontier.length > 0) {
     const next: number[][] = [];
     for (const way of frontier) {
@@ -51,7 +54,7 @@ export function explore(config: ModelConfig, options: ExploreOptions = {}): Expl
         const digest = digestOf(outcome);
         if (seen.has(digest)) continue;
         seen.add(digest);
-        next.push(longer);
+        if (seen.size <= 200 || seen.size % every === 0) next.push(longer);
       }
     }
     frontier = next;

@@ -7,7 +7,12 @@ process.env['PANELET_EXHAUSTIVE'] = '1';
 export default {
   ...base,
   rootDir: '../..',
-  testMatch: ['<rootDir>/test/trials/**/*.test.ts', '<rootDir>/controller/restart/crash.test.ts'],
+  testMatch: [
+    '<rootDir>/test/trials/**/*.test.ts',
+    '<rootDir>/controller/restart/{crash,host}.test.ts',
+    '<rootDir>/client/cuts.test.ts',
+    '<rootDir>/session/model/{restart,takeover,crash}.test.ts',
+  ],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   maxWorkers: 1,
 };
