@@ -217,7 +217,7 @@ export interface Frame {
 export interface Hello {
   /** Protocol versions the client speaks, most preferred first. This document is version 1. */
   versions: number[];
-  /** Optional capabilities the client understands, for example "snapshot". */
+  /** Optional capabilities the client understands, for example "snapshot". Workers of version 1 look at none of them. */
   capabilities: string[];
   /** Name of the panel. */
   panel: string;
