@@ -1,6 +1,8 @@
 # One image with the four programs. docs/guide/image.md says how to build it and what it expects.
 # By digest, so that it is the same tomorrow: --build-arg BASE=node:24-bookworm-slim@sha256:…
 ARG BASE=node:24-bookworm-slim
+# What people expect in a terminal; may be empty where no Debian mirror is in reach.
+ARG PACKAGES="less procps vim-tiny"
 
 FROM ${BASE} AS build
 WORKDIR /build/panelet
@@ -22,10 +24,21 @@ RUN npm run --silent bundle \
     && cp -r node_modules/@lydell/node-pty node_modules/@lydell/node-pty-linux-* /out/opt/panelet/node_modules/@lydell/ \
     && cp LICENSE /sbom.cdx.json /out/usr/share/doc/panelet/
 
+# Node.js without what a debugger of C++ reads, where there is something to strip it with. What addons link to stays.
+FROM ${BASE} AS node
+ARG PACKAGES
+RUN if [ -n "$PACKAGES" ] && ! command -v strip >/dev/null; then \
+      apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends binutils; \
+    fi \
+    && cp /usr/local/bin/node /node \
+    && if command -v strip >/dev/null; then strip /node; fi \
+    && /node --version
+
 # What of the base is needed to run: no package manager of Node.js, no headers, nothing with a set-user-ID bit.
 FROM ${BASE} AS root
-# What people expect in a terminal; may be empty where no Debian mirror is in reach.
-ARG PACKAGES="less procps vim-tiny"
+ARG PACKAGES
+# Into this stage, which the last one takes as one layer: there it would lie over the one it replaces, and both would count.
+COPY --from=node /node /usr/local/bin/node
 RUN if [ -n "$PACKAGES" ]; then \
       apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $PACKAGES; \
     fi \

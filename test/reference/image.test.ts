@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,4 +38,31 @@ test('.dockerignore lets every source of its programs into the build of the imag
   expect(sources.filter((path) => !allowed.some((entry) => path === entry || path.startsWith(`${entry}/`)))).toEqual(
     [],
   );
+});
+
+/** Runs the size check of `test/cluster/cluster image`, as end-to-end tests have it run. */
+function checkSize(size: string, maxMb: string): string {
+  const script = `die() { echo "$*"; exit 1; }; source test/cluster/lib/image.sh; check_size "$1"; echo fits`;
+  const env = { PATH: process.env['PATH'], IMAGE_MAX_MB: maxMb };
+  return spawnSync('bash', ['-c', script, 'bash', size], { cwd: root, encoding: 'utf8', env }).stdout.trim();
+}
+
+test('an image of the size that the docs give is let into end-to-end tests, one with an unstripped Node.js is not', () => {
+  const [, footprint] = /^(\d+ MB), /m.exec(readFileSync(join(root, 'docs/reference/footprint.md'), 'utf8')) ?? [];
+  const [, guide] = /^(\d+ MB), /m.exec(readFileSync(join(root, 'docs/guide/image.md'), 'utf8')) ?? [];
+  const [, max = ''] =
+    /^const imageMaxMb = (\d+);/m.exec(readFileSync(join(root, 'test/e2e/support/preparation.ts'), 'utf8')) ?? [];
+  expect(guide).toBe(footprint);
+  expect(checkSize(guide ?? '', max)).toBe('fits');
+  expect(checkSize('230 MB', max)).toMatch(/^image: 230 MB, and it may have 220 MB/);
+  expect(checkSize('1.02 GB', max)).toMatch(/^image: 1.02 GB/);
+  expect(checkSize('230 MB', '')).toBe('fits');
+});
+
+test('the Dockerfile puts the stripped Node.js into the stage that the image is a copy of', () => {
+  const stages = readFileSync(join(root, 'Dockerfile'), 'utf8').split(/^(?=FROM )/m);
+  const stage = (name: string): string => stages.find((text) => text.startsWith(`FROM \${BASE} AS ${name}\n`)) ?? '';
+  expect(stage('node')).toContain('strip /node');
+  expect(stage('root')).toContain('COPY --from=node /node /usr/local/bin/node\n');
+  expect(stages.at(-1)).toMatch(/^FROM scratch\nCOPY --from=root \/ \/\n/);
 });

@@ -70,8 +70,15 @@ npm_settings() { # npm_settings FILE: how this machine's npm reaches its registr
   fi
 }
 
+check_size() { # check_size SIZE, such as "212 MB": not more than IMAGE_MAX_MB, where that is set
+  local number=${1%% *}
+  [ -n "${IMAGE_MAX_MB:-}" ] || return 0
+  [[ $1 == *" MB" ]] || die "image: $1 is not below $IMAGE_MAX_MB MB"
+  [ "${number%.*}" -le "$IMAGE_MAX_MB" ] || die "image: $1, and it may have $IMAGE_MAX_MB MB (docs/reference/footprint.md)"
+}
+
 image() { # image CONTEXT NAME [BUILD ARGS]
-  local context=${1:-} name=${2:-} work ca id volumes=()
+  local context=${1:-} name=${2:-} work ca id size volumes=()
   [ -d "$context" ] || die "image: no such folder: $context"
   [[ $name == */* ]] || die "name the image with a registry, e.g. localhost/$name: short names resolve elsewhere"
   shift 2
@@ -86,6 +93,8 @@ image() { # image CONTEXT NAME [BUILD ARGS]
   id=$(buildah build -q --layers --force-rm --build-arg "BASE=localhost/node-base:$node_version" --secret "id=npmrc,src=$work/npmrc" \
     "${volumes[@]}" "$@" -t "$name" "$context")
   buildah push -q "$id" "oci-archive:$work/image.tar:$name" >&2
-  echo "$name: $(buildah images --noheading --format '{{.Size}}' "$id"), compressed $(($(stat -c %s "$work/image.tar") / 1000000)) MB" >&2
+  size=$(buildah images --noheading --format '{{.Size}}' "$id")
+  echo "$name: $size, compressed $(($(stat -c %s "$work/image.tar") / 1000000)) MB" >&2
+  check_size "$size"
   load "$work/image.tar"
 }
