@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import type { DaemonSet } from '#kube/objects.js';
-import { createExecutor, type ActionContext, type ExecutorDeps } from './executor.js';
+import type { ActionContext, ExecutorDeps } from './action-tools.js';
+import { createExecutor } from './executor.js';
 
 const target: DaemonSet = { metadata: { name: 'panelet-agent', uid: 'u' } };
 

@@ -1,0 +1,40 @@
+import { isPaneletError } from '#common/errors/errors.js';
+import type { Pod } from '#kube/objects.js';
+import { gateAddressOf, gatePodOf } from '../facts/gate-provider.js';
+import { uidOf } from '../facts/pods.js';
+import {
+  nameOf,
+  progress,
+  type ActionContext,
+  type ActionOf,
+  type ActionResult,
+  type ActionTools,
+} from './action-tools.js';
+import { uncordonRequest } from './gate-call.js';
+import { recordAt, writeClaim } from './pod-claim.js';
+
+/** Gives a pod back: its gate, where that is this restart's, and its claim. */
+export async function releasePod(
+  tools: ActionTools,
+  context: ActionContext,
+  { pod, uncordon, event }: ActionOf<'release'>,
+): Promise<ActionResult> {
+  tools.streams.stop(uidOf(pod));
+  if (uncordon) await openGate(tools, context, pod);
+  await writeClaim(tools, pod, undefined);
+  tools.audit.decided(context.restart, 'released', { pod: pod.metadata.name, node: pod.spec?.nodeName });
+  recordAt(tools, context, pod, event);
+  return progress;
+}
+
+async function openGate(tools: ActionTools, context: ActionContext, pod: Pod): Promise<void> {
+  const address = gateAddressOf(gatePodOf(context.gateProviders, pod));
+  if (address === undefined) return;
+  try {
+    await tools.gates.uncordon(address, uncordonRequest(tools, context));
+  } catch (error) {
+    // One that cannot be reached, or is not cordoned by this restart any more, is freed by its lease.
+    if (!isPaneletError(error, 'AGENT_UNREACHABLE') && !isPaneletError(error, 'GATE_REFUSED')) throw error;
+    tools.log.info({ err: error, pod: nameOf(pod) }, 'not uncordoned');
+  }
+}
