@@ -26,7 +26,7 @@ function replacementFailed({ snapshot, entry }: KilledCase, verdict: Verdict): P
   const reason = down ? 'NodeUnreachable' : (verdict.missing?.reason ?? 'ReplacementNotReady');
   const text = down ? `Node ${entry.node ?? ''} is not ready. ` : '';
   const undo = rolloutOf(snapshot.restart) === undefined ? '' : ' Put the template right or undo it (helm rollback).';
-  const outcome = failed(snapshot, entry, reason, `${text}${verdict.missing?.message ?? ''}${down ? '' : undo}`);
+  const outcome = failed(snapshot.now, entry, reason, `${text}${verdict.missing?.message ?? ''}${down ? '' : undo}`);
   const lost = reason === 'SessionsNotRestored' ? (entry.receipt?.checkpointed ?? 0) - verdict.resumed : 0;
   return { ...outcome, done: { entry, resumed: verdict.resumed, lost } };
 }
@@ -54,7 +54,7 @@ export function afterKill(c: KilledCase, stop: string | undefined): PodOutcome {
   const hopeless = stop !== undefined && replacement !== undefined && waitingReasonOf(replacement) !== undefined;
   if ((leftMs <= 0 || hopeless) && verdict.missing !== undefined) return replacementFailed(c, verdict);
   const step = replacement === undefined ? 'Killed' : 'Replaced';
-  const next = withStep(snapshot, entry, step, {
+  const next = withStep(snapshot.now, entry, step, {
     ...(replacement === undefined ? {} : { replacement: replacement.metadata.name }),
     ...(verdict.missing === undefined ? {} : { message: verdict.missing.message.slice(0, 1024) }),
   });

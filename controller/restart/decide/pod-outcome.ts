@@ -1,7 +1,6 @@
 import type { Receipt } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '#kube/objects.js';
-import { budgetsOf } from '../facts/budgets.js';
 import { gatePodOf } from '../facts/gate-provider.js';
 import { uidOf } from '../facts/pods.js';
 import { events } from '../api/events.js';
@@ -30,17 +29,17 @@ export function without<K extends keyof ActivePod>(entry: ActivePod, ...keys: K[
 
 /** An entry at a step; what it waited for is forgotten unless `rest` says it again. */
 export function withStep(
-  snapshot: Snapshot,
+  now: Date,
   entry: ActivePod,
   step: ActivePod['step'],
   rest: Partial<ActivePod> = {},
 ): ActivePod {
-  const since = entry.step === step ? entry.since : snapshot.now.toISOString();
+  const since = entry.step === step ? entry.since : now.toISOString();
   return { ...without(entry, 'message', 'holders'), step, ...(since === undefined ? {} : { since }), ...rest };
 }
 
 /** A pod that is given up. */
-export function failed(snapshot: Snapshot, entry: ActivePod, reason: string, message: string): PodOutcome {
+export function failed(now: Date, entry: ActivePod, reason: string, message: string): PodOutcome {
   const { pod, uid, node } = entry;
   const failure: FailedPod = {
     pod,
@@ -48,15 +47,9 @@ export function failed(snapshot: Snapshot, entry: ActivePod, reason: string, mes
     ...(node === undefined ? {} : { node }),
     reason,
     message: message.slice(0, 1024),
-    time: snapshot.now.toISOString(),
+    time: now.toISOString(),
   };
   return { failure, events: [events.failed(failure)] };
-}
-
-/** Deletes a pod, by way of its budget where it has one. */
-export function deleteAction(snapshot: Snapshot, pod: Pod, receipt: RecordedReceipt): Action {
-  const evict = budgetsOf(snapshot.budgets, pod).length > 0;
-  return { kind: 'delete', pod, receipt, evict, event: events.killing(pod, receipt) };
 }
 
 /**
