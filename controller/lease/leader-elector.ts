@@ -58,143 +58,188 @@ interface Observed {
  * this process has seen it unchanged, never by the times in it, so that clocks may differ.
  */
 export function createLeaderElector(deps: LeaderElectorDeps): LeaderElector {
-  const { api, lease: key, identity, clock, random, log } = deps;
-  const { leaseMs = 15_000, renewDeadlineMs = 10_000, retryMs = 2_000 } = deps;
-  let observed: Observed | undefined;
-  let held: Lease | undefined;
+  return new LeaseElector(deps);
+}
 
-  const specOf = (transitions: number, acquireTime?: string): Lease['spec'] => ({
-    holderIdentity: identity,
-    leaseDurationSeconds: Math.max(1, Math.round(leaseMs / 1000)),
-    acquireTime: acquireTime ?? microTime(clock.date()),
-    renewTime: microTime(clock.date()),
-    leaseTransitions: transitions,
-  });
+class LeaseElector implements LeaderElector {
+  readonly #deps: LeaderElectorDeps;
+  readonly #leaseMs: number;
+  readonly #renewDeadlineMs: number;
+  readonly #retryMs: number;
+  #observed: Observed | undefined;
+  /** The lease as this process last wrote it. */
+  #held: Lease | undefined;
 
-  const look = async (): Promise<Lease | undefined> => {
+  constructor(deps: LeaderElectorDeps) {
+    this.#deps = deps;
+    this.#leaseMs = deps.leaseMs ?? 15_000;
+    this.#renewDeadlineMs = deps.renewDeadlineMs ?? 10_000;
+    this.#retryMs = deps.retryMs ?? 2_000;
+  }
+
+  async run(signal: AbortSignal, lead: (lead: Lead) => Promise<void>): Promise<'released' | 'lost' | 'never led'> {
+    const { identity, log } = this.#deps;
+    this.#held = undefined;
+    if (!(await this.#acquire(signal))) return 'never led';
+    const over = new AbortController();
+    log.info({ identity, fencing: fencingOf(this.#held) }, 'leading');
+    const work = lead(this.#leadUntil(over.signal));
+    const kept = await this.#keepDuring(work, signal);
+    over.abort();
+    if (!kept) {
+      log.error({ identity }, 'lease lost');
+      return 'lost';
+    }
+    await work;
+    await this.#release().catch((error: unknown) => log.warn({ err: error }, 'lease not released'));
+    log.info({ identity }, 'lease released');
+    return 'released';
+  }
+
+  #leadUntil(signal: AbortSignal): Lead {
+    return {
+      fencing: () => fencingOf(this.#held),
+      fencingLimit: () => raiseLimit(this.#held, this.#deps.clock.date()),
+      raise: (above) => this.#raise(above),
+      signal,
+    };
+  }
+
+  async #raise(above: number): Promise<void> {
+    const { clock, log } = this.#deps;
+    const lease = await this.#ownLease();
+    if (lease === undefined || fencingOf(lease) > above || above >= raiseLimit(lease, clock.date())) return;
+    const raisedAt = { [raisedAnnotation]: clock.date().toISOString() };
+    this.#held = await this.#patch(lease, { ...lease.spec, leaseTransitions: above }, raisedAt);
+    log.warn({ fencing: fencingOf(this.#held) }, 'fencing number raised above the one an agent knows');
+  }
+
+  async #acquire(signal: AbortSignal): Promise<boolean> {
+    while (!signal.aborted) {
+      if (await this.#attempt()) return true;
+      await this.#pause(signal);
+    }
+    return false;
+  }
+
+  /** Renews until the work ends or the signal aborts (true), or the lease could not be renewed in time (false). */
+  async #keepDuring(work: Promise<void>, signal: AbortSignal): Promise<boolean> {
+    const ended = new AbortController();
+    const stop = (): void => ended.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    work.catch(() => undefined).finally(stop);
+    if (signal.aborted) stop();
+    const kept = await this.#keep(ended.signal);
+    signal.removeEventListener('abort', stop);
+    return kept;
+  }
+
+  /** Renews until the signal aborts (true) or the deadline passes without a renewal (false). */
+  async #keep(signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#deps;
+    let renewedMs = clock.nowMs();
+    for (;;) {
+      await this.#pause(signal, Math.max(0, renewedMs + this.#renewDeadlineMs - clock.nowMs()));
+      if (signal.aborted) return true;
+      const startMs = clock.nowMs();
+      const renewed = await this.#attemptWithin(renewedMs + this.#renewDeadlineMs - startMs, signal);
+      if (renewed) renewedMs = startMs;
+      else if (clock.nowMs() - renewedMs >= this.#renewDeadlineMs) return false;
+    }
+  }
+
+  /** An attempt whose answer counts only if it comes in time. */
+  async #attemptWithin(limitMs: number, signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#deps;
+    try {
+      return await withDeadline({ clock, limitMs: Math.max(0, limitMs), signals: [signal] }, () => this.#attempt());
+    } catch {
+      return false;
+    }
+  }
+
+  async #attempt(): Promise<boolean> {
+    const { log } = this.#deps;
+    try {
+      return await this.#tryHold();
+    } catch (error) {
+      if (isPaneletError(error, 'API_CONFLICT')) log.debug({ err: error }, 'lease changed meanwhile');
+      else log.warn({ err: error }, 'lease not reached');
+      return false;
+    }
+  }
+
+  /** Takes or renews the lease; false while another one has it. */
+  async #tryHold(): Promise<boolean> {
+    const { api, lease: key, identity } = this.#deps;
+    const lease = await this.#look();
+    if (lease === undefined) {
+      this.#held = await api.create(leases, { metadata: { ...key }, spec: this.#specOf(0) } as Lease);
+      return true;
+    }
+    if (this.#isHeldByOther(lease)) return false;
+    const mine = lease.spec?.holderIdentity === identity;
+    // One that had it and finds it with another holder, or with none, has lost it.
+    if (this.#held !== undefined && !mine) return false;
+    const transitions = nextTransitions(lease, { isNewLeader: !mine });
+    this.#held = await this.#patch(lease, this.#specOf(transitions, mine ? lease.spec.acquireTime : undefined));
+    return true;
+  }
+
+  #isHeldByOther(lease: Lease): boolean {
+    const { identity, clock } = this.#deps;
+    const holder = lease.spec?.holderIdentity ?? '';
+    const text = JSON.stringify([lease.metadata.uid, lease.spec]);
+    if (this.#observed?.text !== text) this.#observed = { text, atMs: clock.nowMs() };
+    if (holder === '' || holder === identity) return false;
+    const theirsMs = (lease.spec?.leaseDurationSeconds ?? 15) * 1000;
+    return clock.nowMs() < this.#observed.atMs + theirsMs;
+  }
+
+  #specOf(transitions: number, acquireTime?: string): Lease['spec'] {
+    const { identity, clock } = this.#deps;
+    return {
+      holderIdentity: identity,
+      leaseDurationSeconds: Math.max(1, Math.round(this.#leaseMs / 1000)),
+      acquireTime: acquireTime ?? microTime(clock.date()),
+      renewTime: microTime(clock.date()),
+      leaseTransitions: transitions,
+    };
+  }
+
+  async #release(): Promise<void> {
+    const lease = await this.#ownLease();
+    if (lease === undefined) return;
+    const renewTime = microTime(this.#deps.clock.date());
+    await this.#patch(lease, { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime });
+  }
+
+  /** The lease as the server has it; undefined when that names another holder. */
+  async #ownLease(): Promise<Lease | undefined> {
+    const lease = await this.#look();
+    return lease?.spec?.holderIdentity === this.#deps.identity ? lease : undefined;
+  }
+
+  async #look(): Promise<Lease | undefined> {
+    const { api, lease: key } = this.#deps;
     try {
       return await api.get(leases, key);
     } catch (error) {
       if (isPaneletError(error, 'API_NOT_FOUND')) return undefined;
       throw error;
     }
-  };
+  }
 
-  const isHeldByOther = (lease: Lease): boolean => {
-    const holder = lease.spec?.holderIdentity ?? '';
-    const text = JSON.stringify([lease.metadata.uid, lease.spec]);
-    if (observed?.text !== text) observed = { text, atMs: clock.nowMs() };
-    if (holder === '' || holder === identity) return false;
-    const theirsMs = (lease.spec?.leaseDurationSeconds ?? 15) * 1000;
-    return clock.nowMs() < observed.atMs + theirsMs;
-  };
-
-  const patch = async (lease: Lease, spec: Lease['spec'], annotations?: Record<string, string>): Promise<Lease> => {
+  #patch(lease: Lease, spec: Lease['spec'], annotations?: Record<string, string>): Promise<Lease> {
+    const { api, lease: key } = this.#deps;
     const { resourceVersion, uid } = lease.metadata;
     const metadata = { resourceVersion, uid, ...(annotations === undefined ? {} : { annotations }) };
     return api.patch(leases, key, { metadata, spec });
-  };
+  }
 
-  /** Takes or renews the lease; false while another one has it. */
-  const tryHold = async (): Promise<boolean> => {
-    const lease = await look();
-    if (lease === undefined) {
-      held = await api.create(leases, { metadata: { ...key }, spec: specOf(0) } as Lease);
-      return true;
-    }
-    if (isHeldByOther(lease)) return false;
-    const mine = lease.spec?.holderIdentity === identity;
-    // One that had it and finds it with another holder, or with none, has lost it.
-    if (held !== undefined && !mine) return false;
-    const transitions = nextTransitions(lease, { isNewLeader: !mine });
-    held = await patch(lease, specOf(transitions, mine ? lease.spec.acquireTime : undefined));
-    return true;
-  };
-
-  const attempt = async (): Promise<boolean> => {
-    try {
-      return await tryHold();
-    } catch (error) {
-      if (isPaneletError(error, 'API_CONFLICT')) log.debug({ err: error }, 'lease changed meanwhile');
-      else log.warn({ err: error }, 'lease not reached');
-      return false;
-    }
-  };
-
-  const pause = (signal: AbortSignal, atMostMs = Infinity): Promise<void> =>
-    sleep(clock, Math.min(atMostMs, retryMs * (1 + 0.2 * random.number())), signal).catch(() => undefined);
-
-  const acquire = async (signal: AbortSignal): Promise<boolean> => {
-    while (!signal.aborted) {
-      if (await attempt()) return true;
-      await pause(signal);
-    }
-    return false;
-  };
-
-  /** Renews until the signal aborts (true) or the deadline passes without a renewal (false). */
-  const keep = async (signal: AbortSignal): Promise<boolean> => {
-    let renewedMs = clock.nowMs();
-    for (;;) {
-      await pause(signal, Math.max(0, renewedMs + renewDeadlineMs - clock.nowMs()));
-      if (signal.aborted) return true;
-      const startMs = clock.nowMs();
-      const renewed = await attemptWithin(renewedMs + renewDeadlineMs - startMs, signal);
-      if (renewed) renewedMs = startMs;
-      else if (clock.nowMs() - renewedMs >= renewDeadlineMs) return false;
-    }
-  };
-
-  /** An attempt whose answer counts only if it comes in time. */
-  const attemptWithin = async (limitMs: number, signal: AbortSignal): Promise<boolean> => {
-    try {
-      return await withDeadline({ clock, limitMs: Math.max(0, limitMs), signals: [signal] }, attempt);
-    } catch {
-      return false;
-    }
-  };
-
-  const release = async (): Promise<void> => {
-    const lease = await look();
-    if (lease?.spec?.holderIdentity !== identity) return;
-    const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: microTime(clock.date()) };
-    await patch(lease, spec);
-  };
-
-  const raise = async (above: number): Promise<void> => {
-    const lease = await look();
-    if (lease?.spec?.holderIdentity !== identity) return;
-    if (fencingOf(lease) > above || above >= raiseLimit(lease, clock.date())) return;
-    const raisedAt = { [raisedAnnotation]: clock.date().toISOString() };
-    held = await patch(lease, { ...lease.spec, leaseTransitions: above }, raisedAt);
-    log.warn({ fencing: fencingOf(held) }, 'fencing number raised above the one an agent knows');
-  };
-
-  return {
-    run: async (signal, lead) => {
-      held = undefined;
-      if (!(await acquire(signal))) return 'never led';
-      const over = new AbortController();
-      const fencing = (): number => fencingOf(held);
-      const fencingLimit = (): number => raiseLimit(held, clock.date());
-      log.info({ identity, fencing: fencing() }, 'leading');
-      const work = lead({ fencing, fencingLimit, raise, signal: over.signal });
-      const ended = new AbortController();
-      const stop = (): void => ended.abort();
-      signal.addEventListener('abort', stop, { once: true });
-      work.catch(() => undefined).finally(stop);
-      if (signal.aborted) stop();
-      const kept = await keep(ended.signal);
-      signal.removeEventListener('abort', stop);
-      over.abort();
-      if (!kept) {
-        log.error({ identity }, 'lease lost');
-        return 'lost';
-      }
-      await work;
-      await release().catch((error: unknown) => log.warn({ err: error }, 'lease not released'));
-      log.info({ identity }, 'lease released');
-      return 'released';
-    },
-  };
+  #pause(signal: AbortSignal, atMostMs = Infinity): Promise<void> {
+    const { clock, random } = this.#deps;
+    const pauseMs = this.#retryMs * (1 + 0.2 * random.number());
+    return sleep(clock, Math.min(atMostMs, pauseMs), signal).catch(() => undefined);
+  }
 }
