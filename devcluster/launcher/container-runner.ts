@@ -58,160 +58,202 @@ export interface ContainerRunner {
 
 /** A container that has not been started. */
 export function createContainerRunner(deps: ContainerRunnerDeps): ContainerRunner {
-  const { clock, listener } = deps;
-  let state: StoredContainerState = { waiting: { reason: 'ContainerCreating' } };
-  let last: ContainerTermination | undefined;
-  let restartCount = 0;
-  let restartsInRow = 0;
-  let containerId: string | undefined;
-  let running: LocalProcess | undefined;
-  let startedAtMs = 0;
-  let isReady = false;
-  let ending = false;
-  let starting = false;
-  let over = false;
-  let timer: Timer | undefined;
-  let killTimer: Timer | undefined;
-  let killAtMs = Infinity;
-  let stopReadiness: () => void = () => undefined;
-  const ended = createLatch();
+  return new ProcessContainerRunner(deps);
+}
 
-  const finish = (): void => {
-    over = true;
-    state = { terminated: last ?? lostTermination({ restartCount }, timestamp(clock)) };
-    timer?.stop();
-    killTimer?.stop();
-    ended.resolve();
-    listener.changed();
-  };
+class ProcessContainerRunner implements ContainerRunner {
+  readonly #deps: ContainerRunnerDeps;
+  readonly #ended = createLatch();
+  #state: StoredContainerState = { waiting: { reason: 'ContainerCreating' } };
+  #last: ContainerTermination | undefined;
+  #restartCount = 0;
+  #restartsInRow = 0;
+  #containerId: string | undefined;
+  #running: LocalProcess | undefined;
+  #startedAtMs = 0;
+  #isReady = false;
+  #ending = false;
+  #starting = false;
+  #over = false;
+  #timer: Timer | undefined;
+  #killTimer: Timer | undefined;
+  #killAtMs = Infinity;
+  #stopReadiness: () => void = () => undefined;
 
-  const waitAndStart = (delayMs: number): void => {
-    const explain = `back-off ${Math.round(delayMs / 1000)}s restarting failed container=${deps.label}`;
-    if (restartsInRow > 0) {
-      state = { waiting: { reason: 'CrashLoopBackOff', message: explain } };
-      listener.event('Warning', 'BackOff', `Back-off restarting failed container ${deps.label}`);
-    }
-    restartsInRow += 1;
-    timer = clock.after(delayMs, () => void start(restartCount + 1));
-    listener.changed();
-  };
+  constructor(deps: ContainerRunnerDeps) {
+    this.#deps = deps;
+  }
 
-  const afterEnd = (termination: ContainerTermination, ranMs: number): void => {
-    state = { terminated: termination };
-    last = termination;
-    const again =
-      !ending &&
-      (deps.restartPolicy === 'Always' || (deps.restartPolicy === 'OnFailure' && termination.exitCode !== 0));
-    if (!again) {
-      finish();
+  begin({ record, wasReady, mayStart }: Parameters<ContainerRunner['begin']>[0]): void {
+    const { name, processes, clock, log, restartPolicy } = this.#deps;
+    this.#restartCount = record?.restartCount ?? 0;
+    this.#containerId = record?.containerId;
+    this.#last = record?.last;
+    const found = record?.process === undefined ? undefined : processes.adopt(record.process);
+    if (found !== undefined) {
+      log.info({ container: name, pid: found.identity.pid }, 'Container adopted');
+      this.#run(found, record?.startedAt ?? timestamp(clock), wasReady);
       return;
     }
-    if (isRestartForgotten(ranMs, deps.delays)) restartsInRow = 0;
-    waitAndStart(restartDelayMs(restartsInRow, deps.delays));
-  };
+    if (record?.process !== undefined) this.#last = lostTermination(record, timestamp(clock));
+    if (!mayStart || (this.#last !== undefined && restartPolicy === 'Never')) this.#finish();
+    // As after a reboot of the node: the same pod, its containers started once more, without a delay.
+    else void this.#start(record === undefined ? 0 : this.#restartCount + 1);
+  }
 
-  const onExit = (process: LocalProcess, startedAt: string, exit: ProcessExit): void => {
-    stopReadiness();
-    isReady = false;
-    running = undefined;
-    // What the program left in its own group has lost its container; workers have groups of their own.
-    process.killGroup();
-    deps.log.info({ container: deps.name, pid: process.identity.pid, exit }, 'Container ended');
-    const reason = exit.code === 0 ? 'Completed' : 'Error';
-    const unknown = { reason: 'ContainerStatusUnknown', message: 'It ended while the dev cluster was not its parent' };
-    const termination: ContainerTermination = {
-      exitCode: exit.code,
-      ...(exit.signal === 0 ? {} : { signal: exit.signal }),
-      ...(exit.known ? { reason } : unknown),
-      startedAt,
-      finishedAt: timestamp(clock),
-      ...(containerId === undefined ? {} : { containerID: containerId }),
+  end(graceMs: number): Promise<void> {
+    const { clock, listener, name } = this.#deps;
+    const running = this.#running;
+    const firstTime = !this.#ending;
+    this.#ending = true;
+    const killAtMs = clock.nowMs() + graceMs;
+    if (killAtMs < this.#killAtMs) {
+      this.#killAtMs = killAtMs;
+      if (running !== undefined && firstTime) listener.event('Normal', 'Killing', `Stopping container ${name}`);
+      if (running !== undefined) this.#terminate(running);
+    }
+    if (this.#running === undefined && !this.#starting && !this.#over) this.#finish();
+    return this.#ended.promise;
+  }
+
+  view(): ContainerView {
+    return {
+      name: this.#deps.name,
+      image: this.#deps.image,
+      state: this.#state,
+      last: this.#last,
+      restartCount: this.#restartCount,
+      ready: this.#isReady,
+      containerId: this.#containerId,
     };
-    afterEnd(termination, clock.nowMs() - startedAtMs);
-  };
+  }
 
-  const run = (process: LocalProcess, startedAt: string, wasReady: boolean): void => {
-    running = process;
-    startedAtMs = clock.nowMs();
-    state = { running: { startedAt } };
-    isReady = wasReady;
-    stopReadiness = deps.watchReadiness(wasReady, (ready) => {
-      if (running !== process || isReady === ready) return;
-      isReady = ready;
-      listener.changed();
-    });
-    void process.exited.then((exit) => onExit(process, startedAt, exit));
-    listener.changed();
-    if (ending) terminate(process);
-  };
+  record(): ContainerRecord {
+    return {
+      restartCount: this.#restartCount,
+      last: this.#last,
+      containerId: this.#containerId,
+      process: this.#running?.identity,
+      startedAt: this.#state.running?.startedAt,
+    };
+  }
 
-  const failToStart = (error: unknown): void => {
+  isOver(): boolean {
+    return this.#over;
+  }
+
+  async #start(count: number): Promise<void> {
+    const { name, processes, clock, log, listener } = this.#deps;
+    this.#restartCount = count;
+    this.#starting = true;
+    try {
+      const process = await processes.start(this.#deps.spec(count));
+      this.#containerId = `local://${this.#deps.newContainerId()}`;
+      this.#starting = false;
+      listener.event('Normal', 'Started', `Started container ${name}`);
+      log.info({ container: name, pid: process.identity.pid, restartCount: this.#restartCount }, 'Container started');
+      this.#run(process, timestamp(clock), false);
+    } catch (error) {
+      this.#starting = false;
+      this.#failToStart(error);
+    }
+  }
+
+  #failToStart(error: unknown): void {
+    const { name, clock, log, listener } = this.#deps;
     const message = error instanceof Error ? error.message : String(error);
     listener.event('Warning', 'Failed', `Error: ${message}`);
-    deps.log.warn({ container: deps.name, err: error }, 'Container not started');
+    log.warn({ container: name, err: error }, 'Container not started');
     const now = timestamp(clock);
-    afterEnd({ exitCode: 128, reason: 'StartError', message, startedAt: now, finishedAt: now }, 0);
-  };
+    this.#afterEnd({ exitCode: 128, reason: 'StartError', message, startedAt: now, finishedAt: now }, 0);
+  }
 
-  const start = async (count: number): Promise<void> => {
-    restartCount = count;
-    starting = true;
-    try {
-      const process = await deps.processes.start(deps.spec(count));
-      containerId = `local://${deps.newContainerId()}`;
-      starting = false;
-      listener.event('Normal', 'Started', `Started container ${deps.name}`);
-      deps.log.info({ container: deps.name, pid: process.identity.pid, restartCount }, 'Container started');
-      run(process, timestamp(clock), false);
-    } catch (error) {
-      starting = false;
-      failToStart(error);
+  #run(process: LocalProcess, startedAt: string, wasReady: boolean): void {
+    const { clock, listener } = this.#deps;
+    this.#running = process;
+    this.#startedAtMs = clock.nowMs();
+    this.#state = { running: { startedAt } };
+    this.#isReady = wasReady;
+    this.#stopReadiness = this.#deps.watchReadiness(wasReady, (ready) => {
+      if (this.#running !== process || this.#isReady === ready) return;
+      this.#isReady = ready;
+      listener.changed();
+    });
+    void process.exited.then((exit) => this.#onExit(process, startedAt, exit));
+    listener.changed();
+    if (this.#ending) this.#terminate(process);
+  }
+
+  #onExit(process: LocalProcess, startedAt: string, exit: ProcessExit): void {
+    const { name, clock, log } = this.#deps;
+    this.#stopReadiness();
+    this.#isReady = false;
+    this.#running = undefined;
+    // What the program left in its own group has lost its container; workers have groups of their own.
+    process.killGroup();
+    log.info({ container: name, pid: process.identity.pid, exit }, 'Container ended');
+    const termination = terminationOf(exit, {
+      startedAt,
+      finishedAt: timestamp(clock),
+      ...(this.#containerId === undefined ? {} : { containerID: this.#containerId }),
+    });
+    this.#afterEnd(termination, clock.nowMs() - this.#startedAtMs);
+  }
+
+  #afterEnd(termination: ContainerTermination, ranMs: number): void {
+    const { restartPolicy, delays } = this.#deps;
+    this.#state = { terminated: termination };
+    this.#last = termination;
+    const again = restartPolicy === 'Always' || (restartPolicy === 'OnFailure' && termination.exitCode !== 0);
+    if (this.#ending || !again) {
+      this.#finish();
+      return;
     }
-  };
+    if (isRestartForgotten(ranMs, delays)) this.#restartsInRow = 0;
+    this.#waitAndStart(restartDelayMs(this.#restartsInRow, delays));
+  }
 
-  const terminate = (process: LocalProcess): void => {
+  #waitAndStart(delayMs: number): void {
+    const { clock, listener, label } = this.#deps;
+    if (this.#restartsInRow > 0) {
+      const message = `back-off ${Math.round(delayMs / 1000)}s restarting failed container=${label}`;
+      this.#state = { waiting: { reason: 'CrashLoopBackOff', message } };
+      listener.event('Warning', 'BackOff', `Back-off restarting failed container ${label}`);
+    }
+    this.#restartsInRow += 1;
+    this.#timer = clock.after(delayMs, () => void this.#start(this.#restartCount + 1));
+    listener.changed();
+  }
+
+  #terminate(process: LocalProcess): void {
+    const { clock } = this.#deps;
     process.signal('SIGTERM');
-    killTimer?.stop();
-    killTimer = clock.after(Math.max(0, killAtMs - clock.nowMs()), () => process.killGroup());
-  };
+    this.#killTimer?.stop();
+    this.#killTimer = clock.after(Math.max(0, this.#killAtMs - clock.nowMs()), () => process.killGroup());
+  }
 
+  #finish(): void {
+    const { clock, listener } = this.#deps;
+    this.#over = true;
+    const lost = { restartCount: this.#restartCount };
+    this.#state = { terminated: this.#last ?? lostTermination(lost, timestamp(clock)) };
+    this.#timer?.stop();
+    this.#killTimer?.stop();
+    this.#ended.resolve();
+    listener.changed();
+  }
+}
+
+type TerminationTimes = Pick<ContainerTermination, 'startedAt' | 'finishedAt' | 'containerID'>;
+
+function terminationOf(exit: ProcessExit, times: TerminationTimes): ContainerTermination {
+  const reason = exit.code === 0 ? 'Completed' : 'Error';
+  const unknown = { reason: 'ContainerStatusUnknown', message: 'It ended while the dev cluster was not its parent' };
   return {
-    begin: ({ record, wasReady, mayStart }) => {
-      restartCount = record?.restartCount ?? 0;
-      containerId = record?.containerId;
-      last = record?.last;
-      const found = record?.process === undefined ? undefined : deps.processes.adopt(record.process);
-      if (found !== undefined) {
-        deps.log.info({ container: deps.name, pid: found.identity.pid }, 'Container adopted');
-        run(found, record?.startedAt ?? timestamp(clock), wasReady);
-        return;
-      }
-      if (record?.process !== undefined) last = lostTermination(record, timestamp(clock));
-      if (!mayStart || (last !== undefined && deps.restartPolicy === 'Never')) finish();
-      // As after a reboot of the node: the same pod, its containers started once more, without a delay.
-      else void start(record === undefined ? 0 : restartCount + 1);
-    },
-    end: (graceMs) => {
-      const firstTime = !ending;
-      ending = true;
-      const killAt = clock.nowMs() + graceMs;
-      if (killAt < killAtMs) {
-        killAtMs = killAt;
-        if (running !== undefined && firstTime) listener.event('Normal', 'Killing', `Stopping container ${deps.name}`);
-        if (running !== undefined) terminate(running);
-      }
-      if (running === undefined && !starting && !over) finish();
-      return ended.promise;
-    },
-    view: () => ({ name: deps.name, image: deps.image, state, last, restartCount, ready: isReady, containerId }),
-    record: () => ({
-      restartCount,
-      last,
-      containerId,
-      process: running?.identity,
-      startedAt: state.running?.startedAt,
-    }),
-    isOver: () => over,
+    exitCode: exit.code,
+    ...(exit.signal === 0 ? {} : { signal: exit.signal }),
+    ...(exit.known ? { reason } : unknown),
+    ...times,
   };
 }
 
