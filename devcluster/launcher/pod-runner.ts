@@ -8,7 +8,7 @@ import type { RestartDelays } from './back-off.js';
 import { createContainerRunner, type ContainerRunner } from './container-runner.js';
 import { containerCommand, containerEnvironment } from './environment.js';
 import type { EntryPoints } from './entry-points.js';
-import type { Container, StoredPod } from './pod.js';
+import type { Container, PodStatus, StoredPod } from './pod.js';
 import type { PodRecord, PodRecords } from './pod-records.js';
 import { derivePodStatus } from './pod-status.js';
 import type { Prober } from './probe.js';
@@ -55,158 +55,185 @@ const leastGraceMs = 2000;
 
 /** A pod that is started at once, or continued from `record`. */
 export function createPodRunner(deps: PodRunnerDeps, initial: StoredPod, record: PodRecord | undefined): PodRunner {
-  const { clock } = deps;
-  const uid = initial.metadata.uid ?? '';
-  const log = deps.log.child({ pod: { namespace: initial.metadata.namespace, name: initial.metadata.name } });
-  const startTime = record?.startTime ?? timestamp(clock);
-  let pod = initial;
-  let deleting = false;
-  let quiet = false;
-  let cut = false;
-  let writing: Promise<void> = Promise.resolve();
-  let dirty = false;
+  const runner = new ProcessPodRunner(deps, initial, record?.startTime ?? timestamp(deps.clock));
+  runner.begin(record);
+  return runner;
+}
 
-  const isOver = (): boolean => runners.every((runner) => runner.isOver());
+class ProcessPodRunner implements PodRunner {
+  readonly uid: string;
+  readonly #deps: PodRunnerDeps;
+  readonly #log: Log;
+  /** As the pod was when this runner began: what cannot change is read from it. */
+  readonly #initial: StoredPod;
+  readonly #startTime: string;
+  readonly #runners: readonly ContainerRunner[];
+  #pod: StoredPod;
+  #deleting = false;
+  /** True while its node goes down: the API hears no more of it. */
+  #quiet = false;
+  /** True after a power cut: nothing is recorded either. */
+  #cut = false;
+  #dirty = false;
+  #writing: Promise<void> = Promise.resolve();
 
-  const writeStatus = async (): Promise<void> => {
-    dirty = false;
-    const { namespace: ns, name } = initial.metadata;
-    const change = (stored: StoredPod): void => {
-      if (stored.metadata.uid !== uid) return;
-      stored.status = derivePodStatus({
-        pod: stored,
-        containers: runners.map((runner) => runner.view()),
-        podIp: deps.podIp,
-        startTime,
-        now: timestamp(clock),
-        ending: isOver(),
-      });
-    };
-    try {
-      await deps.store.mutate<StoredPod>('pods', { ns, name }, change, { subresource: 'status' });
-    } catch (err) {
-      if (!isStatusError(err, 'NotFound')) log.error({ err }, 'Pod status not written');
+  constructor(deps: PodRunnerDeps, initial: StoredPod, startTime: string) {
+    this.uid = initial.metadata.uid ?? '';
+    this.#deps = deps;
+    this.#log = deps.log.child({ pod: { namespace: initial.metadata.namespace, name: initial.metadata.name } });
+    this.#initial = initial;
+    this.#startTime = startTime;
+    this.#pod = initial;
+    this.#runners = initial.spec.containers.map((container) => this.#createRunner(container));
+  }
+
+  /** Starts the containers, or goes on with those of `record`. */
+  begin(record: PodRecord | undefined): void {
+    const { metadata, spec, status } = this.#initial;
+    const mayStart = metadata.deletionTimestamp === undefined;
+    for (const [index, runner] of this.#runners.entries()) {
+      const name = spec.containers[index]?.name ?? '';
+      const wasReady = status?.containerStatuses?.find((container) => container.name === name)?.ready ?? false;
+      runner.begin({ record: record?.containers[name], wasReady, mayStart });
     }
-  };
+    this.update(this.#initial);
+  }
 
-  const changed = (): void => {
-    if (cut) return;
-    deps.records.save({
-      uid,
-      namespace: initial.metadata.namespace ?? '',
-      name: initial.metadata.name,
-      startTime,
-      containers: Object.fromEntries(runners.map((runner) => [runner.view().name, runner.record()])),
-    });
-    // A node that goes down says nothing more about its pods: they come back with it.
-    if (dirty || quiet) return;
-    dirty = true;
-    writing = writing.then(writeStatus);
-  };
-
-  const specOf = (container: Container, restartCount: number): ProcessSpec => {
-    const environment = containerEnvironment(container, pod, { nodeName: deps.nodeName, podIp: deps.podIp });
-    return {
-      command: deps.entryPoints.resolve(containerCommand(container, environment)),
-      environment: {
-        ...deps.baseEnvironment,
-        HOSTNAME: pod.metadata.name,
-        PANELET_DEVCLUSTER_POD: uid,
-        ...environment,
-      },
-      logFile: deps.logFile(pod, container.name, restartCount),
-      ...(container.workingDir === undefined ? {} : { workingDirectory: container.workingDir }),
-    };
-  };
-
-  const createRunner = (container: Container): ContainerRunner =>
-    createContainerRunner({
-      name: container.name,
-      image: container.image,
-      processes: deps.processes,
-      clock,
-      log,
-      delays: deps.delays,
-      restartPolicy: initial.spec.restartPolicy ?? 'Always',
-      label: `${container.name} in pod ${initial.metadata.name}_${initial.metadata.namespace ?? ''}(${uid})`,
-      newContainerId: () => deps.random.bytes(32).toString('hex'),
-      listener: {
-        changed,
-        event: (type, reason, message) => deps.recorder.record(pod, { type, reason, message }),
-      },
-      spec: (restartCount) => specOf(container, restartCount),
-      watchReadiness: (wasReady, tell) =>
-        startReadinessLoop(
-          {
-            clock,
-            prober: deps.prober,
-            container,
-            podIp: deps.podIp,
-            onUnhealthy: (failure) => {
-              const message = `Readiness probe failed: ${failure}`;
-              deps.recorder.record(pod, { type: 'Warning', reason: 'Unhealthy', message });
-            },
-          },
-          wasReady,
-          tell,
-        ),
-    });
-
-  const runners = initial.spec.containers.map(createRunner);
-
-  const end = async (graceMs: number): Promise<void> => {
-    await Promise.all(runners.map((runner) => runner.end(graceMs)));
-    await writing;
-  };
-
-  const remove = async (): Promise<void> => {
-    deps.records.remove(uid);
-    const { namespace, name } = initial.metadata;
-    try {
-      await deps.store.delete('pods', namespace, name, { uid, gracePeriodSeconds: 0 });
-    } catch (err) {
-      if (!isStatusError(err, 'NotFound') && !isStatusError(err, 'Conflict')) log.error({ err }, 'Pod not removed');
-    }
-  };
-
-  const update = (next: StoredPod): void => {
-    pod = next;
+  update(next: StoredPod): void {
+    this.#pod = next;
     if (next.metadata.deletionTimestamp !== undefined) {
       const graceMs = Math.max(leastGraceMs, (next.metadata.deletionGracePeriodSeconds ?? 30) * 1000);
-      const ended = end(graceMs);
-      if (!deleting) void ended.then(remove);
-      deleting = true;
+      const ended = this.#end(graceMs);
+      if (!this.#deleting) void ended.then(() => this.#remove());
+      this.#deleting = true;
     } else if (next.metadata.generation !== next.status?.observedGeneration || hasGates(next)) {
-      changed();
+      this.#changed();
     }
-  };
-
-  const mayStart = initial.metadata.deletionTimestamp === undefined;
-  for (const [index, runner] of runners.entries()) {
-    const name = initial.spec.containers[index]?.name ?? '';
-    const wasReady = initial.status?.containerStatuses?.find((status) => status.name === name)?.ready ?? false;
-    runner.begin({ record: record?.containers[name], wasReady, mayStart });
   }
-  update(initial);
 
-  return {
-    uid,
-    update,
-    vanish: async () => {
-      await end(leastGraceMs);
-      deps.records.remove(uid);
-    },
-    shutDown: async (graceMs) => {
-      quiet = true;
-      await end(graceMs);
-    },
-    containerPid: (container) => runners.find((runner) => runner.view().name === container)?.record().process?.pid,
-    powerCut: () => {
-      quiet = true;
-      cut = true;
-      for (const runner of runners) void runner.end(0);
-    },
-  };
+  async vanish(): Promise<void> {
+    await this.#end(leastGraceMs);
+    this.#deps.records.remove(this.uid);
+  }
+
+  async shutDown(graceMs: number): Promise<void> {
+    this.#quiet = true;
+    await this.#end(graceMs);
+  }
+
+  containerPid(container: string): number | undefined {
+    return this.#runners.find((runner) => runner.view().name === container)?.record().process?.pid;
+  }
+
+  powerCut(): void {
+    this.#quiet = true;
+    this.#cut = true;
+    for (const runner of this.#runners) void runner.end(0);
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    await Promise.all(this.#runners.map((runner) => runner.end(graceMs)));
+    await this.#writing;
+  }
+
+  async #remove(): Promise<void> {
+    this.#deps.records.remove(this.uid);
+    const { namespace, name } = this.#initial.metadata;
+    try {
+      await this.#deps.store.delete('pods', namespace, name, { uid: this.uid, gracePeriodSeconds: 0 });
+    } catch (err) {
+      if (!isStatusError(err, 'NotFound') && !isStatusError(err, 'Conflict'))
+        this.#log.error({ err }, 'Pod not removed');
+    }
+  }
+
+  #changed(): void {
+    if (this.#cut) return;
+    this.#deps.records.save({
+      uid: this.uid,
+      namespace: this.#initial.metadata.namespace ?? '',
+      name: this.#initial.metadata.name,
+      startTime: this.#startTime,
+      containers: Object.fromEntries(this.#runners.map((runner) => [runner.view().name, runner.record()])),
+    });
+    // A node that goes down says nothing more about its pods: they come back with it.
+    if (this.#dirty || this.#quiet) return;
+    this.#dirty = true;
+    this.#writing = this.#writing.then(() => this.#writeStatus());
+  }
+
+  async #writeStatus(): Promise<void> {
+    this.#dirty = false;
+    const { namespace: ns, name } = this.#initial.metadata;
+    const change = (stored: StoredPod): void => {
+      if (stored.metadata.uid === this.uid) stored.status = this.#statusOf(stored);
+    };
+    try {
+      await this.#deps.store.mutate<StoredPod>('pods', { ns, name }, change, { subresource: 'status' });
+    } catch (err) {
+      if (!isStatusError(err, 'NotFound')) this.#log.error({ err }, 'Pod status not written');
+    }
+  }
+
+  #statusOf(pod: StoredPod): PodStatus {
+    return derivePodStatus({
+      pod,
+      containers: this.#runners.map((runner) => runner.view()),
+      podIp: this.#deps.podIp,
+      startTime: this.#startTime,
+      now: timestamp(this.#deps.clock),
+      ending: this.#runners.every((runner) => runner.isOver()),
+    });
+  }
+
+  #createRunner(container: Container): ContainerRunner {
+    const { processes, clock, random, delays } = this.#deps;
+    const { metadata, spec } = this.#initial;
+    return createContainerRunner({
+      name: container.name,
+      image: container.image,
+      processes,
+      clock,
+      log: this.#log,
+      delays,
+      restartPolicy: spec.restartPolicy ?? 'Always',
+      label: `${container.name} in pod ${metadata.name}_${metadata.namespace ?? ''}(${this.uid})`,
+      newContainerId: () => random.bytes(32).toString('hex'),
+      listener: {
+        changed: () => this.#changed(),
+        event: (type, reason, message) => this.#record(type, reason, message),
+      },
+      spec: (restartCount) => this.#specOf(container, restartCount),
+      watchReadiness: (wasReady, tell) => this.#watchReadiness(container, wasReady, tell),
+    });
+  }
+
+  #watchReadiness(container: Container, wasReady: boolean, tell: (isReady: boolean) => void): () => void {
+    const { clock, prober, podIp } = this.#deps;
+    const onUnhealthy = (failure: string): void =>
+      this.#record('Warning', 'Unhealthy', `Readiness probe failed: ${failure}`);
+    return startReadinessLoop({ clock, prober, container, podIp, onUnhealthy }, wasReady, tell);
+  }
+
+  #record(type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#deps.recorder.record(this.#pod, { type, reason, message });
+  }
+
+  #specOf(container: Container, restartCount: number): ProcessSpec {
+    const { nodeName, podIp, entryPoints, baseEnvironment, logFile } = this.#deps;
+    const environment = containerEnvironment(container, this.#pod, { nodeName, podIp });
+    return {
+      command: entryPoints.resolve(containerCommand(container, environment)),
+      environment: {
+        ...baseEnvironment,
+        HOSTNAME: this.#pod.metadata.name,
+        PANELET_DEVCLUSTER_POD: this.uid,
+        ...environment,
+      },
+      logFile: logFile(this.#pod, container.name, restartCount),
+      ...(container.workingDir === undefined ? {} : { workingDirectory: container.workingDir }),
+    };
+  }
 }
 
 function hasGates(pod: StoredPod): boolean {
