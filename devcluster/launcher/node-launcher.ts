@@ -1,12 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Log } from '#common/log.js';
 import { sleep } from '#common/time/clock.js';
 import type { StoreEvent } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
-import { createNodeHeartbeat } from './node-heartbeat.js';
+import { createNodeHeartbeat, type NodeHeartbeat } from './node-heartbeat.js';
 import { isTerminal, type StoredPod } from './pod.js';
-import { createPodRecords, type PodRecord } from './pod-records.js';
+import { createPodRecords, type PodRecord, type PodRecords } from './pod-records.js';
 import { createPodRunner, type PodRunner, type PodRunnerDeps } from './pod-runner.js';
+import type { Processes } from './processes.js';
 
 /** What a launcher of one node needs. */
 export interface NodeLauncherDeps extends Omit<PodRunnerDeps, 'records' | 'logFile' | 'baseEnvironment'> {
@@ -40,131 +42,160 @@ const keptLogs = 10;
 
 /** Launcher of one node. */
 export function createNodeLauncher(deps: NodeLauncherDeps): NodeLauncher {
-  const { store, clock, nodeName } = deps;
-  const log = deps.log.child({ node: nodeName });
-  const logDirectory = join(deps.directory, 'logs');
-  const marker = `${deps.clusterId}/${nodeName}`;
-  const records = createPodRecords({ directory: join(deps.directory, 'pods'), log });
-  const heartbeat = createNodeHeartbeat({ store, clock, log, nodeName, nodeIp: deps.podIp });
-  const runners = new Map<string, PodRunner>();
-  // Pods whose objects are gone and whose processes are not, yet.
-  const vanishing = new Set<Promise<void>>();
-  let stopWatch: (() => void) | undefined;
+  return new ProcessNodeLauncher(deps);
+}
 
-  const podLogDirectory = (pod: StoredPod): string =>
-    join(logDirectory, `${pod.metadata.namespace ?? ''}_${pod.metadata.name}_${pod.metadata.uid ?? ''}`);
+class ProcessNodeLauncher implements NodeLauncher {
+  readonly nodeName: string;
+  readonly #deps: NodeLauncherDeps;
+  readonly #log: Log;
+  readonly #logDirectory: string;
+  /** In the environment of everything that this node starts. */
+  readonly #marker: string;
+  readonly #records: PodRecords;
+  readonly #heartbeat: NodeHeartbeat;
+  readonly #runners = new Map<string, PodRunner>();
+  /** Pods whose objects are gone and whose processes are not, yet. */
+  readonly #vanishing = new Set<Promise<void>>();
+  #stopWatch: (() => void) | undefined;
 
-  const runnerDeps: PodRunnerDeps = {
-    ...deps,
-    log,
-    records,
-    baseEnvironment: { ...deps.baseEnvironment, PANELET_DEVCLUSTER_NODE: marker },
-    logFile: (pod, container, restartCount) => join(podLogDirectory(pod), container, `${restartCount}.log`),
-  };
+  constructor(deps: NodeLauncherDeps) {
+    const { store, clock, nodeName, podIp, directory } = deps;
+    const log = deps.log.child({ node: nodeName });
+    this.nodeName = nodeName;
+    this.#deps = deps;
+    this.#log = log;
+    this.#logDirectory = join(directory, 'logs');
+    this.#marker = `${deps.clusterId}/${nodeName}`;
+    this.#records = createPodRecords({ directory: join(directory, 'pods'), log });
+    this.#heartbeat = createNodeHeartbeat({ store, clock, log, nodeName, nodeIp: podIp });
+  }
 
-  const pruneLogs = (): void => {
-    if (!existsSync(logDirectory)) return;
-    const entries = readdirSync(logDirectory).map((name) => join(logDirectory, name));
-    const dead = entries.filter((path) => ![...runners.keys()].some((uid) => path.endsWith(uid)));
-    const byAge = dead.map((path) => ({ path, ms: statSync(path).mtimeMs })).sort((a, b) => b.ms - a.ms);
-    for (const { path } of byAge.slice(keptLogs)) rmSync(path, { recursive: true, force: true });
-  };
+  async start(): Promise<void> {
+    const { store } = this.#deps;
+    mkdirSync(this.#logDirectory, { recursive: true });
+    await this.#heartbeat.start();
+    const fieldSelector = `spec.nodeName=${this.nodeName}`;
+    const { items, resourceVersion } = store.list<StoredPod>('pods', { fieldSelector });
+    const old = new Map(this.#records.load().map((record) => [record.uid, record]));
+    for (const pod of items) this.#take(pod, old.get(pod.metadata.uid ?? ''));
+    const gone = [...old.values()].filter((record) => !items.some((pod) => pod.metadata.uid === record.uid));
+    const options = { fieldSelector, fromResourceVersion: resourceVersion };
+    this.#stopWatch = store.watch<StoredPod>('pods', options, (event) => this.#onEvent(event));
+    await Promise.all(gone.map((record) => this.#endForgotten(record)));
+  }
 
-  const removeTerminal = async (pod: StoredPod): Promise<void> => {
-    const { namespace, name, uid } = pod.metadata;
-    if (pod.metadata.deletionTimestamp === undefined || uid === undefined) return;
-    await store.delete('pods', namespace, name, { uid, gracePeriodSeconds: 0 }).catch((err: unknown) => {
-      if (!isStatusError(err)) log.error({ err }, 'Pod not removed');
-    });
-  };
+  async stop(graceMs: number): Promise<void> {
+    this.#stopFollowing();
+    const ended = [...this.#runners.values()].map((runner) => runner.shutDown(graceMs));
+    await Promise.all([...this.#vanishing, ...ended]);
+    await this.#endLeftovers(Math.min(graceMs, leftoverGraceMs));
+    await this.#heartbeat.stop();
+  }
 
-  const take = (pod: StoredPod, record?: PodRecord): void => {
-    const uid = pod.metadata.uid ?? '';
-    const known = runners.get(uid);
-    if (known !== undefined) known.update(pod);
-    else if (isTerminal(pod)) void removeTerminal(pod);
-    else {
-      runners.set(uid, createPodRunner(runnerDeps, pod, record));
-      pruneLogs();
-    }
-  };
+  async powerCut(): Promise<void> {
+    this.#stopFollowing();
+    for (const runner of this.#runners.values()) runner.powerCut();
+    await this.#endLeftovers(0);
+    this.#runners.clear();
+    await this.#heartbeat.stop({ lost: true });
+  }
 
-  const onEvent = (event: StoreEvent<StoredPod>): void => {
+  containerPid(pod: StoredPod, container: string): number | undefined {
+    return this.#runners.get(pod.metadata.uid ?? '')?.containerPid(container);
+  }
+
+  logFile(pod: StoredPod, container: string, previous: boolean): string | undefined {
+    const directory = join(this.#podLogDirectory(pod), container);
+    if (!existsSync(directory)) return undefined;
+    const numbers = readdirSync(directory).map((file) => Number.parseInt(file, 10));
+    const wanted = numbers.sort((a, b) => b - a)[previous ? 1 : 0];
+    return wanted === undefined ? undefined : join(directory, `${wanted}.log`);
+  }
+
+  #onEvent(event: StoreEvent<StoredPod>): void {
     if (event.type !== 'DELETED') {
-      take(event.object);
+      this.#take(event.object);
       return;
     }
     const uid = event.object.metadata.uid ?? '';
-    const runner = runners.get(uid);
-    runners.delete(uid);
+    const runner = this.#runners.get(uid);
+    this.#runners.delete(uid);
     if (runner === undefined) return;
-    const vanished = runner.vanish().finally(() => vanishing.delete(vanished));
-    vanishing.add(vanished);
-  };
+    const vanished = runner.vanish().finally(() => this.#vanishing.delete(vanished));
+    this.#vanishing.add(vanished);
+  }
 
-  const endForgotten = async (record: PodRecord): Promise<void> => {
-    log.warn(
+  #take(pod: StoredPod, record?: PodRecord): void {
+    const uid = pod.metadata.uid ?? '';
+    const known = this.#runners.get(uid);
+    if (known !== undefined) known.update(pod);
+    else if (isTerminal(pod)) void this.#removeTerminal(pod);
+    else {
+      this.#runners.set(uid, createPodRunner(this.#runnerDeps(), pod, record));
+      this.#pruneLogs();
+    }
+  }
+
+  #runnerDeps(): PodRunnerDeps {
+    return {
+      ...this.#deps,
+      log: this.#log,
+      records: this.#records,
+      baseEnvironment: { ...this.#deps.baseEnvironment, PANELET_DEVCLUSTER_NODE: this.#marker },
+      logFile: (pod, container, restartCount) => join(this.#podLogDirectory(pod), container, `${restartCount}.log`),
+    };
+  }
+
+  #podLogDirectory({ metadata }: StoredPod): string {
+    return join(this.#logDirectory, `${metadata.namespace ?? ''}_${metadata.name}_${metadata.uid ?? ''}`);
+  }
+
+  #pruneLogs(): void {
+    if (!existsSync(this.#logDirectory)) return;
+    const entries = readdirSync(this.#logDirectory).map((name) => join(this.#logDirectory, name));
+    const dead = entries.filter((path) => ![...this.#runners.keys()].some((uid) => path.endsWith(uid)));
+    const byAge = dead.map((path) => ({ path, ms: statSync(path).mtimeMs })).sort((a, b) => b.ms - a.ms);
+    for (const { path } of byAge.slice(keptLogs)) rmSync(path, { recursive: true, force: true });
+  }
+
+  async #removeTerminal(pod: StoredPod): Promise<void> {
+    const { namespace, name, uid } = pod.metadata;
+    if (pod.metadata.deletionTimestamp === undefined || uid === undefined) return;
+    await this.#deps.store.delete('pods', namespace, name, { uid, gracePeriodSeconds: 0 }).catch((err: unknown) => {
+      if (!isStatusError(err)) this.#log.error({ err }, 'Pod not removed');
+    });
+  }
+
+  async #endForgotten(record: PodRecord): Promise<void> {
+    const { processes, clock } = this.#deps;
+    this.#log.warn(
       { pod: { namespace: record.namespace, name: record.name } },
       'Pod is gone from the API, its processes are ended',
     );
     for (const container of Object.values(record.containers)) {
-      const found = container.process === undefined ? undefined : deps.processes.adopt(container.process);
+      const found = container.process === undefined ? undefined : processes.adopt(container.process);
       if (found === undefined) continue;
       found.signal('SIGTERM');
       const timer = clock.after(leftoverGraceMs, () => found.killGroup());
       await found.exited;
       timer.stop();
     }
-    records.remove(record.uid);
-  };
+    this.#records.remove(record.uid);
+  }
 
-  const endLeftovers = async (graceMs: number): Promise<void> => {
-    const find = (): readonly { pid: number; startTime: number }[] =>
-      deps.processes.find(`PANELET_DEVCLUSTER_NODE=${marker}`);
+  /** Ends what the node's containers started and left behind. */
+  async #endLeftovers(graceMs: number): Promise<void> {
+    const { processes, clock } = this.#deps;
+    const find = (): ReturnType<Processes['find']> => processes.find(`PANELET_DEVCLUSTER_NODE=${this.#marker}`);
     const deadlineMs = clock.nowMs() + graceMs;
-    if (graceMs > 0) for (const identity of find()) deps.processes.signal(identity, 'SIGTERM');
+    if (graceMs > 0) for (const identity of find()) processes.signal(identity, 'SIGTERM');
     while (find().length > 0 && clock.nowMs() < deadlineMs) await sleep(clock, leftoverPollMs);
-    for (const identity of find()) deps.processes.signal(identity, 'SIGKILL');
-  };
+    for (const identity of find()) processes.signal(identity, 'SIGKILL');
+  }
 
-  const stopFollowing = (): void => {
-    stopWatch?.();
-    stopWatch = undefined;
-  };
-
-  return {
-    nodeName,
-    start: async () => {
-      mkdirSync(logDirectory, { recursive: true });
-      await heartbeat.start();
-      const fieldSelector = `spec.nodeName=${nodeName}`;
-      const { items, resourceVersion } = store.list<StoredPod>('pods', { fieldSelector });
-      const old = new Map(records.load().map((record) => [record.uid, record]));
-      for (const pod of items) take(pod, old.get(pod.metadata.uid ?? ''));
-      const gone = [...old.values()].filter((record) => !items.some((pod) => pod.metadata.uid === record.uid));
-      stopWatch = store.watch<StoredPod>('pods', { fieldSelector, fromResourceVersion: resourceVersion }, onEvent);
-      await Promise.all(gone.map(endForgotten));
-    },
-    stop: async (graceMs) => {
-      stopFollowing();
-      await Promise.all([...vanishing, ...[...runners.values()].map((runner) => runner.shutDown(graceMs))]);
-      await endLeftovers(Math.min(graceMs, leftoverGraceMs));
-      await heartbeat.stop();
-    },
-    powerCut: async () => {
-      stopFollowing();
-      for (const runner of runners.values()) runner.powerCut();
-      await endLeftovers(0);
-      runners.clear();
-      await heartbeat.stop({ lost: true });
-    },
-    containerPid: (pod, container) => runners.get(pod.metadata.uid ?? '')?.containerPid(container),
-    logFile: (pod, container, previous) => {
-      const directory = join(podLogDirectory(pod), container);
-      if (!existsSync(directory)) return undefined;
-      const numbers = readdirSync(directory).map((file) => Number.parseInt(file, 10));
-      const wanted = numbers.sort((a, b) => b - a)[previous ? 1 : 0];
-      return wanted === undefined ? undefined : join(directory, `${wanted}.log`);
-    },
-  };
+  #stopFollowing(): void {
+    this.#stopWatch?.();
+    this.#stopWatch = undefined;
+  }
 }
