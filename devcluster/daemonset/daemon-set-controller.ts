@@ -1,15 +1,11 @@
 import type { Clock, Timer } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { ClusterEventRecorder } from '../store/event-recorder.js';
-import type { Node } from '../launcher/node.js';
 import { keyOf, type StoredObject } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
-import { revisionLabel, type StoredDaemonSet, type DaemonSetStatus } from './daemon-set.js';
-import { claimPods } from './claim.js';
-import { newDaemonPod } from './daemon-pod.js';
-import { planDaemonSet, type DaemonSetPlan } from './plan.js';
-import { createRevisions } from './revisions.js';
+import type { StoredDaemonSet } from './daemon-set.js';
+import { DaemonSetReconciler } from './daemon-set-reconciler.js';
 
 /** What the controller needs. */
 export interface DaemonSetControllerDeps {
@@ -32,136 +28,99 @@ const retryMs = 500;
 
 /** Controller of every DaemonSet of the dev cluster. */
 export function createDaemonSetController(deps: DaemonSetControllerDeps): DaemonSetController {
-  const { store, clock, log, recorder } = deps;
-  const revisions = createRevisions(store);
-  const dirty = new Set<string>();
-  const timers = new Map<string, Timer>();
-  const stopWatches: (() => void)[] = [];
-  let working: Promise<void> | undefined;
-  let stopped = true;
+  return new StoreDaemonSetController(deps);
+}
 
-  const find = (key: string): StoredDaemonSet | undefined => {
-    const [namespace = '', name = ''] = key.split('/');
-    return store.get<StoredDaemonSet>('daemonsets', namespace, name);
-  };
+/** Says which DaemonSets are to be looked at, and when again; they are, one after the other. */
+class StoreDaemonSetController implements DaemonSetController {
+  readonly #deps: DaemonSetControllerDeps;
+  readonly #reconciler: DaemonSetReconciler;
+  readonly #dirty = new Set<string>();
+  readonly #timers = new Map<string, Timer>();
+  readonly #stopWatches: (() => void)[] = [];
+  #working: Promise<void> | undefined;
+  #stopped = true;
 
-  const create = async (set: StoredDaemonSet, nodeName: string, hash: string): Promise<void> => {
-    const pod = await store.create('pods', newDaemonPod({ set, nodeName, hash }));
-    recorder.record(set, { type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${pod.metadata.name}` });
-    const bound = `Successfully assigned ${keyOf(pod.metadata.namespace, pod.metadata.name)} to ${nodeName}`;
-    recorder.record(pod, { type: 'Normal', reason: 'Scheduled', message: bound });
-  };
+  constructor(deps: DaemonSetControllerDeps) {
+    this.#deps = deps;
+    this.#reconciler = new DaemonSetReconciler(deps);
+  }
 
-  const remove = async (set: StoredDaemonSet, { pod, why }: DaemonSetPlan['remove'][number]): Promise<void> => {
-    const { namespace, name, uid } = pod.metadata;
-    if (why === 'ended') {
-      const message = `Found failed daemon pod ${keyOf(namespace, name)} on node ${pod.spec.nodeName ?? ''}, will try to kill it`;
-      recorder.record(set, { type: 'Warning', reason: 'FailedDaemonPod', message });
-    }
-    const options = uid === undefined ? {} : { uid };
-    try {
-      await store.delete('pods', namespace, name, options);
-      recorder.record(set, { type: 'Normal', reason: 'SuccessfulDelete', message: `Deleted pod: ${name}` });
-    } catch (error) {
-      if (!isStatusError(error, 'NotFound') && !isStatusError(error, 'Conflict')) throw error;
-    }
-  };
-
-  const writeStatus = async (set: StoredDaemonSet, status: DaemonSetStatus): Promise<void> => {
-    const key = { ns: set.metadata.namespace, name: set.metadata.name };
-    await store.mutate<StoredDaemonSet>(
-      'daemonsets',
-      key,
-      (stored) => {
-        if (stored.metadata.uid === set.metadata.uid) stored.status = status;
-      },
-      { subresource: 'status' },
+  start(): void {
+    const { store } = this.#deps;
+    this.#stopped = false;
+    this.#stopWatches.push(
+      store.watch('daemonsets', {}, ({ object: { metadata } }) =>
+        this.#enqueue(keyOf(metadata.namespace, metadata.name)),
+      ),
+      store.watch('pods', {}, ({ object, previous }) => {
+        this.#enqueueOwner(object);
+        // A pod that was relabelled or orphaned leaves a free place at its former owner.
+        if (previous !== undefined) this.#enqueueOwner(previous);
+      }),
+      store.watch('nodes', {}, () => this.#enqueueAll()),
     );
-  };
+    this.#enqueueAll();
+  }
 
-  const reconcile = async (key: string): Promise<void> => {
-    const set = find(key);
-    if (set === undefined || set.metadata.deletionTimestamp !== undefined) return;
-    const revision = await revisions.current(set);
-    const hash = revision.metadata.labels?.[revisionLabel] ?? '';
-    const nodes = store.list<Node>('nodes').items;
-    const view = { set, nodes, hash, nowMs: clock.date().getTime() };
-    const plan = planDaemonSet({ ...view, pods: await claimPods(store, set) });
-    for (const entry of plan.remove) await remove(set, entry);
-    for (const nodeName of plan.create) await create(set, nodeName, hash);
-    const pods = await claimPods(store, set);
-    const after = planDaemonSet({ ...view, pods });
-    await writeStatus(set, after.status);
-    await revisions.prune(set, new Set(pods.map((pod) => pod.metadata.labels?.[revisionLabel] ?? '')));
-    if (after.againMs !== undefined) again(key, after.againMs);
-  };
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const stopWatch of this.#stopWatches.splice(0)) stopWatch();
+    for (const timer of this.#timers.values()) timer.stop();
+    await this.#working;
+  }
 
-  const again = (key: string, delayMs: number): void => {
-    timers.get(key)?.stop();
-    const timer = clock.after(delayMs, () => {
-      timers.delete(key);
-      enqueue(key);
-    });
-    timers.set(key, timer);
-  };
+  #enqueueAll(): void {
+    for (const { metadata } of this.#deps.store.list('daemonsets').items)
+      this.#enqueue(keyOf(metadata.namespace, metadata.name));
+  }
 
-  const attempt = async (key: string): Promise<void> => {
-    try {
-      await reconcile(key);
-    } catch (err) {
-      if (isStatusError(err, 'NotFound') && find(key) === undefined) return;
-      log.warn({ err, daemonSet: key }, 'DaemonSet not reconciled, trying again');
-      again(key, retryMs);
-    }
-  };
-
-  const work = async (): Promise<void> => {
-    while (dirty.size > 0 && !stopped) {
-      const [key = ''] = dirty;
-      dirty.delete(key);
-      await attempt(key);
-    }
-    working = undefined;
-  };
-
-  const enqueue = (key: string): void => {
-    if (stopped) return;
-    dirty.add(key);
-    working ??= Promise.resolve().then(work);
-  };
-
-  const enqueueAll = (): void => {
-    for (const { metadata } of store.list('daemonsets').items) enqueue(keyOf(metadata.namespace, metadata.name));
-  };
-
-  const enqueueOwner = (object: StoredObject): void => {
+  #enqueueOwner(object: StoredObject): void {
     const owners = object.metadata.ownerReferences ?? [];
     // An orphan may be one that a set selects.
-    if (owners.length === 0) enqueueAll();
+    if (owners.length === 0) this.#enqueueAll();
     for (const owner of owners) {
-      if (owner.kind === 'DaemonSet') enqueue(keyOf(object.metadata.namespace, owner.name));
+      if (owner.kind === 'DaemonSet') this.#enqueue(keyOf(object.metadata.namespace, owner.name));
     }
-  };
+  }
 
-  return {
-    start: () => {
-      stopped = false;
-      stopWatches.push(
-        store.watch('daemonsets', {}, ({ object }) => enqueue(keyOf(object.metadata.namespace, object.metadata.name))),
-        store.watch('pods', {}, ({ object, previous }) => {
-          enqueueOwner(object);
-          // A pod that was relabelled or orphaned leaves a free place at its former owner.
-          if (previous !== undefined) enqueueOwner(previous);
-        }),
-        store.watch('nodes', {}, enqueueAll),
-      );
-      enqueueAll();
-    },
-    stop: async () => {
-      stopped = true;
-      for (const stopWatch of stopWatches.splice(0)) stopWatch();
-      for (const timer of timers.values()) timer.stop();
-      await working;
-    },
-  };
+  #enqueue(key: string): void {
+    if (this.#stopped) return;
+    this.#dirty.add(key);
+    this.#working ??= Promise.resolve().then(() => this.#work());
+  }
+
+  #enqueueAfter(key: string, delayMs: number): void {
+    this.#timers.get(key)?.stop();
+    const timer = this.#deps.clock.after(delayMs, () => {
+      this.#timers.delete(key);
+      this.#enqueue(key);
+    });
+    this.#timers.set(key, timer);
+  }
+
+  async #work(): Promise<void> {
+    while (this.#dirty.size > 0 && !this.#stopped) {
+      const [key = ''] = this.#dirty;
+      this.#dirty.delete(key);
+      await this.#attempt(key);
+    }
+    this.#working = undefined;
+  }
+
+  async #attempt(key: string): Promise<void> {
+    try {
+      const againMs = await this.#reconciler.reconcile(this.#find(key));
+      if (againMs !== undefined) this.#enqueueAfter(key, againMs);
+    } catch (err) {
+      if (isStatusError(err, 'NotFound') && this.#find(key) === undefined) return;
+      this.#deps.log.warn({ err, daemonSet: key }, 'DaemonSet not reconciled, trying again');
+      this.#enqueueAfter(key, retryMs);
+    }
+  }
+
+  #find(key: string): StoredDaemonSet | undefined {
+    const [namespace = '', name = ''] = key.split('/');
+    return this.#deps.store.get<StoredDaemonSet>('daemonsets', namespace, name);
+  }
 }
