@@ -17,93 +17,119 @@ interface Known {
   readonly object: AnyObject;
 }
 
-const ownersOf = (object: AnyObject): string[] =>
-  listAt(object, 'metadata', 'ownerReferences').map((owner) => String(owner['uid']));
-
 /**
  * Deletes objects all of whose owners are gone, as the garbage collector of Kubernetes does: in the background; before the owner
  * (finalizer foregroundDeletion); or not at all (finalizer orphan: the references are removed).
  * @returns a function that ends it.
  */
 export function startGarbageCollector(deps: GarbageCollectorDeps): () => void {
-  const { store, log } = deps;
-  const byUid = new Map<string, Known>();
-  const remember = (known: Known): void => void byUid.set(known.object.metadata.uid ?? '', known);
-  const dependentsOf = (uid: string): Known[] =>
-    [...byUid.values()].filter(({ object }) => ownersOf(object).includes(uid));
+  return new GarbageCollector(deps).start();
+}
 
-  const attempt = (work: Promise<unknown>): void => {
-    work.catch((error: unknown) => {
-      if (!isStatusError(error, 'NotFound') && !isStatusError(error, 'Conflict'))
-        log.error({ err: error }, 'garbage collection failed');
-    });
-  };
-  const collect = ({ resource, object }: Known): void => {
-    const { namespace, name, uid, deletionTimestamp } = object.metadata;
-    if (deletionTimestamp !== undefined || uid === undefined) return;
-    attempt(store.delete(resource, namespace, name, { uid, propagationPolicy: 'Background' }));
-  };
-  const collectIfOrphan = (known: Known): void => {
-    const owners = ownersOf(known.object);
-    if (owners.length > 0 && !owners.some((uid) => byUid.has(uid))) collect(known);
-  };
-  const dropFinalizer = ({ resource, object }: Known, finalizer: string): void => {
-    const { namespace, name } = object.metadata;
-    const change = (copy: AnyObject): void => {
-      copy.metadata.finalizers = (copy.metadata.finalizers ?? []).filter((text) => text !== finalizer);
-    };
-    attempt(store.mutate<AnyObject>(resource, { ns: namespace, name }, change));
-  };
-  const disown = ({ resource, object }: Known, uid: string): void => {
-    const { namespace, name } = object.metadata;
-    const change = (copy: AnyObject): void => {
-      copy.metadata.ownerReferences = (copy.metadata.ownerReferences ?? []).filter((owner) => owner.uid !== uid);
-    };
-    attempt(store.mutate<AnyObject>(resource, { ns: namespace, name }, change));
-  };
-  const advance = (owner: Known): void => {
-    const { uid = '', finalizers = [], deletionTimestamp } = owner.object.metadata;
-    if (deletionTimestamp === undefined) return;
-    const dependents = dependentsOf(uid);
-    if (finalizers.includes('orphan')) {
-      for (const dependent of dependents) disown(dependent, uid);
-      dropFinalizer(owner, 'orphan');
-    } else if (finalizers.includes('foregroundDeletion')) {
-      for (const dependent of dependents) collect(dependent);
-      if (dependents.length === 0) dropFinalizer(owner, 'foregroundDeletion');
+class GarbageCollector {
+  readonly #deps: GarbageCollectorDeps;
+  readonly #byUid = new Map<string, Known>();
+
+  constructor(deps: GarbageCollectorDeps) {
+    this.#deps = deps;
+  }
+
+  start(): () => void {
+    const { store, resources } = this.#deps;
+    for (const resource of resources) {
+      for (const object of store.list<AnyObject>(resource).items) this.#remember({ resource, object });
     }
-  };
-  const forget = (object: AnyObject): void => {
-    const uid = object.metadata.uid ?? '';
-    byUid.delete(uid);
-    for (const dependent of dependentsOf(uid)) collectIfOrphan(dependent);
-    for (const ownerUid of ownersOf(object)) {
-      const owner = byUid.get(ownerUid);
-      if (owner !== undefined) advance(owner);
+    const stops = resources.map((resource) =>
+      store.watch<AnyObject>(resource, {}, (event) => this.#notice(resource, event)),
+    );
+    for (const known of [...this.#byUid.values()]) {
+      this.#advance(known);
+      this.#collectIfOrphan(known);
     }
-  };
-  const notice = (resource: string, event: StoreEvent<AnyObject>): void => {
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  #notice(resource: string, event: StoreEvent<AnyObject>): void {
     if (event.type === 'DELETED') {
-      forget(event.object);
+      this.#forget(event.object);
       return;
     }
     const known = { resource, object: event.object };
-    remember(known);
-    advance(known);
-    collectIfOrphan(known);
-  };
+    this.#remember(known);
+    this.#advance(known);
+    this.#collectIfOrphan(known);
+  }
 
-  for (const resource of deps.resources) {
-    for (const object of store.list<AnyObject>(resource).items) remember({ resource, object });
+  #remember(known: Known): void {
+    this.#byUid.set(known.object.metadata.uid ?? '', known);
   }
-  const stops = deps.resources.map((resource) =>
-    store.watch<AnyObject>(resource, {}, (event) => notice(resource, event)),
-  );
-  for (const known of [...byUid.values()]) {
-    advance(known);
-    collectIfOrphan(known);
+
+  #forget(object: AnyObject): void {
+    const uid = object.metadata.uid ?? '';
+    this.#byUid.delete(uid);
+    for (const dependent of this.#dependentsOf(uid)) this.#collectIfOrphan(dependent);
+    for (const ownerUid of ownersOf(object)) {
+      const owner = this.#byUid.get(ownerUid);
+      if (owner !== undefined) this.#advance(owner);
+    }
   }
-  return () => {
-    for (const stop of stops) stop();
-  };
+
+  /** Does for an object that is being deleted what its finalizers wait for. */
+  #advance(owner: Known): void {
+    const { uid = '', finalizers = [], deletionTimestamp } = owner.object.metadata;
+    if (deletionTimestamp === undefined) return;
+    const dependents = this.#dependentsOf(uid);
+    if (finalizers.includes('orphan')) {
+      for (const dependent of dependents) this.#disown(dependent, uid);
+      this.#dropFinalizer(owner, 'orphan');
+    } else if (finalizers.includes('foregroundDeletion')) {
+      for (const dependent of dependents) this.#collect(dependent);
+      if (dependents.length === 0) this.#dropFinalizer(owner, 'foregroundDeletion');
+    }
+  }
+
+  #collectIfOrphan(known: Known): void {
+    const owners = ownersOf(known.object);
+    if (owners.length > 0 && !owners.some((uid) => this.#byUid.has(uid))) this.#collect(known);
+  }
+
+  #collect({ resource, object }: Known): void {
+    const { namespace, name, uid, deletionTimestamp } = object.metadata;
+    if (deletionTimestamp !== undefined || uid === undefined) return;
+    this.#attempt(this.#deps.store.delete(resource, namespace, name, { uid, propagationPolicy: 'Background' }));
+  }
+
+  #disown(known: Known, uid: string): void {
+    this.#change(known, ({ metadata }) => {
+      metadata.ownerReferences = (metadata.ownerReferences ?? []).filter((owner) => owner.uid !== uid);
+    });
+  }
+
+  #dropFinalizer(known: Known, finalizer: string): void {
+    this.#change(known, ({ metadata }) => {
+      metadata.finalizers = (metadata.finalizers ?? []).filter((text) => text !== finalizer);
+    });
+  }
+
+  #change({ resource, object }: Known, change: (copy: AnyObject) => void): void {
+    const { namespace, name } = object.metadata;
+    this.#attempt(this.#deps.store.mutate<AnyObject>(resource, { ns: namespace, name }, change));
+  }
+
+  #attempt(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      if (!isStatusError(error, 'NotFound') && !isStatusError(error, 'Conflict'))
+        this.#deps.log.error({ err: error }, 'garbage collection failed');
+    });
+  }
+
+  #dependentsOf(uid: string): Known[] {
+    return [...this.#byUid.values()].filter(({ object }) => ownersOf(object).includes(uid));
+  }
+}
+
+function ownersOf(object: AnyObject): string[] {
+  return listAt(object, 'metadata', 'ownerReferences').map((owner) => String(owner['uid']));
 }
