@@ -1,4 +1,4 @@
-import { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext, Watch } from '@kubernetes/client-node';
+import { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext } from '@kubernetes/client-node';
 
 import type { Clock } from '#common/time/clock.js';
 
@@ -8,11 +8,13 @@ import {
   type KubeApi,
   type ListOptions,
   type ObjectKey,
+  type Preconditions,
   type Resource,
   type WatchEvent,
   type WatchOptions,
 } from '../api.js';
 import type { KubeList, KubeObject } from '../objects.js';
+import { followWatch } from './follow-watch.js';
 import type { PooledKubeConfig } from './pooled-kube-config.js';
 
 /** What a client is made of. */
@@ -34,44 +36,97 @@ interface Call {
   readonly contentType?: string;
 }
 
-function pathOf(resource: Resource<KubeObject>, key: Partial<ObjectKey>, subresource?: string): string {
-  const { group, version, plural, namespaced } = resource;
-  const base = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
-  const inside = namespaced && key.namespace !== undefined ? `/namespaces/${encodeURIComponent(key.namespace)}` : '';
-  const name = key.name === undefined ? '' : `/${encodeURIComponent(key.name)}`;
-  return `${base}${inside}/${plural}${name}${subresource === undefined ? '' : `/${subresource}`}`;
-}
-
-function queryOf(options: ListOptions): Readonly<Record<string, string | number | undefined>> {
-  return { ...options, namespace: undefined };
-}
-
 /**
  * The Kubernetes API over HTTP. Objects go through as plain JSON: the library's typed calls drop fields that they do
  * not know and give dates that differ between lists and watches.
  */
-export function createKubeClient({ config, clock, timeoutMs = 15_000 }: KubeClientDeps): KubeApi {
-  const http = new IsomorphicFetchHttpLibrary();
+export function createKubeClient(deps: KubeClientDeps): KubeApi {
+  return new HttpKubeClient(deps);
+}
 
-  const send = async ({ method, path, query = {}, body, contentType }: Call): Promise<unknown> => {
-    const what = `${method.toLowerCase()} ${path}`;
+class HttpKubeClient implements KubeApi {
+  readonly #config: PooledKubeConfig;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #http = new IsomorphicFetchHttpLibrary();
+
+  constructor({ config, clock, timeoutMs = 15_000 }: KubeClientDeps) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey): Promise<T> {
+    return (await this.#send({ method: HttpMethod.GET, path: pathOf(resource, key) })) as T;
+  }
+
+  async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions): Promise<KubeList<T>> {
+    const path = pathOf(resource, namespaceOf(options));
+    const query = { ...options, namespace: undefined };
+    return (await this.#send({ method: HttpMethod.GET, path, query })) as KubeList<T>;
+  }
+
+  async create<T extends KubeObject>(resource: Resource<T>, object: T): Promise<T> {
+    const path = pathOf(resource, namespaceOf(object.metadata));
+    const apiVersion = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+    const body = { ...object, apiVersion, kind: resource.kind };
+    return (await this.#send({ method: HttpMethod.POST, path, query: { fieldManager }, body })) as T;
+  }
+
+  patch<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, body: object): Promise<T> {
+    return this.#patch<T>(pathOf(resource, key), body);
+  }
+
+  patchStatus<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, body: object): Promise<T> {
+    return this.#patch<T>(pathOf(resource, key, 'status'), body);
+  }
+
+  patchApproval<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, body: object): Promise<T> {
+    return this.#patch<T>(pathOf(resource, key, 'approval'), body);
+  }
+
+  async delete<T extends KubeObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    preconditions: Preconditions,
+  ): Promise<T | undefined> {
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions };
+    const answer = (await this.#send({ method: HttpMethod.DELETE, path: pathOf(resource, key), body })) as KubeObject;
+    return answer.kind === 'Status' ? undefined : (answer as T);
+  }
+
+  async evict(key: ObjectKey, preconditions: Preconditions): Promise<void> {
+    const { namespace = '', name } = key;
+    const deleteOptions = { preconditions };
+    const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { namespace, name }, deleteOptions };
+    await this.#send({ method: HttpMethod.POST, path: pathOf(pods, key, 'eviction'), query: { fieldManager }, body });
+  }
+
+  watch<T extends KubeObject>(
+    resource: Resource<T>,
+    options: WatchOptions,
+    onEvent: (event: WatchEvent<T>) => void,
+  ): Promise<void> {
+    return followWatch(this.#config, pathOf(resource, namespaceOf(options)), options, (type, object) =>
+      onEvent({ type, object } as WatchEvent<T>),
+    );
+  }
+
+  async #patch<T extends KubeObject>(path: string, body: object): Promise<T> {
+    const contentType = 'application/merge-patch+json';
+    return (await this.#send({ method: HttpMethod.PATCH, path, query: { fieldManager }, body, contentType })) as T;
+  }
+
+  async #send(call: Call): Promise<unknown> {
+    const what = `${call.method.toLowerCase()} ${call.path}`;
+    const timeoutMs = this.#timeoutMs;
     const abort = new AbortController();
-    const timer = clock.after(timeoutMs, () => abort.abort(new Error(`no answer within ${timeoutMs} ms`)));
+    const timer = this.#clock.after(timeoutMs, () => abort.abort(new Error(`no answer within ${timeoutMs} ms`)));
     try {
-      const url = new URL((config.getCurrentCluster()?.server ?? '').replace(/\/$/, '') + path);
-      for (const [key, value] of Object.entries(query)) {
-        if (value !== undefined) url.searchParams.set(key, String(value));
-      }
-      const context = new RequestContext(url.toString(), method);
-      context.setHeaderParam('Accept', 'application/json');
-      context.setHeaderParam('User-Agent', fieldManager);
-      if (body !== undefined) {
-        context.setHeaderParam('Content-Type', contentType ?? 'application/json');
-        context.setBody(JSON.stringify(body));
-      }
-      await config.applySecurityAuthentication(context);
+      const context = requestOf(this.#config.getCurrentCluster()?.server ?? '', call);
+      await this.#config.applySecurityAuthentication(context);
       context.setSignal(abort.signal);
-      const response = await http.send(context).toPromise();
+      const response = await this.#http.send(context).toPromise();
       const text = await response.body.text();
       const { httpStatusCode: code } = response;
       if (code < 200 || code > 299) throw apiErrorOf(what, code, text);
@@ -81,101 +136,31 @@ export function createKubeClient({ config, clock, timeoutMs = 15_000 }: KubeClie
     } finally {
       timer.stop();
     }
-  };
-
-  const patch = async <T extends KubeObject>(resource: Resource<T>, path: string, body: object): Promise<T> =>
-    (await send({
-      method: HttpMethod.PATCH,
-      path,
-      query: { fieldManager },
-      body,
-      contentType: 'application/merge-patch+json',
-    })) as T;
-
-  const watch = <T extends KubeObject>(
-    resource: Resource<T>,
-    options: WatchOptions,
-    onEvent: (event: WatchEvent<T>) => void,
-  ): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const { namespace, resourceVersion, fieldSelector, signal } = options;
-      const query = {
-        allowWatchBookmarks: true,
-        resourceVersion,
-        ...(fieldSelector === undefined ? {} : { fieldSelector }),
-      };
-      const path = pathOf(resource, namespace === undefined ? {} : { namespace });
-      if (signal.aborted) {
-        resolve();
-        return;
-      }
-      const stopped = { controller: undefined as AbortController | undefined };
-      const stop = (): void => {
-        stopped.controller?.abort();
-        resolve();
-      };
-      signal.addEventListener('abort', stop, { once: true });
-      const done = (error: unknown): void => {
-        signal.removeEventListener('abort', stop);
-        // 30 s without a byte: the library's own limit, no failure of the server.
-        const idle = error instanceof DOMException && error.name === 'TimeoutError';
-        if (signal.aborted || idle || error === null || error === undefined) {
-          resolve();
-          return;
-        }
-        reject(watchError(path, error));
-      };
-      const onLine = (type: string, object: unknown): void => {
-        if (!signal.aborted) onEvent({ type, object } as WatchEvent<T>);
-      };
-      new Watch(config).watch(path, query, onLine, done).then((controller: AbortController) => {
-        stopped.controller = controller;
-        if (signal.aborted) controller.abort();
-      }, done);
-    });
-
-  return {
-    get: async <T extends KubeObject>(resource: Resource<T>, key: ObjectKey) =>
-      (await send({ method: HttpMethod.GET, path: pathOf(resource, key) })) as T,
-    list: async <T extends KubeObject>(resource: Resource<T>, options: ListOptions) => {
-      const where = options.namespace === undefined ? {} : { namespace: options.namespace };
-      return (await send({
-        method: HttpMethod.GET,
-        path: pathOf(resource, where),
-        query: queryOf(options),
-      })) as KubeList<T>;
-    },
-    create: async (resource, object) => {
-      const { namespace } = object.metadata;
-      const path = pathOf(resource, namespace === undefined ? {} : { namespace });
-      const apiVersion = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
-      const body = { ...object, apiVersion, kind: resource.kind };
-      return (await send({ method: HttpMethod.POST, path, query: { fieldManager }, body })) as typeof object;
-    },
-    patch: (resource, key, body) => patch(resource, pathOf(resource, key), body),
-    patchStatus: (resource, key, body) => patch(resource, pathOf(resource, key, 'status'), body),
-    patchApproval: (resource, key, body) => patch(resource, pathOf(resource, key, 'approval'), body),
-    delete: async <T extends KubeObject>(
-      resource: Resource<T>,
-      key: ObjectKey,
-      preconditions: object,
-    ): Promise<T | undefined> => {
-      const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions };
-      const answer = (await send({ method: HttpMethod.DELETE, path: pathOf(resource, key), body })) as KubeObject;
-      return answer.kind === 'Status' ? undefined : (answer as T);
-    },
-    evict: async (key, preconditions) => {
-      const { namespace = '', name } = key;
-      const deleteOptions = { preconditions };
-      const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { namespace, name }, deleteOptions };
-      await send({ method: HttpMethod.POST, path: pathOf(pods, key, 'eviction'), query: { fieldManager }, body });
-    },
-    watch,
-  };
+  }
 }
 
-function watchError(path: string, error: unknown): Error {
-  const { statusCode } = error as { statusCode?: unknown };
-  if (typeof statusCode === 'number') return apiErrorOf(`watch ${path}`, statusCode, String(error));
-  return errorOfFailure(`watch ${path}`, error);
+function namespaceOf({ namespace }: { readonly namespace?: string | undefined }): Partial<ObjectKey> {
+  return namespace === undefined ? {} : { namespace };
+}
+
+function pathOf(resource: Resource<KubeObject>, key: Partial<ObjectKey>, subresource?: string): string {
+  const { group, version, plural, namespaced } = resource;
+  const base = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  const inside = namespaced && key.namespace !== undefined ? `/namespaces/${encodeURIComponent(key.namespace)}` : '';
+  const name = key.name === undefined ? '' : `/${encodeURIComponent(key.name)}`;
+  return `${base}${inside}/${plural}${name}${subresource === undefined ? '' : `/${subresource}`}`;
+}
+
+function requestOf(server: string, { method, path, query = {}, body, contentType }: Call): RequestContext {
+  const url = new URL(server.replace(/\/$/, '') + path);
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== undefined) url.searchParams.set(key, String(value));
+  }
+  const context = new RequestContext(url.toString(), method);
+  context.setHeaderParam('Accept', 'application/json');
+  context.setHeaderParam('User-Agent', fieldManager);
+  if (body === undefined) return context;
+  context.setHeaderParam('Content-Type', contentType ?? 'application/json');
+  context.setBody(JSON.stringify(body));
+  return context;
 }
