@@ -49,44 +49,74 @@ const maxKnown = 1_000;
 /** Longest note that API servers take, in bytes. */
 const maxNoteBytes = 1_024;
 
-function shortened(text: string): string {
-  if (Buffer.byteLength(text) <= maxNoteBytes) return text;
-  const end = '…';
-  const kept = Buffer.from(text).subarray(0, maxNoteBytes - Buffer.byteLength(end));
-  return `${kept.toString('utf8').replace(/\uFFFD+$/, '')}${end}`;
+/** A recorder for events.k8s.io/v1. */
+export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
+  return new KubeEventRecorder(deps);
 }
 
-/** A recorder for events.k8s.io/v1. */
-export function createEventRecorder({ api, instance, clock, random, log }: EventRecorderDeps): EventRecorder {
-  const known = new Map<string, Known>();
-  let tail = Promise.resolve();
-  let waiting = 0;
-  let sequence = 0;
+class KubeEventRecorder implements EventRecorder {
+  readonly #deps: EventRecorderDeps;
+  /** Events written of late, by what they say; the one used longest ago first. */
+  readonly #known = new Map<string, Known>();
+  #tail = Promise.resolve();
+  #waiting = 0;
+  #sequence = 0;
 
-  /** kubectl shows events of this API in the order of their names, so the names are in the order of time. */
-  const nextSuffix = (): string => {
-    const ms = clock.date().getTime().toString(16).padStart(12, '0');
-    sequence = (sequence + 1) % 0x10000;
-    return `${ms}${sequence.toString(16).padStart(4, '0')}${random.bytes(2).toString('hex')}`;
-  };
+  constructor(deps: EventRecorderDeps) {
+    this.#deps = deps;
+  }
 
-  const write = async (regarding: ObjectReference, content: EventContent, related?: ObjectReference): Promise<void> => {
+  record(regarding: ObjectReference, content: EventContent, related?: ObjectReference): void {
+    const { log } = this.#deps;
+    if (this.#waiting >= maxWaiting) {
+      log.warn({ reason: content.reason }, 'event dropped, too many wait');
+      return;
+    }
+    this.#waiting += 1;
+    this.#tail = this.#tail
+      .then(() => this.#write(regarding, content, related))
+      .catch((error: unknown) => log.warn({ err: error, reason: content.reason }, 'event not written'))
+      .finally(() => {
+        this.#waiting -= 1;
+      });
+  }
+
+  flush(): Promise<void> {
+    return this.#tail;
+  }
+
+  async #write(regarding: ObjectReference, content: EventContent, related?: ObjectReference): Promise<void> {
     const key = JSON.stringify([regarding.uid, related?.uid, content]);
-    const nowMs = clock.nowMs();
-    const now = microTime(clock.date());
-    const before = known.get(key);
+    const nowMs = this.#deps.clock.nowMs();
+    const before = this.#known.get(key);
     if (before !== undefined && nowMs - before.seenMs < seriesMs) {
       before.count += 1;
       before.seenMs = nowMs;
-      const series = { count: before.count, lastObservedTime: now };
-      await api.patch(events, { namespace: before.namespace, name: before.name }, { series });
+      await this.#writeSeries(before);
       return;
     }
+    const { namespace, name } = await this.#writeNew(regarding, content, related);
+    this.#remember(key, { name, namespace, count: 1, seenMs: nowMs });
+  }
+
+  async #writeSeries({ namespace, name, count }: Known): Promise<void> {
+    const { api, clock } = this.#deps;
+    const series = { count, lastObservedTime: microTime(clock.date()) };
+    await api.patch(events, { namespace, name }, { series });
+  }
+
+  async #writeNew(
+    regarding: ObjectReference,
+    content: EventContent,
+    related: ObjectReference | undefined,
+  ): Promise<{ readonly namespace: string; readonly name: string }> {
+    const { api, instance, clock } = this.#deps;
+    const eventTime = microTime(clock.date());
     const namespace = regarding.namespace ?? 'default';
-    const name = `${regarding.name.slice(0, 200)}.${nextSuffix()}`;
+    const name = `${regarding.name.slice(0, 200)}.${this.#nextSuffix()}`;
     const event: KubeEvent = {
       metadata: { namespace, name },
-      eventTime: now,
+      eventTime,
       reportingController,
       reportingInstance: instance.slice(0, 128),
       action: content.action,
@@ -97,26 +127,28 @@ export function createEventRecorder({ api, instance, clock, random, log }: Event
       type: content.type,
     };
     await api.create(events, event);
-    known.delete(key);
-    known.set(key, { name, namespace, count: 1, seenMs: nowMs });
-    const oldest = known.keys().next();
-    if (known.size > maxKnown && oldest.done !== true) known.delete(oldest.value);
-  };
+    return { namespace, name };
+  }
 
-  return {
-    record: (regarding, content, related) => {
-      if (waiting >= maxWaiting) {
-        log.warn({ reason: content.reason }, 'event dropped, too many wait');
-        return;
-      }
-      waiting += 1;
-      tail = tail
-        .then(() => write(regarding, content, related))
-        .catch((error: unknown) => log.warn({ err: error, reason: content.reason }, 'event not written'))
-        .finally(() => {
-          waiting -= 1;
-        });
-    },
-    flush: () => tail,
-  };
+  /** kubectl shows events of this API in the order of their names, so the names are in the order of time. */
+  #nextSuffix(): string {
+    const { clock, random } = this.#deps;
+    const ms = clock.date().getTime().toString(16).padStart(12, '0');
+    this.#sequence = (this.#sequence + 1) % 0x10000;
+    return `${ms}${this.#sequence.toString(16).padStart(4, '0')}${random.bytes(2).toString('hex')}`;
+  }
+
+  #remember(key: string, event: Known): void {
+    this.#known.delete(key);
+    this.#known.set(key, event);
+    const oldest = this.#known.keys().next();
+    if (this.#known.size > maxKnown && oldest.done !== true) this.#known.delete(oldest.value);
+  }
+}
+
+function shortened(text: string): string {
+  if (Buffer.byteLength(text) <= maxNoteBytes) return text;
+  const end = '…';
+  const kept = Buffer.from(text).subarray(0, maxNoteBytes - Buffer.byteLength(end));
+  return `${kept.toString('utf8').replace(/\uFFFD+$/, '')}${end}`;
 }
