@@ -48,38 +48,61 @@ const maxSockets = 32;
 
 interface Proof {
   readonly token: string;
+  readonly ca: string;
   readonly agent: Agent;
   readonly readAtMs: number;
 }
 
 /** A client that connects when it is first used. */
-export function createApiClient({ access, clock }: ApiClientDeps): ApiClient {
-  let proof: (Proof & { readonly ca: string }) | undefined;
-  const ending = new AbortController();
-  // Each call under way listens.
-  setMaxListeners(0, ending.signal);
-  const prove = async (): Promise<Proof> => {
-    const nowMs = clock.nowMs();
-    if (proof !== undefined && nowMs - proof.readAtMs < tokenAgeMs) return proof;
-    const [token, ca] = await Promise.all([readProof(access.tokenFile), readProof(access.caFile)]);
-    const agent = proof?.ca === ca ? proof.agent : new Agent({ keepAlive: true, maxSockets, ca });
-    // Its requests under way go on; idle connections were verified by what is not trusted any more.
-    if (proof !== undefined && proof.agent !== agent) proof.agent.destroy();
-    proof = { token: token.trim(), ca, agent, readAtMs: nowMs };
-    return proof;
-  };
-  const forgetToken = (): void => {
-    if (proof !== undefined) proof = { ...proof, readAtMs: -Infinity };
-  };
-  const once = async (asked: ApiRequest, signal: AbortSignal): Promise<Exchange> => {
-    const { token, agent } = await prove();
-    const exchange = await exchangeWith({ access, clock }, { asked, token, agent, signal });
-    if (exchange.response.statusCode === 401) forgetToken();
-    return exchange;
-  };
-  const start = async (asked: ApiRequest, signal: AbortSignal): Promise<Exchange> => {
+export function createApiClient(deps: ApiClientDeps): ApiClient {
+  return new TokenApiClient(deps);
+}
+
+class TokenApiClient implements ApiClient {
+  readonly #deps: ApiClientDeps;
+  readonly #ending = new AbortController();
+  #proof: Proof | undefined;
+
+  constructor(deps: ApiClientDeps) {
+    this.#deps = deps;
+    // Each call under way listens.
+    setMaxListeners(0, this.#ending.signal);
+  }
+
+  async call(asked: ApiRequest): Promise<unknown> {
+    const exchange = await this.#start(asked, this.#ending.signal);
     try {
-      const first = await once(asked, signal);
+      return await readAnswer(exchange.response);
+    } finally {
+      exchange.end();
+    }
+  }
+
+  async follow(asked: ApiRequest, onLine: (event: unknown) => void, signal: AbortSignal): Promise<void> {
+    const { signal: both, unlink } = linkSignals([signal, this.#ending.signal]);
+    let exchange: Exchange | undefined;
+    try {
+      exchange = await this.#start(asked, both);
+      if (!isSuccess(exchange.response)) await readAnswer(exchange.response);
+      else await readLines(exchange.response, onLine);
+      both.throwIfAborted();
+    } catch (error) {
+      both.throwIfAborted();
+      throw error;
+    } finally {
+      exchange?.end();
+      unlink();
+    }
+  }
+
+  close(): void {
+    this.#ending.abort(new PaneletError('API_UNAVAILABLE', 'The agent stops.'));
+    this.#proof?.agent.destroy();
+  }
+
+  async #start(asked: ApiRequest, signal: AbortSignal): Promise<Exchange> {
+    try {
+      const first = await this.#once(asked, signal);
       if (first.response.statusCode !== 401) return first;
       // The token may have been replaced a moment ago.
       first.end();
@@ -87,38 +110,33 @@ export function createApiClient({ access, clock }: ApiClientDeps): ApiClient {
       // The server closed a kept connection in the moment it was used again: nothing was done with the request.
       if (!(error instanceof StaleConnectionError)) throw error;
     }
-    return once(asked, signal);
-  };
-  return {
-    call: async (asked) => {
-      const exchange = await start(asked, ending.signal);
-      try {
-        return await readAnswer(exchange.response);
-      } finally {
-        exchange.end();
-      }
-    },
-    follow: async (asked, onLine, signal) => {
-      const { signal: both, unlink } = linkSignals([signal, ending.signal]);
-      let exchange: Exchange | undefined;
-      try {
-        exchange = await start(asked, both);
-        if (!isSuccess(exchange.response)) await readAnswer(exchange.response);
-        else await readLines(exchange.response, onLine);
-        both.throwIfAborted();
-      } catch (error) {
-        both.throwIfAborted();
-        throw error;
-      } finally {
-        exchange?.end();
-        unlink();
-      }
-    },
-    close: () => {
-      ending.abort(new PaneletError('API_UNAVAILABLE', 'The agent stops.'));
-      proof?.agent.destroy();
-    },
-  };
+    return this.#once(asked, signal);
+  }
+
+  async #once(asked: ApiRequest, signal: AbortSignal): Promise<Exchange> {
+    const { token, agent } = await this.#prove();
+    const exchange = await exchangeWith(this.#deps, { asked, token, agent, signal });
+    if (exchange.response.statusCode === 401) this.#forgetToken();
+    return exchange;
+  }
+
+  async #prove(): Promise<Proof> {
+    const { access, clock } = this.#deps;
+    const known = this.#proof;
+    const nowMs = clock.nowMs();
+    if (known !== undefined && nowMs - known.readAtMs < tokenAgeMs) return known;
+    const [token, ca] = await Promise.all([readProof(access.tokenFile), readProof(access.caFile)]);
+    const before = this.#proof;
+    const agent = before?.ca === ca ? before.agent : new Agent({ keepAlive: true, maxSockets, ca });
+    // Its requests under way go on; idle connections were verified by what is not trusted any more.
+    if (before !== undefined && before.agent !== agent) before.agent.destroy();
+    this.#proof = { token: token.trim(), ca, agent, readAtMs: nowMs };
+    return this.#proof;
+  }
+
+  #forgetToken(): void {
+    if (this.#proof !== undefined) this.#proof = { ...this.#proof, readAtMs: -Infinity };
+  }
 }
 
 class StaleConnectionError extends Error {}
