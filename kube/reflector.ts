@@ -1,4 +1,4 @@
-import { createBackoff } from '#common/time/backoff.js';
+import { createBackoff, type Backoff } from '#common/time/backoff.js';
 import { sleep, type Clock } from '#common/time/clock.js';
 import { isPaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
@@ -6,7 +6,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
 import { ApiStatus, apiErrorOf, isExpired } from './api-status.js';
-import type { KubeApi, Resource, WatchEvent } from './api.js';
+import type { KubeApi, ListOptions, Resource, WatchEvent } from './api.js';
 import type { KubeObject } from './objects.js';
 import type { Store } from './store.js';
 
@@ -44,21 +44,72 @@ const absentKindMs = 300_000;
 
 /** Lists page by page, then watches from there; starts over when the server has forgotten where it was (410). */
 export function createReflector<T extends KubeObject>(deps: ReflectorDeps<T>): Reflector {
-  const { api, resource, namespace, fieldSelector, optional = false, store, clock, random, log } = deps;
-  const synced = createLatch();
-  const backoff = createBackoff(random, { initialMs: 200, maxMs: 30_000 });
-  const scope = {
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(fieldSelector === undefined ? {} : { fieldSelector }),
-  };
+  return new ListWatchReflector(deps);
+}
 
-  const listAll = async (signal: AbortSignal): Promise<string> => {
+class ListWatchReflector<T extends KubeObject> implements Reflector {
+  readonly #deps: ReflectorDeps<T>;
+  readonly #synced = createLatch();
+  readonly #backoff: Backoff;
+  /** Which of the objects. */
+  readonly #scope: Pick<ListOptions, 'namespace' | 'fieldSelector'>;
+
+  constructor(deps: ReflectorDeps<T>) {
+    const { namespace, fieldSelector } = deps;
+    this.#deps = deps;
+    this.#backoff = createBackoff(deps.random, { initialMs: 200, maxMs: 30_000 });
+    this.#scope = {
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    };
+  }
+
+  get synced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#round(signal);
+      } catch (error) {
+        if (isAborted(signal)) return;
+        await this.#afterFailure(error, signal);
+      }
+    }
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    let version = await this.#listAll(signal);
+    this.#synced.resolve();
+    this.#backoff.reset();
+    while (!signal.aborted) version = await this.#watchOnce(version, signal);
+  }
+
+  /** What is to be done, and how long to be waited, before the next round. */
+  async #afterFailure(error: unknown, signal: AbortSignal): Promise<void> {
+    const { resource, optional = false, store, clock, log } = this.#deps;
+    if (isExpired(error)) {
+      log.debug({ resource: resource.plural }, 'watch expired, lists again');
+    } else if (optional && isPaneletError(error, 'API_NOT_FOUND')) {
+      log.info({ resource: resource.plural }, 'the cluster has no such kind');
+      store.replace([]);
+      this.#synced.resolve();
+      await sleep(clock, absentKindMs, signal).catch(() => undefined);
+    } else {
+      log.warn({ err: error, resource: resource.plural }, 'list failed, is tried again');
+      await this.#pause(signal).catch(() => undefined);
+    }
+  }
+
+  async #listAll(signal: AbortSignal): Promise<string> {
+    const { api, resource, store } = this.#deps;
     const objects: T[] = [];
     let token: string | undefined;
     let version = '';
     do {
       const page = await api.list(resource, {
-        ...scope,
+        ...this.#scope,
         limit: pageSize,
         ...(token === undefined || token === '' ? {} : { continue: token }),
       });
@@ -69,76 +120,59 @@ export function createReflector<T extends KubeObject>(deps: ReflectorDeps<T>): R
     } while (token !== undefined && token !== '');
     store.replace(objects);
     return version;
-  };
+  }
 
   /** Watches once; returns the version to go on from. */
-  const watchOnce = async (from: string, signal: AbortSignal): Promise<string> => {
-    let version = from;
-    let failure: Error | undefined;
+  async #watchOnce(from: string, signal: AbortSignal): Promise<string> {
+    const { api, resource, clock, log } = this.#deps;
+    const seen: Seen = { version: from, failure: undefined };
     const inner = new AbortController();
     const stop = (): void => inner.abort();
     signal.addEventListener('abort', stop, { once: true });
     const onEvent = (event: WatchEvent<T>): void => {
-      if (event.type === 'ERROR') {
-        failure = statusError(event.object);
-        inner.abort();
-        return;
-      }
-      if (event.type === 'DELETED') store.remove(event.object);
-      else if (event.type !== 'BOOKMARK') store.observe(event.object);
-      version = event.object.metadata.resourceVersion ?? version;
-      backoff.reset();
+      this.#take(event, seen);
+      if (event.type === 'ERROR') inner.abort();
     };
     const startMs = clock.nowMs();
     try {
-      await api.watch(resource, { ...scope, resourceVersion: from, signal: inner.signal }, onEvent);
+      await api.watch(resource, { ...this.#scope, resourceVersion: from, signal: inner.signal }, onEvent);
     } catch (error) {
       if (isExpired(error)) throw error;
       log.info({ err: error, resource: resource.plural }, 'watch failed, goes on');
-      await sleep(clock, backoff.nextMs() + 20, signal);
-      return version;
+      await this.#pause(signal);
+      return seen.version;
     } finally {
       signal.removeEventListener('abort', stop);
     }
+    const { version, failure } = seen;
     if (failure !== undefined && isExpired(failure)) throw failure;
     const silent = version === from && clock.nowMs() - startMs < shortWatchMs;
     if (failure !== undefined) log.info({ err: failure, resource: resource.plural }, 'watch ended with an error');
-    if (failure !== undefined || silent) await sleep(clock, backoff.nextMs() + 20, signal);
+    if (failure !== undefined || silent) await this.#pause(signal);
     return version;
-  };
+  }
 
-  const round = async (signal: AbortSignal): Promise<void> => {
-    let version = await listAll(signal);
-    synced.resolve();
-    backoff.reset();
-    while (!signal.aborted) version = await watchOnce(version, signal);
-  };
+  #take(event: WatchEvent<T>, seen: Seen): void {
+    const { store } = this.#deps;
+    if (event.type === 'ERROR') {
+      seen.failure = statusError(event.object);
+      return;
+    }
+    if (event.type === 'DELETED') store.remove(event.object);
+    else if (event.type !== 'BOOKMARK') store.observe(event.object);
+    seen.version = event.object.metadata.resourceVersion ?? seen.version;
+    this.#backoff.reset();
+  }
 
-  return {
-    synced: synced.promise,
-    run: async (signal) => {
-      while (!signal.aborted) {
-        try {
-          await round(signal);
-        } catch (error) {
-          if (isAborted(signal)) return;
-          if (isExpired(error)) {
-            log.debug({ resource: resource.plural }, 'watch expired, lists again');
-            continue;
-          }
-          if (optional && isPaneletError(error, 'API_NOT_FOUND')) {
-            log.info({ resource: resource.plural }, 'the cluster has no such kind');
-            store.replace([]);
-            synced.resolve();
-            await sleep(clock, absentKindMs, signal).catch(() => undefined);
-            continue;
-          }
-          log.warn({ err: error, resource: resource.plural }, 'list failed, is tried again');
-          await sleep(clock, backoff.nextMs() + 20, signal).catch(() => undefined);
-        }
-      }
-    },
-  };
+  #pause(signal: AbortSignal): Promise<void> {
+    return sleep(this.#deps.clock, this.#backoff.nextMs() + 20, signal);
+  }
+}
+
+/** How far a watch has come. */
+interface Seen {
+  version: string;
+  failure: Error | undefined;
 }
 
 function isAborted(signal: AbortSignal): boolean {
