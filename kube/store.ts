@@ -28,9 +28,105 @@ export type IndexFunctions<T> = Readonly<Record<string, (object: T) => readonly 
 /** How many deleted objects are remembered, so that a late answer does not bring one back. */
 const rememberedDeletes = 1_000;
 
-function versionOf(object: KubeObject): bigint | undefined {
-  const text = object.metadata.resourceVersion ?? '';
-  return /^\d+$/.test(text) ? BigInt(text) : undefined;
+/** An empty store with indexes. */
+export function createStore<T extends KubeObject>(indexes: IndexFunctions<T> = {}): Store<T> {
+  return new IndexedStore(indexes);
+}
+
+class IndexedStore<T extends KubeObject> implements Store<T> {
+  readonly #indexes: IndexFunctions<T>;
+  readonly #objects = new Map<string, T>();
+  /** Keys of objects, by name of the index and value. */
+  readonly #indexed = new Map<string, Map<string, Set<string>>>();
+  /** Uids, the one deleted longest ago first. */
+  readonly #deleted = new Set<string>();
+  readonly #listeners: ((change: Change<T>) => void)[] = [];
+
+  constructor(indexes: IndexFunctions<T>) {
+    this.#indexes = indexes;
+  }
+
+  get(key: string): T | undefined {
+    return this.#objects.get(key);
+  }
+
+  list(): readonly T[] {
+    return [...this.#objects.values()];
+  }
+
+  byIndex(index: string, value: string): readonly T[] {
+    const keys = this.#indexed.get(index)?.get(value) ?? [];
+    return [...keys].flatMap((key) => this.#objects.get(key) ?? []);
+  }
+
+  replace(objects: readonly T[]): void {
+    const uids = new Set(objects.map((object) => object.metadata.uid));
+    for (const object of this.list()) if (!uids.has(object.metadata.uid)) this.remove(object);
+    for (const object of objects) {
+      this.#deleted.delete(object.metadata.uid ?? '');
+      this.observe(object);
+    }
+  }
+
+  observe(object: T): void {
+    if (this.#deleted.has(object.metadata.uid ?? '')) return;
+    const key = keyOf(object);
+    const before = this.#objects.get(key);
+    if (before !== undefined && isOlder(object, before)) return;
+    if (before?.metadata.uid === object.metadata.uid && isSameVersion(before, object)) return;
+    this.#change(key, before, object);
+  }
+
+  remove(object: T): void {
+    this.#rememberDelete(object);
+    const key = keyOf(object);
+    const before = this.#objects.get(key);
+    if (before !== undefined && before.metadata.uid === object.metadata.uid) this.#change(key, before, undefined);
+  }
+
+  onChange(listener: (change: Change<T>) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  #rememberDelete(object: T): void {
+    this.#deleted.add(object.metadata.uid ?? '');
+    const oldest = this.#deleted.values().next();
+    if (this.#deleted.size > rememberedDeletes && oldest.done !== true) this.#deleted.delete(oldest.value);
+  }
+
+  #change(key: string, before: T | undefined, after: T | undefined): void {
+    if (before !== undefined) this.#removeFromIndexes(key, before);
+    if (after === undefined) {
+      this.#objects.delete(key);
+    } else {
+      this.#objects.set(key, after);
+      this.#addToIndexes(key, after);
+    }
+    for (const listener of this.#listeners) listener({ before, after });
+  }
+
+  #addToIndexes(key: string, object: T): void {
+    this.#eachIndex(object, (keysByValue, value) => {
+      const keys = keysByValue.get(value) ?? new Set<string>();
+      keysByValue.set(value, keys.add(key));
+    });
+  }
+
+  #removeFromIndexes(key: string, object: T): void {
+    this.#eachIndex(object, (keysByValue, value) => {
+      const keys = keysByValue.get(value);
+      keys?.delete(key);
+      if (keys?.size === 0) keysByValue.delete(value);
+    });
+  }
+
+  #eachIndex(object: T, visit: (keysByValue: Map<string, Set<string>>, value: string) => void): void {
+    for (const [name, valuesOf] of Object.entries(this.#indexes)) {
+      const keysByValue = this.#indexed.get(name) ?? new Map<string, Set<string>>();
+      this.#indexed.set(name, keysByValue);
+      for (const value of valuesOf(object)) visit(keysByValue, value);
+    }
+  }
 }
 
 /** Resource versions of one object are numbers that rise; where they are not, the later word counts. */
@@ -40,75 +136,9 @@ function isOlder(object: KubeObject, known: KubeObject): boolean {
   return a !== undefined && b !== undefined && a < b;
 }
 
-/** An empty store with indexes. */
-export function createStore<T extends KubeObject>(indexes: IndexFunctions<T> = {}): Store<T> {
-  const objects = new Map<string, T>();
-  const indexed = new Map<string, Map<string, Set<string>>>();
-  const deleted = new Set<string>();
-  const listeners: ((change: Change<T>) => void)[] = [];
-
-  const eachIndex = (object: T, visit: (keys: Map<string, Set<string>>, value: string) => void): void => {
-    for (const [name, values] of Object.entries(indexes)) {
-      const keys = indexed.get(name) ?? new Map<string, Set<string>>();
-      indexed.set(name, keys);
-      for (const value of values(object)) visit(keys, value);
-    }
-  };
-  const unindex = (key: string, object: T): void => {
-    eachIndex(object, (keys, value) => {
-      const found = keys.get(value);
-      found?.delete(key);
-      if (found?.size === 0) keys.delete(value);
-    });
-  };
-  const change = (key: string, before: T | undefined, after: T | undefined): void => {
-    if (before !== undefined) unindex(key, before);
-    if (after === undefined) {
-      objects.delete(key);
-    } else {
-      objects.set(key, after);
-      eachIndex(after, (keys, value) => {
-        const found = keys.get(value) ?? new Set<string>();
-        keys.set(value, found.add(key));
-      });
-    }
-    for (const listener of listeners) listener({ before, after });
-  };
-  const forget = (object: T): void => {
-    deleted.add(object.metadata.uid ?? '');
-    const oldest = deleted.values().next();
-    if (deleted.size > rememberedDeletes && oldest.done !== true) deleted.delete(oldest.value);
-  };
-  const observe = (object: T): void => {
-    if (deleted.has(object.metadata.uid ?? '')) return;
-    const key = keyOf(object);
-    const before = objects.get(key);
-    if (before !== undefined && isOlder(object, before)) return;
-    if (before?.metadata.uid === object.metadata.uid && isSameVersion(before, object)) return;
-    change(key, before, object);
-  };
-  const remove = (object: T): void => {
-    forget(object);
-    const key = keyOf(object);
-    const before = objects.get(key);
-    if (before !== undefined && before.metadata.uid === object.metadata.uid) change(key, before, undefined);
-  };
-  return {
-    get: (key) => objects.get(key),
-    list: () => [...objects.values()],
-    byIndex: (index, value) => [...(indexed.get(index)?.get(value) ?? [])].flatMap((key) => objects.get(key) ?? []),
-    replace: (next) => {
-      const uids = new Set(next.map((object) => object.metadata.uid));
-      for (const object of [...objects.values()]) if (!uids.has(object.metadata.uid)) remove(object);
-      for (const object of next) {
-        deleted.delete(object.metadata.uid ?? '');
-        observe(object);
-      }
-    },
-    observe,
-    remove,
-    onChange: (listener) => void listeners.push(listener),
-  };
+function versionOf(object: KubeObject): bigint | undefined {
+  const text = object.metadata.resourceVersion ?? '';
+  return /^\d+$/.test(text) ? BigInt(text) : undefined;
 }
 
 function isSameVersion(a: KubeObject | undefined, b: KubeObject): boolean {
