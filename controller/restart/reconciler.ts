@@ -1,43 +1,30 @@
-import type { Clock } from '#common/time/clock.js';
-import type { Log } from '#common/log.js';
-
-import { daemonSets, keyOf } from '#kube/api.js';
+import { daemonSets } from '#kube/api.js';
 import type { DaemonSet } from '#kube/objects.js';
-import { claimOf } from './api/annotations.js';
 import type { ActionContext } from './act/action-tools.js';
 import type { Executor } from './act/executor.js';
-import type { GateAsker } from './act/gate-asker.js';
-import { gateProviderKeyOf, gateProvidersOf, type GateProviders } from './facts/gate-provider.js';
-import { busyNodesOf, rolloutAhead, type Neighbour } from './decide/neighbours.js';
-import { isTerminating, uidOf } from './facts/pods.js';
-import type { ClusterView, Leadership, Recorder } from './api/ports.js';
-import type { Progress } from './report/progress.js';
-import { referenceTo } from './api/references.js';
-import { newestRevisionOf, rolloutOf } from './facts/revisions.js';
-import { settingsOf } from './api/settings.js';
-import { compareAge } from './decide/precedence.js';
 import type { StatusWriter } from './act/status-writer.js';
-import { gatesToAsk, nextSteps } from './decide/next-steps.js';
-import type { Trigger } from './request/annotation-trigger.js';
-import { isFinished, panelRestarts, type PanelRestart } from './api/panel-restart.js';
-import type { WatchTimes } from './facts/watch-times.js';
-import type { Action, Decision, Snapshot } from './decide/snapshot.js';
+import { panelRestarts, type PanelRestart } from './api/panel-restart.js';
+import type { Recorder } from './api/ports.js';
+import { referenceTo } from './api/references.js';
 import type { RestartEvent } from './api/restart-event.js';
+import { settingsOf } from './api/settings.js';
+import { busyNodesOf } from './decide/neighbours.js';
+import { nextSteps } from './decide/next-steps.js';
+import { compareAge } from './decide/precedence.js';
+import type { Action, Decision, Snapshot } from './decide/snapshot.js';
+import { uidOf } from './facts/pods.js';
+import type { Progress } from './report/progress.js';
+import type { Trigger } from './request/annotation-trigger.js';
+import { SnapshotTaker, type SnapshotTakerDeps } from './snapshot-taker.js';
 
 /** What a reconciler is made of. */
-export interface ReconcilerDeps {
-  readonly view: ClusterView;
+export interface ReconcilerDeps extends SnapshotTakerDeps {
   /** In order. */
   readonly triggers: readonly Trigger[];
   readonly executor: Executor;
-  readonly asker: GateAsker;
   readonly statusWriter: StatusWriter;
-  readonly watchTimes: WatchTimes;
   readonly progress: Progress;
   readonly recorder: Recorder;
-  readonly leadership: Leadership;
-  readonly clock: Clock;
-  readonly log: Log;
   /** Looks at a target again soon. */
   readonly enqueue: (targetKey: string) => void;
 }
@@ -59,67 +46,88 @@ export interface Reconciler {
 /** Steps that follow each other at once, at most; then others get their turn. */
 const maxPasses = 20;
 
-function soonest(...values: readonly (number | undefined)[]): ReconcileResult {
-  const known = values.filter((value) => value !== undefined);
-  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) };
-}
-
 /** A reconciler for targets: the request in the annotations first, then each restart of the target, oldest first. */
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
-  const { view, triggers, executor, asker, statusWriter, watchTimes, progress, recorder } = deps;
-  const { leadership, clock, enqueue } = deps;
+  return new TargetReconciler(deps);
+}
 
-  const find = (targetKey: string, uid: string): PanelRestart | undefined =>
-    view.restartsOf(targetKey).find((restart) => uidOf(restart) === uid);
+class TargetReconciler implements Reconciler {
+  readonly #deps: ReconcilerDeps;
+  readonly #snapshots: SnapshotTaker;
 
-  const gateProvidersFor = (target: DaemonSet): GateProviders => {
-    const key = gateProviderKeyOf(target);
-    const gateProvider = key === undefined ? undefined : view.target(key);
-    return key === undefined ? undefined : gateProvidersOf(gateProvider === undefined ? [] : view.podsOf(gateProvider));
-  };
+  constructor(deps: ReconcilerDeps) {
+    this.#deps = deps;
+    this.#snapshots = new SnapshotTaker(deps);
+  }
 
-  /** The targets that share their nodes' gates with this one. */
-  const neighboursOf = (target: DaemonSet): Neighbour[] => {
-    const own = gateProviderKeyOf(target) ?? keyOf(target);
-    const others = view.targetsBeside(target).filter((other) => uidOf(other) !== uidOf(target));
-    return others
-      .filter((other) => (gateProviderKeyOf(other) ?? keyOf(other)) === own)
-      .map((other) => ({
-        ...{ target: other, pods: view.podsOf(other), restarts: view.restartsOf(keyOf(other)) },
-        ...(keyOf(other) === own ? { revisions: view.revisionsOf(other) } : {}),
-      }));
-  };
-
-  const lookAt = async (targetKey: string, restart: PanelRestart): Promise<Snapshot> => {
+  async reconcile(targetKey: string): Promise<ReconcileResult> {
+    const { view } = this.#deps;
     const target = view.target(targetKey);
-    const pods = target === undefined ? [] : view.podsOf(target);
-    const uid = uidOf(restart);
-    const claimed = pods.filter((pod) => claimOf(pod)?.restart === uid).map(uidOf);
-    watchTimes.event(uid, isFinished(restart) || isTerminating(restart) ? claimed : [uid, ...claimed]);
-    const neighbours = target === undefined ? [] : neighboursOf(target);
-    const seen = {
-      restart,
-      target,
-      pods,
-      newest: target === undefined ? undefined : newestRevisionOf(view.revisionsOf(target)),
-      budgets: target === undefined ? [] : view.budgetsOf(target),
-      gateProviders: target === undefined ? undefined : gateProvidersFor(target),
-      busyNodes: busyNodesOf(neighbours),
-      rolloutAhead: rolloutOf(restart) === undefined ? undefined : rolloutAhead(neighbours),
-      nodes: view.nodes(),
-      rivals: view.restartsOf(targetKey).filter((rival) => uidOf(rival) !== uid && !isFinished(rival)),
-      now: clock.date(),
-      watchedMs: (thing: string) => watchTimes.watchedMs(uid, thing),
-      fencing: leadership.fencing(),
-      fencingLimit: leadership.fencingLimit(),
-    };
-    return { ...seen, gates: await asker.ask(gatesToAsk(seen), uid) };
-  };
+    const waits = target === undefined ? [] : await this.#takeRequests(targetKey, target);
+    const restarts = [...view.restartsOf(targetKey)].sort(compareAge);
+    for (const restart of restarts) waits.push((await this.#advance(targetKey, uidOf(restart))).requeueAfterMs);
+    return soonest(...waits);
+  }
 
-  const act = async (
+  /** Each trigger sees what the one before it wrote at the target. */
+  async #takeRequests(targetKey: string, target: DaemonSet): Promise<(number | undefined)[]> {
+    const { triggers, view } = this.#deps;
+    const waits: (number | undefined)[] = [];
+    for (const trigger of triggers) waits.push(await trigger.take(view.target(targetKey) ?? target));
+    return waits;
+  }
+
+  async #advance(targetKey: string, uid: string): Promise<ReconcileResult> {
+    for (let pass = 0; pass < maxPasses; pass++) {
+      const restart = this.#find(targetKey, uid);
+      if (restart === undefined) return {};
+      const snapshot = await this.#snapshots.take(targetKey, restart);
+      const result = await this.#carryOut(targetKey, snapshot, nextSteps(snapshot));
+      if (result !== 'again') return result;
+    }
+    return { requeueAfterMs: 0 };
+  }
+
+  async #carryOut(targetKey: string, snapshot: Snapshot, decision: Decision): Promise<ReconcileResult | 'again'> {
+    const { statusWriter, progress, asker } = this.#deps;
+    const { restart } = snapshot;
+    const wrote = decision.status === undefined ? undefined : await statusWriter.write(restart, decision.status);
+    if (wrote?.written === true && decision.status !== undefined) {
+      this.#record(snapshot, decision.events);
+      progress.wrote(restart, decision.status);
+    }
+    const acted = await this.#act(this.#contextOf(targetKey, snapshot), decision.actions);
+    if (wrote?.essential === true || acted.progress) return 'again';
+    const askMs = asker.againInMs(uidOf(restart), decision.askAgain);
+    return soonest(decision.requeueAfterMs, wrote?.retryInMs, acted.waitMs, askMs);
+  }
+
+  /** Sentences about the whole restart stand at its target too, where people look first. */
+  #record({ restart, target }: Snapshot, events: readonly RestartEvent[]): void {
+    const { recorder } = this.#deps;
+    for (const event of events) {
+      recorder.record(referenceTo(panelRestarts, restart), event);
+      if (event.action !== 'Restart' || target === undefined) continue;
+      const text = `${event.text} See panelrestart/${restart.metadata.name}.`;
+      recorder.record(referenceTo(daemonSets, target), { ...event, text }, referenceTo(panelRestarts, restart));
+    }
+  }
+
+  #contextOf(targetKey: string, { restart, target, gateProviders }: Snapshot): ActionContext {
+    return {
+      restart: this.#find(targetKey, uidOf(restart)) ?? restart,
+      settings: settingsOf(restart, target),
+      gateProviders,
+      isBusy: (node) => target !== undefined && busyNodesOf(this.#snapshots.neighboursOf(target)).has(node),
+      onChange: () => this.#deps.enqueue(targetKey),
+    };
+  }
+
+  async #act(
     context: ActionContext,
     actions: readonly Action[],
-  ): Promise<{ progress: boolean; waitMs?: number }> => {
+  ): Promise<{ readonly progress: boolean; readonly waitMs: number | undefined }> {
+    const { executor } = this.#deps;
     const results = await Promise.allSettled(actions.map((action) => executor.execute(context, action)));
     const waits: number[] = [];
     let progress = false;
@@ -128,68 +136,15 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       progress ||= result.value.progress;
       if (result.value.retryInMs !== undefined) waits.push(result.value.retryInMs);
     }
-    return { progress, ...(waits.length === 0 ? {} : { waitMs: Math.min(...waits) }) };
-  };
+    return { progress, waitMs: waits.length === 0 ? undefined : Math.min(...waits) };
+  }
 
-  /** Sentences about the whole restart stand at its target too, where people look first. */
-  const tell = ({ restart, target }: Snapshot, events: readonly RestartEvent[]): void => {
-    for (const event of events) {
-      recorder.record(referenceTo(panelRestarts, restart), event);
-      if (event.action !== 'Restart' || target === undefined) continue;
-      const text = `${event.text} See panelrestart/${restart.metadata.name}.`;
-      recorder.record(referenceTo(daemonSets, target), { ...event, text }, referenceTo(panelRestarts, restart));
-    }
-  };
+  #find(targetKey: string, uid: string): PanelRestart | undefined {
+    return this.#deps.view.restartsOf(targetKey).find((restart) => uidOf(restart) === uid);
+  }
+}
 
-  const carryOut = async (
-    targetKey: string,
-    snapshot: Snapshot,
-    decision: Decision,
-  ): Promise<ReconcileResult | 'again'> => {
-    const { restart } = snapshot;
-    const wrote = decision.status === undefined ? undefined : await statusWriter.write(restart, decision.status);
-    if (wrote?.written === true && decision.status !== undefined) {
-      tell(snapshot, decision.events);
-      progress.wrote(restart, decision.status);
-    }
-    const context: ActionContext = {
-      restart: find(targetKey, uidOf(restart)) ?? restart,
-      settings: settingsOf(restart, snapshot.target),
-      gateProviders: snapshot.gateProviders,
-      isBusy: (node) => snapshot.target !== undefined && busyNodesOf(neighboursOf(snapshot.target)).has(node),
-      onChange: () => enqueue(targetKey),
-    };
-    const acted = await act(context, decision.actions);
-    if (wrote?.essential === true || acted.progress) return 'again';
-    const askMs = asker.againInMs(uidOf(restart), decision.askAgain);
-    return soonest(decision.requeueAfterMs, wrote?.retryInMs, acted.waitMs, askMs);
-  };
-
-  const advance = async (targetKey: string, uid: string): Promise<ReconcileResult> => {
-    for (let pass = 0; pass < maxPasses; pass++) {
-      const restart = find(targetKey, uid);
-      if (restart === undefined) return {};
-      const snapshot = await lookAt(targetKey, restart);
-      const result = await carryOut(targetKey, snapshot, nextSteps(snapshot));
-      if (result !== 'again') return result;
-    }
-    return { requeueAfterMs: 0 };
-  };
-
-  /** Each sees what the one before it wrote at the target. */
-  const takeAll = async (targetKey: string, target: DaemonSet): Promise<(number | undefined)[]> => {
-    const waits: (number | undefined)[] = [];
-    for (const trigger of triggers) waits.push(await trigger.take(view.target(targetKey) ?? target));
-    return waits;
-  };
-
-  return {
-    reconcile: async (targetKey) => {
-      const target = view.target(targetKey);
-      const waits = target === undefined ? [] : await takeAll(targetKey, target);
-      const restarts = [...view.restartsOf(targetKey)].sort(compareAge);
-      for (const restart of restarts) waits.push((await advance(targetKey, uidOf(restart))).requeueAfterMs);
-      return soonest(...waits);
-    },
-  };
+function soonest(...values: readonly (number | undefined)[]): ReconcileResult {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) };
 }

@@ -1,0 +1,90 @@
+import type { Clock } from '#common/time/clock.js';
+import { keyOf } from '#kube/api.js';
+import type { DaemonSet, Pod } from '#kube/objects.js';
+import type { GateAsker } from './act/gate-asker.js';
+import { claimOf } from './api/annotations.js';
+import { isFinished, type PanelRestart } from './api/panel-restart.js';
+import type { ClusterView, Leadership } from './api/ports.js';
+import { busyNodesOf, rolloutAhead, type Neighbour } from './decide/neighbours.js';
+import { gatesToAsk } from './decide/next-steps.js';
+import type { Snapshot } from './decide/snapshot.js';
+import { gateProviderKeyOf, gateProvidersOf, type GateProviders } from './facts/gate-provider.js';
+import { isTerminating, uidOf } from './facts/pods.js';
+import { newestRevisionOf, rolloutOf } from './facts/revisions.js';
+import type { WatchTimes } from './facts/watch-times.js';
+
+/** What snapshots are taken with. */
+export interface SnapshotTakerDeps {
+  readonly view: ClusterView;
+  readonly asker: GateAsker;
+  readonly watchTimes: WatchTimes;
+  readonly leadership: Leadership;
+  readonly clock: Clock;
+}
+
+/** Gathers everything that the next steps of a restart are derived from. */
+export class SnapshotTaker {
+  readonly #deps: SnapshotTakerDeps;
+
+  constructor(deps: SnapshotTakerDeps) {
+    this.#deps = deps;
+  }
+
+  /** What there is to know now about a restart of the target; the gates that have to be are asked. */
+  async take(targetKey: string, restart: PanelRestart): Promise<Snapshot> {
+    const { view, asker, watchTimes, leadership, clock } = this.#deps;
+    const uid = uidOf(restart);
+    const target = view.target(targetKey);
+    const pods = target === undefined ? [] : view.podsOf(target);
+    this.#watchClaims(restart, pods);
+    const neighbours = target === undefined ? [] : this.neighboursOf(target);
+    const seen = {
+      restart,
+      target,
+      pods,
+      newest: target === undefined ? undefined : newestRevisionOf(view.revisionsOf(target)),
+      budgets: target === undefined ? [] : view.budgetsOf(target),
+      gateProviders: target === undefined ? undefined : this.#gateProvidersFor(target),
+      busyNodes: busyNodesOf(neighbours),
+      rolloutAhead: rolloutOf(restart) === undefined ? undefined : rolloutAhead(neighbours),
+      nodes: view.nodes(),
+      rivals: view.restartsOf(targetKey).filter((rival) => uidOf(rival) !== uid && !isFinished(rival)),
+      now: clock.date(),
+      watchedMs: (thing: string) => watchTimes.watchedMs(uid, thing),
+      fencing: leadership.fencing(),
+      fencingLimit: leadership.fencingLimit(),
+    };
+    return { ...seen, gates: await asker.ask(gatesToAsk(seen), uid) };
+  }
+
+  /** The targets that share their nodes' gates with this one. */
+  neighboursOf(target: DaemonSet): Neighbour[] {
+    const { view } = this.#deps;
+    const own = gateProviderKeyOf(target) ?? keyOf(target);
+    return view
+      .targetsBeside(target)
+      .filter((other) => uidOf(other) !== uidOf(target) && (gateProviderKeyOf(other) ?? keyOf(other)) === own)
+      .map((other) => ({
+        target: other,
+        pods: view.podsOf(other),
+        restarts: view.restartsOf(keyOf(other)),
+        ...(keyOf(other) === own ? { revisions: view.revisionsOf(other) } : {}),
+      }));
+  }
+
+  /** From here on the time runs for which the restart, and its claims on pods, have been watched. */
+  #watchClaims(restart: PanelRestart, pods: readonly Pod[]): void {
+    const uid = uidOf(restart);
+    const claimed = pods.filter((pod) => claimOf(pod)?.restart === uid).map(uidOf);
+    const isOver = isFinished(restart) || isTerminating(restart);
+    this.#deps.watchTimes.event(uid, isOver ? claimed : [uid, ...claimed]);
+  }
+
+  #gateProvidersFor(target: DaemonSet): GateProviders {
+    const { view } = this.#deps;
+    const key = gateProviderKeyOf(target);
+    if (key === undefined) return undefined;
+    const gateProvider = view.target(key);
+    return gateProvidersOf(gateProvider === undefined ? [] : view.podsOf(gateProvider));
+  }
+}
