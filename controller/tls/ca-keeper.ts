@@ -1,14 +1,15 @@
 import { createBackoff } from '#common/time/backoff.js';
 import { sleep, type Clock } from '#common/time/clock.js';
-import { isPaneletError, unreachable } from '#common/errors/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
 import { configMaps, secrets, type Secret } from '#kube/certificate-objects.js';
 import type { KubeApi, ObjectKey } from '#kube/api.js';
-import { createAuthority, type Authority } from './authority.js';
-import { bundleOf, planCa, type CaRecord, type CaStep, type CaTimes } from './ca-plan.js';
+import type { Authority } from './authority.js';
+import { bundleOf, planCa, type CaRecord, type CaTimes } from './ca-plan.js';
 import { patchCaSecret, readCaSecret } from './ca-secret.js';
+import { afterStep } from './ca-step.js';
 
 /** What a keeper is made of. */
 export interface CaKeeperDeps {
@@ -55,68 +56,49 @@ const maxSteps = 8;
 
 /** Keeps the authority in a Secret and what is to be trusted in a ConfigMap; {@link planCa} decides. */
 export function createCaKeeper(deps: CaKeeperDeps): CaKeeper {
-  const { api, secret: secretKey, configMap: mapKey, times, clock, random, log } = deps;
-  const listeners: (() => void)[] = [];
-  let view: CaView | undefined;
-  let leads = false;
+  return new SecretCaKeeper(deps);
+}
 
-  const take = (record: CaRecord): void => {
-    const { active } = record;
-    const bundle = bundleOf(record);
-    if (active === undefined || (view?.active.certificate === active.certificate && view.bundle === bundle)) return;
-    view = { active, bundle };
-    for (const listener of listeners) listener();
-  };
+class SecretCaKeeper implements CaKeeper {
+  readonly #deps: CaKeeperDeps;
+  readonly #listeners: (() => void)[] = [];
+  #view: CaView | undefined;
+  #leads = false;
 
-  const publish = async (record: CaRecord): Promise<void> => {
-    const bundle = bundleOf(record);
-    const map = await api.get(configMaps, mapKey);
-    if (bundle === '' || map.data?.[bundleKey] === bundle) return;
-    const { resourceVersion } = map.metadata;
-    await api.patch(configMaps, mapKey, { metadata: { resourceVersion }, data: { [bundleKey]: bundle } });
-    log.info({ configMap: mapKey }, 'trust bundle published');
-  };
+  constructor(deps: CaKeeperDeps) {
+    this.#deps = deps;
+  }
 
-  const after = async (record: CaRecord, step: Exclude<CaStep, { kind: 'keep' }>): Promise<CaRecord> => {
-    const nowMs = clock.date().getTime();
-    const { active, next, asked, observed } = record;
-    const heard = asked === undefined ? {} : { asked, observed: asked };
-    const same = { ...(asked === undefined ? {} : { asked }), ...(observed === undefined ? {} : { observed }) };
-    switch (step.kind) {
-      case 'create':
-        return { ...heard, active: await createAuthority(deps, times.authorityMs) };
-      case 'announce':
-        return { ...record, ...heard, next: await createAuthority(deps, times.authorityMs) };
-      case 'publish':
-        return { ...record, publishedMs: nowMs };
-      case 'switch': {
-        const previous = active === undefined || nowMs >= active.notAfterMs ? {} : { previous: active.certificate };
-        return { ...same, ...(next === undefined ? {} : { active: next }), ...previous, switchedMs: nowMs };
-      }
-      case 'retire':
-        return { ...same, ...(active === undefined ? {} : { active }) };
-      default:
-        return unreachable(step);
-    }
-  };
+  current(): CaView | undefined {
+    return this.#view;
+  }
 
-  /** Does everything that is due; returns when something is again, milliseconds since the epoch. */
-  const work = async (): Promise<number> => {
-    let secret: Secret = await api.get(secrets, secretKey);
-    for (let count = 0; count < maxSteps; count++) {
-      const record = readCaSecret(secret);
-      await publish(record);
-      take(record);
-      const step = planCa(record, clock.date().getTime(), times);
-      if (step.kind === 'keep') return step.untilMs;
-      const patch = patchCaSecret(await after(record, step), secret.metadata.resourceVersion);
-      secret = await api.patch(secrets, secretKey, patch);
-      log.info({ secret: secretKey, step: step.kind }, 'certificate authority changed');
-    }
-    return clock.date().getTime();
-  };
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
 
-  const loop = async (signal: AbortSignal, once: () => Promise<number>): Promise<void> => {
+  follow(signal: AbortSignal): Promise<void> {
+    const { api, secret: secretKey, clock } = this.#deps;
+    return this.#loop(signal, async () => {
+      const record = readCaSecret(await api.get(secrets, secretKey));
+      // What the leading half knows is newer.
+      if (!this.#leads) this.#take(record);
+      return clock.date().getTime() + (this.#view === undefined ? emptyLookMs : lookMs);
+    });
+  }
+
+  lead(signal: AbortSignal, onReady: () => void): Promise<void> {
+    return this.#loop(signal, async () => {
+      this.#leads = true;
+      const untilMs = await this.#work();
+      onReady();
+      return untilMs;
+    });
+  }
+
+  /** Calls `once` until the signal aborts: when that says, in milliseconds since the epoch, and again soon after a failure. */
+  async #loop(signal: AbortSignal, once: () => Promise<number>): Promise<void> {
+    const { secret: secretKey, clock, random, log } = this.#deps;
     const backoff = createBackoff(random, { initialMs: 1_000, maxMs: 30_000 });
     while (!signal.aborted) {
       let pauseMs: number;
@@ -130,24 +112,41 @@ export function createCaKeeper(deps: CaKeeperDeps): CaKeeper {
       }
       await sleep(clock, pauseMs, signal).catch(() => undefined);
     }
-  };
+  }
 
-  return {
-    current: () => view,
-    onChange: (listener) => void listeners.push(listener),
-    follow: (signal) =>
-      loop(signal, async () => {
-        const record = readCaSecret(await api.get(secrets, secretKey));
-        // What the leading half knows is newer.
-        if (!leads) take(record);
-        return clock.date().getTime() + (view === undefined ? emptyLookMs : lookMs);
-      }),
-    lead: (signal, onReady) =>
-      loop(signal, async () => {
-        leads = true;
-        const untilMs = await work();
-        onReady();
-        return untilMs;
-      }),
-  };
+  /** Does everything that is due; returns when something is again, milliseconds since the epoch. */
+  async #work(): Promise<number> {
+    const { api, secret: secretKey, times, clock, log } = this.#deps;
+    let secret: Secret = await api.get(secrets, secretKey);
+    for (let count = 0; count < maxSteps; count++) {
+      const record = readCaSecret(secret);
+      await this.#publish(record);
+      this.#take(record);
+      const step = planCa(record, clock.date().getTime(), times);
+      if (step.kind === 'keep') return step.untilMs;
+      const next = await afterStep(this.#deps, record, step);
+      secret = await api.patch(secrets, secretKey, patchCaSecret(next, secret.metadata.resourceVersion));
+      log.info({ secret: secretKey, step: step.kind }, 'certificate authority changed');
+    }
+    return clock.date().getTime();
+  }
+
+  async #publish(record: CaRecord): Promise<void> {
+    const { api, configMap: mapKey, log } = this.#deps;
+    const bundle = bundleOf(record);
+    const map = await api.get(configMaps, mapKey);
+    if (bundle === '' || map.data?.[bundleKey] === bundle) return;
+    const { resourceVersion } = map.metadata;
+    await api.patch(configMaps, mapKey, { metadata: { resourceVersion }, data: { [bundleKey]: bundle } });
+    log.info({ configMap: mapKey }, 'trust bundle published');
+  }
+
+  #take(record: CaRecord): void {
+    const { active } = record;
+    const bundle = bundleOf(record);
+    const known = this.#view;
+    if (active === undefined || (known?.active.certificate === active.certificate && known.bundle === bundle)) return;
+    this.#view = { active, bundle };
+    for (const listener of this.#listeners) listener();
+  }
 }
