@@ -15,7 +15,7 @@ import { runControllerLoop } from '../runtime/controller-loop.js';
 import { createWorkQueue, type WorkQueue } from '../runtime/work-queue.js';
 import { readAskedCertificate } from './asked-certificate.js';
 import { issueCertificate, type Authority } from './authority.js';
-import { judgeRequest, type Grant } from './judge-request.js';
+import { judgeRequest, type Grant, type Judgement } from './judge-request.js';
 
 /** Whose requests are signed. */
 export interface SignerNames {
@@ -55,19 +55,94 @@ const waitMs = 10_000;
 
 /** Answers requests as {@link judgeRequest} says: nothing outside its form is ever signed, whoever approved it. */
 export function createRequestSigner(deps: RequestSignerDeps): RequestSigner {
-  const { api, names, requests, pods, authority, clock, random, log } = deps;
-  const waiting = new Set<string>();
-  let queue: WorkQueue | undefined;
-  requests.onChange(({ before, after }) => {
-    const request = after ?? before;
-    if (request !== undefined) queue?.add(keyOf(request));
-  });
-  pods.onChange(() => {
-    for (const key of waiting) queue?.add(key);
-    waiting.clear();
-  });
+  return new AgentRequestSigner(deps);
+}
 
-  const tell = async (request: CertificateSigningRequest, condition: RequestCondition): Promise<typeof request> => {
+class AgentRequestSigner implements RequestSigner {
+  readonly #deps: RequestSignerDeps;
+  /** Requests that wait for a change of a pod. */
+  readonly #waiting = new Set<string>();
+  #queue: WorkQueue | undefined;
+
+  constructor(deps: RequestSignerDeps) {
+    this.#deps = deps;
+    deps.requests.onChange(({ before, after }) => {
+      const request = after ?? before;
+      if (request !== undefined) this.#queue?.add(keyOf(request));
+    });
+    deps.pods.onChange(() => {
+      for (const key of this.#waiting) this.#queue?.add(key);
+      this.#waiting.clear();
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { requests, clock, random, log } = this.#deps;
+    const queue = createWorkQueue({ clock, random, initialMs: 50 });
+    this.#queue = queue;
+    const stop = (): void => queue.close();
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    for (const request of requests.list()) queue.add(keyOf(request));
+    const reconcile = async (key: string): Promise<{ requeueAfterMs?: number }> => {
+      const request = requests.get(key);
+      return request === undefined ? {} : this.#answer(request);
+    };
+    await runControllerLoop({ queue, reconcile, log });
+  }
+
+  async #answer(request: CertificateSigningRequest): Promise<{ requeueAfterMs?: number }> {
+    const { names, authority, log } = this.#deps;
+    const signer = authority();
+    if (request.spec.signerName !== names.signerName || isAnswered(request) || signer === undefined) return {};
+    const judgement = await this.#judge(request);
+    const about = { request: request.metadata.name, username: request.spec.username };
+    switch (judgement.kind) {
+      case 'wait':
+        this.#waiting.add(keyOf(request));
+        log.debug({ ...about, why: judgement.message }, 'request for a certificate waits');
+        return { requeueAfterMs: waitMs };
+      case 'deny':
+        await this.#deny(request, judgement);
+        log.warn({ ...about, reason: judgement.reason, why: judgement.message }, 'request for a certificate denied');
+        return {};
+      case 'approve':
+        await this.#approve(request, judgement.grant, signer);
+        log.info({ ...about, node: judgement.grant.node }, 'certificate signed');
+        return {};
+      default:
+        return unreachable(judgement);
+    }
+  }
+
+  async #judge(request: CertificateSigningRequest): Promise<Judgement> {
+    const { names, pods, clock } = this.#deps;
+    const podOf = (uid: string): Pod | undefined => pods.list().find(({ metadata }) => metadata.uid === uid);
+    const world = { ...names, podOf, nowMs: clock.date().getTime() };
+    return judgeRequest(request, await readAskedCertificate(request.spec.request), world);
+  }
+
+  async #deny(
+    request: CertificateSigningRequest,
+    { reason, message }: { readonly reason: string; readonly message: string },
+  ): Promise<void> {
+    // What somebody else has approved can only fail.
+    const type = has(request, 'Approved') ? 'Failed' : 'Denied';
+    await this.#writeCondition(request, { type, status: 'True', reason, message });
+  }
+
+  async #approve(request: CertificateSigningRequest, grant: Grant, signer: Authority): Promise<void> {
+    const message = `The agent of the node ${grant.node} asks for itself.`;
+    const condition = { type: 'Approved', status: 'True', reason: 'NodesOwnAgent', message } as const;
+    const approved = has(request, 'Approved') ? request : await this.#writeCondition(request, condition);
+    await this.#sign(approved, grant, signer);
+  }
+
+  async #writeCondition(
+    request: CertificateSigningRequest,
+    condition: RequestCondition,
+  ): Promise<CertificateSigningRequest> {
+    const { api, requests } = this.#deps;
     const { resourceVersion } = request.metadata;
     const others = (request.status?.conditions ?? []).filter(({ type }) => type !== condition.type);
     const patch = { metadata: { resourceVersion }, status: { conditions: [...others, condition] } };
@@ -78,10 +153,11 @@ export function createRequestSigner(deps: RequestSignerDeps): RequestSigner {
         : await api.patchApproval(certificateSigningRequests, key, patch);
     requests.observe(answer);
     return answer;
-  };
+  }
 
-  const sign = async (request: CertificateSigningRequest, grant: Grant, signer: Authority): Promise<void> => {
-    const leaf = await issueCertificate(deps, signer, {
+  async #sign(request: CertificateSigningRequest, grant: Grant, signer: Authority): Promise<void> {
+    const { api, requests } = this.#deps;
+    const leaf = await issueCertificate(this.#deps, signer, {
       subject: [{ O: ['panelet:agents'] }, { CN: [`panelet:node:${grant.node}`] }],
       names: [
         ...grant.dnsNames.map((value) => ({ type: 'dns' as const, value })),
@@ -97,59 +173,13 @@ export function createRequestSigner(deps: RequestSignerDeps): RequestSigner {
     const patch = { metadata: { resourceVersion }, status };
     // Taken in at once, or it would be signed again before the watch shows it.
     requests.observe(await api.patchStatus(certificateSigningRequests, objectKey(request), patch));
-  };
+  }
+}
 
-  const answer = async (request: CertificateSigningRequest): Promise<{ requeueAfterMs?: number }> => {
-    const has = (type: RequestCondition['type']): boolean =>
-      request.status?.conditions?.some((condition) => condition.type === type) === true;
-    const isAnswered = (request.status?.certificate ?? '') !== '' || has('Denied') || has('Failed');
-    const signer = authority();
-    if (request.spec.signerName !== names.signerName || isAnswered || signer === undefined) return {};
-    const podOf = (uid: string): Pod | undefined => pods.list().find(({ metadata }) => metadata.uid === uid);
-    const world = { ...names, podOf, nowMs: clock.date().getTime() };
-    const judgement = judgeRequest(request, await readAskedCertificate(request.spec.request), world);
-    const about = { request: request.metadata.name, username: request.spec.username };
-    switch (judgement.kind) {
-      case 'wait':
-        waiting.add(keyOf(request));
-        log.debug({ ...about, why: judgement.message }, 'request for a certificate waits');
-        return { requeueAfterMs: waitMs };
-      case 'deny': {
-        const { reason, message } = judgement;
-        // What somebody else has approved can only fail.
-        await tell(request, { type: has('Approved') ? 'Failed' : 'Denied', status: 'True', reason, message });
-        log.warn({ ...about, reason, why: message }, 'request for a certificate denied');
-        return {};
-      }
-      case 'approve': {
-        const message = `The agent of the node ${judgement.grant.node} asks for itself.`;
-        const condition = { type: 'Approved', status: 'True', reason: 'NodesOwnAgent', message } as const;
-        const approved = has('Approved') ? request : await tell(request, condition);
-        await sign(approved, judgement.grant, signer);
-        log.info({ ...about, node: judgement.grant.node }, 'certificate signed');
-        return {};
-      }
-      default:
-        return unreachable(judgement);
-    }
-  };
+function isAnswered(request: CertificateSigningRequest): boolean {
+  return (request.status?.certificate ?? '') !== '' || has(request, 'Denied') || has(request, 'Failed');
+}
 
-  return {
-    run: async (signal) => {
-      const own = createWorkQueue({ clock, random, initialMs: 50 });
-      queue = own;
-      const stop = (): void => own.close();
-      if (signal.aborted) stop();
-      else signal.addEventListener('abort', stop, { once: true });
-      for (const request of requests.list()) own.add(keyOf(request));
-      await runControllerLoop({
-        queue: own,
-        reconcile: async (key) => {
-          const request = requests.get(key);
-          return request === undefined ? {} : answer(request);
-        },
-        log,
-      });
-    },
-  };
+function has(request: CertificateSigningRequest, type: RequestCondition['type']): boolean {
+  return request.status?.conditions?.some((condition) => condition.type === type) === true;
 }
