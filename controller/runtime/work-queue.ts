@@ -35,81 +35,97 @@ export interface WorkQueue {
 }
 
 /** An open, empty queue. */
-export function createWorkQueue({ clock, random, initialMs = 10, maxMs = 30_000 }: WorkQueueDeps): WorkQueue {
-  const ready: string[] = [];
-  const waiting = new Set<string>();
-  const inFlight = new Set<string>();
-  const delayed = new Map<string, { dueMs: number; timer: Timer }>();
-  const failures = new Map<string, Backoff>();
-  const takers: ((key: string | undefined) => void)[] = [];
-  let closed = false;
+export function createWorkQueue(deps: WorkQueueDeps): WorkQueue {
+  return new BackoffWorkQueue(deps);
+}
 
-  const handOut = (): void => {
-    while (takers.length > 0) {
-      const key = ready.shift();
-      if (key === undefined) return;
-      waiting.delete(key);
-      inFlight.add(key);
-      takers.shift()?.(key);
-    }
-  };
-  const add = (key: string): void => {
-    if (closed || waiting.has(key)) return;
-    waiting.add(key);
-    if (inFlight.has(key)) return;
-    ready.push(key);
-    handOut();
-  };
-  const addAfter = (key: string, delayMs: number): void => {
-    if (closed) return;
+class BackoffWorkQueue implements WorkQueue {
+  readonly #deps: WorkQueueDeps;
+  readonly #ready: string[] = [];
+  /** Keys to be handed out, also those that are in flight now and come again. */
+  readonly #waiting = new Set<string>();
+  readonly #inFlight = new Set<string>();
+  readonly #delayed = new Map<string, { dueMs: number; timer: Timer }>();
+  readonly #failures = new Map<string, Backoff>();
+  readonly #takers: ((key: string | undefined) => void)[] = [];
+  #closed = false;
+
+  constructor(deps: WorkQueueDeps) {
+    this.#deps = deps;
+  }
+
+  get length(): number {
+    return this.#ready.length;
+  }
+
+  add(key: string): void {
+    if (this.#closed || this.#waiting.has(key)) return;
+    this.#waiting.add(key);
+    if (this.#inFlight.has(key)) return;
+    this.#ready.push(key);
+    this.#handOut();
+  }
+
+  addAfter(key: string, delayMs: number): void {
+    const { clock } = this.#deps;
+    if (this.#closed) return;
     if (delayMs <= 0) {
-      add(key);
+      this.add(key);
       return;
     }
     const dueMs = clock.nowMs() + delayMs;
-    const known = delayed.get(key);
+    const known = this.#delayed.get(key);
     if (known !== undefined && known.dueMs <= dueMs) return;
     known?.timer.stop();
     const timer = clock.after(delayMs, () => {
-      delayed.delete(key);
-      add(key);
+      this.#delayed.delete(key);
+      this.add(key);
     });
-    delayed.set(key, { dueMs, timer });
-  };
-  return {
-    add,
-    addAfter,
-    addAfterFailure: (key) => {
-      const backoff = failures.get(key) ?? createBackoff(random, { initialMs, maxMs });
-      failures.set(key, backoff);
-      addAfter(key, 1 + backoff.nextMs());
-    },
-    forget: (key) => void failures.delete(key),
-    take: () =>
-      new Promise((resolve) => {
-        if (closed) {
-          resolve(undefined);
-          return;
-        }
-        takers.push(resolve);
-        handOut();
-      }),
-    done: (key) => {
-      inFlight.delete(key);
-      if (!waiting.has(key) || closed) return;
-      ready.push(key);
-      handOut();
-    },
-    close: () => {
-      closed = true;
-      for (const { timer } of delayed.values()) timer.stop();
-      delayed.clear();
-      ready.length = 0;
-      waiting.clear();
-      for (const taker of takers.splice(0)) taker(undefined);
-    },
-    get length() {
-      return ready.length;
-    },
-  };
+    this.#delayed.set(key, { dueMs, timer });
+  }
+
+  addAfterFailure(key: string): void {
+    const { random, initialMs = 10, maxMs = 30_000 } = this.#deps;
+    const backoff = this.#failures.get(key) ?? createBackoff(random, { initialMs, maxMs });
+    this.#failures.set(key, backoff);
+    this.addAfter(key, 1 + backoff.nextMs());
+  }
+
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  take(): Promise<string | undefined> {
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      this.#takers.push(resolve);
+      this.#handOut();
+    });
+  }
+
+  done(key: string): void {
+    this.#inFlight.delete(key);
+    if (!this.#waiting.has(key) || this.#closed) return;
+    this.#ready.push(key);
+    this.#handOut();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { timer } of this.#delayed.values()) timer.stop();
+    this.#delayed.clear();
+    this.#ready.length = 0;
+    this.#waiting.clear();
+    for (const taker of this.#takers.splice(0)) taker(undefined);
+  }
+
+  #handOut(): void {
+    while (this.#takers.length > 0) {
+      const key = this.#ready.shift();
+      if (key === undefined) return;
+      this.#waiting.delete(key);
+      this.#inFlight.add(key);
+      this.#takers.shift()?.(key);
+    }
+  }
 }
