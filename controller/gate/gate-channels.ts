@@ -49,67 +49,80 @@ const baseOptions = {
 };
 
 /** Opens channels; one whose credentials have changed takes no new call and is closed when its last call is over. */
-export function createGateChannels({ credentials, serverName }: GateChannelsDeps): GateChannels {
-  const entries = new Map<string, Entry>();
-  const retired = new Set<Entry>();
+export function createGateChannels(deps: GateChannelsDeps): GateChannels {
+  return new GrpcGateChannels(deps);
+}
 
-  const closeIfIdle = (entry: Entry): void => {
-    if (!entry.retired || entry.calls > 0) return;
-    retired.delete(entry);
-    entry.client.close();
-  };
-  const retire = (key: string, entry: Entry): void => {
-    entries.delete(key);
-    entry.retired = true;
-    retired.add(entry);
-    closeIfIdle(entry);
-  };
+class GrpcGateChannels implements GateChannels {
+  readonly #deps: GateChannelsDeps;
+  /** By address and name; the one used longest ago first. */
+  readonly #entries = new Map<string, Entry>();
+  /** Those that take no new call and are not closed yet. */
+  readonly #retired = new Set<Entry>();
 
-  const entryOf = (address: GateAddress): Entry => {
-    const { host, port } = address;
+  constructor(deps: GateChannelsDeps) {
+    this.#deps = deps;
+  }
+
+  open(address: GateAddress): GateChannel {
+    const entry = this.#entryOf(address);
+    entry.calls++;
+    let released = false;
+    return {
+      client: entry.client,
+      release: () => {
+        if (released) return;
+        released = true;
+        entry.calls--;
+        this.#closeIfIdle(entry);
+      },
+    };
+  }
+
+  close(): void {
+    for (const entry of [...this.#entries.values(), ...this.#retired]) entry.client.close();
+    this.#entries.clear();
+    this.#retired.clear();
+  }
+
+  #entryOf({ host, port, serverName }: GateAddress): Entry {
     const target = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    const name = serverName ?? address.serverName;
+    const name = this.#deps.serverName ?? serverName;
     // Another node may have got the address.
     const key = `${target} ${name ?? ''}`;
-    const now = credentials.current();
-    if (now === undefined) {
-      const message = `${target}: this controller has no certificate yet, because the certificate authority is not there.`;
-      throw new PaneletError('AGENT_UNREACHABLE', message);
-    }
-    let entry = entries.get(key);
-    if (entry !== undefined && entry.credentials !== now) {
-      retire(key, entry);
+    const credentials = this.#credentialsFor(target);
+    let entry = this.#entries.get(key);
+    if (entry !== undefined && entry.credentials !== credentials) {
+      this.#retire(key, entry);
       entry = undefined;
     }
-    entry ??= { client: connect(target, now, name), credentials: now, calls: 0, retired: false };
-    entries.delete(key);
-    entries.set(key, entry);
-    const oldest = entries.entries().next();
-    if (entries.size > maxChannels && oldest.done !== true) retire(...oldest.value);
+    entry ??= { client: connect(target, credentials, name), credentials, calls: 0, retired: false };
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    const oldest = this.#entries.entries().next();
+    if (this.#entries.size > maxChannels && oldest.done !== true) this.#retire(...oldest.value);
     return entry;
-  };
+  }
 
-  return {
-    open: (address) => {
-      const entry = entryOf(address);
-      entry.calls++;
-      let released = false;
-      return {
-        client: entry.client,
-        release: () => {
-          if (released) return;
-          released = true;
-          entry.calls--;
-          closeIfIdle(entry);
-        },
-      };
-    },
-    close: () => {
-      for (const entry of [...entries.values(), ...retired]) entry.client.close();
-      entries.clear();
-      retired.clear();
-    },
-  };
+  #credentialsFor(target: string): ChannelCredentials {
+    const credentials = this.#deps.credentials.current();
+    if (credentials !== undefined) return credentials;
+    const message = `${target}: this controller has no certificate yet, because the certificate authority is not there.`;
+    throw new PaneletError('AGENT_UNREACHABLE', message);
+  }
+
+  #retire(key: string, entry: Entry): void {
+    this.#entries.delete(key);
+    entry.retired = true;
+    this.#retired.add(entry);
+    this.#closeIfIdle(entry);
+  }
+
+  #closeIfIdle(entry: Entry): void {
+    if (!entry.retired || entry.calls > 0) return;
+    this.#retired.delete(entry);
+    entry.client.close();
+  }
 }
 
 function connect(target: string, credentials: ChannelCredentials, name: string | undefined): GateServiceClient {

@@ -9,9 +9,19 @@ import {
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 import { reasonOf } from '#common/grpc/grpc-status.js';
-import type { DrainResponse, GateServiceClient } from '#proto/gate/v1/gate.js';
+import type {
+  CordonRequest,
+  DrainRequest,
+  DrainResponse,
+  GateServiceClient,
+  GateStatus,
+  GetReceiptResponse,
+  Receipt,
+  StatusResponse,
+  UncordonRequest,
+} from '#proto/gate/v1/gate.js';
 
-import { createGateChannels, type GateChannel } from './gate-channels.js';
+import { createGateChannels, type GateChannel, type GateChannels } from './gate-channels.js';
 import type { GateCredentials } from './gate-credentials.js';
 import type { DrainCall, DrainListener, GateAddress, GateCalls } from '../restart/api/ports.js';
 
@@ -34,94 +44,95 @@ export interface ControllerGateClient extends GateCalls {
   close(): void;
 }
 
-function codeOf(error: ServiceError): ErrorCode {
-  const reason = reasonOf(error.metadata);
-  if (reason !== undefined) return reason;
-  switch (error.code) {
-    case grpcStatus.FAILED_PRECONDITION:
-    case grpcStatus.ABORTED:
-    case grpcStatus.INVALID_ARGUMENT:
-    case grpcStatus.UNIMPLEMENTED:
-      return 'GATE_REFUSED';
-    case grpcStatus.UNAUTHENTICATED:
-      return 'IDENTITY_MISSING';
-    case grpcStatus.PERMISSION_DENIED:
-      return 'IDENTITY_REFUSED';
-    default:
-      return 'AGENT_UNREACHABLE';
-  }
-}
-
-function errorOf(address: GateAddress, error: ServiceError): PaneletError {
-  const text = error.details === '' ? error.message : error.details;
-  return new PaneletError(codeOf(error), `${address.host}:${address.port}: ${text}`, { cause: error });
-}
-
 /** Calls gates over gRPC, with one connection for each address. */
 export function createGateClient(deps: GateClientDeps): ControllerGateClient {
-  const { clock, token, timeoutMs = 5_000 } = deps;
-  const channels = createGateChannels(deps);
+  return new GrpcGateClient(deps);
+}
 
-  const metadata = (): Metadata => {
-    const out = new Metadata();
-    if (token !== undefined) out.set('authorization', `Bearer ${token()}`);
-    return out;
-  };
-  const limits = (): Partial<CallOptions> => ({ deadline: clock.date().getTime() + timeoutMs });
+class GrpcGateClient implements ControllerGateClient {
+  readonly #deps: GateClientDeps;
+  readonly #channels: GateChannels;
 
-  const unary = <S>(
+  constructor(deps: GateClientDeps) {
+    this.#deps = deps;
+    this.#channels = createGateChannels(deps);
+  }
+
+  async status(address: GateAddress): Promise<GateStatus> {
+    const { status } = await this.#unary<StatusResponse>(address, (client, done) =>
+      client.status({}, this.#metadata(), this.#limits(), done),
+    );
+    if (status !== undefined) return status;
+    throw new PaneletError('AGENT_UNREACHABLE', `${address.host}:${address.port}: a status without content`);
+  }
+
+  async receipt(address: GateAddress, restartUid: string): Promise<Receipt | undefined> {
+    try {
+      const answer = await this.#unary<GetReceiptResponse>(address, (client, done) =>
+        client.getReceipt({ restartUid }, this.#metadata(), this.#limits(), done),
+      );
+      return answer.receipt;
+    } catch (error) {
+      const cause = error instanceof PaneletError ? (error.cause as ServiceError | undefined) : undefined;
+      if (cause?.code === grpcStatus.NOT_FOUND) return undefined;
+      throw error;
+    }
+  }
+
+  async cordon(address: GateAddress, request: CordonRequest): Promise<void> {
+    await this.#unary(address, (client, done) => client.cordon(request, this.#metadata(), this.#limits(), done));
+  }
+
+  async uncordon(address: GateAddress, request: UncordonRequest): Promise<void> {
+    await this.#unary(address, (client, done) => client.uncordon(request, this.#metadata(), this.#limits(), done));
+  }
+
+  drain(address: GateAddress, request: DrainRequest, listener: DrainListener): DrainCall {
+    let channel: GateChannel;
+    try {
+      channel = this.#channels.open(address);
+    } catch (error) {
+      return failSoon(PaneletError.from(error), listener);
+    }
+    return hear(address, channel, channel.client.drain(request, this.#metadata()), listener);
+  }
+
+  close(): void {
+    this.#channels.close();
+  }
+
+  #unary<S>(
     address: GateAddress,
     call: (client: GateServiceClient, done: (error: ServiceError | null, response: S) => void) => void,
-  ): Promise<S> =>
-    new Promise((resolve, reject) => {
-      const channel = channels.open(address);
+  ): Promise<S> {
+    return new Promise((resolve, reject) => {
+      const channel = this.#channels.open(address);
       call(channel.client, (error, response) => {
         channel.release();
         if (error === null) resolve(response);
         else reject(errorOf(address, error));
       });
     });
+  }
 
-  return {
-    status: async (address) => {
-      const { status } = await unary<{ status?: Awaited<ReturnType<GateCalls['status']>> | undefined }>(
-        address,
-        (client, done) => client.status({}, metadata(), limits(), done),
-      );
-      if (status !== undefined) return status;
-      throw new PaneletError('AGENT_UNREACHABLE', `${address.host}:${address.port}: a status without content`);
-    },
-    receipt: async (address, restartUid) => {
-      try {
-        const answer = await unary<{ receipt?: Awaited<ReturnType<GateCalls['receipt']>> }>(address, (client, done) =>
-          client.getReceipt({ restartUid }, metadata(), limits(), done),
-        );
-        return answer.receipt;
-      } catch (error) {
-        const cause = error instanceof PaneletError ? (error.cause as ServiceError | undefined) : undefined;
-        if (cause?.code === grpcStatus.NOT_FOUND) return undefined;
-        throw error;
-      }
-    },
-    cordon: async (address, request) => {
-      await unary(address, (client, done) => client.cordon(request, metadata(), limits(), done));
-    },
-    uncordon: async (address, request) => {
-      await unary(address, (client, done) => client.uncordon(request, metadata(), limits(), done));
-    },
-    drain: (address, request, listener) => {
-      let channel: GateChannel;
-      try {
-        channel = channels.open(address);
-      } catch (error) {
-        const stopped = { value: false };
-        queueMicrotask(() => (stopped.value ? undefined : listener.onEnd(PaneletError.from(error))));
-        return { stop: () => void (stopped.value = true) };
-      }
-      return hear(address, channel, channel.client.drain(request, metadata()), listener);
-    },
-    close: () => channels.close(),
-  };
+  #metadata(): Metadata {
+    const { token } = this.#deps;
+    const metadata = new Metadata();
+    if (token !== undefined) metadata.set('authorization', `Bearer ${token()}`);
+    return metadata;
+  }
+
+  #limits(): Partial<CallOptions> {
+    const { clock, timeoutMs = 5_000 } = this.#deps;
+    return { deadline: clock.date().getTime() + timeoutMs };
+  }
+}
+
+/** A drain that could not be started: its listener hears so as of one that fails later, unless it is stopped before. */
+function failSoon(error: PaneletError, listener: DrainListener): DrainCall {
+  const stopped = { value: false };
+  queueMicrotask(() => (stopped.value ? undefined : listener.onEnd(error)));
+  return { stop: () => void (stopped.value = true) };
 }
 
 function hear(
@@ -148,4 +159,27 @@ function hear(
       call.cancel();
     },
   };
+}
+
+function errorOf(address: GateAddress, error: ServiceError): PaneletError {
+  const text = error.details === '' ? error.message : error.details;
+  return new PaneletError(codeOf(error), `${address.host}:${address.port}: ${text}`, { cause: error });
+}
+
+function codeOf(error: ServiceError): ErrorCode {
+  const reason = reasonOf(error.metadata);
+  if (reason !== undefined) return reason;
+  switch (error.code) {
+    case grpcStatus.FAILED_PRECONDITION:
+    case grpcStatus.ABORTED:
+    case grpcStatus.INVALID_ARGUMENT:
+    case grpcStatus.UNIMPLEMENTED:
+      return 'GATE_REFUSED';
+    case grpcStatus.UNAUTHENTICATED:
+      return 'IDENTITY_MISSING';
+    case grpcStatus.PERMISSION_DENIED:
+      return 'IDENTITY_REFUSED';
+    default:
+      return 'AGENT_UNREACHABLE';
+  }
 }
