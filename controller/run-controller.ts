@@ -2,7 +2,7 @@ import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
-import { createEventRecorder } from '#kube/event-recorder.js';
+import { createEventRecorder, type EventRecorder } from '#kube/event-recorder.js';
 import type { KubeApi } from '#kube/api.js';
 import { createLeaderElector, type Lead } from './lease/leader-elector.js';
 import type { KubeObject } from '#kube/objects.js';
@@ -17,9 +17,10 @@ import {
   type Reflected,
 } from './restart/facts/cluster-view.js';
 import type { GateCalls } from './restart/api/ports.js';
-import { createRestartController } from './restart/restart-controller.js';
+import type { ReconcileResult } from './restart/reconciler.js';
+import { createRestartController, type RestartController } from './restart/restart-controller.js';
 import { runControllerLoop } from './runtime/controller-loop.js';
-import { createWorkQueue } from './runtime/work-queue.js';
+import { createWorkQueue, type WorkQueue } from './runtime/work-queue.js';
 
 /** How a controller runs. */
 export interface ControllerOptions {
@@ -67,84 +68,110 @@ export interface RunningController {
 
 /** Starts a controller: it watches at once and works while it leads. */
 export function startController(deps: ControllerDeps, options: ControllerOptions): RunningController {
-  const { api, clock, random, log, signal } = deps;
-  const { namespace, identity } = options;
-  const stores = createClusterStores();
-  const state = { synced: false, leading: false, queueDepth: (): number => 0 };
-  const reflect = <T extends KubeObject>(what: Reflected<T>): Reflector =>
-    createReflector({ ...deps, ...what, ...(what.resource.namespaced ? { namespace } : {}) });
-  const reflectors = mapReflected(stores, reflect);
-  const watching = reflectors.map((reflector) => reflector.run(signal));
-  const synced = Promise.all(reflectors.map((reflector) => reflector.synced)).then(() => {
-    state.synced = true;
-  });
-  const sinks = new Set<(targetKey: string) => void>();
-  enqueueOnChange(stores, (key) => {
-    for (const sink of sinks) sink(key);
-  });
-  const recorder = createEventRecorder({ api, instance: identity, clock, random, log });
+  return new Controller(deps, options);
+}
 
-  const restart = async (lead: Lead): Promise<void> => {
+class Controller implements RunningController {
+  readonly ended: Promise<'released' | 'lost' | 'never led'>;
+  readonly #deps: ControllerDeps;
+  readonly #stores = createClusterStores();
+  readonly #recorder: EventRecorder;
+  /** Resolves once everything it watches has been listed. */
+  readonly #listed: Promise<void>;
+  #synced = false;
+  #leading = false;
+  /** Of the lead it has, or had last. */
+  #queue: WorkQueue | undefined;
+  /** Takes the keys of targets to look at, while it leads. */
+  readonly #sinks = new Set<(targetKey: string) => void>();
+
+  constructor(deps: ControllerDeps, options: ControllerOptions) {
+    const { api, clock, random, log, signal } = deps;
+    const { namespace, identity, leaseName = 'panelet-controller' } = options;
+    this.#deps = deps;
+    const reflect = <T extends KubeObject>(what: Reflected<T>): Reflector =>
+      createReflector({ ...deps, ...what, ...(what.resource.namespaced ? { namespace } : {}) });
+    const reflectors = mapReflected(this.#stores, reflect);
+    const watching = reflectors.map((reflector) => reflector.run(signal));
+    this.#listed = Promise.all(reflectors.map((reflector) => reflector.synced)).then(() => {
+      this.#synced = true;
+    });
+    enqueueOnChange(this.#stores, (key) => {
+      for (const sink of this.#sinks) sink(key);
+    });
+    this.#recorder = createEventRecorder({ api, instance: identity, clock, random, log });
+    const lease = { namespace, name: leaseName };
+    const elector = createLeaderElector({ ...options, api, lease, identity, clock, random, log });
+    this.ended = elector
+      .run(signal, (lead) => this.#lead(lead))
+      .then(async (how) => {
+        if (how !== 'lost') await Promise.all(watching);
+        return how;
+      });
+  }
+
+  isSynced(): boolean {
+    return this.#synced;
+  }
+
+  isLeading(): boolean {
+    return this.#leading;
+  }
+
+  queueDepth(): number {
+    return this.#queue?.length ?? 0;
+  }
+
+  async #lead(lead: Lead): Promise<void> {
+    this.#leading = true;
+    lead.signal.addEventListener('abort', () => (this.#leading = false), { once: true });
+    await Promise.all([this.#restart(lead), this.#deps.alongside?.(lead.signal, this.#stores)]);
+  }
+
+  /** Restarts what is asked for until the lead is over. */
+  async #restart(lead: Lead): Promise<void> {
+    const { clock, random, log } = this.#deps;
     const aborted = onceAborted(lead.signal);
-    await Promise.race([synced, aborted]);
+    await Promise.race([this.#listed, aborted]);
     if (lead.signal.aborted) return;
     const queue = createWorkQueue({ clock, random });
-    state.queueDepth = () => queue.length;
+    this.#queue = queue;
     const enqueue = (key: string): void => queue.add(key);
     const controller = createRestartController({
-      ...deps,
-      view: createClusterView(stores),
-      recorder,
+      ...this.#deps,
+      view: createClusterView(this.#stores),
+      recorder: this.#recorder,
       leadership: lead,
       enqueue,
     });
-    sinks.add(enqueue);
-    for (const target of stores.targets.list()) enqueue(`${target.metadata.namespace ?? ''}/${target.metadata.name}`);
-    for (const restart of stores.restarts.list()) {
-      enqueue(`${restart.metadata.namespace ?? ''}/${restart.spec.targetRef.name}`);
-    }
-    const reconcile: typeof controller.reconcile = async (key) => {
-      const startMs = clock.nowMs();
-      try {
-        return await controller.reconcile(key);
-      } finally {
-        deps.onReconciled?.(clock.nowMs() - startMs);
-      }
-    };
-    const loop = runControllerLoop({ queue, reconcile, log });
+    this.#sinks.add(enqueue);
+    for (const key of targetKeys(this.#stores)) enqueue(key);
+    const loop = runControllerLoop({ queue, reconcile: (key) => this.#reconcile(controller, key), log });
     await aborted;
-    sinks.delete(enqueue);
+    this.#sinks.delete(enqueue);
     queue.close();
     controller.stop();
     await loop;
-    await recorder.flush();
-  };
+    await this.#recorder.flush();
+  }
 
-  const work = async (lead: Lead): Promise<void> => {
-    state.leading = true;
-    lead.signal.addEventListener('abort', () => (state.leading = false), { once: true });
-    await Promise.all([restart(lead), deps.alongside?.(lead.signal, stores)]);
-  };
+  async #reconcile(controller: RestartController, targetKey: string): Promise<ReconcileResult> {
+    const { clock, onReconciled } = this.#deps;
+    const startMs = clock.nowMs();
+    try {
+      return await controller.reconcile(targetKey);
+    } finally {
+      onReconciled?.(clock.nowMs() - startMs);
+    }
+  }
+}
 
-  const elector = createLeaderElector({
-    ...options,
-    api,
-    lease: { namespace, name: options.leaseName ?? 'panelet-controller' },
-    identity,
-    clock,
-    random,
-    log,
-  });
-  const ended = elector.run(signal, work).then(async (how) => {
-    if (how !== 'lost') await Promise.all(watching);
-    return how;
-  });
-  return {
-    isSynced: () => state.synced,
-    isLeading: () => state.leading,
-    queueDepth: () => state.queueDepth(),
-    ended,
-  };
+/** Keys of everything there is to look at: targets, and those of restarts whose target is not there. */
+function targetKeys({ targets, restarts }: ClusterStores): string[] {
+  return [
+    ...targets.list().map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`),
+    ...restarts.list().map(({ metadata, spec }) => `${metadata.namespace ?? ''}/${spec.targetRef.name}`),
+  ];
 }
 
 function onceAborted(signal: AbortSignal): Promise<void> {
