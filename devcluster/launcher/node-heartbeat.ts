@@ -1,10 +1,10 @@
-import { arch, cpus, release, totalmem, type } from 'node:os';
-import { type Clock, type Timer, timestamp } from '#common/time/clock.js';
+import type { Clock, Timer } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { StoredObject } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
-import type { Node, NodeCondition } from './node.js';
+import type { Node } from './node.js';
+import { describeNode, nodeArchitecture, nodeConditions } from './node-description.js';
 
 /** What a heartbeat needs. */
 export interface NodeHeartbeatDeps {
@@ -32,128 +32,88 @@ const renewMs = 10_000;
 const leaseSeconds = 40;
 const leaseNamespace = 'kube-node-lease';
 
-const healthy: readonly (readonly [string, 'True' | 'False', string, string])[] = [
-  ['MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
-  ['DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
-  ['PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
-  ['Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'],
-];
-
-function withTransitions(before: readonly NodeCondition[], now: string, lost: boolean): NodeCondition[] {
-  return healthy.map(([conditionType, status, reason, message]) => {
-    const previous = before.find((condition) => condition.type === conditionType);
-    const next = lost
-      ? { status: 'Unknown' as const, reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.' }
-      : { status, reason, message };
-    const same = previous?.status === next.status;
-    return {
-      type: conditionType,
-      ...next,
-      lastHeartbeatTime: lost ? (previous?.lastHeartbeatTime ?? now) : now,
-      lastTransitionTime: same ? previous.lastTransitionTime : now,
-    };
-  });
-}
-
-function describeNode(deps: NodeHeartbeatDeps): NonNullable<Node['status']> {
-  const size = { cpu: String(cpus().length), memory: `${Math.floor(totalmem() / 1024)}Ki`, pods: '110' };
-  return {
-    addresses: [
-      { type: 'InternalIP', address: deps.nodeIp },
-      { type: 'Hostname', address: deps.nodeName },
-    ],
-    capacity: size,
-    allocatable: size,
-    nodeInfo: {
-      architecture: arch() === 'x64' ? 'amd64' : arch(),
-      operatingSystem: 'linux',
-      osImage: `${type()} (local processes)`,
-      kernelVersion: release(),
-      kubeletVersion: 'v1.37.2+panelet',
-      kubeProxyVersion: '',
-      containerRuntimeVersion: 'local://1',
-      machineID: '',
-      systemUUID: '',
-      bootID: '',
-    },
-    daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
-  };
-}
-
 /** Heartbeat of one node: the Node object with its conditions, and its lease. */
 export function createNodeHeartbeat(deps: NodeHeartbeatDeps): NodeHeartbeat {
-  const { store, clock, nodeName } = deps;
-  let timer: Timer | undefined;
-  let stopped = false;
-  const now = (): string => timestamp(clock.date());
+  return new StoreNodeHeartbeat(deps);
+}
 
-  const ensure = async (resource: string, object: StoredObject): Promise<void> => {
+class StoreNodeHeartbeat implements NodeHeartbeat {
+  readonly #deps: NodeHeartbeatDeps;
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(deps: NodeHeartbeatDeps) {
+    this.#deps = deps;
+  }
+
+  async start(): Promise<void> {
+    const { nodeName } = this.#deps;
+    this.#stopped = false;
+    for (const { resource, object } of objectsOf(nodeName)) await this.#ensure(resource, object);
+    await this.#report(false);
+    await this.#beat();
+  }
+
+  async stop(options?: { readonly lost: boolean }): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.stop();
+    if (options?.lost === true) await this.#report(true);
+  }
+
+  async #ensure(resource: string, object: StoredObject): Promise<void> {
+    const { store } = this.#deps;
     if (store.get(resource, object.metadata.namespace, object.metadata.name) !== undefined) return;
     await store.create(resource, object).catch((error: unknown) => {
       if (!isStatusError(error, 'AlreadyExists')) throw error;
     });
-  };
+  }
 
-  const report = (lost: boolean): Promise<Node> =>
-    store.mutate<Node>(
-      'nodes',
-      { name: nodeName },
-      (node) => {
-        node.status = {
-          ...describeNode(deps),
-          conditions: withTransitions(node.status?.conditions ?? [], now(), lost),
-        };
-      },
-      { subresource: 'status' },
-    );
+  async #report(lost: boolean): Promise<void> {
+    const { store, clock, nodeName, nodeIp } = this.#deps;
+    const change = (node: Node): void => {
+      const now = clock
+        .date()
+        .toISOString()
+        .replace(/\.\d+Z$/, 'Z');
+      const conditions = nodeConditions(node.status?.conditions ?? [], now, lost);
+      node.status = { ...describeNode(nodeName, nodeIp), conditions };
+    };
+    await store.mutate<Node>('nodes', { name: nodeName }, change, { subresource: 'status' });
+  }
 
-  const renew = async (): Promise<void> => {
+  async #beat(): Promise<void> {
+    const { clock, log, nodeName } = this.#deps;
+    try {
+      await this.#renew();
+    } catch (err) {
+      log.error({ err, node: nodeName }, 'Node lease not renewed');
+    }
+    if (!this.#stopped) this.#timer = clock.after(renewMs, () => void this.#beat());
+  }
+
+  async #renew(): Promise<void> {
+    const { store, clock, nodeName } = this.#deps;
     await store.mutate<Lease>('leases', { ns: leaseNamespace, name: nodeName }, (lease) => {
       const renewTime = clock.date().toISOString().replace('Z', '000Z');
       lease.spec = { holderIdentity: nodeName, leaseDurationSeconds: leaseSeconds, renewTime };
     });
-  };
+  }
+}
 
-  const beat = async (): Promise<void> => {
-    try {
-      await renew();
-    } catch (err) {
-      deps.log.error({ err, node: nodeName }, 'Node lease not renewed');
-    }
-    if (!stopped) timer = clock.after(renewMs, () => void beat());
+/** What has to be there before a node can be heard of, in order. */
+function objectsOf(nodeName: string): readonly { readonly resource: string; readonly object: StoredObject }[] {
+  const labels = {
+    'kubernetes.io/hostname': nodeName,
+    'kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': nodeArchitecture(),
   };
-
-  return {
-    start: async () => {
-      stopped = false;
-      const os = 'linux';
-      const architecture = arch() === 'x64' ? 'amd64' : arch();
-      const labels = {
-        'kubernetes.io/hostname': nodeName,
-        'kubernetes.io/os': os,
-        'kubernetes.io/arch': architecture,
-      };
-      await ensure('nodes', {
-        apiVersion: 'v1',
-        kind: 'Node',
-        metadata: { name: nodeName, labels },
-        spec: {},
-      } as StoredObject);
-      await ensure('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: leaseNamespace } });
-      const metadata = { name: nodeName, namespace: leaseNamespace };
-      await ensure('leases', {
-        apiVersion: 'coordination.k8s.io/v1',
-        kind: 'Lease',
-        metadata,
-        spec: {},
-      } as StoredObject);
-      await report(false);
-      await beat();
-    },
-    stop: async (options) => {
-      stopped = true;
-      timer?.stop();
-      if (options?.lost === true) await report(true);
-    },
-  };
+  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName, labels }, spec: {} };
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: leaseNamespace } };
+  const metadata = { name: nodeName, namespace: leaseNamespace };
+  const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: {} };
+  return [
+    { resource: 'nodes', object: node },
+    { resource: 'namespaces', object: namespace },
+    { resource: 'leases', object: lease },
+  ];
 }
