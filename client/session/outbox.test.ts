@@ -3,7 +3,7 @@ import { PaneletError } from '#common/errors/errors.js';
 import { Channel, type Frames } from '#proto/session/v1/session.js';
 import { createEndpoint } from '#session/endpoint/create-endpoint.js';
 import type { Endpoint } from '#session/endpoint/endpoint.js';
-import { createOutbox } from './outbox.js';
+import { Outbox } from './outbox.js';
 
 const data = (size: number): { kind: 'data'; channel: Channel; bytes: Uint8Array } => ({
   kind: 'data',
@@ -29,7 +29,7 @@ function drain(endpoint: Endpoint): void {
 
 describe('an outbox', () => {
   test('resolves a write once all of it is in the replay buffer, and keeps the order', async () => {
-    const outbox = createOutbox();
+    const outbox = new Outbox();
     const endpoint = createEndpoint();
     endpoint.attach(1);
     endpoint.receive({ ack: 0, credit: 1e9, frames: [] });
@@ -48,7 +48,7 @@ describe('an outbox', () => {
   });
 
   test('merges resizes that wait', async () => {
-    const outbox = createOutbox();
+    const outbox = new Outbox();
     const endpoint = createEndpoint();
     const resize = (rows: number): Promise<void> =>
       outbox.add({ kind: 'event', event: { kind: { $case: 'resize', value: { rows, cols: 80 } } } });
@@ -59,7 +59,7 @@ describe('an outbox', () => {
   });
 
   test('holds events back while too many are on their way', async () => {
-    const outbox = createOutbox();
+    const outbox = new Outbox();
     const endpoint = createEndpoint();
     const events = Array.from({ length: 70 }, () =>
       outbox.add({ kind: 'event', event: { kind: { $case: 'signal', value: { name: 'SIGINT' } } } }),
@@ -71,7 +71,7 @@ describe('an outbox', () => {
   });
 
   test('drops a write of which a part was numbered in a life that is gone, and no other', async () => {
-    const outbox = createOutbox();
+    const outbox = new Outbox();
     const first = outbox.add(data(2 * 1024 * 1024));
     const second = outbox.add(data(10));
     outbox.pump(createEndpoint());
@@ -82,7 +82,7 @@ describe('an outbox', () => {
   });
 
   test('rejects what waits and what comes once closed, and what follows the end', async () => {
-    const outbox = createOutbox();
+    const outbox = new Outbox();
     const endpoint = createEndpoint();
     await Promise.all([outbox.add({ kind: 'fin' }), Promise.resolve(outbox.pump(endpoint))]);
     const late = outbox.add(data(1));

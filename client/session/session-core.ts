@@ -6,8 +6,8 @@ import type { Log } from '#common/log.js';
 import { DrainPhase, EndCause, ResumeOutcome, SessionFate, type Drain } from '#proto/session/v1/session.js';
 import type { ClientEffect, ClientLink } from '#session/client/client-link.js';
 import type { AttachmentEvents, AttachmentLoop, LoopEnd } from './attachment-loop.js';
-import { createInbox, type Inbox } from './inbox.js';
-import { createOutbox, type OutboxEntry } from './outbox.js';
+import { Inbox } from './inbox.js';
+import { Outbox, type OutboxEntry } from './outbox.js';
 import type { EndedBy, SessionEnd, SessionEnding, SessionPhase, SessionStats } from './panelet-session.js';
 import { createSessionEmitter, type Fate, type SessionEmitter } from './session-events.js';
 
@@ -133,8 +133,8 @@ export function createSessionCore(deps: SessionDeps): SessionCore {
   const emitter = createSessionEmitter((err) => deps.log.error({ err }, 'a listener failed'));
   const opened = createLatch();
   const over = createLatch<SessionEnd>();
-  const outbox = createOutbox();
-  const inbox = createInbox({ endpoint: () => link.endpoint, onRead: () => loop.poke() });
+  const outbox = new Outbox();
+  const inbox = new Inbox({ endpoint: () => link.endpoint, onRead: () => loop.poke() });
   const settling = createSettling(() => outbox.empty && link.endpoint.unackedCount() === 0);
   let phase: SessionPhase = 'reattaching';
   let failure: PaneletError | undefined;
