@@ -1,4 +1,4 @@
-import { createKeyScanner, type KeyPiece } from './key-scanner.js';
+import { KeyScanner, type KeyPiece } from './key-scanner.js';
 
 /** What a stretch of typed bytes means. */
 export interface Typed {
@@ -32,7 +32,7 @@ const pasteMs = 10_000;
  * anything else it is passed on. In a bracketed paste there are no keys.
  */
 export function createDetachKeys(isPasteBracketed: () => boolean): DetachKeys {
-  const scanner = createKeyScanner(isPasteBracketed);
+  const scanner = new KeyScanner(isPasteBracketed);
   // From a prefix on.
   let held: KeyPiece[] = [];
   const bytesOf = (pieces: readonly KeyPiece[]): readonly number[] => pieces.flatMap((piece) => piece.bytes);

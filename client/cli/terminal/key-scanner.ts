@@ -8,121 +8,137 @@ export interface KeyPiece {
   readonly key: 'prefix' | 'letter' | 'other' | 'silent';
 }
 
-/** Cuts what is typed into keys, whatever encoding they come in. */
-export interface KeyScanner {
-  take(chunk: Buffer): KeyPiece[];
-  /** The beginning of a sequence that is held back. */
-  readonly held: readonly number[];
-  /** Within a paste, where nothing is a key. */
-  readonly inPaste: boolean;
-  /** Nothing came for a long time: gives up what is held back, or the paste. @returns what was held back */
-  release(): readonly number[];
-}
-
 const ESC = 0x1b;
 const bracket = 0x5b;
 const maxHeld = 64;
 const pasteEnd = [ESC, bracket, 0x32, 0x30, 0x31, 0x7e];
+const ctrl = 4;
+const shift = 1;
+// Caps lock and num lock say nothing of the key.
+const locks = 64 | 128;
+const keyUp = 3;
 
-/**
- * A scanner outside of a paste.
- * @param isPasteBracketed whether the program has asked for it: else the marks of a paste are no marks
- */
-export function createKeyScanner(isPasteBracketed: () => boolean): KeyScanner {
-  let held: number[] = [];
-  // An ESC at the end of the last chunk was passed on; it may begin a sequence all the same.
-  let escapeSent = false;
-  let inPaste = false;
-  // Bytes of its end that were seen.
-  let matched = 0;
-  // Bytes of a mouse report that are no keys.
-  let positions = 0;
+/** Cuts what is typed into keys, whatever encoding they come in. Begins outside of a paste. */
+export class KeyScanner {
+  readonly #isPasteBracketed: () => boolean;
+  #held: number[] = [];
+  /** An ESC at the end of the last chunk was passed on; it may begin a sequence all the same. */
+  #escapeSent = false;
+  #inPaste = false;
+  /** Bytes of the end of the paste that were seen. */
+  #matched = 0;
+  /** Bytes of a mouse report, yet to come, that are no keys. */
+  #positions = 0;
 
-  const onSequence = (bytes: number[]): KeyPiece => {
-    const text = String.fromCharCode(...bytes).replace(/^[^[]*\[/, '');
-    if (text === '200~' && isPasteBracketed()) {
-      inPaste = true;
-      matched = 0;
+  /** @param isPasteBracketed whether the program has asked for it: else the marks of a paste are no marks */
+  constructor(isPasteBracketed: () => boolean) {
+    this.#isPasteBracketed = isPasteBracketed;
+  }
+
+  /** The beginning of a sequence that is held back. */
+  get held(): readonly number[] {
+    return this.#held;
+  }
+
+  /** Within a paste, where nothing is a key. */
+  get inPaste(): boolean {
+    return this.#inPaste;
+  }
+
+  take(chunk: Buffer): KeyPiece[] {
+    const pieces: KeyPiece[] = [];
+    const rest = this.#resumeEscape(chunk);
+    for (let at = 0; at < rest.length; at++) {
+      const end = this.#holdsEscape && !this.#inPaste && isString(rest[at] ?? 0) ? endOfAnswer(rest, at) : 0;
+      if (end > 0) {
+        pieces.push({ bytes: [...this.#takeHeld(), ...rest.subarray(at, end)], key: 'silent' });
+        at = end - 1;
+      } else pieces.push(...this.#onByte(rest[at] ?? 0));
     }
-    if (text === 'M') positions = 3;
-    return { bytes, key: keyOf(text) };
-  };
-  const onPaste = (byte: number): KeyPiece => {
-    matched = byte === pasteEnd[matched] ? matched + 1 : byte === ESC ? 1 : 0;
-    if (matched === pasteEnd.length) inPaste = false;
+    if (this.#holdsEscape) {
+      this.#escapeSent = true;
+      pieces.push({ bytes: this.#takeHeld(), key: 'silent' });
+    }
+    return pieces;
+  }
+
+  /** Nothing came for a long time: gives up what is held back, or the paste. @returns what was held back */
+  release(): readonly number[] {
+    this.#escapeSent = false;
+    this.#inPaste = false;
+    this.#positions = 0;
+    return this.#takeHeld();
+  }
+
+  get #holdsEscape(): boolean {
+    return this.#held.length === 1 && this.#held[0] === ESC;
+  }
+
+  #takeHeld(): number[] {
+    const held = this.#held;
+    this.#held = [];
+    return held;
+  }
+
+  /** A bracket that follows the ESC of the last chunk is held in its place. @returns the rest of the chunk */
+  #resumeEscape(chunk: Buffer): Buffer {
+    const isSequence = this.#escapeSent && chunk[0] === bracket;
+    this.#escapeSent = false;
+    if (!isSequence) return chunk;
+    this.#held = [bracket];
+    return chunk.subarray(1);
+  }
+
+  #onByte(byte: number): KeyPiece[] {
+    if (this.#inPaste) return [this.#onPaste(byte)];
+    if (this.#positions > 0) {
+      this.#positions--;
+      return [{ bytes: [byte], key: 'silent' }];
+    }
+    return this.#held.length > 0 ? this.#onHeld(byte) : this.#onFirst(byte);
+  }
+
+  #onPaste(byte: number): KeyPiece {
+    this.#matched = byte === pasteEnd[this.#matched] ? this.#matched + 1 : byte === ESC ? 1 : 0;
+    if (this.#matched === pasteEnd.length) this.#inPaste = false;
     return { bytes: [byte], key: 'other' };
-  };
-  const onFirst = (byte: number): KeyPiece[] => {
+  }
+
+  #onFirst(byte: number): KeyPiece[] {
     if (byte === ESC) {
-      held = [ESC];
+      this.#held = [ESC];
       return [];
     }
     if (byte === 0x1d) return [{ bytes: [byte], key: 'prefix' }];
     return [{ bytes: [byte], key: byte === 0x64 || byte === 0x44 ? 'letter' : 'other' }];
-  };
-  const onHeld = (byte: number): KeyPiece[] => {
-    const before = held;
-    held = [];
-    const isAfterEscape = before.length === 1 && before[0] === ESC;
+  }
+
+  #onHeld(byte: number): KeyPiece[] {
+    const isAfterEscape = this.#holdsEscape;
+    const before = this.#takeHeld();
     if (isAfterEscape ? byte === bracket : byte >= 0x30 && byte <= 0x3f && before.length < maxHeld) {
-      held = [...before, byte];
+      this.#held = [...before, byte];
       return [];
     }
-    if (byte < 0x20) return [{ bytes: before, key: 'other' }, ...onFirst(byte)];
-    return isAfterEscape ? [{ bytes: [...before, byte], key: 'other' }] : [onSequence([...before, byte])];
-  };
-  const onByte = (byte: number): KeyPiece[] => {
-    if (inPaste) return [onPaste(byte)];
-    if (positions > 0) {
-      positions--;
-      return [{ bytes: [byte], key: 'silent' }];
+    if (byte < 0x20) return [{ bytes: before, key: 'other' }, ...this.#onFirst(byte)];
+    return isAfterEscape ? [{ bytes: [...before, byte], key: 'other' }] : [this.#onSequence([...before, byte])];
+  }
+
+  #onSequence(bytes: number[]): KeyPiece {
+    const text = String.fromCharCode(...bytes).replace(/^[^[]*\[/, '');
+    if (text === '200~' && this.#isPasteBracketed()) {
+      this.#inPaste = true;
+      this.#matched = 0;
     }
-    return held.length > 0 ? onHeld(byte) : onFirst(byte);
-  };
-  return {
-    take: (chunk) => {
-      const pieces: KeyPiece[] = [];
-      let rest = chunk;
-      if (escapeSent && rest[0] === bracket) {
-        held = [bracket];
-        rest = rest.subarray(1);
-      }
-      escapeSent = false;
-      for (let at = 0; at < rest.length; at++) {
-        const isAnswer = !inPaste && held.length === 1 && held[0] === ESC && isString(rest[at] ?? 0);
-        const end = isAnswer ? endOfAnswer(rest, at) : 0;
-        if (end > 0) {
-          pieces.push({ bytes: [...held, ...rest.subarray(at, end)], key: 'silent' });
-          held = [];
-          at = end - 1;
-        } else pieces.push(...onByte(rest[at] ?? 0));
-      }
-      if (held.length === 1 && held[0] === ESC) {
-        held = [];
-        escapeSent = true;
-        pieces.push({ bytes: [ESC], key: 'silent' });
-      }
-      return pieces;
-    },
-    get held() {
-      return held;
-    },
-    get inPaste() {
-      return inPaste;
-    },
-    release: () => {
-      const released = held;
-      held = [];
-      escapeSent = false;
-      inPaste = false;
-      positions = 0;
-      return released;
-    },
-  };
+    if (text === 'M') this.#positions = 3;
+    return { bytes, key: keyOf(text) };
+  }
 }
 
 /** What begins an answer of the terminal after ESC: OSC, DCS, APC. */
-const isString = (byte: number): boolean => byte === 0x5d || byte === 0x50 || byte === 0x5f;
+function isString(byte: number): boolean {
+  return byte === 0x5d || byte === 0x50 || byte === 0x5f;
+}
 
 /** Where an answer ends that is there as a whole; 0 where it is not: then it is alt and a key. */
 function endOfAnswer(bytes: Buffer, from: number): number {
@@ -132,12 +148,6 @@ function endOfAnswer(bytes: Buffer, from: number): number {
   const end = Math.min(...ends);
   return Number.isFinite(end) ? end : 0;
 }
-
-const ctrl = 4;
-const shift = 1;
-// Caps lock and num lock say nothing of the key.
-const locks = 64 | 128;
-const keyUp = 3;
 
 /**
  * A key in the encodings of kitty (`code:shifted:base;modifiers:event;text u`, sw.kovidgoyal.net/kitty/keyboard-protocol) and of
