@@ -7,7 +7,7 @@ import { createDetachKeys, type DetachKeys, detachKeysText } from '../terminal/d
 import { endOrLeave } from './end-or-leave.js';
 import { readOutput, type SessionOutcome } from './read-output.js';
 import { silentAddressText } from '../access/silent-address.js';
-import { createTerminalView } from '../terminal/terminal-view.js';
+import { TerminalView } from '../terminal/terminal-view.js';
 
 /** What `runTerminal` is told at the start. */
 export interface TerminalRun {
@@ -79,7 +79,7 @@ export async function runTerminal(run: TerminalRun): Promise<SessionOutcome> {
   const { session, world, greeting, onLeave, address } = run;
   const { stdin, stdout, clock } = world;
   let size = terminalSize({ rows: stdout.rows, cols: stdout.columns });
-  const view = createTerminalView(stdout, size);
+  const view = new TerminalView(stdout, size);
   const gone = new AbortController();
   const leave = (): void => {
     gone.abort();

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { describe, expect, test } from '@jest/globals';
 import { createHeadlessTerminal } from '#common/terminal/headless-terminal.js';
-import { createTerminalView, type TerminalView } from './terminal-view.js';
+import { TerminalView } from './terminal-view.js';
 
 /** A view on a terminal of 5 rows and 20 columns, and what that terminal shows. */
 function terminal(): {
@@ -17,7 +17,7 @@ function terminal(): {
   // As a terminal's line discipline does.
   const decoder = new StringDecoder();
   out.on('data', (chunk: Buffer) => shown.write(decoder.write(chunk).replace(/(?<!\r)\n/g, '\r\n')));
-  const view = createTerminalView(out, { rows: 5, cols: 20 });
+  const view = new TerminalView(out, { rows: 5, cols: 20 });
   let written = '';
   out.on('data', (chunk: Buffer) => (written += chunk.toString('latin1')));
   // After the view is closed it shows what others write.
