@@ -6,7 +6,7 @@ import { createSystemRandom } from '#common/random.js';
 import { AttachMode, type ListPanelsResponse, type Session } from '#proto/session/v1/session.js';
 import { createClientLink, type ClientLinkOptions } from '#session/client/client-link.js';
 import { createAddressBook } from './connect/address-book.js';
-import { createAttachmentLoop } from './session/attachment-loop.js';
+import { AttachmentLoop } from './session/attachment-loop.js';
 import { bearer } from './connect/bearer.js';
 import { createAgentCalls } from './calls/agent-calls.js';
 import { createChannelPool } from './connect/channel-pool.js';
@@ -89,7 +89,7 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
       log,
       endSession: (node) => endOwn(sessionId, node),
       loop: (events) =>
-        createAttachmentLoop({
+        new AttachmentLoop({
           link,
           panel,
           node: more.node ?? '',

@@ -1,5 +1,4 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { createBackoff } from '#common/time/backoff.js';
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
@@ -7,16 +6,23 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#session/client/client-link.js';
 import type { AttachTimes } from '../connect/attach-times.js';
-import { openAttachment, type Attachment, type AttachmentResult } from './attachment.js';
+import { AttachBudget } from './attach-budget.js';
+import { Attachment, type AttachmentResult } from './attachment.js';
 import type { AddressBook } from '../connect/address-book.js';
 import type { ChannelLease, ChannelPool } from '../connect/channel-pool.js';
 import { dial } from '../connect/dial.js';
-import { answeredElsewhere, createHomeSearch, searchSpacing } from '../connect/home-search.js';
 import type { LivenessOptions } from '../connect/liveness.js';
 import type { Reachability } from '../connect/reachability.js';
 import { errorOfStatus, retryAdvice } from '../connect/status-errors.js';
-import { attachmentEndOf, createReattachPacing, errorOfEnd, type ReattachOptions } from '../connect/reattach-policy.js';
-import { answeringNodeOf, reasonOf } from '#common/grpc/grpc-status.js';
+import {
+  attachmentEndOf,
+  createReattachPacing,
+  errorOfEnd,
+  type ReattachOptions,
+  type ReattachPacing,
+} from '../connect/reattach-policy.js';
+import { reasonOf, type RpcStatus } from '#common/grpc/grpc-status.js';
+import { SessionHome } from './session-home.js';
 
 /** How a loop ended. */
 export type LoopEnd = (Exclude<ClientNext, { readonly kind: 'reattach' }> | { readonly kind: 'left' }) & {
@@ -63,197 +69,207 @@ export interface AttachmentLoopDeps {
   readonly events: AttachmentEvents;
 }
 
-/** Keeps one session attached, over as many attachments as it takes. */
-export interface AttachmentLoop {
-  start(): void;
-  /** There may be something to send. */
-  poke(): void;
-  /** Leaves with a detach frame, and waits at most two seconds for the worker to see it. */
-  leave(): Promise<void>;
-  /** Stops at once, without a word. */
-  stop(): void;
+/** What is known of an attempt besides its result. */
+interface EndedAttempt {
+  readonly address: string;
+  readonly cause: PaneletError | undefined;
+  /** The agent of another node has answered. */
+  readonly isSearching: boolean;
 }
 
 const leaveTimeoutMs = 2000;
 const maxRefusedTokens = 5;
 
-function failureOf(error: PaneletError): LoopEnd {
-  return { kind: 'failed', code: error.code, message: error.message, cause: error };
-}
+/** Keeps one session attached, over as many attachments as it takes. */
+export class AttachmentLoop {
+  readonly #deps: AttachmentLoopDeps;
+  readonly #home: SessionHome;
+  readonly #budget: AttachBudget;
+  readonly #pacing: ReattachPacing;
+  #current: { readonly attachment: Attachment; readonly lease: ChannelLease } | undefined;
+  #stopWaiting: (() => void) | undefined;
+  #left: Latch<void> | undefined;
+  #over = false;
+  #everAttached = false;
+  /** Attempts since the last welcome, or since the start. */
+  #attempt = 0;
+  #refusedTokens = 0;
 
-/** A loop that has not started. */
-export function createAttachmentLoop(deps: AttachmentLoopDeps): AttachmentLoop {
-  const { link, clock, log, events } = deps;
-  const pacing = createReattachPacing(deps.random, deps.reattach);
-  const search = createHomeSearch();
-  const searchPacing = createBackoff(deps.random, searchSpacing);
-  let current: { readonly attachment: Attachment; readonly lease: ChannelLease } | undefined;
-  let stopWaiting: (() => void) | undefined;
-  let left: Latch<void> | undefined;
-  let over = false;
-  let everAttached = false;
-  let node = deps.node;
-  let ttlMs = Infinity;
-  let attempt = 0;
-  let refusedTokens = 0;
-  /** When the session was last attached, or when the loop started. */
-  let sinceMs = 0;
+  constructor(deps: AttachmentLoopDeps) {
+    this.#deps = deps;
+    this.#home = new SessionHome(deps.node, deps.random);
+    this.#budget = new AttachBudget(deps.times, deps.clock);
+    this.#pacing = createReattachPacing(deps.random, deps.reattach);
+  }
 
-  const finish = (end: LoopEnd): void => {
-    if (over) return;
-    over = true;
-    stopWaiting?.();
-    events.over(end);
-  };
-  const note = (effect: ClientEffect, lease: ChannelLease): void => {
-    if (effect.kind !== 'welcomed') return;
-    deps.reachability.announce(lease.address);
-    everAttached = true;
-    attempt = 0;
-    refusedTokens = 0;
-    searchPacing.reset();
-    if (effect.node !== '') lease.leadsTo(effect.node);
-    node = effect.node === '' ? node : effect.node;
-    ttlMs = effect.resumeTtlMs;
-    log.debug({ sessionId: link.sessionId, incarnation: effect.incarnation, node }, 'attached');
-  };
-  const budgetMs = (result: AttachmentResult): number => {
-    if (everAttached) return deps.times.reattachTimeoutMs ?? ttlMs;
-    const answered = reasonOf(result.rpc.metadata) !== undefined;
-    return answered ? (deps.times.openTimeoutMs ?? 30_000) : (deps.times.connectTimeoutMs ?? 5000);
-  };
-  /** The agent of another node has answered for it: nobody's word on the session. */
-  const elsewhere = (result: AttachmentResult, lease: ChannelLease): PaneletError | undefined => {
-    const reason = reasonOf(result.rpc.metadata);
-    const isUnknown = reason === 'SESSION_UNKNOWN' || reason === 'PANEL_UNKNOWN';
-    if (!isUnknown || !(everAttached || deps.resumes)) return undefined;
-    return answeredElsewhere(search, lease, { answering: answeringNodeOf(result.rpc.metadata), home: node });
-  };
-  const again = (
-    result: AttachmentResult,
-    address: string,
-    next: (ClientNext & { kind: 'reattach' }) & { readonly elsewhere?: PaneletError | undefined },
-  ): void => {
-    const error = next.elsewhere ?? result.violation ?? errorOfEnd(result.rpc, address);
-    if (result.livedMs !== undefined) sinceMs = clock.nowMs();
-    node = next.node === '' ? node : next.node;
-    const delayMs =
-      next.elsewhere === undefined ? pacing.delayMs({ ...result, afterMs: next.afterMs }) : searchPacing.nextMs();
-    if (clock.nowMs() + delayMs - sinceMs > budgetMs(result)) {
-      const message = `No connection to the session for too long. ${error?.message ?? ''}`.trim();
-      const given = everAttached || error === undefined ? new PaneletError('TRANSPORT_LOST', message) : error;
-      finish(failureOf(given));
+  start(): void {
+    this.#budget.restart();
+    void this.#connect();
+  }
+
+  /** There may be something to send. */
+  poke(): void {
+    this.#current?.attachment.poke();
+  }
+
+  /** Leaves with a detach frame, and waits at most two seconds for the worker to see it. */
+  async leave(): Promise<void> {
+    if (this.#over) return;
+    if (this.#current !== undefined && this.#deps.link.attached) {
+      const left = createLatch();
+      this.#left = left;
+      const timer = this.#deps.clock.after(leaveTimeoutMs, () => left.resolve());
+      this.#current.attachment.leave();
+      await left.promise;
+      timer.stop();
+    }
+    this.stop();
+  }
+
+  /** Stops at once, without a word. */
+  stop(): void {
+    if (this.#current !== undefined) {
+      this.#current.attachment.stop();
+      this.#current.lease.release();
+      this.#current = undefined;
+    }
+    this.#finish({ kind: 'left' });
+  }
+
+  async #connect(): Promise<void> {
+    const { link, panel, pool, book, clock, times } = this.#deps;
+    const query = { sessionId: link.sessionId, panel, node: this.#home.node, attempt: this.#attempt };
+    let lease: ChannelLease;
+    let metadata: Metadata;
+    try {
+      metadata = await this.#deps.metadata();
+      lease = await dial({ pool, clock, book, query, timeoutMs: times.dialTimeoutMs, isWanted: () => !this.#over });
+    } catch (error) {
+      this.#notDialled(PaneletError.from(error, 'AGENT_UNREACHABLE'));
       return;
     }
-    attempt++;
-    log.debug({ sessionId: link.sessionId, attempt, delayMs, err: error }, 'attaching again');
-    events.reattaching({ attempt, delayMs, planned: result.ready, error });
-    if (over) return;
-    const mayShorten = retryAdvice(result.rpc).kind === 'none';
-    stopWaiting = deps.reachability.wait({ address, delayMs, mayShorten, fire: () => void connect() });
-  };
-  const ended = (result: AttachmentResult, lease: ChannelLease): void => {
-    current = undefined;
+    if (this.#over) lease.release();
+    else this.#attach(lease, metadata);
+  }
+
+  #attach(lease: ChannelLease, metadata: Metadata): void {
+    const { link, clock, random, times, liveness, events } = this.#deps;
+    const attachment = new Attachment({
+      link,
+      lease,
+      metadata,
+      nonce: random.uuid(),
+      clock,
+      attachTimeoutMs: times.attachTimeoutMs ?? 15_000,
+      liveness,
+      received: (effects) => {
+        for (const effect of effects) if (effect.kind === 'welcomed') this.#welcomed(effect, lease);
+        events.received(effects);
+      },
+      ended: (result) => this.#ended(result, lease),
+      pinged: (ms) => events.pinged(ms),
+      silent: (isSilent) => events.silent(isSilent),
+    });
+    this.#current = { attachment, lease };
+  }
+
+  #welcomed({ node, incarnation, resumeTtlMs }: ClientEffect & { kind: 'welcomed' }, lease: ChannelLease): void {
+    const { link, log, reachability } = this.#deps;
+    reachability.announce(lease.address);
+    this.#everAttached = true;
+    this.#attempt = 0;
+    this.#refusedTokens = 0;
+    if (node !== '') lease.leadsTo(node);
+    this.#home.found(node);
+    this.#budget.welcomed(resumeTtlMs);
+    log.debug({ sessionId: link.sessionId, incarnation, node: this.#home.node }, 'attached');
+  }
+
+  #ended(result: AttachmentResult, lease: ChannelLease): void {
+    const { rpc, violation } = result;
+    this.#current = undefined;
     // An answer with a reason shows that the connection works; after everything else a fresh one is faster.
-    if (reasonOf(result.rpc.metadata) === undefined) lease.retire();
-    const wrongDoor = result.violation === undefined ? elsewhere(result, lease) : undefined;
+    if (reasonOf(rpc.metadata) === undefined) lease.retire();
+    // The agent of another node has answered for it: nobody's word on the session.
+    const exists = this.#everAttached || this.#deps.resumes;
+    const elsewhere = exists && violation === undefined ? this.#home.answeredElsewhere(rpc, lease) : undefined;
     lease.release();
-    const next = link.ended(endOf(result, lease.address, wrongDoor));
-    if (left !== undefined) {
-      left.resolve();
+    const isLoss = elsewhere !== undefined || this.#mayTryAnotherToken(rpc);
+    const next = this.#deps.link.ended(isLoss ? { kind: 'transport' } : this.#endOf(result, lease.address));
+    if (this.#left !== undefined) {
+      this.#left.resolve();
       return;
     }
-    const forbidden = retryAdvice(result.rpc).kind === 'never' && result.violation === undefined;
-    const cause = result.violation ?? errorOfEnd(result.rpc, lease.address);
-    if (next.kind !== 'reattach') finish({ ...next, cause });
-    else if (forbidden) finish(failureOf(errorOfStatus(result.rpc, lease.address)));
-    else again(result, lease.address, { ...next, elsewhere: wrongDoor });
-  };
-  const endOf = (result: AttachmentResult, address: string, wrongDoor: PaneletError | undefined): AttachmentEnd => {
-    if (wrongDoor !== undefined) return { kind: 'transport' };
-    if (isRefusedToken(result) && refusedTokens++ < maxRefusedTokens) return { kind: 'transport' };
-    return result.violation === undefined
-      ? attachmentEndOf(result.rpc, address, everAttached)
-      : { kind: 'refused', code: result.violation.code, message: result.violation.message };
-  };
+    const cause = violation ?? errorOfEnd(rpc, lease.address);
+    const isForbidden = retryAdvice(rpc).kind === 'never' && violation === undefined;
+    if (next.kind !== 'reattach') this.#finish({ ...next, cause });
+    else if (isForbidden) this.#finish(failureOf(errorOfStatus(rpc, lease.address)));
+    else
+      this.#waitForNext(result, next, {
+        address: lease.address,
+        cause: elsewhere ?? cause,
+        isSearching: elsewhere !== undefined,
+      });
+  }
+
+  #endOf({ rpc, violation }: AttachmentResult, address: string): AttachmentEnd {
+    if (violation === undefined) return attachmentEndOf(rpc, address, this.#everAttached);
+    return { kind: 'refused', code: violation.code, message: violation.message };
+  }
+
   /** A token may die between two attempts, and the next one be another: it is asked for a few times. */
-  const isRefusedToken = (result: AttachmentResult): boolean =>
-    deps.tokensRotate && everAttached && reasonOf(result.rpc.metadata) === 'IDENTITY_MISSING';
-  const unresolved = (error: PaneletError): void => {
-    const mayCome = everAttached || error.code === 'AGENT_UNREACHABLE';
+  #mayTryAnotherToken(rpc: RpcStatus): boolean {
+    const isRefused = this.#everAttached && reasonOf(rpc.metadata) === 'IDENTITY_MISSING';
+    return this.#deps.tokensRotate && isRefused && this.#refusedTokens++ < maxRefusedTokens;
+  }
+
+  #notDialled(error: PaneletError): void {
+    const mayCome = this.#everAttached || error.code === 'AGENT_UNREACHABLE';
     if (!mayCome || error.code === 'CONFIG_INVALID') {
-      finish(failureOf(error));
+      this.#finish(failureOf(error));
       return;
     }
     const rpc = { code: status.UNAVAILABLE, details: error.message, metadata: new Metadata() };
     const result = { rpc, violation: error, livedMs: undefined, ready: false };
-    again(result, 'no address', { kind: 'reattach', afterMs: 0, backoff: true, node: '' });
-  };
-  const connect = async (): Promise<void> => {
-    const query = { sessionId: link.sessionId, panel: deps.panel, node, attempt };
-    let lease: ChannelLease;
-    let metadata: Metadata;
-    try {
-      metadata = await deps.metadata();
-      lease = await dial({
-        pool: deps.pool,
-        clock,
-        timeoutMs: deps.times.dialTimeoutMs,
-        book: deps.book,
-        query,
-        isWanted: () => !over,
-      });
-    } catch (error) {
-      unresolved(PaneletError.from(error, 'AGENT_UNREACHABLE'));
+    const next = { afterMs: 0, node: '' };
+    this.#waitForNext(result, next, { address: 'no address', cause: error, isSearching: false });
+  }
+
+  #waitForNext(
+    result: AttachmentResult,
+    { afterMs, node }: Pick<ClientNext & { kind: 'reattach' }, 'afterMs' | 'node'>,
+    { address, cause, isSearching }: EndedAttempt,
+  ): void {
+    const { events, log, reachability } = this.#deps;
+    if (result.livedMs !== undefined) this.#budget.restart();
+    this.#home.learn(node);
+    const delayMs = isSearching ? this.#home.nextMs() : this.#pacing.delayMs({ ...result, afterMs });
+    if (!this.#budget.allows(delayMs, result.rpc)) {
+      this.#giveUp(cause);
       return;
     }
-    if (over) lease.release();
-    else attach(lease, metadata);
-  };
-  const attach = (lease: ChannelLease, metadata: Metadata): void => {
-    const attachment = openAttachment({
-      link,
-      lease,
-      metadata,
-      nonce: deps.random.uuid(),
-      clock,
-      attachTimeoutMs: deps.times.attachTimeoutMs ?? 15_000,
-      liveness: deps.liveness,
-      received: (effects) => {
-        for (const effect of effects) note(effect, lease);
-        events.received(effects);
-      },
-      ended: (result) => ended(result, lease),
-      pinged: (ms) => events.pinged(ms),
-      silent: (isSilent) => events.silent(isSilent),
-    });
-    current = { attachment, lease };
-  };
-  const stop = (): void => {
-    if (current !== undefined) {
-      current.attachment.stop();
-      current.lease.release();
-      current = undefined;
-    }
-    finish({ kind: 'left' });
-  };
-  return {
-    start: () => {
-      sinceMs = clock.nowMs();
-      void connect();
-    },
-    poke: () => current?.attachment.poke(),
-    leave: async () => {
-      if (over) return;
-      if (current !== undefined && link.attached) {
-        left = createLatch();
-        const timer = clock.after(leaveTimeoutMs, () => left?.resolve());
-        current.attachment.leave();
-        await left.promise;
-        timer.stop();
-      }
-      stop();
-    },
-    stop,
-  };
+    this.#attempt++;
+    log.debug({ attempt: this.#attempt, delayMs, err: cause }, 'attaching again');
+    events.reattaching({ attempt: this.#attempt, delayMs, planned: result.ready, error: cause });
+    if (this.#over) return;
+    const mayShorten = retryAdvice(result.rpc).kind === 'none';
+    this.#stopWaiting = reachability.wait({ address, delayMs, mayShorten, fire: () => void this.#connect() });
+  }
+
+  #giveUp(cause: PaneletError | undefined): void {
+    const message = `No connection to the session for too long. ${cause?.message ?? ''}`.trim();
+    const isLoss = this.#everAttached || cause === undefined;
+    this.#finish(failureOf(isLoss ? new PaneletError('TRANSPORT_LOST', message) : cause));
+  }
+
+  #finish(end: LoopEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stopWaiting?.();
+    this.#deps.events.over(end);
+  }
+}
+
+function failureOf(error: PaneletError): LoopEnd {
+  return { kind: 'failed', code: error.code, message: error.message, cause: error };
 }

@@ -3,9 +3,9 @@ import type { Clock, Timer } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { DrainPhase, type Frames } from '#proto/session/v1/session.js';
 import type { ClientEffect, ClientLink } from '#session/client/client-link.js';
-import { openAttachTransport } from './attach-transport.js';
+import { openAttachTransport, type AttachTransport } from './attach-transport.js';
 import type { ChannelLease } from '../connect/channel-pool.js';
-import { createLiveness, type LivenessOptions } from '../connect/liveness.js';
+import { createLiveness, type Liveness, type LivenessOptions } from '../connect/liveness.js';
 import type { RpcStatus } from '#common/grpc/grpc-status.js';
 
 /** How one attachment ended. */
@@ -39,151 +39,160 @@ export interface AttachmentDeps {
   readonly silent: (isSilent: boolean) => void;
 }
 
-/** One Attach RPC, driven. */
-export interface Attachment {
-  /** There may be something to send; goes out at the end of this turn of the event loop. */
-  poke(): void;
-  /** Sends what there is and a detach frame, and ends this direction. */
-  leave(): void;
-  /** Cuts it. `ended` is not called any more. */
-  stop(): void;
-}
-
 // Rule R5: an acknowledgement waits at most this long for data to ride on.
 const ackDelayMs = 25;
 // After READY the status follows at once; an agent that hangs does not send it.
 const readyTimeoutMs = 3000;
 
-/** Opens an attachment and sends the hello. */
-export function openAttachment(deps: AttachmentDeps): Attachment {
-  const { link, clock } = deps;
-  let over = false;
-  let leaving = false;
-  let blocked = false;
-  let scheduled = false;
-  let ready = false;
-  let attachedAtMs: number | undefined;
-  let ackTimer: Timer | undefined;
-  let deadline: Timer | undefined;
+/** One Attach RPC, driven. It opens at once and sends the hello. */
+export class Attachment {
+  readonly #deps: AttachmentDeps;
+  readonly #transport: AttachTransport;
+  readonly #liveness: Liveness;
+  #over = false;
+  #leaving = false;
+  /** The transport takes no more until it says that it is writable. */
+  #blocked = false;
+  /** A flush is due at the end of this turn of the event loop. */
+  #scheduled = false;
+  /** The worker has said READY. */
+  #ready = false;
+  #attachedAtMs: number | undefined;
+  #ackTimer: Timer | undefined;
+  #deadline: Timer | undefined;
+  readonly #flushAck = (): void => {
+    this.#ackTimer = undefined;
+    if (!this.#over && this.#deps.link.endpoint.ackUrgency() !== 'none') this.#flush(true);
+  };
 
-  const stop = (): void => {
-    over = true;
-    ackTimer?.stop();
-    deadline?.stop();
-    liveness.stop();
-  };
-  const end = (rpc: RpcStatus, violation?: PaneletError): void => {
-    if (over) return;
-    stop();
-    const livedMs = attachedAtMs === undefined ? undefined : clock.nowMs() - attachedAtMs;
-    deps.ended({ rpc, violation, livedMs, ready });
-  };
-  const cut = (details: string, violation?: PaneletError): void => {
-    transport.cancel();
-    end({ code: status.UNAVAILABLE, details, metadata: new Metadata() }, violation);
-  };
-  const send = (message: Frames): void => {
-    if (!transport.send(message)) blocked = true;
-  };
-  const liveness = createLiveness({
-    clock,
-    options: deps.liveness,
-    ping: (nonce) => send(link.ping(nonce)),
-    silent: () => deps.silent(true),
-    answering: () => deps.silent(false),
-    dead: () => cut('no answer to a ping'),
-    answered: deps.pinged,
-  });
-
-  const flush = (ackNow: boolean): void => {
-    if (over || leaving || attachedAtMs === undefined) return;
-    let ack = ackNow || link.endpoint.ackUrgency() === 'now';
-    while (!blocked) {
-      const message = link.endpoint.pull(ack);
-      if (message === undefined) break;
-      ack = false;
-      send(message);
-    }
-    if (link.endpoint.ackUrgency() === 'soon') ackTimer ??= clock.after(ackDelayMs, flushAck);
-  };
-  const flushAck = (): void => {
-    ackTimer = undefined;
-    if (!over && link.endpoint.ackUrgency() !== 'none') flush(true);
-  };
-  const poke = (): void => {
-    if (scheduled || over) return;
-    scheduled = true;
-    setImmediate(() => {
-      scheduled = false;
-      flush(false);
+  constructor(deps: AttachmentDeps) {
+    this.#deps = deps;
+    const { link, clock, attachTimeoutMs } = deps;
+    this.#liveness = createLiveness({
+      clock,
+      options: deps.liveness,
+      ping: (nonce) => this.#send(link.ping(nonce)),
+      silent: () => deps.silent(true),
+      answering: () => deps.silent(false),
+      dead: () => this.#cut('no answer to a ping'),
+      answered: deps.pinged,
     });
-  };
+    this.#transport = openAttachTransport(deps.lease.client, deps.metadata, {
+      message: (message) => this.#take(message),
+      writable: () => {
+        this.#blocked = false;
+        this.#flush(false);
+      },
+      ended: (rpc) => this.#end(rpc),
+    });
+    this.#deadline = clock.after(attachTimeoutMs, () => this.#cut(`no welcome within ${attachTimeoutMs} ms`));
+    this.#send(link.hello(deps.nonce));
+  }
 
-  const note = (effect: ClientEffect): void => {
+  /** There may be something to send; goes out at the end of this turn of the event loop. */
+  poke(): void {
+    if (this.#scheduled || this.#over) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush(false);
+    });
+  }
+
+  /** Sends what there is and a detach frame, and ends this direction. */
+  leave(): void {
+    this.#flush(true);
+    this.#leaving = true;
+    this.#transport.send(this.#deps.link.leave());
+    this.#transport.finish();
+  }
+
+  /** Cuts it. `ended` is not called any more. */
+  stop(): void {
+    this.#close();
+    this.#transport.cancel();
+  }
+
+  #take(message: Frames): void {
+    this.#liveness.heard();
+    let effects: readonly ClientEffect[];
+    try {
+      effects = this.#deps.link.receive(message);
+    } catch (error) {
+      const violation = PaneletError.from(error);
+      this.#cut(violation.message, violation);
+      return;
+    }
+    for (const effect of effects) this.#act(effect);
+    this.#deps.received(effects);
+    this.poke();
+  }
+
+  #act(effect: ClientEffect): void {
     switch (effect.kind) {
       case 'welcomed':
-        attachedAtMs = clock.nowMs();
-        deadline?.stop();
-        liveness.start();
+        this.#attachedAtMs = this.#deps.clock.nowMs();
+        this.#deadline?.stop();
+        this.#liveness.start();
         return;
-      case 'send': {
-        send(effect.message);
+      case 'send':
+        this.#send(effect.message);
         return;
-      }
-      case 'pong': {
-        liveness.answered(effect.nonce);
+      case 'pong':
+        this.#liveness.answered(effect.nonce);
         return;
-      }
       case 'drain':
         if (effect.drain.phase !== DrainPhase.READY) return;
-        ready = true;
-        deadline = clock.after(readyTimeoutMs, () => cut('no status after READY'));
+        this.#ready = true;
+        this.#deadline = this.#deps.clock.after(readyTimeoutMs, () => this.#cut('no status after READY'));
         return;
       case 'detach':
-        deadline = clock.after(readyTimeoutMs, () => end({ code: status.OK, details: '', metadata: new Metadata() }));
+        this.#deadline = this.#deps.clock.after(readyTimeoutMs, () => this.#end(ownStatus(status.OK, '')));
         return;
       case 'lost':
       case 'snapshot':
         return;
     }
-  };
-  const take = (message: Frames): void => {
-    liveness.heard();
-    let effects: readonly ClientEffect[];
-    try {
-      effects = link.receive(message);
-    } catch (error) {
-      const violation = PaneletError.from(error);
-      cut(violation.message, violation);
-      return;
+  }
+
+  #flush(ackNow: boolean): void {
+    if (this.#over || this.#leaving || this.#attachedAtMs === undefined) return;
+    const { endpoint } = this.#deps.link;
+    let ack = ackNow || endpoint.ackUrgency() === 'now';
+    while (!this.#blocked) {
+      const message = endpoint.pull(ack);
+      if (message === undefined) break;
+      ack = false;
+      this.#send(message);
     }
-    effects.forEach(note);
-    deps.received(effects);
-    poke();
-  };
+    if (endpoint.ackUrgency() === 'soon') this.#ackTimer ??= this.#deps.clock.after(ackDelayMs, this.#flushAck);
+  }
 
-  const transport = openAttachTransport(deps.lease.client, deps.metadata, {
-    message: take,
-    writable: () => {
-      blocked = false;
-      flush(false);
-    },
-    ended: (rpc) => end(rpc),
-  });
-  deadline = clock.after(deps.attachTimeoutMs, () => cut(`no welcome within ${deps.attachTimeoutMs} ms`));
-  send(link.hello(deps.nonce));
+  #send(message: Frames): void {
+    if (!this.#transport.send(message)) this.#blocked = true;
+  }
 
-  return {
-    poke,
-    leave: () => {
-      flush(true);
-      leaving = true;
-      transport.send(link.leave());
-      transport.finish();
-    },
-    stop: () => {
-      stop();
-      transport.cancel();
-    },
-  };
+  #cut(details: string, violation?: PaneletError): void {
+    this.#transport.cancel();
+    this.#end(ownStatus(status.UNAVAILABLE, details), violation);
+  }
+
+  #end(rpc: RpcStatus, violation?: PaneletError): void {
+    if (this.#over) return;
+    this.#close();
+    const livedMs = this.#attachedAtMs === undefined ? undefined : this.#deps.clock.nowMs() - this.#attachedAtMs;
+    this.#deps.ended({ rpc, violation, livedMs, ready: this.#ready });
+  }
+
+  #close(): void {
+    this.#over = true;
+    this.#ackTimer?.stop();
+    this.#deadline?.stop();
+    this.#liveness.stop();
+  }
+}
+
+/** A status that no peer has sent. */
+function ownStatus(code: status, details: string): RpcStatus {
+  return { code, details, metadata: new Metadata() };
 }
