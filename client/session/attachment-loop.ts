@@ -22,12 +22,8 @@ import {
   type ReattachPacing,
 } from '../connect/reattach-policy.js';
 import { reasonOf, type RpcStatus } from '#common/grpc/grpc-status.js';
+import type { LoopEnd } from './loop-end.js';
 import { SessionHome } from './session-home.js';
-
-/** How a loop ended. */
-export type LoopEnd = (Exclude<ClientNext, { readonly kind: 'reattach' }> | { readonly kind: 'left' }) & {
-  readonly cause?: PaneletError | undefined;
-};
 
 /** What the owner of a loop hears, in order. Nothing after `over`. */
 export interface AttachmentEvents {

@@ -3,7 +3,7 @@ import { Channel, Event } from '#proto/session/v1/session.js';
 import { defaultLimits } from '#session/codec/limits.js';
 import { createOutputStreams, type OutputStreams } from './output-streams.js';
 import type { PaneletSession, SessionItem } from './panelet-session.js';
-import { createSessionCore, type SessionCore, type SessionDeps } from './session-core.js';
+import { SessionCore, type SessionDeps } from './session-core.js';
 
 /** A session, and the promise of its first attachment. */
 export interface StartedSession {
@@ -12,47 +12,10 @@ export interface StartedSession {
   readonly opened: Promise<void>;
 }
 
-function addEvent(core: SessionCore, event: Event): Promise<void> {
-  const sizeBytes = Event.encode(event).finish().length;
-  if (sizeBytes <= defaultLimits.maxEventBytes) return core.add({ kind: 'event', event });
-  const message = `An event has at most ${defaultLimits.maxEventBytes} bytes; this one has ${sizeBytes}. Send it as data.`;
-  return Promise.reject(new PaneletError('LIMIT_EXCEEDED', message));
-}
-
-function iterate(core: SessionCore): AsyncIterator<SessionItem> {
-  return {
-    next: async () => {
-      const value = await core.inbox.next();
-      return value === undefined ? { done: true, value } : { done: false, value };
-    },
-  };
-}
-
-/** The two ways to read, of which a session takes one. */
-function createReading(core: SessionCore): { iterate(): AsyncIterator<SessionItem>; streams(): OutputStreams } {
-  let streams: OutputStreams | undefined;
-  let isIterated = false;
-  const refuse = (instead: string): never => {
-    throw new PaneletError('CONFIG_INVALID', `A session is iterated, or read by its streams, not both. ${instead}`);
-  };
-  return {
-    iterate: () => {
-      if (streams !== undefined) refuse('Read stdout and stderr.');
-      isIterated = true;
-      return iterate(core);
-    },
-    streams: () => {
-      if (isIterated) refuse('Take the items of the iteration.');
-      streams ??= createOutputStreams({ [Symbol.asyncIterator]: () => iterate(core) });
-      return streams;
-    },
-  };
-}
-
 /** Starts a session. */
 export function startSession(deps: SessionDeps): StartedSession {
   const { link, panel } = deps;
-  const core = createSessionCore(deps);
+  const core = new SessionCore(deps);
   const reading = createReading(core);
   const session: PaneletSession = {
     sessionId: link.sessionId,
@@ -76,10 +39,7 @@ export function startSession(deps: SessionDeps): StartedSession {
     get failure() {
       return core.failure;
     },
-    write: (bytes, options) => {
-      const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
-      return core.add({ kind: 'data', channel: options?.channel ?? Channel.STDIN, bytes: data });
-    },
+    write: (bytes, options) => write(core, bytes, options?.channel),
     resize: (size) => {
       addEvent(core, { kind: { $case: 'resize', value: size } }).catch(() => undefined);
     },
@@ -89,19 +49,8 @@ export function startSession(deps: SessionDeps): StartedSession {
     end: () => core.add({ kind: 'fin' }),
     settled: () => core.settled(),
     on: (name, listener) => core.emitter.on(name, listener),
-    detach: async () => {
-      if (core.phase === 'over') return;
-      await core.loop.leave();
-      core.finish('detached');
-      core.emitter.emit('detached', { message: 'left; the session is kept' });
-    },
-    close: async () => {
-      if (core.phase === 'over') return;
-      core.expectEnd();
-      await deps.endSession(core.home.node);
-      core.finish('ended');
-      core.loop.stop();
-    },
+    detach: () => detach(core),
+    close: () => close(core, deps.endSession),
     stats: () => core.stats(),
     resumeState: () => ({
       sessionId: link.sessionId,
@@ -114,4 +63,62 @@ export function startSession(deps: SessionDeps): StartedSession {
   };
   core.loop.start();
   return { session, opened: core.opened };
+}
+
+function write(core: SessionCore, bytes: Uint8Array | string, channel: Channel = Channel.STDIN): Promise<void> {
+  return core.add({ kind: 'data', channel, bytes: typeof bytes === 'string' ? Buffer.from(bytes) : bytes });
+}
+
+function addEvent(core: SessionCore, event: Event): Promise<void> {
+  const sizeBytes = Event.encode(event).finish().length;
+  if (sizeBytes <= defaultLimits.maxEventBytes) return core.add({ kind: 'event', event });
+  const message = `An event has at most ${defaultLimits.maxEventBytes} bytes; this one has ${sizeBytes}. Send it as data.`;
+  return Promise.reject(new PaneletError('LIMIT_EXCEEDED', message));
+}
+
+/** Leaves the session, which is kept. */
+async function detach(core: SessionCore): Promise<void> {
+  if (core.phase === 'over') return;
+  await core.loop.leave();
+  core.finish('detached');
+  core.emitter.emit('detached', { message: 'left; the session is kept' });
+}
+
+/** Ends the session for good. */
+async function close(core: SessionCore, endSession: SessionDeps['endSession']): Promise<void> {
+  if (core.phase === 'over') return;
+  core.expectEnd();
+  await endSession(core.home.node);
+  core.finish('ended');
+  core.loop.stop();
+}
+
+/** The two ways to read, of which a session takes one. */
+function createReading(core: SessionCore): { iterate(): AsyncIterator<SessionItem>; streams(): OutputStreams } {
+  let streams: OutputStreams | undefined;
+  let isIterated = false;
+  const refuse = (instead: string): never => {
+    throw new PaneletError('CONFIG_INVALID', `A session is iterated, or read by its streams, not both. ${instead}`);
+  };
+  return {
+    iterate: () => {
+      if (streams !== undefined) refuse('Read stdout and stderr.');
+      isIterated = true;
+      return iterate(core);
+    },
+    streams: () => {
+      if (isIterated) refuse('Take the items of the iteration.');
+      streams ??= createOutputStreams({ [Symbol.asyncIterator]: () => iterate(core) });
+      return streams;
+    },
+  };
+}
+
+function iterate(core: SessionCore): AsyncIterator<SessionItem> {
+  return {
+    next: async () => {
+      const value = await core.inbox.next();
+      return value === undefined ? { done: true, value } : { done: false, value };
+    },
+  };
 }
