@@ -1,20 +1,16 @@
 import { Metadata } from '@grpc/grpc-js';
 import { createSystemClock } from '#common/time/clock.js';
-import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { AttachMode, type ListPanelsResponse, type Session } from '#proto/session/v1/session.js';
-import { createClientLink, type ClientLinkOptions } from '#session/client/client-link.js';
+import { ClientSessions, type SessionTarget } from './client-sessions.js';
 import { createAddressBook } from './connect/address-book.js';
-import { AttachmentLoop } from './session/attachment-loop.js';
 import { bearer } from './connect/bearer.js';
-import { createAgentCalls } from './calls/agent-calls.js';
-import { createChannelPool } from './connect/channel-pool.js';
+import { createAgentCalls, type AgentCalls } from './calls/agent-calls.js';
+import { createChannelPool, type ChannelPool } from './connect/channel-pool.js';
 import type { OpenOptions, PaneletClientOptions, ResumeOptions } from './connect/client-options.js';
-import { startSession } from './session/create-session.js';
 import { credentialsFor, serverNameOf, type TlsOption } from './connect/endpoint-address.js';
 import type { PaneletSession } from './session/panelet-session.js';
-import { createReachability } from './connect/reachability.js';
 import { callUnary } from './calls/unary-call.js';
 
 /** Opens sessions on the agents of a cluster, and keeps them attached. */
@@ -36,121 +32,32 @@ export interface PaneletClient {
   close(): Promise<void>;
 }
 
+/** About no session: whichever agent answers. */
+const anyAgent = { sessionId: '', node: '' };
+
 /** A client. Connects when it is first used. @throws CONFIG_INVALID for addresses that cannot be used. */
 export function createPaneletClient(options: PaneletClientOptions): PaneletClient {
   const clock = options.clock ?? createSystemClock({ keepsAlive: true });
   const random = options.random ?? createSystemRandom();
   const log = options.log ?? createSilentLog();
-  const tls = (): TlsOption => (typeof options.tls === 'function' ? options.tls() : (options.tls ?? 'auto'));
   const book = createAddressBook(options);
-  const clientId = random.uuid();
-  const pool = createChannelPool({
-    credentialsFor: (address) => credentialsFor(address, tls()),
-    serverNameOf: (node) => serverNameOf(tls(), node),
-    ...(options.maxSessionsPerConnection === undefined ? {} : { maxLeases: options.maxSessionsPerConnection }),
+  const pool = createPool(options);
+  const metadata = (): Promise<Metadata> => identityMetadata(options.token);
+  const dialTimeoutMs = options.times?.dialTimeoutMs;
+  const calls = createAgentCalls({ book, pool, clock, random, metadata, dialTimeoutMs });
+  const sessions = new ClientSessions({
+    options,
+    book,
+    pool,
+    metadata,
+    endSession: (sessionId, node) => endSession(calls, sessionId, node),
+    clock,
+    random,
+    log,
   });
-  const reachability = createReachability({ clock, random });
-  const sessions = new Set<PaneletSession>();
-
-  const metadata = async (): Promise<Metadata> => {
-    const token = typeof options.token === 'function' ? await options.token() : options.token;
-    const sent = new Metadata();
-    const authorization = bearer(token);
-    if (authorization !== undefined) sent.set('authorization', authorization);
-    return sent;
-  };
-  const calls = createAgentCalls({
-    ...{ book, pool, clock, random, metadata },
-    dialTimeoutMs: options.times?.dialTimeoutMs,
-  });
-  const anyAgent = { sessionId: '', node: '' };
-  const endSession = (sessionId: string, node: string): Promise<void> =>
-    calls.call({ sessionId, node }, async ({ client }, context) => {
-      await callUnary(client.endSession.bind(client), { sessionId }, context);
-    });
-  const endOwn = async (sessionId: string, node: string): Promise<void> => {
-    try {
-      await endSession(sessionId, node);
-    } catch (error) {
-      if (!isPaneletError(error, 'SESSION_UNKNOWN') && !isPaneletError(error, 'SESSION_ENDED')) throw error;
-    }
-  };
-  const start = async (
-    linkOptions: Omit<ClientLinkOptions, 'clientId'>,
-    more: Pick<ResumeOptions, 'signal' | 'onLoss' | 'node' | 'onWaiting'>,
-  ): Promise<PaneletSession> => {
-    const link = createClientLink({ ...linkOptions, clientId });
-    const { panel, sessionId } = linkOptions;
-    const { session, opened } = startSession({
-      link,
-      panel,
-      onLoss: more.onLoss ?? 'continue',
-      clock,
-      log,
-      endSession: (node) => endOwn(sessionId, node),
-      loop: (events) =>
-        new AttachmentLoop({
-          link,
-          panel,
-          node: more.node ?? '',
-          pool,
-          reachability,
-          book,
-          tokensRotate: typeof options.token === 'function',
-          resumes: linkOptions.mode === AttachMode.RESUME,
-          metadata,
-          times: options.times ?? {},
-          reattach: options.reattach ?? {},
-          liveness: options.liveness ?? {},
-          clock,
-          random,
-          log,
-          events,
-        }),
-    });
-    sessions.add(session);
-    void session.over.then(() => sessions.delete(session));
-    const stopTelling = session.on('reattaching', ({ error }) => {
-      if (error !== undefined) more.onWaiting?.(error);
-    });
-    const abort = (): void => void session.detach();
-    more.signal?.addEventListener('abort', abort, { once: true });
-    try {
-      await opened;
-    } catch (error) {
-      throw more.signal?.aborted === true
-        ? new PaneletError('TIMEOUT', 'Opening was given up.', { cause: error })
-        : error;
-    } finally {
-      stopTelling();
-      more.signal?.removeEventListener('abort', abort);
-    }
-    return session;
-  };
   return {
-    open: (open) =>
-      start(
-        {
-          panel: open.panel,
-          sessionId: open.sessionId ?? random.uuid(),
-          mode: AttachMode.OPEN,
-          parameters: open.parameters ?? {},
-          takeover: open.takeover ?? false,
-        },
-        open,
-      ),
-    resume: (resume) =>
-      start(
-        {
-          panel: resume.panel,
-          sessionId: resume.sessionId,
-          mode: AttachMode.RESUME,
-          takeover: resume.takeover ?? true,
-          resumeToken:
-            typeof resume.resumeToken === 'string' ? Buffer.from(resume.resumeToken, 'base64') : resume.resumeToken,
-        },
-        resume,
-      ),
+    open: (open) => sessions.start(openingLink(open, open.sessionId ?? random.uuid()), open),
+    resume: (resume) => sessions.start(resumingLink(resume), resume),
     listPanels: () =>
       calls.call(anyAgent, ({ client }, context) => callUnary(client.listPanels.bind(client), {}, context)),
     listSessions: (panel) =>
@@ -158,10 +65,53 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
         const response = await callUnary(client.listSessions.bind(client), { panel: panel ?? '' }, context);
         return response.sessions;
       }),
-    endSession: (sessionId) => endSession(sessionId, ''),
+    endSession: (sessionId) => endSession(calls, sessionId, ''),
     close: async () => {
-      await Promise.all([...sessions].map((session) => session.detach()));
+      await sessions.detachAll();
       pool.close();
     },
   };
+}
+
+function createPool(options: PaneletClientOptions): ChannelPool {
+  const tls = (): TlsOption => (typeof options.tls === 'function' ? options.tls() : (options.tls ?? 'auto'));
+  return createChannelPool({
+    credentialsFor: (address) => credentialsFor(address, tls()),
+    serverNameOf: (node) => serverNameOf(tls(), node),
+    ...(options.maxSessionsPerConnection === undefined ? {} : { maxLeases: options.maxSessionsPerConnection }),
+  });
+}
+
+async function identityMetadata(given: PaneletClientOptions['token']): Promise<Metadata> {
+  const token = typeof given === 'function' ? await given() : given;
+  const sent = new Metadata();
+  const authorization = bearer(token);
+  if (authorization !== undefined) sent.set('authorization', authorization);
+  return sent;
+}
+
+function openingLink(open: OpenOptions, sessionId: string): SessionTarget {
+  return {
+    panel: open.panel,
+    sessionId,
+    mode: AttachMode.OPEN,
+    parameters: open.parameters ?? {},
+    takeover: open.takeover ?? false,
+  };
+}
+
+function resumingLink({ panel, sessionId, takeover, resumeToken }: ResumeOptions): SessionTarget {
+  return {
+    panel,
+    sessionId,
+    mode: AttachMode.RESUME,
+    takeover: takeover ?? true,
+    resumeToken: typeof resumeToken === 'string' ? Buffer.from(resumeToken, 'base64') : resumeToken,
+  };
+}
+
+function endSession(calls: AgentCalls, sessionId: string, node: string): Promise<void> {
+  return calls.call({ sessionId, node }, async ({ client }, context) => {
+    await callUnary(client.endSession.bind(client), { sessionId }, context);
+  });
 }
