@@ -1,12 +1,12 @@
 import { createPaneletClient, type PaneletClient } from '../../panelet-client.js';
 import type { PaneletClientOptions } from '../../connect/client-options.js';
-import { isThisMachine, type TlsOption } from '../../connect/endpoint-address.js';
-import { nodeServerName } from '#common/node-server-name.js';
-import { isPaneletError, PaneletError } from '#common/errors/errors.js';
+import type { TlsOption } from '../../connect/endpoint-address.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { listAgentPods, type AgentPod } from './agent-pods.js';
 import { createAgentRoute, noAgents, nodesOf, type AgentRoute } from './agent-route.js';
 import type { CliWorld } from '../io/cli-world.js';
-import { createTokenSource, readClusterCa } from './cluster-credentials.js';
+import { createTokenSource } from './cluster-credentials.js';
+import { ClusterTrust } from './cluster-trust.js';
 import type { Kubectl } from './kubectl.js';
 import type { Via } from './via.js';
 
@@ -66,45 +66,20 @@ export function createCluster(options: ClusterOptions): Cluster {
     token === undefined
       ? createTokenSource({ ...deps, account: options.serviceAccount })
       : () => Promise.resolve(token);
-  const given = options.tls;
-  let ca = typeof given === 'object' ? given.ca : undefined;
-  let reading: Promise<void> | undefined;
-  const readCa = async (): Promise<void> => {
-    try {
-      ca = await readClusterCa(deps);
-    } catch (error) {
-      // What was trusted before is better than nothing while the API server is away.
-      if (ca === undefined) throw error;
-    }
-  };
-  // Nodes of a cluster without authorities, at addresses of this machine.
-  const plaintext = new Set<string>();
-  const trust = async (node: string, direct: string | undefined): Promise<void> => {
-    if (given === 'plaintext' || (typeof given === 'object' && given.ca !== undefined)) return;
-    reading ??= readCa().finally(() => (reading = undefined));
-    try {
-      await reading;
-      plaintext.delete(node);
-    } catch (error) {
-      const isHere = given === 'auto' && direct !== undefined && isThisMachine(direct);
-      if (!isHere || !isPaneletError(error, 'API_NOT_FOUND')) throw error;
-      plaintext.add(node);
-    }
-  };
-  const tls = (node: string): TlsOption => {
-    if (given === 'plaintext' || plaintext.has(node)) return 'plaintext';
-    const serverName = (typeof given === 'object' ? given.serverName : undefined) ?? nodeServerName(node);
-    return { ...(ca === undefined ? {} : { ca }), serverName };
-  };
+  const trust = new ClusterTrust(deps, options.tls);
   const agents = async (): Promise<readonly AgentPod[]> => {
     const pods = await listAgentPods(kubectl, { namespace });
     if (pods.length === 0) throw noAgents(namespace);
     return pods;
   };
   const access = (node: string): NodeAccess => {
-    const route = createAgentRoute({ ...deps, node, via, dialled: (direct) => trust(node, direct) });
+    const route = createAgentRoute({ ...deps, node, via, dialled: (direct) => trust.renew(node, direct) });
     routes.add(route);
-    return { node, route, client: { resolve: (query) => route.resolve(query), token: tokens, tls: () => tls(node) } };
+    return {
+      node,
+      route,
+      client: { resolve: (query) => route.resolve(query), token: tokens, tls: () => trust.tls(node) },
+    };
   };
   return {
     namespace,
@@ -126,7 +101,7 @@ export function createCluster(options: ClusterOptions): Cluster {
       }
     },
     token: tokens,
-    tls,
+    tls: (node) => trust.tls(node),
     close: async () => {
       const open = [...routes];
       routes.clear();
