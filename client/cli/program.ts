@@ -17,7 +17,7 @@ import { detachKeysText } from './terminal/detach-keys.js';
 import { reportError } from './io/error-report.js';
 import { execCommand, type ExecFlags } from './session/exec-command.js';
 import { exitCodes } from './io/exit-codes.js';
-import { collect, durationOption, readCount, readDuration, readTail } from './io/flag-values.js';
+import { collect, durationOption, readCount, readDuration, readTail, timeoutPolicyOption } from './io/flag-values.js';
 import { drainCommand, gateCommand, uncordonCommand, type DrainFlags } from './fleet/gate-commands.js';
 import { endCommand, listPanelsCommand, listSessionsCommand } from './fleet/list-commands.js';
 import { logsCommand, type LogsFlags } from './session/logs-command.js';
@@ -147,11 +147,7 @@ function addGateCommands(program: Command, run: Runner): void {
     .addOption(durationOption('--timeout <duration>', 'for the whole drain', 60))
     .addOption(durationOption('--notice <duration>', 'time that sessions are told before they freeze', 10))
     .addOption(durationOption('--lease <duration>', 'time after which it serves again by itself', 60))
-    .addOption(
-      new Option('--on-timeout <policy>', 'what happens to sessions that are not safe at the deadline')
-        .choices(['abort', 'force', 'wait'])
-        .default('abort'),
-    )
+    .addOption(timeoutPolicyOption('what happens to sessions that are not safe at the deadline').default('abort'))
     .addOption(target())
     .option('-w, --watch', 'show each state, on standard error')
     .action((flags: DrainFlags, command: Command) => run(command, (context) => drainCommand(context, flags)));
@@ -178,7 +174,7 @@ function addClusterCommands(program: Command, run: Runner): void {
     .description('ask for a restart by annotation, through kubectl')
     .option('--reason <text>', 'told to clients')
     .option('--drain-timeout <duration>', 'for the drain of one pod, for example 90s')
-    .addOption(new Option('--on-timeout <policy>', 'at that time').choices(['Abort', 'Force', 'Wait']))
+    .addOption(timeoutPolicyOption('at that time'))
     .option('--max-unavailable <count>', 'pods that may be away at once, a number or a percentage')
     .option('--wait', 'wait until it is finished')
     .addOption(durationOption('--timeout <duration>', 'of waiting', 600))

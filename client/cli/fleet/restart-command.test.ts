@@ -32,7 +32,7 @@ esac
 describe('restart', () => {
   let dir: string;
   let text: string;
-  const run = async (args: string[], env: Record<string, string> = {}): Promise<number> => {
+  const cli = async (args: string[], env: Record<string, string> = {}): Promise<number> => {
     const out = new PassThrough();
     text = '';
     out.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -48,8 +48,9 @@ describe('restart', () => {
       stop: new AbortController().signal,
       version: '0',
     };
-    return runCli(['restart', ...args], world);
+    return runCli(args, world);
   };
+  const run = (args: string[], env?: Record<string, string>): Promise<number> => cli(['restart', ...args], env);
   const calls = async (): Promise<string> => readFile(join(dir, 'calls'), 'utf8');
 
   beforeEach(async () => {
@@ -65,6 +66,23 @@ describe('restart', () => {
       /^annotate daemonset\/panelet-agent panelet\.dev\/restart=\S+ panelet\.dev\/restart-reason=new CA panelet\.dev\/drain-timeout- panelet\.dev\/on-timeout- panelet\.dev\/max-unavailable- --overwrite -n n --kubeconfig \/k --context c$/,
     );
     expect(text).toContain('kubectl -n n get prs -w');
+  });
+
+  test('takes what happens at the deadline in either case, and annotates it as the API has it', async () => {
+    for (const policy of ['force', 'Force']) {
+      expect(await run(['--on-timeout', policy])).toBe(0);
+      expect(await calls()).toContain(' panelet.dev/on-timeout=Force ');
+      await rm(join(dir, 'calls'));
+    }
+    expect(await run(['--on-timeout', 'perhaps'])).toBe(2);
+    expect(text).toContain('Allowed choices are abort, force, wait.');
+  });
+
+  test('completes what happens at the deadline as `drain` does', async () => {
+    for (const command of ['restart', 'drain']) {
+      await cli(['__complete', command, '--on-timeout', '']);
+      expect(text.split('\n').slice(0, 3)).toEqual(['abort', 'force', 'wait']);
+    }
   });
 
   test('says what the controller does not accept, instead of that it was asked', async () => {

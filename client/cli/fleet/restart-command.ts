@@ -3,6 +3,7 @@ import { defaultNamespace } from '../cluster/agent-pods.js';
 import { kubectlOf, report, type CliContext } from '../access/cli-context.js';
 import { daemonSetName } from '../cluster/daemon-set-name.js';
 import { exitCodes } from '../io/exit-codes.js';
+import type { TimeoutPolicy } from '../io/flag-values.js';
 import { answerTo, wordsAt } from '../cluster/request-answer.js';
 import { conditionMessage, restartSummary, type RestartObject } from './restart-object.js';
 import { watchLines } from './watch-lines.js';
@@ -11,12 +12,15 @@ import { watchLines } from './watch-lines.js';
 export interface RestartFlags {
   readonly reason?: string;
   readonly drainTimeout?: string;
-  readonly onTimeout?: string;
+  readonly onTimeout?: TimeoutPolicy;
   readonly maxUnavailable?: string;
   readonly wait?: boolean;
   /** Of waiting, in milliseconds. */
   readonly timeout: number;
 }
+
+/** Policies as annotations have them. */
+const apiPolicies = { abort: 'Abort', force: 'Force', wait: 'Wait' } as const;
 
 /** Follows the restart that a value asked for, until it is finished. */
 async function follow(
@@ -66,7 +70,7 @@ export async function restartCommand(context: CliContext, named: string, flags: 
   const options = {
     'restart-reason': flags.reason,
     'drain-timeout': flags.drainTimeout,
-    'on-timeout': flags.onTimeout,
+    'on-timeout': flags.onTimeout && apiPolicies[flags.onTimeout],
     'max-unavailable': flags.maxUnavailable,
   };
   const annotations = Object.entries(options).map(([key, option]) =>
