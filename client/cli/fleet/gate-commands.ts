@@ -1,11 +1,12 @@
 import { countText } from '#common/count-text.js';
 import { msToDuration } from '#common/time/duration.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import { OnTimeout, State, Target, type Command, type DrainResponse, type Holder } from '#proto/gate/v1/gate.js';
 import { createGateClient, type GateClient } from '../../calls/gate-client.js';
 import { openAccess } from '../access/agent-access.js';
 import { formatOf, report, type CliContext } from '../access/cli-context.js';
 import { exitCodes } from '../io/exit-codes.js';
+import type { TimeoutPolicy } from '../io/flag-values.js';
 import {
   gateStatusJson,
   gateStatusLine,
@@ -23,7 +24,7 @@ export interface DrainFlags {
   readonly timeout: number;
   readonly notice: number;
   readonly lease: number;
-  readonly onTimeout: 'abort' | 'force' | 'wait';
+  readonly onTimeout: TimeoutPolicy;
   readonly target: 'agent' | 'host';
   readonly watch?: boolean;
 }
@@ -37,6 +38,8 @@ async function withGate<Result>(context: CliContext, use: (gate: GateClient) => 
     const gate = createGateClient({ ...(await access.gate()), clock: context.world.clock });
     try {
       return await use(gate);
+    } catch (error) {
+      throw sayingWhoMay(error);
     } finally {
       gate.close();
     }
@@ -45,6 +48,14 @@ async function withGate<Result>(context: CliContext, use: (gate: GateClient) => 
   } finally {
     await access.close();
   }
+}
+
+/** An agent's refusal, with the role that is let in and how to come by it. */
+function sayingWhoMay(error: unknown): unknown {
+  if (!isPaneletError(error, 'IDENTITY_REFUSED')) return error;
+  const advice =
+    'Gates are for the role operator: give a token that has it (--token-file); in a cluster, one of a ServiceAccount with the ClusterRole panelet-operator (--service-account).';
+  return new PaneletError(error.code, `${error.message} ${advice}`, { cause: error });
 }
 
 /** `panelet gate`: the state of the agent's gate. JSON: the status. */
