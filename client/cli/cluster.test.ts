@@ -278,6 +278,35 @@ describe('the CLI with a cluster', () => {
       expect(person.raw).toContain('The session was ended by its owner.');
     });
 
+    test('is ended by the beginning of its id, found on whichever node it is', async () => {
+      const person = user('attach', '--node', 'node-a', '--plaintext');
+      await person.sees('$ ');
+      const [id = ''] = worker.sessions.keys();
+      // The node with the session is the last that is listed.
+      cluster({ pods: [{ name: 'agent-b', uid: 'u9', node: 'node-0', port: other.port }, podA()] });
+      const ended = await cli('end', id.slice(0, 8), '-n', 'panelet-system', '--plaintext', '-o', 'json');
+      expect(ended.code).toBe(0);
+      expect(JSON.parse(ended.stdout)).toEqual({ ended: id });
+      expect(await person.exit).toBe(6);
+    });
+
+    test('is not ended by the beginning of its id while a node is silent', async () => {
+      const person = user('attach', '--node', 'node-a', '--plaintext');
+      await person.sees('$ ');
+      const [id = ''] = worker.sessions.keys();
+      await other.close();
+      const refused = await cli('end', id.slice(0, 8), '-n', 'panelet-system', '--plaintext');
+      expect(refused).toMatchObject({
+        code: 5,
+        stderr: expect.stringMatching(
+          /No answer from node-b, where another session may begin with .{8}\. Give the whole session id\./,
+        ) as unknown,
+      });
+      expect(worker.sessions.has(id)).toBe(true);
+      expect((await cli('end', id, '-n', 'panelet-system', '--plaintext')).code).toBe(0);
+      expect(await person.exit).toBe(6);
+    });
+
     test('sessions lists all nodes, and says which did not answer', async () => {
       const person = user('attach', '--node', 'node-a', '--plaintext');
       await person.sees('$ ');
