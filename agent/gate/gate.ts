@@ -1,7 +1,7 @@
-import type { Clock } from '#common/time/clock.js';
-import { durationToMs, msToDuration } from '#common/time/duration.js';
+import { asError } from '#common/changes.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
+import { durationToMs, msToDuration } from '#common/time/duration.js';
 import {
   NoticeEnd,
   State,
@@ -13,64 +13,29 @@ import {
   type DrainResponse,
   type GateStatus,
   type GetReceiptResponse,
-  type Receipt,
   type UncordonRequest,
   type UncordonResponse,
 } from '#proto/gate/v1/gate.js';
-import { asError } from '#common/changes.js';
-import { workerStatus, viewWorker } from '../workers/node-worker.js';
-import {
-  aggregateState,
-  collectHolders,
-  knownStatuses,
-  longestDeadline,
-  noticesMayEnd,
-  restartOf,
-  shortestLease,
-  sumCounts,
-  type AggregatedWorker,
-} from './aggregate.js';
 import { defaultLeaseMs } from './admission.js';
-import type { Cordons } from './cordons.js';
-import type { CommandSender, Fencing } from './fencing.js';
 import { commandMs, createCommandTime } from './command-time.js';
 import { commandTo } from './command-to.js';
-import {
-  callAll,
-  callTimeoutMs,
-  cordonWorkers,
-  drainWorkers,
-  readReceipt,
-  settleMs,
-  uncordonWorker,
-} from './worker-calls.js';
-import { liveWorkers, settleWorkers, unanswered, workersOf, untilSeen, type NodeWorkers } from './node-workers.js';
-import { sumReceipts } from './receipt.js';
+import type { CommandSender } from './fencing.js';
+import { GateReceipts } from './gate-receipts.js';
+import { GateView, type GateViewDeps } from './gate-view.js';
+import { liveWorkers, settleWorkers, unanswered, untilSeen, workersOf } from './node-workers.js';
 import { createTurns, type Turns } from './turns.js';
+import { callAll, callTimeoutMs, cordonWorkers, drainWorkers, settleMs, uncordonWorker } from './worker-calls.js';
+
+export type { GateNames } from './gate-view.js';
 
 /** Longest wait for the commands before: one of them may take all of its time. */
 const turnMs = commandMs + 2_000;
 /** A worker's watch follows its answer within this, or the answer shows what was known before. */
 const seenWithinMs = 1_000;
 
-/** Who the agent is. */
-export interface GateNames {
-  readonly instance: string;
-  readonly node: string;
-  readonly podUid: string;
-  readonly version: string;
-}
-
 /** What the gate needs. */
-export interface AgentGateDeps {
-  readonly clock: Clock;
+export interface AgentGateDeps extends GateViewDeps {
   readonly log: Log;
-  readonly names: GateNames;
-  readonly nodeWorkers: NodeWorkers;
-  readonly cordons: Cordons;
-  readonly fencing: Fencing;
-  /** True when the configuration changed in a way that only a restart takes up. */
-  readonly restartRequired: () => boolean;
 }
 
 /** A request whose command was judged. */
@@ -98,107 +63,133 @@ export interface AgentGate {
 
 /** The node's gate over its nodeWorkers. */
 export function createAgentGate(deps: AgentGateDeps): AgentGate {
-  const { nodeWorkers, cordons, fencing, clock } = deps;
-  const given = new Map<string, Receipt>();
+  return new NodeGate(deps);
+}
+
+class NodeGate implements AgentGate {
+  readonly #deps: AgentGateDeps;
+  readonly #view: GateView;
+  readonly #receipts: GateReceipts;
   // Each target for itself: a worker that never answers holds up nobody of the other one.
-  const agentTurn = createTurns(clock, turnMs);
-  const hostTurn = createTurns(clock, turnMs);
-  const turnOf = (target: Target): Turns => (target === Target.HOST ? hostTurn : agentTurn);
-  const views = (target: Target): readonly AggregatedWorker[] => workersOf(nodeWorkers, target).map(viewWorker);
-  const holder = (target: Target): string | undefined => {
-    const seen = views(target);
-    return restartOf(seen) ?? (knownStatuses(seen).length === 0 ? cordons.get(target)?.restartUid : undefined);
-  };
-  const seenWithin = { clock, limitMs: seenWithinMs };
-  const liveStates = (target: Target): State[] =>
-    liveWorkers(workersOf(nodeWorkers, target)).map(({ view }) => view.status.state);
-  const kept = (target: Target): number =>
-    sumSessions(
-      nodeWorkers
-        .workers()
-        .filter((worker) => !workersOf(nodeWorkers, target).includes(worker))
-        .map(viewWorker),
+  readonly #agentTurn: Turns;
+  readonly #hostTurn: Turns;
+
+  constructor(deps: AgentGateDeps) {
+    this.#deps = deps;
+    this.#view = new GateView(deps);
+    this.#receipts = new GateReceipts({ ...deps, view: this.#view, instance: deps.names.instance });
+    this.#agentTurn = createTurns(deps.clock, turnMs);
+    this.#hostTurn = createTurns(deps.clock, turnMs);
+  }
+
+  status(target?: Target): GateStatus {
+    return this.#view.status(target);
+  }
+
+  async receipt(restartUid: string): Promise<GetReceiptResponse> {
+    return { receipt: await this.#receipts.read(restartUid) };
+  }
+
+  cordon(request: CordonRequest, sender: CommandSender): Promise<CordonResponse> {
+    const target = targetIn(request.target);
+    return this.#turnOf(target)(async () => {
+      await this.#cordonAll(target, await this.#judge(request, sender), false);
+      await this.#untilStates(target, (state) => state !== State.SERVING);
+      return { status: this.status(target) };
+    });
+  }
+
+  uncordon(request: UncordonRequest, sender: CommandSender): Promise<UncordonResponse> {
+    const target = targetIn(request.target);
+    return this.#turnOf(target)(async () => {
+      await this.#uncordonAll(target, request.anyRestart ? request : await this.#judge(request, sender));
+      await this.#untilStates(target, (state) => state === State.SERVING);
+      return { status: this.status(target) };
+    });
+  }
+
+  async drain(asked: DrainRequest, sender: CommandSender, { emit, signal }: DrainWatcher): Promise<void> {
+    const target = targetIn(asked.target);
+    const request = await this.#beginDrain({ ...asked, target }, sender);
+    const { restartUid } = request.command;
+    const { nodeWorkers, log } = this.#deps;
+    const emitNews = onNews(
+      () => this.status(target),
+      (status) => emit({ status, receipt: undefined }),
     );
+    const ended = await drainWorkers({ nodeWorkers, log, target, request, signal, emit: emitNews });
+    if (ended === 'cancelled') {
+      await this.#uncordonCancelled(target, request.command);
+      emit({ status: { ...this.status(target), state: State.SERVING, restartUid: '' }, receipt: undefined });
+      return;
+    }
+    const receipt = this.#receipts.give(restartUid, target, ended);
+    emit({ status: { ...this.status(target), state: State.CLOSED, restartUid }, receipt });
+  }
 
-  const status = (asked?: Target): GateStatus => {
-    const target = asked ?? cordons.latest() ?? Target.AGENT;
-    const seen = views(target);
-    const cordon = cordons.get(target);
-    const idle = cordon === undefined ? State.SERVING : cordon.draining ? State.CLOSED : State.CORDONED;
-    const counts = sumCounts(knownStatuses(seen).map((known) => known.counts));
-    const state = aggregateState(seen, idle);
-    const elsewhere = state === State.SERVING ? 0 : kept(target);
-    return {
-      state,
-      restartUid: state === State.SERVING ? '' : (holder(target) ?? ''),
-      instance: deps.names.instance,
-      sessions: sumSessions(nodeWorkers.workers().map(viewWorker)),
-      counts: { ...counts, kept: counts.kept + elsewhere },
-      holders: collectHolders(seen),
-      leaseRemaining:
-        shortestLease(seen) ?? (cordon === undefined ? undefined : msToDuration(cordon.untilMs - clock.nowMs())),
-      deadlineRemaining: longestDeadline(seen),
-      fencing: fencing.highest(),
-      workers: nodeWorkers.workers().map(workerStatus),
-      node: deps.names.node,
-      restartRequired: deps.restartRequired(),
-      version: deps.names.version,
-      podUid: deps.names.podUid,
-      noticeMayEnd: state === State.NOTIFIED && noticesMayEnd(seen),
-    };
-  };
+  #turnOf(target: Target): Turns {
+    return target === Target.HOST ? this.#hostTurn : this.#agentTurn;
+  }
 
-  const remember = (
-    target: Target,
-    command: Command,
-    seen: { leaseMs: number; reason: string; draining: boolean },
-  ): void => {
-    const draining = seen.draining || (cordons.get(target)?.draining ?? false);
-    const untilMs = clock.nowMs() + seen.leaseMs;
-    const { restartUid, generation } = command;
-    cordons.set(target, { restartUid, generation, reason: seen.reason, untilMs, draining });
-  };
-  const forget = (target: Target): void => {
-    cordons.clear(target);
-    nodeWorkers.changes.notify();
-  };
-  const judged = async <R extends { readonly command?: Command | undefined }>(
+  async #judge<R extends { readonly command?: Command | undefined }>(
     request: R,
     sender: CommandSender,
-  ): Promise<R & Judged> => ({ ...request, command: await fencing.check(request.command, sender) });
-  const refuseOther = (target: Target, command: Command): void => {
-    const other = holder(target);
-    if (other === undefined || other === command.restartUid) return;
-    throw new PaneletError(
-      'GATE_REFUSED',
-      `The restart ${other} has cordoned this gate. Uncordon it first, or wait for its lease.`,
-    );
-  };
-  const cordonAll = async (target: Target, request: CordonRequest & Judged, draining: boolean): Promise<void> => {
+  ): Promise<R & Judged> {
+    return { ...request, command: await this.#deps.fencing.check(request.command, sender) };
+  }
+
+  /** Cordons for a drain; one that ends the notices of a drain under way changes no cordon and waits for no turn. */
+  async #beginDrain(asked: DrainRequest, sender: CommandSender): Promise<DrainRequest & Judged> {
+    if (asked.noticeEnd === NoticeEnd.NOW) {
+      const request = await this.#judge(asked, sender);
+      this.#requireDrain(asked.target, request.command);
+      return request;
+    }
+    return this.#turnOf(asked.target)(async () => {
+      const request = await this.#judge(asked, sender);
+      await this.#cordonAll(asked.target, request, true);
+      return request;
+    });
+  }
+
+  async #uncordonCancelled(target: Target, command: Command): Promise<void> {
+    const request = { command, target, anyRestart: false };
+    try {
+      await this.#turnOf(target)(() => this.#uncordonAll(target, request));
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, 'After a cancelled drain, not every worker could be uncordoned');
+    }
+  }
+
+  async #cordonAll(target: Target, request: CordonRequest & Judged, draining: boolean): Promise<void> {
+    const { clock, cordons, log } = this.#deps;
     const { command } = request;
-    refuseOther(target, command);
+    this.#refuseOther(target, command);
     const before = cordons.get(target);
     const leaseMs = durationToMs(request.lease, defaultLeaseMs);
     // First the memory, so that no worker starts in between.
-    remember(target, command, { leaseMs, reason: request.reason, draining });
+    cordons.set(target, {
+      restartUid: command.restartUid,
+      generation: command.generation,
+      reason: request.reason,
+      untilMs: clock.nowMs() + leaseMs,
+      draining: draining || (before?.draining ?? false),
+    });
     const time = createCommandTime(clock);
     const asked = { ...request, target, lease: msToDuration(leaseMs) };
     try {
-      await cordonWorkers({ ...deps, target, request: asked, command, time });
+      await cordonWorkers({ ...this.#deps, target, request: asked, command, time });
     } catch (error) {
-      if (before === undefined) forget(target);
+      if (before === undefined) this.#forget(target);
       else cordons.set(target, before);
       throw error;
     }
-    deps.log.info({ restartUid: command.restartUid, target: request.target }, 'Gate cordoned');
-  };
-  const requireDrain = (target: Target, { command: { restartUid } }: Judged): void => {
-    const cordon = cordons.get(target);
-    if (cordon?.restartUid === restartUid && cordon.draining) return;
-    throw new PaneletError('GATE_REFUSED', `The restart ${restartUid} has no drain under way here.`);
-  };
-  const uncordonAll = async (target: Target, request: UncordonRequest): Promise<void> => {
-    const restartUid = holder(target);
+    log.info({ restartUid: command.restartUid, target: request.target }, 'Gate cordoned');
+  }
+
+  async #uncordonAll(target: Target, request: UncordonRequest): Promise<void> {
+    const { clock, nodeWorkers, log } = this.#deps;
+    const restartUid = this.#view.holder(target);
     if (restartUid !== undefined && !request.anyRestart && restartUid !== request.command?.restartUid) {
       throw new PaneletError('GATE_REFUSED', `The restart ${restartUid} has cordoned this gate; only it may uncordon.`);
     }
@@ -211,119 +202,42 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
       uncordonWorker(clients, { ...request, command: commandTo(view.status, request.command), target }, bounds),
     );
     // Also when one did not answer: its own lease uncordons it, and nobody else waits for that.
-    forget(target);
-    deps.log.info({ restartUid, target }, 'Gate uncordoned');
+    this.#forget(target);
+    log.info({ restartUid, target }, 'Gate uncordoned');
     if (quiet !== undefined) silent ??= unanswered(quiet.worker.panel.name);
     if (silent !== undefined) throw silent;
-  };
-
-  return {
-    status,
-    cordon: (request, sender) => {
-      const target = targetIn(request.target);
-      return turnOf(target)(async () => {
-        await cordonAll(target, await judged(request, sender), false);
-        await untilSeen(nodeWorkers, () => liveStates(target).every((state) => state !== State.SERVING), seenWithin);
-        return { status: status(target) };
-      });
-    },
-    uncordon: (request, sender) => {
-      const target = targetIn(request.target);
-      return turnOf(target)(async () => {
-        await uncordonAll(target, request.anyRestart ? request : await judged(request, sender));
-        await untilSeen(nodeWorkers, () => liveStates(target).every((state) => state === State.SERVING), seenWithin);
-        return { status: status(target) };
-      });
-    },
-    drain: async (asked, sender, { emit, signal }) => {
-      const target = targetIn(asked.target);
-      const isPart = asked.noticeEnd === NoticeEnd.NOW;
-      const begin = async (): Promise<DrainRequest & Judged> => {
-        const request = await judged({ ...asked, target }, sender);
-        if (isPart) requireDrain(target, request);
-        else await cordonAll(target, request, true);
-        return request;
-      };
-      const request = await (isPart ? begin() : turnOf(target)(begin));
-      const ended = await drainWorkers({
-        ...{ nodeWorkers, log: deps.log },
-        target,
-        request,
-        signal,
-        emit: onNews(
-          () => status(target),
-          (now) => emit({ status: now, receipt: undefined }),
-        ),
-      });
-      const { restartUid } = request.command;
-      if (ended === 'cancelled') {
-        await turnOf(target)(() => uncordonAll(target, { command: request.command, target, anyRestart: false })).catch(
-          (error: unknown) => {
-            deps.log.warn({ err: error }, 'After a cancelled drain, not every worker could be uncordoned');
-          },
-        );
-        emit({ status: { ...status(target), state: State.SERVING, restartUid: '' }, receipt: undefined });
-        return;
-      }
-      const receipt = giveReceipt(restartUid, target, ended);
-      emit({ status: { ...status(target), state: State.CLOSED, restartUid }, receipt });
-    },
-    receipt: async (restartUid) => {
-      // At the same time, and first the target that this restart has cordoned: the other one may not answer.
-      const asked = [Target.AGENT, Target.HOST]
-        .sort((a, b) => Number(holder(b) === restartUid) - Number(holder(a) === restartUid))
-        .map((target) => ({ target, workers: workerReceipts(restartUid, target) }));
-      for (const { workers } of asked) workers.catch(() => undefined);
-      let silent: Error | undefined;
-      for (const { target, workers } of asked) {
-        const receipts = await workers.catch((error: unknown) => void (silent ??= asError(error)));
-        if (receipts !== undefined) return { receipt: giveReceipt(restartUid, target, receipts) };
-      }
-      if (silent !== undefined) throw silent;
-      throw new PaneletError(
-        'RECEIPT_MISSING',
-        `There is no receipt for the restart "${restartUid}": not drained, or serving again.`,
-      );
-    },
-  };
-
-  function giveReceipt(restartUid: string, target: Target, workers: readonly Receipt[]): Receipt {
-    const key = `${target}/${restartUid}`;
-    // What others kept is as of the moment of the drain: it changes while the receipt is read again.
-    const before = given.get(key);
-    const keptNow = kept(target);
-    const make = (keptThen: number): Receipt =>
-      sumReceipts({ restartUid, instance: deps.names.instance, target, workers, kept: keptThen });
-    const same = before === undefined ? undefined : make((before.counts?.kept ?? 0) - keptOfWorkers(workers));
-    if (before !== undefined && same?.digest === before.digest) return before;
-    const receipt = make(keptNow);
-    given.delete(key);
-    given.set(key, receipt);
-    if (given.size > 64) given.delete([...given.keys()][0] ?? '');
-    return receipt;
   }
 
-  // Undefined when the target's workers are not all drained by that restart.
-  async function workerReceipts(restartUid: string, target: Target): Promise<readonly Receipt[] | undefined> {
-    const cordon = cordons.get(target);
-    const live = await settleWorkers(nodeWorkers, target, { clock, limitMs: settleMs });
-    if (live.length === 0) return cordon?.restartUid === restartUid && cordon.draining ? [] : undefined;
-    const receipts = await Promise.all(live.map((worker) => readReceipt(worker, restartUid, clock)));
-    const given = receipts.filter((receipt) => receipt !== undefined);
-    return given.length === receipts.length ? given : undefined;
+  #forget(target: Target): void {
+    this.#deps.cordons.clear(target);
+    this.#deps.nodeWorkers.changes.notify();
   }
-}
 
-function keptOfWorkers(workers: readonly Receipt[]): number {
-  return sumCounts(workers.map((receipt) => receipt.counts)).kept;
+  #refuseOther(target: Target, { restartUid }: Command): void {
+    const other = this.#view.holder(target);
+    if (other === undefined || other === restartUid) return;
+    throw new PaneletError(
+      'GATE_REFUSED',
+      `The restart ${other} has cordoned this gate. Uncordon it first, or wait for its lease.`,
+    );
+  }
+
+  #requireDrain(target: Target, { restartUid }: Command): void {
+    const cordon = this.#deps.cordons.get(target);
+    if (cordon?.restartUid === restartUid && cordon.draining) return;
+    throw new PaneletError('GATE_REFUSED', `The restart ${restartUid} has no drain under way here.`);
+  }
+
+  /** Waits a moment until the watches show what every worker of the target has answered. */
+  #untilStates(target: Target, isExpected: (state: State) => boolean): Promise<void> {
+    const { clock, nodeWorkers } = this.#deps;
+    const isSeen = (): boolean => this.#view.liveStates(target).every(isExpected);
+    return untilSeen(nodeWorkers, isSeen, { clock, limitMs: seenWithinMs });
+  }
 }
 
 function targetIn(target: Target): Target {
   return target === Target.HOST ? Target.HOST : Target.AGENT;
-}
-
-function sumSessions(views: readonly AggregatedWorker[]): number {
-  return knownStatuses(views).reduce((sum, known) => sum + known.sessions, 0);
 }
 
 /** Tells a status only when something in it is new besides the time. */
