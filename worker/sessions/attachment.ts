@@ -68,128 +68,155 @@ export interface SessionAttachment {
 
 /** An attachment of an RPC that has just been admitted. */
 export function createAttachment(deps: SessionAttachmentDeps): SessionAttachment {
-  const over = createLatch();
-  let source: AttachmentSource | undefined;
-  let phase: 'open' | 'ending' | 'over' = 'open';
-  let halted = false;
-  let scheduled = false;
-  let pendingBytes = 0;
-  let ackTimer: Timer | undefined;
-  let cutTimer: Timer | undefined;
+  return new WireAttachment(deps);
+}
 
-  const write = (message: Frames): void => {
-    if (phase === 'over') return;
-    const bytes = Frames.encode(message).finish();
-    pendingBytes += bytes.length;
-    deps.wire.write(bytes, () => {
-      const wasBlocked = isBlocked();
-      pendingBytes -= bytes.length;
-      if (wasBlocked && !isBlocked()) wake();
-    });
-  };
-  const isBlocked = (): boolean => pendingBytes >= deps.maxPendingBytes;
-  const pulls = (): boolean => phase === 'open' && !halted;
+class WireAttachment implements SessionAttachment {
+  readonly id: string;
+  readonly over: Promise<void>;
+  readonly #deps: SessionAttachmentDeps;
+  readonly #over = createLatch();
+  /** One function for all turns of the event loop. */
+  readonly #run = (): void => this.#runOnce();
+  #source: AttachmentSource | undefined;
+  #phase: 'open' | 'ending' | 'over' = 'open';
+  #isHalted = false;
+  #isScheduled = false;
+  #pendingBytes = 0;
+  #ackTimer: Timer | undefined;
+  #cutTimer: Timer | undefined;
 
-  const stopAckTimer = (): void => {
-    ackTimer?.stop();
-    ackTimer = undefined;
-  };
-  const pullOnce = (ackNow: boolean): boolean => {
-    const message = source?.pull(deps.id, ackNow);
+  constructor(deps: SessionAttachmentDeps) {
+    this.#deps = deps;
+    this.id = deps.id;
+    this.over = this.#over.promise;
+  }
+
+  get blocked(): boolean {
+    return this.#pendingBytes >= this.#deps.maxPendingBytes;
+  }
+
+  get open(): boolean {
+    return this.#phase === 'open';
+  }
+
+  start(source: AttachmentSource): void {
+    this.#source = source;
+    this.wake();
+  }
+
+  send(messages: readonly Frames[]): void {
+    if (this.#phase === 'open') for (const message of messages) this.#write(message);
+  }
+
+  wake(): void {
+    if (this.#isScheduled || !this.#pulls) return;
+    this.#isScheduled = true;
+    setImmediate(this.#run);
+  }
+
+  flush(): void {
+    if (!this.#pulls) return;
+    this.#pullAll();
+    this.#pullOnce(true);
+  }
+
+  halt(): void {
+    if (this.#isHalted) return;
+    this.#isHalted = true;
+    this.#stopAckTimer();
+    if (this.#phase === 'open') this.#deps.wire.pause();
+  }
+
+  proceed(): void {
+    if (!this.#isHalted) return;
+    this.#isHalted = false;
+    if (this.#phase === 'open') this.#deps.wire.resume();
+    this.wake();
+  }
+
+  finish(last: readonly Frames[]): void {
+    if (this.#phase !== 'open') return;
+    for (const message of last) this.#write(message);
+    this.#beginEnd();
+    this.#deps.wire.end();
+  }
+
+  refuse(error: unknown): void {
+    if (this.#phase !== 'open') return;
+    this.#beginEnd();
+    this.#deps.wire.refuse(error);
+  }
+
+  closed(): void {
+    this.#phase = 'over';
+    this.#stopAckTimer();
+    this.#cutTimer?.stop();
+    this.#over.resolve();
+  }
+
+  get #pulls(): boolean {
+    return this.#phase === 'open' && !this.#isHalted;
+  }
+
+  #runOnce(): void {
+    this.#isScheduled = false;
+    if (!this.#pulls) return;
+    this.#pullAll();
+    // Whoever takes nothing does not hear acknowledgements either; they would pile up.
+    if (!this.blocked) this.#acknowledge();
+  }
+
+  #pullAll(): void {
+    while (!this.blocked && this.#pullOnce(false));
+  }
+
+  #pullOnce(ackNow: boolean): boolean {
+    const message = this.#source?.pull(this.id, ackNow);
     if (message === undefined) return false;
-    stopAckTimer();
-    write(message);
+    this.#stopAckTimer();
+    this.#write(message);
     return true;
-  };
-  const pullAll = (): void => {
-    while (!isBlocked() && pullOnce(false));
-  };
-  const acknowledge = (): void => {
-    switch (source?.ackUrgency()) {
+  }
+
+  #acknowledge(): void {
+    switch (this.#source?.ackUrgency()) {
       case 'now':
-        pullOnce(true);
+        this.#pullOnce(true);
         break;
       case 'soon':
-        ackTimer ??= deps.clock.after(deps.ackDelayMs, () => {
-          ackTimer = undefined;
-          if (pulls() && !isBlocked()) pullOnce(true);
+        this.#ackTimer ??= this.#deps.clock.after(this.#deps.ackDelayMs, () => {
+          this.#ackTimer = undefined;
+          if (this.#pulls && !this.blocked) this.#pullOnce(true);
         });
         break;
       case 'none':
       case undefined:
         break;
     }
-  };
-  const run = (): void => {
-    scheduled = false;
-    if (!pulls()) return;
-    pullAll();
-    // Whoever takes nothing does not hear acknowledgements either; they would pile up.
-    if (!isBlocked()) acknowledge();
-  };
-  const wake = (): void => {
-    if (scheduled || !pulls()) return;
-    scheduled = true;
-    setImmediate(run);
-  };
-  const beginEnd = (): void => {
-    phase = 'ending';
-    stopAckTimer();
-    cutTimer = deps.clock.after(deps.endLimitMs, () => deps.wire.cut());
-    // Something has to read, or the end of the RPC is never noticed.
-    deps.wire.resume();
-  };
+  }
 
-  return {
-    id: deps.id,
-    start: (from) => {
-      source = from;
-      wake();
-    },
-    send: (messages) => {
-      if (phase === 'open') for (const message of messages) write(message);
-    },
-    wake,
-    flush: () => {
-      if (!pulls()) return;
-      pullAll();
-      pullOnce(true);
-    },
-    halt: () => {
-      if (halted) return;
-      halted = true;
-      stopAckTimer();
-      if (phase === 'open') deps.wire.pause();
-    },
-    proceed: () => {
-      if (!halted) return;
-      halted = false;
-      if (phase === 'open') deps.wire.resume();
-      wake();
-    },
-    finish: (last) => {
-      if (phase !== 'open') return;
-      for (const message of last) write(message);
-      beginEnd();
-      deps.wire.end();
-    },
-    refuse: (error) => {
-      if (phase !== 'open') return;
-      beginEnd();
-      deps.wire.refuse(error);
-    },
-    closed: () => {
-      phase = 'over';
-      stopAckTimer();
-      cutTimer?.stop();
-      over.resolve();
-    },
-    get blocked() {
-      return isBlocked();
-    },
-    get open() {
-      return phase === 'open';
-    },
-    over: over.promise,
-  };
+  #write(message: Frames): void {
+    if (this.#phase === 'over') return;
+    const bytes = Frames.encode(message).finish();
+    this.#pendingBytes += bytes.length;
+    this.#deps.wire.write(bytes, () => {
+      const wasBlocked = this.blocked;
+      this.#pendingBytes -= bytes.length;
+      if (wasBlocked && !this.blocked) this.wake();
+    });
+  }
+
+  #stopAckTimer(): void {
+    this.#ackTimer?.stop();
+    this.#ackTimer = undefined;
+  }
+
+  #beginEnd(): void {
+    this.#phase = 'ending';
+    this.#stopAckTimer();
+    this.#cutTimer = this.#deps.clock.after(this.#deps.endLimitMs, () => this.#deps.wire.cut());
+    // Something has to read, or the end of the RPC is never noticed.
+    this.#deps.wire.resume();
+  }
 }
