@@ -70,6 +70,11 @@ export interface ClientLink {
   ended(end: AttachmentEnd): ClientNext;
 }
 
+/** A client that has not attached yet. */
+export function createClientLink(options: ClientLinkOptions): ClientLink {
+  return new EndpointClientLink(options);
+}
+
 /** What a client has seen on one attachment. */
 interface Attachment {
   welcome: Welcome | undefined;
@@ -77,31 +82,97 @@ interface Attachment {
   detach: Detach | undefined;
 }
 
-/** A client that has not attached yet. */
-export function createClientLink(options: ClientLinkOptions): ClientLink {
-  const limits = options.limits ?? defaultLimits;
-  let endpoint = createEndpoint({ limits });
-  let incarnation = 0;
-  let resumeToken = Buffer.from(options.resumeToken ?? []);
-  let current: Attachment = { welcome: undefined, drain: undefined, detach: undefined };
-  let pictures = createSnapshotAssembly();
+class EndpointClientLink implements ClientLink {
+  readonly sessionId: string;
+  readonly #options: ClientLinkOptions;
+  readonly #limits: SessionLimits;
+  #endpoint: Endpoint;
+  #incarnation = 0;
+  #resumeToken: Buffer;
+  #current = newAttachment();
+  #pictures = createSnapshotAssembly();
 
-  const enter = (welcome: Welcome, resets: readonly Reset[]): ClientEffect[] => {
-    checkWelcome(welcome, options.sessionId);
-    const continued = continueWith({ welcome, endpoint, incarnation, limits, resets });
-    endpoint = continued.endpoint;
-    endpoint.attach(welcome.nextRx);
-    incarnation = welcome.incarnation;
-    resumeToken = Buffer.from(welcome.resumeToken);
-    current.welcome = welcome;
+  constructor(options: ClientLinkOptions) {
+    this.sessionId = options.sessionId;
+    this.#options = options;
+    this.#limits = options.limits ?? defaultLimits;
+    this.#endpoint = createEndpoint({ limits: this.#limits });
+    this.#resumeToken = Buffer.from(options.resumeToken ?? []);
+  }
+
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  get resumeToken(): Uint8Array {
+    return this.#resumeToken;
+  }
+
+  get attached(): boolean {
+    return this.#current.welcome !== undefined;
+  }
+
+  hello(nonce: string): Frames {
+    this.#current = newAttachment();
+    this.#pictures = createSnapshotAssembly();
+    this.#endpoint.detach();
+    const hello = helloOf(this.#options, {
+      endpoint: this.#endpoint,
+      incarnation: this.#incarnation,
+      resumeToken: this.#resumeToken,
+      nonce,
+    });
+    return this.#endpoint.wrap([{ seq: 0, kind: { $case: 'hello', value: hello } }]);
+  }
+
+  receive(message: Frames): readonly ClientEffect[] {
+    const { welcome, resets, rest } = splitWelcome(message, this.attached);
+    const effects = welcome === undefined ? [] : this.#enter(welcome, resets);
+    for (const frame of this.#endpoint.receive(rest)) effects.push(...this.#take(frame));
+    return effects;
+  }
+
+  leave(): Frames {
+    return detachMessage(this.#endpoint, DetachReason.LEAVING, '');
+  }
+
+  ping(nonce: number): Frames {
+    return this.#endpoint.wrap([{ seq: 0, kind: { $case: 'ping', value: { nonce } } }]);
+  }
+
+  ended(end: AttachmentEnd): ClientNext {
+    const { drain, detach } = this.#current;
+    this.#current = newAttachment();
+    this.#endpoint.detach();
+    return nextAfter(end, { drain, detach, wasWelcomed: this.#incarnation > 0 });
+  }
+
+  #enter(welcome: Welcome, resets: readonly Reset[]): ClientEffect[] {
+    checkWelcome(welcome, this.sessionId);
+    const continued = continueWith({
+      welcome,
+      endpoint: this.#endpoint,
+      incarnation: this.#incarnation,
+      limits: this.#limits,
+      resets,
+    });
+    this.#endpoint = continued.endpoint;
+    this.#endpoint.attach(welcome.nextRx);
+    this.#incarnation = welcome.incarnation;
+    this.#resumeToken = Buffer.from(welcome.resumeToken);
+    this.#current.welcome = welcome;
     const effects: ClientEffect[] = [
       {
         kind: 'welcomed',
         outcome: welcome.outcome,
-        incarnation,
+        incarnation: welcome.incarnation,
         attachEpoch: welcome.attachEpoch,
         node: welcome.node,
-        resumeToken,
+        resumeToken: this.#resumeToken,
         resumeTtlMs: durationToMs(welcome.resumeTtl, 0),
         reset: continued.reset,
         leftover: continued.leftover,
@@ -109,91 +180,62 @@ export function createClientLink(options: ClientLinkOptions): ClientLink {
     ];
     if (continued.loss !== undefined) effects.push({ kind: 'lost', loss: continued.loss });
     return effects;
-  };
+  }
 
-  // Resets of another life were told with the Welcome.
-  const takeReset = (reset: Reset): ClientEffect[] => {
-    if (reset.incarnation !== incarnation) return [];
-    const { txBase, txDataBytes } = current.welcome ?? { txBase: 0, txDataBytes: 0 };
-    if (reset.direction === Direction.OUTPUT && reset.throughSeq + 1 === txBase) {
-      endpoint.skipInput(txBase, txDataBytes);
-    }
-    return [{ kind: 'lost', loss: lossFrom([reset]) }];
-  };
-
-  const takeSnapshot = (snapshot: Snapshot): ClientEffect[] => {
-    const picture = pictures.take(snapshot);
-    // One that is older than what is here would turn time back.
-    if (picture === undefined || snapshot.throughSeq + 1 < endpoint.cursors.nextRx) return [];
-    endpoint.skipInput(snapshot.throughSeq + 1, snapshot.dataBytes);
-    return [{ kind: 'snapshot', throughSeq: snapshot.throughSeq, ...picture }];
-  };
-
-  const takeDrain = (drain: Drain): ClientEffect[] => {
-    const isRepeated = drain.generation === current.drain?.generation && drain.phase === current.drain.phase;
-    current.drain = drain;
-    if (drain.phase === DrainPhase.UNSPECIFIED || isRepeated) return [];
-    return [{ kind: 'drain', drain }];
-  };
-
-  const take = (frame: Frame): ClientEffect[] => {
+  #take(frame: Frame): ClientEffect[] {
     switch (frame.kind?.$case) {
       case 'snapshot':
-        return takeSnapshot(frame.kind.value);
+        return this.#takeSnapshot(frame.kind.value);
       case 'drain':
-        return takeDrain(frame.kind.value);
+        return this.#takeDrain(frame.kind.value);
       case 'detach':
-        current.detach = frame.kind.value;
+        this.#current.detach = frame.kind.value;
         return [{ kind: 'detach', ...frame.kind.value }];
       case 'reset':
-        return takeReset(frame.kind.value);
+        return this.#takeReset(frame.kind.value);
       case 'ping':
         return [
-          { kind: 'send', message: endpoint.wrap([{ seq: 0, kind: { $case: 'pong', value: frame.kind.value } }]) },
+          {
+            kind: 'send',
+            message: this.#endpoint.wrap([{ seq: 0, kind: { $case: 'pong', value: frame.kind.value } }]),
+          },
         ];
       case 'pong':
         return [{ kind: 'pong', nonce: frame.kind.value.nonce }];
       default:
         throw new PaneletError('FRAME_INVALID', 'The worker sent a frame that has no place here.');
     }
-  };
+  }
 
-  return {
-    sessionId: options.sessionId,
-    get endpoint() {
-      return endpoint;
-    },
-    get incarnation() {
-      return incarnation;
-    },
-    get resumeToken() {
-      return resumeToken;
-    },
-    get attached() {
-      return current.welcome !== undefined;
-    },
-    hello: (nonce) => {
-      current = { welcome: undefined, drain: undefined, detach: undefined };
-      pictures = createSnapshotAssembly();
-      endpoint.detach();
-      const hello = helloOf(options, { endpoint, incarnation, resumeToken, nonce });
-      return endpoint.wrap([{ seq: 0, kind: { $case: 'hello', value: hello } }]);
-    },
-    receive: (message) => {
-      const { welcome, resets, rest } = splitWelcome(message, current.welcome !== undefined);
-      const effects = welcome === undefined ? [] : enter(welcome, resets);
-      for (const frame of endpoint.receive(rest)) effects.push(...take(frame));
-      return effects;
-    },
-    leave: () => detachMessage(endpoint, DetachReason.LEAVING, ''),
-    ping: (nonce) => endpoint.wrap([{ seq: 0, kind: { $case: 'ping', value: { nonce } } }]),
-    ended: (end) => {
-      const { drain, detach } = current;
-      current = { welcome: undefined, drain: undefined, detach: undefined };
-      endpoint.detach();
-      return nextAfter(end, { drain, detach, wasWelcomed: incarnation > 0 });
-    },
-  };
+  #takeSnapshot(snapshot: Snapshot): ClientEffect[] {
+    const picture = this.#pictures.take(snapshot);
+    // One that is older than what is here would turn time back.
+    if (picture === undefined || snapshot.throughSeq + 1 < this.#endpoint.cursors.nextRx) return [];
+    this.#endpoint.skipInput(snapshot.throughSeq + 1, snapshot.dataBytes);
+    return [{ kind: 'snapshot', throughSeq: snapshot.throughSeq, ...picture }];
+  }
+
+  #takeDrain(drain: Drain): ClientEffect[] {
+    const before = this.#current.drain;
+    const isRepeated = drain.generation === before?.generation && drain.phase === before.phase;
+    this.#current.drain = drain;
+    if (drain.phase === DrainPhase.UNSPECIFIED || isRepeated) return [];
+    return [{ kind: 'drain', drain }];
+  }
+
+  // Resets of another life were told with the Welcome.
+  #takeReset(reset: Reset): ClientEffect[] {
+    if (reset.incarnation !== this.#incarnation) return [];
+    const { txBase, txDataBytes } = this.#current.welcome ?? { txBase: 0, txDataBytes: 0 };
+    if (reset.direction === Direction.OUTPUT && reset.throughSeq + 1 === txBase) {
+      this.#endpoint.skipInput(txBase, txDataBytes);
+    }
+    return [{ kind: 'lost', loss: lossFrom([reset]) }];
+  }
+}
+
+function newAttachment(): Attachment {
+  return { welcome: undefined, drain: undefined, detach: undefined };
 }
 
 interface HelloFacts {
