@@ -55,98 +55,127 @@ const consumedPrefix = 'checkpoint.consumed-';
 
 /** Checkpoints in `<directory>/<session id>/`; the session's directory must exist. */
 export function createCheckpointStore(deps: CheckpointStoreDeps): CheckpointStore {
-  const { fileSystem, log } = deps;
-  const directoryOf = (sessionId: string): string => join(deps.directory, requireSessionId(sessionId));
+  return new FileCheckpointStore(deps);
+}
 
-  /** After a failed seal: no file that could be taken for the session's present state. */
-  const discard = async (directory: string): Promise<void> => {
-    const sealed = join(directory, 'checkpoint.sealed');
-    for (const path of [temporaryPath(sealed), sealed]) {
-      await fileSystem.unlink(path).catch((error: unknown) => {
-        if (systemCode(error) !== 'ENOENT') log.warn({ err: error, path }, 'cannot remove a checkpoint that failed');
-      });
-    }
-    await fileSystem.syncDirectory(directory).catch(() => undefined);
-  };
+class FileCheckpointStore implements CheckpointStore {
+  readonly #root: string;
+  readonly #fileSystem: FileSystem;
+  readonly #log: Log;
 
-  const readSealed = async (sessionId: string): Promise<Buffer | undefined> => {
-    const directory = directoryOf(sessionId);
-    const sealed = join(directory, 'checkpoint.sealed');
+  constructor({ directory, fileSystem, log }: CheckpointStoreDeps) {
+    this.#root = directory;
+    this.#fileSystem = fileSystem;
+    this.#log = log;
+  }
+
+  async seal(sessionId: string, content: Uint8Array): Promise<SealedCheckpoint> {
+    const directory = this.#directoryOf(sessionId);
     try {
-      return decodeCheckpoint(await fileSystem.read(sealed));
+      await writeDurably(this.#fileSystem, sealedIn(directory), encodeCheckpoint(content));
+    } catch (error) {
+      await this.#discard(directory);
+      throw storageError(error, { code: 'CHECKPOINT_FAILED', action: 'write the checkpoint', directory });
+    }
+    return describe(content);
+  }
+
+  async verify(sessionId: string): Promise<SealedCheckpoint | undefined> {
+    const content = await this.read(sessionId);
+    return content && describe(content);
+  }
+
+  async read(sessionId: string): Promise<Buffer | undefined> {
+    const directory = this.#directoryOf(sessionId);
+    try {
+      return decodeCheckpoint(await this.#fileSystem.read(sealedIn(directory)));
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined;
       // A disk that cannot read it is a damage; a process or a machine that cannot now is none.
       if (!isPaneletError(error, 'CHECKPOINT_UNREADABLE') && systemCode(error) !== 'EIO') {
         throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action: 'read the checkpoint', directory });
       }
-      const reason = (error as Error).message;
-      const kept = join(directory, 'checkpoint.unreadable');
-      await fileSystem.rename(sealed, kept).catch((cause: unknown) => {
-        log.warn({ err: cause, path: sealed }, 'cannot set an unreadable checkpoint aside');
-      });
-      log.error({ sessionId, path: kept, reason }, 'checkpoint is unreadable and was kept');
-      throw new PaneletError(
-        'CHECKPOINT_UNREADABLE',
-        `The checkpoint of session ${sessionId} cannot be used: ${reason}. It is kept as ${kept}.`,
-        { cause: error },
-      );
+      throw await this.#keepUnreadable(sessionId, directory, error as Error);
     }
-  };
+  }
 
-  const setAside = async (directory: string, consumed: string): Promise<boolean> => {
-    const [sealed, aside] = [join(directory, 'checkpoint.sealed'), join(directory, consumed)];
+  async consume(sessionId: string, incarnation: number): Promise<boolean> {
+    const directory = this.#directoryOf(sessionId);
+    const consumed = `${consumedPrefix}${incarnation}`;
+    const found = await this.#setAside(directory, consumed);
+    if (found) {
+      await this.#forgetConsumed(directory, consumed).catch((error: unknown) => {
+        this.#log.warn({ err: error, directory }, 'cannot remove old consumed checkpoints');
+      });
+    }
+    return found;
+  }
+
+  #directoryOf(sessionId: string): string {
+    return join(this.#root, requireSessionId(sessionId));
+  }
+
+  /** After a failed seal: no file that could be taken for the session's present state. */
+  async #discard(directory: string): Promise<void> {
+    const sealed = sealedIn(directory);
+    for (const path of [temporaryPath(sealed), sealed]) {
+      await this.#fileSystem.unlink(path).catch((error: unknown) => {
+        if (systemCode(error) === 'ENOENT') return;
+        this.#log.warn({ err: error, path }, 'cannot remove a checkpoint that failed');
+      });
+    }
+    await this.#fileSystem.syncDirectory(directory).catch(() => undefined);
+  }
+
+  /** Renames a damaged checkpoint, so that it is kept and not tried again; returns the error that says so. */
+  async #keepUnreadable(sessionId: string, directory: string, cause: Error): Promise<PaneletError> {
+    const sealed = sealedIn(directory);
+    const kept = join(directory, 'checkpoint.unreadable');
+    await this.#fileSystem.rename(sealed, kept).catch((error: unknown) => {
+      this.#log.warn({ err: error, path: sealed }, 'cannot set an unreadable checkpoint aside');
+    });
+    const reason = cause.message;
+    this.#log.error({ sessionId, path: kept, reason }, 'checkpoint is unreadable and was kept');
+    const message = `The checkpoint of session ${sessionId} cannot be used: ${reason}. It is kept as ${kept}.`;
+    return new PaneletError('CHECKPOINT_UNREADABLE', message, { cause });
+  }
+
+  async #setAside(directory: string, consumed: string): Promise<boolean> {
+    const [sealed, aside] = [sealedIn(directory), join(directory, consumed)];
     let found = false;
     try {
-      found = await fileSystem.rename(sealed, aside).then(
-        () => true,
-        (error: unknown) => {
-          if (systemCode(error) !== 'ENOENT') throw error;
-          return false;
-        },
-      );
+      found = await this.#renameIfThere(sealed, aside);
       // Even when nothing was found: an earlier attempt may have renamed and failed here.
-      await fileSystem.syncDirectory(directory);
+      await this.#fileSystem.syncDirectory(directory);
       return found;
     } catch (error) {
       // The session does not go on, so it is exact still: the next attempt to bring it back has to find it.
-      if (found) await fileSystem.rename(aside, sealed).catch(() => undefined);
+      if (found) await this.#fileSystem.rename(aside, sealed).catch(() => undefined);
       throw storageError(error, { code: 'CHECKPOINT_FAILED', action: 'set the used checkpoint aside', directory });
     }
-  };
+  }
 
-  const forgetConsumed = async (directory: string, except: string): Promise<void> => {
-    for (const name of await fileSystem.list(directory)) {
-      if (name.startsWith(consumedPrefix) && name !== except) await fileSystem.unlink(join(directory, name));
+  async #renameIfThere(from: string, to: string): Promise<boolean> {
+    try {
+      await this.#fileSystem.rename(from, to);
+      return true;
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      return false;
     }
-  };
+  }
 
-  return {
-    seal: async (sessionId, content) => {
-      const directory = directoryOf(sessionId);
-      try {
-        await writeDurably(fileSystem, join(directory, 'checkpoint.sealed'), encodeCheckpoint(content));
-      } catch (error) {
-        await discard(directory);
-        throw storageError(error, { code: 'CHECKPOINT_FAILED', action: 'write the checkpoint', directory });
-      }
-      return { sizeBytes: content.length, sha256: sha256Hex(content) };
-    },
-    verify: async (sessionId) => {
-      const content = await readSealed(sessionId);
-      return content && { sizeBytes: content.length, sha256: sha256Hex(content) };
-    },
-    read: readSealed,
-    consume: async (sessionId, incarnation) => {
-      const directory = directoryOf(sessionId);
-      const consumed = `${consumedPrefix}${incarnation}`;
-      const found = await setAside(directory, consumed);
-      if (found) {
-        await forgetConsumed(directory, consumed).catch((error: unknown) => {
-          log.warn({ err: error, directory }, 'cannot remove old consumed checkpoints');
-        });
-      }
-      return found;
-    },
-  };
+  async #forgetConsumed(directory: string, except: string): Promise<void> {
+    for (const name of await this.#fileSystem.list(directory)) {
+      if (name.startsWith(consumedPrefix) && name !== except) await this.#fileSystem.unlink(join(directory, name));
+    }
+  }
+}
+
+function sealedIn(directory: string): string {
+  return join(directory, 'checkpoint.sealed');
+}
+
+function describe(content: Uint8Array): SealedCheckpoint {
+  return { sizeBytes: content.length, sha256: sha256Hex(content) };
 }

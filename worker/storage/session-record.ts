@@ -60,85 +60,108 @@ export interface SessionRecordStore {
 
 const removedPrefix = 'removed-';
 
-/** Records in `<directory>/<session id>/record.json`. */
-export function createSessionRecordStore(deps: {
+/** What the store needs. */
+export interface SessionRecordStoreDeps {
+  /** Directory that holds a directory for each session. */
   readonly directory: string;
   readonly fileSystem: FileSystem;
-}): SessionRecordStore {
-  const { directory, fileSystem } = deps;
-  const pathOf = (sessionId: string): string => join(directory, requireSessionId(sessionId), 'record.json');
-  const explained = async <T>(action: string, work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action, directory });
-    }
-  };
+}
 
-  const read = async (sessionId: string): Promise<SessionRecord | undefined> => {
-    const path = pathOf(sessionId);
-    return await explained('read a session record', async () => {
+/** Records in `<directory>/<session id>/record.json`. */
+export function createSessionRecordStore(deps: SessionRecordStoreDeps): SessionRecordStore {
+  return new FileSessionRecordStore(deps);
+}
+
+class FileSessionRecordStore implements SessionRecordStore {
+  readonly #directory: string;
+  readonly #fileSystem: FileSystem;
+
+  constructor({ directory, fileSystem }: SessionRecordStoreDeps) {
+    this.#directory = directory;
+    this.#fileSystem = fileSystem;
+  }
+
+  async write(record: SessionRecord): Promise<void> {
+    const path = this.#pathOf(record.id);
+    await this.#explained('write a session record', async () => {
+      await this.#fileSystem.mkdirs(join(this.#directory, record.id), 0o700);
+      await writeDurably(this.#fileSystem, path, Buffer.from(JSON.stringify(record)));
+      await this.#fileSystem.syncDirectory(this.#directory);
+    });
+  }
+
+  async read(sessionId: string): Promise<SessionRecord | undefined> {
+    const path = this.#pathOf(sessionId);
+    return await this.#explained('read a session record', async () => {
       let text: string;
       try {
-        text = (await fileSystem.read(path)).toString('utf8');
+        text = (await this.#fileSystem.read(path)).toString('utf8');
       } catch (error) {
         if (systemCode(error) === 'ENOENT') return undefined;
         throw error;
       }
       return parseRecord(text, sessionId, path);
     });
-  };
-  const removeDirectory = async (name: string): Promise<void> => {
-    // Renamed first, so that a crash half way never leaves a session with a part of its files.
-    const aside = join(directory, `${removedPrefix}${randomUUID()}`);
-    await fileSystem.rename(join(directory, name), aside);
-    await fileSystem.syncDirectory(directory);
-    await fileSystem.removeTree(aside);
-  };
-  return {
-    read,
-    write: async (record) => {
-      const path = pathOf(record.id);
-      await explained('write a session record', async () => {
-        await fileSystem.mkdirs(join(directory, record.id), 0o700);
-        await writeDurably(fileSystem, path, Buffer.from(JSON.stringify(record)));
-        await fileSystem.syncDirectory(directory);
-      });
-    },
-    list: async () => {
-      const names = await explained('list the sessions', () => fileSystem.list(directory));
-      const records: SessionRecord[] = [];
-      const unreadable: { sessionId: string; reason: string }[] = [];
-      for (const sessionId of names.filter(isSessionId)) {
-        try {
-          const record = await read(sessionId);
-          if (record) records.push(record);
-        } catch (error) {
-          unreadable.push({ sessionId, reason: PaneletError.from(error).message });
-        }
+  }
+
+  async list(): Promise<SessionRecordList> {
+    const names = await this.#explained('list the sessions', () => this.#fileSystem.list(this.#directory));
+    const records: SessionRecord[] = [];
+    const unreadable: { sessionId: string; reason: string }[] = [];
+    for (const sessionId of names.filter(isSessionId)) {
+      try {
+        const record = await this.read(sessionId);
+        if (record) records.push(record);
+      } catch (error) {
+        unreadable.push({ sessionId, reason: PaneletError.from(error).message });
       }
-      return { records, unreadable };
-    },
-    remove: async (sessionId) => {
-      requireSessionId(sessionId);
-      await explained('remove a session', async () => {
-        try {
-          await removeDirectory(sessionId);
-        } catch (error) {
-          if (systemCode(error) !== 'ENOENT') throw error;
-        }
-      });
-    },
-    sweep: () =>
-      explained('clean up', async () => {
-        for (const name of await fileSystem.list(directory)) {
-          if (name.startsWith(removedPrefix)) await fileSystem.removeTree(join(directory, name));
-          if (!isSessionId(name)) continue;
-          const files = await fileSystem.list(join(directory, name));
-          if (!files.includes('record.json')) await removeDirectory(name);
-        }
-      }),
-  };
+    }
+    return { records, unreadable };
+  }
+
+  async remove(sessionId: string): Promise<void> {
+    requireSessionId(sessionId);
+    await this.#explained('remove a session', async () => {
+      try {
+        await this.#removeDirectory(sessionId);
+      } catch (error) {
+        if (systemCode(error) !== 'ENOENT') throw error;
+      }
+    });
+  }
+
+  sweep(): Promise<void> {
+    return this.#explained('clean up', async () => {
+      for (const name of await this.#fileSystem.list(this.#directory)) {
+        const path = join(this.#directory, name);
+        if (name.startsWith(removedPrefix)) await this.#fileSystem.removeTree(path);
+        if (!isSessionId(name)) continue;
+        const files = await this.#fileSystem.list(path);
+        if (!files.includes('record.json')) await this.#removeDirectory(name);
+      }
+    });
+  }
+
+  #pathOf(sessionId: string): string {
+    return join(this.#directory, requireSessionId(sessionId), 'record.json');
+  }
+
+  async #removeDirectory(name: string): Promise<void> {
+    // Renamed first, so that a crash half way never leaves a session with a part of its files.
+    const aside = join(this.#directory, `${removedPrefix}${randomUUID()}`);
+    await this.#fileSystem.rename(join(this.#directory, name), aside);
+    await this.#fileSystem.syncDirectory(this.#directory);
+    await this.#fileSystem.removeTree(aside);
+  }
+
+  /** Runs what uses the disk; its errors say what could not be done where. */
+  async #explained<T>(action: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action, directory: this.#directory });
+    }
+  }
 }
 
 function parseRecord(text: string, sessionId: string, path: string): SessionRecord {
