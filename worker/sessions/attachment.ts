@@ -93,7 +93,7 @@ class WireAttachment implements SessionAttachment {
   }
 
   get blocked(): boolean {
-    return this.#pendingBytes >= this.#deps.maxPendingBytes;
+    return this.#isBlocked();
   }
 
   get open(): boolean {
@@ -159,16 +159,20 @@ class WireAttachment implements SessionAttachment {
     return this.#phase === 'open' && !this.#isHalted;
   }
 
+  #isBlocked(): boolean {
+    return this.#pendingBytes >= this.#deps.maxPendingBytes;
+  }
+
   #runOnce(): void {
     this.#isScheduled = false;
     if (!this.#pulls) return;
     this.#pullAll();
     // Whoever takes nothing does not hear acknowledgements either; they would pile up.
-    if (!this.blocked) this.#acknowledge();
+    if (!this.#isBlocked()) this.#acknowledge();
   }
 
   #pullAll(): void {
-    while (!this.blocked && this.#pullOnce(false));
+    while (!this.#isBlocked() && this.#pullOnce(false));
   }
 
   #pullOnce(ackNow: boolean): boolean {
@@ -187,7 +191,7 @@ class WireAttachment implements SessionAttachment {
       case 'soon':
         this.#ackTimer ??= this.#deps.clock.after(this.#deps.ackDelayMs, () => {
           this.#ackTimer = undefined;
-          if (this.#pulls && !this.blocked) this.#pullOnce(true);
+          if (this.#pulls && !this.#isBlocked()) this.#pullOnce(true);
         });
         break;
       case 'none':
@@ -201,9 +205,9 @@ class WireAttachment implements SessionAttachment {
     const bytes = Frames.encode(message).finish();
     this.#pendingBytes += bytes.length;
     this.#deps.wire.write(bytes, () => {
-      const wasBlocked = this.blocked;
+      const wasBlocked = this.#isBlocked();
       this.#pendingBytes -= bytes.length;
-      if (wasBlocked && !this.blocked) this.wake();
+      if (wasBlocked && !this.#isBlocked()) this.wake();
     });
   }
 
