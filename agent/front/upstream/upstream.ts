@@ -2,10 +2,10 @@ import { constants, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'nod
 import type { Clock, Timer } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
 import { PaneletError } from '#common/errors/errors.js';
-import { createTokenBucket, type TokenBucket } from '#common/time/token-bucket.js';
 import type { ClientConnection } from '../connection/client-connection.js';
-import { openLane, unavailable, type Lane } from './lane.js';
-import { createSlots, type Slots } from '../turns/slots.js';
+import { CallerLanes } from './caller-lanes.js';
+import { unavailable, type Lane, type LanePlace } from './lane.js';
+import { tooMany } from './too-many.js';
 
 /** Whose stream it is. */
 export interface StreamOrigin {
@@ -39,132 +39,88 @@ export interface UpstreamDeps {
   readonly clock: Clock;
 }
 
-const maxLanesOfConnection = 4;
-const maxLanesOfCaller = 16;
-const maxOpening = 16;
-// Below what nghttp2 takes from a peer before it ends the connection: 1,000 at once, then 33 a second.
-const resetBurst = 200;
-const resetsPerSecond = 20;
 /** Time for a server to take a connection. */
 const connectMs = 5_000;
 const patrolMs = 5_000;
 
-/** The clients' connections that a lane serves, each with what takes its listener off again. */
-type Users = Map<ClientConnection, () => void>;
-
-interface Caller {
-  readonly name: string;
-  readonly lanes: Map<Lane, Users>;
-  readonly resets: TokenBucket;
-  /** Places for streams that the server has not taken up: whoever opens many at once keeps no queue at the server. */
-  readonly opening: Slots;
-}
-
 /** An upstream for one socket. */
 export function createUpstream(deps: UpstreamDeps): Upstream {
-  const { clock } = deps;
-  const callers = new Map<string, Caller>();
-  let closed = false;
-  let patrol: Timer | undefined;
+  return new SocketUpstream(deps);
+}
 
-  const callerOf = (name: string): Caller => {
-    const known = callers.get(name);
+/** Where one stream is opened, and how its places are given back. */
+interface Opening {
+  readonly caller: CallerLanes;
+  readonly connection: ClientConnection;
+  readonly lane: Lane;
+  readonly place: LanePlace;
+  readonly leave: () => void;
+}
+
+class SocketUpstream implements Upstream {
+  readonly #deps: UpstreamDeps;
+  readonly #callers = new Map<string, CallerLanes>();
+  #isClosed = false;
+  #patrol: Timer | undefined;
+
+  constructor(deps: UpstreamDeps) {
+    this.#deps = deps;
+  }
+
+  async open(origin: StreamOrigin, headers: OutgoingHttpHeaders, signal?: AbortSignal): Promise<ClientHttp2Stream> {
+    if (this.#isClosed) throw unavailable('The agent is going away.');
+    const { connection } = origin;
+    const caller = this.#callerOf(origin.caller);
+    if (!caller.resets.available()) {
+      throw tooMany('You broke off too many streams in a short time. Try again in a moment.');
+    }
+    const leave = await caller.opening.enter(signal);
+    const headerBytes = sizeOf(headers);
+    const lane = chooseOr(leave, () => caller.choose(connection, headerBytes));
+    const place = lane.reserve(headerBytes);
+    try {
+      await withDeadline({ clock: this.#deps.clock, limitMs: connectMs, error: notTaken }, () => lane.ready);
+      const stream = lane.request(headers);
+      follow(stream, { caller, connection, lane, place, leave });
+      return stream;
+    } catch (error) {
+      leave();
+      place.release();
+      if (error instanceof PaneletError) throw error;
+      throw unavailable('The connection to the worker was lost.', error);
+    }
+  }
+
+  cut(): void {
+    for (const caller of this.#callers.values()) caller.cut();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#patrol?.stop();
+    this.cut();
+  }
+
+  #callerOf(name: string): CallerLanes {
+    const known = this.#callers.get(name);
     if (known !== undefined) return known;
-    const resets = createTokenBucket({ clock, burst: resetBurst, perSecond: resetsPerSecond });
-    const caller: Caller = { name, lanes: new Map(), resets, opening: createSlots(maxOpening) };
-    callers.set(name, caller);
-    walk();
+    const caller = new CallerLanes(this.#deps);
+    this.#callers.set(name, caller);
+    this.#startPatrol();
     return caller;
-  };
-  const drop = ({ lanes }: Caller, lane: Lane): void => {
-    for (const unsubscribe of lanes.get(lane)?.values() ?? []) unsubscribe();
-    lanes.delete(lane);
-  };
-  const use = ({ lanes }: Caller, lane: Lane, connection: ClientConnection): void => {
-    const users = lanes.get(lane);
-    if (users === undefined || users.has(connection)) return;
-    // With the connection of a client its streams are over, and so is a lane that nobody else uses.
-    const leave = (): void => {
-      users.delete(connection);
-      if (users.size === 0) lane.destroy();
-    };
-    users.set(connection, connection.onGone(leave));
-  };
-  const addLane = (caller: Caller, connection: ClientConnection): Lane => {
-    const lane = openLane(deps.socketPath, () => drop(caller, lane));
-    caller.lanes.set(lane, new Map());
-    use(caller, lane, connection);
-    return lane;
-  };
-  const choose = (caller: Caller, connection: ClientConnection, headerBytes: number): Lane => {
-    const own = [...caller.lanes].filter(([, users]) => users.has(connection)).map(([lane]) => lane);
-    const free = own.find((lane) => lane.fits(headerBytes));
-    if (free !== undefined) return free;
-    if (own.length < maxLanesOfConnection && caller.lanes.size < maxLanesOfCaller) return addLane(caller, connection);
-    // One identity may be many clients: they share what it has.
-    const fitting = [...caller.lanes.keys()].filter((lane) => lane.fits(headerBytes));
-    const shared = own.length === 0 ? leastUsed(fitting) : undefined;
-    if (shared === undefined)
-      throw tooMany('You have too many streams open here. End some, or use another connection.');
-    use(caller, shared, connection);
-    return shared;
-  };
-  // Ends lanes that nobody uses or that stand still, and forgets callers of whom nothing is left.
-  const walk = (): void => {
-    patrol ??= clock.after(patrolMs, () => {
-      patrol = undefined;
-      for (const caller of callers.values()) {
-        for (const lane of [...caller.lanes.keys()]) if (lane.streams === 0 || lane.isStuck()) lane.destroy();
-        if (caller.lanes.size === 0 && caller.opening.idle && caller.resets.full()) callers.delete(caller.name);
+  }
+
+  /** Ends lanes that nobody uses or that stand still, and forgets callers of whom nothing is left. */
+  #startPatrol(): void {
+    this.#patrol ??= this.#deps.clock.after(patrolMs, () => {
+      this.#patrol = undefined;
+      for (const [name, caller] of this.#callers) {
+        caller.endUseless();
+        if (caller.isForgettable) this.#callers.delete(name);
       }
-      if (callers.size > 0 && !closed) walk();
+      if (this.#callers.size > 0 && !this.#isClosed) this.#startPatrol();
     });
-  };
-  const cut = (): void => {
-    for (const { lanes } of callers.values()) for (const lane of [...lanes.keys()]) lane.destroy();
-  };
-  return {
-    open: async ({ connection, caller: name }, headers, signal) => {
-      if (closed) throw unavailable('The agent is going away.');
-      const caller = callerOf(name);
-      if (!caller.resets.available())
-        throw tooMany('You broke off too many streams in a short time. Try again in a moment.');
-      const leave = await caller.opening.enter(signal);
-      const headerBytes = sizeOf(headers);
-      const lane = chooseOr(leave, () => choose(caller, connection, headerBytes));
-      const place = lane.reserve(headerBytes);
-      try {
-        await withDeadline({ clock, limitMs: connectMs, error: notTaken }, () => lane.ready);
-        const stream = lane.request(headers);
-        // Its code says more than the error does; 'close' follows.
-        stream.on('error', () => undefined);
-        stream.once('response', () => {
-          leave();
-          place.answered();
-        });
-        stream.once('close', () => {
-          leave();
-          place.release();
-          const isAlone = (caller.lanes.get(lane)?.size ?? 0) <= 1;
-          // A lane that ends, with its client or with the worker, takes its streams along without a reset.
-          const isReset = stream.rstCode === constants.NGHTTP2_CANCEL && lane.alive;
-          if (isReset && !(connection.gone && isAlone)) caller.resets.charge();
-        });
-        return stream;
-      } catch (error) {
-        leave();
-        place.release();
-        if (error instanceof PaneletError) throw error;
-        throw unavailable('The connection to the worker was lost.', error);
-      }
-    },
-    cut,
-    close: () => {
-      closed = true;
-      patrol?.stop();
-      cut();
-    },
-  };
+  }
 }
 
 // Gives the place back when there is no lane.
@@ -177,12 +133,21 @@ function chooseOr(leave: () => void, find: () => Lane): Lane {
   }
 }
 
-function leastUsed(lanes: readonly Lane[]): Lane | undefined {
-  return [...lanes].sort((a, b) => a.streams - b.streams)[0];
-}
-
-function tooMany(message: string): PaneletError {
-  return new PaneletError('LIMIT_EXCEEDED', message);
+/** Gives the stream's places back as soon as they are free, and charges its caller if it breaks the stream off. */
+function follow(stream: ClientHttp2Stream, { caller, connection, lane, place, leave }: Opening): void {
+  // Its code says more than the error does; 'close' follows.
+  stream.on('error', () => undefined);
+  stream.once('response', () => {
+    leave();
+    place.answered();
+  });
+  stream.once('close', () => {
+    leave();
+    place.release();
+    // A lane that ends, with its client or with the worker, takes its streams along without a reset.
+    const isReset = stream.rstCode === constants.NGHTTP2_CANCEL && lane.alive;
+    if (isReset && !(connection.gone && !caller.isShared(lane))) caller.resets.charge();
+  });
 }
 
 function sizeOf(headers: OutgoingHttpHeaders): number {
