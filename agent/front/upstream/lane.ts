@@ -1,4 +1,10 @@
-import { connect as connectSession, type ClientHttp2Stream, type OutgoingHttpHeaders, type Settings } from 'node:http2';
+import {
+  connect as connectSession,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type OutgoingHttpHeaders,
+  type Settings,
+} from 'node:http2';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
@@ -44,82 +50,110 @@ const maxUnansweredBytes = 48 * 1024;
 
 /** Connects to a socket. `onLost` is called once, when no stream can be opened any more. */
 export function openLane(socketPath: string, onLost: () => void): Lane {
-  const ready = createLatch();
-  let socket: Socket | undefined;
-  let streamLimit = maxStreams;
-  let streams = 0;
-  let unansweredBytes = 0;
-  let usable = true;
-  let gone = false;
-  let readBefore = -1;
-  const session = connectSession('http://localhost', {
-    createConnection: () => (socket = connectSocket(socketPath)),
-    settings: { enablePush: false, initialWindowSize: streamWindowBytes },
-    maxSessionMemory: 64,
-  });
-  const lose = (error: PaneletError): void => {
-    ready.reject(error);
-    if (!usable) return;
-    usable = false;
-    onLost();
-  };
+  return new SessionLane(socketPath, onLost);
+}
+
+class SessionLane implements Lane {
+  readonly ready: Promise<void>;
+  readonly #ready = createLatch();
+  readonly #socketPath: string;
+  readonly #onLost: () => void;
+  readonly #session: ClientHttp2Session;
+  #socket: Socket | undefined;
+  #streamLimit = maxStreams;
+  #streams = 0;
+  #unansweredBytes = 0;
+  #isUsable = true;
+  #isGone = false;
+  #readBefore = -1;
+
+  constructor(socketPath: string, onLost: () => void) {
+    this.ready = this.#ready.promise;
+    this.#socketPath = socketPath;
+    this.#onLost = onLost;
+    this.#session = connectSession('http://localhost', {
+      createConnection: () => (this.#socket = connectSocket(socketPath)),
+      settings: { enablePush: false, initialWindowSize: streamWindowBytes },
+      maxSessionMemory: 64,
+    });
+    this.#listen();
+  }
+
+  get streams(): number {
+    return this.#streams;
+  }
+
+  get alive(): boolean {
+    return !this.#session.destroyed;
+  }
+
+  fits(headerBytes: number): boolean {
+    if (!this.#isUsable || this.#streams >= this.#streamLimit) return false;
+    return this.#streams === 0 || this.#unansweredBytes + headerBytes <= maxUnansweredBytes;
+  }
+
+  reserve(headerBytes: number): LanePlace {
+    this.#streams++;
+    this.#unansweredBytes += headerBytes;
+    let waits = true;
+    let taken = true;
+    const answered = (): void => {
+      if (waits) this.#unansweredBytes -= headerBytes;
+      waits = false;
+    };
+    const release = (): void => {
+      answered();
+      if (taken) this.#streams--;
+      taken = false;
+    };
+    return { answered, release };
+  }
+
+  request(headers: OutgoingHttpHeaders): ClientHttp2Stream {
+    return this.#session.request(headers, { endStream: false });
+  }
+
+  isStuck(): boolean {
+    const socket = this.#socket;
+    if (this.#isGone || this.#session.destroyed || socket === undefined || socket.connecting) return false;
+    const silent = socket.bytesRead === this.#readBefore;
+    const full = (this.#session.state.outboundQueueSize ?? 0) > 0;
+    this.#readBefore = socket.bytesRead;
+    if (silent && full) return true;
+    // What a healthy connection passes on at once; where writing is stuck, it is found waiting the next time.
+    if (silent && this.#streams > 0) this.#session.settings({});
+    return false;
+  }
+
   // A session that is destroyed while a write waits never comes to its end by itself: its socket is destroyed too.
-  const destroy = (): void => {
-    gone = true;
-    lose(unavailable(`The connection to ${socketPath} was ended.`));
-    endSession({ session, socket });
-  };
-  session.on('error', (cause) => {
-    lose(unavailable(`Nothing accepts at ${socketPath}.`, cause));
-    destroy();
-  });
-  // Streams that it still answers go on; others go elsewhere.
-  session.on('goaway', () => lose(unavailable('The server is going away.')));
-  session.on('close', destroy);
-  session.once('remoteSettings', (settings: Settings) => {
-    streamLimit = Math.min(maxStreams, settings.maxConcurrentStreams ?? maxStreams);
-    if (!session.destroyed) session.setLocalWindowSize(connectionWindowBytes);
-    ready.resolve();
-  });
-  return {
-    ready: ready.promise,
-    fits: (headerBytes) =>
-      usable && streams < streamLimit && (streams === 0 || unansweredBytes + headerBytes <= maxUnansweredBytes),
-    reserve: (headerBytes) => {
-      streams++;
-      unansweredBytes += headerBytes;
-      let waits = true;
-      let taken = true;
-      const answered = (): void => {
-        if (waits) unansweredBytes -= headerBytes;
-        waits = false;
-      };
-      const release = (): void => {
-        answered();
-        if (taken) streams--;
-        taken = false;
-      };
-      return { answered, release };
-    },
-    request: (headers) => session.request(headers, { endStream: false }),
-    get streams() {
-      return streams;
-    },
-    get alive() {
-      return !session.destroyed;
-    },
-    isStuck: () => {
-      if (gone || session.destroyed || socket === undefined || socket.connecting) return false;
-      const silent = socket.bytesRead === readBefore;
-      const full = (session.state.outboundQueueSize ?? 0) > 0;
-      readBefore = socket.bytesRead;
-      if (silent && full) return true;
-      // What a healthy connection passes on at once; where writing is stuck, it is found waiting the next time.
-      if (silent && streams > 0) session.settings({});
-      return false;
-    },
-    destroy,
-  };
+  destroy(): void {
+    this.#isGone = true;
+    this.#lose(unavailable(`The connection to ${this.#socketPath} was ended.`));
+    endSession({ session: this.#session, socket: this.#socket });
+  }
+
+  #listen(): void {
+    const session = this.#session;
+    session.on('error', (cause) => {
+      this.#lose(unavailable(`Nothing accepts at ${this.#socketPath}.`, cause));
+      this.destroy();
+    });
+    // Streams that it still answers go on; others go elsewhere.
+    session.on('goaway', () => this.#lose(unavailable('The server is going away.')));
+    session.on('close', () => this.destroy());
+    session.once('remoteSettings', (settings: Settings) => {
+      this.#streamLimit = Math.min(maxStreams, settings.maxConcurrentStreams ?? maxStreams);
+      if (!session.destroyed) session.setLocalWindowSize(connectionWindowBytes);
+      this.#ready.resolve();
+    });
+  }
+
+  #lose(error: PaneletError): void {
+    this.#ready.reject(error);
+    if (!this.#isUsable) return;
+    this.#isUsable = false;
+    this.#onLost();
+  }
 }
 
 /** The error of a worker that cannot be reached. */
