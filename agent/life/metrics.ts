@@ -44,64 +44,77 @@ const gateStates = [
   ...[State.CHECKPOINTED, State.RELEASED, State.CLOSED, State.FORCED],
 ] as const;
 
+const decisionKinds = ['allowed', 'denied', 'unavailable'] as const satisfies readonly DecisionKind[];
+
 /** Metrics in a registry of their own. */
 export function createAgentMetrics(clock: Clock): AgentMetrics {
-  const registry = new MetricsRegistry();
-  const registers = [registry];
-  let subjects: MetricsSubjects | undefined;
-  collectDefaultMetrics({ register: registry });
-  const attaches = new Counter({
-    name: 'panelet_attaches_total',
-    help: 'Attachments that were asked for, by panel and by how it went (OK: they were relayed).',
-    ...{ labelNames: ['panel', 'code'] as const, registers },
-  });
-  const decisions = new Counter({
-    name: 'panelet_authorization_total',
-    help: 'Decisions about what callers may do.',
-    ...{ labelNames: ['decision'] as const, registers },
-  });
-  for (const decision of ['allowed', 'denied', 'unavailable'] satisfies DecisionKind[]) decisions.inc({ decision }, 0);
-  const reviews = new Counter({
-    name: 'panelet_attachment_reviews_total',
-    help: 'Questions whether an open attachment is still allowed, by answer.',
-    ...{ labelNames: ['decision'] as const, registers },
-  });
-  for (const decision of ['allowed', 'denied', 'unavailable'] satisfies DecisionKind[]) reviews.inc({ decision }, 0);
-  const ended = new Counter({
-    name: 'panelet_connections_ended_total',
-    help: 'Connections that the agent ended by itself, by reason.',
-    ...{ labelNames: ['reason'] as const, registers },
-  });
-  for (const reason of endReasons) ended.inc({ reason }, 0);
-  const contained = new Counter({
-    name: 'panelet_contained_exceptions_total',
-    help: 'Exceptions that ended one connection or stream and nothing more; each is a bug.',
-    registers,
-  });
-  const dropped = new Counter({
-    name: 'panelet_dropped_headers_total',
-    help: 'Headers of answers of workers that were not passed on: not allowed, or too many.',
-    registers,
-  });
-  const gauge = <T extends string>(name: string, help: string, labelNames: readonly T[]): Gauge<T> =>
-    new Gauge({ name, help, labelNames, registers });
-  const sessions = gauge('panelet_sessions', 'Sessions of a panel, as its worker counts them.', ['panel']);
-  const workerUp = gauge('panelet_worker_up', 'Whether the worker of a panel answers.', ['panel']);
-  const fencingAhead = gauge(
-    'panelet_worker_fencing_ahead',
-    'Whether a worker was told a higher fencing number than its agent knows: somebody spoke to its socket.',
-    ['panel'],
-  );
-  const gateState = gauge('panelet_gate_state', 'State of the gate: 1 for the one it is in.', ['target', 'state']);
-  const connections = gauge('panelet_connections', 'Connections of clients and controllers.', []);
-  const expiry = gauge('panelet_certificate_expiry_seconds', 'Seconds until the certificate expires.', []);
-  const authentications = new Counter({
-    name: 'panelet_authentications_total',
-    help: 'Calls by how finding out who calls ended.',
-    ...{ labelNames: ['result'] as const, registers },
-  });
-  for (const result of authenticationResults) authentications.inc({ result }, 0);
-  const look = ({ workers, gateStatus, connections: count, certificate }: MetricsSubjects): void => {
+  return new PrometheusMetrics(clock);
+}
+
+class PrometheusMetrics implements AgentMetrics {
+  readonly #clock: Clock;
+  readonly #registry = new MetricsRegistry();
+  readonly #counters: Counters;
+  readonly #gauges: Gauges;
+  #subjects: MetricsSubjects | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    collectDefaultMetrics({ register: this.#registry });
+    this.#counters = registerCounters(this.#registry);
+    this.#gauges = registerGauges(this.#registry);
+  }
+
+  countAttach(panel: string, code: string): void {
+    // Names that a client made up must not become series.
+    const isKnown = this.#subjects?.workers().some((worker) => worker.panel.name === panel) === true;
+    this.#counters.attaches.inc({ panel: isKnown ? panel : '', code });
+  }
+
+  countDecision(decision: DecisionKind): void {
+    this.#counters.decisions.inc({ decision });
+  }
+
+  countReview(decision: DecisionKind): void {
+    this.#counters.reviews.inc({ decision });
+  }
+
+  countEnded(reason: EndReason): void {
+    this.#counters.ended.inc({ reason });
+  }
+
+  countContained(): void {
+    this.#counters.contained.inc();
+  }
+
+  countDropped(count: number): void {
+    this.#counters.dropped.inc(count);
+  }
+
+  countAuthentication(result: AuthenticationResult): void {
+    this.#counters.authentications.inc({ result });
+  }
+
+  observe(subjects: MetricsSubjects): void {
+    this.#subjects = subjects;
+  }
+
+  async render(): Promise<{ contentType: string; body: string }> {
+    if (this.#subjects !== undefined) this.#look(this.#subjects);
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+
+  #look(subjects: MetricsSubjects): void {
+    const { connections, expiry } = this.#gauges;
+    this.#lookAtWorkers(subjects);
+    this.#lookAtGates(subjects);
+    connections.set(subjects.connections());
+    const pem = subjects.certificate();
+    if (pem !== undefined) expiry.set((certificateExpiry(pem).getTime() - this.#clock.date().getTime()) / 1000);
+  }
+
+  #lookAtWorkers({ workers, gateStatus }: MetricsSubjects): void {
+    const { sessions, workerUp, fencingAhead } = this.#gauges;
     for (const vanishing of [sessions, workerUp, fencingAhead]) vanishing.reset();
     for (const { panel, link } of workers()) {
       const state = link.state();
@@ -111,32 +124,73 @@ export function createAgentMetrics(clock: Clock): AgentMetrics {
       const known = gateStatus(targetOf(panel)).fencing;
       fencingAhead.set({ panel: panel.name }, state.status.fencing > known ? 1 : 0);
     }
+  }
+
+  #lookAtGates({ gateStatus }: MetricsSubjects): void {
     for (const [target, number] of gateTargets) {
       const now = gateStatus(number).state;
-      for (const state of gateStates) gateState.set({ target, state: State[state] }, state === now ? 1 : 0);
+      for (const state of gateStates) {
+        this.#gauges.gateState.set({ target, state: State[state] }, state === now ? 1 : 0);
+      }
     }
-    connections.set(count());
-    const pem = certificate();
-    if (pem !== undefined) expiry.set((certificateExpiry(pem).getTime() - clock.date().getTime()) / 1000);
-  };
+  }
+}
+
+type Counters = ReturnType<typeof registerCounters>;
+
+/** Those whose labels are known begin at 0, so that a rate over them misses no first time. */
+function registerCounters(registry: MetricsRegistry) {
+  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> =>
+    new Counter({ name, help, labelNames, registers: [registry] });
+  const attaches = counter(
+    'panelet_attaches_total',
+    'Attachments that were asked for, by panel and by how it went (OK: they were relayed).',
+    ['panel', 'code'],
+  );
+  const decisions = counter('panelet_authorization_total', 'Decisions about what callers may do.', ['decision']);
+  const reviews = counter(
+    'panelet_attachment_reviews_total',
+    'Questions whether an open attachment is still allowed, by answer.',
+    ['decision'],
+  );
+  const ended = counter('panelet_connections_ended_total', 'Connections that the agent ended by itself, by reason.', [
+    'reason',
+  ]);
+  const contained = counter(
+    'panelet_contained_exceptions_total',
+    'Exceptions that ended one connection or stream and nothing more; each is a bug.',
+    [],
+  );
+  const dropped = counter(
+    'panelet_dropped_headers_total',
+    'Headers of answers of workers that were not passed on: not allowed, or too many.',
+    [],
+  );
+  const authentications = counter('panelet_authentications_total', 'Calls by how finding out who calls ended.', [
+    'result',
+  ]);
+  for (const decision of decisionKinds) decisions.inc({ decision }, 0);
+  for (const decision of decisionKinds) reviews.inc({ decision }, 0);
+  for (const reason of endReasons) ended.inc({ reason }, 0);
+  for (const result of authenticationResults) authentications.inc({ result }, 0);
+  return { attaches, decisions, reviews, ended, contained, dropped, authentications };
+}
+
+type Gauges = ReturnType<typeof registerGauges>;
+
+function registerGauges(registry: MetricsRegistry) {
+  const gauge = <T extends string>(name: string, help: string, labelNames: readonly T[]): Gauge<T> =>
+    new Gauge({ name, help, labelNames, registers: [registry] });
   return {
-    countAttach: (panel, code) => {
-      // Names that a client made up must not become series.
-      const known = subjects?.workers().some((worker) => worker.panel.name === panel) === true;
-      attaches.inc({ panel: known ? panel : '', code });
-    },
-    countDecision: (decision) => decisions.inc({ decision }),
-    countReview: (decision) => reviews.inc({ decision }),
-    countEnded: (reason) => ended.inc({ reason }),
-    countContained: () => contained.inc(),
-    countDropped: (count) => dropped.inc(count),
-    countAuthentication: (result) => authentications.inc({ result }),
-    observe: (next) => {
-      subjects = next;
-    },
-    render: async () => {
-      if (subjects !== undefined) look(subjects);
-      return { contentType: registry.contentType, body: await registry.metrics() };
-    },
+    sessions: gauge('panelet_sessions', 'Sessions of a panel, as its worker counts them.', ['panel']),
+    workerUp: gauge('panelet_worker_up', 'Whether the worker of a panel answers.', ['panel']),
+    fencingAhead: gauge(
+      'panelet_worker_fencing_ahead',
+      'Whether a worker was told a higher fencing number than its agent knows: somebody spoke to its socket.',
+      ['panel'],
+    ),
+    gateState: gauge('panelet_gate_state', 'State of the gate: 1 for the one it is in.', ['target', 'state']),
+    connections: gauge('panelet_connections', 'Connections of clients and controllers.', []),
+    expiry: gauge('panelet_certificate_expiry_seconds', 'Seconds until the certificate expires.', []),
   };
 }
