@@ -1,7 +1,7 @@
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Random } from '#common/random.js';
-import { createQuestionTurns, type QuestionSource, type TurnLimits } from './question-turns.js';
+import { createQuestionTurns, type QuestionSource, type QuestionTurns, type TurnLimits } from './question-turns.js';
 
 /** A question, and who asks it. */
 export interface Asked<T> {
@@ -41,14 +41,43 @@ interface Question<T> {
 
 /** Without questions. */
 export function createQuestions<T>(limits: TurnLimits, random: Random): Questions<T> {
-  const turns = createQuestionTurns(limits, random);
-  const questions = new Map<string, Question<T>>();
-  const start = (): void => {
-    for (let place = turns.next(); place !== undefined; place = turns.next()) {
-      void run(place.key, questions.get(place.key));
+  return new QuestionsInTurn<T>(limits, random);
+}
+
+class QuestionsInTurn<T> implements Questions<T> {
+  readonly #turns: QuestionTurns;
+  readonly #questions = new Map<string, Question<T>>();
+
+  constructor(limits: TurnLimits, random: Random) {
+    this.#turns = createQuestionTurns(limits, random);
+  }
+
+  open(): number {
+    return this.#questions.size;
+  }
+
+  async ask(asked: Asked<T>, signal: AbortSignal): Promise<T> {
+    signal.throwIfAborted();
+    const { key, asker } = asked;
+    const question = this.#questions.get(key) ?? create(asked.run);
+    this.#questions.set(key, question);
+    if (question.underWay) return untilAborted(question.answer.promise, signal);
+    const waiting = this.#takePlace(asked, question);
+    this.#start();
+    try {
+      return await untilAborted(Promise.race([question.answer.promise, waiting.refused.promise]), signal);
+    } finally {
+      this.#leave(key, asker.id, waiting);
     }
-  };
-  const run = async (key: string, question: Question<T> | undefined): Promise<void> => {
+  }
+
+  #start(): void {
+    for (let place = this.#turns.next(); place !== undefined; place = this.#turns.next()) {
+      void this.#run(place.key, this.#questions.get(place.key));
+    }
+  }
+
+  async #run(key: string, question: Question<T> | undefined): Promise<void> {
     if (question !== undefined) {
       question.underWay = true;
       question.waiting.clear();
@@ -56,52 +85,38 @@ export function createQuestions<T>(limits: TurnLimits, random: Random): Question
         (answer) => question.answer.resolve(answer),
         (error: unknown) => question.answer.reject(error),
       );
-      questions.delete(key);
+      this.#questions.delete(key);
     }
-    turns.done(key);
-    start();
-  };
-  const forget = (key: string, askerId: string): void => {
-    const question = questions.get(key);
-    question?.waiting.delete(askerId);
-    if (question?.underWay === false && question.waiting.size === 0) questions.delete(key);
-  };
-  const takePlace = ({ key, asker, renewal }: Asked<T>, question: Question<T>): Waiting => {
+    this.#turns.done(key);
+    this.#start();
+  }
+
+  #takePlace({ key, asker, renewal }: Asked<T>, question: Question<T>): Waiting {
     const known = question.waiting.get(asker.id);
     const waiting = known ?? { count: 0, refused: createLatch<never>() };
     waiting.count++;
     if (known !== undefined) return waiting;
     question.waiting.set(asker.id, waiting);
-    for (const place of turns.wait(asker, key, renewal)) {
-      questions.get(place.key)?.waiting.get(place.askerId)?.refused.reject(gaveWay());
-      forget(place.key, place.askerId);
+    for (const place of this.#turns.wait(asker, key, renewal)) {
+      this.#questions.get(place.key)?.waiting.get(place.askerId)?.refused.reject(gaveWay());
+      this.#forget(place.key, place.askerId);
     }
     return waiting;
-  };
-  const leave = (key: string, askerId: string, waiting: Waiting): void => {
+  }
+
+  #leave(key: string, askerId: string, waiting: Waiting): void {
     waiting.count--;
     // A place that was refused, or whose question is under way, is nobody's any more; there may be another one by now.
-    if (waiting.count > 0 || questions.get(key)?.waiting.get(askerId) !== waiting) return;
-    turns.leave({ key, askerId });
-    forget(key, askerId);
-  };
-  return {
-    open: () => questions.size,
-    ask: async (asked, signal) => {
-      signal.throwIfAborted();
-      const { key, asker } = asked;
-      const question = questions.get(key) ?? create(asked.run);
-      questions.set(key, question);
-      if (question.underWay) return untilAborted(question.answer.promise, signal);
-      const waiting = takePlace(asked, question);
-      start();
-      try {
-        return await untilAborted(Promise.race([question.answer.promise, waiting.refused.promise]), signal);
-      } finally {
-        leave(key, asker.id, waiting);
-      }
-    },
-  };
+    if (waiting.count > 0 || this.#questions.get(key)?.waiting.get(askerId) !== waiting) return;
+    this.#turns.leave({ key, askerId });
+    this.#forget(key, askerId);
+  }
+
+  #forget(key: string, askerId: string): void {
+    const question = this.#questions.get(key);
+    question?.waiting.delete(askerId);
+    if (question?.underWay === false && question.waiting.size === 0) this.#questions.delete(key);
+  }
 }
 
 function create<T>(run: () => Promise<T>): Question<T> {
