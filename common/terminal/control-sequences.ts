@@ -34,89 +34,112 @@ const maxClusterBytes = 128;
 
 /** A scanner in the ground state, after the parser of P. Williams (vt100.net/emu/dec_ansi_parser). */
 export function createSequenceScanner(onSequence: (sequence: ControlSequence) => void): SequenceScanner {
-  let state: State = 'ground';
-  // Bytes that the character still needs, and its first one.
-  let needed = 0;
-  let lead = 0;
-  // The sequence so far; a C1 control is written as the escape that it stands for.
-  let kept: number[] = [];
+  return new ByteScanner(onSequence);
+}
 
-  const onGround = (byte: number): State => {
-    if (byte === ESC) return 'escape';
-    if (byte === 0x0e || byte === 0x0f) onSequence({ kind: 'shift', code: String.fromCharCode(byte) });
-    needed = byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : byte >= 0xc0 ? 1 : 0;
-    lead = byte;
-    return needed > 0 ? 'character' : 'ground';
-  };
-  const onCharacter = (byte: number): State => {
-    if (byte < 0x80 || byte >= 0xc0) return onGround(byte);
-    needed--;
-    if (needed > 0) return 'character';
-    return lead === 0xc2 ? afterC1(byte) : 'ground';
-  };
-  const next = (byte: number): State => {
-    switch (state) {
+class ByteScanner implements SequenceScanner {
+  readonly #onSequence: (sequence: ControlSequence) => void;
+  #state: State = 'ground';
+  // Bytes that the character still needs, and its first one.
+  #needed = 0;
+  #lead = 0;
+  // The sequence so far; a C1 control is written as the escape that it stands for.
+  #kept: number[] = [];
+  // Bytes pushed in all, and how many of them lie before what is open, and before the last cluster.
+  #at = 0;
+  #safeAt = 0;
+  #clusterAt = 0;
+
+  constructor(onSequence: (sequence: ControlSequence) => void) {
+    this.#onSequence = onSequence;
+  }
+
+  get openBytes(): number {
+    return this.#at - this.#safeAt;
+  }
+
+  get clusterBytes(): number {
+    return this.#at - this.#clusterAt;
+  }
+
+  push(bytes: Uint8Array): void {
+    for (const byte of bytes) {
+      this.#at++;
+      if (this.#state === 'ground' && byte >= 0x20 && byte < 0x7f) {
+        this.#safeAt = this.#at;
+        this.#clusterAt = this.#at - 1;
+        continue;
+      }
+      const isCharacter = this.#state === 'character' && byte >= 0x80 && byte < 0xc0;
+      this.#step(byte);
+      this.#settle(isCharacter);
+    }
+  }
+
+  #settle(isCharacter: boolean): void {
+    if (this.#state !== 'ground') return;
+    if (!isCharacter || this.#at - this.#clusterAt > maxClusterBytes) {
+      this.#clusterAt = isCharacter ? this.#safeAt : this.#at;
+    }
+    this.#safeAt = this.#at;
+  }
+
+  #step(byte: number): void {
+    const before = this.#state;
+    const state = this.#next(byte);
+    this.#state = state;
+    if (state === 'escape' && byte === ESC) this.#kept = [ESC];
+    else if (before === 'character' && state !== 'character' && state !== 'ground') this.#kept = [ESC, byte - 0x40];
+    else if (before === 'textEscape' && byte !== 0x5c) this.#kept = [ESC, byte];
+    else if (this.#kept.length <= maxKeptBytes && (byte >= 0x20 || isText(before))) this.#kept.push(byte);
+    if (state === 'ground' && before !== 'ground' && before !== 'character' && !isAbort(byte)) this.#finish();
+  }
+
+  #next(byte: number): State {
+    switch (this.#state) {
       case 'ground':
-        return onGround(byte);
+        return this.#onGround(byte);
       case 'character':
-        return onCharacter(byte);
+        return this.#onCharacter(byte);
       case 'escape':
         return afterEscape(byte);
       case 'control':
         return inControl(byte);
       case 'text':
-        return byte === 0x9c && kept.at(-1) === 0xc2 ? 'ground' : inText(byte);
+        return byte === 0x9c && this.#kept.at(-1) === 0xc2 ? 'ground' : inText(byte);
       case 'textEscape':
         return byte === 0x5c ? 'ground' : afterEscape(byte);
     }
-  };
-  const finish = (): void => {
-    const sequence = parse(Buffer.from(kept));
-    if (sequence !== undefined && kept.length <= maxKeptBytes) onSequence(sequence);
-  };
-  const step = (byte: number): void => {
-    const before = state;
-    state = next(byte);
-    if (state === 'escape' && byte === ESC) kept = [ESC];
-    else if (before === 'character' && state !== 'character' && state !== 'ground') kept = [ESC, byte - 0x40];
-    else if (before === 'textEscape' && byte !== 0x5c) kept = [ESC, byte];
-    else if (kept.length <= maxKeptBytes && (byte >= 0x20 || isText(before))) kept.push(byte);
-    if (state === 'ground' && before !== 'ground' && before !== 'character' && !isAbort(byte)) finish();
-  };
-  // Bytes pushed in all, and how many of them lie before what is open, and before the last cluster.
-  let at = 0;
-  let safeAt = 0;
-  let clusterAt = 0;
-  const settle = (isCharacter: boolean): void => {
-    if (state !== 'ground') return;
-    if (!isCharacter || at - clusterAt > maxClusterBytes) clusterAt = isCharacter ? safeAt : at;
-    safeAt = at;
-  };
-  return {
-    push: (bytes) => {
-      for (const byte of bytes) {
-        at++;
-        if (state === 'ground' && byte >= 0x20 && byte < 0x7f) {
-          safeAt = at;
-          clusterAt = at - 1;
-          continue;
-        }
-        const isCharacter = state === 'character' && byte >= 0x80 && byte < 0xc0;
-        step(byte);
-        settle(isCharacter);
-      }
-    },
-    get openBytes() {
-      return at - safeAt;
-    },
-    get clusterBytes() {
-      return at - clusterAt;
-    },
-  };
+  }
+
+  #onGround(byte: number): State {
+    if (byte === ESC) return 'escape';
+    if (byte === 0x0e || byte === 0x0f) this.#onSequence({ kind: 'shift', code: String.fromCharCode(byte) });
+    this.#needed = byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : byte >= 0xc0 ? 1 : 0;
+    this.#lead = byte;
+    return this.#needed > 0 ? 'character' : 'ground';
+  }
+
+  #onCharacter(byte: number): State {
+    if (byte < 0x80 || byte >= 0xc0) return this.#onGround(byte);
+    this.#needed--;
+    if (this.#needed > 0) return 'character';
+    return this.#lead === 0xc2 ? afterC1(byte) : 'ground';
+  }
+
+  #finish(): void {
+    const sequence = parse(Buffer.from(this.#kept));
+    if (sequence !== undefined && this.#kept.length <= maxKeptBytes) this.#onSequence(sequence);
+  }
 }
 
-const isText = (state: State): boolean => state === 'text' || state === 'textEscape';
-const isAbort = (byte: number): boolean => byte === 0x18 || byte === 0x1a;
+function isText(state: State): boolean {
+  return state === 'text' || state === 'textEscape';
+}
+
+function isAbort(byte: number): boolean {
+  return byte === 0x18 || byte === 0x1a;
+}
 
 function afterEscape(byte: number): State {
   if (byte === ESC || byte < 0x30) return isAbort(byte) ? 'ground' : 'escape';

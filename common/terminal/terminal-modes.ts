@@ -73,75 +73,95 @@ const drawing = new Set('@ABCDEFGHIJKLMPSTXZ`abdefmn');
 
 /** Follows the modes of a terminal that starts as a shell expects it. */
 export function createTerminalModes(): TerminalModes {
-  let states = new Map<StateRow, TrackedState>(terminalStates.map((row) => [row, row.create()]));
-  let alternate = false;
-  let paste = false;
-  let leftRight = false;
+  return new FollowedModes();
+}
 
-  const reset = (): void => {
-    const outlives = (row: StateRow): boolean => row.outlivesReset === true;
-    states = new Map([...states].map(([row, state]) => [row, outlives(row) ? state : row.create()]));
-    alternate = false;
-    paste = false;
-    leftRight = false;
-  };
-  const cursorOf = (sequence: ControlSequence): 'save' | 'restore' | undefined => {
-    if (isEscape(sequence, '7') || (isCsi(sequence, 's') && !leftRight)) return 'save';
+class FollowedModes implements TerminalModes {
+  #states = new Map<StateRow, TrackedState>(terminalStates.map((row) => [row, row.create()]));
+  #isAlternate = false;
+  #isPasteBracketed = false;
+  /** True while CSI s sets margins, and saves no cursor. */
+  #hasLeftRight = false;
+
+  get isPasteBracketed(): boolean {
+    return this.#isPasteBracketed;
+  }
+
+  get isAlternate(): boolean {
+    return this.#isAlternate;
+  }
+
+  take(sequence: ControlSequence): void {
+    if (sequence.kind === 'csi' && sequence.prefix === '' && drawing.has(sequence.final)) return;
+    if (isEscape(sequence, 'c')) {
+      this.#reset();
+      return;
+    }
+    if (isCsi(sequence, '!p')) for (const state of this.#states.values()) state.soften?.();
+    const cursor = this.#cursorOf(sequence);
+    const before = this.#isAlternate;
+    this.#follow(sequence);
+    // 1049 saves the cursor of the main screen before it leaves it, and restores it when it is back there.
+    const place = { alternate: cursor === undefined ? this.#isAlternate : before && this.#isAlternate, cursor };
+    for (const state of this.#states.values()) state.take(sequence, place);
+  }
+
+  resized(): void {
+    const margins = this.#states.get(marginsRow);
+    margins?.take({ kind: 'csi', prefix: '', params: '', intermediates: '', final: 'r' }, noPlace);
+  }
+
+  againOnMain(): string {
+    return (this.#states.get(alternateScreenRow) as AlternateScreen).againOnMain();
+  }
+
+  again(screen: RepaintedScreen): string {
+    return [...this.#states.values()]
+      .map((state) => state.again(screen))
+      .reverse()
+      .join('');
+  }
+
+  aside(drawing: string): string {
+    const origin = (this.#states.get(marginsRow) as Margins).hasOrigin;
+    const others = [...this.#states].filter(([row]) => isAsideRow(row)).map(([, state]) => state);
+    const before = others.map((state) => state.back({ cols: 0 })).join('');
+    const after = others.map((state) => state.again({ row: 1, col: 1 })).join('');
+    return `\x1b7${origin ? '\x1b[?6l' : ''}${before}${drawing}${after}${origin ? '\x1b[?6h' : ''}\x1b8`;
+  }
+
+  putBack(size: { readonly cols: number }): string {
+    return [...this.#states.values()].map((state) => state.back(size)).join('');
+  }
+
+  #reset(): void {
+    const again = (row: StateRow, state: TrackedState): TrackedState =>
+      row.outlivesReset === true ? state : row.create();
+    this.#states = new Map([...this.#states].map(([row, state]) => [row, again(row, state)]));
+    this.#isAlternate = false;
+    this.#isPasteBracketed = false;
+    this.#hasLeftRight = false;
+  }
+
+  #cursorOf(sequence: ControlSequence): 'save' | 'restore' | undefined {
+    if (isEscape(sequence, '7') || (isCsi(sequence, 's') && !this.#hasLeftRight)) return 'save';
     if (isEscape(sequence, '8') || isCsi(sequence, 'u')) return 'restore';
     const switches = switchesOf(sequence);
     if (switches?.numbers.some((number) => number === 1048 || number === 1049) !== true) return undefined;
     return switches.on ? 'save' : 'restore';
-  };
-  const follow = (sequence: ControlSequence): void => {
+  }
+
+  #follow(sequence: ControlSequence): void {
     const { on = false, numbers = [] } = switchesOf(sequence) ?? {};
-    if (numbers.some(isAlternateScreen)) alternate = on;
-    if (numbers.includes(2004)) paste = on;
-    if (numbers.includes(69)) leftRight = on;
-  };
-  return {
-    take: (sequence) => {
-      if (sequence.kind === 'csi' && sequence.prefix === '' && drawing.has(sequence.final)) return;
-      if (isEscape(sequence, 'c')) {
-        reset();
-        return;
-      }
-      if (isCsi(sequence, '!p')) for (const state of states.values()) state.soften?.();
-      const cursor = cursorOf(sequence);
-      const before = alternate;
-      follow(sequence);
-      // 1049 saves the cursor of the main screen before it leaves it, and restores it when it is back there.
-      const place = { alternate: cursor === undefined ? alternate : before && alternate, cursor };
-      for (const state of states.values()) state.take(sequence, place);
-    },
-    resized: () => {
-      const margins = states.get(marginsRow);
-      margins?.take({ kind: 'csi', prefix: '', params: '', intermediates: '', final: 'r' }, noPlace);
-    },
-    get isPasteBracketed() {
-      return paste;
-    },
-    get isAlternate() {
-      return alternate;
-    },
-    againOnMain: () => (states.get(alternateScreenRow) as AlternateScreen).againOnMain(),
-    again: (screen) =>
-      [...states.values()]
-        .map((state) => state.again(screen))
-        .reverse()
-        .join(''),
-    aside: (drawing) => {
-      const origin = (states.get(marginsRow) as Margins).hasOrigin;
-      const others = [...states].filter(([row]) => isAsideRow(row)).map(([, state]) => state);
-      const before = others.map((state) => state.back({ cols: 0 })).join('');
-      const after = others.map((state) => state.again({ row: 1, col: 1 })).join('');
-      return `\x1b7${origin ? '\x1b[?6l' : ''}${before}${drawing}${after}${origin ? '\x1b[?6h' : ''}\x1b8`;
-    },
-    putBack: (size) => [...states.values()].map((state) => state.back(size)).join(''),
-  };
+    if (numbers.some(isAlternateScreen)) this.#isAlternate = on;
+    if (numbers.includes(2004)) this.#isPasteBracketed = on;
+    if (numbers.includes(69)) this.#hasLeftRight = on;
+  }
 }
 
 // What changes the looks of what is drawn.
-const isAsideRow = (row: StateRow): boolean =>
-  row === charsetsRow || row === hyperlinkRow || row.name === insertModeName;
+function isAsideRow(row: StateRow): boolean {
+  return row === charsetsRow || row === hyperlinkRow || row.name === insertModeName;
+}
 
 const noPlace = { alternate: false, cursor: undefined } as const;
