@@ -80,7 +80,7 @@ class QueuedWindow implements ReceiveWindow {
   }
 
   inspect(frames: readonly Frame[]): Inspected {
-    const scan = createScan(this.#limits, {
+    const scan = new Scan(this.#limits, {
       next: this.next,
       finReceived: this.finReceived,
       unreadEvents: this.#eventSeqs.length,
@@ -155,67 +155,83 @@ interface ScanStart {
   readonly dataBytesLeft: number;
 }
 
-function createScan(limits: SessionLimits, start: ScanStart): { take(frame: Frame): void; result(): Inspected } {
-  const accepted: NumberedFrame[] = [];
-  const unnumbered: Frame[] = [];
-  let { next, finReceived, unreadEvents, dataBytesLeft } = start;
-  let duplicates = 0;
-  let sizeBytes = 0;
+/** The frames of one message, checked one after the other. */
+class Scan {
+  readonly #limits: SessionLimits;
+  readonly #accepted: NumberedFrame[] = [];
+  readonly #unnumbered: Frame[] = [];
+  #next: number;
+  #finReceived: boolean;
+  #unreadEvents: number;
+  #dataBytesLeft: number;
+  #duplicates = 0;
+  #sizeBytes = 0;
 
-  const takeNumbered = (frame: NumberedFrame): void => {
-    if (frame.seq === 0) throw new PaneletError('FRAME_INVALID', 'A data, event or fin frame has no sequence number.');
-    checkNumbered(frame, limits);
-    if (frame.seq < next) {
-      duplicates += 1;
+  constructor(limits: SessionLimits, start: ScanStart) {
+    this.#limits = limits;
+    this.#next = start.next;
+    this.#finReceived = start.finReceived;
+    this.#unreadEvents = start.unreadEvents;
+    this.#dataBytesLeft = start.dataBytesLeft;
+  }
+
+  take(frame: Frame): void {
+    this.#sizeBytes += frame.kind?.$case === 'snapshot' ? frame.kind.value.chunk.length : dataBytesOf(frame);
+    const { maxMessageBytes } = this.#limits;
+    if (this.#sizeBytes > maxMessageBytes) {
+      throw new PaneletError('LIMIT_EXCEEDED', `A message is larger than the limit of ${maxMessageBytes} bytes.`);
+    }
+    if (isNumbered(frame)) {
+      this.#takeNumbered(frame);
       return;
     }
-    if (frame.seq > next) {
-      throw new PaneletError('FRAME_INVALID', `Frame ${frame.seq} came where ${next} was due. Send frames in order.`);
+    if (frame.seq !== 0) {
+      throw new PaneletError('FRAME_INVALID', `Frame ${frame.seq} is numbered and of a kind that was not negotiated.`);
+    }
+    if (frame.kind !== undefined) this.#unnumbered.push(frame);
+  }
+
+  result(): Inspected {
+    return { accepted: this.#accepted, duplicates: this.#duplicates, unnumbered: this.#unnumbered };
+  }
+
+  #takeNumbered(frame: NumberedFrame): void {
+    if (frame.seq === 0) throw new PaneletError('FRAME_INVALID', 'A data, event or fin frame has no sequence number.');
+    checkNumbered(frame, this.#limits);
+    if (frame.seq < this.#next) {
+      this.#duplicates += 1;
+      return;
+    }
+    this.#checkOrder(frame);
+    this.#chargeCredit(frame);
+    this.#countEvents(frame);
+    this.#finReceived ||= frame.kind.$case === 'fin';
+    this.#next += 1;
+    this.#accepted.push(frame);
+  }
+
+  #checkOrder({ seq, kind }: NumberedFrame): void {
+    if (seq > this.#next) {
+      throw new PaneletError('FRAME_INVALID', `Frame ${seq} came where ${this.#next} was due. Send frames in order.`);
     }
     // A program at the end of its input still has a window and takes signals.
-    if (finReceived && frame.kind.$case !== 'event') {
-      throw new PaneletError('FRAME_INVALID', `Frame ${frame.seq} is no event and follows a fin.`);
+    if (this.#finReceived && kind.$case !== 'event') {
+      throw new PaneletError('FRAME_INVALID', `Frame ${seq} is no event and follows a fin.`);
     }
-    dataBytesLeft -= dataBytesOf(frame);
-    if (dataBytesLeft < 0) {
-      throw new PaneletError(
-        'CREDIT_EXCEEDED',
-        `Frame ${frame.seq} is ${-dataBytesLeft} bytes beyond the credit given.`,
-      );
-    }
-    if (frame.kind.$case === 'event') unreadEvents += 1;
-    if (unreadEvents > takeoverFactor * limits.maxUnackedEvents) {
-      throw new PaneletError(
-        'LIMIT_EXCEEDED',
-        `More than ${limits.maxUnackedEvents} events without an acknowledgement. Wait for it.`,
-      );
-    }
-    finReceived ||= frame.kind.$case === 'fin';
-    next += 1;
-    accepted.push(frame);
-  };
+  }
 
-  return {
-    take: (frame) => {
-      sizeBytes += frame.kind?.$case === 'snapshot' ? frame.kind.value.chunk.length : dataBytesOf(frame);
-      if (sizeBytes > limits.maxMessageBytes) {
-        throw new PaneletError(
-          'LIMIT_EXCEEDED',
-          `A message is larger than the limit of ${limits.maxMessageBytes} bytes.`,
-        );
-      }
-      if (isNumbered(frame)) {
-        takeNumbered(frame);
-        return;
-      }
-      if (frame.seq !== 0) {
-        throw new PaneletError(
-          'FRAME_INVALID',
-          `Frame ${frame.seq} is numbered and of a kind that was not negotiated.`,
-        );
-      }
-      if (frame.kind !== undefined) unnumbered.push(frame);
-    },
-    result: () => ({ accepted, duplicates, unnumbered }),
-  };
+  #chargeCredit(frame: NumberedFrame): void {
+    this.#dataBytesLeft -= dataBytesOf(frame);
+    if (this.#dataBytesLeft >= 0) return;
+    const message = `Frame ${frame.seq} is ${-this.#dataBytesLeft} bytes beyond the credit given.`;
+    throw new PaneletError('CREDIT_EXCEEDED', message);
+  }
+
+  #countEvents(frame: NumberedFrame): void {
+    if (frame.kind.$case === 'event') this.#unreadEvents += 1;
+    const { maxUnackedEvents } = this.#limits;
+    if (this.#unreadEvents <= takeoverFactor * maxUnackedEvents) return;
+    const message = `More than ${maxUnackedEvents} events without an acknowledgement. Wait for it.`;
+    throw new PaneletError('LIMIT_EXCEEDED', message);
+  }
 }
