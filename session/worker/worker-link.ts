@@ -106,7 +106,7 @@ export interface WorkerLink {
 /** The worker side of a session that is new (incarnation 1), or fresh in a new incarnation after a crash. */
 export function createWorkerLink(options: WorkerLinkOptions, incarnation: number): WorkerLink {
   const endpoint = createEndpoint({ limits: options.limits ?? defaultLimits });
-  return assemble(options, endpoint, {
+  return new EndpointWorkerLink(options, endpoint, {
     incarnation,
     numberedSince: incarnation,
     attachEpoch: 0,
@@ -123,89 +123,117 @@ export function createWorkerLink(options: WorkerLinkOptions, incarnation: number
 export function restoreWorkerLink(options: WorkerLinkOptions, state: WorkerLinkState, incarnation: number): WorkerLink {
   const { endpoint, ...holder } = state;
   const restored = restoreEndpoint(endpoint, { limits: options.limits ?? defaultLimits });
-  return assemble(options, restored, { ...holder, incarnation });
+  return new EndpointWorkerLink(options, restored, { ...holder, incarnation });
 }
 
 type Holder = Omit<WorkerLinkState, 'endpoint'>;
 
-function assemble(options: WorkerLinkOptions, endpoint: Endpoint, start: Holder): WorkerLink {
-  const { identity } = options;
-  const limits = options.limits ?? defaultLimits;
-  let holder = start;
-  let attachment: string | undefined;
+class EndpointWorkerLink implements WorkerLink {
+  readonly identity: SessionIdentity;
+  readonly endpoint: Endpoint;
+  readonly #options: WorkerLinkOptions;
+  readonly #limits: SessionLimits;
+  #holder: Holder;
+  #attachment: string | undefined;
 
-  const welcomeFrames = (request: LinkAttach, hasPicture: boolean): Frame[] => {
-    const { decision, hello } = request;
+  constructor(options: WorkerLinkOptions, endpoint: Endpoint, start: Holder) {
+    this.identity = options.identity;
+    this.endpoint = endpoint;
+    this.#options = options;
+    this.#limits = options.limits ?? defaultLimits;
+    this.#holder = start;
+  }
+
+  get incarnation(): number {
+    return this.#holder.incarnation;
+  }
+
+  get attachEpoch(): number {
+    return this.#holder.attachEpoch;
+  }
+
+  get attachment(): string | undefined {
+    return this.#attachment;
+  }
+
+  view(): SessionView {
+    return {
+      panel: this.identity.panel,
+      owner: this.identity.owner,
+      ...this.#holder,
+      life: { kind: 'live', cursors: this.endpoint.cursors, attachment: this.#attachment },
+    };
+  }
+
+  attach(request: LinkAttach): readonly Frames[] {
+    const { endpoint } = this;
+    const { decision, hello, message } = request;
+    endpoint.receive(helloEnvelope(decision, hello, message));
+    const output = decision.kind === 'open' ? fromStart : decision.output;
+    const picture = output.kind === 'behind' ? pictureFor(request) : undefined;
+    const { txBase } = endpoint.cursors;
+    const throughSeq = Math.max(endpoint.lastDataSeq, txBase - 1);
+    if (picture !== undefined) endpoint.attach(throughSeq + 1);
+    else endpoint.attach(output.kind === 'behind' ? txBase : output.seq);
+    this.#attachment = request.attachment;
+    this.#holder = {
+      ...this.#holder,
+      attachEpoch: decision.attachEpoch,
+      confirmedEpoch: decision.confirmedEpoch,
+      attachNonce: hello.attachNonce,
+      clientId: hello.clientId,
+    };
+    const first = endpoint.wrap(this.#welcomeFrames(request, picture !== undefined));
+    if (picture === undefined) return [first];
+    return [first, ...snapshotMessages(endpoint, picture, { throughSeq, limits: this.#limits })];
+  }
+
+  receive(attachment: string, message: Frames): ReceivedFrames | undefined {
+    if (attachment !== this.#attachment) return undefined;
+    const frames = this.endpoint.receive(message);
+    // Whatever a client says after its Hello, it says because the Welcome has come.
+    this.#holder = { ...this.#holder, confirmedEpoch: this.#holder.attachEpoch };
+    return sortFrames(frames, this.endpoint);
+  }
+
+  pull(attachment: string, ackNow: boolean): Frames | undefined {
+    return attachment === this.#attachment ? this.endpoint.pull(ackNow) : undefined;
+  }
+
+  drainMessage(drain: Drain): Frames {
+    return this.endpoint.wrap([{ seq: 0, kind: { $case: 'drain', value: drain } }]);
+  }
+
+  detachMessage(reason: DetachReason, message: string): Frames {
+    return detachMessage(this.endpoint, reason, message);
+  }
+
+  detach(attachment: string): void {
+    if (attachment !== this.#attachment) return;
+    this.#attachment = undefined;
+    this.endpoint.detach();
+  }
+
+  save(): WorkerLinkState {
+    return { ...this.#holder, endpoint: this.endpoint.save() };
+  }
+
+  #welcomeFrames({ decision, hello, loss }: LinkAttach, hasPicture: boolean): Frame[] {
+    const { sessionId, tokenKey } = this.identity;
     const welcome = buildWelcome(decision, {
-      sessionId: identity.sessionId,
-      resumeToken: mintResumeToken(identity.tokenKey, identity.sessionId, decision.attachEpoch),
-      resumeTtlMs: options.resumeTtlMs,
-      cursors: endpoint.cursors,
-      totals: endpoint.totals,
-      limits,
-      node: options.node ?? '',
+      sessionId,
+      resumeToken: mintResumeToken(tokenKey, sessionId, decision.attachEpoch),
+      resumeTtlMs: this.#options.resumeTtlMs,
+      cursors: this.endpoint.cursors,
+      totals: this.endpoint.totals,
+      limits: this.#limits,
+      node: this.#options.node ?? '',
     });
     // A picture stands for the output of this life, not for what an earlier one lost.
     const isCovered = hasPicture && decision.outcome === 'EXACT';
-    const resets = isCovered ? [] : lossResets(hello, decision, request.loss);
+    const resets = isCovered ? [] : lossResets(hello, decision, loss);
     return [{ seq: 0, kind: { $case: 'welcome', value: welcome } }, ...resets];
-  };
-
-  return {
-    identity,
-    endpoint,
-    get incarnation() {
-      return holder.incarnation;
-    },
-    get attachEpoch() {
-      return holder.attachEpoch;
-    },
-    get attachment() {
-      return attachment;
-    },
-    view: () => ({
-      panel: identity.panel,
-      owner: identity.owner,
-      ...holder,
-      life: { kind: 'live', cursors: endpoint.cursors, attachment },
-    }),
-    attach: (request) => {
-      const { decision, hello, message } = request;
-      endpoint.receive(helloEnvelope(decision, hello, message));
-      const output = decision.kind === 'open' ? fromStart : decision.output;
-      const picture = output.kind === 'behind' ? pictureFor(request) : undefined;
-      const { txBase } = endpoint.cursors;
-      const throughSeq = Math.max(endpoint.lastDataSeq, txBase - 1);
-      if (picture !== undefined) endpoint.attach(throughSeq + 1);
-      else endpoint.attach(output.kind === 'behind' ? txBase : output.seq);
-      attachment = request.attachment;
-      holder = {
-        ...holder,
-        attachEpoch: decision.attachEpoch,
-        confirmedEpoch: decision.confirmedEpoch,
-        attachNonce: hello.attachNonce,
-        clientId: hello.clientId,
-      };
-      const first = endpoint.wrap(welcomeFrames(request, picture !== undefined));
-      return picture === undefined ? [first] : [first, ...snapshotMessages(endpoint, picture, { throughSeq, limits })];
-    },
-    receive: (from, message) => {
-      if (from !== attachment) return undefined;
-      const frames = endpoint.receive(message);
-      // Whatever a client says after its Hello, it says because the Welcome has come.
-      holder = { ...holder, confirmedEpoch: holder.attachEpoch };
-      return sortFrames(frames, endpoint);
-    },
-    pull: (to, ackNow) => (to === attachment ? endpoint.pull(ackNow) : undefined),
-    drainMessage: (drain) => endpoint.wrap([{ seq: 0, kind: { $case: 'drain', value: drain } }]),
-    detachMessage: (reason, message) => detachMessage(endpoint, reason, message),
-    detach: (from) => {
-      if (from !== attachment) return;
-      attachment = undefined;
-      endpoint.detach();
-    },
-    save: () => ({ ...holder, endpoint: endpoint.save() }),
-  };
+  }
 }
 
 // A picture that no client would assemble is none.
