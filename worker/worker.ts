@@ -1,7 +1,7 @@
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { HealthService as healthDefinition } from '#grpc/health/v1/health.js';
 import type { Clock } from '#common/time/clock.js';
-import { createHealth } from '#common/grpc/health.js';
+import { createHealth, type Health } from '#common/grpc/health.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
@@ -17,8 +17,8 @@ import { defaultDrainRules, type DrainRules } from './drain/state.js';
 import type { PanelDefinition } from './panel/panel.js';
 import { createGateService } from './services/gate-service.js';
 import { createSessionService, sessionServiceDefinition } from './services/session-service.js';
-import { createWorkerService } from './services/worker-service.js';
-import { createAttachHandler } from './sessions/attach-handler.js';
+import { createWorkerService, type WorkerService } from './services/worker-service.js';
+import { createAttachHandler, type AttachHandler } from './sessions/attach-handler.js';
 import { findDormantSessions } from './sessions/dormant-sessions.js';
 import { createOwnerQuota, type SessionsPerOwner } from './sessions/owner-quota.js';
 import { SessionRegistry } from './sessions/session-registry.js';
@@ -113,16 +113,49 @@ interface Parts {
   stop(): Promise<void>;
 }
 
-function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDormantSessions>>): Parts {
+type DormantSessions = Awaited<ReturnType<typeof findDormantSessions>>;
+
+/** The sessions and the gate over them: what the services serve. */
+interface Core {
+  readonly health: Health;
+  readonly registry: SessionRegistry;
+  readonly attach: AttachHandler;
+  readonly gate: Gate;
+  readonly instance: string;
+  readonly target: Target;
+}
+
+function assemble(deps: WorkerDeps, dormant: DormantSessions): Parts {
+  const { storage, clock } = deps;
+  const core = openCore(deps, dormant);
+  const { registry, gate, health } = core;
+  const workerService = createService(deps, core);
+  const stopping = new AbortController();
+  startWatchers(deps, { registry, gate, signal: stopping.signal, isWatched: () => workerService.watchers() > 0 });
+  const server = createWorkerServer(deps, core, workerService);
+  return {
+    gate,
+    server,
+    stopping,
+    stop: async () => {
+      workerService.close();
+      health.close();
+      gate.close();
+      await registry.settle(settleLimitMs);
+      await stopServer(server, clock);
+      await storage.close();
+    },
+  };
+}
+
+function openCore(deps: WorkerDeps, dormant: DormantSessions): Core {
   const { definition, storage, clock, random, log, options } = deps;
   const { node, maxSessions } = options;
-  const stopping = new AbortController();
   const target = options.target === 'host' ? Target.HOST : Target.AGENT;
   const instance = random.uuid();
-  const restored = [...dormant.values()].filter(({ life }) => life.kind === 'sealed').length;
-
   const health = createHealth([]);
   health.set('', true);
+  // The gate counts the sessions, and the sessions tell the gate what changes.
   const registry: SessionRegistry = new SessionRegistry({
     definition,
     storage,
@@ -157,11 +190,16 @@ function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDorma
     facts: { instance, node, version: definition.version, target },
     registry,
     attachments: () => attach.attachments.size,
-    restored,
+    restored: [...dormant.values()].filter(({ life }) => life.kind === 'sealed').length,
     onAdmission: (admits) => health.set('panelet.session.v1.SessionService', admits),
   });
   health.set('panelet.session.v1.SessionService', true);
-  const workerService = createWorkerService({
+  return { health, registry, attach, gate, instance, target };
+}
+
+function createService(deps: WorkerDeps, { registry, attach, gate, instance, target }: Core): WorkerService {
+  const { definition, clock, log, options } = deps;
+  return createWorkerService({
     description: {
       panel: definition.name,
       version: definition.version,
@@ -178,41 +216,53 @@ function assemble(deps: WorkerDeps, dormant: Awaited<ReturnType<typeof findDorma
     log,
     onShutdown: () => gate.command({ kind: 'terminate', graceMs: shutdownGraceMs, restartUid: 'shutdown' }),
   });
+}
+
+interface Watched {
+  readonly registry: SessionRegistry;
+  readonly gate: Gate;
+  /** True while an agent is there: without one, no client can come back. */
+  readonly isWatched: () => boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Starts what ends sessions that nobody uses any more. */
+function startWatchers(deps: WorkerDeps, { registry, gate, isWatched, signal }: Watched): void {
+  const { clock, log, options } = deps;
   startDetachSweeper({
     registry,
     clock,
     log,
     ttlMs: options.detachTtlMs,
-    counts: () => workerService.watchers() > 0 && gate.admitsRestore,
-    signal: stopping.signal,
+    counts: () => isWatched() && gate.admitsRestore,
+    signal,
   });
   startLifeLimits({
-    ...{ registry, clock, log, signal: stopping.signal },
+    registry,
+    clock,
+    log,
+    signal,
     limits: options.lifeLimits ?? { idleMs: undefined, maxAgeMs: undefined },
     counts: () => gate.admitsRestore,
     drainFor: () => gate.drainFor(),
   });
-  const server = new Server({ 'grpc.max_receive_message_length': maxReceiveBytes, interceptors: [explainRefusals] });
+}
+
+function createWorkerServer(deps: WorkerDeps, core: Core, workerService: WorkerService): Server {
+  const { definition, clock, log, options } = deps;
+  const { registry, attach, gate, target, health } = core;
   const { checkpointable } = definition;
+  const server = new Server({ 'grpc.max_receive_message_length': maxReceiveBytes, interceptors: [explainRefusals] });
   const add = (service: ServiceDefinition, implementation: UntypedServiceImplementation): void =>
     server.addService(service, implementation);
-  add(sessionServiceDefinition, createSessionService({ definition, node, registry, gate, attach, clock, log }));
+  add(
+    sessionServiceDefinition,
+    createSessionService({ definition, node: options.node, registry, gate, attach, clock, log }),
+  );
   add(GateServiceService, createGateService({ gate, target, checkpointable, log }));
   add(WorkerServiceService, workerService.implementation);
   add(healthDefinition, health.handlers);
-  return {
-    gate,
-    server,
-    stopping,
-    stop: async () => {
-      workerService.close();
-      health.close();
-      gate.close();
-      await registry.settle(settleLimitMs);
-      await stopServer(server, clock);
-      await storage.close();
-    },
-  };
+  return server;
 }
 
 /** Grace of the drain that Shutdown starts: what is not safe then was allowed to be lost. */
