@@ -39,72 +39,92 @@ type Watch = ServerWritableStream<WatchRequest, WatchResponse>;
 
 /** WorkerService of one worker. */
 export function createWorkerService(deps: WorkerServiceDeps): WorkerService {
-  const { gate, registry, clock, log } = deps;
-  const watches = new Set<Watch>();
-  let told = '';
-  let timer: Timer | undefined;
-
-  const tell = (): void => {
-    timer = undefined;
-    const status = gate.status();
-    const news = newsOf(status);
-    if (news === told) return;
-    told = news;
-    for (const call of watches) call.write({ status });
-  };
-  gate.listen(() => {
-    if (watches.size > 0) timer ??= clock.after(newsMs, tell);
-  });
-  const watch = (call: Watch): void => {
-    watches.add(call);
-    call.on('cancelled', () => watches.delete(call));
-    call.on('error', () => watches.delete(call));
-    call.write({ status: gate.status() });
-  };
-
-  const handoff = async (reason: string, retryAfterMs: number): Promise<number> => {
-    const drain = {
-      generation: gate.state.drains,
-      phase: DrainPhase.READY,
-      remaining: undefined,
-      reason,
-      fate: SessionFate.KEPT,
-      node: '',
-      retryAfter: msToDuration(retryAfterMs),
-    };
-    const released = [...registry.live.values()].filter((driver) => driver.release(drain));
-    // An RPC that does not end is cut by its attachment, so this comes to an end.
-    await Promise.all([...deps.attach.attachments].map(({ over }) => over));
-    return released.length;
-  };
-
+  const { log } = deps;
+  const watches = new WorkerWatches(deps);
   return {
-    watchers: () => watches.size,
-    close: () => {
-      timer?.stop();
-      tell();
-      for (const call of watches) call.end();
-      watches.clear();
-    },
+    watchers: () => watches.count,
+    close: () => watches.close(),
     implementation: {
       describe: unary(log, () => deps.description),
-      watch,
+      watch: (call) => watches.add(call),
       handoff: unary(log, async ({ reason, retryAfter }) => ({
-        attachments: await handoff(reason, durationToMs(retryAfter, 0)),
+        attachments: await handoff(deps, reason, durationToMs(retryAfter, 0)),
       })),
       revoke: unary(log, ({ attachment, message }) => {
         if (deps.attach.revoke(attachment, message)) return {};
         throw new PaneletError('SESSION_UNKNOWN', 'There is no such attachment here (any more).');
       }),
       shutdown: unary(log, ({ force }) => {
-        const unsafe = gate.unsafe();
-        if (unsafe > 0 && !force) {
-          const message = `${unsafe} sessions are neither checkpointed nor finished. Drain the worker first.`;
-          throw new PaneletError('OPERATION_REFUSED', message);
-        }
+        if (!force) requireSafe(deps.gate.unsafe());
         deps.onShutdown();
         return {};
       }),
     },
   };
+}
+
+/** Lets every session's client go on with the next worker; resolves with their number once their RPCs are over. */
+async function handoff(deps: WorkerServiceDeps, reason: string, retryAfterMs: number): Promise<number> {
+  const drain = {
+    generation: deps.gate.state.drains,
+    phase: DrainPhase.READY,
+    remaining: undefined,
+    reason,
+    fate: SessionFate.KEPT,
+    node: '',
+    retryAfter: msToDuration(retryAfterMs),
+  };
+  const released = [...deps.registry.live.values()].filter((driver) => driver.release(drain));
+  // An RPC that does not end is cut by its attachment, so this comes to an end.
+  await Promise.all([...deps.attach.attachments].map(({ over }) => over));
+  return released.length;
+}
+
+function requireSafe(unsafe: number): void {
+  if (unsafe === 0) return;
+  const message = `${unsafe} sessions are neither checkpointed nor finished. Drain the worker first.`;
+  throw new PaneletError('OPERATION_REFUSED', message);
+}
+
+/** The agents that watch the worker's status: each gets it at once, and then whenever it has changed. */
+class WorkerWatches {
+  readonly #gate: Gate;
+  readonly #calls = new Set<Watch>();
+  #told = '';
+  #timer: Timer | undefined;
+
+  constructor({ gate, clock }: WorkerServiceDeps) {
+    this.#gate = gate;
+    gate.listen(() => {
+      if (this.#calls.size > 0) this.#timer ??= clock.after(newsMs, () => this.#tell());
+    });
+  }
+
+  get count(): number {
+    return this.#calls.size;
+  }
+
+  add(call: Watch): void {
+    this.#calls.add(call);
+    call.on('cancelled', () => this.#calls.delete(call));
+    call.on('error', () => this.#calls.delete(call));
+    call.write({ status: this.#gate.status() });
+  }
+
+  /** Tells the last status and ends every watch. */
+  close(): void {
+    this.#timer?.stop();
+    this.#tell();
+    for (const call of this.#calls) call.end();
+    this.#calls.clear();
+  }
+
+  #tell(): void {
+    this.#timer = undefined;
+    const status = this.#gate.status();
+    const news = newsOf(status);
+    if (news === this.#told) return;
+    this.#told = news;
+    for (const call of this.#calls) call.write({ status });
+  }
 }
