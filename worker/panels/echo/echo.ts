@@ -2,13 +2,13 @@ import type { Timer } from '#common/time/clock.js';
 import { Channel, type PanelEvent } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
 import type { Permit } from '../../panel/op-gate.js';
-import type { PanelContext, PanelDefinition, PanelSession } from '../../panel/panel.js';
+import type { PanelContext, PanelDefinition, PanelOutput, PanelSession } from '../../panel/panel.js';
 import { decodeEchoState, echoParameters, encodeEchoState, type EchoOptions, type EchoState } from './echo-state.js';
 import { panelEvent, panelEventContent } from '../../panel/panel-event.js';
 import { readParameters } from '../../panel/parameters.js';
-import { createRunningSha256 } from './running-sha256.js';
+import { createRunningSha256, type RunningSha256 } from './running-sha256.js';
 import { fillSeededBytes } from './seeded-bytes.js';
-import { createWritableGate } from '../../panel/writable-gate.js';
+import { createWritableGate, type WritableGate } from '../../panel/writable-gate.js';
 
 // A source lets other sessions in after this much.
 const turnBytes = 256 * 1024;
@@ -28,88 +28,114 @@ export function createEchoPanel(): PanelDefinition {
       Promise.resolve().then(() => {
         const options = readParameters('echo', echoParameters, context.parameters);
         const hash = createRunningSha256().save();
-        return createEchoSession(context, { format: 1, options, hash, ended: false });
+        return new EchoSession(context, { format: 1, options, hash, ended: false });
       }),
-    restore: (context, state) => Promise.resolve().then(() => createEchoSession(context, decodeEchoState(state))),
+    restore: (context, state) => Promise.resolve().then(() => new EchoSession(context, decodeEchoState(state))),
   };
 }
 
-function createEchoSession(context: PanelContext, state: EchoState): PanelSession {
-  const { output } = context;
-  const options: EchoOptions = state.options;
-  const hash = createRunningSha256(state.hash);
-  const writable = createWritableGate(output);
-  const holds = createHolds(context);
-  let { ended } = state;
-  let still = false;
+class EchoSession implements PanelSession {
+  readonly #output: PanelOutput;
+  readonly #options: EchoOptions;
+  readonly #hash: RunningSha256;
+  readonly #writable: WritableGate;
+  readonly #holds: Holds;
+  /** One function for all turns of a source. */
+  readonly #emit = (): void => this.#emitTurn();
+  #isEnded: boolean;
+  #isStill = false;
 
-  const digest = (): void => output.writeEvent(panelEvent('digest', { bytes: hash.sizeBytes, sha256: hash.digest() }));
-  const end = (): void => {
-    ended = true;
-    output.end();
-  };
-  const emit = (): void => {
-    let turn = 0;
-    while (!still && !ended && output.canWrite() && turn < turnBytes) {
-      const left = options.totalBytes === 0 ? Infinity : options.totalBytes - hash.sizeBytes;
-      const chunk = Buffer.allocUnsafe(Math.min(options.chunkBytes, left));
-      fillSeededBytes(chunk, options.seed, hash.sizeBytes);
-      hash.update(chunk);
-      turn += chunk.length;
-      if (chunk.length > 0) output.writeData(Channel.STDOUT, chunk);
-      if (hash.sizeBytes !== options.totalBytes) continue;
-      digest();
-      end();
-    }
-    if (turn >= turnBytes) setImmediate(emit);
-  };
-  const onEvent = (event: PanelEvent): void => {
-    if (event.name === 'digest') digest();
-    else if (event.name === 'hold') holds.hold(Number(panelEventContent(event.payload)['ms']) || 0);
-    else output.writeEvent(panelEvent('refused', { reason: `Unknown event "${event.name}"; known: digest, hold.` }));
-  };
-  const onData = (payload: Uint8Array): void | Promise<void> => {
-    if (options.mode === 'source') return undefined;
-    hash.update(payload);
-    if (options.mode === 'echo') output.writeData(Channel.STDOUT, payload);
-    if (options.pauseMs > 0) return holds.pause(options.pauseMs);
-    return output.canWrite() ? undefined : writable.wait();
-  };
-
-  if (options.mode === 'source') {
-    output.onWritable(emit);
-    setImmediate(emit);
+  constructor(context: PanelContext, state: EchoState) {
+    this.#output = context.output;
+    this.#options = state.options;
+    this.#hash = createRunningSha256(state.hash);
+    this.#writable = createWritableGate(context.output);
+    this.#holds = createHolds(context);
+    this.#isEnded = state.ended;
+    if (state.options.mode !== 'source') return;
+    context.output.onWritable(this.#emit);
+    setImmediate(this.#emit);
   }
-  return {
-    input: (item: InputItem) => {
-      if (ended) return undefined;
-      if (item.kind === 'data') return onData(item.payload);
-      if (item.kind === 'fin' && options.endOnFin && options.mode !== 'source') end();
-      if (item.kind === 'event' && item.event.kind?.$case === 'panel') onEvent(item.event.kind.value);
-      return undefined;
-    },
-    freeze: () => {
-      still = true;
-      // What waits has been taken into the state already.
-      writable.wake();
-      holds.wake();
-      return holds.settled();
-    },
-    thaw: () => {
-      still = false;
-      if (options.mode === 'source') setImmediate(emit);
-    },
-    checkpoint: () => encodeEchoState({ format: 1, options, hash: hash.save(), ended }),
-    close: () => {
-      still = true;
-      ended = true;
-      writable.wake();
-      holds.wake();
-      holds.cancel();
-      return Promise.resolve();
-    },
-    details: () => ({ mode: options.mode, bytes: String(hash.sizeBytes) }),
-  };
+
+  input(item: InputItem): void | Promise<void> {
+    if (this.#isEnded) return undefined;
+    if (item.kind === 'data') return this.#onData(item.payload);
+    if (item.kind === 'fin' && this.#options.endOnFin && this.#options.mode !== 'source') this.#end();
+    if (item.kind === 'event' && item.event.kind?.$case === 'panel') this.#onEvent(item.event.kind.value);
+    return undefined;
+  }
+
+  freeze(): Promise<void> {
+    this.#isStill = true;
+    // What waits has been taken into the state already.
+    this.#writable.wake();
+    this.#holds.wake();
+    return this.#holds.settled();
+  }
+
+  thaw(): void {
+    this.#isStill = false;
+    if (this.#options.mode === 'source') setImmediate(this.#emit);
+  }
+
+  checkpoint(): Uint8Array {
+    return encodeEchoState({ format: 1, options: this.#options, hash: this.#hash.save(), ended: this.#isEnded });
+  }
+
+  close(): Promise<void> {
+    this.#isStill = true;
+    this.#isEnded = true;
+    this.#writable.wake();
+    this.#holds.wake();
+    this.#holds.cancel();
+    return Promise.resolve();
+  }
+
+  details(): Record<string, string> {
+    return { mode: this.#options.mode, bytes: String(this.#hash.sizeBytes) };
+  }
+
+  #onData(payload: Uint8Array): void | Promise<void> {
+    const { mode, pauseMs } = this.#options;
+    if (mode === 'source') return undefined;
+    this.#hash.update(payload);
+    if (mode === 'echo') this.#output.writeData(Channel.STDOUT, payload);
+    if (pauseMs > 0) return this.#holds.pause(pauseMs);
+    return this.#output.canWrite() ? undefined : this.#writable.wait();
+  }
+
+  #onEvent({ name, payload }: PanelEvent): void {
+    if (name === 'digest') this.#writeDigest();
+    else if (name === 'hold') this.#holds.hold(Number(panelEventContent(payload)['ms']) || 0);
+    else this.#output.writeEvent(panelEvent('refused', { reason: `Unknown event "${name}"; known: digest, hold.` }));
+  }
+
+  #emitTurn(): void {
+    const { totalBytes, chunkBytes, seed } = this.#options;
+    let turn = 0;
+    while (!this.#isStill && !this.#isEnded && this.#output.canWrite() && turn < turnBytes) {
+      const left = totalBytes === 0 ? Infinity : totalBytes - this.#hash.sizeBytes;
+      const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, left));
+      fillSeededBytes(chunk, seed, this.#hash.sizeBytes);
+      this.#hash.update(chunk);
+      turn += chunk.length;
+      if (chunk.length > 0) this.#output.writeData(Channel.STDOUT, chunk);
+      if (this.#hash.sizeBytes !== totalBytes) continue;
+      this.#writeDigest();
+      this.#end();
+    }
+    if (turn >= turnBytes) setImmediate(this.#emit);
+  }
+
+  #writeDigest(): void {
+    const { sizeBytes } = this.#hash;
+    this.#output.writeEvent(panelEvent('digest', { bytes: sizeBytes, sha256: this.#hash.digest() }));
+  }
+
+  #end(): void {
+    this.#isEnded = true;
+    this.#output.end();
+  }
 }
 
 interface Holds {

@@ -18,78 +18,102 @@ export interface Pump {
 
 /** A pump that stands still until it is woken. The output ends at the end of the trail, unless it is followed. */
 export function createPump(context: PanelContext, trail: LogTrail, follow: boolean): Pump {
-  const { output, gate, log } = context;
-  let running: Promise<void> | undefined;
-  let woken = false;
-  let still = false;
-  let ended = false;
-  let idle = (): void => undefined;
+  return new TrailPump(context, trail, follow);
+}
 
-  const step = async (): Promise<'again' | 'idle' | 'refused'> => {
-    const permit = gate.enter('log.read');
+class TrailPump implements Pump {
+  readonly #context: PanelContext;
+  readonly #trail: LogTrail;
+  readonly #follow: boolean;
+  #running: Promise<void> | undefined;
+  #isWoken = false;
+  #isHeld = false;
+  #isEnded = false;
+  #idle = (): void => undefined;
+
+  constructor(context: PanelContext, trail: LogTrail, follow: boolean) {
+    this.#context = context;
+    this.#trail = trail;
+    this.#follow = follow;
+  }
+
+  get ended(): boolean {
+    return this.#isEnded;
+  }
+
+  wake(): void {
+    this.#isWoken = true;
+    if (this.#isHeld || this.#isEnded || this.#running) return;
+    this.#running = this.#run()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#running = undefined;
+        // Somebody may have called between the last look and now.
+        if (this.#isWoken && this.#isReady()) this.wake();
+      });
+  }
+
+  async hold(): Promise<void> {
+    this.#isHeld = true;
+    await this.#running;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    this.wake();
+  }
+
+  end(): void {
+    this.#isEnded = true;
+  }
+
+  onIdle(callback: () => void): void {
+    this.#idle = callback;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#isReady()) {
+      this.#isWoken = false;
+      const outcome = await this.#step();
+      if (outcome === 'refused') return;
+      if (outcome === 'again') continue;
+      if (!this.#follow) this.#finish();
+      this.#idle();
+      if (!this.#wasWoken()) return;
+    }
+  }
+
+  async #step(): Promise<'again' | 'idle' | 'refused'> {
+    const permit = this.#context.gate.enter('log.read');
     if (!permit) return 'refused';
     try {
-      return await trail.step();
+      return await this.#trail.step();
     } finally {
       permit.release();
     }
-  };
-  const finish = (): void => {
-    ended = true;
-    output.end();
-  };
-  const fail = (error: unknown): void => {
+  }
+
+  #isReady(): boolean {
+    return !this.#isHeld && !this.#isEnded && this.#context.output.canWrite();
+  }
+
+  #wasWoken(): boolean {
+    return this.#isWoken;
+  }
+
+  #finish(): void {
+    this.#isEnded = true;
+    this.#context.output.end();
+  }
+
+  #fail(error: unknown): void {
     // No room for another event: once the client has caught up.
     if (isPaneletError(error, 'LIMIT_EXCEEDED')) return;
-    log.error({ err: error }, 'cannot read the log any more');
+    this.#context.log.error({ err: error }, 'cannot read the log any more');
     try {
-      output.writeEvent(panelEvent('failed', { reason: PaneletError.from(error).message }));
+      this.#context.output.writeEvent(panelEvent('failed', { reason: PaneletError.from(error).message }));
     } finally {
-      finish();
+      this.#finish();
     }
-  };
-  const isReady = (): boolean => !still && !ended && output.canWrite();
-  const run = async (): Promise<void> => {
-    while (isReady()) {
-      woken = false;
-      const outcome = await step();
-      if (outcome === 'refused') return;
-      if (outcome === 'again') continue;
-      if (!follow) finish();
-      idle();
-      if (!isWoken()) return;
-    }
-  };
-  const isWoken = (): boolean => woken;
-  const pump: Pump = {
-    wake: () => {
-      woken = true;
-      if (still || ended || running) return;
-      running = run()
-        .catch(fail)
-        .finally(() => {
-          running = undefined;
-          // Somebody may have called between the last look and now.
-          if (woken && isReady()) pump.wake();
-        });
-    },
-    hold: async () => {
-      still = true;
-      await running;
-    },
-    release: () => {
-      still = false;
-      pump.wake();
-    },
-    end: () => {
-      ended = true;
-    },
-    onIdle: (callback) => {
-      idle = callback;
-    },
-    get ended() {
-      return ended;
-    },
-  };
-  return pump;
+  }
 }
