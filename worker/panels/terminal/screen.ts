@@ -1,4 +1,5 @@
 import serializeAddon from '@xterm/addon-serialize';
+import type { Terminal } from '@xterm/headless';
 import { type ControlSequence, createSequenceScanner } from '#common/terminal/control-sequences.js';
 import { createHeadlessTerminal } from '#common/terminal/headless-terminal.js';
 import { createTerminalModes } from '#common/terminal/terminal-modes.js';
@@ -30,75 +31,91 @@ const maxHeldBytes = 64 * 1024;
  * the background of rows that hold no text, shapes and colours of underlines, tab stops, links of text, images.
  */
 export function createScreen(rows: number, cols: number): Screen {
-  const terminal = createHeadlessTerminal({ rows, cols }, scrollbackLines);
-  const serializer = new serializeAddon.SerializeAddon();
-  terminal.loadAddon(serializer);
-  const modes = createTerminalModes();
-  // Complete in what was given to the terminal last.
-  let found: ControlSequence[] = [];
-  const scanner = createSequenceScanner((sequence) => found.push(sequence));
-  const backlog: Buffer[] = [];
-  let backlogBytes = 0;
-  let held = Buffer.alloc(0);
-  let caughtUp = (): void => undefined;
-  let disposed = false;
+  return new InterpretedScreen(rows, cols);
+}
 
-  const repaint = (): string => {
-    const text = serializer.serialize({ scrollback: scrollbackLines, excludeModes: true });
-    // Entering the alternate screen fills it with the current background, which is the content's before it.
-    const screens = text.replace('\x1b[?1049h', `${modes.againOnMain()}\x1b[0m\x1b[?1049h`);
-    const { cursorX, cursorY } = terminal.buffer.active;
-    return `\x1bc${screens}${modes.again({ row: cursorY + 1, col: cursorX + 1 })}`;
-  };
-  const feed = (bytes: Buffer): void => {
-    if (bytes.length === 0) return;
-    const sequences = found;
-    found = [];
-    backlog.push(bytes);
-    backlogBytes += bytes.length;
-    terminal.write(bytes, () => {
-      for (const sequence of sequences) modes.take(sequence);
-      backlog.shift();
-      backlogBytes -= bytes.length;
-      if (backlog.length > 0) return;
-      if (disposed) terminal.dispose();
-      else caughtUp();
+class InterpretedScreen implements Screen {
+  readonly #terminal: Terminal;
+  readonly #serializer = new serializeAddon.SerializeAddon();
+  readonly #modes = createTerminalModes();
+  readonly #scanner = createSequenceScanner((sequence) => this.#found.push(sequence));
+  // Complete in what was given to the terminal last.
+  #found: ControlSequence[] = [];
+  readonly #backlog: Buffer[] = [];
+  #backlogBytes = 0;
+  #held = Buffer.alloc(0);
+  #caughtUp = (): void => undefined;
+  #isDisposed = false;
+
+  constructor(rows: number, cols: number) {
+    this.#terminal = createHeadlessTerminal({ rows, cols }, scrollbackLines);
+    this.#terminal.loadAddon(this.#serializer);
+  }
+
+  get backlogBytes(): number {
+    return this.#backlogBytes;
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#scanner.push(bytes);
+    const all = Buffer.concat([this.#held, bytes]);
+    const given = all.length - Math.min(this.#scanner.clusterBytes, all.length);
+    const cut = all.length - given > maxHeldBytes ? all.length : given;
+    this.#feed(all.subarray(0, cut));
+    this.#held = all.subarray(cut);
+  }
+
+  // In order with what was written before.
+  resize(rows: number, cols: number): void {
+    const terminal = this.#terminal;
+    if (this.#scanner.openBytes === 0) {
+      this.#feed(this.#held);
+      this.#held = Buffer.alloc(0);
+    }
+    terminal.write('', () => {
+      // Every attachment tells its size; only another one ends the margins.
+      if (terminal.rows === rows && terminal.cols === cols) return;
+      terminal.resize(cols, rows);
+      this.#modes.resized();
     });
-  };
-  return {
-    write: (bytes) => {
-      scanner.push(bytes);
-      const all = Buffer.concat([held, bytes]);
-      const given = all.length - Math.min(scanner.clusterBytes, all.length);
-      const cut = all.length - given > maxHeldBytes ? all.length : given;
-      feed(all.subarray(0, cut));
-      held = all.subarray(cut);
-    },
-    // In order with what was written before.
-    resize: (nextRows, nextCols) => {
-      if (scanner.openBytes === 0) {
-        feed(held);
-        held = Buffer.alloc(0);
-      }
-      terminal.write('', () => {
-        // Every attachment tells its size; only another one ends the margins.
-        if (terminal.rows === nextRows && terminal.cols === nextCols) return;
-        terminal.resize(nextCols, nextRows);
-        modes.resized();
-      });
-    },
-    get backlogBytes() {
-      return backlogBytes;
-    },
-    onCaughtUp: (callback) => {
-      caughtUp = callback;
-    },
-    // Without a write under way, as the interpreter handles whole writes: what it has not called back for is backlog.
-    snapshot: () => Buffer.concat([Buffer.from(repaint()), ...backlog, held]),
-    // What is being interpreted must still find its terminal.
-    dispose: () => {
-      disposed = true;
-      if (backlog.length === 0) terminal.dispose();
-    },
-  };
+  }
+
+  onCaughtUp(callback: () => void): void {
+    this.#caughtUp = callback;
+  }
+
+  // Without a write under way, as the interpreter handles whole writes: what it has not called back for is backlog.
+  snapshot(): Buffer {
+    return Buffer.concat([Buffer.from(this.#repaint()), ...this.#backlog, this.#held]);
+  }
+
+  // What is being interpreted must still find its terminal.
+  dispose(): void {
+    this.#isDisposed = true;
+    if (this.#backlog.length === 0) this.#terminal.dispose();
+  }
+
+  #repaint(): string {
+    const text = this.#serializer.serialize({ scrollback: scrollbackLines, excludeModes: true });
+    // Entering the alternate screen fills it with the current background, which is the content's before it.
+    const screens = text.replace('\x1b[?1049h', `${this.#modes.againOnMain()}\x1b[0m\x1b[?1049h`);
+    const { cursorX, cursorY } = this.#terminal.buffer.active;
+    return `\x1bc${screens}${this.#modes.again({ row: cursorY + 1, col: cursorX + 1 })}`;
+  }
+
+  #feed(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    const sequences = this.#found;
+    this.#found = [];
+    this.#backlog.push(bytes);
+    this.#backlogBytes += bytes.length;
+    this.#terminal.write(bytes, () => {
+      for (const sequence of sequences) this.#modes.take(sequence);
+      this.#backlog.shift();
+      this.#backlogBytes -= bytes.length;
+      if (this.#backlog.length > 0) return;
+      if (this.#isDisposed) this.#terminal.dispose();
+      else this.#caughtUp();
+    });
+  }
 }

@@ -2,16 +2,16 @@ import { terminalSize, type TerminalSize } from '#common/terminal/terminal-size.
 import { Channel, type Event } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
 import type { OwnerAccount, OwnerAccounts } from '../../owners/owner-accounts.js';
-import type { PanelContext, PanelDefinition, PanelSession } from '../../panel/panel.js';
+import type { PanelContext, PanelDefinition, PanelSession, PanelSnapshot } from '../../panel/panel.js';
 import { type EndLimits, endProcesses } from './end-processes.js';
-import { createFamily } from './family.js';
+import { createFamily, type Family } from './family.js';
 import { createPipedSession } from './piped-session.js';
-import { createSessionProcesses } from '../../processes/session-processes.js';
-import { exitStatus } from './program-exit.js';
+import { createProcessTable } from '../../processes/process-table.js';
+import { exitStatus, type ProgramEnd } from './program-exit.js';
 import { programDetails, startOf, type ProgramSetup } from './program-setup.js';
-import { openPty } from './pty.js';
-import { createPtyWriter } from './pty-writer.js';
-import { createScreen, screenContentType } from './screen.js';
+import { openPty, type Pty } from './pty.js';
+import { createPtyWriter, type PtyWriter } from './pty-writer.js';
+import { createScreen, screenContentType, type Screen } from './screen.js';
 import { ownerPlaces } from './owner-places.js';
 import { type Environment, ownPlaces, readTerminalProgram, type TerminalProgram } from './terminal-parameters.js';
 
@@ -46,7 +46,7 @@ export function createTerminalPanel(deps: TerminalPanelDeps): PanelDefinition {
       try {
         const program = await readProgram(context, deps.environment, account);
         const setup = { program, account, endLimits: deps.endLimits ?? defaultEndLimits };
-        return await (program.tty ? createTerminalSession(context, setup) : createPipedSession(context, setup));
+        return await (program.tty ? new TerminalSession(context, setup) : createPipedSession(context, setup));
       } catch (error) {
         await account?.leave();
         throw error;
@@ -74,85 +74,119 @@ function readProgram(
   });
 }
 
-function createTerminalSession(context: PanelContext, setup: ProgramSetup): PanelSession {
-  const { program, account, endLimits } = setup;
-  const { output, gate, clock, log } = context;
-  const table = createSessionProcesses();
-  const screen = createScreen(program.rows, program.cols);
-  let size: TerminalSize = program;
-  let still = false;
-  let closing: Promise<void> | undefined;
+class TerminalSession implements PanelSession {
+  readonly #context: PanelContext;
+  readonly #setup: ProgramSetup;
+  readonly #table = createProcessTable();
+  readonly #screen: Screen;
+  readonly #pty: Pty;
+  readonly #family: Family;
+  readonly #writer: PtyWriter;
+  #size: TerminalSize;
+  #isStill = false;
+  #closing: Promise<void> | undefined;
 
-  const flow = (): void => {
-    if (still || !output.canWrite() || screen.backlogBytes > maxBacklogBytes) pty.pause();
-    else pty.resume();
-  };
-  const pty = openPty(
-    startOf(setup),
-    {
-      onData: (bytes) => {
-        if (closing) return;
-        screen.write(bytes);
-        output.writeData(Channel.STDOUT, bytes);
-        if (!output.canWrite() || screen.backlogBytes > maxBacklogBytes) pty.pause();
-      },
-      onEnd: (exit) => {
-        log.info({ pid: pty.pid, exit }, 'program of the terminal has ended');
-        if (closing) return;
-        output.writeEvent(exitStatus(exit));
-        output.end();
-      },
-    },
-    { clock },
-  );
-  const family = createFamily(pty, table);
-  const writer = createPtyWriter({ pty, gate, clock });
-  output.onWritable(flow);
-  screen.onCaughtUp(flow);
-  // Not before the caller has the session.
-  setImmediate(flow);
-  log.info({ pid: pty.pid, command: program.file }, 'program of the terminal has started');
+  constructor(context: PanelContext, setup: ProgramSetup) {
+    const { output, gate, clock, log } = context;
+    const { program } = setup;
+    this.#context = context;
+    this.#setup = setup;
+    this.#size = program;
+    this.#screen = createScreen(program.rows, program.cols);
+    const listener = {
+      onData: (bytes: Buffer) => this.#onData(bytes),
+      onEnd: (exit: ProgramEnd) => this.#onEnd(exit),
+    };
+    this.#pty = openPty(startOf(setup), listener, { clock });
+    this.#family = createFamily(this.#pty, this.#table);
+    this.#writer = createPtyWriter({ pty: this.#pty, gate, clock });
+    const flow = (): void => this.#flow();
+    output.onWritable(flow);
+    this.#screen.onCaughtUp(flow);
+    // Not before the caller has the session.
+    setImmediate(flow);
+    log.info({ pid: this.#pty.pid, command: program.file }, 'program of the terminal has started');
+  }
 
-  const onEvent = ({ kind }: Event): void => {
+  input(item: InputItem): void | Promise<void> {
+    if (this.#closing) return undefined;
+    if (item.kind === 'data') return this.#writer.write(item.payload);
+    if (item.kind === 'fin') return this.#writer.write(endOfTransmission);
+    this.#onEvent(item.event);
+    return undefined;
+  }
+
+  freeze(): Promise<void> {
+    this.#isStill = true;
+    this.#pty.pause();
+    return this.#writer.idle();
+  }
+
+  thaw(): void {
+    this.#isStill = false;
+    this.#flow();
+  }
+
+  snapshot(): PanelSnapshot {
+    return { contentType: screenContentType, bytes: this.#screen.snapshot() };
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#end());
+  }
+
+  details(): Record<string, string> {
+    return programDetails(this.#setup.program, this.#pty.pid, this.#family);
+  }
+
+  get #takesOutput(): boolean {
+    return this.#context.output.canWrite() && this.#screen.backlogBytes <= maxBacklogBytes;
+  }
+
+  #flow(): void {
+    if (!this.#isStill && this.#takesOutput) this.#pty.resume();
+    else this.#pty.pause();
+  }
+
+  #onData(bytes: Buffer): void {
+    if (this.#closing) return;
+    this.#screen.write(bytes);
+    this.#context.output.writeData(Channel.STDOUT, bytes);
+    if (!this.#takesOutput) this.#pty.pause();
+  }
+
+  #onEnd(exit: ProgramEnd): void {
+    const { log, output } = this.#context;
+    log.info({ pid: this.#pty.pid, exit }, 'program of the terminal has ended');
+    if (this.#closing) return;
+    output.writeEvent(exitStatus(exit));
+    output.end();
+  }
+
+  #onEvent({ kind }: Event): void {
     if (kind?.$case === 'resize') {
-      size = terminalSize(kind.value, size);
-      pty.resize(size.rows, size.cols);
-      screen.resize(size.rows, size.cols);
+      this.#size = terminalSize(kind.value, this.#size);
+      const { rows, cols } = this.#size;
+      this.#pty.resize(rows, cols);
+      this.#screen.resize(rows, cols);
     }
-    if (kind?.$case === 'signal') family.signalForeground(kind.value.name);
-  };
-  const end = async (): Promise<void> => {
-    writer.cancel();
+    if (kind?.$case === 'signal') this.#family.signalForeground(kind.value.name);
+  }
+
+  async #end(): Promise<void> {
+    const { clock, log } = this.#context;
+    const { account, endLimits } = this.#setup;
+    this.#writer.cancel();
     // Read on, to nowhere: a program that is blocked on its output could not obey.
-    pty.resume();
+    this.#pty.resume();
     try {
-      await endProcesses({ remaining: () => family.members(), table, clock, log, limits: endLimits });
+      const remaining = () => this.#family.members();
+      await endProcesses({ remaining, table: this.#table, clock, log, limits: endLimits });
     } finally {
       // Whatever went wrong: else the terminal would stay open, and what its owner leaves behind would never be ended.
-      await pty.close();
-      screen.dispose();
+      await this.#pty.close();
+      this.#screen.dispose();
       await account?.leave();
     }
-  };
-  return {
-    input: (item: InputItem) => {
-      if (closing) return undefined;
-      if (item.kind === 'data') return writer.write(item.payload);
-      if (item.kind === 'fin') return writer.write(endOfTransmission);
-      onEvent(item.event);
-      return undefined;
-    },
-    freeze: () => {
-      still = true;
-      pty.pause();
-      return writer.idle();
-    },
-    thaw: () => {
-      still = false;
-      flow();
-    },
-    snapshot: () => ({ contentType: screenContentType, bytes: screen.snapshot() }),
-    close: () => (closing ??= end()),
-    details: () => programDetails(program, pty.pid, family),
-  };
+  }
 }
