@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '#common/time/clock.js';
+import { type Clock, type Timer, timestamp } from '#common/time/clock.js';
 import { createLatch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import { isRestartForgotten, restartDelayMs, type RestartDelays } from './back-off.js';
@@ -6,6 +6,7 @@ import type { StoredContainerState, ContainerTermination } from './pod.js';
 import type { ContainerView } from './pod-status.js';
 import type { LocalProcess, ProcessExit, Processes, ProcessSpec } from './processes.js';
 import type { ProcessIdentity } from './proc-fs.js';
+import { messageOf } from '#common/errors/errors.js';
 
 /** What outlives this program: enough to find a container's process again. */
 export interface ContainerRecord {
@@ -92,10 +93,10 @@ class ProcessContainerRunner implements ContainerRunner {
     const found = record?.process === undefined ? undefined : processes.adopt(record.process);
     if (found !== undefined) {
       log.info({ container: name, pid: found.identity.pid }, 'Container adopted');
-      this.#run(found, record?.startedAt ?? timestamp(clock), wasReady);
+      this.#run(found, record?.startedAt ?? timestamp(clock.date()), wasReady);
       return;
     }
-    if (record?.process !== undefined) this.#last = lostTermination(record, timestamp(clock));
+    if (record?.process !== undefined) this.#last = lostTermination(record, timestamp(clock.date()));
     if (!mayStart || (this.#last !== undefined && restartPolicy === 'Never')) this.#finish();
     // As after a reboot of the node: the same pod, its containers started once more, without a delay.
     else void this.#start(record === undefined ? 0 : this.#restartCount + 1);
@@ -152,7 +153,7 @@ class ProcessContainerRunner implements ContainerRunner {
       this.#starting = false;
       listener.event('Normal', 'Started', `Started container ${name}`);
       log.info({ container: name, pid: process.identity.pid, restartCount: this.#restartCount }, 'Container started');
-      this.#run(process, timestamp(clock), false);
+      this.#run(process, timestamp(clock.date()), false);
     } catch (error) {
       this.#starting = false;
       this.#failToStart(error);
@@ -161,10 +162,10 @@ class ProcessContainerRunner implements ContainerRunner {
 
   #failToStart(error: unknown): void {
     const { name, clock, log, listener } = this.#deps;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     listener.event('Warning', 'Failed', `Error: ${message}`);
     log.warn({ container: name, err: error }, 'Container not started');
-    const now = timestamp(clock);
+    const now = timestamp(clock.date());
     this.#afterEnd({ exitCode: 128, reason: 'StartError', message, startedAt: now, finishedAt: now }, 0);
   }
 
@@ -194,7 +195,7 @@ class ProcessContainerRunner implements ContainerRunner {
     log.info({ container: name, pid: process.identity.pid, exit }, 'Container ended');
     const termination = terminationOf(exit, {
       startedAt,
-      finishedAt: timestamp(clock),
+      finishedAt: timestamp(clock.date()),
       ...(this.#containerId === undefined ? {} : { containerID: this.#containerId }),
     });
     this.#afterEnd(termination, clock.nowMs() - this.#startedAtMs);
@@ -236,7 +237,7 @@ class ProcessContainerRunner implements ContainerRunner {
     const { clock, listener } = this.#deps;
     this.#over = true;
     const lost = { restartCount: this.#restartCount };
-    this.#state = { terminated: this.#last ?? lostTermination(lost, timestamp(clock)) };
+    this.#state = { terminated: this.#last ?? lostTermination(lost, timestamp(clock.date())) };
     this.#timer?.stop();
     this.#killTimer?.stop();
     this.#ended.resolve();
@@ -257,12 +258,6 @@ function terminationOf(exit: ProcessExit, times: TerminationTimes): ContainerTer
   };
 }
 
-function timestamp(clock: Clock): string {
-  return clock
-    .date()
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z');
-}
 
 function lostTermination(record: ContainerRecord, now: string): ContainerTermination {
   return {

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '#common/time/clock.js';
+import { type Clock, type Timer, timestamp } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { StoredObject } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';
@@ -71,10 +71,7 @@ class StoreNodeHeartbeat implements NodeHeartbeat {
   async #report(lost: boolean): Promise<void> {
     const { store, clock, nodeName, nodeIp } = this.#deps;
     const change = (node: Node): void => {
-      const now = clock
-        .date()
-        .toISOString()
-        .replace(/\.\d+Z$/, 'Z');
+      const now = timestamp(clock.date());
       const conditions = nodeConditions(node.status?.conditions ?? [], now, lost);
       node.status = { ...describeNode(nodeName, nodeIp), conditions };
     };

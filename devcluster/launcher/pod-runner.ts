@@ -1,4 +1,4 @@
-import type { Clock } from '#common/time/clock.js';
+import { type Clock, timestamp } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import type { ClusterEventRecorder } from '../store/event-recorder.js';
@@ -55,7 +55,7 @@ const leastGraceMs = 2000;
 
 /** A pod that is started at once, or continued from `record`. */
 export function createPodRunner(deps: PodRunnerDeps, initial: StoredPod, record: PodRecord | undefined): PodRunner {
-  const runner = new ProcessPodRunner(deps, initial, record?.startTime ?? timestamp(deps.clock));
+  const runner = new ProcessPodRunner(deps, initial, record?.startTime ?? timestamp(deps.clock.date()));
   runner.begin(record);
   return runner;
 }
@@ -181,7 +181,7 @@ class ProcessPodRunner implements PodRunner {
       containers: this.#runners.map((runner) => runner.view()),
       podIp: this.#deps.podIp,
       startTime: this.#startTime,
-      now: timestamp(this.#deps.clock),
+      now: timestamp(this.#deps.clock.date()),
       ending: this.#runners.every((runner) => runner.isOver()),
     });
   }
@@ -240,9 +240,3 @@ function hasGates(pod: StoredPod): boolean {
   return (pod.spec.readinessGates?.length ?? 0) > 0;
 }
 
-function timestamp(clock: Clock): string {
-  return clock
-    .date()
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z');
-}

@@ -1,3 +1,4 @@
+import { timestamp } from '#common/time/clock.js';
 import { createHash } from 'node:crypto';
 
 import type { DaemonSet } from '#kube/objects.js';
@@ -67,7 +68,7 @@ const unclearTime = (value: string): string =>
   'Give a time as 2027-01-31T03:00:00Z or with its offset, 2027-01-31T03:00:00+01:00; for a restart now, any other new value, such as the output of `date +%s`.';
 
 function notBefore(ms: number): Pick<PanelRestartSpec, 'notBefore'> {
-  return { notBefore: new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z') };
+  return { notBefore: timestamp(new Date(ms)) };
 }
 
 /**

@@ -6,7 +6,7 @@ import type { PanelContext, PanelDefinition, PanelSession, PanelSnapshot } from 
 import { type EndLimits, endProcesses } from './end-processes.js';
 import { createFamily, type Family } from './family.js';
 import { createPipedSession } from './piped-session.js';
-import { createProcessTable } from '../../processes/process-table.js';
+import { createSessionProcesses } from '../../processes/session-processes.js';
 import { exitStatus, type ProgramEnd } from './program-exit.js';
 import { programDetails, startOf, type ProgramSetup } from './program-setup.js';
 import { openPty, type Pty } from './pty.js';
@@ -77,7 +77,7 @@ function readProgram(
 class TerminalSession implements PanelSession {
   readonly #context: PanelContext;
   readonly #setup: ProgramSetup;
-  readonly #table = createProcessTable();
+  readonly #table = createSessionProcesses();
   readonly #screen: Screen;
   readonly #pty: Pty;
   readonly #family: Family;
