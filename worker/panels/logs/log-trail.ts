@@ -2,11 +2,11 @@ import { basename, dirname } from 'node:path';
 import type { Clock } from '#common/time/clock.js';
 import type { AllowedRoots } from './allowed-roots.js';
 import { createAbsence, type Absence } from './absence.js';
-import { isIntact, readChecked } from './checked-read.js';
 import { fileKey, mayBeBornAs, stampOf } from './file-facts.js';
 import { findFileAgain, lossReport } from './find-again.js';
 import { type KnownFiles, lastChangeOf, surveyKnownFiles } from './known-files.js';
 import { gapReport, type TrailReport } from './log-events.js';
+import type { ReadResult } from './log-file.js';
 import { lookAtPath, type NamedPath } from './named-path.js';
 import { findSuccessors, type LastFollowed, type Successor, type Successors } from './successors.js';
 import { saveTrailFile, type TrailFile, type TrailFileState, type TrailStart, type TrailState } from './trail-state.js';
@@ -42,9 +42,12 @@ export interface LogTrailDeps {
   readonly listener: TrailListener;
 }
 
+const readBytes = 64 * 1024;
 // A program may write to a file that was renamed, until it notices.
 const lingerMs = 5000;
 const maxOpen = 4;
+// Looking at all that is known of a file's content takes some milliseconds.
+const checkMs = 1000;
 const surveyMs = 1000;
 // A program that writes all the time is believed after a while.
 const maxSuspicions = 8;
@@ -279,6 +282,32 @@ class FileTrail implements LogTrail {
     this.#known = found;
     this.#surveyedChangeNs = changedNs;
   }
+}
+
+/**
+ * Reads the next block of a file, which every second is first compared with what was read of it before. "suspect": nothing was
+ * read of it yet, and it may have been copied and truncated meanwhile.
+ */
+async function readChecked(entry: TrailFile, nowMs: number): Promise<ReadResult | { readonly kind: 'suspect' }> {
+  if (entry.checked === undefined || nowMs - entry.checked.atMs >= checkMs) {
+    const { modifiedNs } = await entry.file.facts();
+    const isUntouched = entry.checked?.modifiedNs === modifiedNs;
+    if (!isUntouched && !(await entry.file.holds())) return { kind: 'rewritten' };
+    entry.checked = { atMs: nowMs, modifiedNs };
+  }
+  const result = await entry.file.read(readBytes);
+  return result.kind !== 'rewritten' && (await mayHaveBeenCopied(entry)) ? { kind: 'suspect' } : result;
+}
+
+/** True when a file is still what it was; a thorough look compares all that is known of its content. */
+async function isIntact(entry: TrailFile, isThorough: boolean): Promise<boolean> {
+  if (await mayHaveBeenCopied(entry)) return false;
+  return isThorough ? entry.file.holds() : (await entry.file.read(1)).kind !== 'rewritten';
+}
+
+/** Of a file of which nothing was read no content proves that it is still what it was. */
+async function mayHaveBeenCopied({ file, unreadStamp }: TrailFile): Promise<boolean> {
+  return file.offset === 0 && unreadStamp !== undefined && stampOf(await file.facts()) !== unreadStamp;
 }
 
 function entriesOf(files: readonly Successor[]): TrailFile[] {
