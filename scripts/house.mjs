@@ -1,6 +1,7 @@
 /**
  * What the house looks like, in figures: files and lines per folder, halls that are too full, functions that are too long, arrows
- * between folders and those that run both ways, type names that stand twice. `npm run house`; `--check` fails on what must not be.
+ * between folders and those that run both ways, type names that stand twice. `npm run house`; `--check` fails where a hall is too full,
+ * arrows run both ways or a name stands twice.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -139,7 +140,6 @@ const broken =
     `Halls of more than ${String(mostFiles)} files`,
     full.map(([name, folder]) => `${name}: ${String(folder.files)}`),
   ) +
-  section(`Functions of more than ${String(mostLines)} lines`, longFunctions()) +
   section(
     'Circles of folders',
     circles(graph).map((group) => {
@@ -151,4 +151,5 @@ const broken =
     'Type names in more than one file',
     twice().map(([name, where]) => `${name}: ${where.join(', ')}`),
   );
-if (process.argv.includes('--check') && found > 0) process.exit(1);
+section(`Functions of more than ${String(mostLines)} lines`, longFunctions());
+if (process.argv.includes('--check') && broken > 0) process.exit(1);

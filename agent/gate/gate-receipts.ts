@@ -4,7 +4,7 @@ import type { Clock } from '#common/time/clock.js';
 import { Target, type Receipt } from '#proto/gate/v1/gate.js';
 import { sumCounts } from './aggregate.js';
 import type { Cordons } from './cordons.js';
-import type { GateView } from './gate-view.js';
+import type { NodeGateView } from './gate-view.js';
 import { settleWorkers, type NodeWorkers } from './node-workers.js';
 import { sumReceipts } from './receipt.js';
 import { readReceipt, settleMs } from './worker-calls.js';
@@ -12,7 +12,7 @@ import { readReceipt, settleMs } from './worker-calls.js';
 /** What the receipts are made from. */
 export interface GateReceiptsDeps {
   readonly clock: Clock;
-  readonly view: GateView;
+  readonly view: NodeGateView;
   readonly nodeWorkers: NodeWorkers;
   readonly cordons: Cordons;
   /** Which agent signs for them. */

@@ -37,7 +37,7 @@ export interface GateViewDeps {
 }
 
 /** How the node's gate looks now: its workers' last statuses and its own cordons, added up. Changes nothing. */
-export class GateView {
+export class NodeGateView {
   readonly #deps: GateViewDeps;
 
   constructor(deps: GateViewDeps) {

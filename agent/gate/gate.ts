@@ -21,7 +21,7 @@ import { commandMs, createCommandTime } from './command-time.js';
 import { commandTo } from './command-to.js';
 import type { CommandSender } from './fencing.js';
 import { GateReceipts } from './gate-receipts.js';
-import { GateView, type GateViewDeps } from './gate-view.js';
+import { NodeGateView, type GateViewDeps } from './gate-view.js';
 import { liveWorkers, settleWorkers, unanswered, untilSeen, workersOf } from './node-workers.js';
 import { createTurns, type Turns } from './turns.js';
 import { callAll, callTimeoutMs, cordonWorkers, drainWorkers, settleMs, uncordonWorker } from './worker-calls.js';
@@ -68,7 +68,7 @@ export function createAgentGate(deps: AgentGateDeps): AgentGate {
 
 class NodeGate implements AgentGate {
   readonly #deps: AgentGateDeps;
-  readonly #view: GateView;
+  readonly #view: NodeGateView;
   readonly #receipts: GateReceipts;
   // Each target for itself: a worker that never answers holds up nobody of the other one.
   readonly #agentTurn: Turns;
@@ -76,7 +76,7 @@ class NodeGate implements AgentGate {
 
   constructor(deps: AgentGateDeps) {
     this.#deps = deps;
-    this.#view = new GateView(deps);
+    this.#view = new NodeGateView(deps);
     this.#receipts = new GateReceipts({ ...deps, view: this.#view, instance: deps.names.instance });
     this.#agentTurn = createTurns(deps.clock, turnMs);
     this.#hostTurn = createTurns(deps.clock, turnMs);

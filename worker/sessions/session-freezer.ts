@@ -7,7 +7,7 @@ import type { PanelSession } from '../panel/panel.js';
 import type { CheckpointStore } from '../storage/checkpoint-store.js';
 import type { SessionAttachment } from './attachment.js';
 import { encodeCheckpointContent } from './checkpoint-content.js';
-import type { Slots } from './slots.js';
+import type { WorkSlots } from './slots.js';
 
 /** What brings a session to rest and back needs. */
 export interface SessionFreezerDeps {
@@ -15,7 +15,7 @@ export interface SessionFreezerDeps {
   readonly link: WorkerLink;
   readonly checkpoints: CheckpointStore;
   /** Bounds how many sessions write at a time. */
-  readonly slots: Slots;
+  readonly slots: WorkSlots;
   readonly clock: Clock;
   readonly log: Log;
   readonly panel: () => PanelSession | undefined;

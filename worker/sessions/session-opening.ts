@@ -16,7 +16,7 @@ import {
 import type { PanelDefinition, PanelSession } from '../panel/panel.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { SessionRecord } from '../storage/session-record.js';
-import { createSlots } from './slots.js';
+import { createWorkSlots } from './slots.js';
 import { SessionDriver, type SessionDriverDeps, type WorkerSessionEnd } from './session-driver.js';
 
 /** What opening sessions needs. */
@@ -84,7 +84,7 @@ const writersAtATime = 32;
 
 class Opening implements SessionOpening {
   readonly #deps: SessionOpeningDeps;
-  readonly #slots = createSlots(writersAtATime);
+  readonly #slots = createWorkSlots(writersAtATime);
 
   constructor(deps: SessionOpeningDeps) {
     this.#deps = deps;

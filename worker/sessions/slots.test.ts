@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { createLatch } from '#common/time/latch.js';
-import { createSlots } from './slots.js';
+import { createWorkSlots } from './slots.js';
 
 describe('slots', () => {
   test('run no more works at a time than there are, in order, and go on after a failure', async () => {
-    const slots = createSlots(2);
+    const slots = createWorkSlots(2);
     const doors = Array.from({ length: 4 }, () => createLatch());
     const begun: number[] = [];
     const works = doors.map((door, at) =>

@@ -1,11 +1,11 @@
 /** Lets a bounded number of works run at a time; the others wait in order. */
-export interface Slots {
+export interface WorkSlots {
   /** Runs `work` when a slot is free; its outcome is the result. */
   run<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** So many slots. */
-export function createSlots(count: number): Slots {
+export function createWorkSlots(count: number): WorkSlots {
   const waiting: (() => void)[] = [];
   let free = count;
   const leave = (): void => {

@@ -6,7 +6,7 @@ import { createGateClient, type GateClient } from '../../calls/gate-client.js';
 import { openAccess } from '../access/agent-access.js';
 import { formatOf, report, type CliContext } from '../access/cli-context.js';
 import { exitCodes } from '../io/exit-codes.js';
-import type { TimeoutPolicy } from '../io/flag-values.js';
+import type { TimeoutChoice } from '../io/flag-values.js';
 import {
   gateStatusJson,
   gateStatusLine,
@@ -24,7 +24,7 @@ export interface DrainFlags {
   readonly timeout: number;
   readonly notice: number;
   readonly lease: number;
-  readonly onTimeout: TimeoutPolicy;
+  readonly onTimeout: TimeoutChoice;
   readonly target: 'agent' | 'host';
   readonly watch?: boolean;
 }

@@ -3,7 +3,7 @@ import { defaultNamespace } from '../cluster/agent-pods.js';
 import { kubectlOf, report, type CliContext } from '../access/cli-context.js';
 import { daemonSetName } from '../cluster/daemon-set-name.js';
 import { exitCodes } from '../io/exit-codes.js';
-import type { TimeoutPolicy } from '../io/flag-values.js';
+import type { TimeoutChoice } from '../io/flag-values.js';
 import { answerTo, wordsAt } from '../cluster/request-answer.js';
 import { conditionMessage, restartSummary, type RestartObject } from './restart-object.js';
 import { watchLines } from './watch-lines.js';
@@ -12,7 +12,7 @@ import { watchLines } from './watch-lines.js';
 export interface RestartFlags {
   readonly reason?: string;
   readonly drainTimeout?: string;
-  readonly onTimeout?: TimeoutPolicy;
+  readonly onTimeout?: TimeoutChoice;
   readonly maxUnavailable?: string;
   readonly wait?: boolean;
   /** Of waiting, in milliseconds. */

@@ -34,14 +34,14 @@ export function collect(value: string, previous: readonly string[] | undefined):
 const timeoutPolicies = ['abort', 'force', 'wait'] as const;
 
 /** What happens to sessions that are not safe at a deadline. */
-export type TimeoutPolicy = (typeof timeoutPolicies)[number];
+export type TimeoutChoice = (typeof timeoutPolicies)[number];
 
 /** `--on-timeout`, in lower case or as the API has it (`Abort`); help and completion show the first. */
 export function timeoutPolicyOption(description: string): Option {
   return new Option('--on-timeout <policy>', description).choices(timeoutPolicies).argParser(readTimeoutPolicy);
 }
 
-function readTimeoutPolicy(text: string): TimeoutPolicy {
+function readTimeoutPolicy(text: string): TimeoutChoice {
   const policy = timeoutPolicies.find((known) => known === text.toLowerCase());
   if (policy === undefined) throw new InvalidArgumentError(`Allowed choices are ${timeoutPolicies.join(', ')}.`);
   return policy;
