@@ -26,8 +26,6 @@ import { liveWorkers, settleWorkers, unanswered, untilSeen, workersOf } from './
 import { createTurns, type Turns } from './turns.js';
 import { callAll, callTimeoutMs, cordonWorkers, drainWorkers, settleMs, uncordonWorker } from './worker-calls.js';
 
-export type { GateNames } from './gate-view.js';
-
 /** Longest wait for the commands before: one of them may take all of its time. */
 const turnMs = commandMs + 2_000;
 /** A worker's watch follows its answer within this, or the answer shows what was known before. */

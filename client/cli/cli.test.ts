@@ -164,6 +164,8 @@ describe('the CLI', () => {
       const [id = ''] = [...worker.sessions.keys()];
       const again = user('attach', '--session', id.slice(0, 4));
       await again.sees(`terminal ${id}`);
+      // What is typed before the terminal is raw has another line end.
+      await again.sees('$ ');
       again.type('exit 3\r');
       expect(await again.exit).toBe(3);
     });

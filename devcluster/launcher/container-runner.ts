@@ -258,7 +258,6 @@ function terminationOf(exit: ProcessExit, times: TerminationTimes): ContainerTer
   };
 }
 
-
 function lostTermination(record: ContainerRecord, now: string): ContainerTermination {
   return {
     exitCode: 137,

@@ -239,4 +239,3 @@ class ProcessPodRunner implements PodRunner {
 function hasGates(pod: StoredPod): boolean {
   return (pod.spec.readinessGates?.length ?? 0) > 0;
 }
-

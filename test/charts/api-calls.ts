@@ -89,7 +89,7 @@ const verbOf: Readonly<Record<string, readonly [subresource: string, verb: strin
 
 /**
  * What the files of the controller below a directory ask of the API server, read from their text: calls of the client that name
- * a resource, and reflectors, which list and watch. Below `controller/kube` the client itself is defined; its users there name theirs.
+ * a resource, and reflectors, which list and watch. In `kube` the client itself is defined; its users there name theirs.
  */
 export function controllerCalls(...directories: readonly string[]): ApiCalls {
   const calls = directories.flatMap(sources).flatMap((file) => {

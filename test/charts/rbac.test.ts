@@ -161,7 +161,7 @@ describe('programs may what they do, and nothing else:', () => {
   test('the controller', () => {
     // The client only merges: it never replaces.
     expect(readText('kube/client-node/kube-client.ts')).not.toContain('HttpMethod.PUT');
-    const calls = controllerCalls('controller/kube', 'controller/metrics', 'controller/restart', 'controller/tls');
+    const calls = controllerCalls('kube', 'controller/lease', 'controller/metrics', 'controller/restart', 'controller/tls');
     expect(rightsOf(['Role', 'panelet-controller'], ['ClusterRole', 'panelet:panelet-system:controller'])).toEqual(calls);
   });
 

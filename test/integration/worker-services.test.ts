@@ -36,10 +36,10 @@ function createScreenPanel(): PanelDefinition {
   const echo = createEchoPanel();
   return {
     ...echo,
-    open: async (context) => ({
-      ...(await echo.open(context)),
-      snapshot: () => ({ contentType: 'text/vnd.panelet.screen', bytes: Buffer.alloc(150_000, 's') }),
-    }),
+    open: async (context) =>
+      Object.assign(await echo.open(context), {
+        snapshot: () => ({ contentType: 'text/vnd.panelet.screen', bytes: Buffer.alloc(150_000, 's') }),
+      }),
   };
 }
 
