@@ -34,7 +34,7 @@ test.each(pages)('every link of %s leads somewhere', (page) => {
 });
 
 test.each(pages)('every file of the repository that %s names is there', (page) => {
-  const rooms = 'agent|charts|client|common|controller|devcluster|docs|proto|session|test|worker';
+  const rooms = 'agent|charts|client|common|controller|devcluster|docs|kube|proto|session|test|worker';
   const named = readFileSync(page, 'utf8').matchAll(new RegExp(`\`((?:${rooms})/[\\w./-]+\\.[a-z]+)\``, 'g'));
   expect([...named].map(([, path = '']) => path).filter((path) => !existsSync(path))).toEqual([]);
 });
