@@ -17,6 +17,7 @@ import { createFault, type Fault, type FaultPoint } from '#test/support/controll
 import { startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
 import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
 import { waitFor } from '#test/support/wait-for.js';
+import { withMethods } from '#test/support/with-methods.js';
 
 const namespace = 'panelet-system';
 const key = { namespace, name: 'panelet-agent' };
@@ -34,8 +35,7 @@ const violations: string[] = [];
 
 /** The real API, with a look at every delete of a pod before it goes out. */
 function watchedApi(real: KubeApi): KubeApi {
-  return {
-    ...real,
+  return withMethods(real, {
     delete: async (resource, objectKey, preconditions) => {
       if (resource.plural !== 'pods') return real.delete(resource, objectKey, preconditions);
       const restarts = await real.list(panelRestarts, { namespace });
@@ -47,7 +47,7 @@ function watchedApi(real: KubeApi): KubeApi {
       deletes.set(preconditions.uid, (deletes.get(preconditions.uid) ?? 0) + 1);
       return answer;
     },
-  };
+  });
 }
 
 /** One life of the real controller code in this process; ending it is as sudden as SIGKILL. */

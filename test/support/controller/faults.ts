@@ -1,4 +1,5 @@
 import type { KubeApi } from '#kube/api.js';
+import { withMethods } from '#test/support/with-methods.js';
 import type { GateCalls } from '#controller/restart/api/ports.js';
 
 /** A point at which a controller dies: before its nth call takes effect, or after, before it hears the answer. */
@@ -53,9 +54,9 @@ export function createFault(realApi: KubeApi, realGates: GateCalls, point: Fault
       }
     };
   };
-  const api = { ...realApi } as Record<string, unknown>;
+  const api = withMethods(realApi) as unknown as Record<string, unknown>;
   for (const name of writes) api[name] = guard(name, realApi[name].bind(realApi) as never);
-  const gates = { ...realGates } as Record<string, unknown>;
+  const gates = withMethods(realGates) as unknown as Record<string, unknown>;
   for (const name of gateCalls) gates[name] = guard(name, realGates[name].bind(realGates) as never);
   gates['drain'] = (...args: Parameters<GateCalls['drain']>) => {
     if (dead) return { stop: () => undefined };
