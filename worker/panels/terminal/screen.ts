@@ -27,7 +27,7 @@ const scrollbackLines = 500;
 const maxHeldBytes = 64 * 1024;
 
 /**
- * An empty screen. Not restored by a snapshot: the cursor and colours saved by DECSC or on entering the alternate screen,
+ * An empty screen. Not restored by a snapshot: the cursor and colours saved by DECSC or on entering the alternate screen (also for a program that leaves it without having entered it),
  * the background of rows that hold no text, shapes and colours of underlines, tab stops, links of text, images.
  */
 export function createScreen(rows: number, cols: number): Screen {
