@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createWorkerConnection } from '#agent/workers/worker-connection.js';
@@ -60,6 +60,9 @@ async function startSilent(...more: readonly object[]) {
   const names = silentPanels.map(({ name }) => name);
   await untilServing(at, names);
   for (const name of names) process.kill(at.workers(name)[0]!.pid, 'SIGUSR2');
+  // A signal is heard when its turn comes: a call that is sent now might still be answered.
+  const isSilent = (name: string): boolean => existsSync(join(at.dir, 'run', 'workers', `${name}.sock.silent`));
+  await eventually(() => names.every(isSilent), 'they are silent');
   return { at, agent };
 }
 

@@ -1,6 +1,6 @@
 /** A worker process that does what its parameter `behaviour` says: for tests of the supervisor, never shipped. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { parseArgs } from 'node:util';
 import { Server, ServerCredentials, status as grpcStatus, type ServerWritableStream } from '@grpc/grpc-js';
@@ -107,10 +107,11 @@ const gate: GateServiceServer = {
   status: (_call, callback) => callback(null, { status }),
 };
 
-// From SIGUSR2 on, the call that the parameter `never` names is taken and never answered.
+// From SIGUSR2 on, the call that the parameter `never` names is taken and never answered; a file beside the socket says so.
 let isSilent = false;
 process.on('SIGUSR2', () => {
   isSilent = true;
+  writeFileSync(`${socketPath}.silent`, '');
 });
 
 function fallingSilent<T extends object>(service: T): T {
