@@ -188,7 +188,9 @@ async function run(log: WrittenLog, follower: Follower, steps: readonly Step[]):
 test('every line comes once and in order, or an event tells what is not known; nothing of what was there before comes', async () => {
   const scheme = fc.constantFrom(...schemes);
   await fc.assert(
-    fc.asyncProperty(scheme, fc.array(step, { maxLength: 30 }), async (rotation, steps) => {
+    fc.asyncProperty(scheme, fc.array(step, { maxLength: 30 }), async (rotation, anySteps) => {
+      // A copy is known by the file that it was made of: what becomes of it when that is removed is in docs/reference/logs-panel.md.
+      const steps = anySteps.filter(({ kind }) => rotation !== 'copy' || kind !== 'remove');
       const log = new WrittenLog(root, rotation);
       const follower = new Follower();
       try {
