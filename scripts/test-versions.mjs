@@ -13,6 +13,7 @@ const places = [
   'common',
   'controller',
   'devcluster',
+  'kube',
   'session',
   'worker',
   'test/reference',
