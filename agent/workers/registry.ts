@@ -94,12 +94,12 @@ export function createRegistry(deps: RegistryDeps): Registry {
     argv,
     add: (panel) => {
       for (const directory of socketDirectories(deps.runDir, panel)) watchDirectory(directory);
-      const worker = createUnit(deps, { panel, changes, places: placesOf(panel), argv: argv(panel) });
+      const worker = createNodeWorker(deps, { panel, changes, places: placesOf(panel), argv: argv(panel) });
       workers.set(panel.name, worker);
       return worker;
     },
     remove: (worker) => {
-      closeUnit(worker);
+      closeNodeWorker(worker);
       workers.delete(worker.panel.name);
       changes.notify();
     },
@@ -120,13 +120,13 @@ export function createRegistry(deps: RegistryDeps): Registry {
       closed = true;
       for (const watcher of watchers.values()) watcher.close();
       changes.notify();
-      for (const worker of workers.values()) closeUnit(worker);
+      for (const worker of workers.values()) closeNodeWorker(worker);
       workers.clear();
     },
   };
 }
 
-function closeUnit(worker: NodeWorker): void {
+function closeNodeWorker(worker: NodeWorker): void {
   worker.supervisor?.release();
   worker.link.close();
   worker.upstream.close();
@@ -141,14 +141,14 @@ function watchSockets(directory: string, kick: (path: string) => void): FSWatche
   return watcher;
 }
 
-interface UnitOptions {
+interface NodeWorkerOptions {
   readonly panel: PanelConfig;
   readonly changes: Changes;
   readonly places: SocketPlaces;
   readonly argv: readonly string[];
 }
 
-function createUnit(deps: RegistryDeps, options: UnitOptions): NodeWorker {
+function createNodeWorker(deps: RegistryDeps, options: NodeWorkerOptions): NodeWorker {
   const { panel, changes, places } = options;
   const target = targetOf(panel);
   const socket = createWorkerSocket(places);
@@ -170,16 +170,16 @@ function createUnit(deps: RegistryDeps, options: UnitOptions): NodeWorker {
     // Clients whose worker hangs are told, and come again when it does; nothing is lost by that.
     onSilent: () => upstream.cut(),
   });
-  const supervisor = panel.run === 'spawn' ? superviseUnit(deps, { ...options, link, log }) : undefined;
+  const supervisor = panel.run === 'spawn' ? superviseWorker(deps, { ...options, link, log }) : undefined;
   return { panel, link, upstream, supervisor, leaving: false, successor: undefined };
 }
 
-interface SuperviseOptions extends UnitOptions {
+interface SuperviseOptions extends NodeWorkerOptions {
   readonly link: WorkerConnection;
   readonly log: Log;
 }
 
-function superviseUnit(deps: RegistryDeps, options: SuperviseOptions): Supervisor {
+function superviseWorker(deps: RegistryDeps, options: SuperviseOptions): Supervisor {
   const { panel, link, log, changes, argv } = options;
   const [socketPath] = options.places;
   const target = targetOf(panel);
