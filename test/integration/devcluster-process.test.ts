@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
 import {
   clusterStateOf,
@@ -17,16 +17,14 @@ import { waitFor } from '#test/support/wait-for.js';
 
 const limitMs = 30_000;
 let dir = '';
-let processes: DevClusterProcess[] = [];
+const processes: DevClusterProcess[] = [];
 
-beforeEach(() => {
+beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'panelet-dc-'));
-  processes = [];
 });
 
-afterEach(async () => {
-  for (const { child } of processes) if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-  await Promise.all(processes.map((process) => process.ended));
+afterAll(async () => {
+  await stop();
   if (existsSync(join(dir, 'cluster.json')) && processesOf(dir).length > 0) throw new Error('Processes are left.');
   rmSync(dir, { recursive: true, force: true });
 }, 60_000);
@@ -35,6 +33,22 @@ function start(...args: string[]): DevClusterProcess {
   const process = startDevClusterProcess(dir, args);
   processes.push(process);
   return process;
+}
+
+async function stop(): Promise<void> {
+  const alive = processes.filter(isAlive);
+  for (const { child } of alive) child.kill('SIGTERM');
+  await Promise.all(alive.map(({ ended }) => ended));
+}
+
+const isAlive = ({ child }: DevClusterProcess): boolean => child.exitCode === null && child.signalCode === null;
+
+/** The dev cluster that the tests share, whatever became of it before: its pods are Ready. */
+async function running(): Promise<DevClusterProcess> {
+  const cluster = processes.find(isAlive) ?? start();
+  await cluster.started;
+  await readyPods();
+  return cluster;
 }
 
 async function readyPods(): Promise<readonly StoredPod[]> {
@@ -65,10 +79,12 @@ const identityOf = (pod: StoredPod): unknown => [
   pod.status?.containerStatuses?.[0]?.restartCount,
 ];
 
+const agentContainer = async () =>
+  (await readyPods()).find((candidate) => candidate.spec.nodeName === 'node-a')?.status?.containerStatuses?.[0];
+
 describe('panelet-devcluster', () => {
   test('goes on after SIGKILL with the same agents, and ends them all when it is stopped', async () => {
-    const first = start();
-    await first.started;
+    const first = await running();
     const before = await readyPods();
     const pids = agentPids();
     expect(Object.keys(pids).sort()).toEqual(['node-a', 'node-b']);
@@ -86,9 +102,8 @@ describe('panelet-devcluster', () => {
   }, 90_000);
 
   test('restarts an agent that died while nobody watched', async () => {
-    const first = start();
-    await first.started;
-    await readyPods();
+    const first = await running();
+    const before = await agentContainer();
     const pids = agentPids();
     first.child.kill('SIGKILL');
     await first.ended;
@@ -99,18 +114,15 @@ describe('panelet-devcluster', () => {
       () => ![undefined, pids['node-a']].includes(agentPids()['node-a']),
       limitMs,
     );
-    const pod = (await readyPods()).find((candidate) => candidate.spec.nodeName === 'node-a');
-    expect(pod?.status?.containerStatuses?.[0]).toMatchObject({
-      restartCount: 1,
+    expect(await agentContainer()).toMatchObject({
+      restartCount: (before?.restartCount ?? 0) + 1,
       lastState: { terminated: { reason: 'ContainerStatusUnknown', exitCode: 137 } },
     });
     expect(agentPids()['node-b']).toBe(pids['node-b']);
   }, 90_000);
 
   test('keeps its objects, addresses and tokens from one run to the next', async () => {
-    const first = start();
-    await first.started;
-    await readyPods();
+    const first = await running();
     await kubectl(dir, 'annotate', 'daemonset/panelet-agent', 'kept=yes');
     const state = clusterStateOf(dir);
     const config = readFileSync(join(dir, 'kubeconfig'), 'utf8');
@@ -129,8 +141,7 @@ describe('panelet-devcluster', () => {
   }, 90_000);
 
   test('refuses a directory that another one has, and names it', async () => {
-    const first = start();
-    await first.started;
+    const first = await running();
     const second = start();
     await expect(second.started).rejects.toThrow(
       new RegExp(`already runs in .*pid ${first.child.pid ?? 0}.*ALREADY_RUNNING`),
@@ -142,22 +153,23 @@ describe('panelet-devcluster', () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    await expect(start('--port', String(port)).started).rejects.toThrow(new RegExp(`${port}.*taken.*PORT_TAKEN`, 'i'));
+    await expect(startDevClusterProcess(join(dir, 'other'), ['--port', String(port)]).started).rejects.toThrow(
+      new RegExp(`${port}.*taken.*PORT_TAKEN`, 'i'),
+    );
     await new Promise((resolve) => server.close(resolve));
   }, 60_000);
 
   test('refuses a directory that cannot be used', async () => {
-    rmSync(dir, { recursive: true });
-    writeFileSync(dir, '');
-    await expect(start().started).rejects.toThrow(/Cannot use .*--dir.*STATE_DIR_UNUSABLE/);
+    const file = join(dir, 'file');
+    writeFileSync(file, '');
+    await expect(startDevClusterProcess(file).started).rejects.toThrow(/Cannot use .*--dir.*STATE_DIR_UNUSABLE/);
   }, 60_000);
 
   test('tells what to try in lines that a shell can take', async () => {
-    const cluster = start();
+    const cluster = await running();
     const text = await cluster.started;
     const names = await kubectl(dir, 'get', 'daemonset', '-o', 'name');
     expect(text).toContain(names.trim().replace('daemonset.apps/', 'annotate daemonset/'));
-    await readyPods();
     const [evaluate = ''] = /eval ".*"/.exec(text) ?? [];
     const script = `${evaluate} && panelet ls -o json && kubectl get nodes -o name && env -u PANELET_TOKEN_FILE kubectl panelet --node node-b ls -o json`;
     const taken = spawnSync('/bin/sh', ['-c', script], { encoding: 'utf8' });

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { createSequenceScanner } from '#common/terminal/control-sequences.js';
 import { createTerminalModes } from '#common/terminal/terminal-modes.js';
 import { podCondition } from '#devcluster/launcher/pod.js';
@@ -27,12 +27,24 @@ const modes =
   '\\033[?1049h\\033[>1u\\033[2J\\033[H\\033[31mfull screen\\033[0m\\033[?7l\\033[4h\\033[?1h\\033=\\033[?1003;1006h\\033[?1004;2004h' +
   '\\033[>4;2m\\033[3;10r\\033[?6h\\033[?25l\\033[4 q\\033]2;a title\\007\\033]12;red\\007\\033[?1007;1034l\\033[2;1Hin the margins\\033)0';
 
-const programs: readonly (readonly [string, string, string, string])[] = [
+/** Name, command, what it shows, and keys that end it. */
+type Program = readonly [string, string, string, string];
+
+/** A program on a terminal that was attached to twice. */
+interface Started {
+  readonly name: string;
+  readonly terminal: TmuxTerminal;
+  readonly drawn: string;
+  readonly drawnModes: string;
+  readonly end: string;
+}
+
+const programs: readonly Program[] = [
   ['wide characters', `clear; printf '${wide}'; cat`, '|d', ''],
   ['modes', `printf '${modes}'; stty -echo; cat`, 'full screen', ''],
   ['vim', 'vim -u NONE -c "set number mouse=a encoding=utf-8 hlsearch" -c "/line" text', 'line 8', '\x1b:q!\r'],
   ['less', 'less -R text', 'line 8', 'q'],
-  ['htop', 'htop -d 1000', 'Load average', 'q'],
+  ['htop', "sh -c 'htop </dev/tty & echo $! >clock; wait'", 'Load average', 'q'],
 ];
 
 const describeWithTmux = hasTmux ? describe : describe.skip;
@@ -40,9 +52,8 @@ const describeWithTmux = hasTmux ? describe : describe.skip;
 describeWithTmux('an attached terminal (needs tmux)', () => {
   let dir = '';
   let cluster: DevClusterProcess;
-  let terminal: TmuxTerminal;
-  let home = '';
   let attach = '';
+  const terminals: TmuxTerminal[] = [];
 
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), 'panelet-dc-'));
@@ -56,19 +67,11 @@ describeWithTmux('an attached terminal (needs tmux)', () => {
     writeFileSync(join(dir, 'text'), `${lines.join('\n')}\n`);
   });
   afterAll(async () => {
+    for (const terminal of terminals) terminal.close();
     cluster.child.kill('SIGTERM');
     await cluster.ended;
     rmSync(dir, { recursive: true, force: true });
   });
-  beforeEach(() => {
-    home = mkdtempSync(join(tmpdir(), 'panelet-tmux-'));
-    terminal = startTmux(home, cliEnvironment(home, { LANG: 'C.UTF-8' }));
-  });
-  afterEach(() => {
-    terminal.close();
-    rmSync(home, { recursive: true, force: true });
-  });
-
   async function isReady(): Promise<boolean> {
     const pods = await podsOf(dir);
     return pods.length === 1 && pods.every((pod) => podCondition(pod, 'Ready')?.status === 'True');
@@ -80,58 +83,71 @@ describeWithTmux('an attached terminal (needs tmux)', () => {
     const isOther = async (): Promise<boolean> => (await podsOf(dir))[0]?.metadata.uid !== before?.metadata.uid;
     await waitFor('another pod', async () => (await isOther()) && (await isReady()), 60_000);
   };
-  const detach = async (keys = '\x1dd'): Promise<void> => {
-    terminal.type(keys);
+  const detach = async (terminal: TmuxTerminal): Promise<void> => {
+    terminal.type('\x1dd');
     await terminal.sees(/come back with/);
   };
   /** Modes that are left on the terminal, by another reading of everything that was written to it. */
-  const left = (): string => {
+  const left = (terminal: TmuxTerminal): string => {
     const state = createTerminalModes();
     createSequenceScanner((sequence) => state.take(sequence)).push(terminal.written());
     return state.again({ row: 1, col: 1 });
   };
 
-  test.each(programs)(
-    'shows %s as it was after a re-attach and after a planned restart',
-    async (name, run, shows, end) => {
-      const program = run.split(' ')[0] ?? '';
-      if (['vim', 'less', 'htop'].includes(program) && !hasProgram(program, '--version')) {
-        console.warn(`${program} is not here: nothing is tested with it.`);
-        return;
-      }
-      // A shell of root does not take it from its environment.
-      terminal.type("PS1='out''side$ '\r");
-      await terminal.sees('outside$');
-      const before = terminal.modes().replace(/cursor_[xy]=\d+/g, '');
-      terminal.type(`${attach} --param env.LANG=C.UTF-8 --param cwd=${dir} -- sh\r`);
-      await terminal.sees('detaches');
-      terminal.type("PS1='in''side$ '\r");
+  /** Its screen has a clock, and changes by itself while it runs. */
+  const toHtop = (signal: 'SIGSTOP' | 'SIGCONT'): void => {
+    process.kill(Number(readFileSync(join(dir, 'clock'), 'utf8')), signal);
+  };
+  const start = async ([name, run, shows, end]: Program): Promise<Started> => {
+    const home = mkdtempSync(join(dir, 'tmux-'));
+    const terminal = startTmux(home, cliEnvironment(home, { LANG: 'C.UTF-8' }));
+    terminals.push(terminal);
+    // A shell of root does not take it from its environment.
+    terminal.type("PS1='out''side$ '\r");
+    await terminal.sees('outside$');
+    const before = terminal.modes().replace(/cursor_[xy]=\d+/g, '');
+    terminal.type(`${attach} --param env.LANG=C.UTF-8 --param cwd=${dir} -- sh\r`);
+    await terminal.sees('detaches');
+    terminal.type("PS1='in''side$ '\r");
+    await terminal.sees('inside$');
+    terminal.type(`${run}\r`);
+    await terminal.sees(shows);
+    if (name === 'htop') toHtop('SIGSTOP');
+    const drawn = await terminal.settled();
+    const drawnModes = terminal.modes();
+
+    await detach(terminal);
+    expect([name, terminal.modes().replace(/cursor_[xy]=\d+/g, '')]).toEqual([name, before]);
+    expect([name, left(terminal).replace(ownModes, '')]).toEqual([name, '']);
+
+    terminal.type(`clear; ${attach} --resume\r`);
+    await terminal.becomes(drawn, drawnModes);
+    return { name, terminal, drawn, drawnModes, end };
+  };
+  const comeBack = async ({ name, terminal, drawn, drawnModes, end }: Started): Promise<void> => {
+    await terminal.becomes(drawn, drawnModes);
+    await detach(terminal);
+    terminal.type(`clear; ${attach} --resume\r`);
+    await terminal.becomes(drawn, drawnModes);
+    if (end !== '') {
+      if (name === 'htop') toHtop('SIGCONT');
+      terminal.type(end);
       await terminal.sees('inside$');
-      terminal.type(`${run}\r`);
-      await terminal.sees(shows);
-      const drawn = await terminal.settled();
-      const drawnModes = terminal.modes();
+    }
+    await detach(terminal);
+  };
 
-      await detach();
-      expect([name, terminal.modes().replace(/cursor_[xy]=\d+/g, '')]).toEqual([name, before]);
-      expect(left().replace(ownModes, '')).toBe('');
-
-      terminal.type(`clear; ${attach} --resume\r`);
-      await terminal.becomes(drawn, drawnModes);
-
-      await restart();
-      await terminal.becomes(drawn, drawnModes);
-      await detach();
-      terminal.type(`clear; ${attach} --resume\r`);
-      await terminal.becomes(drawn, drawnModes);
-      if (end !== '') {
-        terminal.type(end);
-        await terminal.sees('inside$');
-      }
-      await detach();
-      expect(readFileSync(join(dir, 'text'), 'utf8')).toContain('line 59');
-    },
-  );
+  test('shows wide characters, modes, vim, less and htop as they were after a re-attach and after a planned restart', async () => {
+    const started: Started[] = [];
+    for (const program of programs) {
+      const [name] = program;
+      if (!['vim', 'less', 'htop'].includes(name) || hasProgram(name, '--version')) started.push(await start(program));
+      else console.warn(`${name} is not here: nothing is tested with it.`);
+    }
+    await restart();
+    for (const one of started) await comeBack(one);
+    expect(readFileSync(join(dir, 'text'), 'utf8')).toContain('line 59');
+  });
 });
 
 // What each terminal has in its own way is restored by XTRESTORE, which is no switch.
