@@ -3,11 +3,12 @@ export default {
   testEnvironment: './test/support/tidy-environment.js',
   reporters: ['default', './test/support/tidy-reporter.js', './test/support/plain-line-reporter.js'],
   testEnvironmentOptions: { customExportConditions: ['panelet-source', 'node', 'node-addons'] },
+  // Three for two processors: what starts processes mostly waits for them.
+  maxWorkers: 3,
   // Modules of finished files stay in memory (nodejs/node#33439): a worker that has grown is replaced between files.
-  maxWorkers: 2,
+  workerIdleMemoryLimit: '600MB',
   // For what hangs. A machine that others use, too, may take many times what a test needs.
   testTimeout: 60_000,
-  workerIdleMemoryLimit: '600MB',
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/e2e/', '/test/trials/'],

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isPaneletError } from '#common/errors/errors.js';
 import { Channel, type Frames } from '#proto/session/v1/session.js';
+import { isExhaustive } from '#test/support/exhaustive.js';
 import { createEndpoint, restoreEndpoint } from './create-endpoint.js';
 import { decodeState, encodeState } from './endpoint-codec.js';
 import type { Endpoint } from './endpoint.js';
@@ -257,7 +258,7 @@ describe('two endpoints', () => {
           expect(one.endpoint.ackUrgency()).toBe('none');
         }
       }),
-      { numRuns: 400 },
+      { numRuns: isExhaustive ? 400 : 130 },
     );
   });
 

@@ -139,8 +139,17 @@ export function tryRender({ values = {}, apiVersions = [] }: RenderOptions = {})
   return helm(args, JSON.stringify(values));
 }
 
-/** Renders the chart. @throws with what helm says when it refuses. */
+const rendered = new Map<string, Rendered>();
+
+/** Renders the chart, each set of options once. @throws with what helm says when it refuses. */
 export function render(options: RenderOptions = {}): Rendered {
+  const key = JSON.stringify(options);
+  const known = rendered.get(key) ?? renderAnew(options);
+  rendered.set(key, known);
+  return known;
+}
+
+function renderAnew(options: RenderOptions): Rendered {
   const { ok, stdout, stderr } = tryRender(options);
   if (!ok) throw new Error(stderr);
   const manifests = parseAllDocuments(stdout)

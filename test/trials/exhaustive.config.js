@@ -1,0 +1,19 @@
+/** Tests that sample in `npm test`, here at every point. Run by `npm run trials` before the others: they need no more than a processor each. */
+import base from '../../jest.config.js';
+
+process.env['PANELET_EXHAUSTIVE'] = '1';
+
+export default {
+  ...base,
+  rootDir: '../..',
+  testMatch: [
+    '<rootDir>/test/trials/controller-crash.test.ts',
+    '<rootDir>/controller/restart/{crash,host}.test.ts',
+    '<rootDir>/controller/restart/decide/next-steps.test.ts',
+    '<rootDir>/client/cuts.test.ts',
+    '<rootDir>/session/endpoint/endpoint.property.test.ts',
+    '<rootDir>/session/model/{restart,takeover,crash}.test.ts',
+  ],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  maxWorkers: 2,
+};
