@@ -4,7 +4,8 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request as startRequest } from 'node:https';
 import type { Clock } from '#common/time/clock.js';
 import { linkSignals } from '#common/time/deadline.js';
-import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { apiErrorOf, errorOfFailure } from '../api-status.js';
 import type { ClusterAccess } from './cluster-access.js';
 
 /** One request to the API server. */
@@ -72,7 +73,7 @@ class TokenApiClient implements ApiClient {
   async call(asked: ApiRequest): Promise<unknown> {
     const exchange = await this.#start(asked, this.#ending.signal);
     try {
-      return await readAnswer(exchange.response);
+      return await readAnswer(asked, exchange.response);
     } finally {
       exchange.end();
     }
@@ -83,8 +84,8 @@ class TokenApiClient implements ApiClient {
     let exchange: Exchange | undefined;
     try {
       exchange = await this.#start(asked, both);
-      if (!isSuccess(exchange.response)) await readAnswer(exchange.response);
-      else await readLines(exchange.response, onLine);
+      if (!isSuccess(exchange.response)) await readAnswer(asked, exchange.response);
+      else await readLines(asked, exchange.response, onLine);
       both.throwIfAborted();
     } catch (error) {
       both.throwIfAborted();
@@ -189,7 +190,7 @@ function exchangeWith({ access, clock }: ApiClientDeps, { asked, token, agent, s
       end();
       if (outgoing.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE')) {
         reject(new StaleConnectionError(cause.message));
-      } else reject(unavailable(asked, cause));
+      } else reject(errorOfFailure(whatOf(asked), cause));
     });
     outgoing.once('response', (response) => {
       const leave = (): void => {
@@ -204,20 +205,16 @@ function exchangeWith({ access, clock }: ApiClientDeps, { asked, token, agent, s
   });
 }
 
-function unavailable(asked: ApiRequest, cause: Error): PaneletError {
-  const message = `The Kubernetes API does not answer ${asked.method} ${pathOnly(asked.path)}: ${cause.message}`;
-  return new PaneletError('API_UNAVAILABLE', message, { cause });
-}
-
-function pathOnly(path: string): string {
-  return path.split('?', 1)[0] ?? path;
+/** What is asked, without its query: `get /api/v1/namespaces/a/pods`. */
+function whatOf({ method, path }: ApiRequest): string {
+  return `${method.toLowerCase()} ${path.split('?', 1)[0] ?? path}`;
 }
 
 function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
   return statusCode >= 200 && statusCode < 300;
 }
 
-async function readAnswer(response: IncomingMessage): Promise<unknown> {
+async function readAnswer(asked: ApiRequest, response: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   try {
@@ -226,39 +223,19 @@ async function readAnswer(response: IncomingMessage): Promise<unknown> {
       if (sizeBytes > maxAnswerBytes) throw new Error(`the answer is larger than ${maxAnswerBytes} bytes`);
       chunks.push(chunk);
     }
-  } catch (cause) {
-    const message = `The answer of the Kubernetes API broke off: ${(cause as Error).message}`;
-    throw new PaneletError('API_UNAVAILABLE', message, { cause });
-  }
-  const content = parseJson(Buffer.concat(chunks).toString('utf8'));
-  if (!isSuccess(response)) throw refusal(response.statusCode ?? 0, content);
-  if (content === undefined) {
-    throw new PaneletError('API_UNAVAILABLE', 'The Kubernetes API answered something that is not JSON.');
-  }
-  return content;
-}
-
-function parseJson(text: string): unknown {
-  try {
+    const text = Buffer.concat(chunks).toString('utf8');
+    if (!isSuccess(response)) throw apiErrorOf(whatOf(asked), response.statusCode ?? 0, text);
     return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
+  } catch (error) {
+    throw errorOfFailure(whatOf(asked), error);
   }
 }
 
-function refusal(statusCode: number, content: unknown): PaneletError {
-  const said = (content as { message?: unknown } | undefined)?.message;
-  const reason = typeof said === 'string' ? said : 'no reason given';
-  return new PaneletError(codeOf(statusCode), `The Kubernetes API answered ${statusCode}: ${reason}`);
-}
-
-function codeOf(statusCode: number): ErrorCode {
-  if (statusCode === 404) return 'API_NOT_FOUND';
-  if (statusCode === 409) return 'API_CONFLICT';
-  return statusCode === 429 || statusCode >= 500 ? 'API_UNAVAILABLE' : 'API_REFUSED';
-}
-
-async function readLines(response: IncomingMessage, onLine: (event: unknown) => void): Promise<void> {
+async function readLines(
+  asked: ApiRequest,
+  response: IncomingMessage,
+  onLine: (event: unknown) => void,
+): Promise<void> {
   let rest = '';
   response.setEncoding('utf8');
   try {
@@ -269,9 +246,7 @@ async function readLines(response: IncomingMessage, onLine: (event: unknown) => 
       rest = lines.pop() ?? '';
       for (const line of lines.filter((text) => text.trim() !== '')) onLine(JSON.parse(line) as unknown);
     }
-  } catch (cause) {
-    throw new PaneletError('API_UNAVAILABLE', `A watch of the Kubernetes API broke off: ${(cause as Error).message}`, {
-      cause,
-    });
+  } catch (error) {
+    throw errorOfFailure(whatOf(asked), error);
   }
 }
