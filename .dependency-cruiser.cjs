@@ -6,7 +6,7 @@ const only = (from, allowed) => ({
   severity: 'error',
   from: { path: room(from), pathNot: '[.]test[.]ts$' },
   to: {
-    path: '^(common|kube|session|client|worker|agent|controller|devcluster|test)/',
+    path: '^(common|kube|session|client|worker|agent|controller|devcluster|examples|test)/',
     pathNot: [from, ...allowed].map(room),
   },
 });
@@ -42,7 +42,7 @@ module.exports = {
       name: 'tests-stay-outside',
       severity: 'error',
       from: { path: '^(common|kube|session|client|worker|agent|controller|devcluster)/', pathNot: '[.]test[.]ts$' },
-      to: { path: '^test/|[.]test[.]ts$' },
+      to: { path: '^(examples|test)/|[.]test[.]ts$' },
     },
     {
       name: 'session-is-pure',

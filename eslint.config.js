@@ -5,7 +5,7 @@ import n from 'eslint-plugin-n';
 import tseslint from 'typescript-eslint';
 
 const timeMessage = 'Take time from an injected Clock (common/time/clock.ts).';
-const ownTypes = ['*.test.ts', 'test/**/*.ts'].map((glob) => `**/${glob}`);
+const ownTypes = ['*.test.ts', 'examples/**/*.ts', 'test/**/*.ts'].map((glob) => `**/${glob}`);
 
 export default tseslint.config(
   { ignores: ['.panelet-devcluster/**', 'dist/**', 'proto/gen/**', 'node_modules/**', 'coverage/**'] },
@@ -49,7 +49,15 @@ export default tseslint.config(
     },
   },
   {
-    files: ['common/time/clock.ts', 'common/random.ts', '**/main.ts', '**/*-main.ts', 'test/**/*.ts', '**/*.test.ts'],
+    files: [
+      'common/time/clock.ts',
+      'common/random.ts',
+      '**/main.ts',
+      '**/*-main.ts',
+      'examples/**/*.ts',
+      'test/**/*.ts',
+      '**/*.test.ts',
+    ],
     rules: {
       'no-restricted-globals': 'off',
       'no-restricted-properties': 'off',

@@ -12,7 +12,7 @@ const programs = {
   'panelet-controller': 'controller/main.ts',
   panelet: 'client/cli/main.ts',
   'panelet-devcluster': 'devcluster/main.ts',
-  'panelet-demo': 'test/demo/main.ts',
+  'panelet-demo': 'examples/demo/main.ts',
   'panelet-pictures': 'test/pictures/main.ts',
   'panelet-soak': 'test/soak/main.ts',
   'panelet-bench-relay': 'test/bench/relay-main.ts',

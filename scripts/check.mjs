@@ -8,7 +8,18 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const rooms = ['common', 'kube', 'session', 'client', 'worker', 'agent', 'controller', 'devcluster', 'test'];
+const rooms = [
+  'common',
+  'kube',
+  'session',
+  'client',
+  'worker',
+  'agent',
+  'controller',
+  'devcluster',
+  'examples',
+  'test',
+];
 const bin = (name) => join('node_modules', '.bin', name);
 
 /** All generated files by path, to compare before and after generation. */

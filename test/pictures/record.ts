@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { sleep, type Clock, type Timer } from '#common/time/clock.js';
 import { createHeadlessTerminal } from '#common/terminal/headless-terminal.js';
 import type { PaneletSession } from '#client/sdk.js';
-import { processBehind, processNow, watchTrouble } from '#test/demo/sessions/session-deps.js';
+import { processBehind, processNow, watchTrouble } from '#examples/demo/sessions/session-deps.js';
 import { restartNamespace, restartOf } from '#test/support/restarts.js';
 import type { TestCluster } from '#test/support/test-cluster.js';
 import { waitFor } from '#test/support/wait-for.js';
