@@ -1,11 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Metadata, status } from '@grpc/grpc-js';
+import { readStatusDetails } from '#test/support/read-status-details.js';
 import { PaneletError } from '../errors/errors.js';
 import { rpcErrorOf, retryAfterMsOf, statusOf } from './grpc-status.js';
-import { decodeStatusDetails } from './status-details.js';
-
-const detailsOf = (metadata: Metadata): ReturnType<typeof decodeStatusDetails> =>
-  decodeStatusDetails(metadata.get('grpc-status-details-bin')[0] as Buffer);
 
 describe('the status of an error', () => {
   test('says when to come back to a cordoned worker', () => {
@@ -13,7 +10,7 @@ describe('the status of an error', () => {
     expect(result.code).toBe(status.UNAVAILABLE);
     expect(retryAfterMsOf(result.metadata)).toBe(1501);
     expect(result.metadata.get('grpc-retry-pushback-ms')).toEqual(['1501']);
-    expect(detailsOf(result.metadata)).toEqual({
+    expect(readStatusDetails(result.metadata)).toEqual({
       code: status.UNAVAILABLE,
       message: 'A restart is under way.',
       reason: 'CORDONED',
@@ -23,9 +20,12 @@ describe('the status of an error', () => {
 
   test('names the limit that was hit and the field that was wrong', () => {
     const limit = statusOf(new PaneletError('LIMIT_EXCEEDED', '1000 sessions are open.'), { subject: 'sessions' });
-    expect(detailsOf(limit.metadata).quota).toEqual({ subject: 'sessions', description: '1000 sessions are open.' });
+    expect(readStatusDetails(limit.metadata).quota).toEqual({
+      subject: 'sessions',
+      description: '1000 sessions are open.',
+    });
     const frame = statusOf(new PaneletError('FRAME_INVALID', 'Frame 7 came twice.'));
-    expect(detailsOf(frame.metadata).badField).toEqual({ field: 'frame', description: 'Frame 7 came twice.' });
+    expect(readStatusDetails(frame.metadata).badField).toEqual({ field: 'frame', description: 'Frame 7 came twice.' });
   });
 
   test('cuts what is too long to arrive, between characters', () => {
@@ -33,7 +33,7 @@ describe('the status of an error', () => {
       new PaneletError('FRAME_INVALID', `${'x'.repeat(998)}${'🙂'.repeat(50_000)}`),
     );
     expect(details).toBe(`${'x'.repeat(998)}…`);
-    expect(detailsOf(metadata)).toMatchObject({ message: details, badField: { description: details } });
+    expect(readStatusDetails(metadata)).toMatchObject({ message: details, badField: { description: details } });
     expect(statusOf(new PaneletError('FRAME_INVALID', 'x'.repeat(1000))).details).toHaveLength(1000);
   });
 

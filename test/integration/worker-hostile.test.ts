@@ -4,7 +4,6 @@ import { rm } from 'node:fs/promises';
 import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { makeGenericClientConstructor, credentials, status, type ServiceError } from '@grpc/grpc-js';
-import { decodeStatusDetails } from '#common/grpc/status-details.js';
 import {
   AttachMode,
   Channel,
@@ -17,6 +16,7 @@ import type { HandoffResponse } from '#proto/worker/v1/worker.js';
 import { until } from '#test/support/conditions.js';
 import { ask } from '#test/support/gate-calls.js';
 import { callerMetadata, clientOptions, LinkClient, type LinkClientOptions } from '#test/support/link-client.js';
+import { readStatusDetails } from '#test/support/read-status-details.js';
 import { temporaryDirectory } from '#test/support/running-worker.js';
 import { openFiles, residentBytes, spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
 import { sessionServiceDefinition } from '#worker/services/session-service.js';
@@ -150,7 +150,7 @@ describe('a worker among hostile clients', () => {
     for (const messages of bad) {
       const error = await raw(messages);
       expect(error.code).toBe(status.INVALID_ARGUMENT);
-      const details = decodeStatusDetails(error.metadata.get('grpc-status-details-bin')[0] as Buffer);
+      const details = readStatusDetails(error.metadata);
       expect(details.badField?.description).toBe(error.details);
     }
     await isWell();
