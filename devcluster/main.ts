@@ -72,7 +72,6 @@ function announce(cluster: DevCluster, options: Options): () => void {
       dir: cluster.dir,
       apiUrl: cluster.apiUrl,
       nodes: cluster.nodes,
-      operatorTokenFile: cluster.tokenFile('admin'),
       environmentCommand: isNpmStart ? 'npm run -s env' : self.map(quoteForShell).join(' '),
       ...(isNpmStart ? { environmentDirectory: root } : {}),
       ...(note === undefined ? {} : { kubectlNote: note }),
@@ -104,6 +103,7 @@ async function run(options: Options): Promise<void> {
   forget();
   process.stdout.write('Stopping: sessions are made safe, then every process ends, shells too.\n');
   await cluster.stop();
+  process.stdout.write(`Stopped. Its objects and logs are kept in ${cluster.dir}; remove it to begin anew.\n`);
 }
 
 function main(): Promise<unknown> {

@@ -24,6 +24,8 @@ const title = 'build the programs';
 const elapsed = () => `${process.uptime().toFixed(1).padStart(5)} s`;
 const canRedraw = process.stdout.isTTY && !process.argv.includes('--plain');
 
+const isHelp = process.argv.some((word) => word === '--help' || word === '-h');
+
 /** Builds the programs. @returns whether it worked; what went wrong stands on standard error. */
 async function build() {
   process.stdout.write(`${elapsed()} ▶ ${title}${canRedraw ? '' : '\n'}`);
@@ -36,9 +38,17 @@ async function build() {
   return code === 0;
 }
 
-if (!process.argv.some((word) => word === '--help' || word === '-h')) process.stdout.write(`${words}\n`);
-if (await build()) await import('../dist/bin/panelet-demo.js');
-else {
+async function play() {
+  process.stdout.write(`${words}\n`);
+  if (await build()) {
+    await import('../dist/bin/panelet-demo.js');
+    return;
+  }
   process.stdout.write('The programs could not be built. Has "npm ci" been run?\n');
   process.exitCode = 1;
 }
+
+if (isHelp) {
+  process.argv.splice(2, 0, 'panelet-demo');
+  await import('./run.mjs');
+} else await play();

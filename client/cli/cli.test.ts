@@ -145,7 +145,7 @@ describe('the CLI', () => {
       person.type(`${ctrlRightBracket}d`);
       expect(await person.exit).toBe(0);
       const [id] = [...worker.sessions.keys()];
-      expect(person.raw).toContain(`come back with: panelet attach --session ${id ?? ''}`);
+      expect(person.raw).toContain(`come back with:\n  panelet attach --session ${id ?? ''}`);
       const file = join(savedDir(), `${id ?? ''}.json`);
       expect((await stat(file)).mode & 0o777).toBe(0o600);
       expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ sessionId: id, panel: 'terminal' });
@@ -178,7 +178,7 @@ describe('the CLI', () => {
       await worker.kill();
       await worker.listen();
       expect(await person.exit).toBe(3);
-      expect(person.raw).toContain(`come back with: panelet attach --session ${id ?? ''}`);
+      expect(person.raw).toContain(`come back with:\n  panelet attach --session ${id ?? ''}`);
       worker.refuseWith = undefined;
       const again = user('attach', '--resume');
       await again.sees('$ ');
@@ -318,12 +318,12 @@ describe('the CLI', () => {
       ['plaintext and TLS', ['ls', '--plaintext', '--tls'], 2, /--plaintext excludes/],
       ['no such command', ['frobnicate'], 2, /unknown command 'frobnicate'/],
       ['no such option', ['ls', '--frobnicate'], 2, /unknown option '--frobnicate'/],
-      ['no such format', ['ls', '-o', 'xml'], 2, /Allowed choices are table, json, yaml, name/],
+      ['no such format', ['ls', '-o', 'xml'], 2, /Allowed choices are table, wide, json, yaml, name/],
       [
         'names of what is no list',
         ['end', 'abcd', '-o', 'name'],
         2,
-        /-o name is for ls and sessions; `end` takes table, json, yaml/,
+        /-o name is for ls and sessions; `end` takes table, wide, json, yaml/,
       ],
       ['no command to run', ['exec', 'ls'], 2, /exec needs a command after "--"/],
       ['no name of a variable', ['exec', '-e', '=x', '--', 'ls'], 2, /"" is no name of a variable/],

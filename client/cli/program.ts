@@ -35,8 +35,10 @@ type Action = (context: CliContext) => Promise<unknown>;
 /** How a command is run once commander has read the line. */
 type Runner = (command: Command, action: Action) => Promise<void>;
 
-const target = (): Option =>
-  new Option('--target <target>', 'what is going to be killed').choices(['agent', 'host']).default('agent');
+const gateTarget = (): Option =>
+  new Option('--target <target>', "the agent's pod with its workers, or the host of kept workers, such as terminals")
+    .choices(['agent', 'host'])
+    .default('agent');
 const param = (): Option => new Option('--param <key=value>', 'parameter of the panel; repeatable').argParser(collect);
 
 function addGlobalOptions(program: Command): void {
@@ -59,7 +61,10 @@ function addGlobalOptions(program: Command): void {
     .option('--kubeconfig <file>', 'passed to kubectl')
     .option('--context <name>', 'passed to kubectl')
     .addOption(
-      new Option('-o, --output <format>', 'how results are written; name is for ls and sessions')
+      new Option(
+        '-o, --output <format>',
+        'how results are written; wide has whole session ids, name is for ls and sessions',
+      )
         .choices(outputFormats)
         .default('table'),
     )
@@ -148,17 +153,19 @@ function addGateCommands(program: Command, run: Runner): void {
     .addOption(durationOption('--notice <duration>', 'time that sessions are told before they freeze', 10))
     .addOption(durationOption('--lease <duration>', 'time after which it serves again by itself', 60))
     .addOption(timeoutPolicyOption('what happens to sessions that are not safe at the deadline').default('abort'))
-    .addOption(target())
+    .addOption(gateTarget())
     .option('-w, --watch', 'show each state, on standard error')
     .action((flags: DrainFlags, command: Command) => run(command, (context) => drainCommand(context, flags)));
   program
     .command('uncordon')
     .description('serve again, whoever has cordoned')
-    .addOption(target())
+    .addOption(gateTarget())
     .action((flags: { target: 'agent' | 'host' }, command: Command) =>
       run(command, (context) => uncordonCommand(context, flags)),
     );
 }
+
+const everyAgent = 'daemonset/panelet-agent';
 
 function addClusterCommands(program: Command, run: Runner): void {
   program
@@ -170,24 +177,30 @@ function addClusterCommands(program: Command, run: Runner): void {
       ),
     );
   program
-    .command('restart [target]')
+    .command('restart')
+    .argument('[target]', 'what is restarted, as kind/name', everyAgent)
     .description('ask for a restart by annotation, through kubectl')
     .option('--reason <text>', 'told to clients')
     .option('--drain-timeout <duration>', 'for the drain of one pod, for example 90s')
-    .addOption(timeoutPolicyOption('at that time'))
+    .addOption(
+      timeoutPolicyOption(
+        'what happens to sessions that are not safe when that time is over (default: as the target says)',
+      ),
+    )
     .option('--max-unavailable <count>', 'pods that may be away at once, a number or a percentage')
     .option('--wait', 'wait until it is finished')
     .addOption(durationOption('--timeout <duration>', 'of waiting', 600))
-    .action((name: string | undefined, flags: RestartFlags, command: Command) =>
-      run(command, (context) => restartCommand(context, name ?? 'daemonset/panelet-agent', flags)),
+    .action((name: string, flags: RestartFlags, command: Command) =>
+      run(command, (context) => restartCommand(context, name, flags)),
     );
   program
-    .command('plan [target]')
+    .command('plan')
+    .argument('[target]', 'what would be restarted, as kind/name', everyAgent)
     .description('what a restart would do, by a dry run')
     .option('--reason <text>', 'as for restart')
     .addOption(durationOption('--timeout <duration>', 'of waiting', 60))
-    .action((name: string | undefined, flags: PlanFlags, command: Command) =>
-      run(command, (context) => planCommand(context, name ?? 'daemonset/panelet-agent', flags)),
+    .action((name: string, flags: PlanFlags, command: Command) =>
+      run(command, (context) => planCommand(context, name, flags)),
     );
   const switches = {
     pause: 'start no further pod of a restart',

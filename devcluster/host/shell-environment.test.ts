@@ -18,7 +18,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 test('a shell takes the lines of the dev cluster that runs, and finds its programs', () => {
   const program = join(root, 'program');
-  writeFileSync(program, '#!/bin/sh\necho "$0 $KUBECONFIG $PANELET_ADDRESS $PANELET_TOKEN_FILE"\n');
+  writeFileSync(program, '#!/bin/sh\necho "$0 $KUBECONFIG $PANELET_ADDRESS $PANELET_TOKEN_FILE $KUBECACHEDIR"\n');
   chmodSync(program, 0o755);
   const unlock = lockDirectory(dir, process.pid);
   expect(() => readShellEnvironment(dir)).toThrow(/has not started yet/);
@@ -34,7 +34,7 @@ test('a shell takes the lines of the dev cluster that runs, and finds its progra
   const remove = write();
   expect(statSync(join(dir, 'env.sh')).mode & 0o077).toBe(0);
   const said = execFileSync('/bin/sh', ['-c', `${readShellEnvironment(dir)}\npanelet`], { encoding: 'utf8' });
-  expect(said).toBe(`${dir}/bin/panelet ${dir}/kubeconfig 127.1.2.10:7443 ${dir}/tokens/alice\n`);
+  expect(said).toBe(`${dir}/bin/panelet ${dir}/kubeconfig 127.1.2.10:7443 ${dir}/tokens/alice ${dir}/kubectl-cache\n`);
   remove();
   unlock();
   expect(() => readShellEnvironment(dir)).toThrow(/No dev cluster runs in .*npm start/);

@@ -30,6 +30,8 @@ export function writeShellEnvironment({ dir, programs, ...rest }: ShellEnvironme
   const lines = [
     `export PATH=${quoteForShell(bin)}:"$PATH"`,
     `export KUBECONFIG=${quoteForShell(rest.kubeconfig)}`,
+    // So that kubectl, too, leaves nothing outside of the directory.
+    `export KUBECACHEDIR=${quoteForShell(join(dir, 'kubectl-cache'))}`,
     `export PANELET_ADDRESS=${quoteForShell(rest.address)}`,
     `export PANELET_TOKEN_FILE=${quoteForShell(rest.tokenFile)}`,
   ];

@@ -1,12 +1,10 @@
 import { agentDaemonSet, paneletNamespace } from './initial-objects.js';
-import { quoteForShell } from './quote-for-shell.js';
 
 /** What the text names. */
 export interface TryTextOptions {
   readonly dir: string;
   readonly apiUrl: string;
   readonly nodes: readonly { readonly name: string; readonly agentAddress: string }[];
-  readonly operatorTokenFile: string;
   /** Command that prints what a shell needs, for example `npm run -s env`. */
   readonly environmentCommand: string;
   /** Directory that it has to be run in; anywhere when left out. */
@@ -31,11 +29,12 @@ export function tryText(options: TryTextOptions): string {
     '',
     `  eval "$(${options.environmentCommand})"`,
     '',
-    '  # a shell on the first node that survives what follows; Ctrl-] d leaves it',
+    '  # a shell that survives what follows; Ctrl-] d leaves it',
     '  panelet attach terminal',
     '',
-    '  # in a third one, after the same eval: restart the agents, one node after the other, without losing a byte',
-    `  kubectl -n ${paneletNamespace} annotate ${target} panelet.dev/restart="$(date +%s)" --overwrite`,
+    '  # in a third one, after the same eval: restart the agents, node by node',
+    `  kubectl -n ${paneletNamespace} annotate ${target} \\`,
+    '    panelet.dev/restart="$(date +%s)" --overwrite',
     `  kubectl -n ${paneletNamespace} get panelrestarts -w`,
     '',
     '  # what there is',
@@ -43,9 +42,10 @@ export function tryText(options: TryTextOptions): string {
     `  kubectl -n ${paneletNamespace} describe ${target}`,
     '  panelet ls',
     `  kubectl panelet attach --node ${last}`,
-    `  kubectl panelet sessions --token-file ${quoteForShell(options.operatorTokenFile)}`,
+    '  kubectl panelet sessions',
     '',
-    'Ctrl-C stops it. Starting it again with the same --dir goes on where it was.',
+    'Ctrl-C stops it, and the shells with it; what kubectl sees is there again at',
+    'the next start with the same --dir.',
     '',
   ].join('\n');
 }

@@ -63,13 +63,18 @@ const readAddress = (kinds: readonly ServedKind[], text: string): { url: URL; ta
   }
 };
 
+const unknownPathText = (path: string): string =>
+  path.startsWith('/apis/rbac.authorization.k8s.io/')
+    ? 'this dev cluster has no roles: who may do what is fixed (docs/reference/dev-cluster.md)'
+    : 'the server could not find the requested resource';
+
 const dispatch = async (deps: Dispatcher, request: IncomingMessage, response: ServerResponse): Promise<void> => {
   const user = deps.authenticate(request);
   const { url, target } = readAddress(deps.context.kinds, request.url ?? '/');
   if (target === undefined) {
     authorizePath(user, url.pathname);
     if (request.method === 'GET' && deps.paths(url, request, response)) return;
-    throw new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
+    throw new StatusError(404, 'NotFound', unknownPathText(url.pathname), {});
   }
   const query = url.searchParams;
   authorizeResource(user, verbOf(request.method ?? 'GET', target, isWatch(query)), target);

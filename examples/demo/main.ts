@@ -36,15 +36,16 @@ async function runDemo(): Promise<void> {
   let test: TestCluster | undefined;
 
   const tidyUp = async (): Promise<readonly string[]> => {
-    const left = (await test?.stop({ keep })) ?? [];
+    const running = test;
     test = undefined;
-    return left;
+    return (await running?.stop({ keep })) ?? [];
   };
-  let interrupted = false;
+  const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (interrupted) return;
-      interrupted = true;
+      if (interruption.signal.aborted) return;
+      interruption.abort();
+      progress.note('interrupted: stopping everything and tidying up');
       progress.end();
       void tidyUp().finally(() => process.exit(130));
     });
@@ -83,7 +84,8 @@ async function runDemo(): Promise<void> {
     process.exitCode = doesHold(result.rows, failures) ? 0 : 1;
   } catch (error) {
     progress.end();
-    process.stdout.write(`! ${(error as Error).message}\n`);
+    // What fails while everything is being stopped is no news.
+    if (!interruption.signal.aborted) process.stdout.write(`! ${(error as Error).message}\n`);
     process.exitCode = 1;
     await tidyUp();
   }

@@ -71,6 +71,7 @@ export function createProgress({ out, isTerminal, clock, startedMs }: ProgressDe
     });
   };
   const print = (lines: string): void => {
+    if (ended) return;
     out.write(`${erase()}${lines}\n`);
     drawn = 0;
     draw();

@@ -109,7 +109,8 @@ function verdictLines(rows: readonly DemoRow[], failures: readonly string[]): st
     `every byte arrived once and in order; ${terminals} programs in terminals are the same processes as before; ${typed} keystrokes were typed while agents were being restarted, and each was carried out once.`,
     demoWidth - indent.length,
   );
-  return [`${pc.green('Holds')}: ${first}`, ...rest.map((line) => indent + line)];
+  const next = ['', 'Look around in a cluster of your own: npm start'];
+  return [`${pc.green('Holds')}: ${first}`, ...rest.map((line) => indent + line), ...next];
 }
 
 /** What the demo prints at its end. */
@@ -137,7 +138,8 @@ export function demoReport(
     ...details,
     ...fitTable(summaryHeader, byKind(rows, summaryRow), { width: demoWidth }),
     '',
-    '✓ is the same SHA-256 at both ends; a gap is a time without a connection.',
+    '✓ is the same SHA-256 at both ends, – is nothing of that kind to compare; a gap',
+    'is a time without a connection, before which a session may be held a moment.',
     ...(wide ? [] : ['Hashes, processes and percentiles: npm run demo -- --wide']),
     '',
     ...verdictLines(rows, [...otherFailures, ...rows.flatMap(rowFailures)]),

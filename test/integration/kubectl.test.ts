@@ -74,11 +74,11 @@ describe('reading with kubectl', () => {
     expect(words(lines(await kubectl.out('get prs -A'))[0])).toEqual([
       'NAMESPACE',
       'NAME',
-      'TARGET',
       'PHASE',
       'PODS',
       'SESSIONS',
       'FORCED',
+      'STEP',
       'AGE',
     ]);
   });

@@ -47,7 +47,8 @@ function sourcesOf(script: string): string {
   const bundles = readFileSync('scripts/build.mjs', 'utf8');
   const ours = /node (scripts\/[\w-]+\.mjs)$/.exec(script)?.[1];
   const text = ours === undefined ? script : script + readFileSync(ours, 'utf8');
-  const program = [...text.matchAll(/dist\/bin\/([\w-]+)\.js/g)].at(-1)?.[1] ?? '';
+  const named = /^node scripts\/run\.mjs ([\w-]+)$/.exec(script)?.[1];
+  const program = named ?? [...text.matchAll(/dist\/bin\/([\w-]+)\.js/g)].at(-1)?.[1] ?? '';
   const main = new RegExp(`'?${program}'?: '([\\w/.-]+)'`).exec(bundles)?.[1];
   if (main === undefined) return text;
   const directory = dirname(main);

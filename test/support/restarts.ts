@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { StoredObject } from '#devcluster/store/kube-object.js';
 import type { TestCluster } from './test-cluster.js';
@@ -50,7 +51,9 @@ export async function restartByAnnotation(test: TestCluster, options: AnnotateOp
     ...options.annotations,
   };
   const words = Object.entries(annotations).map(([key, value]) => `${key}=${value}`);
-  const where = ['--kubeconfig', test.cluster.kubeconfig, '-n', restartNamespace];
+  // Nothing is left in the home of who runs it.
+  const cache = ['--cache-dir', join(test.cluster.dir, 'kubectl-cache')];
+  const where = ['--kubeconfig', test.cluster.kubeconfig, '-n', restartNamespace, ...cache];
   await run(options.kubectl, [...where, 'annotate', 'daemonset/panelet-agent', ...words, '--overwrite']);
   await waitFor(
     `the restart ${options.value} to succeed`,

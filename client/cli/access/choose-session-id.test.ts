@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { isPaneletError } from '#common/errors/errors.js';
-import { chooseSessionId, isWholeSessionId } from './choose-session-id.js';
+import { chooseSessionId, isWholeSessionId, shortIds } from './choose-session-id.js';
 
 const ids = ['0a1b2c3d-1', '0a1b9999-2', 'ffff0000-3', 'abc'];
 
@@ -38,4 +38,15 @@ describe('a session id', () => {
     expect(isWholeSessionId('0a1b2c3d-0000-4000-8000-00000000000a')).toBe(true);
     expect(isWholeSessionId('0a1b2c3d-0000-4000-8000-00000000000')).toBe(false);
   });
+});
+
+test('ids are shown as far as they differ, and at least by their first block', () => {
+  expect(shortIds([])).toEqual([]);
+  expect(shortIds(['0a1b2c3d-1', '0a1b9999-2'])).toEqual(['0a1b2c3d', '0a1b9999']);
+  expect(shortIds(['0a1b2c3d-11', '0a1b2c3d-12', 'ffff0000-33'])).toEqual([
+    '0a1b2c3d-11',
+    '0a1b2c3d-12',
+    'ffff0000-33',
+  ]);
+  expect(shortIds(['same-id-of-both', 'same-id-of-both'])).toEqual(['same-id-', 'same-id-']);
 });

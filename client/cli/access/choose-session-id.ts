@@ -2,6 +2,8 @@ import { PaneletError } from '#common/errors/errors.js';
 
 const wholeId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const shortest = 4;
+// The first block of a UUID.
+const shownChars = 8;
 // As many as are read at a glance.
 const mostShown = 10;
 
@@ -37,4 +39,13 @@ export function chooseSessionId(typed: string, ids: readonly string[], whose = '
     'CONFIG_INVALID',
     `Several sessions begin with ${typed}: ${listed(matching)}. Give more of it.`,
   );
+}
+
+/** The beginnings of session ids that tell them apart, of 8 characters or, where some begin alike, all of as many more as that takes. */
+export function shortIds(ids: readonly string[]): readonly string[] {
+  const longest = Math.max(0, ...ids.map((id) => id.length));
+  let chars = shownChars;
+  const cut = (): readonly string[] => ids.map((id) => id.slice(0, chars));
+  while (chars < longest && new Set(cut()).size < new Set(ids).size) chars += 1;
+  return cut();
 }

@@ -69,8 +69,10 @@ describe('the gate of an agent that refuses it', () => {
     const { code, text } = await run(command);
     expect(asked).toEqual(['status']);
     expect(text).toContain('may not get gates.panelet.dev "node-a"');
-    expect(text).toContain('Gates are for the role operator: give a token that has it (--token-file)');
-    expect(text).toContain('ClusterRole panelet-operator (--service-account)');
+    expect(text).toContain(
+      'Give a token that has it (--token-file). In a cluster: kubectl panelet, with --service-account',
+    );
+    expect(text).toContain('ClusterRole panelet-operator');
     expect(text.trim().split('\n')).toHaveLength(1);
     expect(code).toBe(3);
   });

@@ -54,7 +54,7 @@ async function withGate<Result>(context: CliContext, use: (gate: GateClient) => 
 function sayingWhoMay(error: unknown): unknown {
   if (!isPaneletError(error, 'IDENTITY_REFUSED')) return error;
   const advice =
-    'Gates are for the role operator: give a token that has it (--token-file); in a cluster, one of a ServiceAccount with the ClusterRole panelet-operator (--service-account).';
+    'Give a token that has it (--token-file). In a cluster: kubectl panelet, with --service-account for one that has the ClusterRole panelet-operator.';
   return new PaneletError(error.code, `${error.message} ${advice}`, { cause: error });
 }
 

@@ -1,7 +1,7 @@
 import { durationToMs } from '#common/time/duration.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { usesCluster, withAgent } from '../access/agent-access.js';
-import { chooseSessionId, isWholeSessionId } from '../access/choose-session-id.js';
+import { chooseSessionId, isWholeSessionId, shortIds } from '../access/choose-session-id.js';
 import { exitCodeOfListing, listFleetSessions, type FleetSessions } from './fleet-commands.js';
 import { report, type CliContext } from '../access/cli-context.js';
 import { ageText, tableLines } from '../io/output.js';
@@ -46,8 +46,9 @@ export async function listSessionsCommand(context: CliContext, flags: { readonly
     ageMs: durationToMs(age, 0),
     resumable: saved.has(session.sessionId),
   }));
-  const rows = json.map((session) => [
-    session.sessionId,
+  const short = shortIds(json.map((session) => session.sessionId));
+  const row = (session: (typeof json)[number], sessionId: string): readonly string[] => [
+    sessionId,
     session.panel,
     session.node,
     session.owner,
@@ -55,11 +56,14 @@ export async function listSessionsCommand(context: CliContext, flags: { readonly
     session.resumable ? 'here' : '',
     ageText(session.ageMs),
     shortened(session.details['command'] ?? ''),
-  ]);
+  ];
+  const headings = ['SESSION', 'PANEL', 'NODE', 'OWNER', 'ATTACHED', 'RESUMABLE', 'AGE', 'COMMAND'];
+  const table = (rows: readonly (readonly string[])[]): readonly string[] => tableLines(headings, rows);
   report(context, {
     json: { sessions: json, ...(usesCluster(context) ? { unanswered: fleet.unanswered } : {}) },
     names: json.map((session) => session.sessionId),
-    lines: tableLines(['SESSION', 'PANEL', 'NODE', 'OWNER', 'ATTACHED', 'RESUMABLE', 'AGE', 'COMMAND'], rows),
+    lines: table(json.map((session, index) => row(session, short[index] ?? session.sessionId))),
+    wide: table(json.map((session) => row(session, session.sessionId))),
   });
   return exitCodeOfListing(fleet);
 }

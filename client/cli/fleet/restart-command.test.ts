@@ -23,6 +23,7 @@ case "$1" in
     [ -n "$SILENT" ] && exec sleep 60
     value=$(cat "$CALLS.value")
     echo "2:$value"; echo '{"name":"x-2","namespace":"n"}'; echo '{"phase":"Running","pods":{"summary":"0/1"}}'
+    [ -n "$PAUSED" ] && exec sleep 60
     echo "2:$value"; echo '{"name":"x-2","namespace":"n"}'
     echo '{"phase":"'"$PHASE"'","completionTime":"t","pods":{"summary":"1/1"},"sessions":{"summary":"3/3","forced":'"$FORCED"'}}'
     exec sleep 60 ;;
@@ -32,7 +33,11 @@ esac
 describe('restart', () => {
   let dir: string;
   let text: string;
-  const cli = async (args: string[], env: Record<string, string> = {}): Promise<number> => {
+  const cli = async (
+    args: string[],
+    env: Record<string, string> = {},
+    stop: AbortSignal = new AbortController().signal,
+  ): Promise<number> => {
     const out = new PassThrough();
     text = '';
     out.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -45,7 +50,7 @@ describe('restart', () => {
       stderr: out,
       clock: createSystemClock(),
       random: createSeededRandom(1),
-      stop: new AbortController().signal,
+      stop,
       version: '0',
     };
     return runCli(args, world);
@@ -66,6 +71,26 @@ describe('restart', () => {
       /^annotate daemonset\/panelet-agent panelet\.dev\/restart=\S+ panelet\.dev\/restart-reason=new CA panelet\.dev\/drain-timeout- panelet\.dev\/on-timeout- panelet\.dev\/max-unavailable- --overwrite -n n --kubeconfig \/k --context c$/,
     );
     expect(text).toContain('kubectl -n n get prs -w');
+  });
+
+  test('takes its options away from the target once they are written down, so that they are not those of the next', async () => {
+    expect(await run(['-n', 'n', '--drain-timeout', '5s', '--reason', 'x'])).toBe(0);
+    const made = (await calls()).split('\n').filter((line) => line.startsWith('annotate '));
+    expect(made).toHaveLength(2);
+    expect(made[1]).toBe(
+      'annotate daemonset/panelet-agent panelet.dev/restart-reason- panelet.dev/drain-timeout- -n n',
+    );
+  });
+
+  test('says, when its waiting is interrupted, that the restart goes on and how to call it off', async () => {
+    const stop = new AbortController();
+    const running = cli(['restart', '--wait', '-n', 'n'], { PAUSED: '1' }, stop.signal);
+    while (!text.includes('x-2: Running')) await new Promise((resolve) => setTimeout(resolve, 10));
+    stop.abort('SIGINT');
+    expect(await running).toBe(130);
+    expect(text).toContain(
+      'The restart goes on. Watch it with: kubectl -n n get prs -w; call it off with: panelet abort x-2',
+    );
   });
 
   test('takes what happens at the deadline in either case, and annotates it as the API has it', async () => {

@@ -34,8 +34,10 @@ async function follow(
   const path = `{.metadata.annotations.${requested}}{"\\n"}{.metadata}{"\\n"}{.status}{"\\n"}`;
   const watch = ['get', 'panelrestarts', '-n', namespace, '-w', '-o', `jsonpath=${path}`];
   let shown = '';
+  let name: string | undefined;
   const block: string[] = [];
-  for await (const line of watchLines(context, watch, flags.timeout)) {
+  const lines = watchLines(context, watch, flags.timeout);
+  for await (const line of sayingThatItGoesOn(lines, context, () => ({ name, namespace }))) {
     block.push(line);
     if (block.length < 3) continue;
     const [asked = '', metadata = '{}', status = ''] = block.splice(0);
@@ -45,6 +47,7 @@ async function follow(
       metadata: JSON.parse(metadata) as RestartObject['metadata'],
       status: JSON.parse(status === '' ? '{}' : status) as NonNullable<RestartObject['status']>,
     };
+    name = restart.metadata.name;
     const summary = restartSummary(restart);
     if (summary !== shown) world.stderr.write(`${restart.metadata.name}: ${summary}\n`);
     shown = summary;
@@ -53,6 +56,22 @@ async function follow(
   const seen =
     shown === '' ? 'No controller has taken it up: check that panelet-controller runs.' : `It is at: ${shown}.`;
   throw new PaneletError('TIMEOUT', `The restart did not finish within ${flags.timeout / 1000} s. ${seen}`);
+}
+
+// Who ends the waiting has not ended the restart.
+async function* sayingThatItGoesOn(
+  lines: AsyncIterable<string>,
+  { world }: CliContext,
+  restart: () => { readonly name: string | undefined; readonly namespace: string },
+): AsyncGenerator<string, void> {
+  try {
+    yield* lines;
+  } catch (error) {
+    if (!world.stop.aborted) throw error;
+    const { name, namespace } = restart();
+    const message = `The restart goes on. Watch it with: kubectl -n ${namespace} get prs -w; call it off with: ${world.name} abort ${name ?? 'RESTART'}`;
+    throw new PaneletError('TIMEOUT', message, { cause: error });
+  }
 }
 
 /**
@@ -83,6 +102,11 @@ export async function restartCommand(context: CliContext, named: string, flags: 
   const before = await wordsAt(request);
   await kubectl.run(annotate);
   const isTaken = await answerTo(request, value, before);
+  // They are written down in the restart now; at the target they would be those of whoever annotates next.
+  const used = Object.entries(options).flatMap(([key, option]) =>
+    option === undefined ? [] : [`panelet.dev/${key}-`],
+  );
+  if (isTaken && used.length > 0) await kubectl.run(['annotate', target, ...used, '-n', namespace]);
   const asked = { target, namespace, value };
   if (flags.wait !== true) {
     const line = isTaken

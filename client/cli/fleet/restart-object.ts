@@ -34,11 +34,13 @@ export function conditionMessage(restart: RestartObject, type: string): string {
 /** A table of the restarts that are not over, and how many are. */
 export function restartRows(restarts: readonly RestartObject[]): readonly string[] {
   const open = restarts.filter(({ status }) => status?.completionTime === undefined);
-  const over = restarts.length - open.length;
-  const others = over === 0 ? [] : [`Finished restarts: ${over} (kubectl get prs).`];
+  const over = restarts.filter((restart) => !open.includes(restart));
+  const others = over.length === 0 ? [] : [`Finished restarts: ${over.length} (${listing(over)}).`];
   if (open.length === 0) return ['No restart is running.', ...others];
+  const isSpread = new Set(open.map(({ metadata }) => metadata.namespace)).size > 1;
+  const headings = [...(isSpread ? ['NAMESPACE'] : []), 'RESTART', 'TARGET', 'PHASE', 'PODS', 'SESSIONS', 'FORCED'];
   const rows = open.map(({ metadata, status }) => [
-    metadata.namespace,
+    ...(isSpread ? [metadata.namespace] : []),
     metadata.name,
     status?.target ?? '',
     status?.phase ?? 'Pending',
@@ -46,5 +48,11 @@ export function restartRows(restarts: readonly RestartObject[]): readonly string
     status?.sessions?.summary ?? '',
     String(status?.sessions?.forced ?? 0),
   ]);
-  return [...tableLines(['NAMESPACE', 'RESTART', 'TARGET', 'PHASE', 'PODS', 'SESSIONS', 'FORCED'], rows), ...others];
+  return [...tableLines(headings, rows), ...others];
+}
+
+/** The kubectl command that lists restarts. */
+function listing(restarts: readonly RestartObject[]): string {
+  const [namespace, ...others] = new Set(restarts.map(({ metadata }) => metadata.namespace));
+  return `kubectl ${namespace === undefined || others.length > 0 ? '-A' : `-n ${namespace}`} get prs`;
 }

@@ -20,11 +20,18 @@ describe('output', () => {
     ['yaml', 'node: a\npanels:\n  - name: "yes"\n'],
     ['name', 'yes\n'],
     ['table', 'PANEL\nyes\n'],
+    ['wide', 'PANEL  MORE\nyes    more\n'],
   ])('writes a result as %s', (format, text) => {
     const out = new PassThrough();
     const json = { node: 'a', panels: [{ name: 'yes' }] };
-    writeDocument(out, format, { json, names: ['yes'], lines: ['PANEL', 'yes'] });
+    writeDocument(out, format, { json, names: ['yes'], lines: ['PANEL', 'yes'], wide: ['PANEL  MORE', 'yes    more'] });
     expect(String(out.read())).toBe(text);
+  });
+
+  test('is a table, too, where there is nothing to add to it', () => {
+    const out = new PassThrough();
+    writeDocument(out, 'wide', { json: {}, lines: ['PANEL', 'yes'] });
+    expect(String(out.read())).toBe('PANEL\nyes\n');
   });
 
   test('lets no cell draw on the terminal', () => {

@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream';
 import { stringify } from 'yaml';
 
-/** The forms that `--output` takes; `name` is for lists only. */
-export const outputFormats = ['table', 'json', 'yaml', 'name'] as const;
+/** The forms that `--output` takes; `name` is for lists only, `wide` is `table` where there is nothing to add. */
+export const outputFormats = ['table', 'wide', 'json', 'yaml', 'name'] as const;
 
 /** How results are written. */
 export type OutputFormat = (typeof outputFormats)[number];
@@ -15,6 +15,8 @@ export interface OutputDocument {
   readonly names?: readonly string[];
   /** Lines for people. */
   readonly lines: readonly string[];
+  /** Lines for people with room. @default lines */
+  readonly wide?: readonly string[];
 }
 
 function cellText(cell: string): string {
@@ -38,12 +40,12 @@ export function tableLines(headings: readonly string[], rows: readonly (readonly
 
 /** Writes a result as one document. */
 export function writeDocument(out: Writable, format: OutputFormat, document: OutputDocument): void {
-  const { json, names, lines } = document;
+  const { json, names, lines, wide = lines } = document;
   if (format === 'json') out.write(`${JSON.stringify(json, undefined, 2)}\n`);
   // Readers of YAML 1.1, as kubectl's, take a bare yes for true.
   else if (format === 'yaml')
     out.write(stringify(json, { aliasDuplicateObjects: false, lineWidth: 0, compat: 'yaml-1.1' }));
-  else for (const line of format === 'name' ? (names ?? []) : lines) out.write(`${line}\n`);
+  else for (const line of { name: names ?? [], table: lines, wide }[format]) out.write(`${line}\n`);
 }
 
 /** A duration for people, as kubectl shows ages: `45s`, `12m`, `3h20m`, `4d`. */

@@ -149,7 +149,7 @@ function sayGoodbye(context: CliContext, session: PaneletSession, { outcome, awa
   const back = `${context.world.name} attach --session ${session.sessionId}`;
   const what = outcome.kind === 'detached' ? 'detached' : 'left';
   const fate = away ? ' while nobody answers. If the session lives on, it' : '. The session';
-  context.world.stderr.write(`panelet: ${what}${fate} is kept for ${kept}; come back with: ${back}\n`);
+  context.world.stderr.write(`panelet: ${what}${fate} is kept for ${kept}; come back with:\n  ${back}\n`);
 }
 
 /** The exit code of an outcome. @throws the error of a session that failed. */

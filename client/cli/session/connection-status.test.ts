@@ -6,7 +6,7 @@ import { createSessionEmitter } from '../../session/session-events.js';
 import { createPlainStatusLine, reconnectingTexts, showConnection, silentText } from './connection-status.js';
 import { silentAddressText } from '../access/silent-address.js';
 
-const setup = (whenUnreachable?: string) => {
+const setup = (whenUnreachable?: string, wayOut?: string) => {
   const clock = createFakeClock();
   const emitter = createSessionEmitter((error) => {
     throw error;
@@ -14,7 +14,12 @@ const setup = (whenUnreachable?: string) => {
   const lines: string[] = [];
   const line = { show: (text: string) => void lines.push(text), clear: () => void lines.push('(clear)') };
   const session = { on: emitter.on.bind(emitter) } as unknown as PaneletSession;
-  return { clock, emitter, lines, stop: showConnection(session, { line, clock, whenUnreachable }) };
+  return {
+    clock,
+    emitter,
+    lines,
+    stop: showConnection(session, { line, clock, whenUnreachable, ...(wayOut && { wayOut }) }),
+  };
 };
 const away = { attempt: 1, delayMs: 0, planned: true, error: undefined };
 const back = { gapMs: 1, attempts: 1, exact: true, incarnation: 1 };
@@ -38,6 +43,14 @@ describe('the connection status', () => {
     expect([...new Set(lines)]).toEqual([reconnectingTexts.planned, `${reconnectingTexts.planned} (5 s)`]);
     stop();
     expect(clock.pending()).toBe(0);
+  });
+
+  test('says how to leave, once somebody has waited for long', () => {
+    const { clock, emitter, lines } = setup(undefined, 'ctrl-] d detaches');
+    emitter.emit('reattaching', away);
+    clock.advance(10_500);
+    expect(lines.at(-1)).toBe(`${reconnectingTexts.planned} (10 s); ctrl-] d detaches`);
+    expect(lines.filter((line) => line.includes('(5 s)')).every((line) => line.endsWith('(5 s)'))).toBe(true);
   });
 
   test('says that a local address does not answer, and what its port-forward does', () => {

@@ -22,6 +22,8 @@ export const silentText = 'agent does not answer, what you type waits';
 // A shorter gap is not worth a flicker.
 const patienceMs = 150;
 const stepSeconds = 5;
+// Who has waited for as long may want to do something else.
+const leaveSeconds = 10;
 
 /** What {@link showConnection} needs beside the session. */
 export interface ConnectionDisplay {
@@ -29,6 +31,8 @@ export interface ConnectionDisplay {
   readonly clock: Clock;
   /** Shown once five seconds have passed in which nobody answered. @default how long it has been */
   readonly whenUnreachable?: string | undefined;
+  /** How one leaves, said once ten seconds have passed, for example `ctrl-] d leaves`. @default not said */
+  readonly wayOut?: string;
 }
 
 /**
@@ -37,7 +41,7 @@ export interface ConnectionDisplay {
  */
 export function showConnection(
   session: PaneletSession,
-  { line, clock, whenUnreachable }: ConnectionDisplay,
+  { line, clock, whenUnreachable, wayOut }: ConnectionDisplay,
 ): () => void {
   let timer: Timer | undefined;
   let awaySinceMs: number | undefined;
@@ -51,7 +55,8 @@ export function showConnection(
   const away = (): void => {
     const seconds = Math.floor((clock.nowMs() - (awaySinceMs ?? clock.nowMs())) / 1000);
     const rounded = seconds - (seconds % stepSeconds);
-    const gap = rounded === 0 ? text : `${text} (${rounded} s)`;
+    const leave = rounded < leaveSeconds || wayOut === undefined ? '' : `; ${wayOut}`;
+    const gap = rounded === 0 ? text : `${text} (${rounded} s)${leave}`;
     line.show(rounded > 0 && isUnreachable && whenUnreachable !== undefined ? whenUnreachable : gap);
     next(1000, away);
   };

@@ -93,12 +93,13 @@ export async function runTerminal(run: TerminalRun): Promise<SessionOutcome> {
   stdin.setRawMode?.(true);
   const keys = createDetachKeys(() => view.isPasteBracketed);
   const stopInput = forwardInput(session, { stdin, clock, keys }, leave);
-  const stopStatus = showConnection(session, { line: view, clock, whenUnreachable: silentAddressText(address) });
+  const wayOut = `${detachKeysText} ${onLeave === 'close' ? 'ends it' : 'detaches'}`;
+  const whenUnreachable = silentAddressText(address);
+  const stopStatus = showConnection(session, { line: view, clock, whenUnreachable, wayOut });
   stdout.on('resize', resize);
   world.stop.addEventListener('abort', leave);
   try {
-    const leaves = onLeave === 'close' ? 'ends it' : 'detaches';
-    await view.write(`\x1b[2mpanelet: ${greeting} ${detachKeysText} ${leaves}\x1b[0m\r\n`);
+    await view.write(`\x1b[2mpanelet: ${greeting} ${wayOut}\x1b[0m\r\n`);
     resize();
     const outcome = await readOutput(session, {
       data: (item) => view.write(item.payload),

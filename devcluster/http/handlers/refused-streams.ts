@@ -11,7 +11,7 @@ const instead: Readonly<Record<string, (pod: AnyObject, node: string) => string>
     `no kubectl attach: ${why}. Use: kubectl logs -f -n ${metadata.namespace ?? ''} ${metadata.name}, or for a shell: panelet attach --node ${node}`,
   portforward: (pod) => {
     const address = textAt(pod, 'status', 'podIP');
-    return `no kubectl port-forward: ${why}. Connect to the pod's own address, ${address === '' ? 'once it has one' : address}`;
+    return `no kubectl port-forward: ${why}. Connect to the pod's own address, ${address === '' ? 'once it has one' : address} (panelet: --via address)`;
   },
 };
 
