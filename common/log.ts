@@ -14,8 +14,16 @@ export interface LogOptions {
 // Tokens and session content never reach a log (invariant I11), even when somebody logs a whole message.
 const redactedPaths = ['token', '*.token', 'resumeToken', '*.resumeToken', 'authorization', '*.authorization'];
 
-/** Log of a program: JSON lines on standard error, so that standard output belongs to the program. */
+// Lines that wait while nothing can be written, as on a full disk; more are dropped.
+const maxWaitingBytes = 1024 * 1024;
+
+/**
+ * Log of a program: JSON lines on standard error, so that standard output belongs to the program. Lines that cannot be
+ * written, because a disk is full or a terminal has gone, are lost; the program goes on.
+ */
 export function createLog(options: LogOptions): Log {
+  const lines = destination({ fd: 2, sync: true, maxLength: maxWaitingBytes });
+  lines.on('error', () => undefined);
   return pino(
     {
       name: options.name,
@@ -23,7 +31,7 @@ export function createLog(options: LogOptions): Log {
       redact: redactedPaths,
       timestamp: pino.stdTimeFunctions.isoTime,
     },
-    destination({ fd: 2, sync: true }),
+    lines,
   );
 }
 

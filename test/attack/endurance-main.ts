@@ -4,6 +4,7 @@ import { attackerToken, startAttackedAgent } from './attacked-agent.js';
 import { churnAttaches, churnCalls, newSessions } from './churn.js';
 import { growthOf, type Growth } from './growth.js';
 import { heapMib, residentMib } from './process-memory.js';
+import { onStop } from '#common/process/on-stop.js';
 
 interface Options {
   readonly calls: number;
@@ -78,9 +79,7 @@ async function run(): Promise<boolean> {
   return growths.agent.isFlat && growths.worker.isFlat && unanswered === 0;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void agent.close().finally(() => process.exit(130)));
-}
+onStop(process, () => agent.close());
 let isFlat = false;
 try {
   isFlat = await run();

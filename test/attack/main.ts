@@ -5,6 +5,7 @@ import type { AttackedAgent } from './attacked-agent.js';
 import { attackLine } from './attack-line.js';
 import { attacks } from './attacks.js';
 import { runAttack, type AttackPlan } from './run-attack.js';
+import { onStop } from '#common/process/on-stop.js';
 
 interface Options {
   readonly list: boolean;
@@ -73,12 +74,7 @@ if (options.list) {
   process.exit(0);
 }
 let running: AttackedAgent | undefined;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    const closed = running?.close() ?? Promise.resolve();
-    void closed.finally(() => process.exit(130));
-  });
-}
+onStop(process, () => running?.close() ?? Promise.resolve());
 const onStarted = (agent: AttackedAgent): void => {
   running = agent;
 };

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { onStop } from '#common/process/on-stop.js';
 import { createSystemClock, sleep } from '#common/time/clock.js';
 import { summarizeDurations } from '#test/support/percentiles.js';
 import { makeTestDirectory, startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
@@ -105,9 +106,7 @@ const test = await startTestCluster({
     { name: 'terminal', target: 'host', parameters: { allowSameUser: 'true' } },
   ],
 });
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void test.stop().finally(() => process.exit(130)));
-}
+onStop(process, () => test.stop());
 try {
   await test.agentsReady(limitMs);
   await measureStarts(test, dir);

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
+import { onStop } from '#common/process/on-stop.js';
 import { createSystemClock, sleep } from '#common/time/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import { localPrograms } from '#devcluster/host/local-programs.js';
@@ -136,6 +137,7 @@ const test = await startTestCluster({
     [plainName]: [process.execPath, join(binDirectory, 'panelet-bench-plain-echo.js')],
   },
 });
+onStop(process, () => test.stop());
 try {
   await run(test, kubectl);
 } catch (error) {

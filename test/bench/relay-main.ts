@@ -5,6 +5,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
+import { onStop } from '#common/process/on-stop.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { startDelayProxies, type DelayTask } from './relay/delay-proxy.js';
 import { startBenchWorker, startGrpcJsRelay, type GrpcJsRelayTask, type WorkerTask } from './relay/ends.js';
@@ -80,9 +81,10 @@ if (first === 'role') {
   const answer = await roles[role]?.(JSON.parse(task));
   process.send?.(answer ?? 'ready');
 } else {
-  const stop = (): void => stopped.abort(new Error('Told to end.'));
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  onStop(process, () => {
+    stopped.abort(new Error('Told to end.'));
+    return undefined;
+  });
   try {
     if (!(await run())) process.exitCode = 1;
   } catch (error) {

@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { onStop } from '#common/process/on-stop.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { findingLines, type Finding } from './smoke/finding.js';
 import { shortRuns, type ShortRun } from './smoke/short-runs.js';
@@ -43,12 +44,11 @@ function unknownScripts(runs: readonly ShortRun[]): readonly Finding[] {
     .map((name) => ({ name, problem: 'It has no short run; give it one in test/bench/smoke/short-runs.ts.' }));
 }
 
-const stop = (): void => {
+onStop(process, () => {
   stopped.abort();
   running?.kill('SIGTERM');
-};
-process.once('SIGTERM', stop);
-process.once('SIGINT', stop);
+  return undefined;
+});
 
 const runs = shortRuns(join(binDirectory, 'panelet-agent.js'), { clock, self, signal: stopped.signal });
 const findings: Finding[] = [...unknownScripts(runs)];

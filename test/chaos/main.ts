@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
+import { onStop } from '#common/process/on-stop.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { environmentVariable, type E2eEnvironment } from '#test/e2e/support/environment.js';
 import { prepare } from '#test/e2e/support/preparation.js';
@@ -45,13 +46,15 @@ function say(line: string): void {
   process.stdout.write(`${time} ${line}\n`);
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    if (stopping.signal.aborted) process.exit(130);
+onStop(
+  process,
+  (signal) => {
     stopping.abort(new Error(signal));
     say('Stopping: what is broken is healed first; once more to leave it as it is.');
-  });
-}
+    return undefined;
+  },
+  () => process.exit(130),
+);
 
 async function breakAndJudge(environment: E2eEnvironment, disks: Disks): Promise<boolean> {
   const file = join(environment.workDir, 'environment.json');

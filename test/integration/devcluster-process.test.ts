@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import pty from '@lydell/node-pty';
 import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
 import {
   clusterStateOf,
@@ -29,8 +30,8 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 }, 60_000);
 
-function start(...args: string[]): DevClusterProcess {
-  const process = startDevClusterProcess(dir, args);
+function start(args: readonly string[] = [], stderr?: number): DevClusterProcess {
+  const process = startDevClusterProcess(dir, args, stderr);
   processes.push(process);
   return process;
 }
@@ -100,6 +101,30 @@ describe('panelet-devcluster', () => {
     expect(await second.ended).toBe(0);
     expect(processesOf(dir)).toEqual([]);
   }, 90_000);
+
+  test('ends everything, too, when the window of its terminal is closed', async () => {
+    await stop();
+    const terminal = pty.spawn(process.execPath, ['dist/bin/panelet-devcluster.js', '--dir', dir], {});
+    let shown = '';
+    terminal.onData((text) => (shown += text));
+    const ended = new Promise<{ readonly signal?: number }>((resolve) => terminal.onExit(resolve));
+    await waitFor('the dev cluster on a terminal', () => shown.includes('Ctrl-C stops it'), limitMs);
+    await readyPods();
+    expect(processesOf(dir)).not.toEqual([]);
+    // Its types leave it out: closes the terminal's side of the user.
+    (terminal as unknown as { destroy(): void }).destroy();
+    expect((await ended).signal).toBe(constants.signals.SIGHUP);
+    expect(processesOf(dir)).toEqual([]);
+  }, 90_000);
+
+  test('goes on when its log cannot be written', async () => {
+    await stop();
+    const full = openSync('/dev/full', 'w');
+    const cluster = start(['--log-level', 'debug'], full);
+    closeSync(full);
+    await cluster.started;
+    await readyPods();
+  }, 60_000);
 
   test('restarts an agent that died while nobody watched', async () => {
     const first = await running();

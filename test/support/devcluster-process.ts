@@ -31,10 +31,12 @@ export interface DevClusterProcess {
   readonly ended: Promise<number | null>;
 }
 
-/** Starts the bundled program. */
-export function startDevClusterProcess(dir: string, args: readonly string[] = []): DevClusterProcess {
+/** Starts the bundled program; its standard error may go to a descriptor instead of being read. */
+export function startDevClusterProcess(dir: string, args: readonly string[] = [], stderr?: number): DevClusterProcess {
   const program = join(root, 'dist', 'bin', 'panelet-devcluster.js');
-  const child = spawn(process.execPath, [program, '--dir', dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [program, '--dir', dir, ...args], {
+    stdio: ['ignore', 'pipe', stderr ?? 'pipe'],
+  });
   let output = '';
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   const started = new Promise<string>((resolve, reject) => {
@@ -42,8 +44,8 @@ export function startDevClusterProcess(dir: string, args: readonly string[] = []
       output += piece.toString();
       if (output.includes('Ctrl-C stops it')) resolve(output);
     };
-    child.stdout.on('data', read);
-    child.stderr.on('data', read);
+    child.stdout?.on('data', read);
+    child.stderr?.on('data', read);
     void ended.then(() => reject(new Error(output)));
   });
   started.catch(() => undefined);
