@@ -1,7 +1,7 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
-import { rpcErrorOf } from '#common/grpc/grpc-status.js';
+import { errorCodeOf } from '#common/grpc/grpc-status.js';
 import type { WorkerStatus } from '#proto/gate/v1/gate.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 import type { RevokeRequest, RevokeResponse } from '#proto/worker/v1/worker.js';
@@ -78,7 +78,7 @@ async function revokeAt(link: WorkerConnection, request: RevokeRequest, clock: C
     await unary<RevokeResponse>((...rest) => worker.revoke(request, ...rest), { clock, timeoutMs: revokeMs });
     return true;
   } catch (error) {
-    if (rpcErrorOf(error as ServiceError).code === 'SESSION_UNKNOWN') return false;
+    if (errorCodeOf(error as ServiceError, 'worker') === 'SESSION_UNKNOWN') return false;
     throw error;
   }
 }

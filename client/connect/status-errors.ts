@@ -1,6 +1,13 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { PaneletError, type ErrorCode, messageOf } from '#common/errors/errors.js';
-import { answeringNodeOf, reasonOf, retryAfterKey, type RpcStatus } from '#common/grpc/grpc-status.js';
+import {
+  answeringNodeOf,
+  errorCodeOf,
+  reasonOf,
+  retryAfterKey,
+  retryPushbackKey,
+  type RpcStatus,
+} from '#common/grpc/grpc-status.js';
 
 /** What a peer said about trying again. */
 export type RetryAdvice =
@@ -15,40 +22,11 @@ function firstValue(metadata: Metadata, key: string): string | undefined {
  * `panelet-retry-after-ms`.
  */
 export function retryAdvice(rpc: RpcStatus): RetryAdvice {
-  const pushback = firstValue(rpc.metadata, 'grpc-retry-pushback-ms');
+  const pushback = firstValue(rpc.metadata, retryPushbackKey);
   const text = pushback ?? firstValue(rpc.metadata, retryAfterKey);
   if (text === undefined) return { kind: 'none' };
   const delayMs = /^\d+$/.test(text) ? Number(text) : NaN;
   return Number.isFinite(delayMs) ? { kind: 'after', delayMs } : { kind: 'never' };
-}
-
-function codeOf(rpc: RpcStatus): ErrorCode {
-  switch (rpc.code) {
-    case status.UNAUTHENTICATED:
-      return 'IDENTITY_MISSING';
-    case status.PERMISSION_DENIED:
-      return 'IDENTITY_REFUSED';
-    case status.NOT_FOUND:
-      return 'SESSION_UNKNOWN';
-    case status.FAILED_PRECONDITION:
-      return 'SESSION_ENDED';
-    case status.ABORTED:
-      return 'FENCED';
-    case status.RESOURCE_EXHAUSTED:
-      return 'LIMIT_EXCEEDED';
-    case status.INVALID_ARGUMENT:
-      return 'FRAME_INVALID';
-    case status.UNIMPLEMENTED:
-      return 'VERSION_UNSUPPORTED';
-    case status.DEADLINE_EXCEEDED:
-      return 'TIMEOUT';
-    case status.UNAVAILABLE:
-      return 'AGENT_UNREACHABLE';
-    case status.CANCELLED:
-      return 'TRANSPORT_LOST';
-    default:
-      return 'INTERNAL';
-  }
 }
 
 function unreachableAdvice(details: string): string {
@@ -107,7 +85,7 @@ export function errorOfStatus(rpc: RpcStatus, address: string): PaneletError {
   const cause = new StatusError(rpc);
   const reason = reasonOf(rpc.metadata);
   if (reason !== undefined && rpc.details !== '') return new PaneletError(reason, rpc.details, { cause });
-  const code = reason ?? codeOf(rpc);
+  const code = errorCodeOf(rpc, 'agent');
   return new PaneletError(code, sentenceOf(code, rpc, address), { cause });
 }
 

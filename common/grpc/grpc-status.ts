@@ -1,16 +1,18 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { errorCodes, PaneletError, type ErrorCode } from '../errors/errors.js';
 import { encodeStatusDetails } from './status-details.js';
+import { meaningOfStatus, type StatusPeer } from './status-meanings.js';
 
 /** Trailing metadata key that carries the {@link ErrorCode}. */
 export const reasonKey = 'panelet-reason';
 /** Trailing metadata key that says how many milliseconds to wait before trying again. */
 export const retryAfterKey = 'panelet-retry-after-ms';
+/** The same in gRPC's own words (gRFC A6): a negative value means "do not retry". */
+export const retryPushbackKey = 'grpc-retry-pushback-ms';
 
 /** Trailing metadata key that names the node of the agent that answers; to callers who were verified. */
 const nodeKey = 'panelet-node';
 
-const retryPushbackKey = 'grpc-retry-pushback-ms';
 const detailsKey = 'grpc-status-details-bin';
 
 // The table "Status codes at the edge" of docs/reference/session-protocol.md; codes that no edge sends are mapped too.
@@ -55,18 +57,6 @@ const statusByCode: Readonly<Record<ErrorCode, status>> = {
   TRANSPORT_LOST: status.UNAVAILABLE,
   VERSION_UNSUPPORTED: status.FAILED_PRECONDITION,
   WORKER_UNAVAILABLE: status.UNAVAILABLE,
-};
-
-const codeByStatus: Readonly<Record<number, ErrorCode | undefined>> = {
-  [status.ABORTED]: 'FENCED',
-  [status.CANCELLED]: 'TRANSPORT_LOST',
-  [status.DEADLINE_EXCEEDED]: 'TIMEOUT',
-  [status.INVALID_ARGUMENT]: 'FRAME_INVALID',
-  [status.NOT_FOUND]: 'SESSION_UNKNOWN',
-  [status.PERMISSION_DENIED]: 'IDENTITY_REFUSED',
-  [status.RESOURCE_EXHAUSTED]: 'LIMIT_EXCEEDED',
-  [status.UNAUTHENTICATED]: 'IDENTITY_MISSING',
-  [status.UNAVAILABLE]: 'TRANSPORT_LOST',
 };
 
 const defaultRetryAfterMs: Readonly<Partial<Record<ErrorCode, number>>> = {
@@ -172,13 +162,20 @@ export function retryAfterMsOf(metadata: Metadata | undefined): number | undefin
   return Number.isFinite(value) && value >= 0 ? value : undefined;
 }
 
-/** The PaneletError behind the error of an RPC: by its `panelet-reason`, else by its status code. */
-export function rpcErrorOf(error: {
+/** What is known of an RPC that failed, as much as grpc-js tells. */
+interface FailedRpc {
   readonly code?: number | undefined;
   readonly details?: string | undefined;
   readonly metadata?: Metadata | undefined;
-}): PaneletError {
-  const byStatus = error.code === undefined ? undefined : codeByStatus[error.code];
-  const code = reasonOf(error.metadata) ?? byStatus ?? 'INTERNAL';
+}
+
+/** The code of an RPC's error: its `panelet-reason`, else what its status means from this peer. */
+export function errorCodeOf(error: FailedRpc, peer: StatusPeer): ErrorCode {
+  return reasonOf(error.metadata) ?? meaningOfStatus(error.code, peer);
+}
+
+/** The PaneletError behind the error of an RPC, in the peer's own words. */
+export function rpcErrorOf(error: FailedRpc): PaneletError {
+  const code = errorCodeOf(error, 'worker');
   return new PaneletError(code, error.details ?? 'The call failed without a reason.', { cause: error });
 }

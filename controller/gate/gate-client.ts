@@ -7,8 +7,8 @@ import {
 } from '@grpc/grpc-js';
 
 import type { Clock } from '#common/time/clock.js';
-import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
-import { reasonOf } from '#common/grpc/grpc-status.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { errorCodeOf } from '#common/grpc/grpc-status.js';
 import type {
   CordonRequest,
   DrainRequest,
@@ -163,23 +163,5 @@ function hear(
 
 function errorOf(address: GateAddress, error: ServiceError): PaneletError {
   const text = error.details === '' ? error.message : error.details;
-  return new PaneletError(codeOf(error), `${address.host}:${address.port}: ${text}`, { cause: error });
-}
-
-function codeOf(error: ServiceError): ErrorCode {
-  const reason = reasonOf(error.metadata);
-  if (reason !== undefined) return reason;
-  switch (error.code) {
-    case grpcStatus.FAILED_PRECONDITION:
-    case grpcStatus.ABORTED:
-    case grpcStatus.INVALID_ARGUMENT:
-    case grpcStatus.UNIMPLEMENTED:
-      return 'GATE_REFUSED';
-    case grpcStatus.UNAUTHENTICATED:
-      return 'IDENTITY_MISSING';
-    case grpcStatus.PERMISSION_DENIED:
-      return 'IDENTITY_REFUSED';
-    default:
-      return 'AGENT_UNREACHABLE';
-  }
+  return new PaneletError(errorCodeOf(error, 'gate'), `${address.host}:${address.port}: ${text}`, { cause: error });
 }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingHttpStatusHeader, OutgoingHttpHeaders } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { PaneletError } from '#common/errors/errors.js';
-import { reasonKey, retryAfterKey, statusOf, type RpcStatus } from '#common/grpc/grpc-status.js';
+import { reasonKey, retryAfterKey, retryPushbackKey, statusOf, type RpcStatus } from '#common/grpc/grpc-status.js';
 import { isMetadataKey, isReservedKey } from './metadata-keys.js';
 import { statusTrailers } from './status.js';
 
@@ -99,7 +99,7 @@ const maxBlockBytes = 8 * 1024;
 // RFC 9113, 6.5.2: what a header counts besides its name and value.
 const headerOverheadBytes = 32;
 // What a client decides by comes before what may fill a block.
-const firstKeys = ['grpc-status', reasonKey, retryAfterKey, 'grpc-retry-pushback-ms', 'grpc-encoding', 'grpc-message'];
+const firstKeys = ['grpc-status', reasonKey, retryAfterKey, retryPushbackKey, 'grpc-encoding', 'grpc-message'];
 
 function pass(headers: IncomingHttpHeaders, isWanted: (name: string) => boolean): PassedBlock {
   const out: OutgoingHttpHeaders = {};
