@@ -5,7 +5,7 @@ import { createSeededRandom } from '#common/random.js';
 import { createAgentCalls } from './agent-calls.js';
 import { createAddressBook } from '../connect/address-book.js';
 import type { ChannelLease, ChannelPool } from '../connect/channel-pool.js';
-import { errorOfStatus } from '../connect/status-errors.js';
+import { clientErrorOf } from '../connect/status-errors.js';
 
 /** A pool whose channels are all connected. */
 function connectedPool(): ChannelPool {
@@ -29,7 +29,7 @@ async function outcomeOf(answering: string): Promise<{ readonly error: unknown; 
     .call({ sessionId: 's', node: 'node-a' }, () => {
       count++;
       const metadata = Metadata.fromHttp2Headers({ 'panelet-reason': 'SESSION_UNKNOWN', 'panelet-node': answering });
-      throw errorOfStatus({ code: status.NOT_FOUND, details: 'There is no such session.', metadata }, 'balancer:1');
+      throw clientErrorOf({ code: status.NOT_FOUND, details: 'There is no such session.', metadata }, 'balancer:1');
     })
     .catch((caught: unknown) => (error = caught));
   for (let turn = 0; turn < 2000 && error === undefined; turn++) {

@@ -11,7 +11,7 @@ import {
 import { bearer } from '../connect/bearer.js';
 import { credentialsFor, serverNameOf, type TlsOption } from '../connect/endpoint-address.js';
 import { proxyOptions } from '../connect/proxy-rules.js';
-import { errorOfStatus, statusOfError } from '../connect/status-errors.js';
+import { clientErrorOf, statusOfError } from '../connect/status-errors.js';
 import { callUnary, type UnaryContext } from './unary-call.js';
 
 /** The gate of one agent, for operators. */
@@ -57,7 +57,7 @@ export function createGateClient(options: GateClientOptions): GateClient {
   });
   const must = (status: GateStatus | undefined): GateStatus => {
     if (status !== undefined) return status;
-    throw errorOfStatus(statusOfError(new Error('an answer without a status')), address);
+    throw clientErrorOf(statusOfError(new Error('an answer without a status')), address);
   };
   return {
     status: async () => must((await callUnary(client.status.bind(client), {}, context())).status),
@@ -68,7 +68,7 @@ export function createGateClient(options: GateClientOptions): GateClient {
       try {
         for await (const response of call) yield response as DrainResponse;
       } catch (error) {
-        throw errorOfStatus(statusOfError(error), address);
+        throw clientErrorOf(statusOfError(error), address);
       } finally {
         call.cancel();
       }

@@ -1,5 +1,5 @@
 import type { CallOptions, ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js';
-import { errorOfStatus, statusOfError } from '../connect/status-errors.js';
+import { clientErrorOf, statusOfError } from '../connect/status-errors.js';
 
 /** A generated unary method, bound to its client. */
 export type UnaryMethod<Request, Response> = (
@@ -19,7 +19,7 @@ export interface UnaryContext {
 
 /**
  * One unary call as a promise.
- * @throws PaneletError as `errorOfStatus` maps it.
+ * @throws PaneletError as `clientErrorOf` maps it.
  */
 export function callUnary<Request, Response>(
   method: UnaryMethod<Request, Response>,
@@ -29,7 +29,7 @@ export function callUnary<Request, Response>(
   return new Promise((resolve, reject) => {
     method(request, context.metadata, { deadline: context.deadline }, (error, response) => {
       if (error === null) resolve(response);
-      else reject(errorOfStatus(statusOfError(error), context.address));
+      else reject(clientErrorOf(statusOfError(error), context.address));
     });
   });
 }

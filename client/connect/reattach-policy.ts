@@ -4,7 +4,7 @@ import type { PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
 import type { AttachmentEnd } from '#session/client/client-link.js';
 import { reasonOf, type RpcStatus } from '#common/grpc/grpc-status.js';
-import { errorOfStatus, retryAdvice } from './status-errors.js';
+import { clientErrorOf, retryAdvice } from './status-errors.js';
 
 /** Numbers of the pacing, in milliseconds. */
 export interface ReattachOptions {
@@ -52,13 +52,13 @@ export function attachmentEndOf(rpc: RpcStatus, address: string, everAttached: b
     const nobodySaidIt = rpc.code === status.INTERNAL || rpc.code === status.UNKNOWN;
     if (nobodySaidIt && everAttached && reasonOf(rpc.metadata) === undefined) return { kind: 'transport' };
   }
-  const error = errorOfStatus(rpc, address);
+  const error = clientErrorOf(rpc, address);
   return { kind: 'refused', code: error.code, message: error.message };
 }
 
 /** The error of a status, undefined for OK. */
 export function errorOfEnd(rpc: RpcStatus, address: string): PaneletError | undefined {
-  return rpc.code === status.OK ? undefined : errorOfStatus(rpc, address);
+  return rpc.code === status.OK ? undefined : clientErrorOf(rpc, address);
 }
 
 /**

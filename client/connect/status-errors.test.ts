@@ -2,15 +2,15 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
 import { PaneletError } from '#common/errors/errors.js';
 import { statusOf } from '#common/grpc/grpc-status.js';
-import { errorOfStatus, statusOfError } from './status-errors.js';
+import { clientErrorOf, statusOfError } from './status-errors.js';
 
 const address = 'node-a:7443';
-const plain = (code: status, details: string): ReturnType<typeof errorOfStatus> =>
-  errorOfStatus({ code, details, metadata: new Metadata() }, address);
+const plain = (code: status, details: string): ReturnType<typeof clientErrorOf> =>
+  clientErrorOf({ code, details, metadata: new Metadata() }, address);
 
 describe('the error of a status', () => {
   test('keeps code and sentence of an agent, with the status as its cause', () => {
-    const error = errorOfStatus(statusOf(new PaneletError('CORDONED', 'Not now.')), address);
+    const error = clientErrorOf(statusOf(new PaneletError('CORDONED', 'Not now.')), address);
     expect(error).toMatchObject({ code: 'CORDONED', message: 'Not now.' });
     expect((error.cause as Error).message).toBe('gRPC status UNAVAILABLE: Not now.');
   });

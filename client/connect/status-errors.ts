@@ -72,7 +72,7 @@ class StatusError extends Error {
   }
 }
 
-/** The node whose agent gave an error of `errorOfStatus`, if it said so. */
+/** The node whose agent gave an error of `clientErrorOf`, if it said so. */
 export function answeringNodeOfError({ cause }: Error): string | undefined {
   return cause instanceof StatusError ? answeringNodeOf(cause.rpc.metadata) : undefined;
 }
@@ -81,7 +81,7 @@ export function answeringNodeOfError({ cause }: Error): string | undefined {
  * The error of a status that is not OK. What an agent or worker says (`panelet-reason`, the message) is kept; the rest
  * gets a sentence that says what to do. The status itself is the cause.
  */
-export function errorOfStatus(rpc: RpcStatus, address: string): PaneletError {
+export function clientErrorOf(rpc: RpcStatus, address: string): PaneletError {
   const cause = new StatusError(rpc);
   const reason = reasonOf(rpc.metadata);
   if (reason !== undefined && rpc.details !== '') return new PaneletError(reason, rpc.details, { cause });

@@ -13,7 +13,7 @@ import type { ChannelLease, ChannelPool } from '../connect/channel-pool.js';
 import { dial } from '../connect/dial.js';
 import type { LivenessOptions } from '../connect/liveness.js';
 import type { Reachability } from '../connect/reachability.js';
-import { errorOfStatus, retryAdvice } from '../connect/status-errors.js';
+import { clientErrorOf, retryAdvice } from '../connect/status-errors.js';
 import {
   attachmentEndOf,
   createReattachPacing,
@@ -199,7 +199,7 @@ export class AttachmentLoop {
     const cause = violation ?? errorOfEnd(rpc, lease.address);
     const isForbidden = retryAdvice(rpc).kind === 'never' && violation === undefined;
     if (next.kind !== 'reattach') this.#finish({ ...next, cause });
-    else if (isForbidden) this.#finish(failureOf(errorOfStatus(rpc, lease.address)));
+    else if (isForbidden) this.#finish(failureOf(clientErrorOf(rpc, lease.address)));
     else
       this.#waitForNext(result, next, {
         address: lease.address,

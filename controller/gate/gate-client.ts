@@ -110,7 +110,7 @@ class GrpcGateClient implements ControllerGateClient {
       call(channel.client, (error, response) => {
         channel.release();
         if (error === null) resolve(response);
-        else reject(errorOf(address, error));
+        else reject(gateErrorOf(address, error));
       });
     });
   }
@@ -151,7 +151,7 @@ function hear(
   call.on('data', (response: DrainResponse) => {
     if (!ended) listener.onState(response);
   });
-  call.on('error', (error: ServiceError) => end(errorOf(address, error)));
+  call.on('error', (error: ServiceError) => end(gateErrorOf(address, error)));
   call.on('end', () => end());
   return {
     stop: () => {
@@ -161,7 +161,7 @@ function hear(
   };
 }
 
-function errorOf(address: GateAddress, error: ServiceError): PaneletError {
+function gateErrorOf(address: GateAddress, error: ServiceError): PaneletError {
   const text = error.details === '' ? error.message : error.details;
   return new PaneletError(errorCodeOf(error, 'gate'), `${address.host}:${address.port}: ${text}`, { cause: error });
 }
