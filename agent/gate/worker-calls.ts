@@ -14,7 +14,7 @@ import {
   type UncordonRequest,
   type UncordonResponse,
 } from '#proto/gate/v1/gate.js';
-import { unary, type UnaryOptions } from '../workers/unary-call.js';
+import { callWorker, type WorkerCallBounds } from '../workers/call-worker.js';
 import { viewWorker } from '../workers/node-worker.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
 import type { CommandTime } from './command-time.js';
@@ -36,18 +36,18 @@ const undoMs = 2_000;
 export function cordonWorker(
   clients: WorkerClients,
   request: CordonRequest,
-  bounds: Pick<UnaryOptions, 'clock' | 'timeoutMs'>,
+  bounds: Pick<WorkerCallBounds, 'clock' | 'timeoutMs'>,
 ): Promise<CordonResponse> {
-  return unary<CordonResponse>((...rest) => clients.gate.cordon(request, ...rest), bounds);
+  return callWorker<CordonResponse>((...rest) => clients.gate.cordon(request, ...rest), bounds);
 }
 
 /** Uncordons one worker. */
 export function uncordonWorker(
   clients: WorkerClients,
   request: UncordonRequest,
-  bounds: Pick<UnaryOptions, 'clock' | 'timeoutMs'>,
+  bounds: Pick<WorkerCallBounds, 'clock' | 'timeoutMs'>,
 ): Promise<UncordonResponse> {
-  return unary<UncordonResponse>((...rest) => clients.gate.uncordon(request, ...rest), bounds);
+  return callWorker<UncordonResponse>((...rest) => clients.gate.uncordon(request, ...rest), bounds);
 }
 
 /**
@@ -57,7 +57,7 @@ export function uncordonWorker(
 export async function readReceipt(worker: LiveWorker, restartUid: string, clock: Clock): Promise<Receipt | undefined> {
   const { gate } = worker.clients;
   try {
-    const answer = await unary<GetReceiptResponse>((...rest) => gate.getReceipt({ restartUid }, ...rest), {
+    const answer = await callWorker<GetReceiptResponse>((...rest) => gate.getReceipt({ restartUid }, ...rest), {
       clock,
       timeoutMs: callTimeoutMs,
     });

@@ -7,7 +7,7 @@ import type { Log } from '#common/log.js';
 import { OnTimeout, type Command, type DrainRequest } from '#proto/gate/v1/gate.js';
 import type { ShutdownResponse } from '#proto/worker/v1/worker.js';
 import { drainWorker, type DrainOutcome } from '../gate/drain.js';
-import { unary } from '../workers/unary-call.js';
+import { callWorker } from '../workers/call-worker.js';
 import type { Registry } from '../workers/registry.js';
 import { viewWorker, type NodeWorker } from '../workers/node-worker.js';
 import { targetOf } from '../workers/worker-command.js';
@@ -96,7 +96,7 @@ async function askToEnd(
   if (view.kind === 'absent') return 'asked';
   if (view.kind === 'unknown') return 'refused';
   try {
-    await unary<ShutdownResponse>((...rest) => view.clients.worker.shutdown({ force: false }, ...rest), {
+    await callWorker<ShutdownResponse>((...rest) => view.clients.worker.shutdown({ force: false }, ...rest), {
       clock,
       timeoutMs,
     });

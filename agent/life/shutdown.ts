@@ -7,7 +7,7 @@ import { liveWorkers, workersOf } from '../gate/node-workers.js';
 import type { Cordons } from '../gate/cordons.js';
 import type { DrainOutcome } from '../gate/drain.js';
 import { drainForEnd, endUnit, knownFencing, removalUid, type EndBounds, type RetireDeps } from './retire.js';
-import { unary } from '../workers/unary-call.js';
+import { callWorker } from '../workers/call-worker.js';
 import type { NodeWorker } from '../workers/node-worker.js';
 
 /** What the end of an agent needs. */
@@ -109,7 +109,7 @@ async function handOver({ registry, clock, log }: ShutdownDeps, timeoutMs: numbe
     staying.map(async ({ clients, worker }) => {
       const request = { reason, retryAfter: msToDuration(0) };
       try {
-        await unary<HandoffResponse>((...rest) => clients.worker.handoff(request, ...rest), {
+        await callWorker<HandoffResponse>((...rest) => clients.worker.handoff(request, ...rest), {
           clock,
           timeoutMs,
         });

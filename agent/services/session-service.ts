@@ -18,7 +18,7 @@ import type { Permissions } from '../access/permissions.js';
 import { workerIdentity } from '../front/calls/headers.js';
 import type { VerifiedCall } from '../front/calls/verified-calls.js';
 import { liveWorkers, type LiveWorker } from '../gate/node-workers.js';
-import { unary } from '../workers/unary-call.js';
+import { callWorker } from '../workers/call-worker.js';
 import type { Registry } from '../workers/registry.js';
 import { workerMessage, type NodeWorker } from '../workers/node-worker.js';
 import type { CallerReader } from './caller.js';
@@ -121,7 +121,7 @@ async function listOf(deps: SessionServiceDeps, { clients, worker }: LiveWorker,
   const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata: asked.metadata };
   try {
     const request = { panel: asked.panel };
-    const response = await unary<ListSessionsResponse>(
+    const response = await callWorker<ListSessionsResponse>(
       (...rest) => clients.session.listSessions(request, ...rest),
       bounds,
     );
@@ -144,7 +144,7 @@ async function endAt(
 ): Promise<boolean> {
   const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata };
   try {
-    await unary<EndSessionResponse>((...rest) => clients.session.endSession({ sessionId }, ...rest), bounds);
+    await callWorker<EndSessionResponse>((...rest) => clients.session.endSession({ sessionId }, ...rest), bounds);
     return true;
   } catch (error) {
     if ((error as ServiceError).code === status.NOT_FOUND) return false;

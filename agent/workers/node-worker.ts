@@ -13,7 +13,7 @@ import type { Supervisor } from './supervisor.js';
 import { targetOf } from './worker-command.js';
 import type { WorkerClients } from './worker-clients.js';
 import type { WorkerConnection } from './worker-connection.js';
-import { unary } from './unary-call.js';
+import { callWorker } from './call-worker.js';
 
 /** A panel of this node with everything the agent holds for it. */
 export interface NodeWorker {
@@ -75,7 +75,7 @@ async function revokeAt(link: WorkerConnection, request: RevokeRequest, clock: C
   if (now.kind !== 'up') throw new PaneletError('WORKER_UNAVAILABLE', 'The worker does not answer.');
   const { worker } = now.clients;
   try {
-    await unary<RevokeResponse>((...rest) => worker.revoke(request, ...rest), { clock, timeoutMs: revokeMs });
+    await callWorker<RevokeResponse>((...rest) => worker.revoke(request, ...rest), { clock, timeoutMs: revokeMs });
     return true;
   } catch (error) {
     if (errorCodeOf(error as ServiceError, 'worker') === 'SESSION_UNKNOWN') return false;

@@ -17,7 +17,7 @@ import {
   type WorkerServiceServer,
 } from '#proto/worker/v1/worker.js';
 import { until } from '#test/support/conditions.js';
-import { unary } from './unary-call.js';
+import { callWorker } from './call-worker.js';
 import { createWorkerSocket } from './worker-socket.js';
 import { createWorkerConnection, type ConnectionState } from './worker-connection.js';
 
@@ -126,7 +126,7 @@ describe('the link to a worker', () => {
       const state = link.state();
       if (state.kind !== 'up') throw new Error('not up');
       const { gate } = state.clients;
-      await unary((...rest) => gate.status({}, ...rest), { clock, timeoutMs: 60_000 }).catch(() => undefined);
+      await callWorker((...rest) => gate.status({}, ...rest), { clock, timeoutMs: 60_000 }).catch(() => undefined);
     };
     for (let round = 2; round <= 4; round++) {
       clock.advance(10_000);
@@ -194,10 +194,10 @@ describe('the link to a worker', () => {
     if (state.kind !== 'up') throw new Error('not up');
     const { session, gate, worker: about } = state.clients;
     const bounds = { clock, timeoutMs: 5_000 };
-    await unary((...rest) => about.describe({}, ...rest), bounds);
-    await unary((...rest) => gate.status({}, ...rest), bounds).catch(() => undefined);
+    await callWorker((...rest) => about.describe({}, ...rest), bounds);
+    await callWorker((...rest) => gate.status({}, ...rest), bounds).catch(() => undefined);
     expect(worker.levers.connections).toBe(before);
-    await unary((...rest) => session.listSessions({ panel: '' }, ...rest), bounds);
+    await callWorker((...rest) => session.listSessions({ panel: '' }, ...rest), bounds);
     expect(worker.levers.connections).toBe(before + 1);
     link.close();
     await until(() => worker.sockets.size === 0, 'no connection');

@@ -6,7 +6,7 @@ import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import type { GateStatus } from '#proto/gate/v1/gate.js';
 import type { DescribeResponse, WatchResponse } from '#proto/worker/v1/worker.js';
-import { unary } from './unary-call.js';
+import { callWorker } from './call-worker.js';
 import { openWorkerClients, type WorkerClients } from './worker-clients.js';
 import type { WorkerSocket } from './worker-socket.js';
 
@@ -128,7 +128,7 @@ function describe(
   { worker }: WorkerClients,
   timeoutMs: number,
 ): Promise<DescribeResponse> {
-  return unary<DescribeResponse>((...rest) => worker.describe({}, ...rest), { clock, timeoutMs });
+  return callWorker<DescribeResponse>((...rest) => worker.describe({}, ...rest), { clock, timeoutMs });
 }
 
 interface Watching {

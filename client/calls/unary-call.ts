@@ -1,4 +1,5 @@
-import type { CallOptions, ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js';
+import type { CallOptions, ClientUnaryCall, Metadata } from '@grpc/grpc-js';
+import { unaryCall, type UnaryCallback } from '#common/grpc/unary-call.js';
 import { clientErrorOf, statusOfError } from '../connect/status-errors.js';
 
 /** A generated unary method, bound to its client. */
@@ -6,7 +7,7 @@ export type UnaryMethod<Request, Response> = (
   request: Request,
   metadata: Metadata,
   options: Partial<CallOptions>,
-  callback: (error: ServiceError | null, response: Response) => void,
+  callback: UnaryCallback<Response>,
 ) => ClientUnaryCall;
 
 /** Where and how a unary call goes. */
@@ -21,15 +22,14 @@ export interface UnaryContext {
  * One unary call as a promise.
  * @throws PaneletError as `clientErrorOf` maps it.
  */
-export function callUnary<Request, Response>(
+export async function callUnary<Request, Response>(
   method: UnaryMethod<Request, Response>,
   request: Request,
   context: UnaryContext,
 ): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    method(request, context.metadata, { deadline: context.deadline }, (error, response) => {
-      if (error === null) resolve(response);
-      else reject(clientErrorOf(statusOfError(error), context.address));
-    });
-  });
+  try {
+    return await unaryCall<Response>((...rest) => method(request, ...rest), context);
+  } catch (error) {
+    throw clientErrorOf(statusOfError(error), context.address);
+  }
 }

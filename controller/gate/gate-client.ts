@@ -1,16 +1,12 @@
-import {
-  Metadata,
-  status as grpcStatus,
-  type CallOptions,
-  type ClientReadableStream,
-  type ServiceError,
-} from '@grpc/grpc-js';
+import { Metadata, status as grpcStatus, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { errorCodeOf } from '#common/grpc/grpc-status.js';
+import { unaryCall, type UnaryStart } from '#common/grpc/unary-call.js';
 import type {
   CordonRequest,
+  CordonResponse,
   DrainRequest,
   DrainResponse,
   GateServiceClient,
@@ -19,6 +15,7 @@ import type {
   Receipt,
   StatusResponse,
   UncordonRequest,
+  UncordonResponse,
 } from '#proto/gate/v1/gate.js';
 
 import { createGateChannels, type GateChannel, type GateChannels } from './gate-channels.js';
@@ -59,17 +56,15 @@ class GrpcGateClient implements ControllerGateClient {
   }
 
   async status(address: GateAddress): Promise<GateStatus> {
-    const { status } = await this.#unary<StatusResponse>(address, (client, done) =>
-      client.status({}, this.#metadata(), this.#limits(), done),
-    );
+    const { status } = await this.#ask<StatusResponse>(address, (client, ...rest) => client.status({}, ...rest));
     if (status !== undefined) return status;
     throw new PaneletError('AGENT_UNREACHABLE', `${address.host}:${address.port}: a status without content`);
   }
 
   async receipt(address: GateAddress, restartUid: string): Promise<Receipt | undefined> {
     try {
-      const answer = await this.#unary<GetReceiptResponse>(address, (client, done) =>
-        client.getReceipt({ restartUid }, this.#metadata(), this.#limits(), done),
+      const answer = await this.#ask<GetReceiptResponse>(address, (client, ...rest) =>
+        client.getReceipt({ restartUid }, ...rest),
       );
       return answer.receipt;
     } catch (error) {
@@ -80,11 +75,11 @@ class GrpcGateClient implements ControllerGateClient {
   }
 
   async cordon(address: GateAddress, request: CordonRequest): Promise<void> {
-    await this.#unary(address, (client, done) => client.cordon(request, this.#metadata(), this.#limits(), done));
+    await this.#ask<CordonResponse>(address, (client, ...rest) => client.cordon(request, ...rest));
   }
 
   async uncordon(address: GateAddress, request: UncordonRequest): Promise<void> {
-    await this.#unary(address, (client, done) => client.uncordon(request, this.#metadata(), this.#limits(), done));
+    await this.#ask<UncordonResponse>(address, (client, ...rest) => client.uncordon(request, ...rest));
   }
 
   drain(address: GateAddress, request: DrainRequest, listener: DrainListener): DrainCall {
@@ -101,18 +96,20 @@ class GrpcGateClient implements ControllerGateClient {
     this.#channels.close();
   }
 
-  #unary<S>(
+  async #ask<Response>(
     address: GateAddress,
-    call: (client: GateServiceClient, done: (error: ServiceError | null, response: S) => void) => void,
-  ): Promise<S> {
-    return new Promise((resolve, reject) => {
-      const channel = this.#channels.open(address);
-      call(channel.client, (error, response) => {
-        channel.release();
-        if (error === null) resolve(response);
-        else reject(gateErrorOf(address, error));
-      });
-    });
+    start: (client: GateServiceClient, ...rest: Parameters<UnaryStart<Response>>) => ReturnType<UnaryStart<Response>>,
+  ): Promise<Response> {
+    const { clock, timeoutMs = 5_000 } = this.#deps;
+    const bounds = { metadata: this.#metadata(), deadline: new Date(clock.date().getTime() + timeoutMs) };
+    const channel = this.#channels.open(address);
+    try {
+      return await unaryCall<Response>((...rest) => start(channel.client, ...rest), bounds);
+    } catch (error) {
+      throw gateErrorOf(address, error as ServiceError);
+    } finally {
+      channel.release();
+    }
   }
 
   #metadata(): Metadata {
@@ -120,11 +117,6 @@ class GrpcGateClient implements ControllerGateClient {
     const metadata = new Metadata();
     if (token !== undefined) metadata.set('authorization', `Bearer ${token()}`);
     return metadata;
-  }
-
-  #limits(): Partial<CallOptions> {
-    const { clock, timeoutMs = 5_000 } = this.#deps;
-    return { deadline: clock.date().getTime() + timeoutMs };
   }
 }
 

@@ -4,17 +4,12 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { credentials, Metadata } from '@grpc/grpc-js';
 import { createPaneletClient, type PaneletClient, type TlsOption } from '#client/sdk.js';
-import { HealthClient, type HealthCheckRequest, type HealthCheckResponse } from '#grpc/health/v1/health.js';
-import { GateServiceClient, type StatusRequest, type StatusResponse } from '#proto/gate/v1/gate.js';
+import { unaryCall } from '#common/grpc/unary-call.js';
+import { HealthClient, type HealthCheckResponse } from '#grpc/health/v1/health.js';
+import { GateServiceClient, type StatusResponse } from '#proto/gate/v1/gate.js';
 import { createTestCertificate, type TestCertificate } from '#test/support/agent/certificate.js';
 import { fakeNamespace, startFakeApi, type FakeApi } from '#test/support/agent/fake-api.js';
-import {
-  call,
-  createAgentHome,
-  untilText,
-  type AgentHome,
-  type AgentProcess,
-} from '#test/support/agent/running-agent.js';
+import { createAgentHome, untilText, type AgentHome, type AgentProcess } from '#test/support/agent/running-agent.js';
 import type { Target } from './peer.js';
 
 /** How an agent is set up for an attack. */
@@ -158,7 +153,7 @@ function clientsOf(home: AgentHome, certificate: TestCertificate | undefined): C
   const tls: TlsOption = ca === undefined ? 'plaintext' : { ca, serverName: 'localhost' };
   const channel = ca === undefined ? credentials.createInsecure() : credentials.createSsl(ca);
   const channelOptions = { 'grpc.use_local_subchannel_pool': 1, 'grpc.ssl_target_name_override': 'localhost' };
-  const deadline = (limitMs: number): { deadline: number } => ({ deadline: Date.now() + limitMs });
+  const deadlineIn = (limitMs: number): Date => new Date(Date.now() + limitMs);
   return {
     client: (token) => createPaneletClient({ address: home.address, token, tls }),
     askGate: async (limitMs) => {
@@ -166,11 +161,10 @@ function clientsOf(home: AgentHome, certificate: TestCertificate | undefined): C
       const metadata = new Metadata({ waitForReady: true });
       metadata.set('authorization', `Bearer ${operatorToken}`);
       try {
-        await call<StatusRequest, StatusResponse>(
-          (request, sent, done) => client.status(request, sent, deadline(limitMs), done),
-          {},
+        await unaryCall<StatusResponse>((...rest) => client.status({}, ...rest), {
           metadata,
-        );
+          deadline: deadlineIn(limitMs),
+        });
       } finally {
         client.close();
       }
@@ -178,11 +172,10 @@ function clientsOf(home: AgentHome, certificate: TestCertificate | undefined): C
     askHealth: async (limitMs) => {
       const client = new HealthClient(home.address, channel, channelOptions);
       try {
-        await call<HealthCheckRequest, HealthCheckResponse>(
-          (request, sent, done) => client.check(request, sent, deadline(limitMs), done),
-          { service: '' },
-          new Metadata({ waitForReady: true }),
-        );
+        await unaryCall<HealthCheckResponse>((...rest) => client.check({ service: '' }, ...rest), {
+          metadata: new Metadata({ waitForReady: true }),
+          deadline: deadlineIn(limitMs),
+        });
       } finally {
         client.close();
       }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { Client, credentials, status as grpcStatus } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { unaryCall } from '#common/grpc/unary-call.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { msToDuration } from '#common/time/duration.js';
 import { maxFencing } from '#common/fencing-number.js';
@@ -72,9 +73,7 @@ async function cordonWorker({ socket, target }: WorkerPlace, command: Command): 
   );
   try {
     const request = { command, target, lease: msToDuration(1), reason: 'a made-up number' };
-    await new Promise<CordonResponse>((resolve, reject) => {
-      worker.cordon(request, (error, response) => (error === null ? resolve(response) : reject(error)));
-    });
+    await unaryCall<CordonResponse>((...rest) => worker.cordon(request, ...rest));
   } finally {
     worker.close();
   }
@@ -92,17 +91,17 @@ function cordonBytes(target: Target): Uint8Array {
   return new BinaryWriter().uint32(10).bytes(command.finish()).uint32(32).int32(target).finish();
 }
 
-function cordonRaw(at: string, target: Target): Promise<unknown> {
+async function cordonRaw(at: string, target: Target): Promise<void> {
   const client = new Client(at, credentials.createInsecure());
   const same = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
   const path = '/panelet.gate.v1.GateService/Cordon';
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(path, same, same, cordonBytes(target), (error, answer) => {
-      client.close();
-      if (error === null) resolve(answer);
-      else reject(error);
-    });
-  });
+  try {
+    await unaryCall<Buffer | undefined>((...rest) =>
+      client.makeUnaryRequest(path, same, same, cordonBytes(target), ...rest),
+    );
+  } finally {
+    client.close();
+  }
 }
 
 test('a number of 64 bits is refused by a worker and holds up nothing', async () => {

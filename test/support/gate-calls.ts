@@ -1,4 +1,5 @@
 import type { ServiceError } from '@grpc/grpc-js';
+import { unaryCall, type UnaryCallback, type UnaryStart } from '#common/grpc/unary-call.js';
 import { msToDuration } from '#common/time/duration.js';
 import { rpcErrorOf } from '#common/grpc/grpc-status.js';
 import {
@@ -70,16 +71,15 @@ export function startDrain(gate: GateServiceClient, options: DrainOptions = {}):
   return { states, responses, done, abandon: () => call.cancel() };
 }
 
-type Callback<Response> = (error: ServiceError | null, response: Response) => void;
-
 /** Promise of a unary call. @throws PaneletError */
-export function ask<Response>(call: (callback: Callback<Response>) => unknown): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    call((error, response) => {
-      if (error === null) resolve(response);
-      else reject(rpcErrorOf(error));
-    });
-  });
+export async function ask<Response>(
+  call: (callback: UnaryCallback<Response>) => ReturnType<UnaryStart<Response>>,
+): Promise<Response> {
+  try {
+    return await unaryCall<Response>((_metadata, _options, callback) => call(callback));
+  } catch (error) {
+    throw rpcErrorOf(error as ServiceError);
+  }
 }
 
 /** Cordons the agent's workers. */

@@ -3,9 +3,10 @@ import { randomInt } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { credentials, Metadata } from '@grpc/grpc-js';
 import { stringify } from 'yaml';
 import { createProcessTable, type ProcessId } from '#agent/workers/process-table.js';
+import { unaryCall, type UnaryCallback, type UnaryStart } from '#common/grpc/unary-call.js';
 import { GateServiceClient } from '#proto/gate/v1/gate.js';
 import { SessionServiceClient } from '#proto/session/v1/session.js';
 import { killProcessesBelow } from '../kill-processes.js';
@@ -167,16 +168,11 @@ export function connectAgent(address: string, token?: string): AgentClients {
   };
 }
 
-/** Promise of a unary call. */
+/** Promise of a unary call. @throws its ServiceError */
 export function call<Q, S>(
-  method: (request: Q, metadata: Metadata, callback: (error: ServiceError | null, response: S) => void) => unknown,
+  method: (request: Q, metadata: Metadata, callback: UnaryCallback<S>) => ReturnType<UnaryStart<S>>,
   request: Q,
   metadata = new Metadata(),
 ): Promise<S> {
-  return new Promise((resolve, reject) => {
-    method(request, metadata, (error, response) => {
-      if (error === null) resolve(response);
-      else reject(error);
-    });
-  });
+  return unaryCall<S>((sent, _options, callback) => method(request, sent, callback), { metadata });
 }
