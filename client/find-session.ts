@@ -1,6 +1,6 @@
+import pLimit from 'p-limit';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Session } from '#proto/session/v1/session.js';
-import { mapBounded } from './map-bounded.js';
 
 /** Where to look for a session. */
 export interface FindSessionOptions {
@@ -36,7 +36,7 @@ export async function findSession(options: FindSessionOptions): Promise<string> 
     }
   };
   // The first that has it ends the search: the others may be slow.
-  await Promise.race([first, mapBounded(nodes, options.limit ?? 8, ask)]);
+  await Promise.race([first, pLimit(options.limit ?? 8).map(nodes, ask)]);
   const [home] = found;
   if (home !== undefined) return home;
   if (silent.length === 0) {

@@ -1,3 +1,4 @@
+import type { LimitFunction } from 'p-limit';
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
@@ -12,7 +13,6 @@ import type { CheckpointStore } from '../storage/checkpoint-store.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import type { SessionAttachment } from './attachment.js';
 import { createPanelOutput, type DrivenOutput } from './panel-output.js';
-import type { WorkSlots } from './slots.js';
 import { createSessionFreezer, type SessionFreezer } from './session-freezer.js';
 import type { LossReason } from '#session/messages/crash-reason.js';
 
@@ -41,7 +41,7 @@ export interface SessionDriverDeps {
   readonly link: WorkerLink;
   readonly checkpoints: CheckpointStore;
   /** Bounds how many sessions write a checkpoint at a time. */
-  readonly slots: WorkSlots;
+  readonly slots: LimitFunction;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -1,3 +1,4 @@
+import type { LimitFunction } from 'p-limit';
 import { sleep, type Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
@@ -7,7 +8,6 @@ import type { PanelSession } from '../panel/panel.js';
 import type { CheckpointStore } from '../storage/checkpoint-store.js';
 import type { SessionAttachment } from './attachment.js';
 import { encodeCheckpointContent } from './checkpoint-content.js';
-import type { WorkSlots } from './slots.js';
 
 /** What brings a session to rest and back needs. */
 export interface SessionFreezerDeps {
@@ -15,7 +15,7 @@ export interface SessionFreezerDeps {
   readonly link: WorkerLink;
   readonly checkpoints: CheckpointStore;
   /** Bounds how many sessions write at a time. */
-  readonly slots: WorkSlots;
+  readonly slots: LimitFunction;
   readonly clock: Clock;
   readonly log: Log;
   readonly panel: () => PanelSession | undefined;
@@ -115,7 +115,7 @@ class Freezer implements SessionFreezer {
     const isDue = this.#seal === 'none' || (this.#seal === 'failed' && !isTriedLately);
     if (!isDue || !this.still || this.#isOver) return;
     this.#seal = 'queued';
-    void this.#deps.slots.run(() => this.#begin());
+    void this.#deps.slots(() => this.#begin());
   }
 
   // The state is taken when storage is ready for it, so that a thousand sessions do not hold a thousand files open.

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
@@ -16,7 +17,6 @@ import {
 import type { PanelDefinition, PanelSession } from '../panel/panel.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { SessionRecord } from '../storage/session-record.js';
-import { createWorkSlots } from './slots.js';
 import { SessionDriver, type SessionDriverDeps, type WorkerSessionEnd } from './session-driver.js';
 
 /** What opening sessions needs. */
@@ -84,7 +84,7 @@ const writersAtATime = 32;
 
 class Opening implements SessionOpening {
   readonly #deps: SessionOpeningDeps;
-  readonly #slots = createWorkSlots(writersAtATime);
+  readonly #slots = pLimit(writersAtATime);
 
   constructor(deps: SessionOpeningDeps) {
     this.#deps = deps;

@@ -1,9 +1,9 @@
+import pLimit from 'p-limit';
 import { durationToMs } from '#common/time/duration.js';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { GateStatus } from '#proto/gate/v1/gate.js';
 import type { Panel, Session } from '#proto/session/v1/session.js';
 import { createGateClient } from '../../calls/gate-client.js';
-import { mapBounded } from '../../map-bounded.js';
 import { createPaneletClient } from '../../panelet-client.js';
 import { openCluster } from '../access/agent-access.js';
 import { chooseAgentPod, defaultNamespace, type AgentPod } from '../cluster/agent-pods.js';
@@ -26,7 +26,7 @@ async function askNodes<Value>(
   nodes: readonly string[],
   ask: (node: string) => Promise<Value>,
 ): Promise<readonly Answer<Value>[]> {
-  return mapBounded(nodes, atOnce, async (node) => {
+  return pLimit(atOnce).map(nodes, async (node) => {
     try {
       return { node, value: await ask(node) };
     } catch (error) {
