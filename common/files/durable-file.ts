@@ -1,23 +1,40 @@
-import { open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
+import { createNodeFileSystem, type FileSystem } from './file-system.js';
 
-/** Replaces a file as a whole: after a crash at any moment it has the old content or the new. Mode 0600. */
-export async function writeDurably(path: string, content: string): Promise<void> {
-  const directory = dirname(path);
-  const temporary = join(directory, `.${basename(path)}.new`);
-  await rm(temporary, { force: true });
-  const file = await open(temporary, 'wx', 0o600);
+/** Where a file is written first, beside its place. */
+export function temporaryPath(path: string): string {
+  return `${path}.tmp`;
+}
+
+/**
+ * Puts a file in place so that a reader, now or after a power cut, finds the old content or all of the new: written
+ * aside, fsynced, read back and compared, renamed, directory fsynced. Mode 0600. After a failure nothing is left
+ * aside, unless removing that fails too.
+ * @throws what the file system throws, or an error when the disk returns other bytes than were written.
+ */
+export async function writeDurably(
+  path: string,
+  content: string | Uint8Array,
+  fileSystem: FileSystem = createNodeFileSystem(),
+): Promise<void> {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const aside = temporaryPath(path);
   try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await fileSystem.create(aside, 0o600);
+    try {
+      await file.write(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    const back = await fileSystem.read(aside);
+    if (!back.equals(bytes)) {
+      throw new Error(`${aside} holds other bytes than were written to it; the disk cannot be trusted`);
+    }
+    await fileSystem.rename(aside, path);
+  } catch (error) {
+    await fileSystem.unlink(aside).catch(() => undefined);
+    throw error;
   }
-  await rename(temporary, path);
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await fileSystem.syncDirectory(dirname(path));
 }

@@ -7,7 +7,7 @@ import { until } from '#test/support/conditions.js';
 import { command, cordon, startDrain, statusOfGate } from '#test/support/gate-calls.js';
 import { LinkClient } from '#test/support/link-client.js';
 import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
-import { createNodeFileSystem, type FileSystem } from '#worker/storage/file-system.js';
+import { createNodeFileSystem, type FileSystem } from '#common/files/file-system.js';
 
 const leaseMs = 400;
 

@@ -12,7 +12,7 @@ import { callerMetadata, LinkClient } from '#test/support/link-client.js';
 import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
 import type { PanelDefinition } from '#worker/panel/panel.js';
 import { createEchoPanel } from '#worker/panels/echo/echo.js';
-import { createNodeFileSystem, type FileSystem } from '#worker/storage/file-system.js';
+import { createNodeFileSystem, type FileSystem } from '#common/files/file-system.js';
 
 jest.setTimeout(60_000);
 

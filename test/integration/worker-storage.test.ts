@@ -7,7 +7,7 @@ import { ResumeOutcome } from '#proto/session/v1/session.js';
 import { receiptOfDrain, startDrain, statusOfGate } from '#test/support/gate-calls.js';
 import { LinkClient } from '#test/support/link-client.js';
 import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
-import { createNodeFileSystem, type FileSystem } from '#worker/storage/file-system.js';
+import { createNodeFileSystem, type FileSystem } from '#common/files/file-system.js';
 
 /** A disk that is full while `isFull` is set. */
 function createFullDisk(): { readonly fileSystem: FileSystem; isFull: boolean } {

@@ -1,4 +1,4 @@
-import type { FileSystem, WritableFile } from '#worker/storage/file-system.js';
+import type { FileSystem, WritableFile } from '#common/files/file-system.js';
 
 /** A file system that fails where a test says. */
 export interface FaultyFileSystem extends FileSystem {

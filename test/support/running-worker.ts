@@ -13,7 +13,7 @@ import type { SessionsPerOwner } from '#worker/sessions/owner-quota.js';
 import type { PanelDefinition } from '#worker/panel/panel.js';
 import { createEchoPanel } from '#worker/panels/echo/echo.js';
 import { openPanelStorage, type PanelStorage } from '#worker/storage/panel-storage.js';
-import type { FileSystem } from '#worker/storage/file-system.js';
+import type { FileSystem } from '#common/files/file-system.js';
 import { startWorker, type Worker } from '#worker/worker.js';
 import { clientOptions } from './link-client.js';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createSystemRandom } from '#common/random.js';
-import { createNodeFileSystem } from '../storage/file-system.js';
+import { createNodeFileSystem } from '#common/files/file-system.js';
 import { createUidBook } from './uid-book.js';
 
 let directory: string;

@@ -4,8 +4,8 @@ import { makeDirectory } from '#common/files/make-directory.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
 import { storageError, systemCode } from '#common/errors/storage-error.js';
-import { writeDurably } from '../storage/durable-file.js';
-import { createNodeFileSystem, type FileSystem } from '../storage/file-system.js';
+import { writeDurably } from '#common/files/durable-file.js';
+import { createNodeFileSystem, type FileSystem } from '#common/files/file-system.js';
 import type { UidRange } from './uid-range.js';
 import { searchUid } from './uid-search.js';
 
@@ -56,7 +56,7 @@ export function createUidBook(deps: {
   const claim = async (uid: number, owner: string): Promise<void> => {
     const aside = join(directory, `.${random.uuid()}`);
     try {
-      await writeDurably(fileSystem, aside, Buffer.from(owner));
+      await writeDurably(aside, owner, fileSystem);
       await link(aside, join(directory, String(uid)));
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error;

@@ -7,7 +7,7 @@ import { isPaneletError, type PaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createFaultyFileSystem, type Fault, type FaultyFileSystem } from '#test/support/faulty-file-system.js';
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js';
-import { createNodeFileSystem } from './file-system.js';
+import { createNodeFileSystem } from '#common/files/file-system.js';
 
 const id = '3f2b8f4e-0c1d-4b7a-9a55-000000000001';
 const content = Buffer.from(Array.from({ length: 5000 }, (_, index) => index % 251));

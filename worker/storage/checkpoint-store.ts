@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import type { Log } from '#common/log.js';
 import { PaneletError, isPaneletError } from '#common/errors/errors.js';
 import { decodeCheckpoint, encodeCheckpoint, sha256Hex } from './checkpoint-format.js';
-import { temporaryPath, writeDurably } from './durable-file.js';
-import type { FileSystem } from './file-system.js';
+import { temporaryPath, writeDurably } from '#common/files/durable-file.js';
+import type { FileSystem } from '#common/files/file-system.js';
 import { requireSessionId } from './session-id.js';
 import { storageError, systemCode } from '#common/errors/storage-error.js';
 
@@ -72,7 +72,7 @@ class FileCheckpointStore implements CheckpointStore {
   async seal(sessionId: string, content: Uint8Array): Promise<SealedCheckpoint> {
     const directory = this.#directoryOf(sessionId);
     try {
-      await writeDurably(this.#fileSystem, sealedIn(directory), encodeCheckpoint(content));
+      await writeDurably(sealedIn(directory), encodeCheckpoint(content), this.#fileSystem);
     } catch (error) {
       await this.#discard(directory);
       throw storageError(error, { code: 'CHECKPOINT_FAILED', action: 'write the checkpoint', directory });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { PaneletError } from '#common/errors/errors.js';
 import { createFaultyFileSystem } from '#test/support/faulty-file-system.js';
-import { createNodeFileSystem } from './file-system.js';
+import { createNodeFileSystem } from '#common/files/file-system.js';
 import { createIncarnationStore } from './incarnation.js';
 
 const id = '3f2b8f4e-0c1d-4b7a-9a55-000000000001';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { FileSystem } from './file-system.js';
+import type { FileSystem } from '#common/files/file-system.js';
 import { requireSessionId } from './session-id.js';
 import { storageError, systemCode } from '#common/errors/storage-error.js';
 

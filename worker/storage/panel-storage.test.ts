@@ -6,7 +6,7 @@ import { isPaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { createFaultyFileSystem } from '#test/support/faulty-file-system.js';
-import { createNodeFileSystem, type FileSystem } from './file-system.js';
+import { createNodeFileSystem, type FileSystem } from '#common/files/file-system.js';
 import { openPanelStorage } from './panel-storage.js';
 
 let stateDir: string;

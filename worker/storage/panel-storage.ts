@@ -3,7 +3,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js';
 import { lockDirectory, type DirectoryLock } from '#common/files/directory-lock.js';
-import { createNodeFileSystem, type FileSystem } from './file-system.js';
+import { createNodeFileSystem, type FileSystem } from '#common/files/file-system.js';
 import { createIncarnationStore, type IncarnationStore } from './incarnation.js';
 import { requirePanelName } from './session-id.js';
 import { createSessionRecordStore, type SessionRecordStore } from './session-record.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { PaneletError } from '#common/errors/errors.js';
 import { createFaultyFileSystem, type Fault } from '#test/support/faulty-file-system.js';
-import { createNodeFileSystem } from './file-system.js';
+import { createNodeFileSystem } from '#common/files/file-system.js';
 import { createSessionRecordStore, type SessionRecord } from './session-record.js';
 
 const recordOf = (number: number): SessionRecord => ({

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors/errors.js';
-import { writeDurably } from './durable-file.js';
-import type { FileSystem } from './file-system.js';
+import { writeDurably } from '#common/files/durable-file.js';
+import type { FileSystem } from '#common/files/file-system.js';
 import { isSessionId, requireSessionId } from './session-id.js';
 import { storageError, systemCode } from '#common/errors/storage-error.js';
 
@@ -85,7 +85,7 @@ class FileSessionRecordStore implements SessionRecordStore {
     const path = this.#pathOf(record.id);
     await this.#explained('write a session record', async () => {
       await this.#fileSystem.mkdirs(join(this.#directory, record.id), 0o700);
-      await writeDurably(this.#fileSystem, path, Buffer.from(JSON.stringify(record)));
+      await writeDurably(path, JSON.stringify(record), this.#fileSystem);
       await this.#fileSystem.syncDirectory(this.#directory);
     });
   }

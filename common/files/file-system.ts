@@ -1,5 +1,5 @@
 import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
-import { makeDirectory } from '#common/files/make-directory.js';
+import { makeDirectory } from './make-directory.js';
 
 /** A file open for writing. */
 export interface WritableFile {
@@ -10,7 +10,7 @@ export interface WritableFile {
   close(): Promise<void>;
 }
 
-/** The calls that storage makes on the file system; tests inject one that fails at every step. */
+/** The calls on the file system that make content last; tests inject one that fails at every step. */
 export interface FileSystem {
   /** Creates or empties a file with the given mode. */
   create(path: string, mode: number): Promise<WritableFile>;
