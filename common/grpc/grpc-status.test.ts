@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { Metadata, status } from '@grpc/grpc-js';
 import { readStatusDetails } from '#test/support/read-status-details.js';
 import { PaneletError } from '../errors/errors.js';
-import { rpcErrorOf, retryAfterMsOf, statusOf } from './grpc-status.js';
+import { retryAfterMsOf, rpcErrorOf } from '#test/support/rpc-error.js';
+import { statusOf } from './grpc-status.js';
 
 describe('the status of an error', () => {
   test('says when to come back to a cordoned worker', () => {

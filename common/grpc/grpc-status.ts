@@ -156,14 +156,8 @@ export function answeringNodeOf(metadata: Metadata | undefined): string | undefi
   }
 }
 
-/** How long the peer asks to wait before trying again, in milliseconds; undefined when it says nothing. */
-export function retryAfterMsOf(metadata: Metadata | undefined): number | undefined {
-  const value = Number(metadata?.get(retryAfterKey)[0]);
-  return Number.isFinite(value) && value >= 0 ? value : undefined;
-}
-
-/** What is known of an RPC that failed, as much as grpc-js tells. */
-interface FailedRpc {
+/** What tells why an RPC failed, as much of it as grpc-js gives. */
+export interface FailedRpc {
   readonly code?: number | undefined;
   readonly details?: string | undefined;
   readonly metadata?: Metadata | undefined;
@@ -172,10 +166,4 @@ interface FailedRpc {
 /** The code of an RPC's error: its `panelet-reason`, else what its status means from this peer. */
 export function errorCodeOf(error: FailedRpc, peer: StatusPeer): ErrorCode {
   return reasonOf(error.metadata) ?? meaningOfStatus(error.code, peer);
-}
-
-/** The PaneletError behind the error of an RPC, in the peer's own words. */
-export function rpcErrorOf(error: FailedRpc): PaneletError {
-  const code = errorCodeOf(error, 'worker');
-  return new PaneletError(code, error.details ?? 'The call failed without a reason.', { cause: error });
 }

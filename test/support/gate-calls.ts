@@ -1,7 +1,6 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import { unaryCall, type UnaryCallback, type UnaryStart } from '#common/grpc/unary-call.js';
 import { msToDuration } from '#common/time/duration.js';
-import { rpcErrorOf } from '#common/grpc/grpc-status.js';
 import {
   OnTimeout,
   State,
@@ -15,6 +14,7 @@ import {
   type StatusResponse,
   type UncordonResponse,
 } from '#proto/gate/v1/gate.js';
+import { rpcErrorOf } from './rpc-error.js';
 
 /** A command of a restart. */
 export function command(restartUid = 'restart-1', fencing = 1, generation = 1): Command {

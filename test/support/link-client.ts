@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { credentials, Metadata, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
-import { rpcErrorOf } from '#common/grpc/grpc-status.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import { AttachMode, Channel, SessionServiceClient, type Frames } from '#proto/session/v1/session.js';
 import { createClientLink, type ClientLink, type Loss } from '#session/client/client-link.js';
 import type { ClientEffect, ClientNext } from '#session/client/client-effects.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
 import { until } from './conditions.js';
+import { rpcErrorOf } from './rpc-error.js';
 
 /** How a link client is set up. */
 export interface LinkClientOptions {
