@@ -1,5 +1,6 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
+import { replaceFile } from '#common/files/replace-file.js';
 
 const recordSchema = z.object({
   panel: z.string(),
@@ -22,10 +23,8 @@ export async function readWorkerRecord(file: string): Promise<WorkerRecord | und
 }
 
 /** Replaces the record in one step, so that a reader never sees half of it. */
-export async function writeWorkerRecord(file: string, record: WorkerRecord): Promise<void> {
-  const fresh = `${file}.new`;
-  await writeFile(fresh, `${JSON.stringify(record)}\n`, { mode: 0o600 });
-  await rename(fresh, file);
+export function writeWorkerRecord(file: string, record: WorkerRecord): Promise<void> {
+  return replaceFile(file, `${JSON.stringify(record)}\n`);
 }
 
 /** Removes the record of a worker that is gone. */

@@ -1,7 +1,8 @@
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { replaceFileSync } from '#common/files/replace-file.js';
 import { PaneletError } from '#common/errors/errors.js';
 
 const clusterStateSchema = z.object({
@@ -89,11 +90,7 @@ export function openClusterDirectory(directory: string): ClusterDirectory {
       onDisk(stateFile, () =>
         existsSync(stateFile) ? clusterStateSchema.parse(JSON.parse(readFileSync(stateFile, 'utf8'))) : undefined,
       ),
-    writeState: (state) =>
-      onDisk(stateFile, () => {
-        writeFileSync(`${stateFile}.new`, JSON.stringify(state, undefined, 2), { mode: 0o600 });
-        renameSync(`${stateFile}.new`, stateFile);
-      }),
+    writeState: (state) => onDisk(stateFile, () => replaceFileSync(stateFile, JSON.stringify(state, undefined, 2))),
     node: (state, name) => nodePaths(path, state.id, name),
   };
 }

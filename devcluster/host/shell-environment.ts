@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { replaceFileSync } from '#common/files/replace-file.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { runningCluster } from './cluster-lock.js';
 import { quoteForShell } from './quote-for-shell.js';
@@ -36,8 +37,7 @@ export function writeShellEnvironment({ dir, programs, ...rest }: ShellEnvironme
     `export PANELET_TOKEN_FILE=${quoteForShell(rest.tokenFile)}`,
   ];
   const file = fileIn(dir);
-  writeFileSync(`${file}.new`, `${lines.join('\n')}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  replaceFileSync(file, `${lines.join('\n')}\n`);
   return () => rmSync(file, { force: true });
 }
 

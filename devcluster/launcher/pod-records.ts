@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { replaceFileSync } from '#common/files/replace-file.js';
 import type { Log } from '#common/log.js';
 
 const terminationSchema = z.object({
@@ -57,11 +58,7 @@ export function createPodRecords(deps: { readonly directory: string; readonly lo
       }
       return records;
     },
-    save: (record) => {
-      const path = pathOf(record.uid);
-      writeFileSync(`${path}.new`, JSON.stringify(record));
-      renameSync(`${path}.new`, path);
-    },
+    save: (record) => replaceFileSync(pathOf(record.uid), JSON.stringify(record)),
     remove: (uid) => rmSync(pathOf(uid), { force: true }),
   };
 }

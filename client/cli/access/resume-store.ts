@@ -1,6 +1,7 @@
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '#common/files/make-directory.js';
+import { replaceFile } from '#common/files/replace-file.js';
 import { z } from 'zod';
 import { PaneletError } from '#common/errors/errors.js';
 import { vias } from '../cluster/via.js';
@@ -103,9 +104,8 @@ export function createResumeStore(dir: string | undefined): ResumeStore {
       await makeDirectory(dir, 0o700);
       const file = fileOf(session.sessionId);
       // Another run may read or write it at any moment: it sees the old or a new file, never half of one.
-      const own = `${file}.${process.pid}.new`;
-      await writeFile(own, `${JSON.stringify(session)}\n`, { mode: 0o600 });
-      await rename(own, file);
+      const aside = `${file}.${process.pid}.new`;
+      await replaceFile(file, `${JSON.stringify(session)}\n`, { aside });
     },
     load: async (sessionId) => {
       try {

@@ -1,7 +1,7 @@
 // The certificate library finds its parts by reflection and says so only at run time; this must come before it.
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import {
@@ -16,6 +16,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
+import { replaceFileSync } from '#common/files/replace-file.js';
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
@@ -45,11 +46,6 @@ interface KeyedCertificate {
   readonly certificate: X509Certificate;
   readonly keys: webcrypto.CryptoKeyPair;
 }
-
-const writeSafely = (path: string, text: string): void => {
-  writeFileSync(`${path}.new`, text, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
-};
 
 const validity = (clock: Clock, years: number): { notBefore: Date; notAfter: Date } => {
   const nowMs = clock.date().getTime();
@@ -102,8 +98,8 @@ const loadAuthority = async (options: CertificateOptions): Promise<KeyedCertific
     }
   }
   const authority = await createAuthority(options);
-  writeSafely(keyPath, await keyToPem(authority.keys.privateKey));
-  writeSafely(certificatePath, authority.certificate.toString('pem'));
+  replaceFileSync(keyPath, await keyToPem(authority.keys.privateKey));
+  replaceFileSync(certificatePath, authority.certificate.toString('pem'));
   return authority;
 };
 

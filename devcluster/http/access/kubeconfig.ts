@@ -1,5 +1,5 @@
-import { renameSync, writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
+import { replaceFileSync } from '#common/files/replace-file.js';
 
 /** What a kubeconfig says. */
 export interface KubeconfigOptions {
@@ -36,6 +36,5 @@ export function renderKubeconfig(options: KubeconfigOptions): string {
 
 /** Writes a kubeconfig for its owner's eyes only; readers see the old or the new one, never half of one. */
 export function writeKubeconfig(path: string, options: KubeconfigOptions): void {
-  writeFileSync(`${path}.new`, renderKubeconfig(options), { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  replaceFileSync(path, renderKubeconfig(options));
 }
