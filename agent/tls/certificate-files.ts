@@ -1,11 +1,8 @@
-import { watch, type FSWatcher } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import type { Clock, Timer } from '#common/time/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
+import { rereadFiles } from '#common/files/reread-files.js';
 import type { Log } from '#common/log.js';
-import { createChanges } from '#common/changes.js';
 import { certificateExpiry } from './pem.js';
 import { checkMaterial, type CertificateSource, type TlsMaterial } from './certificate-source.js';
 
@@ -23,70 +20,26 @@ export interface CertificateFilesDeps {
   readonly log: Log;
 }
 
-const debounceMs = 250;
-// Where the kernel has no watch left to give, this is how late a change is noticed.
-const lookAgainMs = 60_000;
-
 /**
- * A certificate from files, which are read again when they change. The directories are watched, not the files: the kubelet
- * swaps a link beside them.
+ * A certificate from files, which are read again when they change.
  * @throws PaneletError CONFIG_INVALID when they cannot be used at the start.
  */
 export async function openCertificateFiles({ files, clock, log }: CertificateFilesDeps): Promise<CertificateSource> {
-  const changes = createChanges();
-  let material = await readMaterial(files);
-  let timer: Timer | undefined;
-  let closed = false;
-  const reload = async (): Promise<void> => {
-    const next = await readMaterial(files);
-    if (isDeepStrictEqual(next, material) || closed) return;
-    material = next;
-    log.info({ expires: expiryOf(next) }, 'Another certificate is in force');
-    changes.notify();
-  };
-  const lookIn = (delayMs: number): void => {
-    timer?.stop();
-    if (closed) return;
-    timer = clock.after(delayMs, () => {
-      reload()
-        .catch((error: unknown) =>
-          log.error({ err: error }, 'The certificate cannot be taken up, what is in force stays'),
-        )
-        .finally(() => lookIn(lookAgainMs));
-    });
-  };
-  const watchers = watchDirectories(files, log, () => lookIn(debounceMs));
-  lookIn(lookAgainMs);
+  const read = (): Promise<TlsMaterial> => readMaterial(files);
+  const paths = [files.certFile, files.keyFile, files.clientCaFile].filter((path) => path !== undefined);
+  const source = rereadFiles({ files: paths, read, first: await read(), clock, log });
+  source.changes.subscribe(() => log.info({ expires: expiryOf(source.current()) }, 'Another certificate is in force'));
   return {
-    changes,
-    reload,
+    changes: source.changes,
+    reload: () => source.reload(),
     acceptsClientCertificates: files.clientCaFile !== undefined,
-    current: () => material,
+    current: () => source.current(),
     unready: () =>
-      certificateExpiry(material.cert).getTime() > clock.date().getTime()
+      certificateExpiry(source.current().cert).getTime() > clock.date().getTime()
         ? []
         : [`The certificate in ${files.certFile} has expired.`],
-    close: () => {
-      closed = true;
-      timer?.stop();
-      for (const watcher of watchers) watcher.close();
-    },
+    close: () => source.close(),
   };
-}
-
-function watchDirectories(files: CertificateFiles, log: Log, onEvent: () => void): readonly FSWatcher[] {
-  const paths = [files.certFile, files.keyFile, files.clientCaFile].filter((path) => path !== undefined);
-  const directories = new Set(paths.map((path) => dirname(path)));
-  return [...directories].flatMap((directory) => {
-    try {
-      const watcher = watch(directory, { persistent: false }, onEvent);
-      watcher.on('error', () => watcher.close());
-      return [watcher];
-    } catch (error) {
-      log.warn({ err: error, directory }, 'Cannot be watched: changes are noticed within a minute');
-      return [];
-    }
-  });
 }
 
 async function readMaterial({ certFile, keyFile, clientCaFile }: CertificateFiles): Promise<TlsMaterial> {

@@ -1,8 +1,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 
-import { sleep, type Clock } from '#common/time/clock.js';
+import type { Clock } from '#common/time/clock.js';
 import { PaneletError, messageOf } from '#common/errors/errors.js';
+import { rereadFiles } from '#common/files/reread-files.js';
 import type { Log } from '#common/log.js';
 
 import type { TransportCertificates, TransportIdentity } from './transport-identity.js';
@@ -19,49 +21,26 @@ export interface CertificateFilesOptions {
 
 /** Certificates in files that somebody else renews. */
 export interface RereadCertificates extends TransportIdentity {
-  /** Reads the files again and again until the signal aborts. Never rejects. */
+  /** Follows the files until the signal aborts. Never rejects. */
   run(signal: AbortSignal): Promise<void>;
 }
-
-/** Files are read again after this long; a mounted Secret takes a minute or so to change anyway. */
-const rereadMs = 10_000;
 
 /**
  * Takes certificates from files and reads them again when they change.
  * @throws PaneletError CONFIG_INVALID at once when one cannot be read or used; later what was read last stays in use.
  */
 export function createCertificateFiles(options: CertificateFilesOptions): RereadCertificates {
-  const { clock, log } = options;
-  const listeners: (() => void)[] = [];
-  let current = readAll(options);
-  let complained = false;
-
-  const reread = (): void => {
-    try {
-      const next = readAll(options);
-      complained = false;
-      if (JSON.stringify(next) === JSON.stringify(current)) return;
-      current = next;
-      log.info('certificates read again from their files');
-      for (const listener of listeners) listener();
-    } catch (error) {
-      if (!complained) log.warn({ err: error }, 'certificates not read again, the last ones stay in use');
-      complained = true;
-    }
-  };
-
+  const { caFile, own, clock, log } = options;
+  const read = (): TransportCertificates => readAll(options);
+  const files = [caFile, ...(own === undefined ? [] : [own.certFile, own.keyFile])];
+  const source = rereadFiles({ files, read, first: read(), clock, log });
+  source.changes.subscribe(() => log.info('Certificates read again from their files'));
   return {
-    current: () => current,
-    onChange: (listener) => void listeners.push(listener),
+    current: () => source.current(),
+    onChange: (listener) => void source.changes.subscribe(listener),
     run: async (signal) => {
-      for (;;) {
-        const over = await sleep(clock, rereadMs, signal).then(
-          () => false,
-          () => true,
-        );
-        if (over) return;
-        reread();
-      }
+      if (!signal.aborted) await once(signal, 'abort');
+      source.close();
     },
   };
 }
