@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { stableText } from '#common/stable-text.js';
 import type { StoredOwnerReference } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
@@ -16,19 +17,9 @@ export interface Revisions {
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
 const defaultHistoryLimit = 10;
 
-function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, inner]) => [key, sortKeys(inner)]),
-  );
-}
-
 /** The same text for templates that are equal. */
 export function canonicalTemplate(set: StoredDaemonSet): string {
-  return JSON.stringify(sortKeys(set.spec.template));
+  return stableText(set.spec.template);
 }
 
 /** Ten safe characters for a template, as the label `controller-revision-hash`. */

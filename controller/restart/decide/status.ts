@@ -1,3 +1,4 @@
+import { stableText } from '#common/stable-text.js';
 import type { Condition } from '#kube/objects.js';
 import { setCondition } from '../api/conditions.js';
 import type { PhaseDecision } from './phase.js';
@@ -176,14 +177,6 @@ export function tellsMore(before: PanelRestartStatus | undefined, next: PanelRes
     expectedCompletionTime: undefined,
     active: status?.active?.map((entry) => ({ ...entry, since: undefined })),
   });
+  // The API server keeps keys in an order of its own.
   return stableText(rest(before)) !== stableText(rest(next));
-}
-
-/** JSON with keys in order: the API server keeps its own order. */
-function stableText(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    part !== null && typeof part === 'object' && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
 }
