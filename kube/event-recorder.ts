@@ -3,7 +3,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 
 import { events, type KubeApi } from './api.js';
-import { microTime } from './micro-time.js';
+import { microTime } from '#common/time/micro-time.js';
 import type { KubeEvent, ObjectReference } from './objects.js';
 
 /** What an event says. */

@@ -6,7 +6,7 @@ import type { Random } from '#common/random.js';
 
 import { fencingOf, nextTransitions, raisedAnnotation, raiseLimit } from './fencing-count.js';
 import { leases, type KubeApi, type ObjectKey } from '#kube/api.js';
-import { microTime } from '#kube/micro-time.js';
+import { microTime } from '#common/time/micro-time.js';
 import type { Lease } from '#kube/objects.js';
 
 /** What an elector is made of. */

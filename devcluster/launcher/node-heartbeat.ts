@@ -1,4 +1,5 @@
 import { type Clock, type Timer, timestamp } from '#common/time/clock.js';
+import { microTime } from '#common/time/micro-time.js';
 import type { Log } from '#common/log.js';
 import type { StoredObject } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';
@@ -91,7 +92,7 @@ class StoreNodeHeartbeat implements NodeHeartbeat {
   async #renew(): Promise<void> {
     const { store, clock, nodeName } = this.#deps;
     await store.mutate<Lease>('leases', { ns: leaseNamespace, name: nodeName }, (lease) => {
-      const renewTime = clock.date().toISOString().replace('Z', '000Z');
+      const renewTime = microTime(clock.date());
       lease.spec = { holderIdentity: nodeName, leaseDurationSeconds: leaseSeconds, renewTime };
     });
   }
