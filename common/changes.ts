@@ -1,3 +1,5 @@
+import { asError } from './errors/errors.js';
+
 /** Something that changes, without saying what: whoever waits looks again. */
 export interface Changes {
   notify(): void;
@@ -44,9 +46,4 @@ export function createChanges(): Changes {
         else check();
       }),
   };
-}
-
-/** Something thrown, or the reason of a signal, as an error. */
-export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

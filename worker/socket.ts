@@ -1,6 +1,7 @@
 import { lstat, stat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { systemCode } from '#common/errors/storage-error.js';
 import { makeDirectory } from '#common/files/make-directory.js';
 import { PaneletError } from '#common/errors/errors.js';
 
@@ -43,7 +44,7 @@ async function prepareDirectory(directory: string): Promise<void> {
 }
 
 function absent(error: unknown, path: string): undefined {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+  if (systemCode(error) === 'ENOENT') return undefined;
   throw new PaneletError('CONFIG_INVALID', `Cannot use socket path ${path}.`, { cause: error });
 }
 

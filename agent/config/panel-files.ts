@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCode } from '#common/errors/storage-error.js';
 import { PaneletError } from '#common/errors/errors.js';
 
 /** What the files of a directory of panels say. */
@@ -53,7 +54,7 @@ async function filesIn(dir: string): Promise<string[]> {
       .sort()
       .map((name) => join(dir, name));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (systemCode(error) === 'ENOENT') return [];
     throw new PaneletError('CONFIG_INVALID', `panelsDir: ${dir} cannot be read: ${(error as Error).message}`);
   }
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { systemCode } from '#common/errors/storage-error.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { maxFencing } from '#common/fencing-number.js';
 import type { Log } from '#common/log.js';
@@ -29,7 +30,7 @@ async function readHighest(path: string, log: Log): Promise<number> {
   try {
     return content.parse(JSON.parse(await readFile(path, 'utf8'))).highest;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+    if (systemCode(error) !== 'ENOENT') {
       log.warn({ err: error, path }, 'The number of the last leader cannot be read; the next one is taken as it comes');
     }
     return 0;

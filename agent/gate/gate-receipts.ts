@@ -1,5 +1,4 @@
-import { asError } from '#common/changes.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { asError, PaneletError } from '#common/errors/errors.js';
 import type { Clock } from '#common/time/clock.js';
 import { Target, type Receipt } from '#proto/gate/v1/gate.js';
 import { sumCounts } from './aggregate.js';

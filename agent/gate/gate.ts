@@ -1,5 +1,4 @@
-import { asError } from '#common/changes.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { asError, PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import { durationToMs, msToDuration } from '#common/time/duration.js';
 import {

@@ -72,6 +72,11 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
+/** Something thrown, or the reason of a signal, as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
 /** True for a PaneletError, of the given code if one is given. */
 export function isPaneletError(error: unknown, code?: ErrorCode): error is PaneletError {
   return error instanceof PaneletError && (code === undefined || error.code === code);

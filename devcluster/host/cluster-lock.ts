@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { systemCode } from '#common/errors/storage-error.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { isProcessAlive, readGroupedProcess, type ProcessIdentity } from '../launcher/proc-fs.js';
 
@@ -39,7 +40,7 @@ export function lockDirectory(directory: string, pid: number): () => void {
     const content = JSON.stringify({ pid, startTime: readGroupedProcess(pid)?.startTime ?? 0 });
     writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
+    if (systemCode(cause) === 'EEXIST') {
       throw new PaneletError('ALREADY_RUNNING', `Another dev cluster is being started in ${directory}.`, { cause });
     }
     const message = `Cannot write ${path}: ${(cause as Error).message}. Check its owner and the disk.`;

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { systemCode } from '#common/errors/storage-error.js';
 import { replaceFileSync } from '#common/files/replace-file.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { runningCluster } from './cluster-lock.js';
@@ -47,7 +48,7 @@ export function readShellEnvironment(directory: string): string {
   try {
     if (runningCluster(dir) !== undefined) return readFileSync(fileIn(dir), 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (systemCode(error) !== 'ENOENT') throw error;
     throw new PaneletError('CONFIG_INVALID', `The dev cluster in ${dir} has not started yet. Try again in a moment.`);
   }
   const message = `No dev cluster runs in ${dir}. Start one in another terminal (npm start), or name its directory with --dir.`;

@@ -1,5 +1,6 @@
 import { celEnv, isCelError, parse, plan, type CelInput } from '@bufbuild/cel';
 import { strings } from '@bufbuild/cel/ext';
+import { asError } from '#common/errors/errors.js';
 import { isFields, isSameJson } from '../store/json-copy.js';
 import { duplicateValue, forbiddenField, invalidValue, requiredValue } from '../store/refusals.js';
 import type { StatusCause } from '../store/status-error.js';
@@ -60,7 +61,7 @@ const checkRule = (compile: (expression: string) => Program, place: Place, rule:
     try {
       return compile(expression)(bindings);
     } catch (error) {
-      return error instanceof Error ? error : new Error(String(error));
+      return asError(error);
     }
   };
   const result = evaluate(rule.rule);

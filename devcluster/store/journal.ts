@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { systemCode } from '#common/errors/storage-error.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { AnyObject } from './kube-object.js';
 
@@ -47,7 +48,7 @@ const readLines = (path: string): string[] => {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (systemCode(error) === 'ENOENT') return [];
     throw new PaneletError('STATE_DIR_UNUSABLE', `Cannot read ${path}. Check its owner and the disk.`, {
       cause: error,
     });

@@ -1,4 +1,5 @@
 import { gunzipSync, inflateSync } from 'node:zlib';
+import { systemCode } from '#common/errors/storage-error.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { messagePrefixBytes } from '#common/grpc/grpc-message.js';
 import { Frames, type Hello } from '#proto/session/v1/session.js';
@@ -79,7 +80,7 @@ function decompress(message: Buffer, flag: number | undefined, { encoding, limit
     if (flag === 1 && encoding === 'gzip') return gunzipSync(message, options);
     if (flag === 1 && encoding === 'deflate') return inflateSync(message, options);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limitBytes);
+    if (systemCode(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limitBytes);
     throw new PaneletError('FRAME_INVALID', 'The first message cannot be decompressed.', { cause: error });
   }
   throw new PaneletError('FRAME_INVALID', 'The first message is compressed in a way that grpc-encoding does not name.');

@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import { PaneletError } from '#common/errors/errors.js';
-import { asError } from '#common/changes.js';
+import { asError, PaneletError } from '#common/errors/errors.js';
 import { createFirstMessage, type FirstMessage } from './first-message.js';
 
 /** How a first message is read. */

@@ -1,5 +1,5 @@
+import { asError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
-import { asError } from '#common/changes.js';
 
 /** Wraps a handler of events: what it throws never leaves it. */
 export type Guard = <A extends unknown[]>(handler: (...args: A) => void) => (...args: A) => void;

@@ -1,5 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCode } from '#common/errors/storage-error.js';
 import { makeDirectory } from '#common/files/make-directory.js';
 import { replaceFile } from '#common/files/replace-file.js';
 import { z } from 'zod';
@@ -44,7 +45,7 @@ export function isHeld({ heldBy }: SavedSession): boolean {
   try {
     return process.kill(heldBy, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return systemCode(error) === 'EPERM';
   }
 }
 
@@ -95,7 +96,7 @@ export function createResumeStore(dir: string | undefined): ResumeStore {
     try {
       return savedSession.parse(JSON.parse(await readFile(file, 'utf8')));
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') throw cause;
+      if (systemCode(cause) === 'ENOENT') throw cause;
       throw new PaneletError('CONFIG_INVALID', `The saved session ${file} cannot be read. Remove it.`, { cause });
     }
   };
@@ -111,7 +112,7 @@ export function createResumeStore(dir: string | undefined): ResumeStore {
       try {
         return await read(fileOf(sessionId));
       } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+        if (systemCode(cause) !== 'ENOENT') throw cause;
         throw nothingHere(sessionId, cause);
       }
     },

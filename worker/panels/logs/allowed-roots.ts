@@ -1,5 +1,6 @@
 import { readlinkSync, realpathSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { systemCode } from '#common/errors/storage-error.js';
 import { PaneletError } from '#common/errors/errors.js';
 
 /** The directories below which files may be read. */
@@ -101,7 +102,7 @@ function readLink(path: string): { kind: 'link'; to: string } | { kind: 'nothing
   try {
     return { kind: 'link', to: readlinkSync(path) };
   } catch (error) {
-    return { kind: (error as NodeJS.ErrnoException).code === 'EINVAL' ? 'no-link' : 'nothing' };
+    return { kind: systemCode(error) === 'EINVAL' ? 'no-link' : 'nothing' };
   }
 }
 

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCode } from '#common/errors/storage-error.js';
 import { type FileFacts, factsOf, fileKey } from './file-facts.js';
 import { reasonOf } from './read-trouble.js';
 
@@ -50,7 +51,7 @@ async function look(request: SnapshotRequest): Promise<Look> {
   const names = await readdir(directory).catch((error: unknown) => {
     const { kind } = reasonOf(error);
     hasFailed = kind === 'failed';
-    if (kind === 'refused') unlisted = `the directory may not be listed (${(error as NodeJS.ErrnoException).code})`;
+    if (kind === 'refused') unlisted = `the directory may not be listed (${systemCode(error)})`;
     return guesses;
   });
   for (const name of names.filter(matters)) {
