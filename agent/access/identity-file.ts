@@ -42,7 +42,7 @@ export async function createFileIdentity(file: string): Promise<Identity> {
         if (timingSafeEqual(entry.hash, hash)) found ??= entry.caller;
       }
       if (found !== undefined) return found;
-      throw new AuthenticationError('refused', 'Nobody has this token. Pass a token that the identity file has.');
+      throw new AuthenticationError('refused', 'Nobody has this token. Pass one of the identity file of this agent.');
     },
     current: ({ name }) => {
       const roles = entries.filter(({ caller }) => caller.name === name).flatMap(({ caller }) => caller.roles);

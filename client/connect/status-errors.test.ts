@@ -18,10 +18,10 @@ describe('the error of a status', () => {
   test.each([
     [status.UNAVAILABLE, 'connect ECONNREFUSED', 'AGENT_UNREACHABLE', /Nothing listens there/],
     [status.UNAVAILABLE, 'Name resolution failed for target dns:x', 'AGENT_UNREACHABLE', /does not resolve/],
-    [status.UNAVAILABLE, 'self-signed certificate', 'AGENT_UNREACHABLE', /--ca/],
+    [status.UNAVAILABLE, 'self-signed certificate', 'AGENT_UNREACHABLE', /give the authority that signed it/],
     [status.UNAVAILABLE, 'EPROTO wrong version number', 'AGENT_UNREACHABLE', /does not speak TLS/],
-    [status.UNAVAILABLE, 'something', 'AGENT_UNREACHABLE', /PANELET_ADDRESS/],
-    [status.UNAUTHENTICATED, '', 'IDENTITY_MISSING', /PANELET_TOKEN/],
+    [status.UNAVAILABLE, 'something', 'AGENT_UNREACHABLE', /Check the address/],
+    [status.UNAUTHENTICATED, '', 'IDENTITY_MISSING', /Give one that it knows/],
     [status.PERMISSION_DENIED, '', 'IDENTITY_REFUSED', /role/],
     [status.UNIMPLEMENTED, '', 'VERSION_UNSUPPORTED', /Panelet agent/],
     [status.DEADLINE_EXCEEDED, '', 'TIMEOUT', /did not answer in time/],

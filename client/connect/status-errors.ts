@@ -29,39 +29,60 @@ export function retryAdvice(rpc: RpcStatus): RetryAdvice {
   return Number.isFinite(delayMs) ? { kind: 'after', delayMs } : { kind: 'never' };
 }
 
-function unreachableAdvice(details: string): string {
-  if (/altname/i.test(details)) {
-    return 'Its certificate is for another name: check that the address leads to this agent, or say which name it has (--server-name).';
-  }
-  if (/certificate|self.signed|unable to (verify|get)/i.test(details)) {
-    return 'Its certificate is not trusted: give the authority that signed it (--ca).';
-  }
-  if (/wrong version number|EPROTO|packet length/i.test(details)) {
-    return 'It does not speak TLS: check the address, or ask for plaintext.';
-  }
-  if (/ENOTFOUND|EAI_AGAIN|Name resolution failed/i.test(details))
-    return 'The name does not resolve: check the address.';
-  if (details.includes('ECONNREFUSED'))
-    return 'Nothing listens there: check the address (PANELET_ADDRESS) and that the agent runs.';
-  return 'Check the address (PANELET_ADDRESS), and that it is the port of a Panelet agent.';
+/** Why an agent cannot be reached, as `details.trouble` of the error says. */
+export type Trouble = keyof typeof adviceByTrouble;
+
+const adviceByTrouble = {
+  'other-name':
+    'Its certificate is for another name: check that the address leads to this agent, or say which name it has.',
+  untrusted: 'Its certificate is not trusted: give the authority that signed it.',
+  plaintext: 'It does not speak TLS: check the address, or ask for plaintext.',
+  unresolved: 'The name does not resolve: check the address.',
+  refused: 'Nothing listens there: check the address, and that the agent runs.',
+  unknown: 'Check the address, and that it is the port of a Panelet agent.',
+} as const;
+
+// Node and OpenSSL say it in words only.
+const troubleWords: readonly (readonly [RegExp, Trouble])[] = [
+  [/altname/i, 'other-name'],
+  [/certificate|self.signed|unable to (verify|get)/i, 'untrusted'],
+  [/wrong version number|EPROTO|packet length/i, 'plaintext'],
+  [/ENOTFOUND|EAI_AGAIN|Name resolution failed/i, 'unresolved'],
+  [/ECONNREFUSED/, 'refused'],
+];
+
+function troubleOf(words: string): Trouble {
+  return troubleWords.find(([pattern]) => pattern.test(words))?.[1] ?? 'unknown';
 }
 
-function sentenceOf(code: ErrorCode, rpc: RpcStatus, address: string): string {
+interface Sentences {
+  readonly problem: string;
+  readonly advice?: string;
+  readonly trouble?: Trouble;
+}
+
+function sentencesOf(code: ErrorCode, rpc: RpcStatus, address: string): Sentences {
   switch (code) {
     case 'IDENTITY_MISSING':
-      return `The agent at ${address} does not accept this token. Check PANELET_TOKEN or --token-file.`;
-    case 'IDENTITY_REFUSED':
-      return `The agent at ${address} does not allow this to your identity. Use a token with the role it needs.`;
-    case 'AGENT_UNREACHABLE':
-      return `The agent at ${address} cannot be reached. ${unreachableAdvice(rpc.details)}`;
-    case 'VERSION_UNSUPPORTED':
-      return `What answers at ${address} does not offer this call. Check that it is a Panelet agent of this version.`;
+      return { problem: `The agent at ${address} does not accept this token.`, advice: 'Give one that it knows.' };
+    case 'IDENTITY_REFUSED': {
+      const problem = `The agent at ${address} does not allow this to your identity.`;
+      return { problem, advice: 'Use a token with the role it needs.' };
+    }
+    case 'AGENT_UNREACHABLE': {
+      const trouble = troubleOf(rpc.details);
+      return { problem: `The agent at ${address} cannot be reached.`, advice: adviceByTrouble[trouble], trouble };
+    }
+    case 'VERSION_UNSUPPORTED': {
+      const problem = `What answers at ${address} does not offer this call.`;
+      return { problem, advice: 'Check that it is a Panelet agent of this version.' };
+    }
     case 'TIMEOUT':
-      return `The agent at ${address} did not answer in time. Try again.`;
+      return { problem: `The agent at ${address} did not answer in time.`, advice: 'Try again.' };
     case 'TRANSPORT_LOST':
-      return `The connection to ${address} was cut. Try again.`;
+      return { problem: `The connection to ${address} was cut.`, advice: 'Try again.' };
     default:
-      return `The agent at ${address} answered: ${rpc.details}`;
+      return { problem: `The agent at ${address} answered: ${rpc.details}` };
   }
 }
 
@@ -79,14 +100,18 @@ export function answeringNodeOfError({ cause }: Error): string | undefined {
 
 /**
  * The error of a status that is not OK. What an agent or worker says (`panelet-reason`, the message) is kept; the rest
- * gets a sentence that says what to do. The status itself is the cause.
+ * gets sentences that say what to do. `details` has the address and, where it cannot be reached, the {@link Trouble}. The
+ * status itself is the cause.
  */
 export function clientErrorOf(rpc: RpcStatus, address: string): PaneletError {
   const cause = new StatusError(rpc);
   const reason = reasonOf(rpc.metadata);
-  if (reason !== undefined && rpc.details !== '') return new PaneletError(reason, rpc.details, { cause });
+  if (reason !== undefined && rpc.details !== '') {
+    return new PaneletError(reason, rpc.details, { cause, details: { address } });
+  }
   const code = errorCodeOf(rpc, 'agent');
-  return new PaneletError(code, sentenceOf(code, rpc, address), { cause });
+  const { problem, advice, trouble } = sentencesOf(code, rpc, address);
+  return new PaneletError(code, problem, { advice, cause, details: { address, ...(trouble && { trouble }) } });
 }
 
 /** A status from what grpc-js throws or calls back with. */

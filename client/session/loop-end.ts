@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors/errors.js';
+import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 import { EndCause } from '#proto/session/v1/session.js';
 import type { ClientNext } from '#session/client/client-link.js';
 import type { EndedBy, SessionEnding } from './panelet-session.js';
@@ -33,8 +33,16 @@ export function errorOfLoopEnd(end: LoopEnd): PaneletError | undefined {
       return new PaneletError('ATTACH_SUPERSEDED', message);
     }
     case 'ended':
-      return end.code === undefined ? undefined : new PaneletError(end.code, end.message, { cause: end.cause });
+      return end.code === undefined ? undefined : errorWithFacts(end.code, end);
     case 'failed':
-      return new PaneletError(end.code, end.message, { cause: end.cause });
+      return errorWithFacts(end.code, end);
   }
+}
+
+// The error that the loop met says more than its sentence.
+function errorWithFacts(
+  code: ErrorCode,
+  { message, cause }: { readonly message: string; readonly cause?: PaneletError | undefined },
+): PaneletError {
+  return cause?.code === code && cause.message === message ? cause : new PaneletError(code, message, { cause });
 }

@@ -48,16 +48,38 @@ export const errorCodes = [
 /** One of {@link errorCodes}. */
 export type ErrorCode = (typeof errorCodes)[number];
 
+/** What an error has beside its code and the words for what is wrong. */
+export interface ErrorFacts {
+  readonly cause?: unknown;
+  /** What to do: sentences of their own, with which the message ends. */
+  readonly advice?: string | undefined;
+  /** What somebody needs who says the same in other words, for example `address`; never a secret. */
+  readonly details?: Readonly<Record<string, string>> | undefined;
+}
+
 /** The one error class: a code to switch on, a message that says what is wrong, where, and what to do. */
 export class PaneletError extends Error {
   override readonly name = 'PaneletError';
+  /** What is wrong, and where: the message without its advice. */
+  readonly problem: string;
+  readonly advice: string | undefined;
+  readonly details: Readonly<Record<string, string>>;
 
   constructor(
     readonly code: ErrorCode,
-    message: string,
-    options?: { readonly cause?: unknown },
+    problem: string,
+    { advice, details = {}, ...options }: ErrorFacts = {},
   ) {
-    super(message, options);
+    super(advice === undefined ? problem : `${problem} ${advice}`, options);
+    this.problem = problem;
+    this.advice = advice;
+    this.details = details;
+  }
+
+  /** The same error with other advice; the cause stays what it is. */
+  advising(advice: string): PaneletError {
+    const { code, problem, details, cause } = this;
+    return new PaneletError(code, problem, { advice, details, ...(cause === undefined ? {} : { cause }) });
   }
 
   /** The error itself when it is a PaneletError, else one of the code `fallback` with the error as its cause. */

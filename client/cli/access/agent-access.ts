@@ -9,6 +9,7 @@ import { kubectlOf, type CliContext } from './cli-context.js';
 import { clusterTimes, createCluster, onlyNode, type Cluster } from '../cluster/cluster.js';
 import { defaultServiceAccount } from '../cluster/cluster-credentials.js';
 import type { SavedCluster } from './resume-store.js';
+import { advisingFlags } from './flag-advice.js';
 import { forwardHint } from './silent-address.js';
 import { agentSettings, type AgentSettings, type GlobalFlags } from './settings.js';
 
@@ -128,7 +129,7 @@ export async function openAccess(context: CliContext, wish: AccessWish = {}): Pr
     client: { address, tls, ...secret, ...rotatingToken(settings), times: { connectTimeoutMs: 1500 } },
     gate: () => Promise.resolve({ address, tls, ...secret }),
     way: { address },
-    explain: (error) => Promise.resolve(withForwardHint(error, address)),
+    explain: (error) => Promise.resolve(withForwardHint(advisingFlags(error), address)),
     close: () => Promise.resolve(),
   };
 }
@@ -137,8 +138,8 @@ export async function openAccess(context: CliContext, wish: AccessWish = {}): Pr
 function withForwardHint(error: unknown, address: string): unknown {
   const hint = forwardHint(address);
   const isAway = isPaneletError(error, 'AGENT_UNREACHABLE') || isPaneletError(error, 'TRANSPORT_LOST');
-  if (hint === undefined || !isAway || !error.message.includes(` ${address} `)) return error;
-  return new PaneletError(error.code, `${error.message} ${hint}`, { cause: error.cause });
+  if (hint === undefined || !isAway || error.details['address'] !== address) return error;
+  return error.advising([error.advice, hint].filter((advice) => advice !== undefined).join(' '));
 }
 
 /** A token file is read again for each attempt: what rotates tokens writes there. */

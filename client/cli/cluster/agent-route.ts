@@ -128,10 +128,11 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
       await Promise.race([forward.over, sleep(deps.clock, hearMs)]);
       const { failure, address } = forward;
       if (failure !== undefined) return failure;
-      if (!error.message.startsWith(`The agent at ${address} `)) return error;
-      const what = error.message.slice(`The agent at ${address} `.length).replace(/ Check the address .*$/, '');
-      const message = `The agent of the node ${node} ${what} Its pod: kubectl -n ${namespace} get pods -o wide`;
-      return new PaneletError(error.code, message, { cause: error });
+      if (error.details['address'] !== address) return error;
+      // Nobody has given the address, so nobody can check it.
+      const known = error.details['trouble'] === 'unknown' ? [] : [error.advice ?? ''];
+      const advice = [...known, `Its pod: kubectl -n ${namespace} get pods -o wide`].join(' ');
+      return new PaneletError(error.code, `The agent of the node ${node} cannot be reached.`, { advice, cause: error });
     },
     close: async () => {
       closed = true;

@@ -17,7 +17,7 @@ function causesOf(error: unknown): string[] {
 }
 
 /**
- * Says in one line what is wrong and what to do; as document `{error: {code, message}}` on standard output when
+ * Says in one line what is wrong and what to do; as document `{error: {code, message, advice?, causes?}}` on standard output when
  * JSON or YAML was asked for. @returns the exit code.
  */
 export function reportError(world: CliWorld, thrown: unknown, options: ErrorReportOptions): number {
@@ -26,7 +26,14 @@ export function reportError(world: CliWorld, thrown: unknown, options: ErrorRepo
   const causes = options.verbose ? causesOf(error.cause) : [];
   if (options.format === 'json' || options.format === 'yaml') {
     writeDocument(world.stdout, options.format, {
-      json: { error: { code: error.code, message, ...(causes.length > 0 ? { causes } : {}) } },
+      json: {
+        error: {
+          code: error.code,
+          message,
+          ...(error.advice === undefined ? {} : { advice: error.advice }),
+          ...(causes.length > 0 ? { causes } : {}),
+        },
+      },
       lines: [],
     });
   }
