@@ -39,7 +39,8 @@ beforeEach(async () => {
 afterEach(() => {
   source?.close();
   source = undefined;
-  rmSync(dir, { recursive: true, force: true });
+  // A write may be under way.
+  rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
 });
 
 async function start(podIp = '10.244.1.7'): Promise<CertificateSource> {
