@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { createSystemClock } from '#common/time/clock.js';
-import { isPaneletError } from '#common/errors/errors.js';
+import { isPaneletError, messageOf } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
 import { createLog } from '#common/log.js';
 import { createProcessEnd } from '#common/process/end-process.js';
@@ -47,7 +47,7 @@ function kubectlOutsidePath(): { readonly program?: string; readonly note?: stri
     const why = `${found ?? ''} (${version ?? 'it says no version'}) is older than v1.${oldestKubectlMinor}`;
     return { program, ...(found === undefined ? {} : { note: `kubectl is that of npm: ${why}.` }) };
   } catch (error) {
-    return { note: (error as Error).message };
+    return { note: messageOf(error) };
   }
 }
 

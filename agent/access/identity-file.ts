@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { describeIssues } from '../config/issues.js';
 import { AuthenticationError } from './authentication-error.js';
 import { bearerToken } from './bearer-token.js';
@@ -63,7 +63,7 @@ async function readEntries(file: string): Promise<readonly Entry[]> {
   try {
     content = parse(await readFile(file, 'utf8'));
   } catch (error) {
-    throw new PaneletError('CONFIG_INVALID', `The identity file ${file} cannot be read: ${(error as Error).message}`, {
+    throw new PaneletError('CONFIG_INVALID', `The identity file ${file} cannot be read: ${messageOf(error)}`, {
       cause: error,
     });
   }

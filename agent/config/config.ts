@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { defaultSessionsPerOwner } from '#common/default-sessions-per-owner.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { readPanelFiles, type PanelFiles, type PanelProblem } from './panel-files.js';
 import type { ListenAddress } from '#common/http/listen.js';
 import { describeIssues } from './issues.js';
@@ -212,7 +212,7 @@ async function readYaml(file: string): Promise<unknown> {
   try {
     return parse(await readFile(file, 'utf8'));
   } catch (error) {
-    throw new PaneletError('CONFIG_INVALID', `${file} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new PaneletError('CONFIG_INVALID', `${file} cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
 

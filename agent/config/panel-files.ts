@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '#common/errors/storage-error.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 
 /** What the files of a directory of panels say. */
 export interface PanelFiles<Panel> {
@@ -41,7 +41,7 @@ export async function readPanelFiles<Panel>(
 /** Opening a named pipe waits for a writer, and a device may never end: either would hold up all other files for good. */
 async function mustBeFile(file: string): Promise<void> {
   const facts = await stat(file).catch((error: unknown) => {
-    throw new PaneletError('CONFIG_INVALID', `${file} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new PaneletError('CONFIG_INVALID', `${file} cannot be read: ${messageOf(error)}`, { cause: error });
   });
   if (!facts.isFile()) throw new PaneletError('CONFIG_INVALID', `${file} cannot be read: it is not a regular file`);
 }
@@ -55,6 +55,6 @@ async function filesIn(dir: string): Promise<string[]> {
       .map((name) => join(dir, name));
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return [];
-    throw new PaneletError('CONFIG_INVALID', `panelsDir: ${dir} cannot be read: ${(error as Error).message}`);
+    throw new PaneletError('CONFIG_INVALID', `panelsDir: ${dir} cannot be read: ${messageOf(error)}`);
   }
 }

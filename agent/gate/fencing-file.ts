@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { systemCode } from '#common/errors/storage-error.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { maxFencing } from '#common/fencing-number.js';
 import type { Log } from '#common/log.js';
 import { writeDurably } from '#common/files/durable-file.js';
@@ -19,7 +19,7 @@ export async function openFencingFile(stateDir: string, log: Log): Promise<Fenci
       try {
         await writeDurably(path, `${JSON.stringify({ highest })}\n`);
       } catch (cause) {
-        const message = `The number of the leader cannot be stored in ${path}: ${(cause as Error).message}`;
+        const message = `The number of the leader cannot be stored in ${path}: ${messageOf(cause)}`;
         throw new PaneletError('STATE_DIR_UNUSABLE', message, { cause });
       }
     },

@@ -1,7 +1,7 @@
 import { access, chmod, constants, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '#common/files/make-directory.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { socketDirectories, socketPlaces } from '../workers/socket-places.js';
 import { probeSocket } from '../workers/worker-socket.js';
 import type { AgentConfig } from '../config/config.js';
@@ -30,7 +30,7 @@ export async function prepareDirectories({ runDir, stateDir, panels }: AgentConf
       if (dir !== stateDir) await chmod(dir, 0o700);
       await access(dir, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (cause) {
-      const message = `The directory ${dir} cannot be used: ${(cause as Error).message}`;
+      const message = `The directory ${dir} cannot be used: ${messageOf(cause)}`;
       throw new PaneletError('STATE_DIR_UNUSABLE', message, { cause });
     }
   }

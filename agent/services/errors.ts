@@ -1,4 +1,5 @@
 import type { ServiceError, StatusObject } from '@grpc/grpc-js';
+import { messageOf } from '#common/errors/errors.js';
 import { statusOf } from '#common/grpc/grpc-status.js';
 import type { Log } from '#common/log.js';
 
@@ -6,7 +7,7 @@ import type { Log } from '#common/log.js';
 export function answerOf(error: unknown, log: Log): Partial<StatusObject> {
   if (isServiceError(error)) return { code: error.code, details: error.details, metadata: error.metadata };
   const status = statusOf(error);
-  if (status.details !== (error as Error).message) log.error({ err: error }, 'Call failed');
+  if (status.details !== messageOf(error)) log.error({ err: error }, 'Call failed');
   return status;
 }
 

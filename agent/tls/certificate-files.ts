@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '#common/time/clock.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { rereadFiles } from '#common/files/reread-files.js';
 import type { Log } from '#common/log.js';
 import { certificateExpiry } from './pem.js';
@@ -54,7 +54,7 @@ async function read(file: string | undefined): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    const message = `tls: the certificate cannot be read: ${(cause as Error).message}`;
+    const message = `tls: the certificate cannot be read: ${messageOf(cause)}`;
     throw new PaneletError('CONFIG_INVALID', message, { cause });
   }
 }

@@ -1,5 +1,5 @@
 import { createSecureContext } from 'node:tls';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import type { Changes } from '#common/changes.js';
 
 /** What a TLS listener uses; all PEM. */
@@ -31,7 +31,7 @@ export function checkMaterial({ cert, key, clientCa }: TlsMaterial): void {
   try {
     createSecureContext({ cert, key, ...(clientCa === undefined ? {} : { ca: clientCa }) });
   } catch (cause) {
-    const message = `tls: certificate and key cannot be used: ${(cause as Error).message}`;
+    const message = `tls: certificate and key cannot be used: ${messageOf(cause)}`;
     throw new PaneletError('CONFIG_INVALID', message, { cause });
   }
 }

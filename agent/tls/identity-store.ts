@@ -1,7 +1,7 @@
 import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '#common/files/make-directory.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { writeDurably } from '#common/files/durable-file.js';
 
 /** Key pair and certificate of a node, PEM. */
@@ -29,7 +29,7 @@ export async function openIdentityStore(directory: string): Promise<IdentityStor
     await makeDirectory(directory, 0o700);
     await chmod(directory, 0o700);
   } catch (cause) {
-    const message = `The directory ${directory} cannot be used: ${(cause as Error).message}`;
+    const message = `The directory ${directory} cannot be used: ${messageOf(cause)}`;
     throw new PaneletError('STATE_DIR_UNUSABLE', message, { cause });
   }
   const pairFile = join(directory, 'node.pem');

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { messageOf } from '#common/errors/errors.js';
 import { createBackoff } from '#common/time/backoff.js';
 import { sleep } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
@@ -183,7 +184,7 @@ async function startWorker({ deps, state, show, signal }: Supervision): Promise<
     deps.log.info({ pid: started.id.pid }, 'Worker started');
     show(state.crashes >= crashLoopCount ? state.message : '');
   } catch (error) {
-    const message = (error as Error).message;
+    const message = messageOf(error);
     state.process = { id: { pid: 0, startTime: 'gone' }, exited: Promise.resolve(message) };
   }
   deps.link.kick();

@@ -1,4 +1,5 @@
 import type { ClientReadableStream } from '@grpc/grpc-js';
+import { messageOf } from '#common/errors/errors.js';
 import type { Backoff } from '#common/time/backoff.js';
 import { sleep, type Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
@@ -117,7 +118,7 @@ async function attempt(
     setState({ kind: 'unknown', message: 'The connection to the worker was lost.', about });
     deps.backoff.reset();
   } catch (error) {
-    setState({ kind: 'unknown', message: `The worker does not answer: ${(error as Error).message}`, silent: true });
+    setState({ kind: 'unknown', message: `The worker does not answer: ${messageOf(error)}`, silent: true });
   } finally {
     close();
   }

@@ -1,5 +1,6 @@
+import { runInNewContext } from 'node:vm';
 import { expect, test } from '@jest/globals';
-import { errorCodes, isPaneletError, PaneletError } from './errors.js';
+import { errorCodes, isPaneletError, messageOf, PaneletError } from './errors.js';
 
 test('keeps a PaneletError as it is and wraps anything else with its cause', () => {
   const own = new PaneletError('CORDONED', 'The gate is cordoned.');
@@ -20,4 +21,14 @@ test('is recognised by code', () => {
 
 test('codes are listed once, in order', () => {
   expect([...errorCodes]).toEqual([...new Set(errorCodes)].sort());
+});
+
+test.each([
+  [new TypeError('no such thing'), 'no such thing'],
+  [runInNewContext('new Error("of another realm")') as unknown, 'of another realm'],
+  ['a word', 'a word'],
+  [undefined, 'undefined'],
+  [null, 'null'],
+])('%s says something', (thrown: unknown, said) => {
+  expect(messageOf(thrown)).toBe(said);
 });

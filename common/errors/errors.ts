@@ -89,9 +89,10 @@ export class PaneletError extends Error {
   }
 }
 
-/** What something thrown says, error or not. */
+/** What something thrown says, error or not; one of another realm, as of `node:vm`, is no `Error` of this one. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  const message: unknown = (thrown as Partial<Error> | null | undefined)?.message;
+  return typeof message === 'string' ? message : String(thrown);
 }
 
 /** Something thrown, or the reason of a signal, as an error. */

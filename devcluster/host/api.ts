@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '#common/time/clock.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { openClusterStore, type ClusterStore } from './cluster-store.js';
@@ -43,7 +43,7 @@ function readDefinition(file: string): string {
   } catch (cause) {
     throw new PaneletError(
       'CONFIG_INVALID',
-      `Cannot read the definition of PanelRestart in ${file}: ${(cause as Error).message}`,
+      `Cannot read the definition of PanelRestart in ${file}: ${messageOf(cause)}`,
       { cause },
     );
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { replaceFileSync } from '#common/files/replace-file.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 
 const clusterStateSchema = z.object({
   /** Random; names the cluster in the environment of its processes and in a short run directory. */
@@ -51,7 +51,7 @@ function onDisk<T>(path: string, use: () => T): T {
   try {
     return use();
   } catch (cause) {
-    const message = `Cannot use ${path} for a dev cluster: ${(cause as Error).message}. Check its owner and the disk, or give another --dir.`;
+    const message = `Cannot use ${path} for a dev cluster: ${messageOf(cause)}. Check its owner and the disk, or give another --dir.`;
     throw new PaneletError('STATE_DIR_UNUSABLE', message, { cause });
   }
 }

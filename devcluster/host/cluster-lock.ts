@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { systemCode } from '#common/errors/storage-error.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { isProcessAlive, readGroupedProcess, type ProcessIdentity } from '../launcher/proc-fs.js';
 
 const lockFile = (directory: string): string => join(directory, 'devcluster.lock');
@@ -43,7 +43,7 @@ export function lockDirectory(directory: string, pid: number): () => void {
     if (systemCode(cause) === 'EEXIST') {
       throw new PaneletError('ALREADY_RUNNING', `Another dev cluster is being started in ${directory}.`, { cause });
     }
-    const message = `Cannot write ${path}: ${(cause as Error).message}. Check its owner and the disk.`;
+    const message = `Cannot write ${path}: ${messageOf(cause)}. Check its owner and the disk.`;
     throw new PaneletError('STATE_DIR_UNUSABLE', message, { cause });
   }
   return () => rmSync(path, { force: true });

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { messageOf } from '#common/errors/errors.js';
 import { onStop } from '#common/process/on-stop.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { createLog } from '#common/log.js';
@@ -83,7 +84,7 @@ async function runDemo(): Promise<void> {
   } catch (error) {
     progress.end();
     // What fails while everything is being stopped is no news.
-    if (!interruption.signal.aborted) process.stdout.write(`! ${(error as Error).message}\n`);
+    if (!interruption.signal.aborted) process.stdout.write(`! ${messageOf(error)}\n`);
     process.exitCode = 1;
     await tidyUp();
   }

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import pc from 'picocolors';
+import { messageOf } from '#common/errors/errors.js';
 import type { Clock, Timer } from '#common/time/clock.js';
 import { wrapText } from '#test/support/fit-table.js';
 
@@ -91,7 +92,7 @@ export function createProgress({ out, isTerminal, clock, startedMs }: ProgressDe
         return result;
       } catch (error) {
         current = undefined;
-        print(entry(pc.red('✗'), `${title}: ${(error as Error).message}`));
+        print(entry(pc.red('✗'), `${title}: ${messageOf(error)}`));
         throw error;
       }
     },

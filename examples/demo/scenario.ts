@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { sleep, type Clock } from '#common/time/clock.js';
-import { isPaneletError } from '#common/errors/errors.js';
+import { isPaneletError, messageOf } from '#common/errors/errors.js';
 import type { PaneletClient } from '#client/sdk.js';
 import { findInPath } from '#devcluster/kubectl-binary.js';
 import { restartByAnnotation, signalAgent, type RestartObject } from '#test/support/restarts.js';
@@ -223,7 +223,7 @@ export async function playScenario(options: ScenarioOptions): Promise<ScenarioRe
     await progress.step('use the installed panel', () => useInstalledPanel(stage));
     await progress.step('SIGKILL an agent', () => killAgent(stage));
   } catch (error) {
-    stage.failures.push((error as Error).message);
+    stage.failures.push(messageOf(error));
   }
   stopFollowing();
   const rows = await progress.step('stop writing and compare both ends', () =>

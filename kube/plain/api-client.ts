@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request as startRequest } from 'node:https';
 import type { Clock } from '#common/time/clock.js';
 import { linkSignals } from '#common/time/deadline.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { apiErrorOf, errorOfFailure } from '../api-status.js';
 import type { ClusterAccess } from './cluster-access.js';
 
@@ -146,7 +146,7 @@ async function readProof(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    const message = `${file} cannot be read: ${(cause as Error).message}. Mount the token of the ServiceAccount.`;
+    const message = `${file} cannot be read: ${messageOf(cause)}. Mount the token of the ServiceAccount.`;
     throw new PaneletError('API_UNAVAILABLE', message, { cause });
   }
 }

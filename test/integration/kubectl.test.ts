@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { timestamp } from '#common/time/clock.js';
 import { anyKubectl, createKubectl, packagedKubectl, type Kubectl } from '#test/support/kubectl.js';
 import { agentDaemonSet, nodeA, restart, webPod } from '#test/support/kube-manifests.js';
 import { startRunningApi, type RunningApi } from '#test/support/running-api.js';
@@ -124,8 +125,8 @@ describe('reading with kubectl', () => {
       reason: 'Drained',
       message: 'All sessions are safe',
       type: 'Normal',
-      firstTimestamp: new Date().toISOString().replace(/\.\d+/, ''),
-      lastTimestamp: new Date().toISOString().replace(/\.\d+/, ''),
+      firstTimestamp: timestamp(new Date()),
+      lastTimestamp: timestamp(new Date()),
       count: 1,
       source: { component: 'panelet-controller' },
     };

@@ -1,7 +1,7 @@
 import { constants } from 'node:crypto';
 import { createSecureServer, type Http2SecureServer, type ServerOptions } from 'node:http2';
 import type { SecureContextOptions } from 'node:tls';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import type { CertificateSource, TlsMaterial } from '../../tls/certificate-source.js';
 
 /** How a server with TLS treats its clients. */
@@ -56,6 +56,6 @@ function contextOf({ cert, key, clientCa }: TlsMaterial): SecureContextOptions {
 }
 
 function unusable(cause: unknown): PaneletError {
-  const message = `tls: certificate and key cannot be used: ${(cause as Error).message}`;
+  const message = `tls: certificate and key cannot be used: ${messageOf(cause)}`;
   return new PaneletError('CONFIG_INVALID', message, { cause });
 }

@@ -1,4 +1,4 @@
-import { isPaneletError, PaneletError } from '#common/errors/errors.js';
+import { isPaneletError, messageOf, PaneletError } from '#common/errors/errors.js';
 import type { PaneletClient } from '../../panelet-client.js';
 import type { PaneletSession } from '../../session/panelet-session.js';
 import { nodeOfSession, openCluster, usesCluster, withAgent, type AgentAccess } from '../access/agent-access.js';
@@ -96,7 +96,7 @@ function keepSaved(
     writing = writing.then(() => store.save({ version: 1, ...session.resumeState(), ...way, savedAt, heldBy }));
     // Without the file everything works but a later --resume.
     writing = writing.catch((error: unknown) => {
-      context.world.stderr.write(`panelet: this session cannot be resumed later: ${(error as Error).message}\n`);
+      context.world.stderr.write(`panelet: this session cannot be resumed later: ${messageOf(error)}\n`);
     });
   };
   save();

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '#common/errors/errors.js';
 import { createSeededRandom } from '#common/random.js';
 import { createSequenceTracker } from '#test/support/record-stream.js';
 import { waitFor } from '#test/support/wait-for.js';
@@ -72,7 +73,7 @@ export async function openCounterSession(deps: SessionDeps): Promise<DemoSession
     progress: () => `tick ${ticks}, ${typist.text.length} keystrokes`,
     setRestarting: (isRestarting) => typist.setRestarting(isRestarting),
     finish: async () => {
-      await settle().catch((error: unknown) => failures.push((error as Error).message));
+      await settle().catch((error: unknown) => failures.push(messageOf(error)));
       const after = processNow(before.pid);
       const { gapsMs } = session.stats();
       await session.close();

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '#common/errors/errors.js';
 import { sleep } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import type { PaneletSession } from '#client/sdk.js';
@@ -95,7 +96,7 @@ export async function openEditorSession(deps: SessionDeps, editor: Editor): Prom
         await waitFor(`${editor.name} to save and leave`, () => screen.exitCode !== undefined, limitMs);
         if (screen.exitCode !== 0) failures.push(`${editor.name} ended with ${screen.exitCode ?? 'nothing'}`);
       } catch (error) {
-        failures.push((error as Error).message);
+        failures.push(messageOf(error));
       }
       const { gapsMs } = session.stats();
       await session.close();

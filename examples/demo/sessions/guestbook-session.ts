@@ -1,3 +1,4 @@
+import { messageOf } from '#common/errors/errors.js';
 import { createSeededRandom } from '#common/random.js';
 import { createSequenceTracker } from '#test/support/record-stream.js';
 import { waitFor } from '#test/support/wait-for.js';
@@ -44,7 +45,7 @@ export async function openGuestbookSession(deps: SessionDeps): Promise<DemoSessi
         await typist.stop();
         await waitFor('every entry', () => entries.length >= typist.text.length, limitMs);
       } catch (error) {
-        failures.push((error as Error).message);
+        failures.push(messageOf(error));
       }
       const { gapsMs } = session.stats();
       await session.close();

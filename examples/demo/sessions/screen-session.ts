@@ -1,4 +1,5 @@
 import { waitFor } from '#test/support/wait-for.js';
+import { messageOf } from '#common/errors/errors.js';
 import type { DemoSession } from '../row.js';
 import { processBehind, processNow, watchTrouble, type SessionDeps } from './session-deps.js';
 import { watchScreen } from './screen-watch.js';
@@ -34,7 +35,7 @@ export async function openScreenSession(deps: SessionDeps, program: ScreenProgra
         await session.write('q');
         await waitFor(`${program.name} to leave at the key q`, () => screen.exitCode !== undefined, limitMs);
       } catch (error) {
-        failures.push((error as Error).message);
+        failures.push(messageOf(error));
       }
       const { gapsMs } = session.stats();
       await session.close();

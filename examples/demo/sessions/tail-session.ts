@@ -1,5 +1,6 @@
 import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '#common/errors/errors.js';
 import { sleep } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import { createSequenceTracker } from '#test/support/record-stream.js';
@@ -85,7 +86,7 @@ export async function openTailSession(deps: SessionDeps): Promise<DemoSession> {
       try {
         await waitFor('the rest of the file', () => received.length >= written.length, limitMs);
       } catch (error) {
-        failures.push((error as Error).message);
+        failures.push(messageOf(error));
       }
       const { gapsMs } = session.stats();
       await session.close();
