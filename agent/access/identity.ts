@@ -30,7 +30,7 @@ export interface CallerConnection {
   /** What its address counts as: connections of one network share its turns; by a port-forward that is everybody, so it limits nothing. */
   readonly network: string;
   /** True once credentials that came over this connection were accepted. */
-  readonly accepted: () => boolean;
+  accepted(): boolean;
   /**
    * Aborts when the connection has ended: what it asked is then asked for nobody. Each call that waits listens to it, so whoever
    * makes it lifts Node's warning about many listeners (`setMaxListeners`).

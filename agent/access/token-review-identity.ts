@@ -90,8 +90,8 @@ function createInquirers(): (credentials: Credentials) => Inquirer {
     if (connection === undefined) {
       return { asker: { id: `call ${calls++}`, group: remoteAddress, proven: false } };
     }
-    const { id, network, accepted, signal } = connection;
-    return { asker: { id: `connection ${id}`, group: network, proven: accepted() }, signal };
+    const { id, network, signal } = connection;
+    return { asker: { id: `connection ${id}`, group: network, proven: connection.accepted() }, signal };
   };
 }
 

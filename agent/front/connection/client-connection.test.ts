@@ -1,12 +1,12 @@
 import { Socket } from 'node:net';
 import { expect, test } from '@jest/globals';
-import { createClientConnection, type HeldConnection } from './client-connection.js';
+import { SocketConnection, type HeldConnection } from './client-connection.js';
 
 const ignore = (): void => undefined;
 
 function connectionOver(socket: Socket): HeldConnection {
   const events = { onAccept: ignore, onRefuse: ignore, onFlood: ignore, onEnd: ignore };
-  return createClientConnection({ id: 1, socket, grantedBytes: 65_535 }, events);
+  return new SocketConnection({ id: 1, socket, grantedBytes: 65_535 }, events);
 }
 
 test('a connection knows its caller as long as it is one alone', () => {

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { TokenBucket } from '#common/time/token-bucket.js';
 import type { RatedConnection } from '../turns/call-rates.js';
 import { endSession } from '../stream/end-session.js';
 import type { CallerConnection } from '../../access/identity.js';
@@ -70,92 +71,138 @@ export function socketKey(socket: PeerSocket): string {
   return `${socket.remoteAddress ?? ''}|${socket.remotePort ?? ''}`;
 }
 
-/** A connection over a socket that was accepted. `grantedBytes` is the window of the connection. */
-export function createClientConnection(
-  { id, socket, grantedBytes }: { readonly id: number; readonly socket: Socket; readonly grantedBytes: number },
-  events: ConnectionEvents,
-): HeldConnection {
-  const callbacks = new Set<() => void>();
-  let session: ServerHttp2Session | undefined;
-  let ending: AbortController | undefined;
-  let isAccepted = false;
-  let onlyCaller: string | undefined;
-  let refusals = 0;
-  let asked = noBytes;
-  let written = noBytes;
-  let stillLooks = 0;
-  const end = (): void => {
-    if (connection.gone) return;
-    connection.gone = true;
-    endSession({ session, socket });
-    ending?.abort(new Error('The connection of the client is over.'));
-    for (const callback of [...callbacks]) callback();
-    callbacks.clear();
-    events.onEnd(connection);
+/** What a connection is made of. */
+export interface AcceptedSocket {
+  /** A number that no other connection of this agent has. */
+  readonly id: number;
+  readonly socket: Socket;
+  /** Window of the connection, in bytes. */
+  readonly grantedBytes: number;
+}
+
+/** A connection over a socket that was accepted. */
+export class SocketConnection implements HeldConnection {
+  readonly id: number;
+  readonly address: string;
+  readonly network: string;
+  readonly key: string;
+  spoken = false;
+  streams = 0;
+  headerBytes = 0;
+  rate: TokenBucket | undefined;
+  strangerRate: TokenBucket | undefined;
+  resetRate: TokenBucket | undefined;
+  readonly #socket: Socket;
+  readonly #grantedBytes: number;
+  readonly #events: ConnectionEvents;
+  readonly #callbacks = new Set<() => void>();
+  #session: ServerHttp2Session | undefined;
+  #ending: AbortController | undefined;
+  #isGone = false;
+  #isAccepted = false;
+  #onlyCaller: string | undefined;
+  #refusals = 0;
+  #asked = noBytes;
+  #written = noBytes;
+  #stillLooks = 0;
+
+  constructor({ id, socket, grantedBytes }: AcceptedSocket, events: ConnectionEvents) {
+    this.id = id;
+    this.address = socket.remoteAddress ?? '';
+    this.network = networkOf(this.address);
+    this.key = socketKey(socket);
+    this.#socket = socket;
+    this.#grantedBytes = grantedBytes;
+    this.#events = events;
+    socket.on('error', this.end);
+    socket.once('close', this.end);
+  }
+
+  get gone(): boolean {
+    return this.#isGone;
+  }
+
+  get session(): ServerHttp2Session | undefined {
+    return this.#session;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#ending === undefined) {
+      this.#ending = new AbortController();
+      // Every call that waits listens to it.
+      setMaxListeners(0, this.#ending.signal);
+      if (this.#isGone) this.#ending.abort(isOver());
+    }
+    return this.#ending.signal;
+  }
+
+  onGone(callback: () => void): () => void {
+    this.#callbacks.add(callback);
+    return () => void this.#callbacks.delete(callback);
+  }
+
+  accepted(): boolean {
+    return this.#isAccepted;
+  }
+
+  onlyCaller(): string | undefined {
+    return this.#onlyCaller;
+  }
+
+  accept(caller: string): void {
+    if (this.#isGone) return;
+    if (this.#onlyCaller !== caller) this.#onlyCaller = this.#isAccepted ? undefined : caller;
+    if (this.#isAccepted) return;
+    this.#isAccepted = true;
+    this.#events.onAccept(this, caller);
+  }
+
+  refuse(): void {
+    if (!this.#isAccepted && !this.#isGone) this.#events.onRefuse(this, ++this.#refusals);
+  }
+
+  flood(): void {
+    if (!this.#isGone) this.#events.onFlood(this);
+  }
+
+  unreadBytes(): number {
+    return Math.min(this.#socket.bytesRead, this.#grantedBytes);
+  }
+
+  attach(session: ServerHttp2Session): void {
+    this.#session = session;
+  }
+
+  probe(): boolean {
+    const session = this.#session;
+    if (session === undefined || session.destroyed) return true;
+    const { bytesRead, bytesWritten } = this.#socket;
+    if (bytesRead === this.#asked) {
+      // Of a slow client nothing may be read for a while; what it is sent still drains.
+      const isStill = bytesWritten === this.#written && (session.state.outboundQueueSize ?? 0) > 0;
+      this.#written = bytesWritten;
+      this.#stillLooks = isStill ? this.#stillLooks + 1 : 0;
+      return this.#stillLooks < deadAfterLooks;
+    }
+    this.#asked = bytesRead;
+    this.#stillLooks = 0;
+    // With the answer alone nothing is asked again: an idle connection stays idle.
+    session.ping(() => (this.#asked = this.#socket.bytesRead));
+    return true;
+  }
+
+  // Bound: sockets, sessions and timers call it.
+  readonly end = (): void => {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    endSession({ session: this.#session, socket: this.#socket });
+    this.#ending?.abort(isOver());
+    for (const callback of [...this.#callbacks]) callback();
+    this.#callbacks.clear();
+    this.#events.onEnd(this);
   };
-  const connection = {
-    id,
-    address: socket.remoteAddress ?? '',
-    network: networkOf(socket.remoteAddress ?? ''),
-    key: socketKey(socket),
-    gone: false,
-    spoken: false,
-    streams: 0,
-    headerBytes: 0,
-    get session() {
-      return session;
-    },
-    get signal() {
-      if (ending === undefined) {
-        ending = new AbortController();
-        // Every call that waits listens to it.
-        setMaxListeners(0, ending.signal);
-        if (connection.gone) ending.abort(new Error('The connection of the client is over.'));
-      }
-      return ending.signal;
-    },
-    onGone: (callback: () => void) => {
-      callbacks.add(callback);
-      return () => void callbacks.delete(callback);
-    },
-    accepted: () => isAccepted,
-    onlyCaller: () => onlyCaller,
-    accept: (caller: string) => {
-      if (connection.gone) return;
-      if (onlyCaller !== caller) onlyCaller = isAccepted ? undefined : caller;
-      if (isAccepted) return;
-      isAccepted = true;
-      events.onAccept(connection, caller);
-    },
-    refuse: () => {
-      if (!isAccepted && !connection.gone) events.onRefuse(connection, ++refusals);
-    },
-    flood: () => {
-      if (!connection.gone) events.onFlood(connection);
-    },
-    unreadBytes: () => Math.min(socket.bytesRead, grantedBytes),
-    attach: (next: ServerHttp2Session) => {
-      session = next;
-    },
-    probe: () => {
-      if (session === undefined || session.destroyed) return true;
-      const { bytesRead, bytesWritten } = socket;
-      if (bytesRead === asked) {
-        // Of a slow client nothing may be read for a while; what it is sent still drains.
-        const isStill = bytesWritten === written && (session.state.outboundQueueSize ?? 0) > 0;
-        written = bytesWritten;
-        stillLooks = isStill ? stillLooks + 1 : 0;
-        return stillLooks < deadAfterLooks;
-      }
-      asked = bytesRead;
-      stillLooks = 0;
-      // With the answer alone nothing is asked again: an idle connection stays idle.
-      session.ping(() => (asked = socket.bytesRead));
-      return true;
-    },
-    end,
-  };
-  socket.on('error', end);
-  socket.once('close', end);
-  return connection;
+}
+
+function isOver(): Error {
+  return new Error('The connection of the client is over.');
 }

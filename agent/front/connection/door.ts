@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '#common/time/clock.js';
 import type { Random } from '#common/random.js';
 import { createTokenBucket } from '#common/time/token-bucket.js';
-import { createClientConnection, type ConnectionEvents, type HeldConnection } from './client-connection.js';
+import { SocketConnection, type ConnectionEvents, type HeldConnection } from './client-connection.js';
 import { firstRecordBytes } from './first-record.js';
 import { createArrivalTurns } from '../turns/arrival-turns.js';
 
@@ -53,7 +53,7 @@ export function createDoor(deps: DoorDeps): Door {
   };
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
     const { grantedBytes, events } = deps;
-    const connection = createClientConnection({ id: nextId++, socket, grantedBytes }, events);
+    const connection = new SocketConnection({ id: nextId++, socket, grantedBytes }, events);
     const late = clock.after(deps.silenceMs, () => {
       if (connection.session === undefined) connection.end();
     });

@@ -23,9 +23,9 @@ export interface CallRates {
 
 /** A connection, as far as calls on it are counted. */
 export interface RatedConnection {
-  readonly accepted: () => boolean;
+  accepted(): boolean;
   /** The caller who was verified on it, as long as it is one alone. */
-  readonly onlyCaller: () => string | undefined;
+  onlyCaller(): string | undefined;
   /** Kept here, so that it goes with the connection. */
   rate?: TokenBucket | undefined;
   /** Where the rate of a stranger's connection is kept. */
