@@ -1,4 +1,4 @@
-import { createServer, type ServerHttp2Session, type ServerOptions } from 'node:http2';
+import { createServer, type Http2Server, type ServerHttp2Session, type ServerOptions } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '#common/time/clock.js';
 import { createLatch } from '#common/time/latch.js';
@@ -10,9 +10,9 @@ import type { CertificateSource } from '../tls/certificate-source.js';
 import type { CallRates } from './turns/call-rates.js';
 import { createCallTurns } from './turns/call-turns.js';
 import type { HeldConnection } from './connection/client-connection.js';
-import { createConnections, type EndReason } from './connection/connections.js';
+import { createConnections, type Connections, type EndReason } from './connection/connections.js';
 import type { Containment } from './stream/contain.js';
-import { createDoor } from './connection/door.js';
+import { createDoor, type Door } from './connection/door.js';
 import { endSession } from './stream/end-session.js';
 import { keepAlive } from './connection/keepalive.js';
 import type { Router } from './calls/router.js';
@@ -69,87 +69,6 @@ const strangersStreams = 8;
 // Tokens are 12 KiB at most, everything else is small.
 const headerListBytes = 24 * 1024;
 
-/**
- * Opens the listener. Calls wait until {@link Front.admit}.
- * @throws PaneletError PORT_TAKEN when something else listens there; CONFIG_INVALID for a bad certificate or address.
- */
-export async function openFront(address: FrontAddress, deps: FrontDeps): Promise<Front> {
-  const { clock, limits, log } = deps;
-  const secure = openSecure(address, deps);
-  const http = secure?.server ?? createServer(serverOptions);
-  const connections = createConnections(deps);
-  const waiting: (() => void)[] = [];
-  let admitted = false;
-  const serving: ServeDeps = {
-    ...{ ...deps, maxStreams: limits.maxStreamsPerConnection, maxHeaderBytes: headerListBytes },
-    onWeight: connections.weigh,
-    onFlood: connections.flood,
-  };
-  const turns = createCallTurns((callback) => void setImmediate(callback));
-  const receive = (arrival: Arrival): void => {
-    // Its code says more than the error does; without a listener, the process would end.
-    arrival.stream.on('error', () => undefined);
-    if (arrival.connection.gone || !countStream(arrival, serving)) return;
-    const begin = deps.containment.contain(arrival.connection.end)(() => serveStream(arrival, serving));
-    if (admitted) turns.add(arrival.connection.id, begin);
-    else waiting.push(() => turns.add(arrival.connection.id, begin));
-  };
-  const door = createDoor({
-    ...{
-      clock,
-      random: deps.random,
-      tls: secure !== undefined,
-      grantedBytes: connectionWindowBytes,
-      events: connections.events,
-    },
-    silenceMs: limits.helloTimeoutMs,
-    onArrival: connections.enter,
-    onTurn: (connection, socket) => {
-      const serve = deps.containment.contain(connection.end)(() => void http.emit('connection', socket));
-      if (!connection.gone) serve();
-    },
-  });
-  http.on('session', (session) => {
-    const accept = deps.containment.contain(() => endSession({ session }));
-    accept(() => {
-      const connection = connections.find(session.socket);
-      if (connection === undefined || connection.gone) endSession({ session });
-      else acceptSession({ session, connection, secure, receive }, deps);
-    })();
-  });
-  http.on('sessionError', () => undefined);
-  secure?.server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-    log.debug({ err: error }, 'TLS handshake failed');
-    connections.find(socket)?.end();
-  });
-  secure?.onAuthorities(() => {
-    for (const { session } of connections.all())
-      if (session !== undefined && secure.showsCertificate(session)) session.close();
-  });
-  const port = await listenOn(door.server, address);
-  return {
-    port,
-    admit: () => {
-      admitted = true;
-      for (const start of waiting.splice(0)) start();
-    },
-    connections: () => connections.size,
-    close: async (graceMs) => {
-      secure?.close();
-      connections.stopPatrol();
-      const closed = createLatch();
-      door.server.once('close', () => closed.resolve());
-      door.close();
-      for (const { session } of connections.all()) session?.close();
-      const timer = clock.after(graceMs, () => {
-        for (const connection of connections.all()) connection.end();
-      });
-      await closed.promise;
-      timer.stop();
-    },
-  };
-}
-
 const serverOptions: ServerOptions = {
   settings: {
     initialWindowSize: streamWindowBytes,
@@ -159,36 +78,152 @@ const serverOptions: ServerOptions = {
   maxSessionMemory: sessionMemoryMb,
 };
 
+/**
+ * Opens the listener. Calls wait until {@link Front.admit}.
+ * @throws PaneletError PORT_TAKEN when something else listens there; CONFIG_INVALID for a bad certificate or address.
+ */
+export async function openFront(address: FrontAddress, deps: FrontDeps): Promise<Front> {
+  const front = new Http2Front(openSecure(address, deps), deps);
+  await front.listen(address);
+  return front;
+}
+
 function openSecure(address: FrontAddress, deps: FrontDeps): SecureServer | undefined {
   const { tls, requireClientCertificate = false } = address;
   return tls === undefined ? undefined : createSecureServer({ ...serverOptions, requireClientCertificate }, tls, deps);
 }
 
-interface Acceptance {
-  readonly session: ServerHttp2Session;
-  readonly connection: HeldConnection;
-  readonly secure: SecureServer | undefined;
-  readonly receive: (arrival: Arrival) => void;
-}
+class Http2Front implements Front {
+  readonly #deps: FrontDeps;
+  readonly #secure: SecureServer | undefined;
+  readonly #http: SecureServer['server'] | Http2Server;
+  readonly #connections: Connections;
+  readonly #serving: ServeDeps;
+  readonly #turns = createCallTurns((callback) => void setImmediate(callback));
+  readonly #door: Door;
+  readonly #waiting: (() => void)[] = [];
+  #isAdmitted = false;
+  #port = 0;
 
-function acceptSession({ session, connection, secure, receive }: Acceptance, deps: FrontDeps): void {
-  const contained = deps.containment.contain(connection.end);
-  connection.attach(session);
-  session.on('error', (error) => {
-    deps.log.debug({ err: error }, 'Connection failed');
-    connection.end();
-  });
-  session.once('close', connection.end);
-  keepAlive(session, {
-    clock: deps.clock,
-    intervalMs: deps.limits.keepaliveMs,
-    timeoutMs: deps.limits.keepaliveTimeoutMs,
-    onDead: connection.end,
-  });
-  session.on(
-    'stream',
-    contained((stream, headers) =>
-      receive({ stream, headers, headerBytes: sizeOf(headers), connection, peer: secure?.peerOf(session) }),
-    ),
-  );
+  constructor(secure: SecureServer | undefined, deps: FrontDeps) {
+    this.#deps = deps;
+    this.#secure = secure;
+    this.#http = secure?.server ?? createServer(serverOptions);
+    this.#connections = createConnections(deps);
+    this.#serving = {
+      ...deps,
+      maxStreams: deps.limits.maxStreamsPerConnection,
+      maxHeaderBytes: headerListBytes,
+      onWeight: this.#connections.weigh,
+      onFlood: this.#connections.flood,
+    };
+    this.#door = this.#createDoor();
+    this.#acceptSessions();
+    if (secure !== undefined) this.#followTls(secure);
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  async listen(address: FrontAddress): Promise<void> {
+    this.#port = await listenOn(this.#door.server, address);
+  }
+
+  admit(): void {
+    this.#isAdmitted = true;
+    for (const start of this.#waiting.splice(0)) start();
+  }
+
+  connections(): number {
+    return this.#connections.size;
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#secure?.close();
+    this.#connections.stopPatrol();
+    const closed = createLatch();
+    this.#door.server.once('close', () => closed.resolve());
+    this.#door.close();
+    for (const { session } of this.#connections.all()) session?.close();
+    const timer = this.#deps.clock.after(graceMs, () => {
+      for (const connection of this.#connections.all()) connection.end();
+    });
+    await closed.promise;
+    timer.stop();
+  }
+
+  #createDoor(): Door {
+    const { clock, random, limits, containment } = this.#deps;
+    return createDoor({
+      clock,
+      random,
+      tls: this.#secure !== undefined,
+      grantedBytes: connectionWindowBytes,
+      events: this.#connections.events,
+      silenceMs: limits.helloTimeoutMs,
+      onArrival: this.#connections.enter,
+      onTurn: (connection, socket) => {
+        const serve = containment.contain(connection.end)(() => void this.#http.emit('connection', socket));
+        if (!connection.gone) serve();
+      },
+    });
+  }
+
+  #acceptSessions(): void {
+    this.#http.on('session', (session: ServerHttp2Session) => {
+      const accept = this.#deps.containment.contain(() => endSession({ session }));
+      accept(() => {
+        const connection = this.#connections.find(session.socket);
+        if (connection === undefined || connection.gone) endSession({ session });
+        else this.#accept(session, connection);
+      })();
+    });
+    this.#http.on('sessionError', () => undefined);
+  }
+
+  #followTls(secure: SecureServer): void {
+    secure.server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+      this.#deps.log.debug({ err: error }, 'TLS handshake failed');
+      this.#connections.find(socket)?.end();
+    });
+    secure.onAuthorities(() => {
+      for (const { session } of this.#connections.all())
+        if (session !== undefined && secure.showsCertificate(session)) session.close();
+    });
+  }
+
+  #accept(session: ServerHttp2Session, connection: HeldConnection): void {
+    const { clock, limits, log, containment } = this.#deps;
+    const contained = containment.contain(connection.end);
+    connection.attach(session);
+    session.on('error', (error) => {
+      log.debug({ err: error }, 'Connection failed');
+      connection.end();
+    });
+    session.once('close', connection.end);
+    keepAlive(session, {
+      clock,
+      intervalMs: limits.keepaliveMs,
+      timeoutMs: limits.keepaliveTimeoutMs,
+      onDead: connection.end,
+    });
+    session.on(
+      'stream',
+      contained((stream, headers) => {
+        const peer = this.#secure?.peerOf(session);
+        this.#receive({ stream, headers, headerBytes: sizeOf(headers), connection, peer });
+      }),
+    );
+  }
+
+  #receive(arrival: Arrival): void {
+    const { stream, connection } = arrival;
+    // Its code says more than the error does; without a listener, the process would end.
+    stream.on('error', () => undefined);
+    if (connection.gone || !countStream(arrival, this.#serving)) return;
+    const begin = this.#deps.containment.contain(connection.end)(() => serveStream(arrival, this.#serving));
+    if (this.#isAdmitted) this.#turns.add(connection.id, begin);
+    else this.#waiting.push(() => this.#turns.add(connection.id, begin));
+  }
 }
