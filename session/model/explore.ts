@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PaneletError } from '#common/errors/errors.js';
 import { Violation, type ModelConfig } from './config.js';
-import { createWorld, type ModelWorld } from './world.js';
+import { ModelWorld } from './world.js';
 
 /** What an exploration found. */
 export interface Exploration {
@@ -28,7 +28,7 @@ export interface ExploreOptions {
  * by repeating the way to it.
  */
 export function explore(config: ModelConfig, options: ExploreOptions = {}): Exploration {
-  const seen = new Set<string>([digestOf(createWorld(config))]);
+  const seen = new Set<string>([digestOf(new ModelWorld(config))]);
   let frontier: number[][] = [[]];
   let steps = 0;
   let depth = 0;
@@ -88,7 +88,7 @@ export function describeFailure({ failure }: Exploration): string {
 }
 
 function walk(config: ModelConfig, way: readonly number[]): ModelWorld {
-  const world = createWorld(config);
+  const world = new ModelWorld(config);
   for (const choice of way) {
     const action = world.actions()[choice];
     if (action !== undefined) world.run(action);
@@ -97,7 +97,7 @@ function walk(config: ModelConfig, way: readonly number[]): ModelWorld {
 }
 
 function traceOf(config: ModelConfig, way: readonly number[]): string[] {
-  const world = createWorld(config);
+  const world = new ModelWorld(config);
   return way.map((choice) => {
     const action = world.actions()[choice];
     if (action === undefined) return '';

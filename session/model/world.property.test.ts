@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ModelConfig } from './config.js';
-import { createWorld, type ModelWorld } from './world.js';
+import { ModelWorld } from './world.js';
 
 const config: ModelConfig = {
   inputs: 8,
@@ -41,7 +41,7 @@ describe('a world of clients, a worker and a disk', () => {
   ])('keeps every rule over long random stories, with %s', (_, story) => {
     fc.assert(
       fc.property(fc.array(fc.nat(1000), { minLength: 10, maxLength: 120 }), (choices) => {
-        const world = createWorld(story);
+        const world = new ModelWorld(story);
         for (const choice of choices) step(world, choice);
         settle(world);
         world.check();
@@ -49,6 +49,6 @@ describe('a world of clients, a worker and a disk', () => {
       }),
       { numRuns: 100 },
     );
-    expect(createWorld(story).actions().length).toBeGreaterThan(0);
+    expect(new ModelWorld(story).actions().length).toBeGreaterThan(0);
   });
 });

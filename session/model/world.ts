@@ -1,4 +1,3 @@
-import { DrainPhase } from '#proto/session/v1/session.js';
 import {
   createClientActor,
   deliverToClient,
@@ -8,7 +7,9 @@ import {
   type ClientActor,
 } from './client-actor.js';
 import type { ModelConfig } from './config.js';
+import { fingerprintOf } from './fingerprint.js';
 import { checkComplete, checkInvariants } from './invariants.js';
+import { FoundActions, type ModelAction } from './model-action.js';
 import { createRpcs, type Rpc } from './rpc.js';
 import { createStorage } from './storage.js';
 import {
@@ -21,202 +22,193 @@ import {
   persist,
   pumpWorker,
   thaw,
+  type RestoreStop,
   type WorkerWorld,
 } from './worker-actor.js';
 import { mintResumeToken } from '../worker/resume-token.js';
-import { encodeWorkerLinkState } from '../worker/worker-link-codec.js';
 
-/** One thing that can happen. */
-export interface ModelAction {
-  readonly name: string;
-  /** True for what a friendly world would not do: cuts, kills, restarts, intruders. */
-  readonly isAdverse: boolean;
-  run(): void;
-}
+const restoreStops: readonly RestoreStop[] = ['claimed', 'consumed'];
 
 /** Clients, a worker, its disk and the messages between them, all driven by the real engine. */
-export interface ModelWorld {
+export class ModelWorld {
+  readonly #world: WorkerWorld;
+  readonly #clients: ClientActor[] = [createClientActor('A')];
+  /** How often each of these may still happen. */
+  readonly #left;
+
+  /** A world before anything happened. */
+  constructor(config: ModelConfig) {
+    this.#world = { config, worker: createWorkerActor(), storage: createStorage(), rpcs: createRpcs() };
+    this.#left = {
+      cuts: config.cuts ?? 0,
+      kills: config.kills ?? 0,
+      drains: config.drains ?? 0,
+      thaws: config.thaws ?? 0,
+      intruders: config.intruders ?? 0,
+    };
+  }
+
   /** What can happen now, in a fixed order. */
-  actions(): ModelAction[];
+  actions(): ModelAction[] {
+    return [
+      ...this.#clients.flatMap((client) => this.#clientActions(client)),
+      ...this.#world.rpcs.all.flatMap((rpc) => this.#rpcActions(rpc)),
+      ...this.#workerActions(),
+      ...this.#takeoverAction(),
+    ];
+  }
+
   /** Does one of them, and lets everybody send what may be sent. @throws Violation */
-  run(action: ModelAction): void;
+  run(action: ModelAction): void {
+    const { rpcs } = this.#world;
+    action.run();
+    for (const client of this.#clients) pumpClient(client, rpcs);
+    pumpWorker(this.#world);
+    rpcs.sweep();
+  }
+
   /** Checks every rule that holds between two steps. @throws Violation */
-  check(): void;
+  check(): void {
+    checkInvariants(this.#world, this.#clients);
+  }
+
   /** Everything that the future depends on. */
-  fingerprint(): string;
+  fingerprint(): string {
+    return fingerprintOf(this.#world, this.#clients, this.#left);
+  }
+
   /** The rules of the end, when nothing friendly can happen any more. @throws Violation */
-  checkEnd(): void;
-}
+  checkEnd(): void {
+    checkComplete(this.#world, this.#clients);
+  }
 
-/** A world before anything happened. */
-export function createWorld(config: ModelConfig): ModelWorld {
-  const world: WorkerWorld = { config, worker: createWorkerActor(), storage: createStorage(), rpcs: createRpcs() };
-  const { worker, storage, rpcs } = world;
-  const clients = [createClientActor('A')];
-  const left = {
-    cuts: config.cuts ?? 0,
-    kills: config.kills ?? 0,
-    drains: config.drains ?? 0,
-    thaws: config.thaws ?? 0,
-    intruders: config.intruders ?? 0,
-  };
-  const inputsOf = (actor: ClientActor): number => (actor.name === 'A' ? config.inputs : (config.takeoverInputs ?? 0));
+  #clientActions(actor: ClientActor): ModelAction[] {
+    const { rpc, name, phase } = actor;
+    if (phase !== 'on') return [];
+    const found = new FoundActions(name);
+    if (actor.writes < this.#inputsOf(actor)) found.add('writes', () => writeNext(actor));
+    if (rpc === undefined) {
+      if (this.#world.worker.up) found.add('attaches', () => this.#attach(actor));
+      return found.all;
+    }
+    const [message] = rpc.toClient;
+    if (message !== undefined) found.add('receives', () => deliverToClient(actor, rpc.toClient.shift() ?? message));
+    else if (rpc.end !== undefined) found.add('learns the end', () => endClient(actor, rpc));
+    if (this.#left.cuts > 0) found.addAdverse('is cut off', () => this.#cut(rpc));
+    return found.all;
+  }
 
-  const freeNonce = (name: string): string => {
+  #rpcActions(rpc: Rpc): ModelAction[] {
+    const { worker, storage } = this.#world;
+    if (!worker.up || !rpc.workerOpen) return [];
+    const found = new FoundActions('worker');
+    const isReading = worker.drain !== 'sealed' || rpc.id !== worker.link?.attachment;
+    if (rpc.toWorker.length > 0 && isReading) {
+      found.add(`receives of ${rpc.id}`, () => deliverToWorker(this.#world, rpc));
+      if (this.#left.kills > 0 && worker.link === undefined && storage.record !== undefined) {
+        for (const stop of restoreStops) {
+          const what = `is killed when the incarnation is ${stop} for ${rpc.id}`;
+          found.addAdverse(what, () => this.#killInRestore(rpc, stop));
+        }
+      }
+    }
+    if (!rpc.clientOpen) found.add(`notices the cut of ${rpc.id}`, () => this.#notice(rpc));
+    return found.all;
+  }
+
+  #workerActions(): ModelAction[] {
+    const world = this.#world;
+    const { config, worker, storage } = world;
+    const left = this.#left;
+    const found = new FoundActions('worker');
+    if (!worker.up) {
+      found.add('starts', () => void (worker.up = true));
+      return found.all;
+    }
+    const isRunning = worker.drain === 'serving' || worker.drain === 'cordoned';
+    if (isRunning && (worker.link?.endpoint.unreadCount() ?? 0) > 0) found.add('consumes', () => consume(world));
+    if (config.durable === true && worker.dirty) found.add('persists', () => persist(world));
+    if (worker.drain === 'released') found.add('exits', () => killWorker(world));
+    else if (worker.drain !== 'serving') found.add(`goes on from ${worker.drain}`, () => advanceDrain(world));
+    else if (left.drains > 0) found.addAdverse('is cordoned', () => this.#drain());
+    if (worker.drain !== 'serving' && left.thaws > 0) {
+      found.addAdverse(`thaws ${worker.drain}`, () => this.#undoDrain());
+    }
+    if (left.kills > 0) found.addAdverse('is killed', () => this.#kill());
+    if (left.intruders > 0 && storage.record !== undefined) {
+      found.addAdverse('meets an intruder', () => this.#intrude());
+    }
+    return found.all;
+  }
+
+  // The second client comes with the token of the first, as soon as there is one.
+  #takeoverAction(): ModelAction[] {
+    const [first, second] = this.#clients;
+    if (second !== undefined || this.#world.config.takeoverInputs === undefined || first === undefined) return [];
+    if (first.link.resumeToken.length === 0) return [];
+    const run = (): void => void this.#clients.push(createClientActor('B', first.link.resumeToken));
+    return [{ name: 'B gets the token', run, isAdverse: true }];
+  }
+
+  #inputsOf(actor: ClientActor): number {
+    const { inputs, takeoverInputs = 0 } = this.#world.config;
+    return actor.name === 'A' ? inputs : takeoverInputs;
+  }
+
+  #attach(actor: ClientActor): void {
+    const nonce = this.#freeNonce(actor.name);
+    actor.rpc = this.#world.rpcs.open(actor.name, nonce, actor.link.hello(nonce));
+  }
+
+  #freeNonce(name: string): string {
+    const { rpcs, worker } = this.#world;
     const isTaken = (nonce: string): boolean =>
       rpcs.all.some((rpc) => rpc.nonce === nonce) || worker.link?.view().attachNonce === nonce;
     let number = 1;
     while (isTaken(`${name}${number}`)) number += 1;
     return `${name}${number}`;
-  };
-  const attach = (actor: ClientActor): void => {
-    const nonce = freeNonce(actor.name);
-    actor.rpc = rpcs.open(actor.name, nonce, actor.link.hello(nonce));
-  };
-  const cut = (rpc: Rpc): void => {
-    const actor = clients.find((client) => client.rpc === rpc);
-    left.cuts -= 1;
-    if (actor !== undefined) endClient(actor, rpc);
-  };
-  const notice = (rpc: Rpc): void => {
-    rpcs.endAtWorker(rpc, { kind: 'transport' });
-    worker.link?.detach(rpc.id);
-  };
-
-  const clientActions = (actor: ClientActor): ModelAction[] => {
-    const { rpc, name } = actor;
-    if (actor.phase !== 'on') return [];
-    const found: ModelAction[] = [];
-    const add = (what: string, run: () => void, isAdverse = false): void =>
-      void found.push({ name: `${name} ${what}`, run, isAdverse });
-    if (actor.writes < inputsOf(actor)) add('writes', () => writeNext(actor));
-    if (rpc === undefined) {
-      if (worker.up) add('attaches', () => attach(actor));
-      return found;
-    }
-    const [message] = rpc.toClient;
-    if (message !== undefined) add('receives', () => deliverToClient(actor, rpc.toClient.shift() ?? message));
-    else if (rpc.end !== undefined) add('learns the end', () => endClient(actor, rpc));
-    if (left.cuts > 0) add('is cut off', () => cut(rpc), true);
-    return found;
-  };
-
-  const rpcActions = (rpc: Rpc): ModelAction[] => {
-    if (!worker.up || !rpc.workerOpen) return [];
-    const found: ModelAction[] = [];
-    const add = (what: string, run: () => void, isAdverse = false): void =>
-      void found.push({ name: `worker ${what} ${rpc.id}`, run, isAdverse });
-    const isReading = worker.drain !== 'sealed' || rpc.id !== worker.link?.attachment;
-    if (rpc.toWorker.length > 0 && isReading) {
-      add('receives of', () => deliverToWorker(world, rpc));
-      if (left.kills > 0 && worker.link === undefined && storage.record !== undefined) {
-        for (const stop of ['claimed', 'consumed'] as const) {
-          const run = (): void => {
-            deliverToWorker(world, rpc, stop);
-            kill();
-          };
-          add(`is killed when the incarnation is ${stop} for`, run, true);
-        }
-      }
-    }
-    if (!rpc.clientOpen) add('notices the cut of', () => notice(rpc));
-    return found;
-  };
-
-  const kill = (): void => {
-    left.kills -= 1;
-    killWorker(world);
-  };
-
-  const workerActions = (): ModelAction[] => {
-    const found: ModelAction[] = [];
-    const add = (what: string, run: () => void, isAdverse = false): void =>
-      void found.push({ name: `worker ${what}`, run, isAdverse });
-    if (!worker.up) {
-      add('starts', () => void (worker.up = true));
-      return found;
-    }
-    const isRunning = worker.drain === 'serving' || worker.drain === 'cordoned';
-    if (isRunning && (worker.link?.endpoint.unreadCount() ?? 0) > 0) add('consumes', () => consume(world));
-    if (config.durable === true && worker.dirty) add('persists', () => persist(world));
-    if (worker.drain === 'released') add('exits', () => killWorker(world));
-    else if (worker.drain !== 'serving') add(`goes on from ${worker.drain}`, () => advanceDrain(world));
-    else if (left.drains > 0) add('is cordoned', () => drain(), true);
-    if (worker.drain !== 'serving' && left.thaws > 0) add(`thaws ${worker.drain}`, () => undoDrain(), true);
-    if (left.kills > 0) add('is killed', kill, true);
-    if (left.intruders > 0 && storage.record !== undefined) add('meets an intruder', intrude, true);
-    return found;
-  };
-  const drain = (): void => {
-    left.drains -= 1;
-    advanceDrain(world);
-  };
-  const undoDrain = (): void => {
-    left.thaws -= 1;
-    thaw(world);
-  };
-  const intrude = (): void => {
-    left.intruders -= 1;
-    const wrongKey = Buffer.alloc(32, 8);
-    const epoch = worker.link?.attachEpoch ?? 1;
-    const intruder = createClientActor('X', mintResumeToken(wrongKey, modelIdentity.sessionId, epoch));
-    attach(intruder);
-    const rpc = intruder.rpc;
-    if (rpc === undefined) return;
-    deliverToWorker(world, rpc);
-    rpc.clientOpen = false;
-  };
-
-  // The second client comes with the token of the first, as soon as there is one.
-  const takeoverAction = (): ModelAction[] => {
-    const [first, second] = clients;
-    if (second !== undefined || config.takeoverInputs === undefined || first === undefined) return [];
-    if (first.link.resumeToken.length === 0) return [];
-    const run = (): void => void clients.push(createClientActor('B', first.link.resumeToken));
-    return [{ name: 'B gets the token', run, isAdverse: true }];
-  };
-
-  return {
-    actions: () => [
-      ...clients.flatMap(clientActions),
-      ...rpcs.all.flatMap(rpcActions),
-      ...workerActions(),
-      ...takeoverAction(),
-    ],
-    run: (action) => {
-      action.run();
-      for (const client of clients) pumpClient(client, rpcs);
-      pumpWorker(world);
-      rpcs.sweep();
-    },
-    check: () => checkInvariants(world, clients),
-    fingerprint: () =>
-      JSON.stringify([
-        clients.map(clientPrint),
-        rpcs.all.map((rpc) => ({ ...rpc, toWorker: rpc.toWorker.map(base64), toClient: rpc.toClient.map(base64) })),
-        { ...worker, link: worker.link && [worker.link.attachment, base64(encodeWorkerLinkState(worker.link.save()))] },
-        [storage.record, storage.sealed && [base64(storage.sealed.link), storage.sealed.panel, isUsed()], left],
-      ]),
-    checkEnd: () => checkComplete(world, clients),
-  };
-
-  function isUsed(): boolean {
-    return storage.sealed !== undefined && storage.used.has(storage.sealed.id);
   }
-}
 
-function clientPrint(actor: ClientActor): unknown {
-  const { link, rpc, drainPhase, ...rest } = actor;
-  const state = link.endpoint.save();
-  return [
-    rest,
-    rpc?.id,
-    drainPhase === DrainPhase.READY,
-    [link.incarnation, link.attached, base64(link.resumeToken)],
-    { ...state, unacked: state.unacked.map(base64), unread: state.unread.map(base64) },
-  ];
-}
+  #cut(rpc: Rpc): void {
+    const actor = this.#clients.find((client) => client.rpc === rpc);
+    this.#left.cuts -= 1;
+    if (actor !== undefined) endClient(actor, rpc);
+  }
 
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+  #notice(rpc: Rpc): void {
+    this.#world.rpcs.endAtWorker(rpc, { kind: 'transport' });
+    this.#world.worker.link?.detach(rpc.id);
+  }
+
+  #kill(): void {
+    this.#left.kills -= 1;
+    killWorker(this.#world);
+  }
+
+  #killInRestore(rpc: Rpc, stop: RestoreStop): void {
+    deliverToWorker(this.#world, rpc, stop);
+    this.#kill();
+  }
+
+  #drain(): void {
+    this.#left.drains -= 1;
+    advanceDrain(this.#world);
+  }
+
+  #undoDrain(): void {
+    this.#left.thaws -= 1;
+    thaw(this.#world);
+  }
+
+  #intrude(): void {
+    this.#left.intruders -= 1;
+    const wrongKey = Buffer.alloc(32, 8);
+    const epoch = this.#world.worker.link?.attachEpoch ?? 1;
+    const intruder = createClientActor('X', mintResumeToken(wrongKey, modelIdentity.sessionId, epoch));
+    this.#attach(intruder);
+    const { rpc } = intruder;
+    if (rpc === undefined) return;
+    deliverToWorker(this.#world, rpc);
+    rpc.clientOpen = false;
+  }
 }
