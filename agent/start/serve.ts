@@ -1,0 +1,89 @@
+import { State, Target } from '#proto/gate/v1/gate.js';
+import type { AttachmentReviews } from '../access/attachment-reviews.js';
+import type { Front } from '../front/front.js';
+import { createAgentGate, type AgentGate } from '../gate/gate.js';
+import { removeStaleSockets } from '../life/directories.js';
+import { shutDownWorkers } from '../life/shutdown.js';
+import { createCallerReader } from '../services/caller.js';
+import { createGateService } from '../services/gate-service.js';
+import { openServices, type Services } from '../services/services.js';
+import { createSessionService } from '../services/session-service.js';
+import type { Registry } from '../workers/registry.js';
+import type { AgentBase } from './open-base.js';
+import { openFronts, type Fronts } from './open-fronts.js';
+import { openRegistry, type RegistryParts } from './open-registry.js';
+import { serveMetrics } from './serve-metrics.js';
+
+/** What serves. */
+export interface Serving {
+  readonly instance: string;
+  readonly front: Front;
+  /** For controllers only. */
+  readonly gateFront: Front | undefined;
+  readonly registry: Registry;
+  readonly gate: AgentGate;
+  readonly stale: Set<string>;
+  readonly attachmentReviews: AttachmentReviews;
+  readonly shutDown: (hurry: AbortSignal) => Promise<boolean>;
+  readonly closeServices: () => Promise<void>;
+  readonly showHealth: () => void;
+  readonly stopHealth: () => void;
+}
+
+/** Opens what serves, in the order in which one needs the other; nobody is let in yet. */
+export async function serve(base: AgentBase): Promise<Serving> {
+  const { deps, config } = base;
+  const { clock, log } = deps;
+  const parts = await openRegistry(base);
+  const { instance, registry, cordons } = parts;
+  const fronts = await openFronts(base, parts);
+  const { front, gateFront, attachmentReviews, health } = fronts;
+  const stale = new Set<string>();
+  const gate = createGate(base, parts, stale);
+  const services = await openOwnServices(base, { gate, registry, fronts });
+  await serveMetrics(base, { front, gateFront, registry, gate });
+  const graceMs = config.gracePeriodSeconds * 1000;
+  return {
+    ...{ instance, front, gateFront, registry, gate, stale, attachmentReviews },
+    shutDown: (hurry) => shutDownWorkers({ registry, clock, log, instance, cordons, graceMs, hurry }),
+    closeServices: () => services.close(),
+    showHealth: () => health.show(gate.status(Target.AGENT).state === State.SERVING),
+    stopHealth: () => health.stop(),
+  };
+}
+
+function createGate({ deps, config }: AgentBase, parts: RegistryParts, stale: ReadonlySet<string>): AgentGate {
+  const { instance, registry, cordons, fencing } = parts;
+  return createAgentGate({
+    clock: deps.clock,
+    log: deps.log,
+    names: { instance, node: config.node, podUid: deps.pod.uid, version: deps.version },
+    nodeWorkers: registry,
+    cordons,
+    fencing,
+    restartRequired: () =>
+      stale.size > 0 || registry.workers().some((worker) => worker.supervisor?.status().restartRequired === true),
+  });
+}
+
+interface OwnParts {
+  readonly gate: AgentGate;
+  readonly registry: Registry;
+  readonly fronts: Fronts;
+}
+
+async function openOwnServices(base: AgentBase, { gate, registry, fronts }: OwnParts): Promise<Services> {
+  const { deps, config, cleanup, access } = base;
+  const { clock, log } = deps;
+  const { node } = config;
+  const { permissions } = access;
+  const caller = createCallerReader(fronts.calls);
+  await removeStaleSockets(config.runDir);
+  const services = await openServices({
+    socketPath: fronts.socketPath,
+    session: createSessionService({ registry, node, clock, caller, permissions, log }),
+    gate: createGateService({ gate, node, caller, permissions, log }),
+  });
+  cleanup.add(() => services.close());
+  return services;
+}
