@@ -42,94 +42,131 @@ const kernelBytes = 256 * 1024;
 
 /** Starts a program on a new pseudoterminal, paused. @throws PANEL_FAILED when the system refuses. */
 export function openPty(program: PtyProgram, listener: PtyListener, deps: { readonly clock: Clock }): Pty {
-  const closed = createLatch();
-  let exit: ProgramEnd | undefined;
-  let paused = true;
-  let told = false;
-  let sinceExit = 0;
-  let quiet: Timer | undefined;
+  return new ForkedPty(program, listener, deps.clock);
+}
 
-  const end = (): void => {
-    quiet?.stop();
-    if (told || exit === undefined || !socket.destroyed) return;
-    told = true;
-    listener.onEnd(exit);
-  };
-  const finish = (): void => {
-    socket.destroy();
-    end();
-  };
-  const onQuiet = (): void => {
-    // Timers run before reads: a process that was busy for this long has not looked yet.
-    const left = socket.destroyed ? undefined : readSome(fd);
-    if (left === undefined) finish();
-    else onData(left);
-  };
-  const awaitQuiet = (): void => {
-    quiet?.stop();
-    if (exit !== undefined && !paused && !told) quiet = deps.clock.after(quietMs, onQuiet);
-  };
-  const onExit = (raw: RawExit): void => {
-    exit = programExit(raw);
-    end();
-    awaitQuiet();
-  };
-  const { fd, pid } = forkPty(program, onExit);
-  const onData = (bytes: Buffer): void => {
-    listener.onData(bytes);
-    if (exit === undefined) return;
-    sinceExit += bytes.length;
-    if (sinceExit > kernelBytes) finish();
-    else awaitQuiet();
-  };
+class ForkedPty implements Pty {
+  readonly pid: number;
+  readonly #fd: number;
+  readonly #socket: ReadStream;
+  readonly #listener: PtyListener;
+  readonly #clock: Clock;
+  readonly #closed = createLatch();
+  #exit: ProgramEnd | undefined;
+  #isPaused = true;
+  #isTold = false;
+  #bytesSinceExit = 0;
+  #quiet: Timer | undefined;
+
+  constructor(program: PtyProgram, listener: PtyListener, clock: Clock) {
+    this.#listener = listener;
+    this.#clock = clock;
+    const { fd, pid } = forkPty(program, (raw) => this.#onExit(raw));
+    this.#fd = fd;
+    this.pid = pid;
+    this.#socket = new ReadStream(fd, this.#readOptions());
+    this.#listen();
+  }
+
+  get exited(): boolean {
+    return this.#exit !== undefined;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (!this.#socket.destroyed) this.#socket.resume();
+    this.#awaitQuiet();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#quiet?.stop();
+    this.#socket.pause();
+  }
+
+  // Synchronous, so that the descriptor cannot be closed, and its number given to another file, while it is written to.
+  write(bytes: Uint8Array): number | undefined {
+    return this.#socket.destroyed ? undefined : writeSome(this.#fd, bytes);
+  }
+
+  resize(rows: number, cols: number): void {
+    if (!this.#socket.destroyed) resizePty(this.#fd, rows, cols);
+  }
+
+  close(): Promise<void> {
+    this.#finish();
+    return this.#closed.promise;
+  }
+
   // With a buffer of one's own, a paused stream reads nothing; otherwise it reads ahead, and its error at the end (EIO)
   // throws away what it has.
-  const options: SocketConstructorOpts & ConnectOpts = {
-    onread: {
-      buffer: Buffer.allocUnsafe(readBytes),
-      callback: (size, buffer) => {
-        onData(Buffer.from(buffer.subarray(0, size)));
-        return true;
+  #readOptions(): SocketConstructorOpts & ConnectOpts {
+    return {
+      onread: {
+        buffer: Buffer.allocUnsafe(readBytes),
+        callback: (size, buffer) => {
+          this.#onData(Buffer.from(buffer.subarray(0, size)));
+          return true;
+        },
       },
-    },
-  };
-  const socket = new ReadStream(fd, options);
-  // EIO is how Linux says that nobody has the other side open any more, and nothing is left to read.
-  socket.on('error', end);
-  // But libuv takes a hang-up after a short read for the end, and reads of a terminal are always short: what is left is
-  // read here, at most what the kernel keeps. The descriptor is closed after this event, not before.
-  socket.on('end', () => {
-    for (let bytes = readSome(fd); bytes !== undefined; bytes = readSome(fd)) listener.onData(bytes);
-  });
-  socket.on('close', () => {
-    closed.resolve();
-    end();
-  });
-  return {
-    pid,
-    resume: () => {
-      paused = false;
-      if (!socket.destroyed) socket.resume();
-      awaitQuiet();
-    },
-    pause: () => {
-      paused = true;
-      quiet?.stop();
-      socket.pause();
-    },
-    // Synchronous, so that the descriptor cannot be closed, and its number given to another file, while it is written to.
-    write: (bytes) => (socket.destroyed ? undefined : writeSome(fd, bytes)),
-    resize: (rows, cols) => {
-      if (!socket.destroyed) resizePty(fd, rows, cols);
-    },
-    get exited() {
-      return exit !== undefined;
-    },
-    close: () => {
-      finish();
-      return closed.promise;
-    },
-  };
+    };
+  }
+
+  #listen(): void {
+    // EIO is how Linux says that nobody has the other side open any more, and nothing is left to read.
+    this.#socket.on('error', () => this.#tellEnd());
+    // But libuv takes a hang-up after a short read for the end, and reads of a terminal are always short: what is left is
+    // read here, at most what the kernel keeps. The descriptor is closed after this event, not before.
+    this.#socket.on('end', () => {
+      for (let bytes = readSome(this.#fd); bytes !== undefined; bytes = readSome(this.#fd)) {
+        this.#listener.onData(bytes);
+      }
+    });
+    this.#socket.on('close', () => {
+      this.#closed.resolve();
+      this.#tellEnd();
+    });
+  }
+
+  #onExit(raw: RawExit): void {
+    this.#exit = programExit(raw);
+    this.#tellEnd();
+    this.#awaitQuiet();
+  }
+
+  #onData(bytes: Buffer): void {
+    this.#listener.onData(bytes);
+    if (this.#exit === undefined) return;
+    this.#bytesSinceExit += bytes.length;
+    if (this.#bytesSinceExit > kernelBytes) this.#finish();
+    else this.#awaitQuiet();
+  }
+
+  #awaitQuiet(): void {
+    this.#quiet?.stop();
+    if (this.#exit === undefined || this.#isPaused || this.#isTold) return;
+    this.#quiet = this.#clock.after(quietMs, () => this.#onQuiet());
+  }
+
+  #onQuiet(): void {
+    // Timers run before reads: a process that was busy for this long has not looked yet.
+    const left = this.#socket.destroyed ? undefined : readSome(this.#fd);
+    if (left === undefined) this.#finish();
+    else this.#onData(left);
+  }
+
+  #finish(): void {
+    this.#socket.destroy();
+    this.#tellEnd();
+  }
+
+  /** Tells that it is over, once: the program has ended, and nothing is read any more. */
+  #tellEnd(): void {
+    this.#quiet?.stop();
+    if (this.#isTold || this.#exit === undefined || !this.#socket.destroyed) return;
+    this.#isTold = true;
+    this.#listener.onEnd(this.#exit);
+  }
 }
 
 /** @returns undefined when there is nothing to read now, or ever. */
