@@ -1,9 +1,14 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { PaneletError } from '#common/errors/errors.js';
-import { DrainPhase, EndCause } from '#proto/session/v1/session.js';
-import { until } from '#test/support/conditions.js';
-import { createCounterFake, createEchoFake, createScreenFake, createStuffedFake } from '#test/support/fake-panels.js';
-import { startFakeWorker, type FakeWorker } from '#test/support/fake-worker.js';
+import { receiptOfDrain, cordon, startDrain, uncordon } from '#test/support/gate-calls.js';
+import { startRunningNode, type RunningNode } from '#test/support/node/running-node.js';
+import { createCounterPanel } from '#test/support/panels/counter-panel.js';
+import { createScreenPanel } from '#test/support/panels/screen-panel.js';
+import { createSlowPanel } from '#test/support/panels/slow-panel.js';
+import { createStuckPanel } from '#test/support/stuck-panels.js';
+import { waitFor } from '#test/support/wait-for.js';
+import { panelEventContent } from '#worker/panel/panel-event.js';
+import type { PanelDefinition } from '#worker/panel/panel.js';
+import { createEchoPanel } from '#worker/panels/echo/echo.js';
 import { createPaneletClient, type PaneletClient, type PaneletSession, type SessionItem } from './sdk.js';
 
 async function nextOf(session: PaneletSession): Promise<SessionItem | undefined> {
@@ -16,38 +21,44 @@ async function textOf(session: PaneletSession): Promise<string> {
   return item?.kind === 'data' ? Buffer.from(item.payload).toString() : `(${item?.kind ?? 'end'})`;
 }
 
+/** Content of an event that has an echo session hold the gate for longer than any test. */
+const heldForever = Buffer.from(JSON.stringify({ ms: 600_000 }));
+const forcedEnd = /^A restart \(a new version\) ended the session by force\./;
+
+/** The panel `mortal`: an echo whose sessions do not survive a crash of their worker. */
+function createMortalPanel(): PanelDefinition {
+  return { ...createEchoPanel(), name: 'mortal', afterCrash: 'end' };
+}
+
 // Real processes and connections, on machines that may be busy.
 jest.setTimeout(30_000);
 
 describe('a client', () => {
-  let worker: FakeWorker;
+  let node: RunningNode;
   let client: PaneletClient;
-  const otherClient = (): PaneletClient => createPaneletClient({ address: worker.address, token: 'secret' });
+  const otherClient = (): PaneletClient => createPaneletClient({ address: node.address, token: 'secret' });
+  /** A drain that waits for nothing that is stuck. */
+  const forcedDrain = (): Promise<unknown> =>
+    receiptOfDrain(startDrain(node.worker('echo').running.gate, { timeoutMs: 50 }));
 
   beforeEach(async () => {
-    worker = await startFakeWorker({
-      panels: {
-        echo: createEchoFake,
-        stuffed: createStuffedFake,
-        counter: createCounterFake,
-        screen: createScreenFake,
-      },
-    });
+    node = await startRunningNode({ panels: [createEchoPanel()] });
     client = otherClient();
   });
   afterEach(async () => {
     await client.close();
-    await worker.close();
+    await node.close();
   });
 
-  test('opens a session, writes, reads and ends', async () => {
+  test('opens a session for the owner of its token, writes, reads and ends', async () => {
     const session = await client.open({ panel: 'echo' });
     await session.write('hello');
+    const owners = (await node.worker('echo').sessions()).map(({ owner }) => owner);
     await session.end();
     let text = '';
     for await (const item of session) if (item.kind === 'data') text += Buffer.from(item.payload).toString();
     expect(text).toBe('hello');
-    expect(worker.authorization).toBe('Bearer secret');
+    expect(owners).toEqual(['alice']);
     expect(session.stats()).toMatchObject({ bytesIn: 5, bytesOut: 5, resumes: 0, losses: 0, duplicates: 0 });
   });
 
@@ -60,15 +71,13 @@ describe('a client', () => {
     session.on('resumed', (event) => heard.push(['resumed', event.exact, event.incarnation]));
     await session.write('before ');
     await session.settled();
-    worker.drain(DrainPhase.NOTICE);
-    worker.drain(DrainPhase.FREEZE);
-    worker.drain(DrainPhase.READY);
-    worker.checkpointAndRestore();
+    await receiptOfDrain(startDrain(node.worker('echo').running.gate));
+    await node.worker('echo').restart();
     await session.write('after');
     await session.settled();
     expect((await textOf(session)) + (await textOf(session))).toBe('before after');
     expect(heard).toEqual([
-      ['notice', 'notice', 'checkpointed', 'a test'],
+      ['notice', 'notice', 'checkpointed', 'a new version'],
       ['frozen'],
       ['reattaching', 1, 0, true],
       ['resumed', true, 2],
@@ -81,10 +90,10 @@ describe('a client', () => {
     const gaps: number[] = [];
     session.on('resumed', (event) => gaps.push(event.gapMs));
     for (let round = 1; round <= 5; round++) {
-      await worker.kill();
-      await until(() => session.phase === 'reattaching', 'the loss is seen');
-      await worker.listen();
-      await until(() => gaps.length === round, 'resumed');
+      await node.kill();
+      await waitFor('the loss is seen', () => session.phase === 'reattaching');
+      await node.listen();
+      await waitFor('it is resumed', () => gaps.length === round);
     }
     expect(session.stats().gapsMs).toEqual(gaps);
     await session.write('still here');
@@ -101,10 +110,10 @@ describe('a client', () => {
     await expect(first.write('x')).rejects.toMatchObject({ code: 'ATTACH_SUPERSEDED' });
     expect(told).toEqual(['superseded']);
     expect(await first.over).toBe('failed');
-    const { attaches } = worker;
+    const { attaches } = node;
     await second.write('mine');
     expect(await textOf(second)).toBe('mine');
-    expect(worker.attaches).toBe(attaches);
+    expect(node.attaches).toBe(attaches);
     await other.close();
   });
 
@@ -125,7 +134,7 @@ describe('a client', () => {
     session.on('lost', (loss) => losses.push(loss));
     await session.write('one');
     expect(await textOf(session)).toBe('one');
-    worker.crash();
+    await node.worker('echo').crash();
     expect(await nextOf(session)).toMatchObject({
       kind: 'lost',
       loss: { incarnation: 1, input: { from: 1, through: 1 }, code: 'WORKER_CRASHED' },
@@ -138,31 +147,38 @@ describe('a client', () => {
 
   test('ends when frames are lost, if that was asked for', async () => {
     const session = await client.open({ panel: 'echo', onLoss: 'end' });
-    worker.crash();
+    await node.worker('echo').crash();
     await expect(nextOf(session)).resolves.toMatchObject({ kind: 'lost' });
     await expect(nextOf(session)).rejects.toMatchObject({ code: 'SESSION_LOST' });
     expect(await session.over).toBe('failed');
   });
 
   test('says that a session has ended with its worker', async () => {
-    const session = await client.open({ panel: 'echo' });
-    worker.crash('end');
+    await node.offer(createMortalPanel());
+    const session = await client.open({ panel: 'mortal' });
+    await node.worker('mortal').crash();
     await expect(nextOf(session)).rejects.toMatchObject({ code: 'SESSION_ENDED' });
   });
 
-  test('gets the end of a session that somebody ends', async () => {
+  test('gets the end of a session that somebody ends, and by whom', async () => {
     const session = await client.open({ panel: 'echo' });
-    worker.end(session.sessionId, 'ended by an operator');
+    const other = otherClient();
+    await other.endSession(session.sessionId);
+    const ending = { cause: 'asked', message: 'The session was ended by alice.' };
+    expect(await nextOf(session)).toEqual({ kind: 'ended', ...ending });
     expect(await nextOf(session)).toBeUndefined();
-    expect(await session.over).toBe('ended');
+    expect([await session.over, session.ending]).toEqual(['ended', ending]);
+    await other.close();
   });
 
   test('is told that a restart has ended it by force: an item after all output, and why', async () => {
     const session = await client.open({ panel: 'echo' });
     await session.write('last words');
+    await session.send('hold', heldForever);
     expect(await nextOf(session)).toMatchObject({ kind: 'data' });
-    worker.end(session.sessionId, 'A restart ended it.', EndCause.FORCED);
-    const ending = { cause: 'forced', message: 'A restart ended it.' };
+    await session.settled();
+    await forcedDrain();
+    const ending = { cause: 'forced', message: expect.stringMatching(forcedEnd) as unknown };
     expect(await nextOf(session)).toEqual({ kind: 'ended', ...ending });
     expect(await nextOf(session)).toBeUndefined();
     expect([await session.over, session.ending]).toEqual(['ended', ending]);
@@ -178,18 +194,22 @@ describe('a client', () => {
   test('streams of a session that was ended fail instead of looking complete', async () => {
     const session = await client.open({ panel: 'echo' });
     const all = session.stdout.toArray();
-    worker.end(session.sessionId, 'A restart ended it.', EndCause.FORCED);
-    await expect(all).rejects.toMatchObject({ code: 'DRAIN_FORCED', message: 'A restart ended it.' });
+    await session.send('hold', heldForever);
+    await session.settled();
+    all.catch(() => undefined);
+    await forcedDrain();
+    await expect(all).rejects.toMatchObject({
+      code: 'DRAIN_FORCED',
+      message: expect.stringMatching(forcedEnd) as unknown,
+    });
   });
 
   test('bounds what a reader who does not read costs, and loses nothing of it', async () => {
+    const panel = createCounterPanel();
+    await node.offer(panel);
     const session = await client.open({ panel: 'counter', parameters: { count: '40000' } });
-    const panel = worker.sessions.get(session.sessionId)?.panel as ReturnType<typeof createCounterFake>;
     let before = -1;
-    while (panel.written !== before) {
-      before = panel.written;
-      for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
-    }
+    await waitFor('it writes no more', () => before === (before = panel.written));
     expect(panel.written * 64).toBeLessThan(1_100_000);
     let text = '';
     for await (const item of session) if (item.kind === 'data') text += Buffer.from(item.payload).toString();
@@ -199,7 +219,8 @@ describe('a client', () => {
   });
 
   test('holds a writer back whose worker does not read', async () => {
-    const session = await client.open({ panel: 'stuffed' });
+    await node.offer(createStuckPanel());
+    const session = await client.open({ panel: 'stuck', parameters: { kind: 'parked-input' } });
     let taken = 0;
     const writing = (async () => {
       for (;;) {
@@ -208,8 +229,9 @@ describe('a client', () => {
       }
     })();
     writing.catch(() => undefined);
-    await until(() => taken >= 512 * 1024, 'the replay buffer is full');
-    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await waitFor('the replay buffer is full', () => taken >= 512 * 1024);
+    let before = -1;
+    await waitFor('nothing more is taken', () => before === (before = taken));
     // Replay buffer, what the worker holds unread within its credit, and one write.
     expect(taken).toBeLessThanOrEqual((512 + 256 + 64) * 1024);
     await session.close();
@@ -217,10 +239,10 @@ describe('a client', () => {
   });
 
   test('goes on with a session of another process: snapshot, then what comes', async () => {
+    await node.offer(createScreenPanel());
     const session = await client.open({ panel: 'screen' });
     await session.write('drawn');
     expect(await textOf(session)).toBe('drawn');
-    await until(() => worker.sessions.get(session.sessionId)?.link.endpoint.unackedCount() === 0, 'acknowledged');
     const saved = session.resumeState();
     await session.detach();
     expect(await session.over).toBe('detached');
@@ -246,12 +268,13 @@ describe('a client', () => {
   });
 
   test('waits for a cordon to end when it opens, as long as told', async () => {
-    worker.cordoned = true;
-    const impatient = createPaneletClient({ address: worker.address, times: { openTimeoutMs: 0 } });
+    const { gate } = node.worker('echo').running;
+    await cordon(gate);
+    const impatient = createPaneletClient({ address: node.address, token: 'secret', times: { openTimeoutMs: 0 } });
     await expect(impatient.open({ panel: 'echo' })).rejects.toMatchObject({ code: 'CORDONED' });
     const opening = client.open({ panel: 'echo' });
-    await until(() => worker.attaches === 2, 'refused');
-    worker.cordoned = false;
+    await waitFor('it has tried', () => node.attaches === 2);
+    await uncordon(gate);
     expect((await opening).phase).toBe('attached');
     await impatient.close();
   });
@@ -266,8 +289,8 @@ describe('a client', () => {
 
   test('passes on what an agent says about identity and panel', async () => {
     await expect(client.open({ panel: 'nothing' })).rejects.toMatchObject({ code: 'PANEL_UNKNOWN' });
-    worker.refuseWith = new PaneletError('IDENTITY_MISSING', 'Nobody knows this token.');
-    await expect(client.open({ panel: 'echo' })).rejects.toThrow('Nobody knows this token.');
+    await node.setTokens('another');
+    await expect(client.open({ panel: 'echo' })).rejects.toThrow('Nobody has this token.');
   });
 
   test('ends a session for good, and lists panels and sessions', async () => {
@@ -281,16 +304,17 @@ describe('a client', () => {
   });
 
   test('gives up opening when the caller does', async () => {
-    worker.silent = true;
+    const slow = createSlowPanel();
+    await node.offer(slow);
     const giveUp = new AbortController();
-    const opening = client.open({ panel: 'echo', signal: giveUp.signal });
-    await until(() => worker.attaches === 1, 'the attempt arrives');
+    const opening = client.open({ panel: 'slow', signal: giveUp.signal });
+    await waitFor('the attempt arrives', () => slow.opening === 1);
     giveUp.abort();
     await expect(opening).rejects.toThrow('given up');
   });
 
   test('spreads sessions over connections', async () => {
-    const spread = createPaneletClient({ address: worker.address, maxSessionsPerConnection: 10 });
+    const spread = createPaneletClient({ address: node.address, token: 'secret', maxSessionsPerConnection: 10 });
     const sessions = await Promise.all(Array.from({ length: 35 }, () => spread.open({ panel: 'echo' })));
     await Promise.all(sessions.map((session, index) => session.write(String(index))));
     expect(await Promise.all(sessions.map(textOf))).toEqual(sessions.map((_, index) => String(index)));
@@ -302,9 +326,11 @@ describe('a client', () => {
     session.resize({ rows: 10, cols: 20 });
     await session.write('x');
     await session.signal('SIGINT');
-    await session.send('mark', Buffer.from('y'));
+    await session.send('digest', Buffer.alloc(0));
     expect(await textOf(session)).toBe('x');
-    expect(await nextOf(session)).toMatchObject({ kind: 'event', name: 'mark' });
+    const answer = await nextOf(session);
+    expect(answer).toMatchObject({ kind: 'event', name: 'digest' });
+    expect(answer?.kind === 'event' && panelEventContent(answer.payload)).toMatchObject({ bytes: 1 });
     await expect(session.send('big', Buffer.alloc(5000))).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
   });
 });

@@ -26,40 +26,6 @@ export function createEchoFake(): FakePanel & { digest(): string; readonly sizeB
   };
 }
 
-/** Takes nothing. */
-export function createStuffedFake(): FakePanel {
-  return { run: () => undefined, full: () => true, input: () => undefined };
-}
-
-/** Writes numbered lines of 64 bytes as fast as it may, up to `count` of its parameters, and then ends. */
-export function createCounterFake(): FakePanel & { readonly written: number } {
-  let written = 0;
-  return {
-    run: (endpoint, parameters) => {
-      const count = Number(parameters['count']);
-      while (written < count && endpoint.canWrite()) {
-        endpoint.writeData(Channel.STDOUT, Buffer.from(`${String(written++).padStart(63)}\n`));
-        if (written === count) endpoint.writeFin();
-      }
-    },
-    input: () => undefined,
-    get written() {
-      return written;
-    },
-  };
-}
-
-/** Has one screen, which it shows to clients that hold no state. */
-export function createScreenFake(): FakePanel {
-  return {
-    run: () => undefined,
-    input: (item, endpoint) => {
-      if (item.kind === 'data') endpoint.writeData(Channel.STDOUT, item.payload);
-    },
-    snapshot: () => ({ contentType: 'text/vnd.panelet.screen', bytes: Buffer.from('the screen') }),
-  };
-}
-
 /**
  * A shell of a few commands, as the terminal panel looks from a client: `exit N`, `kill`, `colours`, `size`, `stdin`,
  * `modes` (bracketed paste, kitty's keyboard, no autowrap)

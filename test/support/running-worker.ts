@@ -12,7 +12,7 @@ import type { LifeLimits } from '#worker/sessions/life-limits.js';
 import type { SessionsPerOwner } from '#worker/sessions/owner-quota.js';
 import type { PanelDefinition } from '#worker/panel/panel.js';
 import { createEchoPanel } from '#worker/panels/echo/echo.js';
-import { openPanelStorage, type PanelStorage } from '#worker/storage/panel-storage.js';
+import { openPanelStorage, type PanelStorage, type PanelStorageDeps } from '#worker/storage/panel-storage.js';
 import type { FileSystem } from '#common/files/file-system.js';
 import { startWorker, type Worker } from '#worker/worker.js';
 import { clientOptions } from './link-client.js';
@@ -29,6 +29,10 @@ export interface RunningWorkerOptions {
   readonly lifeLimits?: LifeLimits;
   readonly rules?: Partial<DrainRules>;
   readonly fileSystem?: FileSystem;
+  /** How its directory is locked. @default on disk */
+  readonly lock?: PanelStorageDeps['lock'];
+  /** @default below its directory */
+  readonly socket?: string;
   readonly target?: 'agent' | 'host';
 }
 
@@ -40,8 +44,8 @@ export interface RunningWorker {
   readonly dir: string;
   readonly gate: GateServiceClient;
   readonly control: WorkerServiceClient;
-  /** Ends it as SIGTERM would, without grace for what is stuck. */
-  stop(): Promise<void>;
+  /** Ends it as SIGTERM would. @default 50 ms of grace for what is stuck */
+  stop(graceMs?: number): Promise<void>;
 }
 
 /** A directory for a test, short enough for sockets. */
@@ -61,8 +65,9 @@ export async function startRunningWorker(options: RunningWorkerOptions = {}): Pr
     log,
     random,
     ...(options.fileSystem === undefined ? {} : { fileSystem: options.fileSystem }),
+    ...(options.lock === undefined ? {} : { lock: options.lock }),
   });
-  const socket = join(dir, 'run', `${definition.name}.sock`);
+  const socket = options.socket ?? join(dir, 'run', `${definition.name}.sock`);
   const worker = await startWorker({
     definition,
     storage,
@@ -90,10 +95,10 @@ export async function startRunningWorker(options: RunningWorkerOptions = {}): Pr
     dir,
     gate,
     control,
-    stop: async () => {
+    stop: async (graceMs = 50) => {
       gate.close();
       control.close();
-      worker.terminate(50);
+      worker.terminate(graceMs);
       await worker.ended;
       if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
     },

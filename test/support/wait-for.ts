@@ -9,7 +9,7 @@ const clock = createSystemClock({ keepsAlive: true });
 export async function waitFor(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  limitMs: number,
+  limitMs = 30_000,
 ): Promise<void> {
   const deadlineMs = clock.nowMs() + limitMs;
   for (let pauseMs = 10; !(await condition()); pauseMs = Math.min(100, pauseMs * 1.5)) {
