@@ -2,12 +2,13 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { PaneletError } from '#common/errors/errors.js';
-import { DrainPhase, EndCause, SessionFate } from '#proto/session/v1/session.js';
-import { until } from '#test/support/conditions.js';
+import { State } from '#proto/gate/v1/gate.js';
 import { cliEnvironment, runCliProcess, startCliUser, type CliResult, type CliUser } from '#test/support/cli-user.js';
-import { createEchoFake, createShellFake } from '#test/support/fake-panels.js';
-import { startFakeWorker, type FakeWorker } from '#test/support/fake-worker.js';
+import { cordon, receiptOfDrain, startDrain, uncordon } from '#test/support/gate-calls.js';
+import { startRunningNode, type RunningNode } from '#test/support/node/running-node.js';
+import { createShellPanel } from '#test/support/panels/shell-panel.js';
+import { waitFor } from '#test/support/wait-for.js';
+import { createEchoPanel } from '#worker/panels/echo/echo.js';
 import { reconnectingTexts } from './session/connection-status.js';
 
 const ctrlRightBracket = '\x1d';
@@ -18,7 +19,7 @@ jest.setTimeout(30_000);
 describe('the CLI', () => {
   let home: string;
   let env: Record<string, string>;
-  let worker: FakeWorker;
+  let node: RunningNode;
   let users: CliUser[];
   const user = (...args: string[]): CliUser => {
     const started = startCliUser(args, env);
@@ -26,17 +27,22 @@ describe('the CLI', () => {
     return started;
   };
   const cli = (...args: string[]): Promise<CliResult> => runCliProcess(args, { env });
+  /** The only session. */
+  const sessionId = async (): Promise<string> => (await node.worker('terminal').sessions())[0]?.sessionId ?? '';
   const savedDir = (): string => join(home, 'state', 'panelet', 'sessions');
 
   beforeEach(async () => {
     users = [];
     home = await mkdtemp(join(tmpdir(), 'panelet-cli-'));
-    worker = await startFakeWorker({ panels: { terminal: createShellFake, echo: createEchoFake } });
-    env = cliEnvironment(home, { PANELET_ADDRESS: worker.address, PANELET_TOKEN: 'secret' });
+    node = await startRunningNode({
+      panels: [createShellPanel(), createEchoPanel()],
+      tokens: ['secret', 's3cret'],
+    });
+    env = cliEnvironment(home, { PANELET_ADDRESS: node.address, PANELET_TOKEN: 'secret' });
   });
   afterEach(async () => {
     for (const started of users) started.close();
-    await worker.close();
+    await node.close();
     await rm(home, { recursive: true, force: true });
   });
 
@@ -49,9 +55,8 @@ describe('the CLI', () => {
       person.type('size\r');
       await person.sees('size 20x80');
       person.resize(30, 90);
-      const [session] = [...worker.sessions.values()];
-      const shell = session?.panel as ReturnType<typeof createShellFake>;
-      await until(() => shell.size === '30x90', 'the new size arrives');
+      const size = async (): Promise<unknown> => (await node.worker('terminal').sessions())[0]?.details['size'];
+      await waitFor('the new size arrives', async () => (await size()) === '30x90');
       person.type('size\r');
       await person.sees('size 30x90');
       person.type('exit 7\r');
@@ -78,8 +83,8 @@ describe('the CLI', () => {
       person.type('\x1b[93;5u\x1b[100;1u');
       expect(await person.exit).toBe(0);
       // Longer than a row: the id at its end is there.
-      const [id = ''] = [...worker.sessions.keys()];
-      await until(() => person.screen().join('').includes(`attach --session ${id}`), 'the goodbye is not cut');
+      const id = await sessionId();
+      await waitFor('the goodbye is not cut', () => person.screen().join('').includes(`attach --session ${id}`));
       expect(person.raw).toContain('\x1b[<1u');
     });
 
@@ -96,13 +101,13 @@ describe('the CLI', () => {
       person.type('fill 25\r');
       await person.sees(/row 25\n\$ $/);
       const before = person.screen();
-      await worker.kill();
+      await node.kill();
       await person.sees(reconnectingTexts.lost);
       const during = person.screen();
       expect(during.slice(0, -1)).toEqual(before.slice(0, -1));
       expect(during.at(-1)).toContain(reconnectingTexts.lost);
       person.type('typed while away\r');
-      await worker.listen();
+      await node.listen();
       await person.seesNo(reconnectingTexts.lost);
       await person.sees('you said: typed while away');
       expect(
@@ -117,9 +122,9 @@ describe('the CLI', () => {
     test('says what may have become of a port-forward when nobody answers at a local address, and goes on when somebody does', async () => {
       const person = user('attach');
       await person.sees('$ ');
-      await worker.kill();
-      await person.sees(`${worker.address} does not answer; a port-forward ends with its pod: use --node`, 20_000);
-      await worker.listen();
+      await node.kill();
+      await person.sees(`${node.address} does not answer; a port-forward ends with its pod: use --node`, 20_000);
+      await node.listen();
       await person.seesNo('does not answer');
       person.type('still there\r');
       await person.sees('you said: still there');
@@ -128,13 +133,15 @@ describe('the CLI', () => {
     test('shows a countdown when a restart will end the session, and takes it away when it is called off', async () => {
       const person = user('attach');
       await person.sees('$ ');
-      worker.drain(DrainPhase.NOTICE, { fate: SessionFate.ENDS, reason: 'host upgrade' });
+      const { gate } = node.worker('terminal').running;
+      const drain = startDrain(gate, { noticeMs: 9_000, timeoutMs: 10_000, reason: 'host upgrade' });
       await person.sees('this session ends in 10 s: host upgrade');
       await person.sees('this session ends in 9 s: host upgrade');
       person.type('still works\r');
       await person.sees('you said: still works');
-      worker.drain(DrainPhase.CANCELLED);
+      await uncordon(gate);
       await person.seesNo('this session ends');
+      await expect(drain.done).resolves.toMatchObject({ status: { state: State.SERVING } });
     });
 
     test('detaches, keeps the session, and comes back in another process with the screen', async () => {
@@ -144,9 +151,9 @@ describe('the CLI', () => {
       await person.sees(`$ a`);
       person.type(`${ctrlRightBracket}d`);
       expect(await person.exit).toBe(0);
-      const [id] = [...worker.sessions.keys()];
-      expect(person.raw).toContain(`come back with:\n  panelet attach --session ${id ?? ''}`);
-      const file = join(savedDir(), `${id ?? ''}.json`);
+      const id = await sessionId();
+      expect(person.raw).toContain(`come back with:\n  panelet attach --session ${id}`);
+      const file = join(savedDir(), `${id}.json`);
       expect((await stat(file)).mode & 0o777).toBe(0o600);
       expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ sessionId: id, panel: 'terminal' });
       const again = user('attach', '--resume');
@@ -161,7 +168,7 @@ describe('the CLI', () => {
       await person.sees('$ ');
       person.type(`${ctrlRightBracket}d`);
       expect(await person.exit).toBe(0);
-      const [id = ''] = [...worker.sessions.keys()];
+      const id = await sessionId();
       const again = user('attach', '--session', id.slice(0, 4));
       await again.sees('the screen as it was');
       // The screen of the session takes the place of the greeting.
@@ -173,13 +180,13 @@ describe('the CLI', () => {
     test('keeps what it takes to come back when its token is refused in the middle', async () => {
       const person = user('attach');
       await person.sees('$ ');
-      const [id] = [...worker.sessions.keys()];
-      worker.refuseWith = new PaneletError('IDENTITY_MISSING', 'This token has expired.');
-      await worker.kill();
-      await worker.listen();
+      const id = await sessionId();
+      await node.setTokens('another');
+      await node.kill();
+      await node.listen();
       expect(await person.exit).toBe(3);
-      expect(person.raw).toContain(`come back with:\n  panelet attach --session ${id ?? ''}`);
-      worker.refuseWith = undefined;
+      expect(person.raw).toContain(`come back with:\n  panelet attach --session ${id}`);
+      await node.setTokens('secret');
       const again = user('attach', '--resume');
       await again.sees('$ ');
       again.type('exit 0\r');
@@ -190,14 +197,14 @@ describe('the CLI', () => {
     test('stops with 6 when another client takes the session over', async () => {
       const first = user('attach');
       await first.sees('$ ');
-      const [id] = [...worker.sessions.keys()];
-      const second = user('attach', '--session', id ?? '');
+      const id = await sessionId();
+      const second = user('attach', '--session', id);
       expect(await first.exit).toBe(6);
-      expect(first.raw).toContain(`To have it back: panelet attach --session ${id ?? ''}`);
+      expect(first.raw).toContain(`To have it back: panelet attach --session ${id}`);
       second.type('mine\r');
       await second.sees('you said: mine');
       const unasked = await cli('attach', '--resume');
-      expect([unasked.code, unasked.stderr]).toEqual([6, expect.stringContaining(`attach --session ${id ?? ''}`)]);
+      expect([unasked.code, unasked.stderr]).toEqual([6, expect.stringContaining(`attach --session ${id}`)]);
       second.type('still mine\r');
       await second.sees('you said: still mine');
     });
@@ -205,8 +212,7 @@ describe('the CLI', () => {
     test('says that a restart has ended the session by force, with an exit code of its own', async () => {
       const person = user('attach');
       await person.sees('$ ');
-      const [id = ''] = [...worker.sessions.keys()];
-      worker.end(id, 'A restart (host upgrade) ended the session by force.', EndCause.FORCED);
+      await receiptOfDrain(startDrain(node.worker('terminal').running.gate, { timeoutMs: 50, reason: 'host upgrade' }));
       expect(await person.exit).toBe(7);
       expect(person.raw).toContain('panelet: A restart (host upgrade) ended the session by force.');
       expect(await readdir(savedDir())).toEqual([]);
@@ -253,10 +259,11 @@ describe('the CLI', () => {
     });
 
     test('says why it waits while new sessions are refused', async () => {
-      worker.cordoned = true;
+      const { gate } = node.worker('echo').running;
+      await cordon(gate);
       const running = cli('attach', 'echo');
-      await until(() => worker.attaches > 0, 'an attempt');
-      worker.cordoned = false;
+      await waitFor('another attempt, after one that was refused', () => node.attaches > 1);
+      await uncordon(gate);
       const result = await running;
       expect(result.stderr).toMatch(/^panelet: waiting: .*restart/);
       expect(result.code).toBe(0);
@@ -267,29 +274,29 @@ describe('the CLI', () => {
     test('lists panels', async () => {
       const { stdout, code } = await cli('ls', '-o', 'json');
       expect(code).toBe(0);
-      expect(JSON.parse(stdout)).toMatchObject({ node: 'node-a', panels: [{ name: 'terminal', serving: true }, {}] });
+      expect(JSON.parse(stdout)).toMatchObject({ node: 'node-a', panels: [{}, { name: 'terminal', serving: true }] });
     });
 
     test('lists sessions, and says which can be resumed here', async () => {
       const person = user('attach');
       await person.sees('$ ');
-      const [id] = [...worker.sessions.keys()];
+      const id = await sessionId();
       const { stdout } = await cli('-o', 'json', 'sessions');
       expect(JSON.parse(stdout)).toMatchObject({
-        sessions: [{ sessionId: id, panel: 'terminal', attached: true, resumable: true, ageMs: 5000 }],
+        sessions: [{ sessionId: id, panel: 'terminal', attached: true, resumable: true, ageMs: expect.any(Number) }],
       });
       const unknown = await cli('end', 'zzzz');
-      expect(unknown).toMatchObject({ code: 4, stderr: expect.stringContaining(`There are: ${id ?? ''}.`) as unknown });
-      const ended = await cli('end', (id ?? '').slice(0, 8), '-o', 'json');
+      expect(unknown).toMatchObject({ code: 4, stderr: expect.stringContaining(`There are: ${id}.`) as unknown });
+      const ended = await cli('end', id.slice(0, 8), '-o', 'json');
       expect(JSON.parse(ended.stdout)).toEqual({ ended: id });
       // Whoever is attached is told by whom.
       expect(await person.exit).toBe(6);
-      expect(person.raw).toContain('panelet: The session was ended by its owner.');
+      expect(person.raw).toContain('panelet: The session was ended by alice.');
     });
 
     test('lists as YAML and by name, too', async () => {
-      expect((await cli('ls', '-o', 'name')).stdout).toBe('terminal\necho\n');
-      expect((await cli('ls', '-o', 'yaml')).stdout).toMatch(/^node: node-a\npanels:\n {2}- name: terminal\n/);
+      expect((await cli('ls', '-o', 'name')).stdout).toBe('echo\nterminal\n');
+      expect((await cli('ls', '-o', 'yaml')).stdout).toMatch(/^node: node-a\npanels:\n {2}- name: echo\n/);
       expect((await cli('attach', 'nothing', '-o', 'yaml')).stdout).toMatch(/^error:\n {2}code: PANEL_UNKNOWN\n/);
     });
 
@@ -297,9 +304,9 @@ describe('the CLI', () => {
       const { stdout, stderr, code } = await cli('attach', 'nothing', '-o', 'json');
       expect(code).toBe(4);
       expect(JSON.parse(stdout)).toEqual({
-        error: { code: 'PANEL_UNKNOWN', message: 'This node has no panel nothing.' },
+        error: { code: 'PANEL_UNKNOWN', message: 'This node does not offer the panel "nothing".' },
       });
-      expect(stderr).toBe('panelet: This node has no panel nothing.\n');
+      expect(stderr).toBe('panelet: This node does not offer the panel "nothing".\n');
     });
   });
 
@@ -345,8 +352,12 @@ describe('the CLI', () => {
     });
 
     test('a refused token is an exit code of its own, with the cause on request', async () => {
-      worker.refuseWith = new PaneletError('IDENTITY_MISSING', 'Nobody has this token.');
-      expect(await cli('attach')).toEqual({ code: 3, stdout: '', stderr: 'panelet: Nobody has this token.\n' });
+      await node.setTokens('another');
+      expect(await cli('attach')).toEqual({
+        code: 3,
+        stdout: '',
+        stderr: 'panelet: Nobody has this token. Pass a token that the identity file has.\n',
+      });
       expect((await cli('attach', '-v')).stderr).toContain('caused by:');
     });
 

@@ -28,6 +28,8 @@ export interface DrainOptions {
   readonly timeoutMs?: number;
   readonly leaseMs?: number;
   readonly onTimeout?: OnTimeout;
+  /** @default "a new version" */
+  readonly reason?: string;
   readonly target?: Target;
 }
 
@@ -50,7 +52,7 @@ export function startDrain(gate: GateServiceClient, options: DrainOptions = {}):
     notice: msToDuration(options.noticeMs ?? 0),
     timeout: msToDuration(options.timeoutMs ?? 10_000),
     onTimeout: options.onTimeout ?? OnTimeout.FORCE,
-    reason: 'a new version',
+    reason: options.reason ?? 'a new version',
     lease: msToDuration(options.leaseMs ?? 30_000),
   });
   const states: State[] = [];

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { cliEnvironment, cliProgram } from '#test/support/cli-user.js';
-import { createEchoFake, createShellFake } from '#test/support/fake-panels.js';
-import { startFakeWorker, type FakeWorker } from '#test/support/fake-worker.js';
+import { startRunningNode, type RunningNode } from '#test/support/node/running-node.js';
+import { createShellPanel } from '#test/support/panels/shell-panel.js';
+import { createEchoPanel } from '#worker/panels/echo/echo.js';
 
 // Real processes, on machines that may be busy.
 jest.setTimeout(30_000);
@@ -19,7 +20,7 @@ interface Ended {
 describe('standard output of every command', () => {
   let home: string;
   let env: Record<string, string>;
-  let worker: FakeWorker;
+  let node: RunningNode;
 
   const run = (args: readonly string[], stdout: 'full' | 'closed', input = ''): Promise<Ended> => {
     const full = stdout === 'full' ? openSync('/dev/full', 'w') : undefined;
@@ -35,11 +36,11 @@ describe('standard output of every command', () => {
 
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), 'panelet-cli-'));
-    worker = await startFakeWorker({ panels: { terminal: createShellFake, echo: createEchoFake } });
-    env = cliEnvironment(home, { PANELET_ADDRESS: worker.address, PANELET_TOKEN: 'secret' });
+    node = await startRunningNode({ panels: [createShellPanel(), createEchoPanel()] });
+    env = cliEnvironment(home, { PANELET_ADDRESS: node.address, PANELET_TOKEN: 'secret' });
   });
   afterEach(async () => {
-    await worker.close();
+    await node.close();
     await rm(home, { recursive: true, force: true });
   });
 

@@ -30,8 +30,8 @@ export interface RestartableWorkerOptions {
   readonly socket: string;
 }
 
-// Nobody waits for what is stuck.
-const graceMs = 5_000;
+// As long as pods have by default, so that whoever is slow is waited for.
+const graceMs = 30_000;
 
 /** Starts the first one. */
 export async function startRestartableWorker(options: RestartableWorkerOptions): Promise<RestartableWorker> {

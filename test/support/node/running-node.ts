@@ -15,6 +15,8 @@ import { startRestartableWorker, type RestartableWorker } from './restartable-wo
 export interface RunningNode {
   readonly port: number;
   readonly address: string;
+  /** The agent's own port, which `kill` does not close. */
+  readonly agentPort: number;
   /** Attaches that the agent has let in so far. */
   readonly attaches: number;
   /** Installs a panel, as a reload of its configuration does. */
@@ -64,6 +66,7 @@ export async function startRunningNode(options: RunningNodeOptions): Promise<Run
   return {
     port: passage.port,
     address: `127.0.0.1:${passage.port}`,
+    agentPort: agent.port,
     get attaches() {
       return attaches;
     },
