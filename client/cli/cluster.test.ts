@@ -3,11 +3,9 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { ServerCredentials } from '@grpc/grpc-js';
 import { nodeServerName } from '#common/node-server-name.js';
 import { createTestAuthority } from '#test/support/agent/test-authority.js';
 import { createTestCertificate } from '#test/support/agent/certificate.js';
-import { until } from '#test/support/conditions.js';
 import {
   cliEnvironment,
   cliProgram,
@@ -22,8 +20,10 @@ import {
   type FakeKubectl,
   type FakePod,
 } from '#test/support/fake-kubectl.js';
-import { createEchoFake, createShellFake } from '#test/support/fake-panels.js';
-import { startFakeWorker, type FakeWorker } from '#test/support/fake-worker.js';
+import { startRunningNode, type RunningNode } from '#test/support/node/running-node.js';
+import { createShellPanel } from '#test/support/panels/shell-panel.js';
+import { waitFor } from '#test/support/wait-for.js';
+import { createEchoPanel } from '#worker/panels/echo/echo.js';
 
 const ctrlRightBracket = '\x1d';
 
@@ -42,10 +42,10 @@ function isRunning(pid: number): boolean {
 describe('the CLI with a cluster', () => {
   let home: string;
   let env: Record<string, string>;
-  let worker: FakeWorker;
+  let node: RunningNode;
   let kubectl: FakeKubectl;
   let users: CliUser[];
-  const podA = (): FakePod => ({ name: 'agent-1', uid: 'u1', node: 'node-a', port: worker.port });
+  const podA = (): FakePod => ({ name: 'agent-1', uid: 'u1', node: 'node-a', port: node.port });
   const cluster = (state: Partial<FakeClusterState> = {}): void =>
     kubectl.set({ pods: [podA()], token: 'made-by-kubectl', ...state });
   const user = (...args: string[]): CliUser => {
@@ -54,13 +54,18 @@ describe('the CLI with a cluster', () => {
     return started;
   };
   const cli = (...args: string[]): Promise<CliResult> => runCliProcess(args, { env });
+  /** The only session of the node. */
+  const sessionId = async (): Promise<string> => (await node.worker('terminal').sessions())[0]?.sessionId ?? '';
   const noForwardIsLeft = (): Promise<void> =>
-    until(() => kubectl.forwards().every((pid) => !isRunning(pid)), 'every port-forward ends');
+    waitFor('every port-forward ends', () => kubectl.forwards().every((pid) => !isRunning(pid)));
 
   beforeEach(async () => {
     users = [];
     home = await mkdtemp(join(tmpdir(), 'panelet-cli-'));
-    worker = await startFakeWorker({ panels: { terminal: createShellFake, echo: createEchoFake } });
+    node = await startRunningNode({
+      panels: [createShellPanel(), createEchoPanel()],
+      tokens: ['made-by-kubectl'],
+    });
     kubectl = createFakeKubectl();
     env = cliEnvironment(home);
     env['PATH'] = `${kubectl.directory}:${env['PATH'] ?? ''}`;
@@ -68,7 +73,7 @@ describe('the CLI with a cluster', () => {
   });
   afterEach(async () => {
     for (const started of users) started.close();
-    await worker.close();
+    await node.close();
     await noForwardIsLeft();
     kubectl.close();
     await rm(home, { recursive: true, force: true });
@@ -81,7 +86,6 @@ describe('the CLI with a cluster', () => {
         input: 'one\ntwo\n',
       });
       expect(result).toEqual({ code: 0, stdout: 'one\ntwo\n', stderr: '' });
-      expect(worker.authorization).toBe('Bearer made-by-kubectl');
       expect(kubectl.forwards()).toHaveLength(1);
       await noForwardIsLeft();
     });
@@ -91,13 +95,13 @@ describe('the CLI with a cluster', () => {
       await person.sees('$ ');
       person.type('before\r');
       await person.sees('you said: before');
-      kubectl.set({ pods: [], token: 'x' });
-      await worker.kill();
+      kubectl.set({ pods: [], token: 'made-by-kubectl' });
+      await node.kill();
       person.type('meanwhile\r');
-      await worker.listen();
+      await node.listen();
       cluster({ pods: [{ ...podA(), name: 'agent-2', uid: 'u2' }] });
       await person.sees('you said: meanwhile');
-      expect(worker.sessions.size).toBe(1);
+      expect(await node.worker('terminal').sessions()).toHaveLength(1);
       expect(kubectl.forwards().length).toBeGreaterThan(1);
       person.type('exit 7\r');
       expect(await person.exit).toBe(7);
@@ -151,7 +155,6 @@ describe('the CLI with a cluster', () => {
       test('goes there, in plaintext where the cluster has no authorities', async () => {
         const result = await runCliProcess(['attach', '--node', 'node-a', 'echo'], { env, input: 'one\n' });
         expect(result).toEqual({ code: 0, stdout: 'one\n', stderr: '' });
-        expect(worker.authorization).toBe('Bearer made-by-kubectl');
         expect(kubectl.forwards()).toEqual([]);
       });
 
@@ -177,7 +180,7 @@ describe('the CLI with a cluster', () => {
   });
 
   test('says what is wrong where nothing listens in the pod', async () => {
-    await worker.kill();
+    await node.kill();
     const result = await cli('ls', '--node', 'node-a', '--plaintext');
     expect(result.stderr).toMatch(
       /agent of the node node-a cannot be reached: nothing listens on port \d+ of localhost in/,
@@ -187,16 +190,15 @@ describe('the CLI with a cluster', () => {
 
   test('verifies agents by the authorities of the cluster, and takes up others with the next pod', async () => {
     const files = await createTestCertificate('first');
-    const serving = async (): Promise<ServerCredentials> =>
-      ServerCredentials.createSsl(null, [
-        { private_key: await readFile(files.keyFile), cert_chain: await readFile(files.certFile) },
-      ]);
-    const options = { panels: { terminal: createShellFake }, credentials: await serving() };
-    const secure = await startFakeWorker(options);
+    const secure = await startRunningNode({
+      panels: [createShellPanel()],
+      tokens: ['made-by-kubectl'],
+      tls: { certFile: files.certFile, keyFile: files.keyFile },
+    });
     const serve = async (uid: string): Promise<void> =>
       kubectl.set({
         pods: [{ ...podA(), name: `agent-${uid}`, uid, port: secure.port }],
-        token: 't',
+        token: 'made-by-kubectl',
         ca: await readFile(files.certFile, 'utf8'),
       });
     await serve('u1');
@@ -204,7 +206,7 @@ describe('the CLI with a cluster', () => {
     await person.sees('$ ');
     await secure.kill();
     await files.renew('second');
-    options.credentials = await serving();
+    await secure.reload();
     await secure.listen();
     await serve('u2');
     person.type('still here\r');
@@ -223,13 +225,15 @@ describe('the CLI with a cluster', () => {
       subject: [{ CN: ['agent'] }],
       hosts: ['panelet-agent', nodeServerName(node)],
     });
-    const pair = { private_key: Buffer.from(key), cert_chain: Buffer.from(cert) };
-    const secure = await startFakeWorker({
-      panels: { terminal: createShellFake },
-      credentials: ServerCredentials.createSsl(null, [pair]),
+    const files = { certFile: join(home, 'cert.pem'), keyFile: join(home, 'key.pem') };
+    await Promise.all([writeFile(files.certFile, cert), writeFile(files.keyFile, key)]);
+    const secure = await startRunningNode({
+      panels: [createShellPanel()],
+      tokens: ['made-by-kubectl'],
+      tls: files,
     });
     const pods = [{ ...podA(), port: secure.port }];
-    kubectl.set({ pods, token: 't', ca: authority.pem });
+    kubectl.set({ pods, token: 'made-by-kubectl', ca: authority.pem });
     const { code: ended, stderr } = await cli('ls', '--node', 'node-a');
     expect(ended).toBe(code);
     if (code !== 0) expect(stderr).toMatch(/certificate is for another name/);
@@ -237,9 +241,9 @@ describe('the CLI with a cluster', () => {
   });
 
   describe('a session whose node is not known', () => {
-    let other: FakeWorker;
+    let other: RunningNode;
     beforeEach(async () => {
-      other = await startFakeWorker({ panels: { echo: createEchoFake } });
+      other = await startRunningNode({ panels: [createEchoPanel()], tokens: ['made-by-kubectl'] });
       cluster({ pods: [podA(), { name: 'agent-b', uid: 'u9', node: 'node-b', port: other.port }] });
     });
     afterEach(() => other.close());
@@ -256,13 +260,13 @@ describe('the CLI with a cluster', () => {
       const again = user('attach', '--session', saved.sessionId, '--plaintext');
       await again.sees('$ ');
       expect(again.raw).toContain(`the session ${saved.sessionId} is on the node node-a`);
-      await until(() => readFileSync(file, 'utf8').includes('"node":"node-a"'), 'the node is remembered');
+      await waitFor('the node is remembered', () => readFileSync(file, 'utf8').includes('"node":"node-a"'));
     });
 
     test('without its token it is told where it is, and why that is not enough', async () => {
       const person = user('attach', '--node', 'node-a', '--plaintext');
       await person.sees('$ ');
-      const [id = ''] = worker.sessions.keys();
+      const id = await sessionId();
       env['XDG_STATE_HOME'] = join(home, 'elsewhere');
       const result = await cli('attach', '--session', id, '-n', 'panelet-system', '--plaintext');
       expect(result.stderr).toMatch(/is on the node node-a, but its resume token is not here/);
@@ -272,16 +276,16 @@ describe('the CLI with a cluster', () => {
     test('is ended by its id alone', async () => {
       const person = user('attach', '--node', 'node-a', '--plaintext');
       await person.sees('$ ');
-      const [id = ''] = worker.sessions.keys();
+      const id = await sessionId();
       expect((await cli('end', id, '-n', 'panelet-system', '--plaintext')).code).toBe(0);
       expect(await person.exit).toBe(6);
-      expect(person.raw).toContain('The session was ended by its owner.');
+      expect(person.raw).toContain('The session was ended by alice.');
     });
 
     test('is ended by the beginning of its id, found on whichever node it is', async () => {
       const person = user('attach', '--node', 'node-a', '--plaintext');
       await person.sees('$ ');
-      const [id = ''] = worker.sessions.keys();
+      const id = await sessionId();
       // The node with the session is the last that is listed.
       cluster({ pods: [{ name: 'agent-b', uid: 'u9', node: 'node-0', port: other.port }, podA()] });
       const ended = await cli('end', id.slice(0, 8), '-n', 'panelet-system', '--plaintext', '-o', 'json');
@@ -293,7 +297,7 @@ describe('the CLI with a cluster', () => {
     test('is not ended by the beginning of its id while a node is silent', async () => {
       const person = user('attach', '--node', 'node-a', '--plaintext');
       await person.sees('$ ');
-      const [id = ''] = worker.sessions.keys();
+      const id = await sessionId();
       await other.close();
       const refused = await cli('end', id.slice(0, 8), '-n', 'panelet-system', '--plaintext');
       expect(refused).toMatchObject({
@@ -302,7 +306,7 @@ describe('the CLI with a cluster', () => {
           /No answer from node-b, where another session may begin with .{8}\. Give the whole session id\./,
         ) as unknown,
       });
-      expect(worker.sessions.has(id)).toBe(true);
+      expect(await sessionId()).toBe(id);
       expect((await cli('end', id, '-n', 'panelet-system', '--plaintext')).code).toBe(0);
       expect(await person.exit).toBe(6);
     });
