@@ -17,7 +17,7 @@ import {
   type IssuedPair,
   type TestAuthority,
 } from '#test/support/agent/test-authority.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { acceptControllers } from '../access/controller-certificates.js';
 import { createChanges, type Changes } from '#common/changes.js';
 import type { CertificateSource, TlsMaterial } from '../tls/certificate-source.js';
@@ -136,7 +136,7 @@ describe('a client certificate', () => {
     (await attach(client)).cancel();
     material = { ...material, clientCa: `${authority.pem}\n${next.pem}` };
     changes.notify();
-    await until(() => front.front.connections() === 0, 'the connection is given up');
+    await waitFor('the connection is given up', () => front.front.connections() === 0);
     (await attach(client)).cancel();
     expect(callers).toEqual(['nobody', 'panelet-controller']);
   });

@@ -31,7 +31,7 @@ import {
   type RunningFront,
   type RunningFrontOptions,
 } from '#test/support/agent/running-front.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { openCertificateFiles } from '../tls/certificate-files.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
 import { createCallRates } from './turns/call-rates.js';
@@ -159,7 +159,7 @@ describe('the first message', () => {
     const front = await start({ attach: echoCall, clock });
     const stream = open(front);
     const refused = refusalOf(stream);
-    await until(() => clock.pending() > 3, 'the deadline runs beside the three timers of the connection');
+    await waitFor('the deadline runs beside the three timers of the connection', () => clock.pending() > 3);
     await pass(clock, 10);
     expect(await refused).toEqual([status.INVALID_ARGUMENT, 'FRAME_INVALID']);
   });
@@ -239,12 +239,12 @@ describe('while the worker is not up', () => {
     const front = await start({ attach: echoCall, up: false, expect: expectOne });
     const stream = open(front);
     const answer = echoes(stream);
-    await until(() => seen.length > 0, 'the attachment is expected');
+    await waitFor('the attachment is expected', () => seen.length > 0);
     front.setUp(true);
     await answer;
     expect(seen).toEqual(['expected', 'alice is in echo']);
     stream.cancel();
-    await until(() => seen.length > 2, 'the attachment is forgotten');
+    await waitFor('the attachment is forgotten', () => seen.length > 2);
   });
 
   test('an attachment is held until its socket accepts, even if it was thought to be up', async () => {
@@ -264,7 +264,7 @@ describe('while the worker is not up', () => {
     const ended = statusOfCall(stream);
     const before = clock.pending();
     stream.write(helloBytes('echo'));
-    await until(() => clock.pending() > before, 'the hold has begun');
+    await waitFor('the hold has begun', () => clock.pending() > before);
     await new Promise((resolve) => setTimeout(resolve, 50));
     await pass(clock, 10);
     const { code, metadata } = await ended;
@@ -285,7 +285,7 @@ describe('while the worker is not up', () => {
     next.write(helloBytes('echo'));
     await new Promise((resolve) => setTimeout(resolve, 50));
     front.setUp(true);
-    await until(() => calls.length > 0, 'the next one is attached');
+    await waitFor('the next one is attached', () => calls.length > 0);
     expect(calls).toHaveLength(1);
     next.cancel();
   });
@@ -306,7 +306,7 @@ describe('while the worker is not up', () => {
     newcomer.write(helloBytes('echo'));
     expect(await lost).toEqual([status.RESOURCE_EXHAUSTED, 'LIMIT_EXCEEDED']);
     front.setUp(true);
-    await until(() => calls.length === 2, 'the others are attached');
+    await waitFor('the others are attached', () => calls.length === 2);
     for (const stream of [...crowd, newcomer]) stream.cancel();
   });
 });
@@ -334,7 +334,7 @@ describe('limits', () => {
     await statusOfCall(past);
     const newcomer = open(front, { token: bobToken });
     await echoes(newcomer);
-    await until(() => front.front.connections() === 2, 'one made room');
+    await waitFor('one made room', () => front.front.connections() === 2);
     const again = once(busy, 'data');
     busy.write(Buffer.from('still here'));
     expect(await again).toEqual([Buffer.from('still here')]);
@@ -354,7 +354,7 @@ describe('limits', () => {
         return socket;
       }),
     );
-    await until(() => front.front.connections() === 4, 'an eighth of the places is for strangers');
+    await waitFor('an eighth of the places is for strangers', () => front.front.connections() === 4);
     const newcomer = open(front);
     await echoes(newcomer);
     const again = once(busy, 'data');
@@ -369,9 +369,9 @@ describe('limits', () => {
     const front = await start({ attach: echoCall, clock });
     const socket = connect(front.front.port, '127.0.0.1');
     running.push({ close: () => socket.destroy() });
-    await until(() => front.front.connections() === 1, 'it is connected');
+    await waitFor('it is connected', () => front.front.connections() === 1);
     clock.advance(10_000);
-    await until(() => front.front.connections() === 0, 'it is closed');
+    await waitFor('it is closed', () => front.front.connections() === 0);
   });
 
   // nghttp2 gives such a connection up without a word to Node, which then neither reads nor ends it.
@@ -388,10 +388,10 @@ describe('limits', () => {
     const [answer] = (await once(socket, 'data')) as [Buffer];
     // Its own SETTINGS, then GOAWAY.
     expect(answer.includes(Buffer.from('0000080700', 'hex'))).toBe(true);
-    await until(() => {
+    await waitFor('it is ended', () => {
       clock.advance(1_000);
       return front.front.connections() === 0;
-    }, 'it is ended');
+    });
   });
 
   test('nobody is let in on a connection on which five callers could not prove who they are', async () => {
@@ -399,7 +399,7 @@ describe('limits', () => {
     const client = createRawClient(front.address, { token: 'wrong-token' });
     running.push(client);
     for (let count = 0; count < 5; count++) await refusalOf(client.open(), helloBytes('echo'));
-    await until(() => front.front.connections() === 0, 'it is ended');
+    await waitFor('it is ended', () => front.front.connections() === 0);
   });
 
   test('wrong tokens do not end a connection on which somebody was let in', async () => {
@@ -449,7 +449,7 @@ describe('limits', () => {
       ...{ 'content-type': 'application/grpc', authorization: `Bearer ${aliceToken}` },
     });
     request.on('error', () => undefined);
-    await until(() => seen.length === 2, 'the settings after');
+    await waitFor('the settings after', () => seen.length === 2);
     expect(seen).toEqual([8, 200]);
     request.close();
   });
@@ -473,7 +473,7 @@ describe('limits', () => {
     socket.write(frame({ type: frameType.settings, flags: 0, stream: 0 }, Buffer.alloc(5)));
     await goneAway.promise;
     for (let looks = 0; looks < 4; looks++) clock.advance(5_000);
-    await until(() => front.front.connections() === 0, 'it is closed');
+    await waitFor('it is closed', () => front.front.connections() === 0);
   });
 
   test('a connection that does not answer pings is closed', async () => {
@@ -485,7 +485,7 @@ describe('limits', () => {
     await once(socket, 'data');
     clock.advance(30_000);
     clock.advance(10_000);
-    await until(() => front.front.connections() === 0, 'it is closed');
+    await waitFor('it is closed', () => front.front.connections() === 0);
   });
 });
 
@@ -558,7 +558,7 @@ describe('the listener', () => {
     socket.resume();
     // What HTTP/2 begins with, and an empty SETTINGS frame.
     socket.write(Buffer.concat([preface, Buffer.from('000000040000000000', 'hex')]));
-    await until(() => front.front.connections() === 1, 'the connection');
+    await waitFor('the connection', () => front.front.connections() === 1);
     await expect(front.front.close(20)).resolves.toBeUndefined();
   });
 });

@@ -21,7 +21,7 @@ import {
   type IssuedPair,
   type TestAuthority,
 } from '#test/support/agent/test-authority.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { letsIn } from '#test/support/lets-in.js';
 import { createAudit } from '../access/audit.js';
 import { acceptControllers } from '../access/controller-certificates.js';
@@ -209,7 +209,7 @@ describe('the port for controllers', () => {
     const next = await createTestAuthority('next');
     material = { ...material, clientCa: next.pem };
     changes.notify();
-    await until(() => front.connections() === 0, 'the connection is given up');
+    await waitFor('the connection is given up', () => front.connections() === 0);
     await expect(askWith(former)).rejects.toMatchObject({ code: grpcStatus.UNAVAILABLE });
     expect(await ask(front, { pair: await controller(next) })).toBe('n1');
   });

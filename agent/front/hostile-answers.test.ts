@@ -1,6 +1,6 @@
 import { constants, type IncomingHttpHeaders } from 'node:http2';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { flag, frameType, encodeHeaders, type RawHeader } from '#test/support/http2/frames.js';
 import type { HostileCall } from '#test/support/http2/hostile-worker.js';
 import { startRelayPair, type Outcome, type RelayPair, type RelayPairOptions } from '#test/support/http2/relay-pair.js';
@@ -42,7 +42,7 @@ async function outcomeOf(
   const pair = await start((call) => (call.streamId === 1 ? answer(call) : honest(call)), options);
   const first = await pair.call().outcome;
   const [call] = pair.worker.calls;
-  await until(() => pair.openUpstreams() === 0, 'the stream to the worker is over');
+  await waitFor('the stream to the worker is over', () => pair.openUpstreams() === 0);
   const second = await pair.call().outcome;
   expect([second.trailers['grpc-status'], second.data]).toEqual(['0', message]);
   expect(pair.worker.connections()).toBe(1);
@@ -81,7 +81,7 @@ describe('an answer that is not gRPC', () => {
     expect(statusOf(outcome)).toEqual([code, reason]);
     expect(outcome.headers[':status']).toBe(200);
     expect(decodeURIComponent(String(outcome.headers['grpc-message']))).toContain(`HTTP status ${httpStatus}`);
-    await until(() => call.seen.includes(frameType.rstStream), 'the worker sees the reset');
+    await waitFor('the worker sees the reset', () => call.seen.includes(frameType.rstStream));
   });
 
   test('with another content type, or none, is UNKNOWN', async () => {
@@ -282,7 +282,7 @@ describe('the end of an answer', () => {
       call.frame(frameType.pushPromise, promised, flag.endHeaders);
     });
     expect(statusOf(await pair.call().outcome)).toEqual(['14', 'WORKER_UNAVAILABLE']);
-    await until(() => pair.openUpstreams() === 0, 'the stream to the worker is over');
+    await waitFor('the stream to the worker is over', () => pair.openUpstreams() === 0);
   });
 
   test('leaves the worker, and discards what the client still sends', async () => {
@@ -290,8 +290,8 @@ describe('the end of an answer', () => {
     const { stream, outcome } = pair.call();
     stream.removeAllListeners('end');
     stream.write(message);
-    await until(() => pair.worker.calls[0]?.left() === true, 'the stream leaves the count of the worker');
-    await until(() => pair.openUpstreams() === 0, 'the stream to the worker is over');
+    await waitFor('the stream leaves the count of the worker', () => pair.worker.calls[0]?.left() === true);
+    await waitFor('the stream to the worker is over', () => pair.openUpstreams() === 0);
     expect(pair.worker.calls[0]!.seen).not.toContain(frameType.rstStream);
     for (let index = 0; index < 64; index++) stream.write(Buffer.alloc(16_384));
     stream.end();

@@ -3,7 +3,7 @@ import { createSystemClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { fakeNamespace, startFakeApi, type FakeApi } from '#test/support/agent/fake-api.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { createApiClient, type ApiClient } from '#kube/plain/api-client.js';
 import { followConfigMap } from './config-map.js';
 
@@ -41,35 +41,35 @@ describe('following a ConfigMap', () => {
   test('tells what it holds, and each change', async () => {
     api.setConfigMap('panelet-ca', { 'ca.crt': 'one' });
     follow();
-    await until(() => watches() === 1, 'a watch');
+    await waitFor('a watch', () => watches() === 1);
     api.setConfigMap('panelet-ca', { 'ca.crt': 'two' });
-    await until(() => told.length === 2, 'the change');
+    await waitFor('the change', () => told.length === 2);
     expect(told).toEqual(['one', 'two']);
   });
 
   test('waits for one that is not there yet', async () => {
     follow();
-    await until(() => told.length > 0, 'the first look');
+    await waitFor('the first look', () => told.length > 0);
     expect(told[0]).toBeUndefined();
     api.setConfigMap('panelet-ca', { 'ca.crt': 'late' });
-    await until(() => told.includes('late'), 'the ConfigMap');
+    await waitFor('the ConfigMap', () => told.includes('late'));
   });
 
   test('notices what changed while its watch was cut', async () => {
     api.setConfigMap('panelet-ca', { 'ca.crt': 'one' });
     follow();
-    await until(() => watches() === 1, 'a watch');
+    await waitFor('a watch', () => watches() === 1);
     api.brokenWith = 503;
     api.cut();
     api.setConfigMap('panelet-ca', { 'ca.crt': 'two' });
     api.brokenWith = undefined;
-    await until(() => told.at(-1) === 'two', 'the change');
+    await waitFor('the change', () => told.at(-1) === 'two');
   });
 
   test('ends with its signal', async () => {
     api.setConfigMap('panelet-ca', {});
     follow();
-    await until(() => watches() === 1, 'a watch');
+    await waitFor('a watch', () => watches() === 1);
     ending.abort(new Error('enough'));
     await expect(following).resolves.toBeUndefined();
   });

@@ -11,7 +11,8 @@ import { PaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { createTestAuthority, type IssueOptions, type TestAuthority } from '#test/support/agent/test-authority.js';
-import { until } from '#test/support/conditions.js';
+import { turn } from '#test/support/settle.js';
+import { waitFor } from '#test/support/wait-for.js';
 import type { CertificateRequests, CertificateWish, RequestState } from '../kube/certificate-requests.js';
 import type { CertificateSource } from './certificate-source.js';
 import { openIdentityStore, type IdentityStore } from './identity-store.js';
@@ -90,18 +91,18 @@ function signAll(change?: Partial<IssueOptions>): void {
   requests.decide = async ({ request }) => ({ kind: 'issued', certificate: await authority.sign(request, change) });
 }
 
-/** Lets time pass until something holds. */
-function passing(condition: () => boolean, what: string, byMs = 1_000): Promise<void> {
-  return until(() => {
-    if (condition()) return true;
+/** Lets time pass, turn by turn of the event loop, until something holds. @throws after a million turns */
+async function passing(condition: () => boolean, what: string, byMs = 1_000): Promise<void> {
+  for (let turns = 0; !condition(); turns++) {
+    if (turns > 1_000_000) throw new Error(`It did not happen: ${what}`);
     // Only while something waits for time: the rest, such as making keys, takes as long as it takes.
     if (fake.pending() > 0) fake.advance(byMs);
-    return false;
-  }, what);
+    await turn();
+  }
 }
 
 const untilFile = (name: string): Promise<void> =>
-  until(() => statSync(join(dir, 'identity', name), { throwIfNoEntry: false }) !== undefined, name);
+  waitFor(name, () => statSync(join(dir, 'identity', name), { throwIfNoEntry: false }) !== undefined);
 const leafOf = (from: CertificateSource): X509Certificate => new X509Certificate(from.current()?.cert ?? '');
 
 describe('the certificate of a node', () => {

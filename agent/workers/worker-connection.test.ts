@@ -16,7 +16,7 @@ import {
   type WatchResponse,
   type WorkerServiceServer,
 } from '#proto/worker/v1/worker.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { callWorker } from './call-worker.js';
 import { createWorkerSocket } from './worker-socket.js';
 import { createWorkerConnection, type ConnectionState } from './worker-connection.js';
@@ -109,10 +109,10 @@ function openLink(socketPath: string) {
   closings.push(() => link.close());
   /** Until the link is in a state, while time goes on in small steps. */
   const untilKind = (kind: ConnectionState['kind'], stepMs = 0): Promise<void> =>
-    until(() => {
+    waitFor(kind, () => {
       clock.advance(stepMs);
       return link.state().kind === kind;
-    }, kind);
+    });
   return { clock, link, seen, counts, untilKind };
 }
 
@@ -130,22 +130,22 @@ describe('the link to a worker', () => {
     };
     for (let round = 2; round <= 4; round++) {
       clock.advance(10_000);
-      await until(() => worker.levers.described === round, 'asked again');
+      await waitFor('asked again', () => worker.levers.described === round);
       await behindAnswers();
     }
     worker.levers.describes = false;
     clock.advance(10_000);
-    await until(() => worker.levers.described === 5, 'asked once more');
+    await waitFor('asked once more', () => worker.levers.described === 5);
     clock.advance(4_999);
     expect(link.state().kind).toBe('up');
     clock.advance(1);
     await untilKind('unknown');
     // Busy for a while is not yet hung.
     expect(counts.silent).toBe(0);
-    await until(() => {
+    await waitFor('its clients are told', () => {
       clock.advance(100);
       return counts.silent > 0;
-    }, 'its clients are told');
+    });
     worker.levers.describes = true;
     await untilKind('up', 100);
   });
@@ -154,10 +154,10 @@ describe('the link to a worker', () => {
     const worker = await startWorker();
     worker.levers.watches = false;
     const { clock, link, untilKind } = openLink(worker.socketPath);
-    await until(() => worker.watches.size === 1, 'the watch');
+    await waitFor('the watch', () => worker.watches.size === 1);
     expect(link.asked()).toBe(false);
     clock.advance(3_000);
-    await until(() => link.asked(), 'something is known');
+    await waitFor('something is known', () => link.asked());
     expect(link.state()).toMatchObject({ kind: 'unknown', message: expect.stringContaining('status') as unknown });
     worker.levers.watches = true;
     await untilKind('up', 100);
@@ -175,14 +175,14 @@ describe('the link to a worker', () => {
     for (let round = 0; round < 10; round++) {
       const before = seen.length;
       worker.endWatches();
-      await until(() => seen.length > before, 'lost');
+      await waitFor('lost', () => seen.length > before);
       await untilKind('up', 100);
     }
     // The next question.
     expect(clock.pending()).toBe(1);
     link.close();
-    await until(() => clock.pending() === 0, 'no timer');
-    await until(() => worker.sockets.size === 0, 'no connection');
+    await waitFor('no timer', () => clock.pending() === 0);
+    await waitFor('no connection', () => worker.sockets.size === 0);
   });
 
   test('keeps what users ask apart from the watch and the gate', async () => {
@@ -200,6 +200,6 @@ describe('the link to a worker', () => {
     await callWorker((...rest) => session.listSessions({ panel: '' }, ...rest), bounds);
     expect(worker.levers.connections).toBe(before + 1);
     link.close();
-    await until(() => worker.sockets.size === 0, 'no connection');
+    await waitFor('no connection', () => worker.sockets.size === 0);
   });
 });

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock, createSystemClock, type FakeClock } from '#common/time/clock.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { startFakeApi, type FakeApi } from '#test/support/agent/fake-api.js';
 import { createApiClient, type ApiClient } from './api-client.js';
 import { createReviews } from '#agent/kube/reviews.js';
@@ -60,7 +60,7 @@ describe('the client of the Kubernetes API', () => {
   test('waits no longer than its timeout', async () => {
     api.hangs = true;
     const failed = read().catch((error: unknown) => error);
-    await until(() => api.seen.length === 1, 'the request');
+    await waitFor('the request', () => api.seen.length === 1);
     clock.advance(5_000);
     expect(await failed).toMatchObject({ code: 'API_UNAVAILABLE' });
     expect(clock.pending()).toBe(0);

@@ -13,7 +13,7 @@ import {
   type AgentHome,
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { command, receiptOfDrain, startDrain, statusOfGate } from '#test/support/gate-calls.js';
 import { LinkClient } from '#test/support/link-client.js';
 
@@ -46,7 +46,7 @@ const letEchoFinish = (): void => {
 const logIsTold = async (line: string): Promise<void> => {
   const before = logs.receivedBytes;
   appendFileSync(logFile, `${line}\n`);
-  await until(() => logs.receivedBytes > before, 'the log goes on');
+  await waitFor('the log goes on', () => logs.receivedBytes > before);
 };
 
 describe('the notices of the workers of a node', () => {
@@ -67,7 +67,7 @@ describe('the notices of the workers of a node', () => {
     echo = new LinkClient({ socket: socket('echo') });
     logs = new LinkClient({ socket: socket('logs'), panel: 'logs', parameters: { path: logFile } });
     await Promise.all([echo.attach(), logs.attach()]);
-    await until(() => logs.receivedBytes > 0, 'the log is shown');
+    await waitFor('the log is shown', () => logs.receivedBytes > 0);
   });
   afterEach(async () => {
     await Promise.all([echo.close(), logs.close()]);

@@ -12,7 +12,7 @@ import {
   type AgentHome,
 } from '#test/support/agent/running-agent.js';
 import { cliEnvironment, cliProgram, runCliProcess, type CliResult } from '#test/support/cli-user.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 
 // Real processes, on machines that may be busy.
 jest.setTimeout(60_000);
@@ -92,14 +92,14 @@ describe('panelet logs', () => {
     writeFileSync(path('y.log'), 'y1\n');
     const following = follow('--prefix', path('x.log'), path('y.log'));
     const { seen } = following;
-    await until(() => seen.stdout.includes('x1') && seen.stdout.includes('y1'), 'both are shown');
+    await waitFor('both are shown', () => seen.stdout.includes('x1') && seen.stdout.includes('y1'));
     renameSync(path('x.log'), path('x.log.1'));
     writeFileSync(path('x.log'), 'x2\n');
-    await until(() => seen.stdout.includes(`[${path('x.log')}] x2\n`), 'the next file is shown');
+    await waitFor('the next file is shown', () => seen.stdout.includes(`[${path('x.log')}] x2\n`));
     truncateSync(path('y.log'));
-    await until(() => seen.stderr.includes('was truncated'), 'the truncation is told');
+    await waitFor('the truncation is told', () => seen.stderr.includes('was truncated'));
     appendFileSync(path('y.log'), 'y2\n');
-    await until(() => seen.stdout.includes(`[${path('y.log')}] y2\n`), 'the new beginning is shown');
+    await waitFor('the new beginning is shown', () => seen.stdout.includes(`[${path('y.log')}] y2\n`));
     following.end();
     expect(await following.exited).toBe(130);
     expect(seen.stderr).toBe(

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import { OnTimeout, State } from '#proto/gate/v1/gate.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { command, cordon, startDrain, statusOfGate } from '#test/support/gate-calls.js';
 import { LinkClient } from '#test/support/link-client.js';
 import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
@@ -43,7 +43,7 @@ describe('a drain whose controller is gone for good', () => {
   const stuckDrain = { leaseMs, timeoutMs: 60_000, onTimeout: OnTimeout.WAIT };
 
   const abandonIn = async (state: State, drain: ReturnType<typeof startDrain>): Promise<void> => {
-    await until(() => drain.states.includes(state), `the gate reaches ${State[state]}`);
+    await waitFor(`the gate reaches ${State[state]}`, () => drain.states.includes(state));
     drain.abandon();
   };
   const expectServiceAgain = async (): Promise<void> => {
@@ -100,7 +100,7 @@ describe('a drain whose controller is gone for good', () => {
   test('thaws from QUIESCED', async () => {
     alice.call?.pause();
     alice.write(randomBytes(1_000));
-    await until(() => alice.call?.isPaused() === true, 'the client is deaf');
+    await waitFor('the client is deaf', () => alice.call?.isPaused() === true);
     await new Promise((resolve) => setTimeout(resolve, 50));
     const drain = startDrain(running.gate, stuckDrain);
     await abandonIn(State.QUIESCED, drain);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { ResumeOutcome } from '#proto/session/v1/session.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { LinkClient } from '#test/support/link-client.js';
 import { startRunningWorker, type RunningWorker } from '#test/support/running-worker.js';
 
@@ -39,7 +39,7 @@ describe('a worker and its clients', () => {
     await alice.attach();
     for (let round = 0; round < 20; round++) {
       for (let part = 0; part < 20; part++) alice.write(randomBytes(1 + ((round * 977 + part * 131) % 9000)));
-      await until(() => alice.receivedBytes > alice.writtenBytes * 0.3, 'some of it is back');
+      await waitFor('some of it is back', () => alice.receivedBytes > alice.writtenBytes * 0.3);
       await alice.cut();
       alice.write(randomBytes(1000));
       const again = await alice.attach();

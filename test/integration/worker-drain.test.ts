@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { OnTimeout, State } from '#proto/gate/v1/gate.js';
 import { DrainPhase, ResumeOutcome } from '#proto/session/v1/session.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { ask, command, cordon, receiptOfDrain, startDrain, statusOfGate, uncordon } from '#test/support/gate-calls.js';
 import { LinkClient } from '#test/support/link-client.js';
 import {
@@ -30,7 +30,7 @@ describe('the drain of a worker', () => {
   const digest = async (of: LinkClient): Promise<Record<string, unknown> | undefined> => {
     const before = of.panelEvents('digest').length;
     of.event('digest');
-    await until(() => of.panelEvents('digest').length > before, 'the digest comes');
+    await waitFor('the digest comes', () => of.panelEvents('digest').length > before);
     return of.panelEvents('digest').at(-1);
   };
 

@@ -2,7 +2,7 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { chmod, lstat, mkdtemp, readFile, readdir, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { TextClient } from '#test/support/text-client.js';
 import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
 
@@ -62,15 +62,15 @@ asRoot('HOMEs and the days that they are kept', () => {
     const cy = await open('cy', 'touch "$HOME/mine"');
     for (const { end } of [ann, cy]) await end();
     const sessions = join(dir, 'state', 'sessions', 'terminal');
-    await until(() => readdirSync(sessions).filter((name) => name !== 'lock').length === 1, 'one session is left');
+    await waitFor('one session is left', () => readdirSync(sessions).filter((name) => name !== 'lock').length === 1);
     // Bob's session is on storage when its worker is killed.
     await worker.end();
     await utimes(markOf(ann.uid), long, long);
     await utimes(markOf(bob.uid), long, long);
 
     await start('30');
-    await until(() => !existsSync(homeOf(ann.uid)) && !existsSync(`${homeOf(ann.uid)}.removed`), 'the HOME is gone');
-    await until(() => lstatSync(markOf(bob.uid)).mtimeMs > long.getTime(), 'his session is noted');
+    await waitFor('the HOME is gone', () => !existsSync(homeOf(ann.uid)) && !existsSync(`${homeOf(ann.uid)}.removed`));
+    await waitFor('his session is noted', () => lstatSync(markOf(bob.uid)).mtimeMs > long.getTime());
     expect((await readdir(join(dir, 'state', 'homes'))).sort()).toEqual([bob.uid, cy.uid].sort());
     expect(await readFile(join(homeOf(bob.uid), 'mine'), 'utf8')).toBe('bobs\n');
     expect((await lstat(homeOf(bob.uid))).mode & 0o777).toBe(0o755);
@@ -88,7 +88,7 @@ asRoot('HOMEs and the days that they are kept', () => {
     await utimes(markOf(ann.uid), long, long);
     await rm(markOf(bob.uid));
     await start('0');
-    await until(() => existsSync(markOf(bob.uid)), 'the owner after her was looked at');
+    await waitFor('the owner after her was looked at', () => existsSync(markOf(bob.uid)));
     expect(existsSync(join(homeOf(ann.uid), 'mine'))).toBe(true);
     await worker.end();
     worker = spawnWorker({ dir, panel: 'terminal', args: ['--parameter', 'homesKeepDays=soon'] });

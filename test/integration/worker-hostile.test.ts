@@ -13,7 +13,7 @@ import {
   type Session,
 } from '#proto/session/v1/session.js';
 import type { HandoffResponse } from '#proto/worker/v1/worker.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { ask } from '#test/support/gate-calls.js';
 import { callerMetadata, clientOptions, LinkClient, type LinkClientOptions } from '#test/support/link-client.js';
 import { readStatusDetails } from '#test/support/read-status-details.js';
@@ -213,7 +213,7 @@ describe('a worker among hostile clients', () => {
     const stream = attachRaw(agent, { mode: 'source', totalBytes: '0' });
     stream.pause();
     const cut = new Promise<void>((resolve) => stream.on('close', resolve));
-    await until(() => stream.readableLength > 0, 'something has come');
+    await waitFor('something has come', () => stream.readableLength > 0);
     const request = { reason: 'the agent goes', retryAfter: undefined };
     const answer = await ask<HandoffResponse>((done) => worker.control.handoff(request, done));
     expect(answer.attachments).toBe(1);
@@ -237,7 +237,7 @@ describe('a worker among hostile clients', () => {
     await alice.over();
     expect(alice.next).toMatchObject({ kind: 'superseded' });
     heir.event('digest');
-    await until(() => heir.panelEvents('digest').length > 0, 'the digest');
+    await waitFor('the digest', () => heir.panelEvents('digest').length > 0);
     expect(heir.panelEvents('digest')[0]).toMatchObject({ bytes: 5_000 });
   });
 
@@ -261,7 +261,7 @@ describe('a worker among hostile clients', () => {
     const wins = await Promise.all(loops);
     expect(wins[0]! + wins[1]!).toBeGreaterThan(0);
     const attached = clients.filter((one) => one.sessionId === sessionId && one.call !== undefined);
-    await until(() => attached.filter((one) => one.call !== undefined).length <= 1, 'one is left');
+    await waitFor('one is left', () => attached.filter((one) => one.call !== undefined).length <= 1);
   });
 
   test('gives the same answer to a wrong token, a wrong owner and an unknown session', async () => {

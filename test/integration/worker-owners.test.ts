@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { TextClient } from '#test/support/text-client.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
 
 interface Shell {
@@ -194,9 +194,9 @@ asRoot('a shell belongs to its owner', () => {
     expect(await last.run('echo still here')).toBe('still here');
     expect(existsSync(`/proc/${left}`)).toBe(true);
     await end(last);
-    await until(
-      () => !existsSync(`/proc/${left}`) || readFileSync(`/proc/${left}/status`, 'utf8').includes('State:\tZ'),
+    await waitFor(
       'what was left behind is gone',
+      () => !existsSync(`/proc/${left}`) || readFileSync(`/proc/${left}/status`, 'utf8').includes('State:\tZ'),
     );
     expect(existsSync(`/proc/${others}`)).toBe(true);
   });

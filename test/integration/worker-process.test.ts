@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ResumeOutcome } from '#proto/session/v1/session.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { receiptOfDrain, startDrain, uncordon } from '#test/support/gate-calls.js';
 import { LinkClient } from '#test/support/link-client.js';
 import { temporaryDirectory } from '#test/support/running-worker.js';
@@ -61,7 +61,7 @@ describe('the process panelet-worker', () => {
     expect(all.every((one) => one.isExact)).toBe(true);
     const [one] = all;
     one?.event('digest');
-    await until(() => (one?.panelEvents('digest').length ?? 0) > 0, 'the digest');
+    await waitFor('the digest', () => (one?.panelEvents('digest').length ?? 0) > 0);
     expect(one?.panelEvents('digest')[0]).toMatchObject({ bytes: 210_000 });
   });
 
@@ -91,7 +91,7 @@ describe('the process panelet-worker', () => {
     bob.write(randomBytes(30_000));
     await bob.echoed();
     first.child.kill('SIGTERM');
-    await until(() => alice.drains().length > 1, 'the freeze is told');
+    await waitFor('the freeze is told', () => alice.drains().length > 1);
     const started = performance.now();
     first.child.kill('SIGTERM');
     expect(await first.exited).toEqual({ code: 1, signal: null });
@@ -115,7 +115,7 @@ describe('the process panelet-worker', () => {
     await alice.attach();
     for (let frame = 0; frame < 1_000; frame++) alice.write(randomBytes(10));
     await alice.echoed();
-    await until(() => alice.link.endpoint.unackedCount() === 0, 'everything is acknowledged');
+    await waitFor('everything is acknowledged', () => alice.link.endpoint.unackedCount() === 0);
     const { txNext, nextRx } = alice.link.endpoint.cursors;
     first.child.kill('SIGKILL');
     await first.exited;
@@ -158,7 +158,7 @@ describe('the process panelet-worker', () => {
       if (round % 2 === 0) one.fin();
       await one.close();
     }
-    await until(() => warm.call !== undefined, 'the first one is still there');
+    await waitFor('the first one is still there', () => warm.call !== undefined);
     const settle = async (): Promise<number> => {
       for (let tries = 0; tries < 50; tries++) {
         if ((await openFiles(worker.pid)) <= before) break;

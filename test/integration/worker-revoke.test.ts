@@ -6,7 +6,7 @@ import { createLatch } from '#common/time/latch.js';
 import { State } from '#proto/gate/v1/gate.js';
 import { ResumeOutcome } from '#proto/session/v1/session.js';
 import type { RevokeResponse } from '#proto/worker/v1/worker.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { ask, receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
 import { LinkClient, type LinkClientOptions } from '#test/support/link-client.js';
 import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
@@ -74,8 +74,8 @@ describe('a right that ends', () => {
     await held.promise;
     expect([await revoke('first'), await refused]).toEqual(['told', expect.objectContaining({ code: ended.code })]);
     go.resolve();
-    await until(() => running.worker.gate.status().sessions === 2, 'the session is there');
-    await until(() => running.worker.gate.unsafe() === 2, 'nothing is being opened');
+    await waitFor('the session is there', () => running.worker.gate.status().sessions === 2);
+    await waitFor('nothing is being opened', () => running.worker.gate.unsafe() === 2);
     await alice.attach();
     await echoesExactly(alice);
     await echoesExactly(bob);
@@ -119,7 +119,7 @@ describe('a right that ends', () => {
         one.write(randomBytes(50_000));
       }
       const drain = startDrain(running.gate);
-      await until(() => drain.states.some((told) => told >= state), 'the drain has come so far');
+      await waitFor('the drain has come so far', () => drain.states.some((told) => told >= state));
       expect(['told', 'SESSION_UNKNOWN']).toContain(await revoke('first'));
       expect((await receiptOfDrain(drain)).counts).toMatchObject({ checkpointed: 2, forced: 0 });
       await running.stop();
@@ -142,7 +142,7 @@ describe('a right that ends', () => {
     await echoesExactly(bob);
     expect(await revoke('first')).toBe('told');
     await echoesExactly(bob);
-    await until(() => running.worker.gate.status().sessions === 2, 'both sessions are kept');
+    await waitFor('both sessions are kept', () => running.worker.gate.status().sessions === 2);
     alice.call?.resume();
     await alice.over();
     expect(['failed', 'reattach']).toContain(alice.next?.kind);

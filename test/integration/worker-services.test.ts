@@ -24,7 +24,7 @@ import type {
   ShutdownResponse,
   WatchResponse,
 } from '#proto/worker/v1/worker.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { ask, cordon, receiptOfDrain, startDrain, statusOfGate, uncordon } from '#test/support/gate-calls.js';
 import { callerMetadata, clientOptions, LinkClient, type LinkClientOptions } from '#test/support/link-client.js';
 import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
@@ -188,11 +188,11 @@ describe('the services of a worker', () => {
     const seen: State[] = [];
     watch.on('error', () => undefined);
     watch.on('data', ({ status }: WatchResponse) => seen.push(status?.state ?? State.UNSPECIFIED));
-    await until(() => seen.includes(State.SERVING), 'the first status');
+    await waitFor('the first status', () => seen.includes(State.SERVING));
     await cordon(running.gate);
-    await until(() => seen.includes(State.CORDONED), 'the cordon');
+    await waitFor('the cordon', () => seen.includes(State.CORDONED));
     await uncordon(running.gate);
-    await until(() => seen.at(-1) === State.SERVING, 'service again');
+    await waitFor('service again', () => seen.at(-1) === State.SERVING);
     watch.cancel();
   });
 
@@ -263,7 +263,7 @@ describe('the services of a worker', () => {
     await alice.attach();
     alice.write(randomBytes(10_000));
     await alice.echoed();
-    await until(() => alice.link.endpoint.unackedCount() === 0, 'it is acknowledged');
+    await waitFor('it is acknowledged', () => alice.link.endpoint.unackedCount() === 0);
     await alice.cut();
     const { resumeToken } = alice.link;
     const fresh = client({ sessionId: alice.sessionId, resumeToken, mode: AttachMode.RESUME, takeover: true });
@@ -275,7 +275,7 @@ describe('the services of a worker', () => {
     await bob.attach();
     bob.write(randomBytes(10_000));
     await bob.echoed();
-    await until(() => bob.link.endpoint.unackedCount() === 0, 'it is acknowledged');
+    await waitFor('it is acknowledged', () => bob.link.endpoint.unackedCount() === 0);
     await bob.cut();
     const late = client({
       sessionId: bob.sessionId,
@@ -284,12 +284,12 @@ describe('the services of a worker', () => {
       takeover: true,
     });
     await late.attach();
-    await until(() => late.effects.some(({ kind }) => kind === 'snapshot'), 'the screen');
+    await waitFor('the screen', () => late.effects.some(({ kind }) => kind === 'snapshot'));
     const screen = late.effects.find((effect) => effect.kind === 'snapshot');
     expect(screen?.bytes.length).toBe(150_000);
     expect(late.losses).toEqual([]);
     late.link.endpoint.writeData(Channel.STDIN, Buffer.from('more'));
     late.pump();
-    await until(() => late.receivedBytes === 4, 'the echo after the screen');
+    await waitFor('the echo after the screen', () => late.receivedBytes === 4);
   });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import type { EndSessionResponse, ListSessionsResponse } from '#proto/session/v1/session.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { createFaultyFileSystem, type Fault } from '#test/support/faulty-file-system.js';
 import { ask, receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
 import { callerMetadata, LinkClient } from '#test/support/link-client.js';
@@ -144,7 +144,7 @@ describe('what an owner may have', () => {
     go.resolve();
     await opening;
     starting = () => Promise.resolve();
-    await until(() => running.worker.gate.status().sessions === 1, 'the session is there');
+    await waitFor('the session is there', () => running.worker.gate.status().sessions === 1);
     await fillUp('alice');
     await end('alice', gone.sessionId);
     await fillUp('alice');

@@ -5,7 +5,7 @@ import { isPaneletError } from '#common/errors/errors.js';
 import { createSeededRandom, type Random } from '#common/random.js';
 import { OnTimeout } from '#proto/gate/v1/gate.js';
 import { ResumeOutcome } from '#proto/session/v1/session.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { command, startDrain, uncordon } from '#test/support/gate-calls.js';
 import { LinkClient } from '#test/support/link-client.js';
 import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
@@ -71,7 +71,7 @@ describe('a worker over many restarts', () => {
       for (let tries = 0; client.call === undefined && tries < 500; tries++) {
         await client.attach().catch(() => new Promise((resolve) => setTimeout(resolve, 20)));
       }
-      await until(() => client.receivedBytes >= client.writtenBytes, 'everything is back', 30_000);
+      await waitFor('everything is back', () => client.receivedBytes >= client.writtenBytes, 30_000);
     }
     expect(clients.every((client) => client.isExact)).toBe(true);
     expect(clients.flatMap((client) => client.losses)).toEqual([]);

@@ -5,8 +5,8 @@ import { AttachMode, Channel, SessionServiceClient, type Frames } from '#proto/s
 import { createClientLink, type ClientLink, type Loss } from '#session/client/client-link.js';
 import type { ClientEffect, ClientNext } from '#session/client/client-effects.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
-import { until } from './conditions.js';
 import { rpcErrorOf } from './rpc-error.js';
+import { waitFor } from './wait-for.js';
 
 /** How a link client is set up. */
 export interface LinkClientOptions {
@@ -146,7 +146,7 @@ export class LinkClient {
 
   /** Resolves when every byte written has come back. */
   async echoed(): Promise<void> {
-    await until(() => this.receivedBytes >= this.writtenBytes, `${this.writtenBytes} bytes come back`);
+    await waitFor(`${this.writtenBytes} bytes come back`, () => this.receivedBytes >= this.writtenBytes);
   }
 
   /** True when what came back is what was written. */

@@ -6,7 +6,7 @@ import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { createLatch } from '#common/time/latch.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { startHomeSweep } from './home-sweep.js';
 import { createLastUse, type LastUse } from './last-use.js';
 import { createOwnerAccounts, type OwnerAccounts } from './owner-accounts.js';
@@ -74,7 +74,7 @@ describe('the sweep of HOMEs', () => {
   const day = async (): Promise<void> => {
     const before = looks;
     clock.advance(dayMs);
-    await until(() => looks > before, 'the sweep looks');
+    await waitFor('the sweep looks', () => looks > before);
     await new Promise((done) => setImmediate(done));
   };
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { firstRecordBytes } from './first-record.js';
 
 let server: Server;
@@ -25,7 +25,7 @@ afterEach(() => {
 async function say(...bytes: readonly number[]): Promise<void> {
   const before = socket.readableLength;
   client.write(Buffer.from(bytes));
-  await until(() => socket.readableLength === before + bytes.length, 'it arrives');
+  await waitFor('it arrives', () => socket.readableLength === before + bytes.length);
 }
 
 test('a handshake can begin when its first record is complete, and nothing is taken before', async () => {

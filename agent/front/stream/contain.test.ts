@@ -1,6 +1,6 @@
 import type { ClientHttp2Stream, ServerHttp2Stream } from 'node:http2';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import type { HostileCall } from '#test/support/http2/hostile-worker.js';
 import { startRelayPair, type Outcome, type RelayPair, type RelayPairOptions } from '#test/support/http2/relay-pair.js';
 import { createContainment, type Containment } from './contain.js';
@@ -83,13 +83,13 @@ async function failAt(nth: number, answer: (call: HostileCall) => void, leave?: 
   const pair = await start(answer, { containment, prepare: (client) => clients.push(client) });
   const { stream, outcome } = pair.call();
   stream.write(message);
-  await until(() => clients.length > 0, 'the call is there');
+  await waitFor('the call is there', () => clients.length > 0);
   if (leave === 'cancels') stream.close(8);
   else stream.end();
   await outcome;
   const [client] = clients;
-  await until(() => client!.destroyed, 'the stream of the client is over');
-  await until(() => pair.openUpstreams() === 0, 'the stream to the worker is over');
+  await waitFor('the stream of the client is over', () => client!.destroyed);
+  await waitFor('the stream to the worker is over', () => pair.openUpstreams() === 0);
   return calls() < nth;
 }
 
@@ -147,7 +147,7 @@ describe('an exception in a handler of the relay', () => {
     const seen = await outcome;
     expect(contained).toBeGreaterThan(0);
     expect([code, '0']).toContain(statusOf(seen) ?? code);
-    await until(() => pair.openUpstreams() === 0, 'the stream to the worker is over');
+    await waitFor('the stream to the worker is over', () => pair.openUpstreams() === 0);
   });
 
   test('ends the connection when the stream cannot even be reset', async () => {
@@ -159,7 +159,7 @@ describe('an exception in a handler of the relay', () => {
     });
     const { stream } = pair.call();
     const { session } = stream;
-    await until(() => session?.closed === true || session?.destroyed === true, 'the connection is over');
+    await waitFor('the connection is over', () => session?.closed === true || session?.destroyed === true);
   });
 });
 

@@ -16,7 +16,7 @@ import {
   type RunningFront,
   type RunningFrontOptions,
 } from '#test/support/agent/running-front.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 
 const running: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -127,10 +127,10 @@ describe('the relay', () => {
     const stream = client.open();
     stream.on('error', () => undefined);
     stream.write(helloBytes('echo'));
-    await until(() => call !== undefined, 'the worker gets the call');
+    await waitFor('the worker gets the call', () => call !== undefined);
     for (let index = 0; index < 100 && stream.write(Buffer.alloc(64_000)); index++);
     stream.cancel();
-    await until(() => call?.cancelled === true, 'the worker sees the cancellation');
+    await waitFor('the worker sees the cancellation', () => call?.cancelled === true);
   });
 
   test('tells UNAVAILABLE when the worker’s socket goes, and works again with the next worker', async () => {

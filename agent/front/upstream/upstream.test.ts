@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { createFakeConnection, type FakeConnection } from '#test/support/agent/fake-connection.js';
 import { createUpstream, type Upstream } from './upstream.js';
 
@@ -97,7 +97,7 @@ describe('connections to a worker', () => {
     await open(second);
     first.end();
     await closed(stream);
-    await until(() => sessions.size === 1, 'its connection ends');
+    await waitFor('its connection ends', () => sessions.size === 1);
     expect([first.listeners, second.listeners]).toEqual([0, 1]);
   });
 
@@ -119,7 +119,7 @@ describe('connections to a worker', () => {
     await open(createFakeConnection(), 'bob');
     expect(sessions.size).toBe(17);
     for (const client of clients) client.end();
-    await until(() => sessions.size === 1, 'all of the caller end');
+    await waitFor('all of the caller end', () => sessions.size === 1);
   });
 
   test('carry no more streams than the worker allows', async () => {
@@ -160,7 +160,7 @@ describe('connections to a worker', () => {
     stream.close();
     await closed(stream);
     clock.advance(5_000);
-    await until(() => sessions.size === 0, 'it ends');
+    await waitFor('it ends', () => sessions.size === 0);
     clock.advance(60_000);
     expect(clock.pending()).toBe(0);
   });
@@ -270,7 +270,7 @@ describe('a worker that does not answer', () => {
     const upstream = createUpstream({ socketPath, clock });
     running.push(upstream);
     const opened = upstream.open({ connection: createFakeConnection(), caller: 'alice' }, {});
-    await until(() => clock.pending() > 1, 'the deadline beside the patrol');
+    await waitFor('the deadline beside the patrol', () => clock.pending() > 1);
     clock.advance(5_000);
     await expect(opened).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
   });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ReadStream } from 'node:tty';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { until } from '#test/support/conditions.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { pipeLauncher } from './pipe-launcher.js';
 import { createSessionProcesses } from '../../processes/session-processes.js';
 import { forkPty } from '../../processes/pty-fork.js';
@@ -30,12 +30,12 @@ describe('what stands before a program on pipes', () => {
     const terminal = new ReadStream(fd);
     let said = '';
     terminal.on('error', () => undefined).on('data', (bytes: Buffer) => (said += bytes.toString()));
-    await until(() => /^R\d+/.test(said), 'it is ready');
+    await waitFor('it is ready', () => /^R\d+/.test(said));
     const launcher = Number(/^R(\d+)/.exec(said)?.[1]);
     // As the worker does where it cannot open their other ends.
     table.signal(pid, 'SIGKILL');
     terminal.destroy();
-    await until(() => table.find(launcher) === undefined, 'it has ended');
+    await waitFor('it has ended', () => table.find(launcher) === undefined);
     expect(existsSync(file)).toBe(false);
   });
 });
