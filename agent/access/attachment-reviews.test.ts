@@ -4,6 +4,7 @@ import { createLatch } from '#common/time/latch.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import { AttachMode } from '#proto/session/v1/session.js';
+import { settle } from '#test/support/settle.js';
 import type { StillAllowed } from './permissions.js';
 import { createAttachmentReviews, type AttachmentReviews, type RelayedAttachment } from './attachment-reviews.js';
 
@@ -38,10 +39,6 @@ function add(name: string): () => void {
 }
 
 /** Lets what was asked be answered. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
-}
-
 async function pass(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 1_000) {
     clock.advance(1_000);

@@ -3,6 +3,7 @@ import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
 import { createSeededRandom } from '#common/random.js';
+import { settle } from '#test/support/settle.js';
 import { createDecisionCache, type DecisionCache, type Inquirer } from './decision-cache.js';
 
 let clock: FakeClock;
@@ -207,6 +208,3 @@ describe('the cache of decisions', () => {
 });
 
 /** Lets promises that can settle do so. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
-}

@@ -32,6 +32,7 @@ import {
   type RunningFrontOptions,
 } from '#test/support/agent/running-front.js';
 import { waitFor } from '#test/support/wait-for.js';
+import { settle } from '#test/support/settle.js';
 import { openCertificateFiles } from '../tls/certificate-files.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
 import { createCallRates } from './turns/call-rates.js';
@@ -59,7 +60,7 @@ function open(front: RunningFront, options: RawClientOptions = { token: aliceTok
 async function pass(clock: FakeClock, seconds: number): Promise<void> {
   for (let second = 0; second < seconds; second++) {
     clock.advance(1_000);
-    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await settle(2);
   }
 }
 

@@ -4,6 +4,7 @@ import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { CordonRequest, GateStatus, State, Target, UncordonRequest, type CordonResponse } from '#proto/gate/v1/gate.js';
 import { createChanges } from '#common/changes.js';
+import { settle } from '#test/support/settle.js';
 import { shutDownWorkers } from '../life/shutdown.js';
 import type { NodeWorker } from '../workers/node-worker.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
@@ -67,7 +68,7 @@ function nodeWith(clock: FakeClock, ...workers: NodeWorker[]) {
 }
 
 const turnOver = async (): Promise<void> => {
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  await settle(5);
 };
 
 /** What a promise has come to after a time, which goes on in steps. */

@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { isPaneletError } from '#common/errors/errors.js';
 import { Channel } from '#proto/session/v1/session.js';
+import { settle } from '#test/support/settle.js';
 import { createOutputStreams } from './output-streams.js';
 import type { SessionItem } from './panelet-session.js';
 
@@ -34,7 +35,7 @@ describe('output streams', () => {
       for (; given < 1000; given++) yield await Promise.resolve(data(Channel.STDERR, Buffer.alloc(16_384)));
     }
     const streams = createOutputStreams(endless());
-    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await settle(100);
     expect(given).toBeLessThan(10);
     streams.stderr.destroy();
     expect(await text(streams.stdout)).toBe('');

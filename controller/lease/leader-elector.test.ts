@@ -7,11 +7,8 @@ import { createSeededRandom } from '#common/random.js';
 import { createFakeKube, type FakeKube } from '#test/support/controller/fake-kube.js';
 
 import { leases, type KubeApi } from '#kube/api.js';
+import { settle } from '#test/support/settle.js';
 import { createLeaderElector, type Lead } from './leader-elector.js';
-
-const settle = async (): Promise<void> => {
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
-};
 
 /** Time goes on in steps, so that what waits gets its turn in between. */
 async function pass(clock: FakeClock, ms: number): Promise<void> {

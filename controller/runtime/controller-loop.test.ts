@@ -4,11 +4,10 @@ import { createFakeClock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
+import { settle } from '#test/support/settle.js';
 
 import { runControllerLoop } from './controller-loop.js';
 import { createWorkQueue } from './work-queue.js';
-
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('controller loop', () => {
   test('looks again when a reconcile asks for it, tries a failed one again, and ends with the queue', async () => {

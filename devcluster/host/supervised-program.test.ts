@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { createLatch } from '#common/time/latch.js';
 import { createSilentLog } from '#common/log.js';
+import { settle } from '#test/support/settle.js';
 import type { LocalProcess, ProcessExit, Processes } from '../launcher/processes.js';
 import { createSupervisedProgram, type SupervisedProgram } from './supervised-program.js';
 
@@ -11,10 +12,6 @@ interface Setup {
   readonly sent: string[];
   readonly starts: () => number;
   readonly exit: () => Promise<void>;
-}
-
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
 }
 
 function setUp(): Setup {

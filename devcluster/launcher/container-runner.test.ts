@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import { createSilentLog } from '#common/log.js';
+import { settle } from '#test/support/settle.js';
 import { createContainerRunner, type ContainerRunner, type ContainerRunnerDeps } from './container-runner.js';
 import type { LocalProcess, ProcessExit, Processes } from './processes.js';
 
@@ -49,10 +50,6 @@ class FakeProcesses implements Processes {
   signal(): void {
     throw new Error('not used');
   }
-}
-
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
 }
 
 interface Setup {

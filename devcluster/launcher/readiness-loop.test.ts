@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
+import { settle } from '#test/support/settle.js';
 import type { Container, Probe } from './pod.js';
 import { startReadinessLoop } from './readiness-loop.js';
 
@@ -10,10 +11,6 @@ interface Setup {
   readonly stop: () => void;
   readonly setFailure: (failure: string | undefined) => void;
   readonly advance: (ms: number) => Promise<void>;
-}
-
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
 }
 
 function setUp(probe: Probe | undefined, wasReady = false): Setup {

@@ -2,6 +2,7 @@ import { beforeEach, afterEach, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
+import { settle } from '#test/support/settle.js';
 import { createEventRecorder } from '../store/event-recorder.js';
 import { builtinKinds } from '../kinds/builtin-kinds.js';
 import { podCondition, type StoredPod } from './pod.js';
@@ -22,10 +23,6 @@ const start = (): (() => void) => {
 async function createPod(name: string, more: Partial<StoredPod['spec']> = {}): Promise<void> {
   const spec = { containers: [{ name: 'c', image: 'i' }], ...more };
   await store.create<StoredPod>('pods', { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'ns' }, spec });
-}
-
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
 }
 
 const events = (): readonly unknown[] =>

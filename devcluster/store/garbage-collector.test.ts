@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
+import { settle } from '#test/support/settle.js';
 import { startGarbageCollector } from './garbage-collector.js';
 import type { AnyObject } from './kube-object.js';
 import { createObjectStore } from './memory-object-store.js';
@@ -15,10 +16,6 @@ const kinds = [
 
 let store: ObjectStore;
 let stop: () => void;
-
-const settle = async (): Promise<void> => {
-  for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve));
-};
 
 const create = (resource: string, name: string, owners: readonly AnyObject[] = []): Promise<AnyObject> =>
   store.create<AnyObject>(resource, {

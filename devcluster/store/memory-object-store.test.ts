@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createFakeClock } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
+import { turn } from '#test/support/settle.js';
 import { podGraceSeconds } from './deletion.js';
 import { openJournal } from './journal.js';
 import type { AnyObject, StoredObject } from './kube-object.js';
@@ -224,8 +225,6 @@ const replay = (state: Map<string, AnyObject>, events: readonly StoreEvent<AnyOb
   }
   return result;
 };
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('watching', () => {
   test.each(['', 'l=x', 'l notin (x)'])(

@@ -2,9 +2,8 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { Channel, Frames } from '#proto/session/v1/session.js';
 import type { AckUrgency } from '#session/endpoint/endpoint.js';
+import { turn } from '#test/support/settle.js';
 import { createAttachment, type SessionAttachment, type Wire } from './attachment.js';
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A transport that takes what it is told to. */
 class FakeWire implements Wire {

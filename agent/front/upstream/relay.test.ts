@@ -17,6 +17,7 @@ import {
   type RunningFrontOptions,
 } from '#test/support/agent/running-front.js';
 import { waitFor } from '#test/support/wait-for.js';
+import { settle } from '#test/support/settle.js';
 
 const running: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -217,7 +218,7 @@ function trailing(key: string, value: string): Metadata {
 async function settled(read: () => number): Promise<void> {
   const seen = { value: read(), times: 0 };
   while (seen.times < 200) {
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await settle(20);
     const value = read();
     seen.times = value === seen.value ? seen.times + 1 : 0;
     seen.value = value;
