@@ -76,7 +76,7 @@ describe('over a connection that breaks', () => {
     await node.close();
   });
 
-  test.each(isExhaustive ? [1, 2, 3, 4] : [1, 2])('nothing is lost, doubled or reordered (seed %i)', async (seed) => {
+  test.each(isExhaustive ? [1, 2, 3, 4] : [1])('nothing is lost, doubled or reordered (seed %i)', async (seed) => {
     const random = createSeededRandom(seed);
     node = await startRunningNode({ panels: [createEchoPanel()] });
     proxy = await startCuttingProxy(() => node.agentPort, { random, cutAfterBytes: [2_000, 150_000] });

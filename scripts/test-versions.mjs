@@ -11,7 +11,7 @@ const places = ['agent', 'client', 'common', 'controller', 'devcluster', 'kube',
 const asked = process.argv.slice(2);
 
 for (const version of asked.length === 0 ? promised : asked) {
-  const jest = `node --version && npm run --silent jest -- --silent ${places.map((place) => `'${join(process.cwd(), place)}/'`).join(' ')}`;
+  const jest = `node --version && npm run --silent jest -- --config test/jest.config.js --silent ${places.map((place) => `'${join(process.cwd(), place)}/'`).join(' ')}`;
   // The package unpacks the program in a script of its own, which this repository otherwise allows nobody.
   const args = ['exec', '--yes', '--ignore-scripts=false', `--package=node@${version}`, '-c', jest];
   process.stdout.write(`── unit tests on Node.js ${version}\n`);

@@ -1,4 +1,4 @@
-/** `npm run trials [-- part]`: what `npm test` samples, at every point; then what needs the machine for itself. */
+/** `npm run trials [-- part]`: what `npm test` samples, at every point, and long tests; then what needs the machine for itself. */
 import { spawnSync } from 'node:child_process';
 
 const part = process.argv.slice(2);

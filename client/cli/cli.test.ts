@@ -152,7 +152,7 @@ describe('the CLI', () => {
       person.type(`${ctrlRightBracket}d`);
       expect(await person.exit).toBe(0);
       const id = await sessionId();
-      expect(person.raw).toContain(`come back with:\n  panelet attach --session ${id}`);
+      expect(person.raw).toContain(`come back with:\r\n  panelet attach --session ${id}`);
       const file = join(savedDir(), `${id}.json`);
       expect((await stat(file)).mode & 0o777).toBe(0o600);
       expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ sessionId: id, panel: 'terminal' });
@@ -185,7 +185,7 @@ describe('the CLI', () => {
       await node.kill();
       await node.listen();
       expect(await person.exit).toBe(3);
-      expect(person.raw).toContain(`come back with:\n  panelet attach --session ${id}`);
+      expect(person.raw).toContain(`come back with:\r\n  panelet attach --session ${id}`);
       await node.setTokens('secret');
       const again = user('attach', '--resume');
       await again.sees('$ ');
@@ -304,9 +304,13 @@ describe('the CLI', () => {
       const { stdout, stderr, code } = await cli('attach', 'nothing', '-o', 'json');
       expect(code).toBe(4);
       expect(JSON.parse(stdout)).toEqual({
-        error: { code: 'PANEL_UNKNOWN', message: 'This node does not offer the panel "nothing".' },
+        error: {
+          code: 'PANEL_UNKNOWN',
+          message: 'This node does not offer the panel "nothing". It has: echo, terminal.',
+          advice: 'It has: echo, terminal.',
+        },
       });
-      expect(stderr).toBe('panelet: This node does not offer the panel "nothing".\n');
+      expect(stderr).toBe('panelet: This node does not offer the panel "nothing". It has: echo, terminal.\n');
     });
   });
 
@@ -324,6 +328,8 @@ describe('the CLI', () => {
       ['no CA file', ['ls', '--ca', '/nonexistent'], 2, /certificate authority \/nonexistent cannot be read/],
       ['plaintext and TLS', ['ls', '--plaintext', '--tls'], 2, /--plaintext excludes/],
       ['no such command', ['frobnicate'], 2, /unknown command 'frobnicate'/],
+      ['a command without "--"', ['attach', 'terminal', 'ls'], 2, /too many arguments.* A command stands after "--"\./],
+      ["tail's -n", ['logs', '-n', '5', 'x'], 2, /-n names a namespace\. For the last 5 lines: --tail 5/],
       ['no such option', ['ls', '--frobnicate'], 2, /unknown option '--frobnicate'/],
       ['no such format', ['ls', '-o', 'xml'], 2, /Allowed choices are table, wide, json, yaml, name/],
       [
@@ -356,7 +362,8 @@ describe('the CLI', () => {
       expect(await cli('attach')).toEqual({
         code: 3,
         stdout: '',
-        stderr: 'panelet: Nobody has this token. Pass a token that the identity file has.\n',
+        stderr:
+          'panelet: Nobody has this token. Pass one of the identity file of this agent. Give one with --token-file or PANELET_TOKEN_FILE; in a cluster, --node brings its own.\n',
       });
       expect((await cli('attach', '-v')).stderr).toContain('caused by:');
     });

@@ -79,7 +79,7 @@ function addSessionCommands(program: Command, run: Runner): void {
     )
     .option('--session <id>', 'go on with a session that was left; the beginning of its id is enough')
     .option('--resume', 'go on with the session that was left last')
-    .option('--no-tty', 'treat standard input and output as pipes')
+    .option('--no-tty', 'no terminal here: its bytes as they come; for a command with clean pipes there is exec -i')
     .addOption(param())
     .action((panel: string | undefined, flags: AttachFlags, command: Command) =>
       run(command, (context) => attachCommand(context, panel, flags)),
@@ -227,6 +227,7 @@ export async function runCli(argv: readonly string[], world: CliWorld): Promise<
 }
 
 const lists = ['ls', 'sessions'];
+const excessWords = /too many arguments for '(attach|exec)'\..*/;
 
 // Said before anything is done, as something may be ended by it.
 function requireNames(command: Command, { output }: GlobalFlags): void {
@@ -258,7 +259,10 @@ async function runLine(argv: readonly string[], world: CliWorld): Promise<number
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => world.stdout.write(text),
-      writeErr: (text) => world.stderr.write(text.replace(/^error: /, 'panelet: ')),
+      writeErr: (text) =>
+        world.stderr.write(
+          text.replace(/^error: /, 'panelet: ').replace(excessWords, '$& A command stands after "--".'),
+        ),
     })
     .showHelpAfterError('(--help shows what there is)');
   addGlobalOptions(program);

@@ -6,7 +6,6 @@ import { OnTimeout, State } from '#proto/gate/v1/gate.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { command, cordon, startDrain, statusOfGate } from '#test/support/gate-calls.js';
 import { LinkClient } from '#test/support/link-client.js';
-import { turn } from '#test/support/settle.js';
 import { startRunningWorker, temporaryDirectory, type RunningWorker } from '#test/support/running-worker.js';
 import { createNodeFileSystem, type FileSystem } from '#common/files/file-system.js';
 
@@ -44,8 +43,7 @@ describe('a drain whose controller is gone for good', () => {
   const stuckDrain = { leaseMs, timeoutMs: 60_000, onTimeout: OnTimeout.WAIT };
 
   const abandonIn = async (state: State, drain: ReturnType<typeof startDrain>): Promise<void> => {
-    // A state may be short: it is looked for after each turn of the event loop.
-    while (!drain.states.includes(state)) await turn();
+    await waitFor(`the gate reaches ${State[state]}`, () => drain.states.includes(state));
     drain.abandon();
   };
   const expectServiceAgain = async (): Promise<void> => {

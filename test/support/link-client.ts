@@ -135,7 +135,10 @@ export class LinkClient {
   /** Breaks the attachment as a lost connection would. */
   async cut(): Promise<void> {
     const over = this.#over;
+    // A paused call tells its end only after what it holds was read, and nobody reads that any more.
+    this.call?.removeAllListeners('data');
     this.call?.cancel();
+    this.call?.resume();
     await over?.promise;
   }
 

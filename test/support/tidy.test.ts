@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { isProcessAlive, readGroupedProcess, type GroupedProcess } from '#devcluster/launcher/proc-fs.js';
+import { isProcessAlive, readGroupedProcess } from '#devcluster/launcher/proc-fs.js';
 import { waitFor } from './wait-for.js';
 
 const limitMs = 50_000;
@@ -20,8 +20,8 @@ afterEach(async () => {
 
 interface Run {
   readonly child: ChildProcess;
-  /** The process that the test file has started, once it has. */
-  started(): Promise<GroupedProcess>;
+  /** The process that the test file has started, once it has; it may have been ended again by then. */
+  started(): Promise<{ readonly pid: number; isAlive(): boolean }>;
   output(): string;
   readonly ended: Promise<number | null>;
 }
@@ -56,11 +56,11 @@ function runJest(rest: string): Run {
   let output = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
   const ended = once(child, 'close').then(([code]) => code as number | null);
-  const stat = (): GroupedProcess | undefined =>
-    existsSync(pidFile) ? readGroupedProcess(Number(readFileSync(pidFile, 'utf8'))) : undefined;
-  const started = async (): Promise<GroupedProcess> => {
-    await waitFor('the process', () => stat() !== undefined, limitMs);
-    return stat()!;
+  const pidOf = (): number => (existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0);
+  const started = async (): ReturnType<Run['started']> => {
+    await waitFor('the process', () => pidOf() > 0, limitMs);
+    const known = readGroupedProcess(pidOf());
+    return { pid: pidOf(), isAlive: () => known !== undefined && isProcessAlive(known) };
   };
   return { child, started, output: () => output, ended };
 }
@@ -74,7 +74,7 @@ describe('a run of tests', () => {
     expect(await run.ended).toBe(1);
     expect(run.output()).toContain(`${left.pid} sleep 600`);
     expect(run.output()).toContain('1 failed');
-    expect(isProcessAlive(left)).toBe(false);
+    expect(left.isAlive()).toBe(false);
     expect(other.exitCode ?? other.signalCode).toBe(null);
   });
 
@@ -89,7 +89,7 @@ describe('a run of tests', () => {
     const left = await run.started();
     run.child.kill('SIGKILL');
     await run.ended;
-    await waitFor('the process to be ended', () => !isProcessAlive(left), limitMs);
-    expect(isProcessAlive(left)).toBe(false);
+    await waitFor('the process to be ended', () => !left.isAlive(), limitMs);
+    expect(left.isAlive()).toBe(false);
   });
 });

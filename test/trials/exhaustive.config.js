@@ -1,5 +1,6 @@
-/** Tests that sample in `npm test`, here at every point. Run by `npm run trials` before the others: they need no more than a processor each. */
+/** Tests that sample in `npm test`, here at every point, and the long ones. Run by `npm run trials` before the others: they need no more than a processor each. */
 import base from '../../jest.config.js';
+import { longTests } from '../long-tests.js';
 
 process.env['PANELET_EXHAUSTIVE'] = '1';
 
@@ -13,6 +14,7 @@ export default {
     '<rootDir>/client/cuts.test.ts',
     '<rootDir>/session/endpoint/endpoint.property.test.ts',
     '<rootDir>/session/model/{restart,takeover,crash}.test.ts',
+    ...longTests.map((path) => `<rootDir>/${path}`),
   ],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   maxWorkers: 2,

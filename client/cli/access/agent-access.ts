@@ -156,6 +156,14 @@ export function openClient(context: CliContext, access: AgentAccess): PaneletCli
   return createPaneletClient({ ...access.client, ...patience, clock, random });
 }
 
+/** The error, with the panels that there are where another one was asked for. */
+async function namingPanels(client: PaneletClient, error: unknown): Promise<unknown> {
+  if (!isPaneletError(error, 'PANEL_UNKNOWN')) return error;
+  // Who may not see them is told what is known so far.
+  const { panels } = await client.listPanels().catch(() => ({ panels: [] }));
+  return panels.length === 0 ? error : error.advising(`It has: ${panels.map(({ name }) => name).join(', ')}.`);
+}
+
 /** Uses a client of the agent of the flags, and ends the way to it. */
 export async function withAgent<Result>(
   context: CliContext,
@@ -167,7 +175,7 @@ export async function withAgent<Result>(
   try {
     return await use(client, access);
   } catch (error) {
-    throw await access.explain(error);
+    throw await access.explain(await namingPanels(client, error));
   } finally {
     await client.close();
     await access.close();

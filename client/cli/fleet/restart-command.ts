@@ -49,9 +49,10 @@ async function follow(
     };
     name = restart.metadata.name;
     const summary = restartSummary(restart);
-    if (summary !== shown) world.stderr.write(`${restart.metadata.name}: ${summary}\n`);
-    shown = summary;
+    // The last word is the result of the command.
     if (restart.status.completionTime !== undefined) return restart;
+    if (summary !== shown) world.stderr.write(`${name}: ${summary}\n`);
+    shown = summary;
   }
   const seen =
     shown === '' ? 'No controller has taken it up: check that panelet-controller runs.' : `It is at: ${shown}.`;

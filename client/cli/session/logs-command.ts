@@ -39,6 +39,7 @@ export async function logsCommand(context: CliContext, paths: readonly string[],
   const { world } = context;
   const style = flags.prefix === true ? 'prefix' : paths.length > 1 ? 'headers' : 'none';
   const output = createLabelledOutput(world.stdout, style);
+  requireNamespace(context);
   return withAgent(context, {}, async (client, { way: { address } }) => {
     const show = (path: string): Promise<number> =>
       showLog({ context, client, path, flags, source: output(path), address });
@@ -82,6 +83,15 @@ async function showLog({ context, client, path, flags, source, address }: LogSho
   });
   const outcome = await runLog(session, { world, path, source, address });
   return exitCodeOfOutcome(outcome, world.stop);
+}
+
+// As tail has it; here -n is the namespace, as for kubectl.
+function requireNamespace({ flags: { namespace } }: CliContext): void {
+  if (namespace === undefined || !/^\d+$/.test(namespace)) return;
+  throw new PaneletError(
+    'CONFIG_INVALID',
+    `-n names a namespace. For the last ${namespace} lines: --tail ${namespace}`,
+  );
 }
 
 function logParameters(flags: LogsFlags): Record<string, string> {

@@ -180,6 +180,7 @@ describe('the definition of PanelRestart', () => {
       'Pods',
       'Sessions',
       'Forced',
+      'Step',
       'Reason',
       'Age',
     ]);
