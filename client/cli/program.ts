@@ -237,6 +237,10 @@ function requireNames(command: Command, { output }: GlobalFlags): void {
   throw new PaneletError('CONFIG_INVALID', message);
 }
 
+function inOurWords(text: string): string {
+  return text.replace(/^error: /, 'panelet: ').replace(excessWords, '$& A command stands after "--".');
+}
+
 async function runLine(argv: readonly string[], world: CliWorld): Promise<number> {
   const dashes = argv.indexOf('--');
   const line = dashes < 0 ? argv : argv.slice(0, dashes);
@@ -259,10 +263,7 @@ async function runLine(argv: readonly string[], world: CliWorld): Promise<number
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => world.stdout.write(text),
-      writeErr: (text) =>
-        world.stderr.write(
-          text.replace(/^error: /, 'panelet: ').replace(excessWords, '$& A command stands after "--".'),
-        ),
+      writeErr: (text) => world.stderr.write(inOurWords(text)),
     })
     .showHelpAfterError('(--help shows what there is)');
   addGlobalOptions(program);
