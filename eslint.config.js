@@ -7,6 +7,22 @@ import tseslint from 'typescript-eslint';
 const timeMessage = 'Take time from an injected Clock (common/time/clock.ts).';
 const ownTypes = ['*.test.ts', 'examples/**/*.ts', 'test/**/*.ts'].map((glob) => `**/${glob}`);
 
+const lastingSignals = {
+  selector: "MemberExpression[object.name='AbortSignal'][property.name='any']",
+  message:
+    'Node keeps a signal of AbortSignal.any for ever once it has a listener: use withDeadline or linkSignals (common/time/deadline.ts).',
+};
+const moduleArrows = {
+  selector:
+    ':matches(Program, ExportNamedDeclaration) > VariableDeclaration > VariableDeclarator[id.typeAnnotation=undefined] > ArrowFunctionExpression[body.type="BlockStatement"]',
+  message: 'A function of a module with a block is declared with `function`.',
+};
+const logSentences = {
+  selector:
+    'CallExpression[callee.property.name=/^(trace|debug|info|warn|error|fatal)$/]:matches([callee.object.name=/^log$/i], [callee.object.property.name="log"]) > Literal[value=/^(?!grpc|kubectl|npm|panelet)[a-z]|[^.][.]$/]',
+  message: 'What is logged begins with a capital letter and has no period at its end.',
+};
+
 export default tseslint.config(
   { ignores: ['.panelet-devcluster/**', 'dist/**', 'proto/gen/**', 'node_modules/**', 'coverage/**'] },
   js.configs.recommended,
@@ -36,14 +52,7 @@ export default tseslint.config(
         { object: 'process', property: 'env', message: 'Read the environment in main files only.' },
         { object: 'process', property: 'argv', message: 'Read arguments in main files only.' },
       ],
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: "MemberExpression[object.name='AbortSignal'][property.name='any']",
-          message:
-            'Node keeps a signal of AbortSignal.any for ever once it has a listener: use withDeadline or linkSignals (common/time/deadline.ts).',
-        },
-      ],
+      'no-restricted-syntax': ['error', lastingSignals, moduleArrows, logSentences],
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
       'max-params': ['error', 4],
       // Blank lines and comments count, as in scripts/house.mjs.
@@ -63,6 +72,7 @@ export default tseslint.config(
     rules: {
       'no-restricted-globals': 'off',
       'no-restricted-properties': 'off',
+      'no-restricted-syntax': ['error', lastingSignals],
       'no-console': 'off',
     },
   },

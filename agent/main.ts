@@ -21,10 +21,10 @@ const exitForced = 1;
 const exitNotStarted = 2;
 const log = createLog({ name: 'panelet-agent' });
 
-const crash = (error: unknown): void => {
+function crash(error: unknown): void {
   log.fatal({ err: error }, 'Agent crashed');
   process.exit(1);
-};
+}
 process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
 
@@ -63,17 +63,17 @@ async function start(): Promise<Agent> {
 
 let agent: Agent | undefined;
 const stopped = new AbortController();
-const stop = (): void => {
+function stop(): void {
   stopped.abort();
   agent?.stop().then((clean) => process.exit(clean ? 0 : exitForced), crash);
-};
+}
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 let reloading = Promise.resolve();
-const reload = async (): Promise<void> => {
+async function reload(): Promise<void> {
   // One that ends starts nothing any more.
   if (!stopped.signal.aborted) await agent?.reload();
-};
+}
 process.on('SIGHUP', () => {
   reloading = reloading.then(reload).catch(crash);
 });

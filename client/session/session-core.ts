@@ -59,7 +59,7 @@ export class SessionCore {
   constructor(deps: SessionDeps) {
     this.#deps = deps;
     const { link, clock, log } = deps;
-    this.emitter = createSessionEmitter((err) => log.error({ err }, 'a listener failed'));
+    this.emitter = createSessionEmitter((err) => log.error({ err }, 'A listener failed'));
     this.inbox = new Inbox({ endpoint: () => link.endpoint, onRead: () => this.loop.poke() });
     this.#settling = new Settling(() => this.#outbox.empty && link.endpoint.unackedCount() === 0);
     this.#tally = new SessionTally(link, clock);

@@ -22,12 +22,12 @@ function lastWord(name: string, { hears, back }: LastWord): StateRow {
 }
 
 const maxText = 4096;
-const oscThat = (number: number, isInitial: (text: string) => boolean): LastWord['hears'] => {
+function oscThat(number: number, isInitial: (text: string) => boolean): LastWord['hears'] {
   return (sequence) => {
     if (sequence.kind !== 'osc' || sequence.number !== number || sequence.text.length > maxText) return undefined;
     return isInitial(sequence.text) ? '' : `\x1b]${number};${sequence.text}\x1b\\`;
   };
-};
+}
 
 /** The cursor's shape (DECSCUSR). */
 export const cursorStyleRow = lastWord('cursor style', {

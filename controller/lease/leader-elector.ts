@@ -82,17 +82,17 @@ class LeaseElector implements LeaderElector {
     this.#held = undefined;
     if (!(await this.#acquire(signal))) return 'never led';
     const over = new AbortController();
-    log.info({ identity, fencing: fencingOf(this.#held) }, 'leading');
+    log.info({ identity, fencing: fencingOf(this.#held) }, 'Leading');
     const work = lead(this.#leadUntil(over.signal));
     const kept = await this.#keepDuring(work, signal);
     over.abort();
     if (!kept) {
-      log.error({ identity }, 'lease lost');
+      log.error({ identity }, 'Lease lost');
       return 'lost';
     }
     await work;
-    await this.#release().catch((error: unknown) => log.warn({ err: error }, 'lease not released'));
-    log.info({ identity }, 'lease released');
+    await this.#release().catch((error: unknown) => log.warn({ err: error }, 'Lease not released'));
+    log.info({ identity }, 'Lease released');
     return 'released';
   }
 
@@ -111,7 +111,7 @@ class LeaseElector implements LeaderElector {
     if (lease === undefined || fencingOf(lease) > above || above >= raiseLimit(lease, clock.date())) return;
     const raisedAt = { [raisedAnnotation]: clock.date().toISOString() };
     this.#held = await this.#patch(lease, { ...lease.spec, leaseTransitions: above }, raisedAt);
-    log.warn({ fencing: fencingOf(this.#held) }, 'fencing number raised above the one an agent knows');
+    log.warn({ fencing: fencingOf(this.#held) }, 'Fencing number raised above the one an agent knows');
   }
 
   async #acquire(signal: AbortSignal): Promise<boolean> {
@@ -163,8 +163,8 @@ class LeaseElector implements LeaderElector {
     try {
       return await this.#tryHold();
     } catch (error) {
-      if (isPaneletError(error, 'API_CONFLICT')) log.debug({ err: error }, 'lease changed meanwhile');
-      else log.warn({ err: error }, 'lease not reached');
+      if (isPaneletError(error, 'API_CONFLICT')) log.debug({ err: error }, 'Lease changed meanwhile');
+      else log.warn({ err: error }, 'Lease not reached');
       return false;
     }
   }

@@ -22,8 +22,8 @@ export async function runControllerLoop({ queue, reconcile, workers = 4, log }: 
       if (requeueAfterMs !== undefined) queue.addAfter(key, requeueAfterMs);
     } catch (error) {
       // A conflict only says that the cache was behind; the change that caused it is on its way.
-      if (isPaneletError(error, 'API_CONFLICT')) log.debug({ err: error, key }, 'reconcile again after a conflict');
-      else log.warn({ err: error, key }, 'reconcile failed');
+      if (isPaneletError(error, 'API_CONFLICT')) log.debug({ err: error, key }, 'Reconcile again after a conflict');
+      else log.warn({ err: error, key }, 'Reconcile failed');
       queue.addAfterFailure(key);
     } finally {
       queue.done(key);

@@ -107,8 +107,8 @@ class SecretCaKeeper implements CaKeeper {
         backoff.reset();
       } catch (error) {
         pauseMs = 200 + backoff.nextMs();
-        if (isPaneletError(error, 'API_CONFLICT')) log.debug({ err: error }, 'certificate authority changed meanwhile');
-        else log.error({ err: error, secret: secretKey }, 'certificate authority not looked after, is tried again');
+        if (isPaneletError(error, 'API_CONFLICT')) log.debug({ err: error }, 'Certificate authority changed meanwhile');
+        else log.error({ err: error, secret: secretKey }, 'Certificate authority not looked after, is tried again');
       }
       await sleep(clock, pauseMs, signal).catch(() => undefined);
     }
@@ -126,7 +126,7 @@ class SecretCaKeeper implements CaKeeper {
       if (step.kind === 'keep') return step.untilMs;
       const next = await afterStep(this.#deps, record, step);
       secret = await api.patch(secrets, secretKey, patchCaSecret(next, secret.metadata.resourceVersion));
-      log.info({ secret: secretKey, step: step.kind }, 'certificate authority changed');
+      log.info({ secret: secretKey, step: step.kind }, 'Certificate authority changed');
     }
     return clock.date().getTime();
   }
@@ -138,7 +138,7 @@ class SecretCaKeeper implements CaKeeper {
     if (bundle === '' || map.data?.[bundleKey] === bundle) return;
     const { resourceVersion } = map.metadata;
     await api.patch(configMaps, mapKey, { metadata: { resourceVersion }, data: { [bundleKey]: bundle } });
-    log.info({ configMap: mapKey }, 'trust bundle published');
+    log.info({ configMap: mapKey }, 'Trust bundle published');
   }
 
   #take(record: CaRecord): void {

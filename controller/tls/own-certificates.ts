@@ -65,7 +65,7 @@ export function createOwnCertificates(deps: OwnCertificatesDeps): OwnCertificate
     const serverSubject = [{ O: ['panelet:metrics'] }, { CN: ['panelet-controller'] }];
     const server = await issue(view.active, { subject: serverSubject, names: serverNames, usages: ['serverAuth'] });
     current = { trust: view.bundle, client, server };
-    log.debug('own certificates made');
+    log.debug('Own certificates made');
     for (const listener of listeners) listener();
   };
 
@@ -84,7 +84,7 @@ export function createOwnCertificates(deps: OwnCertificatesDeps): OwnCertificate
             await renew(view);
             backoff.reset();
           } catch (error) {
-            log.error({ err: error }, 'own certificates not made, is tried again');
+            log.error({ err: error }, 'Own certificates not made, is tried again');
             pauseMs = backoff.nextMs();
           }
         }

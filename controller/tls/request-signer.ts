@@ -100,15 +100,15 @@ class AgentRequestSigner implements RequestSigner {
     switch (judgement.kind) {
       case 'wait':
         this.#waiting.add(keyOf(request));
-        log.debug({ ...about, why: judgement.message }, 'request for a certificate waits');
+        log.debug({ ...about, why: judgement.message }, 'Request for a certificate waits');
         return { requeueAfterMs: waitMs };
       case 'deny':
         await this.#deny(request, judgement);
-        log.warn({ ...about, reason: judgement.reason, why: judgement.message }, 'request for a certificate denied');
+        log.warn({ ...about, reason: judgement.reason, why: judgement.message }, 'Request for a certificate denied');
         return {};
       case 'approve':
         await this.#approve(request, judgement.grant, signer);
-        log.info({ ...about, node: judgement.grant.node }, 'certificate signed');
+        log.info({ ...about, node: judgement.grant.node }, 'Certificate signed');
         return {};
       default:
         return unreachable(judgement);

@@ -36,14 +36,14 @@ export interface ClusterStore {
 
 const firstNamespaces = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
 
-const ensureNamespaces = async (store: ObjectStore): Promise<void> => {
+async function ensureNamespaces(store: ObjectStore): Promise<void> {
   for (const name of firstNamespaces) {
     if (store.get('namespaces', undefined, name) !== undefined) continue;
     await store.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
-};
+}
 
-const ensureDefinition = async (store: ObjectStore, definition: Definition, now: string): Promise<void> => {
+async function ensureDefinition(store: ObjectStore, definition: Definition, now: string): Promise<void> {
   const resource = 'customresourcedefinitions';
   const wanted = establishedDefinition(definition, now);
   const found = store.get<AnyObject>(resource, undefined, definition.metadata.name);
@@ -55,7 +55,7 @@ const ensureDefinition = async (store: ObjectStore, definition: Definition, now:
   await store.mutate<AnyObject>(resource, { name: definition.metadata.name }, (object) => {
     object['spec'] = wanted['spec'];
   });
-};
+}
 
 /**
  * Opens the store of a dev cluster: its objects, its kinds, the namespaces every cluster has, garbage collection.

@@ -54,21 +54,21 @@ interface Dispatcher {
   readonly authenticate: (request: IncomingMessage) => ApiUser | undefined;
 }
 
-const readAddress = (kinds: readonly ServedKind[], text: string): { url: URL; target: RequestTarget | undefined } => {
+function readAddress(kinds: readonly ServedKind[], text: string): { url: URL; target: RequestTarget | undefined } {
   try {
     const url = new URL(text, 'https://localhost');
     return { url, target: findTarget(kinds, url.pathname) };
   } catch (error) {
     throw badRequest(`the address ${JSON.stringify(text)} makes no sense: ${String(error)}`);
   }
-};
+}
 
 const unknownPathText = (path: string): string =>
   path.startsWith('/apis/rbac.authorization.k8s.io/')
     ? 'this dev cluster has no roles: who may do what is fixed (docs/reference/dev-cluster.md)'
     : 'the server could not find the requested resource';
 
-const dispatch = async (deps: Dispatcher, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+async function dispatch(deps: Dispatcher, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const user = deps.authenticate(request);
   const { url, target } = readAddress(deps.context.kinds, request.url ?? '/');
   if (target === undefined) {
@@ -79,7 +79,7 @@ const dispatch = async (deps: Dispatcher, request: IncomingMessage, response: Se
   const query = url.searchParams;
   authorizeResource(user, verbOf(request.method ?? 'GET', target, isWatch(query)), target);
   await routeResource(deps.context, { request, response, user, query, target });
-};
+}
 
 const listen = (server: ReturnType<typeof createServer>, host: string, port: number): Promise<void> =>
   new Promise((resolve, reject) => {

@@ -5,17 +5,17 @@ import { apiVersionOf } from '../store/resource-kind.js';
 const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 // The real server lists those of custom resources in another order.
 const customVerbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
-const verbsOf = (served: ServedKind): string[] => {
+function verbsOf(served: ServedKind): string[] {
   if (served.isCustom) return customVerbs;
   if (served.isReview) return ['create'];
   return served.kind.readOnly ? allVerbs.filter((verb) => ['get', 'list', 'watch'].includes(verb)) : allVerbs;
-};
+}
 
 /** Tells clients when objects are stored in another form; computed as k8s.io/apiserver does. */
-const storageHash = ({ kind }: ServedKind): string => {
+function storageHash({ kind }: ServedKind): string {
   const { group, version } = kind.kind === 'Event' ? { group: '', version: 'v1' } : kind;
   return createHash('sha256').update(`${group}/${version}/${kind.kind}`).digest().subarray(0, 8).toString('base64');
-};
+}
 
 /** What a subresource is called and what it takes. */
 interface Subresource {
@@ -26,7 +26,7 @@ interface Subresource {
   readonly kind: string;
 }
 
-const subresourcesOf = (served: ServedKind): Subresource[] => {
+function subresourcesOf(served: ServedKind): Subresource[] {
   const { group, version, kind, hasStatus } = served.kind;
   const status = { name: 'status', verbs: ['get', 'patch', 'update'], group, version, kind };
   const others: Readonly<Record<string, Subresource>> = {
@@ -35,7 +35,7 @@ const subresourcesOf = (served: ServedKind): Subresource[] => {
     eviction: { name: 'eviction', verbs: ['create'], group: 'policy', version: 'v1', kind: 'Eviction' },
   };
   return [...(hasStatus ? [status] : []), ...served.subresources.flatMap((name) => others[name] ?? [])];
-};
+}
 
 /** `/api/v1`, `/apis/apps/v1`: the resources of one group and version. */
 export function describeResources(kinds: readonly ServedKind[], group: string, version: string): object | undefined {
@@ -69,10 +69,10 @@ export function describeResources(kinds: readonly ServedKind[], group: string, v
 const groupsOf = (kinds: readonly ServedKind[]): Map<string, string> =>
   new Map(kinds.filter(({ kind }) => kind.group !== '').map(({ kind }) => [kind.group, kind.version]));
 
-const describeOneGroup = (group: string, version: string): object => {
+function describeOneGroup(group: string, version: string): object {
   const choice = { groupVersion: `${group}/${version}`, version };
   return { name: group, versions: [choice], preferredVersion: choice };
-};
+}
 
 /** `/apis/apps`: the versions of one group. */
 export function describeGroup(kinds: readonly ServedKind[], group: string): object | undefined {

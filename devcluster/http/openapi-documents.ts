@@ -47,7 +47,7 @@ const operation = (served: ServedKind, action: string, parameters: readonly obje
   'x-kubernetes-group-version-kind': gvkOf(served),
 });
 
-const pathsOf = (served: ServedKind): Record<string, object> => {
+function pathsOf(served: ServedKind): Record<string, object> {
   const { kind } = served;
   const root = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
   const base = kind.namespaced ? `${root}/namespaces/{namespace}/${kind.plural}` : `${root}/${kind.plural}`;
@@ -64,18 +64,18 @@ const pathsOf = (served: ServedKind): Record<string, object> => {
       delete: operation(served, 'delete', writeParameters.slice(0, 1)),
     },
   };
-};
+}
 
 /** Names of the schemas that a value refers to. */
-const referencesIn = (value: unknown): string[] => {
+function referencesIn(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(referencesIn);
   if (typeof value !== 'object' || value === null) return [];
   // A property may be called $ref, too: then it is a schema and no text.
   const own = '$ref' in value && typeof value.$ref === 'string' ? referenceOf(value as Schema) : undefined;
   return [...(own === undefined ? [] : [own]), ...Object.values(value).flatMap(referencesIn)];
-};
+}
 
-const collect = (schemas: Schemas, names: readonly string[]): Record<string, Schema> => {
+function collect(schemas: Schemas, names: readonly string[]): Record<string, Schema> {
   const found: Record<string, Schema> = {};
   const visit = (name: string): void => {
     const schema = schemas[name];
@@ -85,9 +85,9 @@ const collect = (schemas: Schemas, names: readonly string[]): Record<string, Sch
   };
   for (const name of names) visit(name);
   return found;
-};
+}
 
-const documentOf = (kinds: readonly ServedKind[]): Document => {
+function documentOf(kinds: readonly ServedKind[]): Document {
   const [first] = kinds;
   const kind = first?.kind ?? { group: '', version: 'v1' };
   const schemas: Record<string, Schema> = {};
@@ -101,7 +101,7 @@ const documentOf = (kinds: readonly ServedKind[]): Document => {
     components: { schemas },
   };
   return { path: kind.group === '' ? `api/${kind.version}` : `apis/${apiVersionOf(kind)}`, body };
-};
+}
 
 /** What the dev cluster says about its kinds for `kubectl explain` and `kubectl apply`. */
 export interface OpenApiDocuments {

@@ -18,7 +18,7 @@ export function isWatch(query: URLSearchParams): boolean {
   return ['true', '1'].includes(query.get('watch') ?? '');
 }
 
-const routeOne = async (context: ApiContext, call: ResourceRequest): Promise<void> => {
+async function routeOne(context: ApiContext, call: ResourceRequest): Promise<void> {
   const { subresource } = call.target;
   switch (call.request.method) {
     case 'GET':
@@ -34,9 +34,9 @@ const routeOne = async (context: ApiContext, call: ResourceRequest): Promise<voi
     default:
       throw notAllowed();
   }
-};
+}
 
-const routeMany = async (context: ApiContext, call: ResourceRequest): Promise<void> => {
+async function routeMany(context: ApiContext, call: ResourceRequest): Promise<void> {
   switch (call.request.method) {
     case 'GET':
       handleList(context, call);
@@ -48,7 +48,7 @@ const routeMany = async (context: ApiContext, call: ResourceRequest): Promise<vo
     default:
       throw notAllowed();
   }
-};
+}
 
 /** Hands a request about a resource to its handler. @throws StatusError for every refusal. */
 export async function routeResource(context: ApiContext, call: ResourceRequest): Promise<void> {

@@ -16,9 +16,9 @@ import { validatePodSpec, validatePodUpdate } from './pod-validation.js';
 import { serveBuiltin, type Builtin } from './serve-builtin.js';
 import type { ServedKind } from './served-kind.js';
 
-const field = (...path: string[]): ((object: AnyObject) => string) => {
+function field(...path: string[]): (object: AnyObject) => string {
   return (object) => textAt(object, ...path);
-};
+}
 
 const pods = serveBuiltin(
   {

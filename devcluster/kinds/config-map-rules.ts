@@ -7,12 +7,12 @@ const keyPattern = /^[-._a-zA-Z0-9]+$/;
 const keyAdvice =
   "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
-const keysOf = (object: AnyObject, field: string): string[] => {
+function keysOf(object: AnyObject, field: string): string[] {
   const found = object[field];
   return isFields(found) ? Object.keys(found).sort() : [];
-};
+}
 
-const validateChange = (configMap: AnyObject, old: AnyObject): StatusCause[] => {
+function validateChange(configMap: AnyObject, old: AnyObject): StatusCause[] {
   if (old['immutable'] !== true) return [];
   const why = 'field is immutable when `immutable` is set';
   const isSame = (field: string): boolean => isSameJson(configMap[field] ?? {}, old[field] ?? {});
@@ -20,7 +20,7 @@ const validateChange = (configMap: AnyObject, old: AnyObject): StatusCause[] => 
     ...(configMap['immutable'] === true ? [] : [forbiddenField('immutable', why)]),
     ...['data', 'binaryData'].filter((field) => !isSame(field)).map((field) => forbiddenField(field, why)),
   ];
-};
+}
 
 /** What is wrong with a ConfigMap, or with turning `old` into it. */
 export function validateConfigMap(configMap: AnyObject, old: AnyObject | undefined): StatusCause[] {

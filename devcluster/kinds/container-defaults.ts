@@ -15,7 +15,7 @@ export function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
   return tag === 'latest' ? 'Always' : 'IfNotPresent';
 }
 
-const defaultHandler = (handler: Fields): void => {
+function defaultHandler(handler: Fields): void {
   const http = handler['httpGet'];
   if (typeof http === 'object' && http !== null) {
     setDefault(http as Fields, 'path', '/');
@@ -23,9 +23,9 @@ const defaultHandler = (handler: Fields): void => {
   }
   const grpc = handler['grpc'];
   if (typeof grpc === 'object' && grpc !== null) setDefault(grpc as Fields, 'service', '');
-};
+}
 
-const defaultProbe = (probe: unknown): void => {
+function defaultProbe(probe: unknown): void {
   if (typeof probe !== 'object' || probe === null) return;
   const fields = probe as Fields;
   defaultHandler(fields);
@@ -33,7 +33,7 @@ const defaultProbe = (probe: unknown): void => {
   setDefault(fields, 'periodSeconds', 10);
   setDefault(fields, 'successThreshold', 1);
   setDefault(fields, 'failureThreshold', 3);
-};
+}
 
 /** Fills in what the API server fills in for a container, in place. */
 export function applyContainerDefaults(container: Fields, hostNetwork: boolean): void {

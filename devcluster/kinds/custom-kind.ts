@@ -65,14 +65,14 @@ const objectFields: Readonly<Record<string, Schema>> = {
   },
 };
 
-const publishedSchema = (definition: Definition, version: string, schema: Schema): Schema => {
+function publishedSchema(definition: Definition, version: string, schema: Schema): Schema {
   const { group, names } = definition.spec;
   return {
     ...schema,
     properties: { ...schema.properties, ...objectFields },
     'x-kubernetes-group-version-kind': [{ group, version, kind: names.kind }],
   };
-};
+}
 
 // As the real server: CEL rules are not run on what is not even of the right shape, and it says so.
 const blockingReasons = new Set([
@@ -90,7 +90,7 @@ const rulesNotChecked: StatusCause = {
 };
 
 /** Rules of a custom resource: pruning, defaults, schema and CEL. */
-const rulesOf = (schema: Schema): Pick<ResourceKind, 'applyDefaults' | 'validate'> => {
+function rulesOf(schema: Schema): Pick<ResourceKind, 'applyDefaults' | 'validate'> {
   const checkRules = createRuleChecker(schema);
   // Metadata has its own rules, the same for every kind.
   const withoutMetadata = (object: AnyObject): unknown => ({ ...object, metadata: {} });
@@ -108,7 +108,7 @@ const rulesOf = (schema: Schema): Pick<ResourceKind, 'applyDefaults' | 'validate
     object.metadata = metadata;
   };
   return { applyDefaults, validate };
-};
+}
 
 /**
  * The kind that a definition defines, in its storage version.

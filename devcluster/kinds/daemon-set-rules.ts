@@ -11,12 +11,12 @@ type Fields = Record<string, unknown>;
 
 const templateGeneration = 'deprecated.daemonset.template.generation';
 
-const fieldsAt = (object: unknown, ...path: readonly string[]): Fields | undefined => {
+function fieldsAt(object: unknown, ...path: readonly string[]): Fields | undefined {
   const found = valueAt(object, ...path);
   return isFields(found) ? found : undefined;
-};
+}
 
-const applyStrategyDefaults = (spec: Fields): void => {
+function applyStrategyDefaults(spec: Fields): void {
   setDefault(spec, 'updateStrategy', {});
   const strategy = fieldsAt(spec, 'updateStrategy');
   if (strategy === undefined) return;
@@ -27,7 +27,7 @@ const applyStrategyDefaults = (spec: Fields): void => {
   if (rolling === undefined) return;
   setDefault(rolling, 'maxUnavailable', 1);
   setDefault(rolling, 'maxSurge', 0);
-};
+}
 
 /** Fills in what the API server fills in for a DaemonSet, in place. */
 export function applyDaemonSetDefaults(daemonSet: AnyObject, old: AnyObject | undefined): void {
@@ -43,7 +43,7 @@ export function applyDaemonSetDefaults(daemonSet: AnyObject, old: AnyObject | un
   daemonSet.metadata.annotations = { ...daemonSet.metadata.annotations, [templateGeneration]: String(generation) };
 }
 
-const matchesExpression = (labels: Fields, expression: Fields): boolean => {
+function matchesExpression(labels: Fields, expression: Fields): boolean {
   const key = textAt(expression, 'key');
   const values = valueAt(expression, 'values');
   const isListed = Array.isArray(values) && Object.hasOwn(labels, key) && values.includes(labels[key]);
@@ -57,9 +57,9 @@ const matchesExpression = (labels: Fields, expression: Fields): boolean => {
     default:
       return !Object.hasOwn(labels, key);
   }
-};
+}
 
-const validateSelector = (daemonSet: AnyObject): StatusCause[] => {
+function validateSelector(daemonSet: AnyObject): StatusCause[] {
   const selector = fieldsAt(daemonSet, 'spec', 'selector');
   const wanted = fieldsAt(selector, 'matchLabels') ?? {};
   const expressions = listAt(selector, 'matchExpressions');
@@ -73,7 +73,7 @@ const validateSelector = (daemonSet: AnyObject): StatusCause[] => {
     expressions.every((expression) => matchesExpression(labels, expression));
   if (isMatched) return validateLabels(wanted, 'spec.selector.matchLabels');
   return [invalidValue('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')];
-};
+}
 
 const validateNumbers = (daemonSet: AnyObject): StatusCause[] =>
   ['minReadySeconds', 'revisionHistoryLimit'].flatMap((field) => {
@@ -82,7 +82,7 @@ const validateNumbers = (daemonSet: AnyObject): StatusCause[] =>
     return [invalidValue(`spec.${field}`, value, 'must be greater than or equal to 0')];
   });
 
-const validateStrategy = (daemonSet: AnyObject): StatusCause[] => {
+function validateStrategy(daemonSet: AnyObject): StatusCause[] {
   const types = ['RollingUpdate', 'OnDelete'];
   const type = textAt(daemonSet, 'spec', 'updateStrategy', 'type');
   // The real server shows the whole, in its own form.
@@ -94,13 +94,13 @@ const validateStrategy = (daemonSet: AnyObject): StatusCause[] => {
     RollingUpdate: rolling === undefined ? null : { MaxUnavailable: maxUnavailable, MaxSurge: maxSurge },
   };
   return types.includes(type) ? [] : [unsupportedValue('spec.updateStrategy', shown, types)];
-};
+}
 
 const isZero = (value: unknown): boolean =>
   typeof value === 'number' ? value === 0 : typeof value !== 'string' || !/^0*[1-9][0-9]*%$/.test(value);
 
 /** A number or a percentage of pods, at most all of them. */
-const validateShare = (value: unknown, field: string): StatusCause[] => {
+function validateShare(value: unknown, field: string): StatusCause[] {
   if (typeof value === 'number' && value < 0) {
     return [invalidValue(field, value, 'must be greater than or equal to 0')];
   }
@@ -111,9 +111,9 @@ const validateShare = (value: unknown, field: string): StatusCause[] => {
     return [invalidValue(field, value, why)];
   }
   return Number.parseInt(value, 10) > 100 ? [invalidValue(field, value, 'must not be greater than 100%')] : [];
-};
+}
 
-const validateRolling = (maxUnavailable: unknown, maxSurge: unknown): StatusCause[] => {
+function validateRolling(maxUnavailable: unknown, maxSurge: unknown): StatusCause[] {
   const path = 'spec.updateStrategy.rollingUpdate';
   const causes = [
     ...validateShare(maxUnavailable, `${path}.maxUnavailable`),
@@ -124,7 +124,7 @@ const validateRolling = (maxUnavailable: unknown, maxSurge: unknown): StatusCaus
   }
   if (isZero(maxUnavailable) || isZero(maxSurge)) return causes;
   return [...causes, invalidValue(`${path}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero')];
-};
+}
 
 /** The essentials of a DaemonSet, and of changing it. */
 export function validateDaemonSet(daemonSet: AnyObject, old: AnyObject | undefined): StatusCause[] {

@@ -12,11 +12,11 @@ const renamed = [
   ['reportingComponent', 'reportingController'],
 ] as const;
 
-const rename = (object: AnyObject, from: 0 | 1, apiVersion: string): AnyObject => {
+function rename(object: AnyObject, from: 0 | 1, apiVersion: string): AnyObject {
   const names = new Map<string, string>(renamed.map((pair) => [pair[from], pair[1 - from] ?? '']));
   const fields = Object.entries(object).map(([field, value]) => [names.get(field) ?? field, value] as const);
   return { ...Object.fromEntries(fields), apiVersion, kind: 'Event', metadata: object.metadata };
-};
+}
 
 /** A stored event as events.k8s.io/v1 shows it. */
 export function toEventsView(event: AnyObject): AnyObject {

@@ -6,7 +6,7 @@ type Fields = Record<string, unknown>;
 // 0644, as the API server writes it.
 const fileMode = 420;
 
-const applyVolumeDefaults = (volume: Fields): void => {
+function applyVolumeDefaults(volume: Fields): void {
   const { hostPath } = volume;
   if (isFields(hostPath)) setDefault(hostPath, 'type', '');
   for (const source of ['configMap', 'secret', 'projected', 'downwardAPI']) {
@@ -18,7 +18,7 @@ const applyVolumeDefaults = (volume: Fields): void => {
     ...listAt(volume, 'projected', 'sources').flatMap((source) => listAt(source, 'downwardAPI', 'items')),
   ];
   for (const item of projected) if (isFields(item['fieldRef'])) setDefault(item['fieldRef'], 'apiVersion', 'v1');
-};
+}
 
 /** Fills in what the API server fills in for the spec of a pod or of a pod template, in place. */
 export function applyPodSpecDefaults(spec: Fields): void {
@@ -38,7 +38,7 @@ export function applyPodSpecDefaults(spec: Fields): void {
 // What the DefaultTolerationSeconds admission plugin adds.
 const waitOut = (key: string): Fields => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 });
 
-const applyTolerationDefaults = (spec: Fields): void => {
+function applyTolerationDefaults(spec: Fields): void {
   const tolerations = [...listAt(spec, 'tolerations')];
   for (const key of ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']) {
     const isTolerated = tolerations.some(
@@ -49,7 +49,7 @@ const applyTolerationDefaults = (spec: Fields): void => {
     if (!isTolerated) tolerations.push(waitOut(key));
   }
   spec['tolerations'] = tolerations;
-};
+}
 
 /** Fills in what only a pod itself gets, not a template, in place. */
 export function applyPodDefaults(spec: Fields): void {

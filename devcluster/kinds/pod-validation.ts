@@ -30,7 +30,7 @@ const validatePorts = (container: Fields, path: string): StatusCause[] =>
     return protocols.includes(protocol) ? [] : [unsupportedValue(`${field}.protocol`, protocol, protocols)];
   });
 
-const validateContainer = (container: Fields, path: string, volumes: ReadonlySet<string>): StatusCause[] => {
+function validateContainer(container: Fields, path: string, volumes: ReadonlySet<string>): StatusCause[] {
   const image = textAt(container, 'image');
   const mounts = listAt(container, 'volumeMounts').flatMap((mount, index) => {
     const field = `${path}.volumeMounts[${index}]`;
@@ -49,7 +49,7 @@ const validateContainer = (container: Fields, path: string, volumes: ReadonlySet
     ...mounts,
     ...validateProbes(container, path),
   ];
-};
+}
 
 const validateProbes = (container: Fields, path: string): StatusCause[] =>
   ['livenessProbe', 'readinessProbe', 'startupProbe'].flatMap((probe) =>
@@ -85,7 +85,7 @@ const mutableText =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 
 /** The spec without what may change while a pod runs; a node may be given once. */
-const fixedPart = (pod: AnyObject, hadNode: boolean, mayHurry: boolean): unknown => {
+function fixedPart(pod: AnyObject, hadNode: boolean, mayHurry: boolean): unknown {
   const spec = valueAt(pod, 'spec');
   const fixed: Fields = isFields(spec) ? copyOf(spec) : {};
   for (const field of ['containers', 'initContainers']) {
@@ -95,7 +95,7 @@ const fixedPart = (pod: AnyObject, hadNode: boolean, mayHurry: boolean): unknown
   if (mayHurry) delete fixed['terminationGracePeriodSeconds'];
   if (!hadNode) delete fixed['nodeName'];
   return fixed;
-};
+}
 
 /** What is wrong with changing a pod. */
 export function validatePodUpdate(pod: AnyObject, old: AnyObject): StatusCause[] {

@@ -18,21 +18,21 @@ interface Spot {
 /** A patch that does not fit the object it is applied to. */
 class PatchMismatch extends Error {}
 
-const tokensOf = (pointer: string): string[] => {
+function tokensOf(pointer: string): string[] {
   if (pointer !== '' && !pointer.startsWith('/'))
     throw new PatchMismatch(`the path ${JSON.stringify(pointer)} does not begin with "/"`);
   return pointer
     .split('/')
     .slice(1)
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
-};
+}
 
-const child = (parent: unknown, key: string): unknown => {
+function child(parent: unknown, key: string): unknown {
   if (Array.isArray(parent)) return /^\d+$/.test(key) ? (parent as unknown[])[Number(key)] : undefined;
   return isFields(parent) && Object.hasOwn(parent, key) ? parent[key] : undefined;
-};
+}
 
-const spotOf = (document: unknown, pointer: string): Spot => {
+function spotOf(document: unknown, pointer: string): Spot {
   const tokens = tokensOf(pointer);
   const key = tokens.pop();
   const parent = tokens.reduce<unknown>(child, document);
@@ -40,16 +40,16 @@ const spotOf = (document: unknown, pointer: string): Spot => {
     throw new PatchMismatch(`doc is missing path: ${JSON.stringify(pointer)}: missing value`);
   }
   return { parent: parent as Spot['parent'], key };
-};
+}
 
-const need = (document: unknown, pointer: string): unknown => {
+function need(document: unknown, pointer: string): unknown {
   const { parent, key } = spotOf(document, pointer);
   const found = child(parent, key);
   if (found === undefined) throw new PatchMismatch(`doc is missing key: ${pointer}: missing value`);
   return found;
-};
+}
 
-const add = (document: unknown, pointer: string, value: unknown): void => {
+function add(document: unknown, pointer: string, value: unknown): void {
   const { parent, key } = spotOf(document, pointer);
   if (!Array.isArray(parent)) {
     parent[key] = value;
@@ -60,29 +60,29 @@ const add = (document: unknown, pointer: string, value: unknown): void => {
     throw new PatchMismatch(`Unable to access invalid index: ${key}: invalid index referenced`);
   }
   parent.splice(index, 0, value);
-};
+}
 
-const remove = (document: unknown, pointer: string): void => {
+function remove(document: unknown, pointer: string): void {
   const { parent, key } = spotOf(document, pointer);
   need(document, pointer);
   if (Array.isArray(parent)) parent.splice(Number(key), 1);
   else Reflect.deleteProperty(parent, key);
-};
+}
 
-const replace = (document: unknown, pointer: string, value: unknown): void => {
+function replace(document: unknown, pointer: string, value: unknown): void {
   const { parent, key } = spotOf(document, pointer);
   need(document, pointer);
   if (Array.isArray(parent)) parent[Number(key)] = value;
   else parent[key] = value;
-};
+}
 
-const testValue = (document: unknown, pointer: string, value: unknown): void => {
+function testValue(document: unknown, pointer: string, value: unknown): void {
   const { parent, key } = spotOf(document, pointer);
   // The library of the real server takes a missing value for null.
   if (!isSameJson(child(parent, key) ?? null, value ?? null)) {
     throw new PatchMismatch(`testing value ${pointer} failed: test failed`);
   }
-};
+}
 
 const operators: Readonly<Record<string, (document: unknown, operation: Operation) => void>> = {
   add: (document, { path, value = null }) => add(document, path, value),
@@ -97,11 +97,11 @@ const operators: Readonly<Record<string, (document: unknown, operation: Operatio
   },
 };
 
-const applyOne = (document: unknown, operation: Operation): void => {
+function applyOne(document: unknown, operation: Operation): void {
   const apply = operators[operation.op];
   if (apply === undefined) throw new PatchMismatch(`Unexpected kind: ${operation.op}`);
   apply(document, operation);
-};
+}
 
 const isOperation = (value: unknown): value is Operation =>
   isFields(value) && typeof value['op'] === 'string' && typeof value['path'] === 'string';

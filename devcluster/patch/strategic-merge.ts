@@ -15,14 +15,14 @@ const strategies = (schema: Schema | undefined): readonly string[] =>
   schema?.['x-kubernetes-patch-strategy']?.split(',') ?? [];
 
 /** A patch value without the directives in it, for where there is nothing to merge it with. */
-const withoutDirectives = (value: unknown): unknown => {
+function withoutDirectives(value: unknown): unknown {
   if (Array.isArray(value)) {
     return value.filter((item) => !(isFields(item) && item['$patch'] === 'delete')).map(withoutDirectives);
   }
   if (!isFields(value)) return copyOf(value);
   const kept = Object.entries(value).filter(([field, inner]) => !isDirective(field) && inner !== null);
   return Object.fromEntries(kept.map(([field, inner]) => [field, withoutDirectives(inner)]));
-};
+}
 
 /** The real server takes this for its own fault: a 500 without a reason. */
 const missingKey = (item: Fields, key: string): StatusError =>

@@ -12,7 +12,7 @@ type Program = (bindings: Record<string, CelInput>) => unknown;
 const env = celEnv({ funcs: strings });
 
 /** Compiles each rule once. */
-const createCompiler = (): ((expression: string) => Program) => {
+function createCompiler(): (expression: string) => Program {
   const programs = new Map<string, Program>();
   return (expression) => {
     const known = programs.get(expression);
@@ -21,7 +21,7 @@ const createCompiler = (): ((expression: string) => Program) => {
     programs.set(expression, program);
     return program;
   };
-};
+}
 
 /** One place of an object that rules look at. */
 interface Place {
@@ -33,7 +33,7 @@ interface Place {
 
 const brokenRule = (place: Place, why: string): StatusCause => invalidValue(place.path, place.schema.type ?? '', why);
 
-const violation = (place: Place, rule: SchemaRule, message: string): StatusCause => {
+function violation(place: Place, rule: SchemaRule, message: string): StatusCause {
   const field = (place.path + (rule.fieldPath ?? '')).replace(/^\./, '');
   switch (rule.reason) {
     case 'FieldValueForbidden':
@@ -49,11 +49,11 @@ const violation = (place: Place, rule: SchemaRule, message: string): StatusCause
   if (typeof place.value === 'object')
     return { reason: 'FieldValueInvalid', message: `Invalid value: ${message}`, field };
   return invalidValue(field, place.value, message);
-};
+}
 
 const usesOldSelf = (rule: SchemaRule): boolean => /\boldSelf\b/.test(rule.rule);
 
-const checkRule = (compile: (expression: string) => Program, place: Place, rule: SchemaRule): StatusCause[] => {
+function checkRule(compile: (expression: string) => Program, place: Place, rule: SchemaRule): StatusCause[] {
   if (usesOldSelf(rule) && place.old === undefined) return [];
   const bindings: Record<string, CelInput> = { self: celValueOf(place.schema, place.value) };
   if (place.old !== undefined) bindings['oldSelf'] = celValueOf(place.schema, place.old);
@@ -72,16 +72,16 @@ const checkRule = (compile: (expression: string) => Program, place: Place, rule:
   const text = rule.messageExpression === undefined ? undefined : evaluate(rule.messageExpression);
   const message = typeof text === 'string' ? text : (rule.message?.trim() ?? `failed rule: ${rule.rule}`);
   return [violation(place, rule, message)];
-};
+}
 
-const oldItem = (schema: Schema, old: unknown, item: unknown): unknown => {
+function oldItem(schema: Schema, old: unknown, item: unknown): unknown {
   const keys = schema['x-kubernetes-list-map-keys'];
   if (schema['x-kubernetes-list-type'] !== 'map' || keys === undefined || !Array.isArray(old) || !isFields(item))
     return undefined;
   return old.find((other) => isFields(other) && keys.every((key) => isSameJson(other[key], item[key])));
-};
+}
 
-const innerPlaces = (place: Place): Place[] => {
+function innerPlaces(place: Place): Place[] {
   const { schema, value, old, path } = place;
   if (Array.isArray(value)) {
     const { items } = schema;
@@ -100,7 +100,7 @@ const innerPlaces = (place: Place): Place[] => {
     const before = isFields(old) ? old[field] : undefined;
     return [{ schema: declared, value: inner, old: before, path: joinPath(path, field) }];
   });
-};
+}
 
 /** Checks an object, and its change from `old`, against the CEL rules of its schema. */
 export type RuleChecker = (value: unknown, old: unknown) => StatusCause[];

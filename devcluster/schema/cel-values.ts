@@ -10,14 +10,14 @@ const reserved = new Set(
   ),
 );
 
-const escapeField = (field: string): string => {
+function escapeField(field: string): string {
   if (reserved.has(field)) return `__${field}__`;
   return field
     .replaceAll('__', '__underscores__')
     .replaceAll('.', '__dot__')
     .replaceAll('-', '__dash__')
     .replaceAll('/', '__slash__');
-};
+}
 
 /** A JSON value as CEL sees it through its schema: integers are int, date-times are timestamps, field names are escaped. */
 export function celValueOf(schema: Schema, value: unknown): CelInput {

@@ -5,19 +5,19 @@ import type { StatusCause } from '../store/status-error.js';
 import { isRightFormat } from './formats.js';
 import { fieldSchema, joinPath, type Schema } from './schema.js';
 
-const typeName = (value: unknown): string => {
+function typeName(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
   return typeof value;
-};
+}
 
-const hasType = (schema: Schema, value: unknown): boolean => {
+function hasType(schema: Schema, value: unknown): boolean {
   const actual = typeName(value);
   if (schema['x-kubernetes-int-or-string'] === true) return actual === 'integer' || actual === 'string';
   if (schema.type === undefined || actual === schema.type) return true;
   return schema.type === 'number' && actual === 'integer';
-};
+}
 
 /** A message in the manner of the real server: `spec.x in body should …`. */
 const inBody = (path: string, value: unknown, should: string): StatusCause =>
@@ -29,7 +29,7 @@ const tooMany = (path: string, count: number, most: number): StatusCause => ({
   field: path,
 });
 
-const checkText = (schema: Schema, value: string, path: string): StatusCause[] => {
+function checkText(schema: Schema, value: string, path: string): StatusCause[] {
   const causes: StatusCause[] = [];
   const { minLength, maxLength, pattern, format } = schema;
   const length = Array.from(value).length;
@@ -50,9 +50,9 @@ const checkText = (schema: Schema, value: string, path: string): StatusCause[] =
     });
   }
   return causes;
-};
+}
 
-const checkNumber = (schema: Schema, value: number, path: string): StatusCause[] => {
+function checkNumber(schema: Schema, value: number, path: string): StatusCause[] {
   const causes: StatusCause[] = [];
   const { minimum, maximum, multipleOf } = schema;
   if (minimum !== undefined && (schema.exclusiveMinimum === true ? value <= minimum : value < minimum)) {
@@ -67,9 +67,9 @@ const checkNumber = (schema: Schema, value: number, path: string): StatusCause[]
     causes.push(inBody(path, value, `should be a multiple of ${multipleOf}`));
   }
   return causes;
-};
+}
 
-const checkList = (schema: Schema, value: readonly unknown[], path: string): StatusCause[] => {
+function checkList(schema: Schema, value: readonly unknown[], path: string): StatusCause[] {
   const causes: StatusCause[] = [];
   const { items, minItems, maxItems } = schema;
   if (maxItems !== undefined && value.length > maxItems) causes.push(tooMany(path, value.length, maxItems));
@@ -87,9 +87,9 @@ const checkList = (schema: Schema, value: readonly unknown[], path: string): Sta
     if (items !== undefined) causes.push(...validateSchema(items, item, `${path}[${index}]`));
   }
   return causes;
-};
+}
 
-const checkFields = (schema: Schema, value: Record<string, unknown>, path: string): StatusCause[] => {
+function checkFields(schema: Schema, value: Record<string, unknown>, path: string): StatusCause[] {
   const causes: StatusCause[] = [];
   for (const field of schema.required ?? []) {
     if (value[field] === undefined) causes.push(requiredValue(joinPath(path, field)));
@@ -107,9 +107,9 @@ const checkFields = (schema: Schema, value: Record<string, unknown>, path: strin
     if (declared !== undefined) causes.push(...validateSchema(declared, inner, joinPath(path, field)));
   }
   return causes;
-};
+}
 
-const checkJunctors = (schema: Schema, value: unknown, path: string): StatusCause[] => {
+function checkJunctors(schema: Schema, value: unknown, path: string): StatusCause[] {
   const fits = (part: Schema): boolean => validateSchema(part, value, path).length === 0;
   const causes = (schema.allOf ?? []).flatMap((part) => validateSchema(part, value, path));
   if (schema.anyOf !== undefined && !schema.anyOf.some(fits)) {
@@ -121,7 +121,7 @@ const checkJunctors = (schema: Schema, value: unknown, path: string): StatusCaus
   if (schema.not !== undefined && fits(schema.not))
     causes.push(inBody(path, value, 'must not validate the schema (not)'));
   return causes;
-};
+}
 
 /** Everything in a value that breaks a structural schema, in the words of the real server. CEL rules are apart (cel-rules.ts). */
 export function validateSchema(schema: Schema, value: unknown, path: string): StatusCause[] {

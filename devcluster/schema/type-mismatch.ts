@@ -19,14 +19,14 @@ interface Place {
 
 const isInt32 = (value: number): boolean => value >= -(2 ** 31) && value < 2 ** 31;
 
-const goKind = (value: unknown): string => {
+function goKind(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'boolean') return 'bool';
   // One that is too large is named.
   return Number.isInteger(value) && !isInt32(value as number) ? `number ${String(value)}` : typeof value;
-};
+}
 
-const goType = (schemas: Schemas, schema: Schema): string => {
+function goType(schemas: Schemas, schema: Schema): string {
   const reference = referenceOf(schema)?.split('.').at(-1);
   const { type, format } = resolveSchema(schemas, schema);
   if (type === 'array') return `[]${goType(schemas, schema.items ?? {})}`;
@@ -35,9 +35,9 @@ const goType = (schemas: Schemas, schema: Schema): string => {
   if (type === 'boolean') return 'bool';
   if (type === 'integer') return format ?? 'int64';
   return type === 'number' ? 'float64' : (type ?? 'interface {}');
-};
+}
 
-const fits = (schema: Schema, value: unknown): boolean => {
+function fits(schema: Schema, value: unknown): boolean {
   const { type, format } = schema;
   if (value === null || type === undefined) return true;
   switch (type) {
@@ -55,9 +55,9 @@ const fits = (schema: Schema, value: unknown): boolean => {
     default:
       return isFields(value);
   }
-};
+}
 
-const find = (schemas: Schemas, schema: Schema, value: unknown, place: Place): TypeMismatch | undefined => {
+function find(schemas: Schemas, schema: Schema, value: unknown, place: Place): TypeMismatch | undefined {
   const resolved = resolveSchema(schemas, schema);
   if (!fits(resolved, value)) {
     const type = goType(schemas, schema);
@@ -86,7 +86,7 @@ const find = (schemas: Schemas, schema: Schema, value: unknown, place: Place): T
     if (found !== undefined) return found;
   }
   return undefined;
-};
+}
 
 /** The first value of a wrong type; undefined when all types fit. */
 export function findTypeMismatch(

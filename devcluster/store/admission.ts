@@ -25,16 +25,16 @@ export interface AdmissionDeps {
   readonly random: Random;
 }
 
-const identify = (kind: ResourceKind, object: AnyObject): void => {
+function identify(kind: ResourceKind, object: AnyObject): void {
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
   object.metadata = tidyMetadata(object.metadata);
-};
+}
 
-const check = (kind: ResourceKind, object: AnyObject, old: AnyObject | undefined): void => {
+function check(kind: ResourceKind, object: AnyObject, old: AnyObject | undefined): void {
   const causes = [...validateMetadata(kind, object), ...kind.validate(object, old)];
   if (causes.length > 0) throw invalid(kind, object.metadata.name, causes);
-};
+}
 
 /**
  * A new object as it will be stored, but for its resource version.
@@ -77,7 +77,7 @@ const systemFields = [
   'generateName',
 ] as const;
 
-const keepSystemFields = (object: AnyObject, old: AnyObject): void => {
+function keepSystemFields(object: AnyObject, old: AnyObject): void {
   const kept: Record<string, unknown> = { ...object.metadata };
   for (const key of systemFields) {
     const value = old.metadata[key];
@@ -85,12 +85,12 @@ const keepSystemFields = (object: AnyObject, old: AnyObject): void => {
     else kept[key] = value;
   }
   object.metadata = kept as unknown as AnyObject['metadata'];
-};
+}
 
 /** Object without what does not count for its generation. */
 const desired = (object: AnyObject): unknown => ({ ...object, metadata: undefined, status: undefined });
 
-const checkVersion = (kind: ResourceKind, asked: AnyObject, old: AnyObject): void => {
+function checkVersion(kind: ResourceKind, asked: AnyObject, old: AnyObject): void {
   const { name, uid, resourceVersion } = tidyMetadata(asked.metadata);
   if (uid !== undefined && uid !== old.metadata.uid) {
     const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid ?? ''}`;
@@ -104,9 +104,9 @@ const checkVersion = (kind: ResourceKind, asked: AnyObject, old: AnyObject): voi
     ]);
   }
   if (resourceVersion !== old.metadata.resourceVersion) throw conflict(kind, name, modifiedMeanwhile);
-};
+}
 
-const refuseNewFinalizers = (kind: ResourceKind, object: AnyObject, old: AnyObject): void => {
+function refuseNewFinalizers(kind: ResourceKind, object: AnyObject, old: AnyObject): void {
   if (old.metadata.deletionTimestamp === undefined) return;
   const before = new Set(old.metadata.finalizers);
   const added = (object.metadata.finalizers ?? []).filter((finalizer) => !before.has(finalizer));
@@ -115,10 +115,10 @@ const refuseNewFinalizers = (kind: ResourceKind, object: AnyObject, old: AnyObje
     .map((text) => JSON.stringify(text))
     .join(', ')}}`;
   throw invalid(kind, object.metadata.name, [forbiddenField('metadata.finalizers', why)]);
-};
+}
 
 /** Which parts of `asked` are taken over. */
-const merge = (kind: ResourceKind, asked: AnyObject, old: AnyObject, subresource: 'status' | undefined): AnyObject => {
+function merge(kind: ResourceKind, asked: AnyObject, old: AnyObject, subresource: 'status' | undefined): AnyObject {
   const object = copyOf(asked);
   identify(kind, object);
   if (!kind.hasStatus) return object;
@@ -129,7 +129,7 @@ const merge = (kind: ResourceKind, asked: AnyObject, old: AnyObject, subresource
   }
   const metadata = kind.statusKeepsMetadata ? copyOf(old.metadata) : object.metadata;
   return { ...copyOf(old), metadata, ...(object['status'] === undefined ? {} : { status: object['status'] }) };
-};
+}
 
 /**
  * The object as it will be stored, but for its resource version.

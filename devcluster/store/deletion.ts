@@ -39,29 +39,29 @@ const finalizerOf: Readonly<Record<string, string | undefined>> = {
   Orphan: 'orphan',
 };
 
-const withPropagation = (object: AnyObject, options: DeleteOptions): AnyObject => {
+function withPropagation(object: AnyObject, options: DeleteOptions): AnyObject {
   const next = copyOf(object);
   const finalizer = finalizerOf[options.propagationPolicy ?? 'Background'];
   if (finalizer !== undefined)
     next.metadata.finalizers = [...new Set([...(next.metadata.finalizers ?? []), finalizer])];
   return next;
-};
+}
 
-const mark = (object: AnyObject, graceSeconds: number, clock: Clock): DeletionStep => {
+function mark(object: AnyObject, graceSeconds: number, clock: Clock): DeletionStep {
   const isFirst = object.metadata.deletionTimestamp === undefined;
   if (isFirst && object.metadata.generation !== undefined) object.metadata.generation += 1;
   object.metadata.deletionTimestamp = timestampOf(clock, graceSeconds);
   object.metadata.deletionGracePeriodSeconds = graceSeconds;
   if (object.kind === 'Namespace') object['status'] = { ...(object['status'] as object), phase: 'Terminating' };
   return { kind: 'mark', object };
-};
+}
 
 /** Pods tell even in their last state that their time is over. */
-const remove = (kind: ResourceKind, object: AnyObject, clock: Clock): DeletionStep => {
+function remove(kind: ResourceKind, object: AnyObject, clock: Clock): DeletionStep {
   if (kind.plural !== 'pods') return { kind: 'remove', object };
   const metadata = { ...object.metadata, deletionTimestamp: timestampOf(clock), deletionGracePeriodSeconds: 0 };
   return { kind: 'remove', object: { ...object, metadata } };
-};
+}
 
 /** What is to be done with an object somebody asked to delete. A later request may shorten a grace period, never lengthen it. */
 export function planDeletion(

@@ -16,7 +16,7 @@ export interface EventExpiryDeps {
 const keepMs = 3600 * 1000;
 const lookEveryMs = 5 * 60 * 1000;
 
-const seenAt = (event: AnyObject): number => {
+function seenAt(event: AnyObject): number {
   const texts = [
     textAt(event, 'series', 'lastObservedTime'),
     textAt(event, 'lastTimestamp'),
@@ -24,7 +24,7 @@ const seenAt = (event: AnyObject): number => {
     event.metadata.creationTimestamp ?? '',
   ];
   return Date.parse(texts.find((text) => text !== '') ?? '');
-};
+}
 
 /**
  * Deletes events that are older than an hour, now and then.
@@ -36,7 +36,7 @@ export function startEventExpiry({ store, clock, log }: EventExpiryDeps): () => 
     for (const event of store.list<AnyObject>('events').items) {
       if (seenAt(event) >= oldestMs) continue;
       store.delete('events', event.metadata.namespace, event.metadata.name).catch((error: unknown) => {
-        if (!isStatusError(error, 'NotFound')) log.error({ err: error }, 'deleting an old event failed');
+        if (!isStatusError(error, 'NotFound')) log.error({ err: error }, 'Deleting an old event failed');
       });
     }
     timer = clock.after(lookEveryMs, look);

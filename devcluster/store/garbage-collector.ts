@@ -121,7 +121,7 @@ class GarbageCollector {
   #attempt(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       if (!isStatusError(error, 'NotFound') && !isStatusError(error, 'Conflict'))
-        this.#deps.log.error({ err: error }, 'garbage collection failed');
+        this.#deps.log.error({ err: error }, 'Garbage collection failed');
     });
   }
 

@@ -43,7 +43,7 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-const readLines = (path: string): string[] => {
+function readLines(path: string): string[] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -55,7 +55,7 @@ const readLines = (path: string): string[] => {
   }
   // What follows the last line break was cut off in the middle of a write and never acknowledged.
   return text.split('\n').slice(0, -1);
-};
+}
 
 const parseLines = <T>(path: string, lines: readonly string[]): T[] =>
   lines.map((line, index) => {
@@ -72,16 +72,16 @@ const parseLines = <T>(path: string, lines: readonly string[]): T[] =>
     }
   });
 
-const syncDirectory = (directory: string): void => {
+function syncDirectory(directory: string): void {
   const fd = openSync(directory, 'r');
   try {
     fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
-};
+}
 
-const writeSnapshot = (directory: string, content: Omit<JournalContent, 'records'>): void => {
+function writeSnapshot(directory: string, content: Omit<JournalContent, 'records'>): void {
   const path = join(directory, 'snapshot.jsonl');
   const fd = openSync(`${path}.new`, 'w', 0o600);
   try {
@@ -93,9 +93,9 @@ const writeSnapshot = (directory: string, content: Omit<JournalContent, 'records
   }
   renameSync(`${path}.new`, path);
   syncDirectory(directory);
-};
+}
 
-const readContent = (directory: string): JournalContent => {
+function readContent(directory: string): JournalContent {
   const snapshotPath = join(directory, 'snapshot.jsonl');
   const [header, ...objects] = parseLines<unknown>(snapshotPath, readLines(snapshotPath));
   const version = (header as { version: number } | undefined)?.version ?? 0;
@@ -106,10 +106,10 @@ const readContent = (directory: string): JournalContent => {
     objects: objects as Pick<JournalRecord, 'resource' | 'object'>[],
     records: records.filter((record) => record.version > version),
   };
-};
+}
 
 /** Several callers share one fdatasync; a caller that comes during one waits for the next. */
-const createSyncer = (fd: number): (() => Promise<void>) => {
+function createSyncer(fd: number): () => Promise<void> {
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
   const sync = (): Promise<void> =>
@@ -131,7 +131,7 @@ const createSyncer = (fd: number): (() => Promise<void>) => {
       });
     return next;
   };
-};
+}
 
 /**
  * Opens or makes a journal in a directory.

@@ -18,13 +18,13 @@ const operatorWords = new Set([...operators.slice(0, 5), '>', '<']);
 const isName = (word: string): boolean => word !== '' && !special.test(word);
 const requirementError = (why: string): Error => badRequest(`unable to parse requirement: ${why}`);
 
-const cut = (selector: string): Words => {
+function cut(selector: string): Words {
   const words = selector.match(/==|!=|[(),!=<>]|[^\s(),!=<>]+/g) ?? [];
   let at = 0;
   return { peek: () => words[at] ?? '', take: () => words[at++] ?? '' };
-};
+}
 
-const readValues = (words: Words): string[] => {
+function readValues(words: Words): string[] {
   const open = words.take();
   if (open !== '(') throw requirementError(`found '${open}' expected: '('`);
   const values: string[] = [];
@@ -36,23 +36,23 @@ const readValues = (words: Words): string[] => {
     values.push(value);
     if (next === ')') return values;
   }
-};
+}
 
-const readValue = (words: Words): string => {
+function readValue(words: Words): string {
   if (words.peek() === '' || words.peek() === ',') return '';
   const word = words.take();
   if (!isName(word)) throw requirementError(`found '${word}', expected: identifier`);
   return word;
-};
+}
 
-const checkValues = (key: string, values: readonly string[]): void => {
+function checkValues(key: string, values: readonly string[]): void {
   for (const [index, value] of values.toSorted().entries()) {
     const why = labelValueProblem(value);
     if (why !== undefined) throw requirementError(`values[${index}][${key}]: Invalid value: "${value}": ${why}`);
   }
-};
+}
 
-const requirementOf = (key: string, operator: string, values: readonly string[]): Requirement => {
+function requirementOf(key: string, operator: string, values: readonly string[]): Requirement {
   const [value = ''] = values;
   switch (operator) {
     case 'in':
@@ -67,9 +67,9 @@ const requirementOf = (key: string, operator: string, values: readonly string[])
     default:
       return (labels) => labels[key] === value;
   }
-};
+}
 
-const readRequirement = (words: Words): Requirement => {
+function readRequirement(words: Words): Requirement {
   const isDenied = words.peek() === '!';
   if (isDenied) words.take();
   const key = words.take();
@@ -85,7 +85,7 @@ const readRequirement = (words: Words): Requirement => {
   const values = operator.endsWith('in') ? readValues(words) : [readValue(words)];
   checkValues(key, values);
   return requirementOf(key, operator, values);
-};
+}
 
 /**
  * Turns a label selector ("a=b,c!=d,e in (f,g),h notin (i),j,!k") into a predicate. An empty one matches everything. The

@@ -51,22 +51,22 @@ export function validateLabels(labels: unknown, field: string): StatusCause[] {
   });
 }
 
-const validateAnnotations = (annotations: unknown): StatusCause[] => {
+function validateAnnotations(annotations: unknown): StatusCause[] {
   if (!isFields(annotations)) return [];
   return Object.entries(annotations).flatMap(([key, value]) => {
     if (!labelKey.test(key.toLowerCase())) return [invalidValue('metadata.annotations', key, keyAdvice)];
     return typeof value === 'string' ? [] : [invalidValue(`metadata.annotations.${key}`, value, 'must be a string')];
   });
-};
+}
 
-const validateName = (kind: ResourceKind, name: string): StatusCause[] => {
+function validateName(kind: ResourceKind, name: string): StatusCause[] {
   if (name === '') return [requiredValue('metadata.name', 'name or generateName is required')];
   if (name.length > 253) return [invalidValue('metadata.name', name, 'must be no more than 253 bytes')];
   if (namePatterns[kind.nameRule].test(name)) return [];
   return [invalidValue('metadata.name', name, nameAdvice[kind.nameRule])];
-};
+}
 
-const validateOwners = (metadata: StoredMeta): StatusCause[] => {
+function validateOwners(metadata: StoredMeta): StatusCause[] {
   const owners = metadata.ownerReferences ?? [];
   const causes = owners.flatMap((owner, index) =>
     (['apiVersion', 'kind', 'name', 'uid'] as const)
@@ -77,7 +77,7 @@ const validateOwners = (metadata: StoredMeta): StatusCause[] => {
   if (controllers.length < 2) return causes;
   const why = 'Only one reference can have Controller set to true. Found "true" in references for ';
   return [...causes, invalidValue('metadata.ownerReferences', controllers, why + controllers.join(' and '))];
-};
+}
 
 const standardFinalizers = ['foregroundDeletion', 'orphan', 'kubernetes'];
 

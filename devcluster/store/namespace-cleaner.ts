@@ -19,7 +19,7 @@ export function startNamespaceCleaner(deps: NamespaceCleanerDeps): () => void {
   const { store, log } = deps;
   const attempt = (work: Promise<unknown>): void => {
     work.catch((error: unknown) => {
-      if (!isStatusError(error, 'NotFound')) log.error({ err: error }, 'cleaning a namespace failed');
+      if (!isStatusError(error, 'NotFound')) log.error({ err: error }, 'Cleaning a namespace failed');
     });
   };
   const release = (name: string): void => {

@@ -29,11 +29,11 @@ export interface Status {
   readonly code: number;
 }
 
-const errorCodeOf = (httpCode: number): ErrorCode => {
+function errorCodeOf(httpCode: number): ErrorCode {
   if (httpCode === 404) return 'API_NOT_FOUND';
   if (httpCode === 409 || httpCode === 410) return 'API_CONFLICT';
   return httpCode >= 500 ? 'API_UNAVAILABLE' : 'OPERATION_REFUSED';
-};
+}
 
 /** A refusal by the API: the store and the server throw it, the server sends its Status. */
 export class StatusError extends PaneletError {

@@ -3,12 +3,12 @@ import type { AnyObject } from '../store/kube-object.js';
 import { ageColumn, column, nameColumn, wideColumn, type ColumnSet } from './column-set.js';
 import { timeSince } from './human-duration.js';
 
-const formatLabels = (labels: unknown): string => {
+function formatLabels(labels: unknown): string {
   const pairs = isFields(labels) ? Object.entries(labels).map(([key, value]) => `${key}=${String(value)}`) : [];
   return pairs.length === 0 ? '<none>' : pairs.sort().join(',');
-};
+}
 
-const formatExpression = (expression: Record<string, unknown>): string => {
+function formatExpression(expression: Record<string, unknown>): string {
   const key = textAt(expression, 'key');
   const values = Array.isArray(expression['values']) ? [...(expression['values'] as unknown[])].sort().join(',') : '';
   switch (expression['operator']) {
@@ -21,14 +21,14 @@ const formatExpression = (expression: Record<string, unknown>): string => {
     default:
       return `!${key}`;
   }
-};
+}
 
-const formatSelector = (selector: unknown): string => {
+function formatSelector(selector: unknown): string {
   const labels = valueAt(selector, 'matchLabels');
   const pairs = isFields(labels) ? Object.entries(labels).map(([key, value]) => `${key}=${String(value)}`) : [];
   const terms = [...pairs.sort(), ...listAt(selector, 'matchExpressions').map(formatExpression)];
   return terms.length === 0 ? '<none>' : terms.join(',');
-};
+}
 
 /** Columns of DaemonSets. */
 export const daemonSetColumns: ColumnSet = {
@@ -80,12 +80,12 @@ export const daemonSetColumns: ColumnSet = {
   },
 };
 
-const controllerOf = (object: AnyObject): string => {
+function controllerOf(object: AnyObject): string {
   const owner = object.metadata.ownerReferences?.find((reference) => reference.controller === true);
   if (owner === undefined) return '<none>';
   const group = owner.apiVersion.includes('/') ? `.${owner.apiVersion.split('/')[0] ?? ''}` : '';
   return `${owner.kind.toLowerCase()}${group}/${owner.name}`;
-};
+}
 
 /** Columns of controller revisions. */
 export const controllerRevisionColumns: ColumnSet = {

@@ -6,25 +6,25 @@ import { timeSince } from './human-duration.js';
 const ageOf = (object: AnyObject, nowMs: number): string => timeSince(object.metadata.creationTimestamp, nowMs);
 const or = (text: string, fallback: string): string => (text === '' ? fallback : text);
 
-const nodeStatus = (node: AnyObject): string => {
+function nodeStatus(node: AnyObject): string {
   const ready = listAt(node, 'status', 'conditions').find((condition) => condition['type'] === 'Ready');
   const state = ready === undefined ? 'Unknown' : ready['status'] === 'True' ? 'Ready' : 'NotReady';
   return valueAt(node, 'spec', 'unschedulable') === true ? `${state},SchedulingDisabled` : state;
-};
+}
 
-const nodeRoles = (node: AnyObject): string => {
+function nodeRoles(node: AnyObject): string {
   const prefix = 'node-role.kubernetes.io/';
   const roles = Object.entries(node.metadata.labels ?? {}).flatMap(([key, value]) => {
     if (key.startsWith(prefix)) return key === prefix ? [] : [key.slice(prefix.length)];
     return key === 'kubernetes.io/role' && value !== '' ? [value] : [];
   });
   return or([...new Set(roles)].sort().join(','), '<none>');
-};
+}
 
-const nodeAddress = (node: AnyObject, type: string): string => {
+function nodeAddress(node: AnyObject, type: string): string {
   const found = listAt(node, 'status', 'addresses').find((address) => address['type'] === type);
   return or(textAt(found, 'address'), '<none>');
-};
+}
 
 /** Columns of nodes. */
 export const nodeColumns: ColumnSet = {

@@ -12,14 +12,14 @@ export interface PrinterColumn {
   readonly jsonPath: string;
 }
 
-const cellOf = (column: PrinterColumn, found: readonly unknown[], nowMs: number): unknown => {
+function cellOf(column: PrinterColumn, found: readonly unknown[], nowMs: number): unknown {
   const [value] = found;
   if (value === undefined || value === null) return null;
   if (column.type === 'date') return timeSince(value, nowMs);
   if (found.length > 1 && column.type === 'string') return found.map(String).join(',');
   const isText = column.type === 'string' && typeof value !== 'string';
   return isText || typeof value === 'object' ? JSON.stringify(value) : value;
-};
+}
 
 /** Columns of a custom resource; name and age when its definition names none. */
 export function createCustomColumns(printerColumns: readonly PrinterColumn[]): ColumnSet {

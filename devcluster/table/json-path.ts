@@ -9,7 +9,7 @@ type Step =
 const token =
   /\.([^.[\]]+)|\[(-?\d+)\]|\[\*\]|\['([^']*)'\]|\["([^"]*)"\]|\[\?\(@([^=)]*)(?:==\s*("[^"]*"|'[^']*'|[^)]*))?\)\]/gy;
 
-const literal = (text: string): unknown => {
+function literal(text: string): unknown {
   const trimmed = text.trim();
   if (/^'.*'$/s.test(trimmed)) return trimmed.slice(1, -1);
   try {
@@ -17,9 +17,9 @@ const literal = (text: string): unknown => {
   } catch {
     return trimmed;
   }
-};
+}
 
-const stepOf = (match: RegExpMatchArray): Step => {
+function stepOf(match: RegExpMatchArray): Step {
   const [text, dotted, index, single, double, filterPath, filterValue] = match;
   const name = dotted ?? single ?? double;
   if (name !== undefined) return name === '*' ? { kind: 'all' } : { kind: 'field', name: name.replaceAll('\\', '') };
@@ -27,13 +27,13 @@ const stepOf = (match: RegExpMatchArray): Step => {
   if (text === '[*]') return { kind: 'all' };
   const value = filterValue === undefined ? undefined : literal(filterValue);
   return { kind: 'filter', path: parseSteps((filterPath ?? '').trim()), value };
-};
+}
 
 function parseSteps(path: string): Step[] {
   return [...path.matchAll(token)].map(stepOf);
 }
 
-const take = (value: unknown, step: Step): unknown[] => {
+function take(value: unknown, step: Step): unknown[] {
   switch (step.kind) {
     case 'field':
       return isFields(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : [];
@@ -48,7 +48,7 @@ const take = (value: unknown, step: Step): unknown[] => {
         return step.value === undefined ? found.length > 0 : found.some((inner) => isSameJson(inner, step.value));
       });
   }
-};
+}
 
 function walk(value: unknown, steps: readonly Step[]): unknown[] {
   return steps.reduce<unknown[]>((values, step) => values.flatMap((inner) => take(inner, step)), [value]);

@@ -17,30 +17,30 @@ const numberAt = (value: unknown, ...path: readonly string[]): number => Number(
 const hasCondition = (pod: AnyObject, type: string): boolean =>
   listAt(pod, 'status', 'conditions').some((condition) => condition['type'] === type && condition['status'] === 'True');
 
-const countRestart = (tally: Tally, status: Fields): void => {
+function countRestart(tally: Tally, status: Fields): void {
   tally.restarts += numberAt(status, 'restartCount');
   const finishedAt = textAt(status, 'lastState', 'terminated', 'finishedAt');
   if (finishedAt > tally.lastRestart) tally.lastRestart = finishedAt;
-};
+}
 
-const endedReason = (terminated: unknown): string => {
+function endedReason(terminated: unknown): string {
   const reason = textAt(terminated, 'reason');
   if (reason !== '') return reason;
   const signal = numberAt(terminated, 'signal');
   return signal === 0 ? `ExitCode:${numberAt(terminated, 'exitCode')}` : `Signal:${signal}`;
-};
+}
 
 /** What an init container that is not done yet says about its pod; undefined when it is done. */
-const initReason = (status: Fields, isSidecar: boolean, progress: string): string | undefined => {
+function initReason(status: Fields, isSidecar: boolean, progress: string): string | undefined {
   const terminated = valueAt(status, 'state', 'terminated');
   if (terminated !== undefined && numberAt(terminated, 'exitCode') === 0) return undefined;
   if (isSidecar && status['started'] === true) return undefined;
   if (terminated !== undefined) return `Init:${endedReason(terminated)}`;
   const waiting = textAt(status, 'state', 'waiting', 'reason');
   return waiting !== '' && waiting !== 'PodInitializing' ? `Init:${waiting}` : `Init:${progress}`;
-};
+}
 
-const readInitContainers = (pod: AnyObject, tally: Tally, sidecars: Tally): boolean => {
+function readInitContainers(pod: AnyObject, tally: Tally, sidecars: Tally): boolean {
   const specs = listAt(pod, 'spec', 'initContainers');
   for (const [index, status] of listAt(pod, 'status', 'initContainerStatuses').entries()) {
     const isSidecar = specs.some((spec) => spec['name'] === status['name'] && spec['restartPolicy'] === 'Always');
@@ -54,9 +54,9 @@ const readInitContainers = (pod: AnyObject, tally: Tally, sidecars: Tally): bool
     if (isSidecar && status['ready'] === true && status['started'] === true) tally.ready += 1;
   }
   return false;
-};
+}
 
-const readContainers = (pod: AnyObject, tally: Tally): void => {
+function readContainers(pod: AnyObject, tally: Tally): void {
   let isRunning = false;
   let failure = '';
   for (const status of [...listAt(pod, 'status', 'containerStatuses')].reverse()) {
@@ -76,9 +76,9 @@ const readContainers = (pod: AnyObject, tally: Tally): void => {
   if (isRunning && hasCondition(pod, 'Ready')) tally.reason = 'Running';
   else if (failure !== '') tally.reason = failure;
   else if (isRunning) tally.reason = 'NotReady';
-};
+}
 
-const read = (pod: AnyObject): Tally => {
+function read(pod: AnyObject): Tally {
   const phase = textAt(pod, 'status', 'phase');
   const ownReason = textAt(pod, 'status', 'reason');
   const tally: Tally = { reason: ownReason === '' ? phase : ownReason, ready: 0, restarts: 0, lastRestart: '' };
@@ -94,13 +94,13 @@ const read = (pod: AnyObject): Tally => {
     else if (phase !== 'Succeeded' && phase !== 'Failed') tally.reason = 'Terminating';
   }
   return tally;
-};
+}
 
-const gatesOf = (pod: AnyObject): string => {
+function gatesOf(pod: AnyObject): string {
   const gates = listAt(pod, 'spec', 'readinessGates');
   if (gates.length === 0) return '<none>';
   return `${gates.filter((gate) => hasCondition(pod, textAt(gate, 'conditionType'))).length}/${gates.length}`;
-};
+}
 
 const orNone = (text: string): string => (text === '' ? '<none>' : text);
 

@@ -7,14 +7,22 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 const root = new URL('../../', import.meta.url).pathname;
 const programs = ['agent/main.ts', 'worker/main.ts', 'controller/main.ts', 'client/cli/main.ts'];
 let out = '';
+let bundles: ReadonlyMap<string, Bundle> = new Map();
 
 beforeAll(() => {
   out = mkdtempSync(join(tmpdir(), 'panelet-image-'));
+  bundles = bundlePrograms();
 });
 afterAll(() => rmSync(out, { recursive: true, force: true }));
 
-/** What the image's programs are bundled of, as paths from the root, without packages. */
-function ownSources(): readonly string[] {
+interface Bundle {
+  readonly bytes: number;
+  /** What it is made of, as paths from the root. */
+  readonly inputs: readonly string[];
+}
+
+/** The image's programs, bundled, by the path of their main file. */
+function bundlePrograms(): ReadonlyMap<string, Bundle> {
   const metafile = join(out, 'meta.json');
   const options = [
     '--bundle',
@@ -25,9 +33,37 @@ function ownSources(): readonly string[] {
   ];
   const output = [`--outdir=${out}`, `--metafile=${metafile}`, '--log-level=error'];
   execFileSync(join(root, 'node_modules/.bin/esbuild'), [...programs, ...options, ...output], { cwd: root });
-  const { inputs } = JSON.parse(readFileSync(metafile, 'utf8')) as { inputs: Record<string, unknown> };
-  return Object.keys(inputs).filter((path) => !path.startsWith('node_modules/'));
+  const { outputs } = JSON.parse(readFileSync(metafile, 'utf8')) as {
+    outputs: Record<string, { bytes: number; entryPoint: string; inputs: Record<string, unknown> }>;
+  };
+  return new Map(
+    Object.values(outputs).map(({ entryPoint, bytes, inputs }) => [entryPoint, { bytes, inputs: Object.keys(inputs) }]),
+  );
 }
+
+/** What the programs are bundled of, without packages. */
+function ownSources(): readonly string[] {
+  const paths = [...bundles.values()].flatMap(({ inputs }) => inputs);
+  return [...new Set(paths)].filter((path) => !path.startsWith('node_modules/'));
+}
+
+// In KiB, a tenth above what they have: a package that nobody meant to bundle is more.
+test.each([
+  ['agent/main.ts', 3900],
+  ['worker/main.ts', 3000],
+  ['controller/main.ts', 5200],
+  ['client/cli/main.ts', 3300],
+])('the bundle of %s has no more than %i KiB', (main, mostKiB) => {
+  expect(Math.ceil((bundles.get(main)?.bytes ?? 0) / 1024)).toBeGreaterThan(500);
+  expect(Math.ceil((bundles.get(main)?.bytes ?? 0) / 1024)).toBeLessThanOrEqual(mostKiB);
+});
+
+test('only the controller holds the Kubernetes client of npm', () => {
+  const holders = [...bundles].filter(([, { inputs }]) =>
+    inputs.some((path) => path.includes('node_modules/@kubernetes/client-node/')),
+  );
+  expect(holders.map(([main]) => main)).toEqual(['controller/main.ts']);
+});
 
 test('.dockerignore lets every source of its programs into the build of the image', () => {
   const [first, ...lines] = readFileSync(join(root, '.dockerignore'), 'utf8').trim().split('\n');

@@ -133,7 +133,7 @@ export class DrainedSessions {
       const holders = this.#holdersOf(driver);
       const reason = failure === undefined ? effect.reason : `${effect.reason} ${failure}`;
       const { id } = driver.record;
-      this.#deps.log.warn({ sessionId: id, reason, holders: holders.map((held) => held.operation) }, 'Forced to end.');
+      this.#deps.log.warn({ sessionId: id, reason, holders: holders.map((held) => held.operation) }, 'Forced to end');
       this.#forced.push({ sessionId: id, panel: this.#deps.panel, reason, holders });
       const last = driver.link.drainMessage({ ...this.drain(DrainPhase.READY, state), fate: SessionFate.ENDS });
       this.#safely(driver, () => driver.end({ kind: 'forced', message: forcedText(state, reason) }, [last]));
@@ -180,7 +180,7 @@ export class DrainedSessions {
     try {
       work(driver);
     } catch (err) {
-      this.#deps.log.error({ err, sessionId: driver.record.id }, 'A session failed in a drain.');
+      this.#deps.log.error({ err, sessionId: driver.record.id }, 'A session failed in a drain');
     }
   }
 

@@ -150,7 +150,7 @@ export class Gate implements RegistryGate {
     const { state, effects, refusal } = transition(before, event, clock.nowMs(), rules);
     this.#state = state;
     if (state.phase !== before.phase) {
-      log.info({ from: before.phase, to: state.phase, restartUid: state.cordon?.fence.restartUid }, 'The gate moves.');
+      log.info({ from: before.phase, to: state.phase, restartUid: state.cordon?.fence.restartUid }, 'The gate moves');
     }
     for (const effect of effects) this.#run(effect, before);
     if (state.phase !== before.phase) this.#notify();
@@ -163,7 +163,7 @@ export class Gate implements RegistryGate {
     try {
       this.#observe();
     } catch (err) {
-      this.#deps.log.error({ err }, 'The gate could not look at its sessions.');
+      this.#deps.log.error({ err }, 'The gate could not look at its sessions');
       this.#schedule();
     }
   }

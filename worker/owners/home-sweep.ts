@@ -50,11 +50,11 @@ async function sweepHomes(deps: HomeSweepDeps): Promise<void> {
     for (const [uid, owner] of await book.owners()) {
       if (signal.aborted) return;
       await visit(deps, uid, stored.has(owner)).catch((err: unknown) => {
-        log.error({ err, uid }, 'The HOME of an owner could not be looked after.');
+        log.error({ err, uid }, 'The HOME of an owner could not be looked after');
       });
     }
   } catch (err) {
-    log.error({ err }, 'It is not known who has sessions, so no HOME was removed.');
+    log.error({ err }, 'It is not known who has sessions, so no HOME was removed');
   }
 }
 
@@ -64,7 +64,7 @@ async function visit(deps: HomeSweepDeps, uid: number, isStored: boolean): Promi
   await homes.removeAside(uid);
   const isAway = !isStored && (await accounts.whileAway(uid, () => takeWhenDue(deps, uid)));
   if (!isAway) await lastUse.touch(uid);
-  else if (await homes.removeAside(uid)) log.info({ uid }, 'The HOME of an owner who stayed away was removed.');
+  else if (await homes.removeAside(uid)) log.info({ uid }, 'The HOME of an owner who stayed away was removed');
 }
 
 async function takeWhenDue({ lastUse, homes, keepMs }: HomeSweepDeps, uid: number): Promise<void> {

@@ -49,7 +49,7 @@ export function createNameFiles({ directory, shell, log }: NameFilesDeps): NameF
           await addLine('passwd', name, `${name}:x:${uid}:${uid}::${home}:${shell}`);
         });
       } catch (err) {
-        log.warn({ err, uid }, 'An owner has no name: passwd or group could not be written.');
+        log.warn({ err, uid }, 'An owner has no name: passwd or group could not be written');
       }
     },
   };

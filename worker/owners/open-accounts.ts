@@ -51,7 +51,7 @@ export async function openAccounts(deps: OpenAccountsDeps): Promise<OpenedAccoun
   const allowed = parameters['allowSameUser'] ?? 'false';
   if (allowed !== 'true' && allowed !== 'false') throw invalid('"allowSameUser" must be true or false');
   if (allowed === 'true') {
-    log.warn('Terminals of all owners run as the same user (allowSameUser): each can read and drive the others.');
+    log.warn('Terminals of all owners run as the same user (allowSameUser): each can read and drive the others');
     return undefined;
   }
   const reason = whyNot();
@@ -63,7 +63,7 @@ export async function openAccounts(deps: OpenAccountsDeps): Promise<OpenedAccoun
   const range = readUidRange(parameters['uids']);
   checkUidRange(range, readFileSync('/proc/self/uid_map', 'utf8'));
   const keepMs = readKeepMs(parameters['homesKeepDays']);
-  log.info({ first: range.first, count: range.count }, 'Each owner of terminals has a uid of his own.');
+  log.info({ first: range.first, count: range.count }, 'Each owner of terminals has a uid of his own');
   // Where it is another's, as a mount's parent is, whoever made it has seen to it that owners pass.
   const owner = statSync(stateDir, { throwIfNoEntry: false })?.uid;
   if (owner === undefined || owner === process.geteuid?.()) await makePassage(stateDir);

@@ -63,7 +63,7 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
     runScript({ uid, script, args }, deps);
   const note = (uid: number): Promise<void> =>
     deps.lastUse.touch(uid).catch((err: unknown) => {
-      log.warn({ err, uid }, 'It could not be noted that an owner had a session.');
+      log.warn({ err, uid }, 'It could not be noted that an owner had a session');
     });
 
   const leave = (uid: number): Promise<void> =>
@@ -77,7 +77,7 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
       // He may kill the one that comes to kill; one of them is first.
       let code = await run(uid, endAll, []);
       for (let tries = 1; code !== 0 && tries < endTries; tries++) code = await run(uid, endAll, []);
-      if (code !== 0) log.error({ uid, code }, 'Processes of an owner could not be ended.');
+      if (code !== 0) log.error({ uid, code }, 'Processes of an owner could not be ended');
       await note(uid);
     });
   const enter = async (uid: number): Promise<OwnerAccount> => {

@@ -80,7 +80,7 @@ function follow(
   };
   let stop = (): void => undefined;
   call.on('cancelled', () => stop());
-  call.on('error', (err: Error) => deps.log.debug({ err }, 'A follower of a drain has left.'));
+  call.on('error', (err: Error) => deps.log.debug({ err }, 'A follower of a drain has left'));
   try {
     begin();
   } catch (error) {

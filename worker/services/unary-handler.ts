@@ -13,7 +13,7 @@ export function unary<Request, Response>(
       try {
         callback(null, await answer(call.request, call));
       } catch (error) {
-        if (!(error instanceof PaneletError)) log.error({ err: error, method: call.getPath() }, 'A call failed.');
+        if (!(error instanceof PaneletError)) log.error({ err: error, method: call.getPath() }, 'A call failed');
         callback(statusOf(error));
       }
     };

@@ -62,7 +62,7 @@ class AttachRpc {
     call.on('end', () => this.#guard(() => this.#leave()));
     call.on('cancelled', () => this.#over());
     call.on('close', () => this.#over());
-    call.on('error', (err: Error) => this.#deps.log.debug({ err }, 'An attachment ends with an error.'));
+    call.on('error', (err: Error) => this.#deps.log.debug({ err }, 'An attachment ends with an error'));
   }
 
   /** Tells the client that it may not have this attachment any more, and ends it. */
@@ -130,9 +130,9 @@ class AttachRpc {
 
   #refuse(error: unknown): void {
     const { log } = this.#deps;
-    if (isPaneletError(error, 'STATE_DIR_UNUSABLE')) log.error({ err: error }, 'Storage takes no new session.');
-    else if (error instanceof PaneletError) log.debug({ err: error }, 'An attachment is refused.');
-    else log.error({ err: error }, 'An attachment failed.');
+    if (isPaneletError(error, 'STATE_DIR_UNUSABLE')) log.error({ err: error }, 'Storage takes no new session');
+    else if (error instanceof PaneletError) log.debug({ err: error }, 'An attachment is refused');
+    else log.error({ err: error }, 'An attachment failed');
     // A message over a limit is a bad request at this edge; LIMIT_EXCEEDED is kept for the worker's own limits.
     const isFrame = this.#driver !== undefined && isPaneletError(error, 'LIMIT_EXCEEDED');
     this.attachment.refuse(isFrame ? new PaneletError('FRAME_INVALID', error.message, { cause: error }) : error);

@@ -32,7 +32,7 @@ export function startDetachSweeper(deps: DetachSweeperDeps): void {
     for (const [sessionId, dormant] of registry.dormant) {
       if (!age(dormant, elapsedMs)) continue;
       registry.forget(sessionId).catch((err: unknown) => {
-        deps.log.error({ err, sessionId }, 'An expired session could not be removed.');
+        deps.log.error({ err, sessionId }, 'An expired session could not be removed');
       });
     }
   };

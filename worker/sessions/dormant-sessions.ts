@@ -31,11 +31,11 @@ async function lifeOf(storage: PanelStorage, sessionId: string, log: Log): Promi
     return sealed === undefined ? { kind: 'crashed', loss: workerCrashed } : { kind: 'sealed' };
   } catch (err) {
     if (isPaneletError(err, 'STATE_DIR_UNUSABLE')) {
-      log.error({ err, sessionId }, 'A checkpoint cannot be read now; it is read when its client comes.');
+      log.error({ err, sessionId }, 'A checkpoint cannot be read now; it is read when its client comes');
       return { kind: 'sealed' };
     }
     if (!isPaneletError(err, 'CHECKPOINT_UNREADABLE')) throw err;
-    log.error({ err, sessionId }, 'A checkpoint is unreadable; its session starts again when its client comes.');
+    log.error({ err, sessionId }, 'A checkpoint is unreadable; its session starts again when its client comes');
     return { kind: 'crashed', loss: checkpointUnreadable };
   }
 }
@@ -47,7 +47,7 @@ async function lifeOf(storage: PanelStorage, sessionId: string, log: Log): Promi
 export async function findDormantSessions(storage: PanelStorage, log: Log): Promise<Map<string, DormantSession>> {
   const found = new Map<string, DormantSession>();
   const { records, unreadable } = await storage.records.list();
-  for (const { sessionId, reason } of unreadable) log.error({ sessionId, reason }, 'A session record is unreadable.');
+  for (const { sessionId, reason } of unreadable) log.error({ sessionId, reason }, 'A session record is unreadable');
   for (const record of records) {
     found.set(record.id, { record, life: await lifeOf(storage, record.id, log), detachedMs: 0 });
   }

@@ -157,7 +157,7 @@ class LifeWatch {
       this.#onStorage.set(dormant, seen);
       if (this.#ageOf(seen) < maxAgeMs || clock.nowMs() - seen.atMs < warningOf(maxAgeMs)) continue;
       registry.forget(sessionId).catch((err: unknown) => {
-        log.error({ err, sessionId }, 'A session that is too old could not be removed.');
+        log.error({ err, sessionId }, 'A session that is too old could not be removed');
       });
     }
   }

@@ -26,7 +26,7 @@ export function createPanelOutput(deps: PanelOutputDeps): DrivenOutput {
   let ended = endpoint.totals.finSent;
   let waiting = false;
   const refused = (): boolean => {
-    if (ended) deps.log.debug('Output after its end is dropped.');
+    if (ended) deps.log.debug('Output after its end is dropped');
     return ended;
   };
   const output: PanelOutput = {

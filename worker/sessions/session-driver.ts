@@ -148,7 +148,7 @@ export class SessionDriver {
     try {
       return this.#panel?.details() ?? {};
     } catch (err) {
-      this.#deps.log.error({ err }, 'A panel session cannot tell about itself.');
+      this.#deps.log.error({ err }, 'A panel session cannot tell about itself');
       return {};
     }
   }
@@ -271,7 +271,7 @@ export class SessionDriver {
     try {
       await this.#panel?.close();
     } catch (err) {
-      this.#deps.log.error({ err }, 'A panel session did not close cleanly.');
+      this.#deps.log.error({ err }, 'A panel session did not close cleanly');
     }
   }
 
@@ -279,7 +279,7 @@ export class SessionDriver {
     try {
       return this.#panel?.snapshot?.();
     } catch (err) {
-      this.#deps.log.error({ err }, 'A panel session has no snapshot; what is missing is said instead.');
+      this.#deps.log.error({ err }, 'A panel session has no snapshot; what is missing is said instead');
       return undefined;
     }
   }
@@ -334,7 +334,7 @@ export class SessionDriver {
 
   #fail(error: unknown): void {
     const { message } = PaneletError.from(error, 'PANEL_FAILED');
-    this.#deps.log.error({ err: error }, 'A panel session failed.');
+    this.#deps.log.error({ err: error }, 'A panel session failed');
     this.end({ kind: 'failed', message: `The panel failed: ${message}` });
   }
 }

@@ -101,7 +101,7 @@ class Freezer implements SessionFreezer {
     try {
       await panel.freeze();
     } catch (err) {
-      this.#deps.log.error({ err }, 'A panel session refused to freeze.');
+      this.#deps.log.error({ err }, 'A panel session refused to freeze');
       return;
     }
     if (turn !== this.#freezes || !this.frozen) return;
@@ -139,7 +139,7 @@ class Freezer implements SessionFreezer {
     } catch (err) {
       this.#seal = 'failed';
       this.failure = PaneletError.from(err, 'CHECKPOINT_FAILED').message;
-      this.#deps.log.error({ err }, 'A session could not be checkpointed.');
+      this.#deps.log.error({ err }, 'A session could not be checkpointed');
     }
     this.#deps.onChange();
   }
@@ -194,7 +194,7 @@ class Freezer implements SessionFreezer {
         await this.#deps.checkpoints.consume(this.#deps.sessionId, this.#deps.link.incarnation);
         return;
       } catch (err) {
-        this.#deps.log.error({ err }, 'A checkpoint could not be consumed; the session stays frozen.');
+        this.#deps.log.error({ err }, 'A checkpoint could not be consumed; the session stays frozen');
       }
       await sleep(this.#deps.clock, retryMs, signal);
     }

@@ -82,7 +82,7 @@ export class SessionLookup {
         }
       } catch (err) {
         if (!isPaneletError(err, 'CHECKPOINT_UNREADABLE')) throw err;
-        log.error({ err, sessionId: record.id }, 'A checkpoint is unreadable.');
+        log.error({ err, sessionId: record.id }, 'A checkpoint is unreadable');
         loss = checkpointUnreadable;
       }
     }

@@ -108,7 +108,7 @@ class Opening implements SessionOpening {
       return await this.#start(record, 1);
     } catch (error) {
       await storage.records.remove(record.id).catch((err: unknown) => {
-        this.#deps.log.warn({ err, sessionId: record.id }, 'The record of a session that did not open is left over.');
+        this.#deps.log.warn({ err, sessionId: record.id }, 'The record of a session that did not open is left over');
       });
       throw error;
     }
@@ -195,7 +195,7 @@ class Opening implements SessionOpening {
     });
     starting.then(
       (panel) => {
-        if (late) panel.close().catch((err: unknown) => log.error({ err }, 'A late panel session did not close.'));
+        if (late) panel.close().catch((err: unknown) => log.error({ err }, 'A late panel session did not close'));
       },
       () => undefined,
     );

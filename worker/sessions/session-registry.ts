@@ -280,7 +280,7 @@ export class SessionRegistry {
       return await work();
     } catch (error) {
       if (!isPaneletError(error, 'STATE_DIR_UNUSABLE') && !isPaneletError(error, 'CHECKPOINT_FAILED')) throw error;
-      this.#deps.log.error({ err: error, sessionId }, 'Storage keeps a session from coming back.');
+      this.#deps.log.error({ err: error, sessionId }, 'Storage keeps a session from coming back');
       const message = `The session is kept, and cannot come back now. ${error.message}`;
       throw new PaneletError('WORKER_UNAVAILABLE', message, { cause: error });
     }
@@ -313,7 +313,7 @@ export class SessionRegistry {
         if (!this.live.has(sessionId)) await this.#deps.storage.records.remove(sessionId);
       });
     } catch (err) {
-      this.#deps.log.error({ err, sessionId }, 'The record of an ended session could not be removed.');
+      this.#deps.log.error({ err, sessionId }, 'The record of an ended session could not be removed');
     }
   }
 }

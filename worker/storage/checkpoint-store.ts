@@ -105,7 +105,7 @@ class FileCheckpointStore implements CheckpointStore {
     const found = await this.#setAside(directory, consumed);
     if (found) {
       await this.#forgetConsumed(directory, consumed).catch((error: unknown) => {
-        this.#log.warn({ err: error, directory }, 'cannot remove old consumed checkpoints');
+        this.#log.warn({ err: error, directory }, 'Cannot remove old consumed checkpoints');
       });
     }
     return found;
@@ -121,7 +121,7 @@ class FileCheckpointStore implements CheckpointStore {
     for (const path of [temporaryPath(sealed), sealed]) {
       await this.#fileSystem.unlink(path).catch((error: unknown) => {
         if (systemCode(error) === 'ENOENT') return;
-        this.#log.warn({ err: error, path }, 'cannot remove a checkpoint that failed');
+        this.#log.warn({ err: error, path }, 'Cannot remove a checkpoint that failed');
       });
     }
     await this.#fileSystem.syncDirectory(directory).catch(() => undefined);
@@ -132,10 +132,10 @@ class FileCheckpointStore implements CheckpointStore {
     const sealed = sealedIn(directory);
     const kept = join(directory, 'checkpoint.unreadable');
     await this.#fileSystem.rename(sealed, kept).catch((error: unknown) => {
-      this.#log.warn({ err: error, path: sealed }, 'cannot set an unreadable checkpoint aside');
+      this.#log.warn({ err: error, path: sealed }, 'Cannot set an unreadable checkpoint aside');
     });
     const reason = cause.message;
-    this.#log.error({ sessionId, path: kept, reason }, 'checkpoint is unreadable and was kept');
+    this.#log.error({ sessionId, path: kept, reason }, 'Checkpoint is unreadable and was kept');
     const message = `The checkpoint of session ${sessionId} cannot be used: ${reason}. It is kept as ${kept}.`;
     return new PaneletError('CHECKPOINT_UNREADABLE', message, { cause });
   }

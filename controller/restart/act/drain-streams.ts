@@ -58,7 +58,7 @@ export function createDrainStreams({ gates, clock, random, log, timings }: Drain
           stream.backoff.reset();
         } else {
           stream.retryAtMs = clock.nowMs() + stream.backoff.nextMs() + 50;
-          log.debug({ err: error, podUid: uid }, 'drain stream ended');
+          log.debug({ err: error, podUid: uid }, 'Drain stream ended');
         }
         onChange();
       },

@@ -61,7 +61,7 @@ export function createGateAsker({ gates, clock, random, log }: GateAskerDeps): G
       const backoff = known?.backoff ?? createBackoff(random, { initialMs: 200, maxMs: 5_000 });
       const view: GateView = { kind: 'unreachable', message };
       silent.set(uid, { view, untilMs: clock.nowMs() + backoff.nextMs() / 2, backoff });
-      log.debug({ err: error, pod: { namespace: pod.metadata.namespace, name: pod.metadata.name } }, 'gate not asked');
+      log.debug({ err: error, pod: { namespace: pod.metadata.namespace, name: pod.metadata.name } }, 'Gate not asked');
       return view;
     }
   };

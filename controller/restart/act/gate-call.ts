@@ -47,7 +47,7 @@ export async function tryGate({ log }: ActionTools, pod: Pod, call: () => Promis
     return progress;
   } catch (error) {
     if (!isPaneletError(error)) throw error;
-    log.info({ err: error, pod: nameOf(pod) }, 'gate call failed');
+    log.info({ err: error, pod: nameOf(pod) }, 'Gate call failed');
     return retryIn(retrySoonMs);
   }
 }

@@ -63,7 +63,7 @@ async function evict(
     await tools.api.evict(objectKey(action.pod), conditions);
   } catch (error) {
     if (!isPaneletError(error, 'DISRUPTION_REFUSED')) throw error;
-    tools.log.info({ err: error, pod: nameOf(action.pod) }, 'eviction refused');
+    tools.log.info({ err: error, pod: nameOf(action.pod) }, 'Eviction refused');
     return retryIn(evictAgainMs);
   }
   recordKill(tools, context, action);

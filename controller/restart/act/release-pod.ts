@@ -35,6 +35,6 @@ async function openGate(tools: ActionTools, context: ActionContext, pod: Pod): P
   } catch (error) {
     // One that cannot be reached, or is not cordoned by this restart any more, is freed by its lease.
     if (!isPaneletError(error, 'AGENT_UNREACHABLE') && !isPaneletError(error, 'GATE_REFUSED')) throw error;
-    tools.log.info({ err: error, pod: nameOf(pod) }, 'not uncordoned');
+    tools.log.info({ err: error, pod: nameOf(pod) }, 'Not uncordoned');
   }
 }

@@ -47,7 +47,7 @@ export function createAudit(log: Log): RestartAudit {
       ...(requestedBy === undefined ? {} : { requestedBy }),
       reason: restart.spec.reason,
     };
-    log.info({ ...line, ...details }, 'restart decision');
+    log.info({ ...line, ...details }, 'Restart decision');
   };
   return {
     requested: (restart) => decided(restart, 'requested'),
@@ -63,7 +63,7 @@ export function createAudit(log: Log): RestartAudit {
         target: name,
         ...(requestedBy === undefined ? {} : { requestedBy }),
       };
-      log.info({ ...line, namespace, message }, 'restart decision');
+      log.info({ ...line, namespace, message }, 'Restart decision');
     },
     decided,
   };

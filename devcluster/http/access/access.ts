@@ -15,7 +15,7 @@ export interface ApiUser {
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /** Whom the sender acts as (`kubectl --as`): somebody with a token here, or somebody who may do nothing. */
-const actingAs = (users: readonly ApiUser[], sender: ApiUser, headers: IncomingMessage['headers']): ApiUser => {
+function actingAs(users: readonly ApiUser[], sender: ApiUser, headers: IncomingMessage['headers']): ApiUser {
   const name = headers['impersonate-user'];
   if (typeof name !== 'string') return sender;
   if ((sender.access ?? 'admin') !== 'admin') {
@@ -25,7 +25,7 @@ const actingAs = (users: readonly ApiUser[], sender: ApiUser, headers: IncomingM
   const groups = [headers['impersonate-group'] ?? []].flat().flatMap((text) => text.split(/, */));
   if (groups.includes('system:masters')) return { name, token: '' };
   return users.find((user) => user.name === name) ?? { name, token: '', access: 'none' };
-};
+}
 
 /**
  * Who sends a request, by its bearer token, or whom they act as; undefined for a request without a token.

@@ -47,17 +47,17 @@ interface KeyedCertificate {
   readonly keys: webcrypto.CryptoKeyPair;
 }
 
-const validity = (clock: Clock, years: number): { notBefore: Date; notAfter: Date } => {
+function validity(clock: Clock, years: number): { notBefore: Date; notAfter: Date } {
   const nowMs = clock.date().getTime();
   // A day back, for clocks that are not quite right.
   return { notBefore: new Date(nowMs - 24 * 3600 * 1000), notAfter: new Date(nowMs + years * yearMs) };
-};
+}
 
-const serialNumber = (random: Random): string => {
+function serialNumber(random: Random): string {
   const bytes = random.bytes(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x01;
   return bytes.toString('hex');
-};
+}
 
 const generateKeys = (): Promise<webcrypto.CryptoKeyPair> =>
   webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
@@ -65,7 +65,7 @@ const generateKeys = (): Promise<webcrypto.CryptoKeyPair> =>
 const keyToPem = async (key: webcrypto.CryptoKey): Promise<string> =>
   PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
 
-const createAuthority = async ({ clock, random }: CertificateOptions): Promise<KeyedCertificate> => {
+async function createAuthority({ clock, random }: CertificateOptions): Promise<KeyedCertificate> {
   const keys = await generateKeys();
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(random),
@@ -79,9 +79,9 @@ const createAuthority = async ({ clock, random }: CertificateOptions): Promise<K
     ],
   });
   return { certificate, keys };
-};
+}
 
-const loadAuthority = async (options: CertificateOptions): Promise<KeyedCertificate> => {
+async function loadAuthority(options: CertificateOptions): Promise<KeyedCertificate> {
   const certificatePath = join(options.directory, 'ca.crt');
   const keyPath = join(options.directory, 'ca.key');
   if (existsSync(certificatePath) && existsSync(keyPath)) {
@@ -101,7 +101,7 @@ const loadAuthority = async (options: CertificateOptions): Promise<KeyedCertific
   replaceFileSync(keyPath, await keyToPem(authority.keys.privateKey));
   replaceFileSync(certificatePath, authority.certificate.toString('pem'));
   return authority;
-};
+}
 
 /**
  * The server's certificate, signed by an authority that is made at the first start and kept, so that kubeconfigs stay good. The

@@ -39,19 +39,19 @@ export function strictDecodingError(unknown: readonly string[]): string {
   return `strict decoding error: ${unknown.map((field) => `unknown field "${field}"`).join(', ')}`;
 }
 
-const cannotHandle = (served: ServedKind, why: string): Error => {
+function cannotHandle(served: ServedKind, why: string): Error {
   const { kind, version } = served.kind;
   return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`);
-};
+}
 
-const checkKind = (served: ServedKind, value: Record<string, unknown>): void => {
+function checkKind(served: ServedKind, value: Record<string, unknown>): void {
   const apiVersion = apiVersionOf(served.kind);
   const { kind } = served.kind;
   const given = { apiVersion: value['apiVersion'] ?? apiVersion, kind: value['kind'] ?? kind };
   if (given.apiVersion === apiVersion && given.kind === kind) return;
   const text = `${JSON.stringify(given.apiVersion)}, Kind=${JSON.stringify(given.kind)}`;
   throw badRequest(`the object provided is unrecognized (must be of type ${kind} in ${apiVersion}, was ${text})`);
-};
+}
 
 /**
  * A value from a client as an object of a kind. Unknown fields are refused, warned of or passed over.

@@ -13,13 +13,13 @@ import { isDryRun, sendObject } from './write-handlers.js';
 
 const policies = ['Background', 'Foreground', 'Orphan'] as const;
 
-const policyOf = (text: string): DeleteOptions['propagationPolicy'] => {
+function policyOf(text: string): DeleteOptions['propagationPolicy'] {
   if (text === '') return undefined;
   const found = policies.find((policy) => policy === text);
   if (found !== undefined) return found;
   const supported = ['Foreground', 'Background', 'Orphan', 'nil'];
   throw invalidOptions('DeleteOptions', unsupportedValue('propagationPolicy', text, supported));
-};
+}
 
 /** What the body and the query of a delete ask for. @throws StatusError BadRequest, Invalid. */
 export function deleteOptionsOf(body: unknown, call: Pick<ResourceRequest, 'request' | 'query'>): DeleteOptions {

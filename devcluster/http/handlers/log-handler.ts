@@ -9,7 +9,7 @@ import type { PodLogRequest } from './pod-logs.js';
 import { needObject } from './read-handlers.js';
 import { sendText } from '../wire/reply.js';
 
-const chooseContainer = (pod: AnyObject, asked: string): string => {
+function chooseContainer(pod: AnyObject, asked: string): string {
   const names = ['initContainers', 'containers'].flatMap((field) =>
     listAt(pod, 'spec', field).map((container) => textAt(container, 'name')),
   );
@@ -21,9 +21,9 @@ const chooseContainer = (pod: AnyObject, asked: string): string => {
   const [only] = listAt(pod, 'spec', 'containers');
   if (only !== undefined && names.length === 1) return textAt(only, 'name');
   throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${names.join(' ')}]`);
-};
+}
 
-const logRequestOf = (pod: AnyObject, query: URLSearchParams): PodLogRequest => {
+function logRequestOf(pod: AnyObject, query: URLSearchParams): PodLogRequest {
   const isTrue = (name: string): boolean => ['true', '1'].includes(query.get(name) ?? '');
   const number = <Name extends string>(name: Name): Partial<Record<Name, number>> => {
     const text = query.get(name) ?? '';
@@ -45,7 +45,7 @@ const logRequestOf = (pod: AnyObject, query: URLSearchParams): PodLogRequest => 
     ...number('limitBytes'),
     ...(sinceTime === null ? {} : { sinceTime }),
   };
-};
+}
 
 /** Answers a request for a container's output, from the launcher's source. */
 export async function handleLog(context: ApiContext, { response, query, target }: ResourceRequest): Promise<void> {

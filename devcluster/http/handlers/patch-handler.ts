@@ -28,20 +28,20 @@ const acceptedBy = (served: ServedKind): string[] =>
   served.isCustom ? [jsonPatch, mergePatch] : [jsonPatch, mergePatch, strategicMerge];
 
 /** @throws StatusError UnsupportedMediaType. */
-const checkType = (served: ServedKind, type: string): void => {
+function checkType(served: ServedKind, type: string): void {
   if (acceptedBy(served).includes(type)) return;
   const isApply = type.startsWith('application/apply-patch');
   const note = isApply
     ? 'the dev cluster has no server-side apply; use client-side apply (kubectl apply --server-side=false)'
     : '';
   throw unsupportedMediaType(acceptedBy(served), note);
-};
+}
 
 const notOfType = (patch: unknown, type: string): string =>
   `json: cannot unmarshal ${Array.isArray(patch) ? 'array' : typeof patch} into Go value of type ${type}`;
 const noObject = (patch: unknown): string => notOfType(patch, 'map[string]interface {}');
 
-const applyPatch = (served: ServedKind, type: string, current: AnyObject, patch: unknown): unknown => {
+function applyPatch(served: ServedKind, type: string, current: AnyObject, patch: unknown): unknown {
   switch (type) {
     case jsonPatch:
       if (typeof patch !== 'object')
@@ -54,26 +54,26 @@ const applyPatch = (served: ServedKind, type: string, current: AnyObject, patch:
       if (!isFields(patch)) throw badRequest(`error decoding patch: ${noObject(patch)}`);
       return applyMergePatch(current, patch);
   }
-};
+}
 
 /** What a refusal of a patch quotes: a strategic patch as Go prints it, else the object that came out. */
 const quoted = (type: string, patched: unknown, patch: unknown): string =>
   type === strategicMerge ? goText(patch) : JSON.stringify(sortFields(patched));
 
 /** Why the object that came out cannot be read; it is told in another form than for a whole object. */
-const whyUnreadable = (served: ServedKind, type: string, patched: unknown, isStrict: boolean): string | undefined => {
+function whyUnreadable(served: ServedKind, type: string, patched: unknown, isStrict: boolean): string | undefined {
   const mismatch = served.isCustom ? undefined : findMismatch(served, patched);
   if (mismatch !== undefined) return type === strategicMerge ? mismatch.patchText : mismatch.text;
   const unknown = isStrict ? unknownFieldsOf(served, patched) : [];
   return unknown.length === 0 ? undefined : strictDecodingError(unknown);
-};
+}
 
-const refusePatch = (text: string, why: string): never => {
+function refusePatch(text: string, why: string): never {
   const message = `Invalid value: ${JSON.stringify(text)}: ${why}`;
   throw new StatusError(422, 'Invalid', ` "" is invalid: patch: ${message}`, {
     causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }],
   });
-};
+}
 
 /** Answers a patch. */
 export async function handlePatch(context: ApiContext, call: ResourceRequest): Promise<void> {

@@ -31,14 +31,14 @@ export function handleGet(context: ApiContext, { request, response, query, targe
   sendJson(response, 200, representObject(needObject(context, target), as));
 }
 
-const numberOf = (query: URLSearchParams, name: string): number => {
+function numberOf(query: URLSearchParams, name: string): number {
   const text = query.get(name) ?? '';
   if (text !== '' && !/^\d+$/.test(text))
     throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
   return Number(text);
-};
+}
 
-const checkVersion = (context: ApiContext, query: URLSearchParams): void => {
+function checkVersion(context: ApiContext, query: URLSearchParams): void {
   const asked = numberOf(query, 'resourceVersion');
   const match = query.get('resourceVersionMatch');
   const current = Number(context.store.resourceVersion);
@@ -50,7 +50,7 @@ const checkVersion = (context: ApiContext, query: URLSearchParams): void => {
   }
   // Only the present is kept, not the states before it.
   if (match === 'Exact' && asked < current) throw expired(`The resourceVersion for the provided list is too old.`);
-};
+}
 
 /** Answers a list. */
 export function handleList(context: ApiContext, { request, response, query, target }: ResourceRequest): void {

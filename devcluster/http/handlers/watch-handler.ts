@@ -26,7 +26,7 @@ interface Beginning {
 
 const isTrue = (query: URLSearchParams, name: string): boolean => ['true', '1'].includes(query.get(name) ?? '');
 
-const beginningOf = (context: ApiContext, { query, target }: ResourceRequest): Beginning => {
+function beginningOf(context: ApiContext, { query, target }: ResourceRequest): Beginning {
   const asked = query.get('resourceVersion') ?? '';
   if (!/^\d*$/.test(asked))
     throw badRequest(`Invalid value: ${JSON.stringify(asked)}: resourceVersion must be a number`);
@@ -42,7 +42,7 @@ const beginningOf = (context: ApiContext, { query, target }: ResourceRequest): B
   if (asked === '' || asked === '0')
     return { initial: sends === null, announcesEnd: false, fromResourceVersion: current };
   return { initial: false, announcesEnd: false, fromResourceVersion: asked };
-};
+}
 
 /** Writes the events of one watch. */
 class WatchWriter {
@@ -76,11 +76,11 @@ class WatchWriter {
   }
 }
 
-const timeoutOf = (context: ApiContext, query: URLSearchParams): number => {
+function timeoutOf(context: ApiContext, query: URLSearchParams): number {
   const seconds = Number(query.get('timeoutSeconds') ?? '0');
   // Like the real server: half an hour to an hour when nothing is asked for.
   return (seconds > 0 ? seconds : 1800 * (1 + context.random.number())) * 1000;
-};
+}
 
 /** Answers a watch: a line of JSON for each change, until the client goes, the time is over or the server closes. */
 export function handleWatch(context: ApiContext, call: ResourceRequest): void {
@@ -103,7 +103,7 @@ export function handleWatch(context: ApiContext, call: ResourceRequest): void {
         writer.tell(event.type, event.object);
       } catch (error) {
         // One watch that cannot be served must not end the server; its client lists and watches anew.
-        context.log.error({ err: error }, 'watch failed');
+        context.log.error({ err: error }, 'Watch failed');
         response.destroy();
       }
     };

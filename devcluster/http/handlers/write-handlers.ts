@@ -33,12 +33,12 @@ export function sendObject(context: ApiContext, call: ResourceRequest, httpCode:
 }
 
 /** The object with the namespace of the URL. @throws StatusError BadRequest when it names another. */
-const addressed = (target: RequestTarget, object: AnyObject): AnyObject => {
+function addressed(target: RequestTarget, object: AnyObject): AnyObject {
   checkAddress(target.served.kind, object, target.namespace, target.name);
   if (target.namespace !== undefined) object.metadata.namespace = target.namespace;
   if (target.name !== undefined) object.metadata.name = target.name;
   return object;
-};
+}
 
 /** Answers a create. */
 export async function handleCreate(context: ApiContext, call: ResourceRequest): Promise<void> {

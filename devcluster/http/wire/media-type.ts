@@ -24,13 +24,13 @@ export function parseMediaTypes(header: string | undefined): MediaType[] {
 /** In which shape an object is sent. */
 export type Shape = 'object' | 'table' | 'metadata';
 
-const shapeOf = ({ type, parameters }: MediaType): Shape | undefined => {
+function shapeOf({ type, parameters }: MediaType): Shape | undefined {
   if (!['application/json', 'application/*', '*/*'].includes(type)) return undefined;
   if (parameters['as'] === undefined) return 'object';
   if (parameters['g'] !== 'meta.k8s.io' || parameters['v'] !== 'v1') return undefined;
   if (parameters['as'] === 'Table') return 'table';
   return parameters['as'].startsWith('PartialObjectMetadata') ? 'metadata' : undefined;
-};
+}
 
 /** The first shape of an Accept header that can be served; undefined when there is none. */
 export function negotiateShape(accept: string | undefined): Shape | undefined {

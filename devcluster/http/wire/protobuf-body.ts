@@ -88,7 +88,7 @@ const mapEntry = (isText: boolean): Message => ({
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-const readField = (reader: BinaryReader, type: FieldType): unknown => {
+function readField(reader: BinaryReader, type: FieldType): unknown {
   switch (type) {
     case 'string':
       return reader.string();
@@ -106,7 +106,7 @@ const readField = (reader: BinaryReader, type: FieldType): unknown => {
     default:
       return readMessage(reader.bytes(), type);
   }
-};
+}
 
 const isMap = (type: FieldType): boolean => type === 'string-map' || type === 'bytes-map';
 

@@ -24,7 +24,7 @@ export function sendText(response: ServerResponse, httpCode: number, text: strin
 /** Sends the Status of an error; one that is no StatusError is our fault: it is logged and told as such. */
 export function sendError(response: ServerResponse, error: unknown, log: Log): void {
   const isRefusal = error instanceof StatusError;
-  if (!isRefusal) log.error({ err: error }, 'request failed');
+  if (!isRefusal) log.error({ err: error }, 'Request failed');
   const { status } = isRefusal
     ? error
     : new StatusError(500, 'InternalError', `Internal error occurred: ${messageOf(error)}`);

@@ -47,7 +47,7 @@ const metadataOnly = (object: AnyObject): object => ({
   metadata: object.metadata,
 });
 
-const rowOf = (stored: AnyObject, as: Representation): object => {
+function rowOf(stored: AnyObject, as: Representation): object {
   const { served, includeObject, nowMs } = as;
   const conditions = served.columns.conditions?.(stored);
   const objects = { None: undefined, Metadata: metadataOnly(stored), Object: served.toView(stored) };
@@ -57,7 +57,7 @@ const rowOf = (stored: AnyObject, as: Representation): object => {
     ...(conditions === undefined ? {} : { conditions }),
     object: object ?? null,
   };
-};
+}
 
 const tableOf = (objects: readonly AnyObject[], as: Representation, meta: ListMeta, hasHead = true): object => ({
   kind: 'Table',
@@ -80,10 +80,10 @@ export function representObject(stored: AnyObject, as: Representation, hasHead =
 }
 
 /** The real server leaves the kind out of the items of built-in lists, where the list says it. */
-const listItem = (served: ServedKind, stored: AnyObject): object => {
+function listItem(served: ServedKind, stored: AnyObject): object {
   const shown = served.toView(stored);
   return served.isCustom ? shown : { ...shown, apiVersion: undefined, kind: undefined };
-};
+}
 
 /** Stored objects as they are sent in a list. */
 export function representList(objects: readonly AnyObject[], as: Representation, meta: ListMeta): object {

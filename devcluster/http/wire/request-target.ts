@@ -8,15 +8,15 @@ export interface RequestTarget {
   readonly subresource: string | undefined;
 }
 
-const groupVersionOf = (segments: readonly string[]): { group: string; version: string; rest: readonly string[] } => {
+function groupVersionOf(segments: readonly string[]): { group: string; version: string; rest: readonly string[] } {
   const [root, first = '', second = '', ...rest] = segments;
   if (root === 'api') return { group: '', version: first, rest: [second, ...rest].filter((text) => text !== '') };
   return { group: first, version: second, rest };
-};
+}
 
-const parseRest = (
+function parseRest(
   rest: readonly string[],
-): { namespace?: string; plural: string; name?: string | undefined; subresource?: string | undefined } | undefined => {
+): { namespace?: string; plural: string; name?: string | undefined; subresource?: string | undefined } | undefined {
   const [first = '', second, third, fourth, fifth] = rest;
   // /namespaces/x/pods is about pods; /namespaces/x and /namespaces/x/status are about the namespace.
   const isInside =
@@ -27,7 +27,7 @@ const parseRest = (
   }
   if (first === '' || rest.length > 3) return undefined;
   return { plural: first, name: second, subresource: third };
-};
+}
 
 /** Finds what a path is about; undefined when the dev cluster serves no such thing. */
 export function findTarget(kinds: readonly ServedKind[], path: string): RequestTarget | undefined {

@@ -39,7 +39,7 @@ export function createDirectoryWatch(deps: DirectoryWatchDeps): DirectoryWatch {
       watcher.on('error', () => drop(directory));
       watchers.set(directory, watcher);
     } catch (error) {
-      deps.log.debug({ err: error, directory }, 'cannot watch a directory; looking at it now and then instead');
+      deps.log.debug({ err: error, directory }, 'Cannot watch a directory; looking at it now and then instead');
     }
   };
   const aim = (directories: readonly string[]): void => {

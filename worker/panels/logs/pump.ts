@@ -109,7 +109,7 @@ class TrailPump implements Pump {
   #fail(error: unknown): void {
     // No room for another event: once the client has caught up.
     if (isPaneletError(error, 'LIMIT_EXCEEDED')) return;
-    this.#context.log.error({ err: error }, 'cannot read the log any more');
+    this.#context.log.error({ err: error }, 'Cannot read the log any more');
     try {
       this.#context.output.writeEvent(panelEvent('failed', { reason: PaneletError.from(error).message }));
     } finally {

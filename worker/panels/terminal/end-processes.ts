@@ -41,7 +41,7 @@ export async function endProcesses(deps: EndProcessesDeps): Promise<readonly Pro
     if ((await signalAll(deps, signals, limitMs)) === 'gone') return [];
   }
   const left = deps.remaining();
-  if (left.length > 0) deps.log.error({ pids: left.map((entry) => entry.pid) }, 'processes outlived SIGKILL');
+  if (left.length > 0) deps.log.error({ pids: left.map((entry) => entry.pid) }, 'Processes outlived SIGKILL');
   return left;
 }
 

@@ -48,7 +48,7 @@ class PipedSession implements PanelSession {
     output.onWritable(flow);
     // Not before the caller has the session.
     setImmediate(flow);
-    log.info({ pid: pipes.pid, command: setup.program.file }, 'program has started on pipes');
+    log.info({ pid: pipes.pid, command: setup.program.file }, 'Program has started on pipes');
   }
 
   input(item: InputItem): void | Promise<void> {
@@ -86,7 +86,7 @@ class PipedSession implements PanelSession {
 
   takeEnd(exit: ProgramEnd): void {
     const { log, output } = this.#context;
-    log.info({ pid: this.#pipes.pid, exit }, 'program has ended');
+    log.info({ pid: this.#pipes.pid, exit }, 'Program has ended');
     if (this.#closing) return;
     output.writeEvent(exitStatus(exit));
     output.end();

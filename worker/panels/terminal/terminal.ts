@@ -105,7 +105,7 @@ class TerminalSession implements PanelSession {
     this.#screen.onCaughtUp(flow);
     // Not before the caller has the session.
     setImmediate(flow);
-    log.info({ pid: this.#pty.pid, command: program.file }, 'program of the terminal has started');
+    log.info({ pid: this.#pty.pid, command: program.file }, 'Program of the terminal has started');
   }
 
   input(item: InputItem): void | Promise<void> {
@@ -157,7 +157,7 @@ class TerminalSession implements PanelSession {
 
   #onEnd(exit: ProgramEnd): void {
     const { log, output } = this.#context;
-    log.info({ pid: this.#pty.pid, exit }, 'program of the terminal has ended');
+    log.info({ pid: this.#pty.pid, exit }, 'Program of the terminal has ended');
     if (this.#closing) return;
     output.writeEvent(exitStatus(exit));
     output.end();
