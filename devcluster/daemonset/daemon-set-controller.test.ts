@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createSystemClock, sleep } from '#common/time/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { createEventRecorder } from '../store/event-recorder.js';
 import { builtinKinds } from '../kinds/builtin-kinds.js';
 import type { StoredPod, PodStatus } from '../launcher/pod.js';
@@ -21,8 +22,8 @@ const key = { ns: 'ns', name: 'agent' };
 let store: ObjectStore;
 let controller: DaemonSetController;
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(clock, 2);
+function until(condition: () => boolean): Promise<void> {
+  return waitFor('the cluster is so', condition);
 }
 
 function pods(): readonly StoredPod[] {

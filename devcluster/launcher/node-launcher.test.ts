@@ -4,9 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createSystemClock, sleep } from '#common/time/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { podGraceSeconds } from '../store/deletion.js';
 import { valueAt } from '../store/json-copy.js';
 import { createObjectStore } from '../store/memory-object-store.js';
@@ -46,8 +47,8 @@ let store: ObjectStore;
 let launcher: NodeLauncher;
 let events: string[] = [];
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(clock, 5);
+function until(condition: () => boolean): Promise<void> {
+  return waitFor('the pod is so', condition);
 }
 
 beforeEach(async () => {

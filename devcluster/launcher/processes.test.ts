@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createSystemClock, sleep } from '#common/time/clock.js';
+import { createSystemClock } from '#common/time/clock.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { isProcessAlive, readGroupedProcess } from './proc-fs.js';
 import { createProcesses, type LocalProcess } from './processes.js';
 
@@ -32,8 +33,8 @@ async function start(script: string, environment: Record<string, string> = {}): 
   return process;
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(clock, 5);
+function until(condition: () => boolean): Promise<void> {
+  return waitFor('the process is so', condition);
 }
 
 describe('local processes', () => {

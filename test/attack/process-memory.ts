@@ -1,6 +1,6 @@
+import { waitFor } from '#test/support/wait-for.js';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually } from '#test/support/agent/running-agent.js';
 
 const mib = 1024 * 1024;
 
@@ -21,7 +21,7 @@ export async function heapMib(dir: string, pid: number): Promise<number> {
   const file = join(dir, `heap-${pid}.json`);
   rmSync(file, { force: true });
   process.kill(pid, 'SIGUSR2');
-  await eventually(() => existsSync(file), 'the process has told its heap', 30_000);
+  await waitFor('the process has told its heap', () => existsSync(file), 30_000);
   const { heapUsed, external } = JSON.parse(readFileSync(file, 'utf8')) as NodeJS.MemoryUsage;
   return (heapUsed + external) / mib;
 }

@@ -23,11 +23,11 @@ import {
   call,
   connectAgent,
   createAgentHome,
-  eventually,
   type AgentClients,
   type AgentHome,
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
+import { waitFor } from '#test/support/wait-for.js';
 
 const cleanups: (() => void)[] = [];
 
@@ -89,12 +89,12 @@ async function start(panels: Record<string, unknown>[], change: Record<string, u
   const gate = gateOf(home, await home.start());
   const areServing = async (): Promise<boolean> =>
     (await gate.status()).workers.every(({ state }) => state === State.SERVING);
-  await eventually(areServing, 'every worker serves, also those of the other target');
+  await waitFor('every worker serves, also those of the other target', areServing);
   return gate;
 }
 
 async function untilState(gate: Gate, state: State): Promise<void> {
-  await eventually(async () => (await gate.status()).state === state, `state ${State[state]}`);
+  await waitFor(`state ${State[state]}`, async () => (await gate.status()).state === state);
 }
 
 const two = [
@@ -176,12 +176,12 @@ describe('the gate of a node', () => {
     const gate = await start(two);
     await gate.cordon();
     process.kill(gate.home.workers('echo')[0]!.pid, 'SIGKILL');
-    await eventually(() => gate.home.workers('echo').length === 0, 'echo is gone');
+    await waitFor('echo is gone', () => gate.home.workers('echo').length === 0);
     const responses = await gate.drain();
     expect(responses.at(-1)?.receipt?.counts).toMatchObject({ checkpointed: 3 });
     expect(gate.home.workers('echo')).toEqual([]);
     await gate.uncordon();
-    await eventually(() => gate.home.workers('echo').length === 1, 'echo is back');
+    await waitFor('echo is back', () => gate.home.workers('echo').length === 1);
   });
 
   test('never takes a worker that does not answer for drained', async () => {
@@ -256,7 +256,7 @@ describe('the gate of a node', () => {
   test('ends a drain that hangs by its grace period, sooner after a second signal', async () => {
     const gate = await start([{ name: 'echo', parameters: { behaviour: 'hang-drain' } }], { gracePeriodSeconds: 60 });
     gate.agent.child.kill('SIGTERM');
-    await eventually(() => gate.agent.log().includes('Agent stops'), 'it stops');
+    await waitFor('it stops', () => gate.agent.log().includes('Agent stops'));
     gate.agent.child.kill('SIGTERM');
     expect(await gate.agent.exited).toBe(1);
     expect(gate.home.workers('echo')).toEqual([]);
@@ -271,14 +271,14 @@ describe('the gate of a node', () => {
     const forControllers = { ...home, address: `${home.host}:7445` };
     home.configure({ gate: { listen: forControllers.address } });
     const agent = await home.start();
-    await eventually(
-      async () => (await gateOf(forControllers, agent).status()).state === State.SERVING,
+    await waitFor(
       'controllers are served',
+      async () => (await gateOf(forControllers, agent).status()).state === State.SERVING,
     );
     agent.child.kill('SIGTERM');
-    await eventually(
-      async () => (await gateOf(home, agent).status()).state !== State.SERVING,
+    await waitFor(
       'clients see that it drains',
+      async () => (await gateOf(home, agent).status()).state !== State.SERVING,
     );
     expect((await gateOf(forControllers, agent).status()).state).not.toBe(State.SERVING);
     agent.child.kill('SIGTERM');

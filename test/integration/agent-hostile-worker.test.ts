@@ -8,9 +8,9 @@ import {
   call,
   connectAgent,
   createAgentHome,
-  eventually,
   type AgentHome,
 } from '#test/support/agent/running-agent.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { startHostilePanel, type RawAnswer } from '#test/support/http2/hostile-panel.js';
 import type { RawHeader } from '#test/support/http2/frames.js';
 import type { ListPanelsRequest, ListPanelsResponse } from '#proto/session/v1/session.js';
@@ -68,7 +68,8 @@ const answers: readonly [string, number, RawAnswer][] = [
 async function untilServing(home: AgentHome, ...panels: string[]): Promise<void> {
   const clients = connectAgent(home.address);
   ends.push(() => clients.close());
-  await eventually(
+  await waitFor(
+    'panels serve',
     async () => {
       const list = await call<ListPanelsRequest, ListPanelsResponse>(
         (...rest) => clients.session.listPanels(...rest),
@@ -76,7 +77,6 @@ async function untilServing(home: AgentHome, ...panels: string[]): Promise<void>
       );
       return panels.every((name) => list.panels.some((panel) => panel.name === name && panel.serving));
     },
-    'panels serve',
     20_000,
   );
 }

@@ -13,10 +13,10 @@ import {
   call,
   connectAgent,
   createAgentHome,
-  eventually,
   type AgentHome,
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
 
 const clock = createSystemClock();
@@ -72,10 +72,10 @@ async function state(): Promise<{ state: State; pid: number } | undefined> {
 }
 
 const untilServing = (worker: ChildProcess): Promise<void> =>
-  eventually(async () => {
+  waitFor('the agent has the worker', async () => {
     const now = await state();
     return now?.state === State.SERVING && now.pid === worker.pid;
-  }, 'the agent has the worker');
+  });
 
 async function attach(): Promise<EchoLoad> {
   client = createPaneletClient({ address: home.address, tls: 'plaintext' });
@@ -87,7 +87,7 @@ async function attach(): Promise<EchoLoad> {
 
 async function flows(load: EchoLoad): Promise<void> {
   const before = load.receivedBytes();
-  await eventually(() => load.receivedBytes() > before + 4_096, 'bytes come back', 20_000);
+  await waitFor('bytes come back', () => load.receivedBytes() > before + 4_096, 20_000);
 }
 
 async function expectFlawless(load: EchoLoad): Promise<void> {
@@ -160,7 +160,7 @@ describe('workers beside the agent', () => {
     await untilServing(worker);
     const load = await attach();
     expect(await end(worker)).toBe(0);
-    await eventually(async () => (await state())?.state === State.UNSPECIFIED, 'the agent knows that it is gone');
+    await waitFor('the agent knows that it is gone', async () => (await state())?.state === State.UNSPECIFIED);
     expect(await ready()).toBe('ok\n');
     const next = startWorker();
     await untilServing(next);

@@ -11,11 +11,11 @@ import {
   builtPrograms,
   call,
   createAgentHome,
-  eventually,
   untilText,
   type AgentHome,
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { letsIn } from '#test/support/lets-in.js';
 import { controllerSubject, createTestAuthority, type TestAuthority } from '#test/support/agent/test-authority.js';
 
@@ -123,7 +123,7 @@ const codeOf = (call: Promise<unknown>): Promise<number> =>
 describe('an agent in a cluster', () => {
   test('lives but is not ready, and listens nowhere else, until it has a certificate', async () => {
     const starting = home.start(podEnv());
-    await eventually(() => api.requests.size === 1, 'a certificate request');
+    await waitFor('a certificate request', () => api.requests.size === 1);
     expect(await probe('/livez')).toEqual([200, 'ok\n']);
     expect((await probe('/readyz'))[0]).toBe(503);
     await expect(fetch(`http://${home.address}/`)).rejects.toThrow();
@@ -132,7 +132,7 @@ describe('an agent in a cluster', () => {
     const certificate = await authority.sign(Buffer.from(kept!.spec.request, 'base64').toString('utf8'));
     kept!.status = { certificate: Buffer.from(certificate).toString('base64') };
     const agent = await starting;
-    await eventually(async () => (await probe('/readyz'))[0] === 200, 'ready');
+    await waitFor('ready', async () => (await probe('/readyz'))[0] === 200);
     expect(statSync(join(home.dir, 'state', 'identity', 'node.pem')).mode & 0o777).toBe(0o600);
     agent.child.kill('SIGTERM');
     expect(await agent.exited).toBe(0);
@@ -140,7 +140,7 @@ describe('an agent in a cluster', () => {
 
   test('ends at once when it is told to while it waits for a certificate', async () => {
     const starting = home.start(podEnv());
-    await eventually(() => api.requests.size === 1, 'a certificate request');
+    await waitFor('a certificate request', () => api.requests.size === 1);
     expect(home.children().at(-1)?.kill('SIGTERM')).toBe(true);
     expect(await (await starting).exited).toBe(0);
   });
@@ -245,7 +245,7 @@ describe('an agent in a cluster', () => {
     api.users.set('other', { username: 'other' });
     api.permissions.push({ user: 'prometheus', verb: 'get', on: '/metrics' });
     await startServing();
-    await eventually(async () => (await readMetrics('scraper'))[1].includes('panelet_worker_up{panel="echo"} 1'), 'up');
+    await waitFor('up', async () => (await readMetrics('scraper'))[1].includes('panelet_worker_up{panel="echo"} 1'));
     const [code, text] = await readMetrics('scraper');
     expect(code).toBe(200);
     for (const line of ['panelet_gate_state{target="agent",state="SERVING"} 1', 'panelet_sessions{panel="echo"} 0']) {
@@ -266,10 +266,10 @@ describe('an agent in a cluster', () => {
       metrics: undefined,
     });
     const starting = home.start(env);
-    await eventually(async () => {
+    await waitFor('it waits', async () => {
       const answer = await fetch(`http://${home.host}:8080/readyz`).catch(() => undefined);
       return (await answer?.text())?.includes('Another agent still has the run directory') === true;
-    }, 'it waits');
+    });
     expect((await fetch(`http://${home.host}:8080/livez`)).status).toBe(200);
     first.child.kill('SIGTERM');
     expect(await first.exited).toBe(0);

@@ -8,7 +8,6 @@ import {
   builtPrograms,
   connectAgent,
   createAgentHome,
-  eventually,
   type AgentClients,
   type AgentHome,
   type AgentProcess,
@@ -29,9 +28,9 @@ let logFile: string;
 const states = ({ workers }: GateStatus): (State | undefined)[] =>
   ['echo', 'logs'].map((panel) => workers.find((worker) => worker.panel === panel)?.state);
 const untilStates = (...wanted: State[]): Promise<void> =>
-  eventually(
-    async () => String(states(await statusOfGate(clients.gate))) === String(wanted),
+  waitFor(
     `echo and logs are ${wanted.map((state) => State[state]).join(' and ')}`,
+    async () => String(states(await statusOfGate(clients.gate))) === String(wanted),
   );
 // Its output does not fit into what the client takes, so that its input waits.
 const keepEchoBusy = (): void => {

@@ -13,10 +13,10 @@ import {
   call,
   connectAgent,
   createAgentHome,
-  eventually,
   untilText,
   type AgentHome,
 } from '#test/support/agent/running-agent.js';
+import { waitFor } from '#test/support/wait-for.js';
 
 const cleanups: (() => void)[] = [];
 
@@ -41,7 +41,7 @@ async function untilServing(at: AgentHome, names: readonly string[], timeoutMs =
     return names.every((name) => serving.includes(name));
   };
   try {
-    await eventually(all, `${names.join(', ')} serve`, timeoutMs);
+    await waitFor(`${names.join(', ')} serve`, all, timeoutMs);
   } finally {
     clients.close();
   }
@@ -62,7 +62,7 @@ async function startSilent(...more: readonly object[]) {
   for (const name of names) process.kill(at.workers(name)[0]!.pid, 'SIGUSR2');
   // A signal is heard when its turn comes: a call that is sent now might still be answered.
   const isSilent = (name: string): boolean => existsSync(join(at.dir, 'run', 'workers', `${name}.sock.silent`));
-  await eventually(() => names.every(isSilent), 'they are silent');
+  await waitFor('they are silent', () => names.every(isSilent));
   return { at, agent };
 }
 
@@ -82,7 +82,7 @@ describe('workers that take a call and never answer it', () => {
     agent.child.kill('SIGHUP');
     await untilText(agent, 'Panel comes back once its worker has gone');
     await untilServing(at, ['echo', 'one', 'two']);
-    await eventually(() => at.workers('no-drain').every(({ pid }) => pid !== before!.pid), 'it has gone', 60_000);
+    await waitFor('it has gone', () => at.workers('no-drain').every(({ pid }) => pid !== before!.pid), 60_000);
     await untilServing(at, ['no-drain']);
     expect(at.workers('no-drain')).toHaveLength(1);
   }, 120_000);
@@ -111,7 +111,7 @@ test('a worker that is stopped becomes unknown after 15 s at most, and is up aga
     prepare: (_clients, status) => Promise.resolve(status),
   });
   cleanups.push(() => link.close());
-  await eventually(() => link.state().kind === 'up', 'up');
+  await waitFor('up', () => link.state().kind === 'up');
   process.kill(pid, 'SIGSTOP');
   cleanups.push(() => process.kill(pid, 'SIGCONT'));
   clock.advance(10_000);
@@ -119,10 +119,10 @@ test('a worker that is stopped becomes unknown after 15 s at most, and is up aga
   await new Promise((resolve) => setImmediate(resolve));
   expect(link.state().kind).toBe('up');
   clock.advance(5_000);
-  await eventually(() => link.state().kind === 'unknown', 'unknown');
+  await waitFor('unknown', () => link.state().kind === 'unknown');
   process.kill(pid, 'SIGCONT');
-  await eventually(() => {
+  await waitFor('up again', () => {
     clock.advance(50);
     return link.state().kind === 'up';
-  }, 'up again');
+  });
 }, 30_000);

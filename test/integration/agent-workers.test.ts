@@ -11,10 +11,10 @@ import {
   call,
   connectAgent,
   createAgentHome,
-  eventually,
   untilText,
   type AgentHome,
 } from '#test/support/agent/running-agent.js';
+import { waitFor } from '#test/support/wait-for.js';
 
 const homes: AgentHome[] = [];
 const table = createProcessTable();
@@ -43,7 +43,7 @@ async function panelsOf(at: AgentHome): Promise<Panel[]> {
 }
 
 async function untilServing(at: AgentHome, panel: string): Promise<void> {
-  await eventually(async () => (await panelsOf(at)).some((entry) => entry.name === panel && entry.serving), 'serving');
+  await waitFor('serving', async () => (await panelsOf(at)).some((entry) => entry.name === panel && entry.serving));
 }
 
 function openFiles(pid: number): string[] {
@@ -77,7 +77,7 @@ describe('the supervisor', () => {
     await untilServing(at, 'echo');
     const [first] = at.workers('echo');
     process.kill(first!.pid, 'SIGKILL');
-    await eventually(() => at.workers('echo').some(({ pid }) => pid !== first!.pid), 'another worker');
+    await waitFor('another worker', () => at.workers('echo').some(({ pid }) => pid !== first!.pid));
     await untilServing(at, 'echo');
     expect(at.workers('echo')).toHaveLength(1);
   });
@@ -104,8 +104,8 @@ describe('the supervisor', () => {
   test('ends what claims a socket and cannot be used, and starts a worker that can', async () => {
     const at = home({ name: 'echo', parameters: { behaviour: 'wrong-panel' } });
     const first = await at.start();
-    await eventually(() => at.workers('echo').length > 0, 'a worker');
-    await eventually(() => existsSync(join(at.dir, 'run', 'workers', 'echo.sock')), 'its socket');
+    await waitFor('a worker', () => at.workers('echo').length > 0);
+    await waitFor('its socket', () => existsSync(join(at.dir, 'run', 'workers', 'echo.sock')));
     const [wrong] = at.workers('echo');
     first.child.kill('SIGKILL');
     await first.exited;
@@ -119,7 +119,7 @@ describe('the supervisor', () => {
   test('ends a worker that ignores SIGTERM and does not answer', async () => {
     const at = home({ name: 'echo', parameters: { behaviour: 'silent' } });
     const first = await at.start();
-    await eventually(() => existsSync(join(at.dir, 'run', 'workers', 'echo.sock')), 'its socket');
+    await waitFor('its socket', () => existsSync(join(at.dir, 'run', 'workers', 'echo.sock')));
     const [silent] = at.workers('echo');
     first.child.kill('SIGKILL');
     await first.exited;
@@ -138,13 +138,13 @@ describe('the supervisor', () => {
     );
     await at.start();
     await untilServing(at, 'echo');
-    await eventually(async () => {
+    await waitFor('both are named', async () => {
       const messages = new Map((await panelsOf(at)).map(({ name, message }) => [name, message]));
       return (
         /crash loop.*code 7|code 7.*crash loop/.test(messages.get('looping') ?? '') &&
         (messages.get('missing') ?? '').includes('ENOENT')
       );
-    }, 'both are named');
+    });
   }, 30_000);
 
   test('holds an attachment until the worker is up', async () => {
@@ -177,10 +177,10 @@ describe('the supervisor', () => {
       client.close();
     };
     await attachAndLeave();
-    await eventually(() => openFiles(pid).length > 0, 'settled');
+    await waitFor('settled', () => openFiles(pid).length > 0);
     const before = openFiles(pid).length;
     for (let round = 0; round < 20; round++) await attachAndLeave();
-    await eventually(() => openFiles(pid).length <= before, 'no more files than before');
+    await waitFor('no more files than before', () => openFiles(pid).length <= before);
   });
 });
 
@@ -194,9 +194,9 @@ describe('installing a panel', () => {
     await untilServing(at, 'more');
     at.configure({ panels: [] });
     agent.child.kill('SIGHUP');
-    await eventually(() => at.workers('echo').length === 0, 'the removed worker is gone');
+    await waitFor('the removed worker is gone', () => at.workers('echo').length === 0);
     expect(isAlive(table, echo!)).toBe(false);
-    await eventually(async () => (await panelsOf(at)).length === 1, 'only the new panel is left');
+    await waitFor('only the new panel is left', async () => (await panelsOf(at)).length === 1);
     expect((await panelsOf(at)).map(({ name }) => name)).toEqual(['more']);
   });
 
@@ -256,7 +256,7 @@ describe('installing a panel', () => {
     expect(isAlive(table, worker!)).toBe(true);
     await untilServing(at, 'more');
     rmSync(file);
-    await eventually(() => at.workers('more').length === 0, 'the removed worker is gone');
+    await waitFor('the removed worker is gone', () => at.workers('more').length === 0);
   });
 });
 

@@ -12,11 +12,11 @@ import { startFakeApi, type FakeApi } from '#test/support/agent/fake-api.js';
 import {
   builtPrograms,
   createAgentHome,
-  eventually,
   untilText,
   type AgentHome,
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { createTestAuthority, type TestAuthority } from '#test/support/agent/test-authority.js';
 
 const connections = 30;
@@ -47,7 +47,7 @@ afterEach(() => api.close());
 /** Answers one TokenReview after the other until the good token was answered about. */
 async function answerUntilGood(): Promise<void> {
   while (!answered.includes('good-token')) {
-    await eventually(() => held.length > 0, 'a question');
+    await waitFor('a question', () => held.length > 0);
     held.shift()?.();
   }
 }
@@ -71,7 +71,7 @@ test('a newcomer of the same address gets in after one wrong token of each other
   };
   const wrong = Array.from({ length: connections * tokensEach }, (_, n) => come(`wrong-${n}`, n % connections));
   const refused = Promise.allSettled(wrong);
-  await eventually(() => held.length === underWay, 'reviews under way');
+  await waitFor('reviews under way', () => held.length === underWay);
   const newcomer = come('good-token', connections);
   await answerUntilGood();
   expect(await newcomer).toMatchObject({ name: 'alice' });
@@ -148,7 +148,7 @@ describe('an agent that is asked with wrong tokens', () => {
       // One more, and the agent would end the connection.
       Array.from({ length: 4 }, (_, n) => statusOf(session, list, `wrong-${connection}-${n}`)),
     );
-    await eventually(() => held.length === underWay, 'reviews under way');
+    await waitFor('reviews under way', () => held.length === underWay);
     const newcomer = connectFrom('127.0.0.3');
     const good = statusOf(newcomer, list, 'good-token');
     // Calls of one connection are taken up in order: what was asked before this has its place in the queue.

@@ -8,7 +8,6 @@ import {
   call,
   connectAgent,
   createAgentHome,
-  eventually,
   type AgentHome,
 } from '#test/support/agent/running-agent.js';
 import { cliEnvironment, cliProgram, runCliProcess, type CliResult } from '#test/support/cli-user.js';
@@ -50,7 +49,7 @@ describe('panelet logs', () => {
       );
       return panels.some(({ serving }) => serving);
     };
-    await eventually(isServing, 'the panel serves');
+    await waitFor('the panel serves', isServing);
     clients.close();
   });
   afterAll(() => {

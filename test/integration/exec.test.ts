@@ -19,10 +19,10 @@ import { createPaneletClient } from '#client/sdk.js';
 import {
   builtPrograms,
   createAgentHome,
-  eventually,
   type AgentHome,
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { cliEnvironment, cliProgram, runCliProcess, startCliUser, type CliResult } from '#test/support/cli-user.js';
 
 jest.setTimeout(120_000);
@@ -170,7 +170,7 @@ describe('panelet exec', () => {
     const { code, stderr } = await sh('trap "" TERM; sleep 7654.25', { flags: ['--timeout', '300ms'] });
     expect(code).toBe(124);
     expect(stderr).toBe('panelet: the command took longer than 0.3 s and is ended\n');
-    await eventually(() => !isRunning('7654.25'), 'nothing is left');
+    await waitFor('nothing is left', () => !isRunning('7654.25'));
   });
 
   test.each([['without input'], ['at the end of its input']])(
@@ -209,7 +209,7 @@ describe('panelet exec', () => {
   test('ends the command when it is interrupted', async () => {
     const { code } = await sh('echo ready; sleep 7654.5', { onStdout: (_bytes, signal) => signal('SIGINT') });
     expect(code).toBe(130);
-    await eventually(() => !isRunning('7654.5'), 'nothing is left');
+    await waitFor('nothing is left', () => !isRunning('7654.5'));
   });
 
   test('refuses a name that cannot be a variable, or has no value here', async () => {
@@ -226,12 +226,12 @@ describe('panelet exec', () => {
     const terminal = spawn('script', ['-qefc', `sh ${file}`, '/dev/null'], { env: cliEnvironment(dir) });
     let shown = '';
     terminal.stdout.on('data', (bytes: Buffer) => (shown = (shown + bytes.toString()).slice(-1000)));
-    await eventually(() => /y\s+y\s/.test(shown) && isRunning('7654.125'), 'it runs');
+    await waitFor('it runs', () => /y\s+y\s/.test(shown) && isRunning('7654.125'));
     terminal.kill('SIGKILL');
-    await eventually(() => existsSync(`${said}.code`), 'the CLI has ended');
+    await waitFor('the CLI has ended', () => existsSync(`${said}.code`));
     expect(readFileSync(`${said}.code`, 'utf8')).toBe('129\n');
     expect(readFileSync(said, 'utf8')).not.toMatch(/assert|stack/i);
-    await eventually(() => !isRunning('7654.125'), 'nothing is left');
+    await waitFor('nothing is left', () => !isRunning('7654.125'));
   });
 
   test('on a terminal is ended by the detach keys, and says so: nobody could come back', async () => {
@@ -240,7 +240,7 @@ describe('panelet exec', () => {
     await user.sees(/ctrl-\] d ends it\nready/);
     user.type('\x1dd');
     expect(await user.exit).toBe(129);
-    await eventually(() => !isRunning('7654.625'), 'nothing is left');
+    await waitFor('nothing is left', () => !isRunning('7654.625'));
   });
 
   test('takes keys again on a terminal that was set otherwise while it was stopped', async () => {
@@ -251,12 +251,12 @@ describe('panelet exec', () => {
     await user.sees('ready');
     user.signal('SIGSTOP');
     writeFileSync(file, '');
-    await eventually(() => existsSync(`${file}.done`), 'the terminal is set');
+    await waitFor('the terminal is set', () => existsSync(`${file}.done`));
     user.signal('SIGCONT');
-    await eventually(() => {
+    await waitFor('the keys are read', () => {
       user.type('\x1dd');
       return !isRunning('7654.875');
-    }, 'the keys are read');
+    });
     expect(await user.exit).toBe(129);
   });
 
@@ -341,7 +341,7 @@ describe('panelet exec', () => {
     const drain = ['drain', '--target', 'host', '--on-timeout', 'force', '--timeout', '1s', '--notice', '0'];
     const forced = sh('echo ready; exec sleep 7654.25', { onStdout: () => void cli(...drain, '--reason', 'upgrade') });
     expect(await forced).toMatchObject({ code: 7, stderr: expect.stringContaining('A restart (upgrade) ended') });
-    await eventually(async () => (await cli('uncordon', '--target', 'host')).code === 0, 'it serves again');
+    await waitFor('it serves again', async () => (await cli('uncordon', '--target', 'host')).code === 0);
     const endIt = async (): Promise<void> => {
       for (const { sessionId } of await client.listSessions()) await client.endSession(sessionId);
     };
@@ -357,7 +357,7 @@ describe('panelet exec', () => {
       },
     });
     expect((await running).code).toBe(6);
-    await eventually(() => !isRunning('7654.75'), 'nothing is left');
+    await waitFor('nothing is left', () => !isRunning('7654.75'));
   });
 
   test('carries tar in both directions over the death of the agent, to the byte', async () => {
@@ -387,7 +387,7 @@ describe('panelet exec', () => {
       },
     );
     // A session that is not there yet would only be told that the agent is away.
-    await eventually(() => existsSync(join(place, 'sum')), 'the command runs');
+    await waitFor('the command runs', () => existsSync(join(place, 'sum')));
     await cut();
     const { code, stdout } = await up;
     expect([code, stdout.toString()]).toEqual([0, `${sha256(archive)}  -\n`]);

@@ -8,11 +8,11 @@ import { echoed } from '#test/support/echoed.js';
 import {
   builtPrograms,
   createAgentHome,
-  eventually,
   untilText,
   type AgentHome,
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
+import { waitFor } from '#test/support/wait-for.js';
 
 jest.setTimeout(60_000);
 
@@ -32,7 +32,7 @@ async function give(roles: Record<string, readonly string[]>): Promise<void> {
   const reloads = (): number => running.log().split('"Reloaded"').length;
   const before = reloads();
   running.child.kill('SIGHUP');
-  await eventually(() => reloads() > before, 'the agent reloads');
+  await waitFor('the agent reloads', () => reloads() > before);
 }
 
 async function open(name: string): Promise<PaneletSession> {

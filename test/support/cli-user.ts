@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import headless from '@xterm/headless';
 import pty from '@lydell/node-pty';
+import { waitFor } from './wait-for.js';
 
 /** The CLI as `npm run bundle` has built it. */
 export const cliProgram = join(import.meta.dirname, '..', '..', 'dist', 'bin', 'panelet.js');
@@ -87,11 +88,9 @@ export function startCliUser(args: readonly string[], env: Record<string, string
     );
   };
   const until = async (holds: () => boolean, what: string, timeoutMs: number): Promise<void> => {
-    const start = performance.now();
-    while (!holds()) {
-      if (performance.now() - start > timeoutMs) throw new Error(`${what}\n${screen().join('\n')}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await waitFor(what, holds, timeoutMs).catch((cause: unknown) => {
+      throw new Error(`${what}\n${screen().join('\n')}`, { cause });
+    });
   };
   return {
     type: (text) => child.write(text),

@@ -10,6 +10,7 @@ import { unaryCall, type UnaryCallback, type UnaryStart } from '#common/grpc/una
 import { GateServiceClient } from '#proto/gate/v1/gate.js';
 import { SessionServiceClient } from '#proto/session/v1/session.js';
 import { killProcessesBelow } from '../kill-processes.js';
+import { waitFor } from '../wait-for.js';
 
 /** Programs of a node, by their files. */
 export interface Programs {
@@ -120,22 +121,9 @@ function spawnAgent(programs: Programs, configFile: string, env: NodeJS.ProcessE
 
 /** Waits until the agent's log has a text. */
 export async function untilText(agent: AgentProcess, text: string, timeoutMs = 30_000): Promise<void> {
-  await eventually(() => agent.log().includes(text), `log has: ${text}`, timeoutMs).catch((error: unknown) => {
+  await waitFor(`log has: ${text}`, () => agent.log().includes(text), timeoutMs).catch((error: unknown) => {
     throw new Error(`${(error as Error).message}\n${agent.log()}`);
   });
-}
-
-/** Looks again every few milliseconds, for what happens in other processes. @throws after `timeoutMs`. */
-export async function eventually(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-  timeoutMs = 30_000,
-): Promise<void> {
-  const start = performance.now();
-  while (!(await condition())) {
-    if (performance.now() - start > timeoutMs) throw new Error(`Did not happen within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 // Addresses of this machine that no other test uses; ports need not be found then.
