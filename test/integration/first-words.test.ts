@@ -44,7 +44,7 @@ test('a demo that cannot be built says so, and fails', async () => {
 test('npm test says what it does, for how long, and how it ends, before it does anything', async () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
   const [first = '', ...rest] = scripts['test']?.split(' && ') ?? [];
-  expect(rest).toEqual(['npm run bundle', 'npm run jest']);
+  expect(rest).toEqual(['npm run bundle', 'npm run jest -- --config test/jest.config.js']);
   const [, script = ''] = first.split(' ');
   const { stdout } = await run(process.execPath, [script]);
   expect(stdout).toMatch(/^Panelet's tests: \d+ to \d+ minutes/);
