@@ -11,7 +11,7 @@ import type { CertificateSource, TlsMaterial } from './certificate-source.js';
 import type { IdentityStore, NodeKeyPair } from './identity-store.js';
 import type { NodeNames } from './key-request.js';
 import { readCertificates } from './pem.js';
-import { isUsable, reasonToRenew, renewalTime, type RenewalReason } from './renewal.js';
+import { isUsable, reasonToRenew, renewalTime, type RenewalReason } from './renewal-reason.js';
 import { requestCertificate } from './request-certificate.js';
 
 /** What the certificate of a node needs. */

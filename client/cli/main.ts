@@ -5,7 +5,7 @@ import { createSystemRandom } from '#common/random.js';
 import { version } from '#common/version.js';
 import { completeArgument } from './completion/completion-scripts.js';
 import { createProcessEnd } from '#common/process/end-process.js';
-import { runCli } from './program.js';
+import { runCli } from './commands.js';
 import { openStandardStreams } from './io/standard-streams.js';
 
 // Users of a program can do nothing about what its libraries should not use, such as DEP0123 with the address of an agent.

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { runCli } from '#client/cli/program.js';
+import { runCli } from '#client/cli/commands.js';
 import { readArguments } from '#controller/arguments.js';
 import { readCleanupArguments } from '#controller/cleanup/cleanup-arguments.js';
 import { podOf, readText, releaseNamespace, render, tryRender } from './chart.js';

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { completeArgument } from '#client/cli/completion/completion-scripts.js';
-import { runCli } from '#client/cli/program.js';
+import { runCli } from '#client/cli/commands.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 

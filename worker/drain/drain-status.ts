@@ -4,15 +4,13 @@ import {
   type ForcedSession,
   type GateStatus,
   type Holder,
-  type Receipt,
   type SessionCounts,
   type Target,
 } from '#proto/gate/v1/gate.js';
-import { sealReceipt } from '#common/grpc/seal-receipt.js';
 import type { DrainState, GatePhase } from './state.js';
 
 /** Most holders and forced sessions that are named; counts are exact beyond it. */
-const maxNamed = 50;
+export const maxNamed = 50;
 
 const stateOfPhase: Readonly<Record<GatePhase, State>> = {
   SERVING: State.SERVING,
@@ -69,16 +67,4 @@ export function gateStatusOf(
     podUid: '',
     noticeMayEnd: state.phase === 'NOTIFIED' && isIdle,
   };
-}
-
-/** The receipt of a drain that is complete. */
-export function receiptOf(state: DrainState, tally: DrainTally, facts: WorkerFacts, nowMs: number): Receipt {
-  return sealReceipt({
-    restartUid: state.cordon?.fence.restartUid ?? '',
-    instance: facts.instance,
-    counts: tally.counts,
-    forced: tally.forced.slice(0, maxNamed),
-    took: msToDuration(nowMs - (state.plan?.startedMs ?? nowMs)),
-    target: facts.target,
-  });
 }

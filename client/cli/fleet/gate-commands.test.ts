@@ -8,7 +8,7 @@ import { createSystemClock } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import { GateServiceService } from '#proto/gate/v1/gate.js';
 import type { CliWorld } from '../io/cli-world.js';
-import { runCli } from '../program.js';
+import { runCli } from '../commands.js';
 
 // As agents refuse.
 const metadata = new Metadata();

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createSystemClock } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
 import type { CliWorld } from '../io/cli-world.js';
-import { runCli } from '../program.js';
+import { runCli } from '../commands.js';
 
 // Notes how it is called, and answers as kubectl would: the restart appears, goes on, and succeeds.
 const fakeKubectl = `#!/bin/sh
