@@ -14,6 +14,7 @@ export default {
     '<rootDir>/client/cuts.test.ts',
     '<rootDir>/session/endpoint/endpoint.property.test.ts',
     '<rootDir>/session/model/{restart,takeover,crash}.test.ts',
+    '<rootDir>/session/model/ownership/ownership.test.ts',
     ...longTests.map((path) => `<rootDir>/${path}`),
   ],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],

@@ -1,0 +1,43 @@
+/** An incarnation of a session, and the worker instance that has claimed or decided it. */
+export interface Claim {
+  readonly incarnation: number;
+  readonly instance: string;
+}
+
+/**
+ * What the directory of a session shows of who has it. Both kinds are made with link(2) of a file that names the instance:
+ * the first one wins, and a link is there complete or not at all.
+ */
+export interface Links {
+  /** `<n>`: who wants to have incarnation n. */
+  readonly claims: readonly Claim[];
+  /** `<n>.live`: who has it. */
+  readonly lives: readonly Claim[];
+}
+
+const highest = (claims: readonly Claim[]): Claim | undefined =>
+  claims.reduce<Claim | undefined>(
+    (best, claim) => (best === undefined || claim.incarnation > best.incarnation ? claim : best),
+    undefined,
+  );
+
+/** Who has the session: the instance of the highest `.live`. */
+export function ownerOf({ lives }: Links): Claim | undefined {
+  return highest(lives);
+}
+
+/** The incarnation that the next one to want the session claims. */
+export function nextIncarnation({ claims, lives }: Links): number {
+  return (highest([...claims, ...lives])?.incarnation ?? 0) + 1;
+}
+
+/** The highest claim above an incarnation: to its owner a session is offered before anything is accepted. */
+export function claimAbove({ claims }: Links, incarnation: number): Claim | undefined {
+  return highest(claims.filter((claim) => claim.incarnation > incarnation));
+}
+
+/** The links with another one, or undefined where somebody was first. */
+export function linked(links: Links, kind: 'claims' | 'lives', claim: Claim): Links | undefined {
+  if (links[kind].some(({ incarnation }) => incarnation === claim.incarnation)) return undefined;
+  return { ...links, [kind]: [...links[kind], claim] };
+}
