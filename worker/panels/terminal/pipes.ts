@@ -1,7 +1,7 @@
 import { Socket, type ConnectOpts, type SocketConstructorOpts } from 'node:net';
 import type { Clock } from '#common/time/clock.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
-import { forkPipes, type PipeProgram } from './pipe-fork.js';
+import { forkPipes, type PipeProgram } from '../../processes/pipe-fork.js';
 import { programExit, type ProgramEnd } from './program-exit.js';
 
 /** What a program on pipes tells its owner. */

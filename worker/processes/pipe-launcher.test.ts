@@ -5,8 +5,8 @@ import { ReadStream } from 'node:tty';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { waitFor } from '#test/support/wait-for.js';
 import { pipeLauncher } from './pipe-launcher.js';
-import { createSessionProcesses } from '../../processes/session-processes.js';
-import { forkPty } from '../../processes/pty-fork.js';
+import { createSessionProcesses } from './session-processes.js';
+import { forkPty } from './pty-fork.js';
 
 // Real processes, on machines that may be busy.
 jest.setTimeout(60_000);

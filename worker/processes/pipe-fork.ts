@@ -5,8 +5,8 @@ import { withDeadline } from '#common/time/deadline.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
 import { pipeLauncher } from './pipe-launcher.js';
-import { createSessionProcesses } from '../../processes/session-processes.js';
-import { forkPty, type PtyProgram, type RawExit } from '../../processes/pty-fork.js';
+import { createSessionProcesses } from './session-processes.js';
+import { forkPty, type PtyProgram, type RawExit } from './pty-fork.js';
 
 /** A program to start on pipes. */
 export type PipeProgram = Omit<PtyProgram, 'rows' | 'cols'>;
