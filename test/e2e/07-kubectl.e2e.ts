@@ -170,7 +170,7 @@ describe('kubectl panelet', () => {
     await world.kubectl('wait', '--for=condition=Succeeded', `prs/${metadata.name}`, '--timeout=120s');
     const table = await world.kubectl('get', 'prs', metadata.name);
     expect(table).toMatch(/NAME +PHASE +PODS +SESSIONS +FORCED +STEP +AGE/);
-    expect(table).toMatch(/daemonset\/panelet-agent +Succeeded +2\/2 /);
+    expect(table).toMatch(/^e2e-\S+ +Succeeded +2\/2 /m);
     expect(await world.kubectl('explain', 'panelrestart.spec.drain.timeoutSeconds')).toMatch(/DESCRIPTION:\s+\S/);
     const refused = await world.tryKubectl(
       'patch',
