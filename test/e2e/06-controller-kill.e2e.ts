@@ -77,7 +77,11 @@ describeOwn('a controller that is killed', () => {
     const rows = [...coverage].map(([kind, count]) => [kind, String(killer.seen.get(kind) ?? 0), String(count)]);
     const table = textTable(['write of the controller', 'seen', 'last before a kill'], rows);
     process.stdout.write(`${table.map((line) => `  ${line}`).join('\n')}\n`);
-    const uncovered = [...coverage].filter(([, count]) => count === 0).map(([kind]) => kind);
+    const outrun = killer.outrun();
+    for (const kind of outrun) process.stdout.write(`  another write always came through after: ${kind}\n`);
+    const uncovered = [...coverage]
+      .filter(([kind, count]) => count === 0 && !outrun.includes(kind))
+      .map(([kind]) => kind);
     expect(uncovered).toEqual([]);
     expect([...coverage.keys()]).toEqual(
       expect.arrayContaining(['create panelrestarts', 'patch daemonsets', 'patch pods', 'delete pods']),

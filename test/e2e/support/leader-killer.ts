@@ -20,6 +20,8 @@ export interface LeaderKiller {
   readonly seen: ReadonlyMap<string, number>;
   /** Times each kind was the last write before a kill. */
   coverage(): ReadonlyMap<string, number>;
+  /** Kinds after which another write came through each time, however often the writer was killed for them. */
+  outrun(): readonly string[];
   /** Writes after which nobody was killed because no other controller stood by. */
   readonly spared: number;
   stop(): Promise<void>;
@@ -33,10 +35,14 @@ export interface LeaderKillerOptions {
   readonly timesPerKind: number;
 }
 
+// On a busy machine the signal comes late, and some writes are followed at once by another: that one was the last then.
+const mostAims = 6;
+
 /** Starts at once. */
 export function startLeaderKiller({ world, own, timesPerKind }: LeaderKillerOptions): LeaderKiller {
   const kills: { pod: string; last: string }[] = [];
   const seen = new Map<string, number>();
+  const aims = new Map<string, number>();
   const replacing: Promise<void>[] = [];
   let spared = 0;
   const coverage = (): Map<string, number> => {
@@ -50,12 +56,14 @@ export function startLeaderKiller({ world, own, timesPerKind }: LeaderKillerOpti
     const dead = kills.find((kill) => kill.pod === pod);
     // It got one more through before the signal came.
     if (dead !== undefined) dead.last = kind;
-    if (dead !== undefined || (coverage().get(kind) ?? 0) >= timesPerKind) return;
+    const aimed = aims.get(kind) ?? 0;
+    if (dead !== undefined || aimed >= mostAims || (coverage().get(kind) ?? 0) >= timesPerKind) return;
     if (!hasStandby(pod)) {
       spared += 1;
       return;
     }
     if (killAll(processesOf('controller', podUid)) === 0) return;
+    aims.set(kind, aimed + 1);
     kills.push({ pod, last: kind });
     replacing.push(replacePod(world, pod));
   };
@@ -68,6 +76,8 @@ export function startLeaderKiller({ world, own, timesPerKind }: LeaderKillerOpti
     kills,
     seen,
     coverage,
+    outrun: () =>
+      [...coverage()].filter(([kind, count]) => count === 0 && aims.get(kind) === mostAims).map(([kind]) => kind),
     get spared() {
       return spared;
     },
