@@ -99,7 +99,7 @@ function watchDirectories(files: readonly string[], log: Log, onEvent: () => voi
       watcher.on('error', () => watcher.close());
       return [watcher];
     } catch (error) {
-      log.warn({ err: error, directory }, 'Cannot be watched: changes are noticed within a minute');
+      log.warn({ err: error, directory }, `Cannot be watched: changes are noticed within ${lookAgainMs / 1000} s`);
       return [];
     }
   });

@@ -9,7 +9,7 @@ import { kubectlOf, type CliContext } from './cli-context.js';
 import { clusterTimes, createCluster, onlyNode, type Cluster } from '../cluster/cluster.js';
 import { defaultServiceAccount } from '../cluster/cluster-credentials.js';
 import type { SavedCluster } from './resume-store.js';
-import { advisingFlags } from './flag-advice.js';
+import { advisingFlags } from '../io/flag-advice.js';
 import { forwardHint } from './silent-address.js';
 import { agentSettings, type AgentSettings, type GlobalFlags } from './settings.js';
 

@@ -1,6 +1,7 @@
 import { sleep, type Clock } from '#common/time/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import { chooseAgentPod, listAgentPods, type AgentPod } from './agent-pods.js';
+import { advisingFlags } from '../io/flag-advice.js';
 import type { Kubectl } from './kubectl.js';
 import { openPortForward, type Forward } from './port-forward.js';
 import type { Via } from './via.js';
@@ -121,17 +122,20 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
       opening ??= open(attempt).finally(() => (opening = undefined));
       return opening;
     },
-    explain: async (error) => {
+    explain: async (thrown) => {
+      const error = advisingFlags(thrown);
       const forward = current?.forward;
       if (!isPaneletError(error, 'AGENT_UNREACHABLE') || forward === undefined) return error;
       // kubectl knows the reason a moment later than its connection.
       await Promise.race([forward.over, sleep(deps.clock, hearMs)]);
       const { failure, address } = forward;
       if (failure !== undefined) return failure;
-      if (error.details['address'] !== address) return error;
+      const { trouble } = error.details;
+      // What an agent has said itself is kept.
+      if (error.details['address'] !== address || trouble === undefined) return error;
+      const itsPod = `Its pod: kubectl -n ${namespace} get pods -o wide`;
       // Nobody has given the address, so nobody can check it.
-      const known = error.details['trouble'] === 'unknown' ? [] : [error.advice ?? ''];
-      const advice = [...known, `Its pod: kubectl -n ${namespace} get pods -o wide`].join(' ');
+      const advice = trouble === 'unknown' ? itsPod : `${error.advice ?? ''} ${itsPod}`;
       return new PaneletError(error.code, `The agent of the node ${node} cannot be reached.`, { advice, cause: error });
     },
     close: async () => {

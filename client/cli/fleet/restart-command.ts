@@ -34,45 +34,35 @@ async function follow(
   const path = `{.metadata.annotations.${requested}}{"\\n"}{.metadata}{"\\n"}{.status}{"\\n"}`;
   const watch = ['get', 'panelrestarts', '-n', namespace, '-w', '-o', `jsonpath=${path}`];
   let shown = '';
-  let name: string | undefined;
+  let name = 'RESTART';
   const block: string[] = [];
-  const lines = watchLines(context, watch, flags.timeout);
-  for await (const line of sayingThatItGoesOn(lines, context, () => ({ name, namespace }))) {
-    block.push(line);
-    if (block.length < 3) continue;
-    const [asked = '', metadata = '{}', status = ''] = block.splice(0);
-    // <counter>:<value>
-    if (asked.replace(/^\d+:/, '') !== value) continue;
-    const restart = {
-      metadata: JSON.parse(metadata) as RestartObject['metadata'],
-      status: JSON.parse(status === '' ? '{}' : status) as NonNullable<RestartObject['status']>,
-    };
-    name = restart.metadata.name;
-    const summary = restartSummary(restart);
-    // The last word is the result of the command.
-    if (restart.status.completionTime !== undefined) return restart;
-    if (summary !== shown) world.stderr.write(`${name}: ${summary}\n`);
-    shown = summary;
+  try {
+    for await (const line of watchLines(context, watch, flags.timeout)) {
+      block.push(line);
+      if (block.length < 3) continue;
+      const [asked = '', metadata = '{}', status = ''] = block.splice(0);
+      // <counter>:<value>
+      if (asked.replace(/^\d+:/, '') !== value) continue;
+      const restart = {
+        metadata: JSON.parse(metadata) as RestartObject['metadata'],
+        status: JSON.parse(status === '' ? '{}' : status) as NonNullable<RestartObject['status']>,
+      };
+      // The last word is the result of the command.
+      if (restart.status.completionTime !== undefined) return restart;
+      ({ name } = restart.metadata);
+      const summary = restartSummary(restart);
+      if (summary !== shown) world.stderr.write(`${name}: ${summary}\n`);
+      shown = summary;
+    }
+  } catch (error) {
+    if (!world.stop.aborted) throw error;
+    // Who ends the waiting has not ended the restart.
+    const message = `The restart goes on. Watch it with: kubectl -n ${namespace} get prs -w; call it off with: ${world.name} abort ${name}`;
+    throw new PaneletError('TIMEOUT', message, { cause: error });
   }
   const seen =
     shown === '' ? 'No controller has taken it up: check that panelet-controller runs.' : `It is at: ${shown}.`;
   throw new PaneletError('TIMEOUT', `The restart did not finish within ${flags.timeout / 1000} s. ${seen}`);
-}
-
-// Who ends the waiting has not ended the restart.
-async function* sayingThatItGoesOn(
-  lines: AsyncIterable<string>,
-  { world }: CliContext,
-  restart: () => { readonly name: string | undefined; readonly namespace: string },
-): AsyncGenerator<string, void> {
-  try {
-    yield* lines;
-  } catch (error) {
-    if (!world.stop.aborted) throw error;
-    const { name, namespace } = restart();
-    const message = `The restart goes on. Watch it with: kubectl -n ${namespace} get prs -w; call it off with: ${world.name} abort ${name ?? 'RESTART'}`;
-    throw new PaneletError('TIMEOUT', message, { cause: error });
-  }
 }
 
 /**

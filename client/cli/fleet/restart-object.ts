@@ -34,7 +34,7 @@ export function conditionMessage(restart: RestartObject, type: string): string {
 /** A table of the restarts that are not over, and how many are. */
 export function restartRows(restarts: readonly RestartObject[]): readonly string[] {
   const open = restarts.filter(({ status }) => status?.completionTime === undefined);
-  const over = restarts.filter((restart) => !open.includes(restart));
+  const over = restarts.filter(({ status }) => status?.completionTime !== undefined);
   const others = over.length === 0 ? [] : [`Finished restarts: ${over.length} (${listing(over)}).`];
   if (open.length === 0) return ['No restart is running.', ...others];
   const isSpread = new Set(open.map(({ metadata }) => metadata.namespace)).size > 1;

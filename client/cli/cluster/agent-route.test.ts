@@ -1,0 +1,50 @@
+import { Metadata, status } from '@grpc/grpc-js';
+import { expect, test } from '@jest/globals';
+import { createFakeClock } from '#common/time/clock.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { statusOf } from '#common/grpc/grpc-status.js';
+import { clientErrorOf } from '../../connect/status-errors.js';
+import { createAgentRoute, type AgentRoute } from './agent-route.js';
+import type { Kubectl } from './kubectl.js';
+
+const address = '10.1.2.3:7443';
+
+/** A route to the one pod of a cluster, straight to its address. */
+async function openRoute(): Promise<AgentRoute> {
+  const pod = {
+    metadata: { name: 'agent-1', uid: 'u' },
+    spec: { nodeName: 'node-b', containers: [{ name: 'agent' }] },
+    status: { phase: 'Running', podIP: '10.1.2.3', conditions: [{ type: 'Ready', status: 'True' }] },
+  };
+  const kubectl = { run: () => Promise.resolve(JSON.stringify({ items: [pod] })) } as unknown as Kubectl;
+  const route = createAgentRoute({
+    ...{ kubectl, clock: createFakeClock(), namespace: 'ns', node: 'node-b', via: 'address' as const },
+    dialled: () => Promise.resolve(),
+  });
+  expect(await route.resolve({ attempt: 0 })).toBe(address);
+  return route;
+}
+
+async function told(error: PaneletError): Promise<string> {
+  return ((await (await openRoute()).explain(error)) as PaneletError).message;
+}
+
+test.each([
+  ['something', 'Its pod: '],
+  ['self-signed certificate', 'Its certificate is not trusted: give the authority that signed it (--ca). Its pod: '],
+])('an agent that is not reached (%s) is named by its node, with the flag to give', async (words, advice) => {
+  const silence = clientErrorOf({ code: status.UNAVAILABLE, details: words, metadata: new Metadata() }, address);
+  expect(await told(silence)).toBe(
+    `The agent of the node node-b cannot be reached. ${advice}kubectl -n ns get pods -o wide`,
+  );
+});
+
+test('what an agent has said itself is kept', async () => {
+  const said = statusOf(new PaneletError('AGENT_UNREACHABLE', 'Ask the one next door.'));
+  expect(await told(clientErrorOf(said, address))).toBe('Ask the one next door.');
+});
+
+test('what another address answers is kept', async () => {
+  const silence = { code: status.UNAVAILABLE, details: 'connect ECONNREFUSED', metadata: new Metadata() };
+  expect(await told(clientErrorOf(silence, '10.9.9.9:1'))).toMatch(/^The agent at 10\.9\.9\.9:1 cannot be reached\./);
+});
