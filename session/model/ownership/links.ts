@@ -1,5 +1,5 @@
-/** An incarnation of a session, and the worker instance that has claimed or decided it. */
-export interface Claim {
+/** A link of a session: which incarnation it is about, and the worker instance that has claimed or decided it. */
+export interface InstanceLink {
   readonly incarnation: number;
   readonly instance: string;
 }
@@ -10,19 +10,19 @@ export interface Claim {
  */
 export interface Links {
   /** `<n>`: who wants to have incarnation n. */
-  readonly claims: readonly Claim[];
+  readonly claims: readonly InstanceLink[];
   /** `<n>.live`: who has it. */
-  readonly lives: readonly Claim[];
+  readonly lives: readonly InstanceLink[];
 }
 
-const highest = (claims: readonly Claim[]): Claim | undefined =>
-  claims.reduce<Claim | undefined>(
+const highest = (claims: readonly InstanceLink[]): InstanceLink | undefined =>
+  claims.reduce<InstanceLink | undefined>(
     (best, claim) => (best === undefined || claim.incarnation > best.incarnation ? claim : best),
     undefined,
   );
 
 /** Who has the session: the instance of the highest `.live`. */
-export function ownerOf({ lives }: Links): Claim | undefined {
+export function ownerOf({ lives }: Links): InstanceLink | undefined {
   return highest(lives);
 }
 
@@ -32,12 +32,12 @@ export function nextIncarnation({ claims, lives }: Links): number {
 }
 
 /** The highest claim above an incarnation: to its owner a session is offered before anything is accepted. */
-export function claimAbove({ claims }: Links, incarnation: number): Claim | undefined {
+export function claimAbove({ claims }: Links, incarnation: number): InstanceLink | undefined {
   return highest(claims.filter((claim) => claim.incarnation > incarnation));
 }
 
 /** The links with another one, or undefined where somebody was first. */
-export function linked(links: Links, kind: 'claims' | 'lives', claim: Claim): Links | undefined {
+export function linked(links: Links, kind: 'claims' | 'lives', claim: InstanceLink): Links | undefined {
   if (links[kind].some(({ incarnation }) => incarnation === claim.incarnation)) return undefined;
   return { ...links, [kind]: [...links[kind], claim] };
 }
