@@ -107,12 +107,13 @@ class FollowedModes implements TerminalModes {
   }
 
   resized(): void {
-    const margins = this.#states.get(marginsRow);
-    margins?.take({ kind: 'csi', prefix: '', params: '', intermediates: '', final: 'r' }, noPlace);
+    (this.#states.get(marginsRow) as Margins).resized();
   }
 
   againOnMain(): string {
-    return (this.#states.get(alternateScreenRow) as AlternateScreen).againOnMain();
+    const screens = this.#states.get(alternateScreenRow) as AlternateScreen;
+    const margins = this.#states.get(marginsRow) as Margins;
+    return margins.againOnMain() + screens.againOnMain();
   }
 
   again(screen: RepaintedScreen): string {
@@ -163,5 +164,3 @@ class FollowedModes implements TerminalModes {
 function isAsideRow(row: StateRow): boolean {
   return row === charsetsRow || row === hyperlinkRow || row.name === insertModeName;
 }
-
-const noPlace = { alternate: false, cursor: undefined } as const;

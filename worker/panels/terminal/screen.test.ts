@@ -114,6 +114,17 @@ describe('screen', () => {
     expect(await shown(screen.snapshot(), after)).toEqual(await shown(before, after));
   });
 
+  test.each([
+    ['of the main screen while the alternate one is shown', '\x1b[2;5r\x1b[?1049h\x1b[?6h', '\x1b[2;1Hone\x1b[?1049l'],
+    ['of the alternate screen', '\x1b[?1049h\x1b[2;5r\x1b[?6h', '\x1b[1;1Hone\r\n\r\n\r\n\r\ntwo'],
+    ['of both', '\x1b[2;3r\x1b[?1049h\x1b[3;5r', '\x1b[?6hone\x1b[?1049l\x1b[?6htwo'],
+  ])('keeps the margins %s apart', async (_, before, after) => {
+    const screen = open();
+    screen.write(Buffer.from(before));
+    await settled(screen);
+    expect(await shown(screen.snapshot(), Buffer.from(after))).toEqual(await shown(Buffer.from(before + after)));
+  });
+
   test('has the columns of wide characters that users’ terminals have', async () => {
     const screen = open();
     screen.write(
