@@ -91,7 +91,10 @@ describe('over a connection that breaks', () => {
     const restarting = restartAgainAndAgain(node.worker('echo'), done.signal);
     const results = await Promise.all(
       sessions.map(async (session) => {
-        const [sent, received] = await Promise.all([send(session, random, 300_000), receive(session)]);
+        const [sent, received] = await Promise.all([
+          send(session, random, isExhaustive ? 300_000 : 150_000),
+          receive(session),
+        ]);
         return { sent, ...received };
       }),
     );

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createSystemRandom } from '#common/random.js';
 import { ensurePackagedProgram, findInPath, isTooOld, oldestKubectlMinor, versionOfKubectl } from './kubectl-binary.js';
@@ -48,10 +48,10 @@ describe('kubectl', () => {
   ])('of PATH that %s is passed over for the one of the package', (_what, answer) => {
     const path = binWith(answer);
     expect(() => ensurePackagedProgram('kubectl', { path, root, random })).toThrow(/1\.31.*run npm ci/);
-    installPackage();
-    expect(ensurePackagedProgram('kubectl', { path, root, random })).toBe(
-      join(root, 'node_modules/.cache/panelet/kubectl'),
-    );
+    const taken = join(root, 'node_modules/.cache/panelet/kubectl');
+    mkdirSync(dirname(taken), { recursive: true });
+    writeFileSync(taken, `#!/bin/sh\n${saying('v1.36.0')}\n`, { mode: 0o755 });
+    expect(ensurePackagedProgram('kubectl', { path, root, random })).toBe(taken);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 // The certificate library keeps its decorators' data there.
 import 'reflect-metadata';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from '@peculiar/x509';
@@ -40,8 +40,7 @@ beforeEach(async () => {
 afterEach(() => {
   source?.close();
   source = undefined;
-  // A write may be under way.
-  rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  // A write may be under way: the directory goes with that of the test file.
 });
 
 async function start(podIp = '10.244.1.7'): Promise<CertificateSource> {

@@ -363,7 +363,7 @@ describe('panelet exec', () => {
   test('carries tar in both directions over the death of the agent, to the byte', async () => {
     const source = join(dir, 'source');
     mkdirSync(source);
-    for (let index = 0; index < 40; index++) writeFileSync(join(source, `file ${index}`), randomBytes(1024 * 1024));
+    for (let index = 0; index < 16; index++) writeFileSync(join(source, `file ${index}`), randomBytes(1024 * 1024));
     const local = (args: readonly string[], stdin?: Uint8Array): Promise<Buffer> =>
       new Promise((resolve) => {
         const child = spawn('tar', args, { stdio: ['pipe', 'pipe', 'inherit'] });
