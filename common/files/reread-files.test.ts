@@ -1,8 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
+import { createSilentLog } from '#common/log.js';
+import { waitFor } from '#test/support/wait-for.js';
+import { createLatch } from '../time/latch.js';
 import { createFakeClock, type FakeClock } from '../time/clock.js';
 import { rereadFiles, type RereadFiles } from './reread-files.js';
 
@@ -46,6 +49,27 @@ describe('files that something else writes', () => {
     writeFileSync(file, 'second');
     await look();
     expect([watched.current(), changes]).toEqual(['second', 1]);
+  });
+
+  test('that change while they are read are read again at once', async () => {
+    watched.close();
+    const slow = createLatch();
+    let reads = 0;
+    const read = async (): Promise<string> => {
+      const text = readFileSync(file, 'utf8');
+      if (++reads === 1) await slow.promise;
+      return text;
+    };
+    watched = rereadFiles({ files: [file], read, first: 'first', clock, log: createSilentLog() });
+    clock.advance(10_000);
+    await waitFor('a read', () => reads === 1);
+    const told = new Promise((resolve) => watch(dir, { persistent: false }, resolve));
+    writeFileSync(file, 'second');
+    await told;
+    slow.resolve();
+    await waitFor('the look that is due', () => clock.pending() === 1);
+    clock.advance(250);
+    await waitFor('the change', () => watched.current() === 'second');
   });
 
   test('that cannot be used change nothing, and are complained of once', async () => {

@@ -45,13 +45,15 @@ class WatchedFiles<Content> implements RereadFiles<Content> {
   readonly #watchers: readonly FSWatcher[];
   #content: Content;
   #timer: Timer | undefined;
+  /** What changes while the files are read is looked at once that is over. */
+  #reading: 'no' | 'reading' | 'changed meanwhile' = 'no';
   #isClosed = false;
   #hasComplained = false;
 
   constructor(options: RereadOptions<Content>) {
     this.#options = options;
     this.#content = options.first;
-    this.#watchers = watchDirectories(options.files, options.log, () => this.#lookIn(debounceMs));
+    this.#watchers = watchDirectories(options.files, options.log, () => this.#onEvent());
     this.#lookIn(lookAgainMs);
   }
 
@@ -73,6 +75,11 @@ class WatchedFiles<Content> implements RereadFiles<Content> {
     for (const watcher of this.#watchers) watcher.close();
   }
 
+  #onEvent(): void {
+    if (this.#reading === 'no') this.#lookIn(debounceMs);
+    else this.#reading = 'changed meanwhile';
+  }
+
   #lookIn(delayMs: number): void {
     this.#timer?.stop();
     if (this.#isClosed) return;
@@ -81,13 +88,20 @@ class WatchedFiles<Content> implements RereadFiles<Content> {
 
   async #look(): Promise<void> {
     const { log, files } = this.#options;
+    this.#reading = 'reading';
     try {
       await this.reload();
     } catch (err) {
       if (!this.#hasComplained) log.error({ err, files }, 'The files cannot be taken up, what is in force stays');
       this.#hasComplained = true;
     }
-    this.#lookIn(lookAgainMs);
+    const hasChanged = this.#hasChangedMeanwhile();
+    this.#reading = 'no';
+    this.#lookIn(hasChanged ? debounceMs : lookAgainMs);
+  }
+
+  #hasChangedMeanwhile(): boolean {
+    return this.#reading === 'changed meanwhile';
   }
 }
 
