@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createSystemClock } from '#common/time/clock.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { version } from '#common/version.js';
@@ -11,6 +11,7 @@ import { createLauncher } from './workers/launcher.js';
 import { createProcessTable } from './workers/process-table.js';
 
 const usage = `panelet-agent --config <file>
+panelet-agent --version
 
 The agent of one node: authenticates clients, relays their sessions to workers, and speaks for the node's gate.
 SIGTERM drains and ends, a second one hurries; SIGHUP reloads configuration and installs panels.
@@ -28,14 +29,23 @@ function crash(error: unknown): void {
 process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
 
+function parse() {
+  const flag = { type: 'boolean' } as const;
+  try {
+    return parseArgs({ options: { config: { type: 'string' }, help: { ...flag, short: 'h' }, version: flag } }).values;
+  } catch (error) {
+    throw new PaneletError('CONFIG_INVALID', `${messageOf(error)}. See panelet-agent --help.`);
+  }
+}
+
 function readArguments(): string {
-  const { values } = parseArgs({ options: { config: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
-  if (values.help === true) {
-    process.stdout.write(usage);
+  const { config, ...asked } = parse();
+  if (asked.help === true || asked.version === true) {
+    process.stdout.write(asked.help === true ? usage : `${version}\n`);
     process.exit(0);
   }
-  if (values.config === undefined) throw new PaneletError('CONFIG_INVALID', 'The option --config <file> is missing.');
-  return values.config;
+  if (config === undefined) throw new PaneletError('CONFIG_INVALID', 'The option --config <file> is missing.');
+  return config;
 }
 
 async function start(): Promise<Agent> {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-import { PaneletError } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import type { ListenAddress } from '#common/http/listen.js';
 
 import { parseListenAddress } from './listen-address.js';
@@ -9,6 +9,7 @@ import type { TransportOptions } from './transport.js';
 /** What `--help` prints. */
 export const usage = `panelet-controller [--kubeconfig <file>] [options]
 panelet-controller cleanup --namespace <name> [--timeout 120s] [--kubeconfig <file>]
+panelet-controller --version
 
 Restarts the pods of DaemonSets without losing a session: watches the annotation panelet.dev/restart and PanelRestarts.
 \`cleanup\` ends all PanelRestarts of a namespace before Panelet is uninstalled, so that nothing stays cordoned.
@@ -74,12 +75,17 @@ const options = {
   'metrics-address': { type: 'string' },
   'log-level': { type: 'string', default: 'info' },
   help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
 } as const;
 
 type Values = ReturnType<typeof parse>;
 
 function parse(args: readonly string[]) {
-  return parseArgs({ args: [...args], options }).values;
+  try {
+    return parseArgs({ args: [...args], options }).values;
+  } catch (error) {
+    throw invalid(`${messageOf(error)}. See panelet-controller --help.`);
+  }
 }
 
 function invalid(message: string): PaneletError {
@@ -87,12 +93,13 @@ function invalid(message: string): PaneletError {
 }
 
 /**
- * Reads the arguments; `help` when that is asked for. `hostName` is the identity when none is given.
- * @throws PaneletError CONFIG_INVALID, or a TypeError that names an unknown option.
+ * Reads the arguments; `help` or `version` when that is asked for. `hostName` is the identity when none is given.
+ * @throws PaneletError CONFIG_INVALID
  */
-export function readArguments(args: readonly string[], hostName: string): ControllerArguments | 'help' {
+export function readArguments(args: readonly string[], hostName: string): ControllerArguments | 'help' | 'version' {
   const values = parse(args);
   if (values.help === true) return 'help';
+  if (values.version === true) return 'version';
   const leaseSeconds = wholeNumber('lease-seconds', values['lease-seconds'], 3, 3600);
   const listen = (option: 'health-address' | 'metrics-address'): ListenAddress | undefined => {
     const text = values[option];

@@ -6,6 +6,7 @@ import { PaneletError } from '#common/errors/errors.js';
 import { startHealthServer } from '#common/http/health-server.js';
 import { createLog, type Log } from '#common/log.js';
 import { startMetricsServer } from '#common/http/metrics-server.js';
+import { version } from '#common/version.js';
 import { createSystemRandom, type Random } from '#common/random.js';
 
 import { readArguments, usage, type ControllerArguments } from './arguments.js';
@@ -35,8 +36,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const args = readArguments(process.argv.slice(2), hostname());
-  if (args !== 'help') return run(args);
-  process.stdout.write(usage);
+  if (args !== 'help' && args !== 'version') return run(args);
+  process.stdout.write(args === 'help' ? usage : `${version}\n`);
   return 0;
 }
 

@@ -29,6 +29,7 @@ export interface WorkerArguments {
 
 /** What `panelet-worker --help` prints. */
 export const workerUsage = `Usage: panelet-worker --panel <name> --socket <path> --state-dir <dir> --node <name> --target agent|host [options]
+       panelet-worker --version
 
 Runs the sessions of one panel and serves them on a Unix socket. Started by panelet-agent; by hand for a look.
 
@@ -60,7 +61,7 @@ function rawArguments(argv: readonly string[]): ReturnType<typeof parse> {
   try {
     return parse(argv);
   } catch (error) {
-    throw invalid(`${messageOf(error)} See panelet-worker --help.`);
+    throw invalid(`${messageOf(error)}. See panelet-worker --help.`);
   }
 }
 
@@ -85,6 +86,7 @@ function parse(argv: readonly string[]) {
       'max-age': { type: 'string' },
       'lock-wait': { type: 'string', default: '0' },
       help: { type: 'boolean', default: false },
+      version: { type: 'boolean', default: false },
     },
   }).values;
 }
@@ -120,12 +122,12 @@ function millisecondsOf(flag: string, text: string | undefined): number | undefi
 }
 
 /**
- * Reads the command line of a worker; undefined when it asks for help.
+ * Reads the command line of a worker; undefined when it asks for help or the version.
  * @throws CONFIG_INVALID naming the argument
  */
 export function parseWorkerArguments(argv: readonly string[]): WorkerArguments | undefined {
   const values = rawArguments(argv);
-  if (values.help) return undefined;
+  if (values.help || values.version) return undefined;
   const required = (flag: 'panel' | 'socket' | 'state-dir' | 'node'): string => {
     const value = values[flag];
     if (value === undefined || value === '') throw invalid(`--${flag} is missing. See panelet-worker --help.`);

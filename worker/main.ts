@@ -3,6 +3,7 @@ import type { DirectoryLock } from '#common/files/directory-lock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
+import { version } from '#common/version.js';
 import { takeDirectory } from '#common/files/take-directory.js';
 import { parseWorkerArguments, workerUsage, type WorkerArguments } from './arguments.js';
 import { createPanel } from './panels/catalogue.js';
@@ -16,9 +17,10 @@ const endSignals = ['SIGTERM', 'SIGINT'] as const;
 const exitUsage = 2;
 
 function readArguments(): WorkerArguments {
-  const parsed = parseWorkerArguments(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  const parsed = parseWorkerArguments(args);
   if (parsed !== undefined) return parsed;
-  process.stdout.write(workerUsage);
+  process.stdout.write(args.includes('--version') ? `${version}\n` : workerUsage);
   process.exit(0);
 }
 
