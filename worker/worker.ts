@@ -234,7 +234,7 @@ function startWatchers(deps: WorkerDeps, { registry, gate, isWatched, signal }: 
     clock,
     log,
     ttlMs: options.detachTtlMs,
-    counts: () => isWatched() && gate.admitsRestore,
+    counts: () => isWatched() && gate.servesAll,
     signal,
   });
   startLifeLimits({
@@ -243,7 +243,7 @@ function startWatchers(deps: WorkerDeps, { registry, gate, isWatched, signal }: 
     log,
     signal,
     limits: options.lifeLimits ?? { idleMs: undefined, maxAgeMs: undefined },
-    counts: () => gate.admitsRestore,
+    counts: () => gate.servesAll,
     drainFor: () => gate.drainFor(),
   });
 }

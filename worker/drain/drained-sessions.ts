@@ -25,6 +25,8 @@ export interface DrainedSessionsDeps {
 /** The sessions of a worker as its gate sees them: what they are told and asked in a drain, and what is counted. */
 export class DrainedSessions {
   readonly #deps: DrainedSessionsDeps;
+  /** Those that know that they are frozen. */
+  readonly #told = new Set<SessionDriver>();
   #finished = 0;
   #forced: ForcedSession[] = [];
 
@@ -51,21 +53,23 @@ export class DrainedSessions {
   /** What the state machine looks at. */
   facts(): DrainFacts {
     const { registry } = this.#deps;
-    const facts = { sessions: 0, busy: 0, restless: 0, unflushed: 0, unsealed: 0 };
+    const facts = { sessions: 0, busy: 0, free: 0, restless: 0, rested: 0, unflushed: 0, unsealed: 0 };
     for (const driver of this.#sessions()) {
       const progress = driver.progress();
       facts.sessions++;
       if (progress.busy) facts.busy++;
       if (progress.restless) facts.restless++;
+      else if (progress.rested) facts.rested++;
+      else facts.free++;
       if (progress.unflushed) facts.unflushed++;
       if (progress.unsealed) facts.unsealed++;
     }
     const opening = registry.opening.size;
     return {
+      ...facts,
       sessions: facts.sessions + opening,
       busy: facts.busy + opening,
       restless: facts.restless + opening,
-      unflushed: facts.unflushed,
       unsealed: facts.unsealed + opening,
       attached: this.#deps.attachments(),
     };
@@ -77,9 +81,11 @@ export class DrainedSessions {
     const sessions = this.#sessions();
     const dormantSealed = [...registry.dormant.values()].filter(({ life }) => life.kind === 'sealed').length;
     const sealed = sessions.filter(({ freezer }) => freezer.sealed).length;
+    const asked = sessions.filter(({ freezer }) => freezer.frozenSinceMs !== undefined);
     return {
       sessions: sessions.length + registry.dormant.size,
-      holders: sessions.flatMap((driver) => this.#holdersOf(driver)),
+      // Once sessions are brought to rest, what others do in passing keeps nobody waiting.
+      holders: (asked.length > 0 ? asked : sessions).flatMap((driver) => this.#holdersOf(driver)),
       forced: this.#forced,
       counts: {
         finished: this.#finished,
@@ -96,15 +102,31 @@ export class DrainedSessions {
   notice(state: DrainState): void {
     this.#finished = 0;
     this.#forced = [];
+    this.#told.clear();
     this.#each((driver) => driver.tell(this.drain(DrainPhase.NOTICE, state)));
   }
 
-  /** Brings to rest; those that came up late too. */
-  freeze(state: DrainState): void {
+  /** Asks to come to rest; those that came up late too. Clients are told once it is certain that they have to wait. */
+  freeze(who: 'moving' | 'all'): void {
     this.#each((driver) => {
-      if (driver.freezer.frozen) return;
+      if (who === 'all' || driver.progress().moving) driver.freezer.freeze();
+    });
+  }
+
+  /** Lets those that are at rest go on, as the others keep the drain from its end; and tells those. */
+  ease(state: DrainState, signal: AbortSignal): void {
+    for (const driver of this.#sessions()) {
+      if (driver.progress().rested) void this.#thaw(driver, () => this.#tellServing(driver, state), signal);
+    }
+    this.tellFrozen(state);
+  }
+
+  /** Tells those that are frozen and were not told yet. */
+  tellFrozen(state: DrainState): void {
+    this.#each((driver) => {
+      if (driver.freezer.frozenSinceMs === undefined || this.#told.has(driver)) return;
+      this.#told.add(driver);
       driver.tell(this.drain(DrainPhase.FREEZE, state));
-      driver.freezer.freeze();
     });
   }
 
@@ -113,9 +135,11 @@ export class DrainedSessions {
     this.#each((driver) => driver.flush());
   }
 
-  /** Writes down, again where that failed. */
-  seal(): void {
-    this.#each((driver) => driver.freezer.seal());
+  /** Writes down, again where that failed: all, or those whose clients have taken and acknowledged everything. */
+  seal(who: 'flushed' | 'all'): void {
+    this.#each((driver) => {
+      if (who === 'all' || !driver.progress().unflushed) driver.freezer.seal();
+    });
   }
 
   /** Tells where to go on, and ends the RPCs with OK. */
@@ -127,9 +151,8 @@ export class DrainedSessions {
   force(effect: Extract<DrainEffect, { kind: 'force' }>, state: DrainState): void {
     this.#deps.registry.abandonOpening();
     for (const driver of this.#sessions()) {
-      const { restless, unsealed, failure } = driver.progress();
-      const isHit = effect.who === 'all' || (effect.who === 'restless' ? restless : unsealed);
-      if (!isHit) continue;
+      if (!this.#isHit(driver, effect.who, state)) continue;
+      const { failure } = driver.progress();
       const holders = this.#holdersOf(driver);
       const reason = failure === undefined ? effect.reason : `${effect.reason} ${failure}`;
       const { id } = driver.record;
@@ -142,11 +165,25 @@ export class DrainedSessions {
 
   /** Makes what is sealed unusable, then lets go on; resolves when all do. `before` is the state that is left. */
   reopen(before: DrainState, signal: AbortSignal): Promise<unknown> {
-    const thaws = this.#sessions().map(async (driver) => {
-      await driver.freezer.thaw(signal);
-      driver.tell(this.drain(DrainPhase.CANCELLED, before));
-    });
-    return Promise.allSettled(thaws);
+    this.#told.clear();
+    const goesOn = (driver: SessionDriver) => (): void => driver.tell(this.drain(DrainPhase.CANCELLED, before));
+    return Promise.all(this.#sessions().map((driver) => this.#thaw(driver, goesOn(driver), signal)));
+  }
+
+  /** How far the drain is for one session, or for those that are free. */
+  drainFor(state: DrainState, driver: SessionDriver | undefined): Drain | undefined {
+    switch (state.phase) {
+      case 'NOTIFIED':
+        return this.drain(DrainPhase.NOTICE, state);
+      case 'FROZEN': {
+        const isTold = driver !== undefined && this.#told.has(driver);
+        return this.drain(isTold ? DrainPhase.FREEZE : DrainPhase.NOTICE, state);
+      }
+      case 'QUIESCED':
+        return this.drain(DrainPhase.FREEZE, state);
+      default:
+        return undefined;
+    }
   }
 
   /** What a client is told about the drain. */
@@ -165,6 +202,32 @@ export class DrainedSessions {
       node: '',
       retryAfter: undefined,
     };
+  }
+
+  /** Whoever was asked to come to rest only lately has until the deadline. */
+  #isHit(driver: SessionDriver, who: 'all' | 'restless' | 'unsealed', { plan }: DrainState): boolean {
+    const { restless, unsealed } = driver.progress();
+    if (who !== 'restless') return who === 'all' || unsealed;
+    const leftMs = plan === undefined ? 0 : plan.deadlineMs - plan.policyAtMs;
+    const askedMs = driver.freezer.frozenSinceMs ?? Infinity;
+    return restless && this.#deps.clock.nowMs() - askedMs >= leftMs;
+  }
+
+  async #thaw(driver: SessionDriver, tell: () => void, signal: AbortSignal): Promise<void> {
+    try {
+      await driver.freezer.thaw(signal);
+      tell();
+    } catch (err) {
+      // Else the worker ends.
+      if (!signal.aborted) this.#deps.log.error({ err, sessionId: driver.record.id }, 'A session could not go on');
+    }
+  }
+
+  #tellServing(driver: SessionDriver, state: DrainState): void {
+    if (!this.#told.delete(driver)) return;
+    // A client takes this for the end of its wait; the restart is still to come.
+    driver.tell(this.drain(DrainPhase.CANCELLED, state));
+    driver.tell(this.drain(DrainPhase.NOTICE, state));
   }
 
   #sessions(): SessionDriver[] {

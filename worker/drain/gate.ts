@@ -2,7 +2,8 @@ import type { Clock, Timer } from '#common/time/clock.js';
 import { PaneletError, unreachable } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
-import { DrainPhase, type Drain } from '#proto/session/v1/session.js';
+import type { Drain } from '#proto/session/v1/session.js';
+import type { SessionDriver } from '../sessions/session-driver.js';
 import type { RegistryGate, SessionRegistry } from '../sessions/session-registry.js';
 import { gateStatusOf, type WorkerFacts } from './drain-status.js';
 import { receiptOf } from './receipt.js';
@@ -32,7 +33,7 @@ const lookMs = 50;
 const soonMs = 2;
 
 const attachPhases = new Set(['SERVING', 'CORDONED', 'NOTIFIED', 'FROZEN', 'QUIESCED']);
-const restorePhases = new Set(['SERVING', 'CORDONED', 'NOTIFIED']);
+const servingPhases = new Set(['SERVING', 'CORDONED', 'NOTIFIED']);
 
 /** The gate of one worker: carries out what the state machine says, over all sessions, and lets none stop the loop. */
 export class Gate implements RegistryGate {
@@ -67,7 +68,12 @@ export class Gate implements RegistryGate {
     return attachPhases.has(this.#state.phase);
   }
   get admitsRestore(): boolean {
-    return restorePhases.has(this.#state.phase);
+    const { phase, wave } = this.#state;
+    return this.servesAll || (phase === 'FROZEN' && wave?.kind !== 'closing');
+  }
+  /** No session is asked to come to rest. */
+  get servesAll(): boolean {
+    return servingPhases.has(this.#state.phase);
   }
 
   /** Sessions that were ended by the policy in this drain. */
@@ -133,16 +139,8 @@ export class Gate implements RegistryGate {
     return this.#sessions.unsafe();
   }
 
-  drainFor(): Drain | undefined {
-    switch (this.#state.phase) {
-      case 'NOTIFIED':
-        return this.#sessions.drain(DrainPhase.NOTICE, this.#state);
-      case 'FROZEN':
-      case 'QUIESCED':
-        return this.#sessions.drain(DrainPhase.FREEZE, this.#state);
-      default:
-        return undefined;
-    }
+  drainFor(driver?: SessionDriver): Drain | undefined {
+    return this.#sessions.drainFor(this.#state, driver);
   }
 
   #apply(event: DrainEvent): string | undefined {
@@ -211,13 +209,17 @@ export class Gate implements RegistryGate {
         sessions.notice(this.#state);
         break;
       case 'freeze':
-        sessions.freeze(this.#state);
+        sessions.freeze(effect.who);
+        break;
+      case 'ease':
+        sessions.ease(this.#state, this.#stop.signal);
         break;
       case 'flush':
+        sessions.tellFrozen(this.#state);
         sessions.flush();
         break;
       case 'seal':
-        sessions.seal();
+        sessions.seal('all');
         break;
       case 'force':
         sessions.force(effect, this.#state);
@@ -240,8 +242,11 @@ export class Gate implements RegistryGate {
 
   // Sessions that came up late, or whose checkpoint failed, catch up with the state of the gate.
   #keepUp(): void {
-    const { phase } = this.#state;
-    if (phase === 'FROZEN' || phase === 'QUIESCED' || phase === 'CHECKPOINTED') this.#sessions.freeze(this.#state);
-    if (phase === 'CHECKPOINTED') this.#sessions.seal();
+    const { phase, wave } = this.#state;
+    const isWrittenDown = phase === 'QUIESCED' || phase === 'CHECKPOINTED';
+    if (isWrittenDown || wave?.kind === 'closing') this.#sessions.freeze('all');
+    if (!isWrittenDown) return;
+    this.#sessions.tellFrozen(this.#state);
+    this.#sessions.seal(phase === 'QUIESCED' ? 'flushed' : 'all');
   }
 }

@@ -17,7 +17,7 @@ export interface DrainPlan {
   /** Counts the drains of this worker. */
   readonly serial: number;
   readonly startedMs: number;
-  /** Sessions are frozen from here on at the latest. */
+  /** Sessions are brought to rest from here on at the latest. */
   readonly noticeUntilMs: number;
   /** Sessions that are idle do not end the notice early: those of other workers still work. */
   readonly holdsNotice: boolean;
@@ -27,6 +27,18 @@ export interface DrainPlan {
   readonly onTimeout: DrainTimeoutPolicy;
 }
 
+/**
+ * How the sessions are brought to rest in FROZEN, so that nobody waits for one that holds something. `failed` counts the
+ * waves in which somebody was frozen in vain; times are in milliseconds of the clock.
+ */
+export type Wave =
+  /** Those in the middle of something are asked to come to rest; the others serve. */
+  | { readonly kind: 'clearing'; readonly sinceMs: number; readonly failed: number }
+  /** Nobody is in the way any more: all are asked. */
+  | { readonly kind: 'closing'; readonly sinceMs: number; readonly failed: number }
+  /** Somebody did not come to rest in time: all others serve until he has, and until `untilMs` where that is set. */
+  | { readonly kind: 'pausing'; readonly untilMs: number | undefined; readonly failed: number };
+
 /** The state of a gate. */
 export interface DrainState {
   readonly phase: GatePhase;
@@ -35,6 +47,8 @@ export interface DrainState {
   readonly cordon?: { readonly fence: Fence; readonly reason: string; readonly leaseUntilMs: number } | undefined;
   /** Set from NOTIFIED on. */
   readonly plan?: DrainPlan | undefined;
+  /** Set in FROZEN. */
+  readonly wave?: Wave | undefined;
   readonly highestFencing: number;
   /** The last command that was accepted. */
   readonly lastFence?: Fence | undefined;
@@ -48,8 +62,12 @@ export interface DrainFacts {
   readonly sessions: number;
   /** In the middle of something. */
   readonly busy: number;
-  /** Asked to freeze and still moving or holding something. */
+  /** Not asked to come to rest: they serve. */
+  readonly free: number;
+  /** Asked to come to rest, and still moving or holding something; or being opened. */
   readonly restless: number;
+  /** Asked, and at rest. */
+  readonly rested: number;
   /** Whose client is still taking or acknowledging output. */
   readonly unflushed: number;
   readonly unsealed: number;
@@ -79,7 +97,10 @@ export type DrainEffect =
   | { readonly kind: 'refuse-new' }
   | { readonly kind: 'admit-new' }
   | { readonly kind: 'notice' }
-  | { readonly kind: 'freeze' }
+  /** Ask to come to rest: those that are in the middle of something, or all. */
+  | { readonly kind: 'freeze'; readonly who: 'moving' | 'all' }
+  /** Those at rest go on: they would wait for others. */
+  | { readonly kind: 'ease' }
   | { readonly kind: 'flush' }
   | { readonly kind: 'seal' }
   | { readonly kind: 'force'; readonly who: 'all' | 'restless' | 'unsealed'; readonly reason: string }
@@ -91,8 +112,6 @@ export type DrainEffect =
 /** Limits of the states, in milliseconds. */
 export interface DrainRules {
   readonly checkpointable: boolean;
-  /** Longest freeze before the policy applies. */
-  readonly freezeMs: number;
   /** Longest wait for acknowledgements; the replay is saved anyway. */
   readonly quiesceMs: number;
   /** Longest wait for the storage before the policy applies. */
@@ -105,8 +124,7 @@ export interface DrainRules {
 
 /** The limits of docs/reference/gate.md. */
 export const defaultDrainRules: Omit<DrainRules, 'checkpointable'> = {
-  freezeMs: 20_000,
-  quiesceMs: 5_000,
+  quiesceMs: 1_000,
   sealMs: 10_000,
   releaseMs: 2_000,
   hurryMs: 2_000,

@@ -13,8 +13,9 @@ import { nextDueMs, transition } from './transition.js';
 
 const rules: DrainRules = { ...defaultDrainRules, checkpointable: true };
 const hostRules: DrainRules = { ...rules, checkpointable: false };
-const calm: DrainFacts = { sessions: 3, busy: 0, restless: 0, unflushed: 0, unsealed: 0, attached: 0 };
-const busy: DrainFacts = { sessions: 3, busy: 3, restless: 3, unflushed: 3, unsealed: 3, attached: 3 };
+const nobody = { free: 0, restless: 0, rested: 0 };
+const calm: DrainFacts = { sessions: 3, busy: 0, ...nobody, rested: 3, unflushed: 0, unsealed: 0, attached: 0 };
+const busy: DrainFacts = { sessions: 3, busy: 3, ...nobody, restless: 3, unflushed: 3, unsealed: 3, attached: 3 };
 
 const fence = (
   restartUid = 'a',
@@ -67,7 +68,7 @@ class Machine {
       this.apply(observe(this.facts));
       if (this.effects.slice(done).some(({ kind }) => kind === 'force')) this.facts = forced(this.facts);
       if (this.state === before) return phases;
-      phases.push(this.state.phase);
+      if (this.state.phase !== before.phase) phases.push(this.state.phase);
     }
   }
   kinds(): string[] {
@@ -85,6 +86,7 @@ describe('the drain state machine', () => {
       'refuse-new',
       'refuse-new',
       'notice',
+      'freeze',
       'freeze',
       'flush',
       'seal',
@@ -208,7 +210,17 @@ describe('the drain state machine', () => {
     gate.apply(drain({ noticeMs: 0 }));
     gate.settle({ ...calm, unflushed: 1, unsealed: 3 });
     expect(gate.state.phase).toBe('QUIESCED');
-    gate.nowMs = 5_000;
+    gate.nowMs = 1_000;
+    gate.settle({ ...calm, unflushed: 1, unsealed: 3 });
+    expect(gate.state.phase).toBe('CHECKPOINTED');
+  });
+
+  test('leaves most of a short time for writing down, whatever clients acknowledge', () => {
+    const gate = new Machine();
+    gate.apply({ kind: 'terminate', graceMs: 2_000, restartUid: 'shutdown' });
+    gate.settle({ ...calm, unflushed: 1, unsealed: 3 });
+    expect(gate.state.phase).toBe('QUIESCED');
+    gate.nowMs = 400;
     gate.settle({ ...calm, unflushed: 1, unsealed: 3 });
     expect(gate.state.phase).toBe('CHECKPOINTED');
   });
@@ -282,7 +294,9 @@ describe('the drain state machine', () => {
 const facts = fc.record({
   sessions: fc.nat(3),
   busy: fc.nat(2),
+  free: fc.nat(2),
   restless: fc.nat(2),
+  rested: fc.nat(2),
   unflushed: fc.nat(2),
   unsealed: fc.nat(2),
   attached: fc.nat(2),
@@ -352,6 +366,32 @@ describe('every run of the drain state machine', () => {
             expect(event.kind === 'observe' && event.facts.unsealed).toBe(0);
           }
           if (kinds.includes('receipt')) expect(before.phase).toBe('RELEASED');
+        });
+      }),
+    );
+  });
+
+  test('seals nobody before everybody is at rest, or the policy has ended who was not', () => {
+    fc.assert(
+      fc.property(steps, (walk) => {
+        run(walk, (before, gate, event) => {
+          const kinds = gate.effects.splice(0).map(({ kind }) => kind);
+          if (!kinds.includes('flush')) return;
+          expect(before).toMatchObject({ phase: 'FROZEN', wave: { kind: 'closing' } });
+          expect(event).toMatchObject({ kind: 'observe', facts: { free: 0, restless: 0 } });
+        });
+      }),
+    );
+  });
+
+  test('asks to come to rest in FROZEN only, and has a wave there and nowhere else', () => {
+    fc.assert(
+      fc.property(steps, (walk) => {
+        run(walk, (before, gate) => {
+          const kinds = gate.effects.splice(0).map(({ kind }) => kind);
+          expect(gate.state.wave !== undefined).toBe(gate.state.phase === 'FROZEN');
+          if (kinds.includes('freeze')) expect(gate.state.phase).toBe('FROZEN');
+          if (kinds.includes('ease')) expect([before.phase, gate.state.phase]).toEqual(['FROZEN', 'FROZEN']);
         });
       }),
     );

@@ -10,6 +10,7 @@ import type {
   Fence,
   GatePhase,
 } from './state.js';
+import { firstWave, nextWave, waveDueMs } from './waves.js';
 
 /** Outcome of one event. */
 export interface Transition {
@@ -24,6 +25,8 @@ const reserveShare = 0.2;
 const maxReserveMs = 2_000;
 // Share of the whole time that the notice may take.
 const noticeShare = 0.5;
+// Share of the time until the policy applies that acknowledgements may take: the rest is for writing down.
+const quiesceShare = 0.25;
 
 /** The next state of a gate; pure. `observe` takes one step at most: repeat it until nothing changes. */
 export function transition(state: DrainState, event: DrainEvent, nowMs: number, rules: DrainRules): Transition {
@@ -54,12 +57,14 @@ export function nextDueMs(state: DrainState, rules: DrainRules): number | undefi
     const waits = plan.onTimeout === 'wait';
     if (state.phase === 'NOTIFIED' && rules.checkpointable) due.push(plan.noticeUntilMs);
     if (state.phase === 'NOTIFIED' && !rules.checkpointable && !waits) due.push(plan.policyAtMs);
-    if (state.phase === 'FROZEN' && !waits) due.push(frozenUntilMs(state, plan, rules));
-    if (state.phase === 'QUIESCED') due.push(Math.min(state.sinceMs + rules.quiesceMs, plan.policyAtMs));
+    if (state.phase === 'FROZEN' && !waits) due.push(plan.policyAtMs);
+    if (state.wave !== undefined) due.push(waveDueMs(state.wave) ?? Infinity);
+    if (state.phase === 'QUIESCED') due.push(quiescedUntilMs(state, plan, rules));
     if (state.phase === 'CHECKPOINTED' && !waits) due.push(Math.min(state.sinceMs + rules.sealMs, plan.deadlineMs));
     if (state.phase === 'RELEASED') due.push(state.sinceMs + rules.releaseMs);
   }
-  return due.length === 0 ? undefined : Math.min(...due);
+  const first = Math.min(...due);
+  return Number.isFinite(first) ? first : undefined;
 }
 
 /** Whether a notice may end before its time: nobody would use what is left of it. */
@@ -70,11 +75,17 @@ export function isIdle(facts: DrainFacts, rules: DrainRules): boolean {
 const unchanged = (state: DrainState): Transition => ({ state, effects: [] });
 
 function enter(state: DrainState, phase: GatePhase, nowMs: number, effects: readonly DrainEffect[]): Transition {
-  return { state: { ...state, phase, sinceMs: nowMs }, effects };
+  return { state: { ...state, phase, sinceMs: nowMs, wave: undefined }, effects };
 }
 
-const frozenUntilMs = (state: DrainState, plan: DrainPlan, rules: DrainRules): number =>
-  Math.min(state.sinceMs + rules.freezeMs, plan.policyAtMs);
+function freeze(state: DrainState, nowMs: number): Transition {
+  const frozen = enter(state, 'FROZEN', nowMs, [{ kind: 'freeze', who: 'moving' }]);
+  return { ...frozen, state: { ...frozen.state, wave: firstWave(nowMs) } };
+}
+
+function quiescedUntilMs({ sinceMs }: DrainState, plan: DrainPlan, rules: DrainRules): number {
+  return sinceMs + Math.min(rules.quiesceMs, Math.max(0, plan.policyAtMs - sinceMs) * quiesceShare);
+}
 
 function refusalOf(state: DrainState, fence: Fence): string | undefined {
   if (fence.restartUid === '') return 'The command names no restart.';
@@ -225,17 +236,14 @@ function advance(state: DrainState, plan: DrainPlan, observed: Observed): Transi
     case 'NOTIFIED': {
       const isHeld = rules.checkpointable && plan.holdsNotice;
       const isOver = rules.checkpointable && nowMs >= plan.noticeUntilMs;
-      if (isOver || (!isHeld && isIdle(facts, rules))) return enter(state, 'FROZEN', nowMs, [{ kind: 'freeze' }]);
+      if (isOver || (!isHeld && isIdle(facts, rules))) return freeze(state, nowMs);
       return rules.checkpointable || nowMs < plan.policyAtMs ? unchanged(state) : late(state, plan, 'all', nowMs);
     }
     case 'FROZEN':
-      if (facts.restless === 0) return enter(state, 'QUIESCED', nowMs, [{ kind: 'flush' }]);
-      return nowMs < frozenUntilMs(state, plan, rules) ? unchanged(state) : late(state, plan, 'restless', nowMs);
-    case 'QUIESCED': {
-      const limitMs = Math.min(state.sinceMs + rules.quiesceMs, plan.policyAtMs);
-      if (facts.unflushed > 0 && nowMs < limitMs) return unchanged(state);
+      return bringToRest(state, plan, observed);
+    case 'QUIESCED':
+      if (facts.unflushed > 0 && nowMs < quiescedUntilMs(state, plan, rules)) return unchanged(state);
       return enter(state, 'CHECKPOINTED', nowMs, [{ kind: 'seal' }]);
-    }
     case 'FORCED':
       return enter(state, 'CHECKPOINTED', nowMs, [{ kind: 'seal' }]);
     case 'CHECKPOINTED': {
@@ -253,6 +261,15 @@ function advance(state: DrainState, plan: DrainPlan, observed: Observed): Transi
     default:
       return unreachable(state.phase);
   }
+}
+
+function bringToRest(state: DrainState, plan: DrainPlan, { facts, nowMs }: Observed): Transition {
+  const before = state.wave ?? firstWave(state.sinceMs);
+  const lastMs = plan.onTimeout === 'wait' ? Infinity : plan.policyAtMs;
+  const { wave, effects } = nextWave(before, facts, { nowMs, lastMs });
+  if (wave === undefined) return enter(state, 'QUIESCED', nowMs, [{ kind: 'flush' }]);
+  if (nowMs >= lastMs) return late(state, plan, 'restless', nowMs);
+  return { state: wave === before ? state : { ...state, wave }, effects };
 }
 
 const lateReasons = {

@@ -26,7 +26,12 @@ export interface WorkerSessionEnd {
 /** How far a session is from rest, for the drain. */
 export interface SessionProgress {
   readonly busy: boolean;
+  /** In the middle of an operation or an input, whether asked to come to rest or not. */
+  readonly moving: boolean;
+  /** Asked to come to rest, and not there yet. */
   readonly restless: boolean;
+  /** Asked to come to rest, and there. */
+  readonly rested: boolean;
   readonly unflushed: boolean;
   readonly unsealed: boolean;
   readonly holders: readonly Hold[];
@@ -231,9 +236,13 @@ export class SessionDriver {
     const unacked = this.#attachment !== undefined && endpoint.unackedCount() > 0;
     const patient = this.#deps.clock.nowMs() - this.#heardMs < patienceMs;
     const moving = this.#panel === undefined || this.#inputSince !== undefined || holders.length > 0;
+    const asked = this.freezer.frozenSinceMs !== undefined;
+    const atRest = this.freezer.still && !moving;
     return {
       busy: moving || endpoint.unreadCount() > 0 || unacked,
-      restless: moving || !this.freezer.still,
+      moving,
+      restless: asked && !atRest,
+      rested: asked && atRest,
       unflushed: unacked && this.#attachment?.open === true && !this.#attachment.blocked && patient,
       unsealed: !this.freezer.sealed,
       holders,

@@ -30,6 +30,8 @@ export interface SessionFreezerDeps {
 export interface SessionFreezer {
   /** True from `freeze` until the thaw is complete: no input is delivered. */
   readonly frozen: boolean;
+  /** Since when it is frozen, in milliseconds of the clock; undefined when it is not, or when it is being thawed. */
+  readonly frozenSinceMs: number | undefined;
   /** True once the panel has come to rest. */
   readonly still: boolean;
   /** Since when the panel is asked to come to rest; undefined when it is not, or when it is. */
@@ -63,6 +65,7 @@ class Freezer implements SessionFreezer {
   frozen = false;
   freezingSinceMs: number | undefined;
   failure: string | undefined;
+  #frozenSinceMs: number | undefined;
   #still = false;
   #seal: Seal = 'none';
   /** True from the first write on until what may be on storage is consumed. */
@@ -77,6 +80,9 @@ class Freezer implements SessionFreezer {
     this.#deps = deps;
   }
 
+  get frozenSinceMs(): number | undefined {
+    return this.#thaw === undefined ? this.#frozenSinceMs : undefined;
+  }
   get sealing(): boolean {
     return this.#isTouched;
   }
@@ -91,7 +97,7 @@ class Freezer implements SessionFreezer {
     const panel = this.#deps.panel();
     if (this.frozen || panel === undefined) return;
     this.frozen = true;
-    this.freezingSinceMs = this.#deps.clock.nowMs();
+    this.#frozenSinceMs = this.freezingSinceMs = this.#deps.clock.nowMs();
     this.#deps.link.endpoint.freeze();
     this.#deps.attachment()?.wake();
     void this.#settle(panel, ++this.#freezes);
@@ -176,7 +182,7 @@ class Freezer implements SessionFreezer {
     this.failure = undefined;
     this.frozen = false;
     this.#still = false;
-    this.freezingSinceMs = undefined;
+    this.#frozenSinceMs = this.freezingSinceMs = undefined;
     try {
       this.#deps.panel()?.thaw();
     } catch (error) {

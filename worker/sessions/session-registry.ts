@@ -37,8 +37,8 @@ export interface RegistryGate {
   readonly admitsAttach: boolean;
   /** Sessions may be brought up from storage. */
   readonly admitsRestore: boolean;
-  /** What to tell a client that attaches now; undefined when no drain is under way. */
-  drainFor(): Drain | undefined;
+  /** What to tell a client that attaches to a session now; undefined when no drain is under way. */
+  drainFor(driver?: SessionDriver): Drain | undefined;
 }
 
 /** What the registry needs. */
@@ -185,7 +185,7 @@ export class SessionRegistry {
   ): void {
     const { driver, loss } = place;
     const { hello, message, attachment } = request;
-    const drain = this.#deps.gate().drainFor();
+    const drain = this.#deps.gate().drainFor(driver);
     try {
       driver.attach({ attachment, decision, hello, message, loss, drain });
     } catch (error) {

@@ -40,7 +40,7 @@ export enum State {
   CORDONED = 2,
   /** NOTIFIED - Every session was told. */
   NOTIFIED = 3,
-  /** FROZEN - No more credit, no new operation. */
+  /** FROZEN - Sessions are brought to rest; those that keep the drain waiting are named as holders, the others are served. */
   FROZEN = 4,
   /** QUIESCED - No operation holds anything, queues are empty or saved. */
   QUIESCED = 5,
