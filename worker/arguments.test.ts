@@ -32,7 +32,9 @@ describe('the arguments of a worker', () => {
       sessionsPerOwner: { default: 20, of: {} },
       lifeLimits: { idleMs: undefined, maxAgeMs: undefined },
       lockWaitMs: 0,
+      isBeside: false,
     });
+    expect(parseWorkerArguments([...needed, '--beside'])).toMatchObject({ isBeside: true });
     expect(parseWorkerArguments(['--help'])).toBeUndefined();
   });
 

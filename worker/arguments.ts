@@ -25,6 +25,8 @@ export interface WorkerArguments {
   readonly lifeLimits: LifeLimits;
   /** How long the worker before this one may still have the state, in milliseconds. */
   readonly lockWaitMs: number;
+  /** True: workers of this kind that have the state are not waited for. */
+  readonly isBeside: boolean;
 }
 
 /** What `panelet-worker --help` prints. */
@@ -49,6 +51,8 @@ Runs the sessions of one panel and serves them on a Unix socket. Started by pane
   --idle-timeout <s>      end sessions in which nothing is typed or printed for so long, in seconds (default: never)
   --max-age <s>           end sessions that are so old, in seconds (default: never)
   --lock-wait <s>         how long the worker before this one may still have the state, in seconds (default 0)
+  --beside                start beside workers that have the state, which keep their sessions, and take up what they
+                          leave; one of a release that cannot share its state is waited for
 
 Exit status: 0 ended and nothing was forced · 1 failed, or a session was forced to end · 2 wrong arguments
 `;
@@ -85,6 +89,7 @@ function parse(argv: readonly string[]) {
       'idle-timeout': { type: 'string' },
       'max-age': { type: 'string' },
       'lock-wait': { type: 'string', default: '0' },
+      beside: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
       version: { type: 'boolean', default: false },
     },
@@ -157,5 +162,6 @@ export function parseWorkerArguments(argv: readonly string[]): WorkerArguments |
       maxAgeMs: millisecondsOf('max-age', values['max-age']),
     },
     lockWaitMs: numberOf('lock-wait', values['lock-wait'], 0) * 1000,
+    isBeside: values.beside,
   };
 }

@@ -1,14 +1,14 @@
 import { createSystemClock } from '#common/time/clock.js';
-import type { DirectoryLock } from '#common/files/directory-lock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { version } from '#common/version.js';
-import { takeDirectory } from '#common/files/take-directory.js';
 import { parseWorkerArguments, workerUsage, type WorkerArguments } from './arguments.js';
 import { createPanel } from './panels/catalogue.js';
 import { openAccounts } from './owners/open-accounts.js';
 import { ownersOf } from './owners/owners-of.js';
+import { isNewest, type Instances } from './storage/instances.js';
+import { joinInstances } from './storage/join-instances.js';
 import { openPanelStorage } from './storage/panel-storage.js';
 import { startWorker } from './worker.js';
 
@@ -39,9 +39,9 @@ async function run(): Promise<number> {
   const opened =
     panel === 'terminal' ? await openAccounts({ parameters, stateDir, loginShell, log, random, clock }) : undefined;
   const definition = createPanel(panel, { environment: process.env, parameters, accounts: opened?.accounts });
-  const waiting = { waitMs: options.lockWaitMs, clock, random, log, signal: asked.signal };
-  const lock = (directory: string): Promise<DirectoryLock> => takeDirectory(directory, waiting);
-  const storage = await openPanelStorage({ stateDir, panel, log, random, lock });
+  const joining = { isBeside: options.isBeside, waitMs: options.lockWaitMs, clock, random, log, signal: asked.signal };
+  const join = (directory: string): Promise<Instances> => joinInstances(directory, joining);
+  const storage = await openPanelStorage({ stateDir, panel, clock, log, random, join });
   const worker = await startWorker({
     definition,
     storage,
@@ -56,7 +56,11 @@ async function run(): Promise<number> {
   };
   for (const signal of endSignals) process.off(signal, giveUp).on(signal, terminate);
   const ending = new AbortController();
-  void opened?.startHomeSweep({ storedOwners: () => ownersOf(storage.records), signal: ending.signal });
+  void opened?.startHomeSweep({
+    isDue: () => isNewest(storage.instances),
+    storedOwners: () => ownersOf(storage.records),
+    signal: ending.signal,
+  });
   const { forced } = await worker.ended;
   ending.abort();
   log.info({ forced }, 'The worker ends');

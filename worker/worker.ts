@@ -4,6 +4,7 @@ import type { Clock } from '#common/time/clock.js';
 import { createHealth, type Health } from '#common/grpc/health.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
+import { startSweeping } from '#common/time/sweep.js';
 import type { Log } from '#common/log.js';
 import { explainRefusals } from '#common/grpc/explain-refusals.js';
 import type { Random } from '#common/random.js';
@@ -19,7 +20,6 @@ import { createGateService } from './services/gate-service.js';
 import { createSessionService, sessionServiceDefinition } from './services/session-service.js';
 import { createWorkerService, type WorkerService } from './services/worker-service.js';
 import { createAttachHandler, type AttachHandler } from './sessions/attach-handler.js';
-import { findDormantSessions } from './sessions/dormant-sessions.js';
 import { createOwnerQuota, type SessionsPerOwner } from './sessions/owner-quota.js';
 import { SessionRegistry } from './sessions/session-registry.js';
 import { prepareSocket } from './socket.js';
@@ -78,9 +78,8 @@ const settleLimitMs = 5_000;
  * @throws STATE_DIR_UNUSABLE, CONFIG_INVALID, ALREADY_RUNNING
  */
 export async function startWorker(deps: WorkerDeps): Promise<Worker> {
-  const { definition, storage, clock, log, options } = deps;
-  const dormant = await findDormantSessions(storage, log);
-  const parts = assemble(deps, dormant);
+  const { definition, clock, log, options } = deps;
+  const parts = await assemble(deps);
   const { gate, server, stopping } = parts;
   await prepareSocket(options.socket);
   await bind(server, options.socket);
@@ -95,7 +94,10 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
       void stop();
     }
   });
-  log.info({ panel: definition.name, socket: options.socket, dormant: dormant.size }, 'The worker serves');
+  log.info(
+    { panel: definition.name, socket: options.socket, dormant: parts.registry.dormant.size },
+    'The worker serves',
+  );
   return {
     gate,
     ended: ended.promise,
@@ -107,13 +109,12 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
 
 interface Parts {
   readonly gate: Gate;
+  readonly registry: SessionRegistry;
   readonly server: Server;
   readonly stopping: AbortController;
   /** Stops serving and lets the storage go. */
   stop(): Promise<void>;
 }
-
-type DormantSessions = Awaited<ReturnType<typeof findDormantSessions>>;
 
 /** The sessions and the gate over them: what the services serve. */
 interface Core {
@@ -125,9 +126,9 @@ interface Core {
   readonly target: Target;
 }
 
-function assemble(deps: WorkerDeps, dormant: DormantSessions): Parts {
+async function assemble(deps: WorkerDeps): Promise<Parts> {
   const { storage, clock } = deps;
-  const core = openCore(deps, dormant);
+  const core = await openCore(deps);
   const { registry, gate, health } = core;
   const workerService = createService(deps, core);
   const stopping = new AbortController();
@@ -135,6 +136,7 @@ function assemble(deps: WorkerDeps, dormant: DormantSessions): Parts {
   const server = createWorkerServer(deps, core, workerService);
   return {
     gate,
+    registry,
     server,
     stopping,
     stop: async () => {
@@ -148,11 +150,11 @@ function assemble(deps: WorkerDeps, dormant: DormantSessions): Parts {
   };
 }
 
-function openCore(deps: WorkerDeps, dormant: DormantSessions): Core {
+async function openCore(deps: WorkerDeps): Promise<Core> {
   const { definition, storage, clock, random, log, options } = deps;
   const { node, maxSessions } = options;
   const target = options.target === 'host' ? Target.HOST : Target.AGENT;
-  const instance = random.uuid();
+  const instance = storage.instances.own.id;
   const health = createHealth([]);
   health.set('', true);
   // The gate counts the sessions, and the sessions tell the gate what changes.
@@ -165,7 +167,6 @@ function openCore(deps: WorkerDeps, dormant: DormantSessions): Core {
     node,
     maxSessions,
     quota: createOwnerQuota({ clock, panel: definition.name, sessions: options.sessionsPerOwner }),
-    dormant,
     limits: defaultLimits,
     resumeTtlMs: options.detachTtlMs,
     openLimitMs,
@@ -174,6 +175,7 @@ function openCore(deps: WorkerDeps, dormant: DormantSessions): Core {
     onOpened: () => gate.sessionOpened(),
     onEnded: (_driver, end) => gate.sessionEnded(end.kind),
   });
+  await registry.discover();
   const attach = createAttachHandler({
     clock,
     log,
@@ -190,7 +192,7 @@ function openCore(deps: WorkerDeps, dormant: DormantSessions): Core {
     facts: { instance, node, version: definition.version, target },
     registry,
     attachments: () => attach.attachments.size,
-    restored: [...dormant.values()].filter(({ life }) => life.kind === 'sealed').length,
+    restored: [...registry.dormant.values()].filter(({ life }) => life.kind === 'sealed').length,
     onAdmission: (admits) => health.set('panelet.session.v1.SessionService', admits),
   });
   health.set('panelet.session.v1.SessionService', true);
@@ -237,6 +239,7 @@ function startWatchers(deps: WorkerDeps, { registry, gate, isWatched, signal }: 
     counts: () => isWatched() && gate.servesAll,
     signal,
   });
+  watchInstances(deps, registry, signal);
   startLifeLimits({
     registry,
     clock,
@@ -246,6 +249,25 @@ function startWatchers(deps: WorkerDeps, { registry, gate, isWatched, signal }: 
     counts: () => gate.servesAll,
     drainFor: () => gate.drainFor(),
   });
+}
+
+/** How often this worker looks what other instances have taken of the sessions that nobody had, in milliseconds. */
+const refreshMs = 5_000;
+
+/** Takes up what instances leave that die, and gives up what others take. */
+function watchInstances({ storage, clock, log }: WorkerDeps, registry: SessionRegistry, signal: AbortSignal): void {
+  const attempt = (work: () => Promise<void>): void => {
+    work().catch((err: unknown) => log.error({ err }, 'It is not known what other workers have left'));
+  };
+  const off = storage.instances.onDeath(() => {
+    attempt(async () => {
+      await registry.discover();
+      await storage.sweep();
+    });
+  });
+  signal.addEventListener('abort', off, { once: true });
+  const sweeping = { clock, limitMs: Infinity, longestStepMs: refreshMs, counts: () => true, signal };
+  startSweeping(sweeping, () => attempt(() => registry.refresh()));
 }
 
 function createWorkerServer(deps: WorkerDeps, core: Core, workerService: WorkerService): Server {

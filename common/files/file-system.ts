@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { makeDirectory } from './make-directory.js';
 
 /** A file open for writing. */
@@ -17,6 +17,8 @@ export interface FileSystem {
   read(path: string): Promise<Buffer>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
+  /** Gives a file a second name; there at once, with all of its content. @throws EEXIST */
+  link(from: string, to: string): Promise<void>;
   /** Creates one directory. @throws EEXIST */
   mkdir(path: string, mode: number): Promise<void>;
   /** Creates a directory and those above it. */
@@ -39,6 +41,7 @@ export function createNodeFileSystem(): FileSystem {
     read: (path) => readFile(path),
     rename,
     unlink,
+    link,
     mkdir: (path, mode) => mkdir(path, { mode }),
     mkdirs: makeDirectory,
     list: (path) => readdir(path),

@@ -13,11 +13,12 @@ export async function runGuestbookWorker(argv: readonly string[]): Promise<numbe
   const { gracePeriodMs, panel, stateDir } = options;
   const log = createLog({ name: 'demo-guestbook', level: options.logLevel });
   const random = createSystemRandom();
+  const clock = createSystemClock();
   process.on('SIGHUP', () => undefined);
   const worker = await startWorker({
     definition: createGuestbookPanel(),
-    storage: await openPanelStorage({ stateDir, panel, log, random }),
-    clock: createSystemClock(),
+    storage: await openPanelStorage({ stateDir, panel, clock, log, random }),
+    clock,
     random,
     log,
     options: { ...options, pid: process.pid },

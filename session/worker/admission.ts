@@ -12,6 +12,8 @@ export type SessionLife =
   | { readonly kind: 'sealed'; readonly cursors: Cursors }
   /** Nowhere: its worker crashed. */
   | { readonly kind: 'crashed'; readonly afterCrash: 'fresh' | 'end' }
+  /** In another process of this node. */
+  | { readonly kind: 'elsewhere' }
   /** Over, for the reason given to people. */
   | { readonly kind: 'ended'; readonly message: string };
 
@@ -197,6 +199,9 @@ function rightWithToken(view: SessionView, hello: Hello, tokenEpoch: number): Ri
 function decideKnown(view: SessionView, hello: Hello, proven: Right & { readonly version: number }): AttachDecision {
   const { life } = view;
   if (life.kind === 'ended') return refuse('SESSION_ENDED', life.message);
+  if (life.kind === 'elsewhere') {
+    return refuse('WORKER_UNAVAILABLE', 'Another worker of this node has the session. Attach again in a moment.');
+  }
   if (hello.incarnation > view.incarnation) return lost;
   const facts = {
     version: proven.version,

@@ -34,7 +34,7 @@ function createFullDisk(): { readonly fileSystem: FileSystem; isFull: boolean } 
 /** Which calls fail, and how. */
 interface FailingDisk {
   readonly code: string;
-  readonly call: 'read' | 'mkdir' | 'rename' | 'syncDirectory';
+  readonly call: 'read' | 'link' | 'rename' | 'syncDirectory';
   /** End of a path of the call. */
   readonly path: string;
   isFailing: boolean;
@@ -155,7 +155,7 @@ describe('a worker whose storage fails', () => {
 
   test.each<[string, FailingDisk]>([
     ['it cannot be read now', { code: 'EMFILE', call: 'read', path: 'checkpoint.sealed', isFailing: true }],
-    ['there is no room for its next life', { code: 'ENOSPC', call: 'mkdir', path: '/2', isFailing: true }],
+    ['there is no room for its next life', { code: 'ENOSPC', call: 'link', path: '/2', isFailing: true }],
     ['its checkpoint cannot be used up', { code: 'EROFS', call: 'rename', path: 'checkpoint.sealed', isFailing: true }],
     ['nobody knows that it is used up', { code: 'EIO', call: 'syncDirectory', path: '', isFailing: false }],
   ])('keeps a session, asks its client to come again, and goes on exactly when it can: %s', async (_what, failing) => {

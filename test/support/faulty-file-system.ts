@@ -59,6 +59,7 @@ export function createFaultyFileSystem(real: FileSystem, fault?: Fault): FaultyF
       ),
     read: (path) => step('read', () => real.read(path)),
     rename: (from, to) => step('rename', () => real.rename(from, to)),
+    link: (from, to) => step('link', () => real.link(from, to)),
     unlink: (path) => step('unlink', () => real.unlink(path)),
     mkdir: (path, mode) => step('mkdir', () => real.mkdir(path, mode)),
     mkdirs: (path, mode) => step('mkdirs', () => real.mkdirs(path, mode)),

@@ -5,6 +5,8 @@ import type { FileSystem, WritableFile } from '#common/files/file-system.js';
 export interface MemoryDisk {
   /** The disk as one worker sees it. */
   mount(): MountedDisk;
+  /** Ends what nobody has forced to the disk, as far as links go: the rest is as if it had been. */
+  cutPower(): void;
 }
 
 /** A disk in use. */
@@ -19,14 +21,21 @@ interface File {
 }
 
 type Entry = File | 'directory';
+type Entries = Map<string, Entry>;
 
 /** An empty disk. */
 export function createMemoryDisk(): MemoryDisk {
-  const entries = new Map<string, Entry>();
+  const entries: Entries = new Map();
+  /** Links whose directory was not synced since. */
+  const loose = new Set<string>();
   return {
+    cutPower: () => {
+      for (const path of loose) entries.delete(path);
+      loose.clear();
+    },
     mount: () => {
       let isDetached = false;
-      const fileSystem = createMemoryFileSystem(entries, () => {
+      const fileSystem = createMemoryFileSystem({ entries, loose }, () => {
         if (isDetached) throw systemError('EIO', 'the disk is gone');
       });
       return {
@@ -40,7 +49,10 @@ export function createMemoryDisk(): MemoryDisk {
 }
 
 /** Synchronous work as the promise that a disk would give. */
-function createMemoryFileSystem(entries: Map<string, Entry>, requireDisk: () => void): FileSystem {
+function createMemoryFileSystem(
+  { entries, loose }: { readonly entries: Entries; readonly loose: Set<string> },
+  requireDisk: () => void,
+): FileSystem {
   const step = <T>(work: () => T): Promise<T> =>
     Promise.resolve().then(() => {
       requireDisk();
@@ -74,12 +86,21 @@ function createMemoryFileSystem(entries: Map<string, Entry>, requireDisk: () => 
           const entry = entries.get(path);
           entries.delete(path);
           if (entry !== undefined) entries.set(to + path.slice(from.length), entry);
+          if (loose.delete(path)) loose.add(to + path.slice(from.length));
         }
       }),
     unlink: (path) =>
       step(() => {
         fileAt(entries, path);
         entries.delete(path);
+      }),
+    link: (from, to) =>
+      step(() => {
+        const file = fileAt(entries, from);
+        requireDirectory(dirname(to));
+        if (entries.has(to)) throw systemError('EEXIST', to);
+        entries.set(to, file);
+        loose.add(to);
       }),
     mkdir: (path) =>
       step(() => {
@@ -98,7 +119,11 @@ function createMemoryFileSystem(entries: Map<string, Entry>, requireDisk: () => 
           .filter((other) => other !== path && dirname(other) === path)
           .map((at) => basename(at));
       }),
-    syncDirectory: (path) => step(() => requireDirectory(path)),
+    syncDirectory: (path) =>
+      step(() => {
+        requireDirectory(path);
+        for (const link of loose) if (dirname(link) === path) loose.delete(link);
+      }),
     removeTree: (path) =>
       step(() => {
         for (const at of below(entries, path)) entries.delete(at);

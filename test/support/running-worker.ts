@@ -29,8 +29,8 @@ export interface RunningWorkerOptions {
   readonly lifeLimits?: LifeLimits;
   readonly rules?: Partial<DrainRules>;
   readonly fileSystem?: FileSystem;
-  /** How its directory is locked. @default on disk */
-  readonly lock?: PanelStorageDeps['lock'];
+  /** How it comes to be one of those that have the state. @default as a process does that is alone */
+  readonly join?: PanelStorageDeps['join'];
   /** @default below its directory */
   readonly socket?: string;
   readonly target?: 'agent' | 'host';
@@ -62,10 +62,11 @@ export async function startRunningWorker(options: RunningWorkerOptions = {}): Pr
   const storage = await openPanelStorage({
     stateDir: dir,
     panel: definition.name,
+    clock: createSystemClock(),
     log,
     random,
     ...(options.fileSystem === undefined ? {} : { fileSystem: options.fileSystem }),
-    ...(options.lock === undefined ? {} : { lock: options.lock }),
+    ...(options.join === undefined ? {} : { join: options.join }),
   });
   const socket = options.socket ?? join(dir, 'run', `${definition.name}.sock`);
   const worker = await startWorker({

@@ -13,6 +13,8 @@ export interface WorkerProcessOptions {
   /** State, socket and log are below it. */
   readonly dir: string;
   readonly panel?: string;
+  /** @default named after the panel */
+  readonly socket?: string;
   /** More arguments. */
   readonly args?: readonly string[];
 }
@@ -37,7 +39,7 @@ export interface WorkerProcess {
 /** Starts dist/bin/panelet-worker.js, which `npm run bundle` builds. */
 export function spawnWorker(options: WorkerProcessOptions): WorkerProcess {
   const panel = options.panel ?? 'echo';
-  const socket = join(options.dir, 'run', `${panel}.sock`);
+  const socket = options.socket ?? join(options.dir, 'run', `${panel}.sock`);
   const args = ['--panel', panel, '--socket', socket, '--state-dir', join(options.dir, 'state'), '--node', 'node-a'];
   const program = resolve('dist/bin/panelet-worker.js');
   const child = spawn(

@@ -117,7 +117,8 @@ export class Gate implements RegistryGate {
 
   /** A session is over. */
   sessionEnded(kind: string): void {
-    if (this.#state.plan !== undefined && kind !== 'forced') this.#sessions.finished();
+    const isFinished = kind !== 'forced' && kind !== 'moved';
+    if (this.#state.plan !== undefined && isFinished) this.#sessions.finished();
     this.#notify();
     this.changed();
   }

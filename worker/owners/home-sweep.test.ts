@@ -24,6 +24,7 @@ describe('the sweep of HOMEs', () => {
   let present: Set<number>;
   let removed: number[];
   let looks: number;
+  let isDue: boolean;
   const stopping: AbortController[] = [];
   const lastUse: LastUse = {
     touch: (uid) => Promise.resolve(void ages.set(uid, clock.nowMs())),
@@ -67,6 +68,7 @@ describe('the sweep of HOMEs', () => {
         },
       },
       ...{ lastUse, homes: homes(), clock, log, storedOwners: stored, signal: stop.signal },
+      isDue: () => Promise.resolve(isDue),
       keepMs: keepDays === undefined ? undefined : keepDays * dayMs,
     });
   };
@@ -84,6 +86,7 @@ describe('the sweep of HOMEs', () => {
     present = new Set();
     removed = [];
     looks = 0;
+    isDue = true;
   });
   afterEach(() => {
     for (const stop of stopping.splice(0)) stop.abort();
@@ -115,6 +118,14 @@ describe('the sweep of HOMEs', () => {
     await start(1, () => Promise.resolve(new Set(['ann'])));
     expect(removed).toEqual([2]);
     expect(await lastUse.ageMs(1)).toBe(0);
+  });
+
+  test('leaves it to another worker while that does it', async () => {
+    ages.set(1, 0).set(2, 0);
+    clock.advance(9 * dayMs);
+    isDue = false;
+    await start(1);
+    expect([removed, await lastUse.ageMs(1)]).toEqual([[], 9 * dayMs]);
   });
 
   test('removes none while it is not known whose sessions there are', async () => {

@@ -14,7 +14,9 @@ export interface HomeSweepDeps {
   readonly homes: OwnerHomes;
   /** How long after its owner's last session a HOME is kept, in milliseconds; undefined: for ever. */
   readonly keepMs: number | undefined;
-  /** Owners of all sessions that are on storage: live or from an earlier worker. @throws when it is not sure about one */
+  /** False while another worker that has the sessions' storage does it. */
+  readonly isDue: () => Promise<boolean>;
+  /** Owners of all sessions that are on storage: live, here or in another worker, or from an earlier one. @throws when it is not sure about one */
   readonly storedOwners: () => Promise<ReadonlySet<string>>;
   readonly clock: Clock;
   readonly log: Log;
@@ -25,7 +27,8 @@ const dayMs = 86_400_000;
 
 /**
  * Looks now, and then at least daily: notes which owners have a session, and removes the HOMEs of those who had none for too long. Runs
- * until the signal aborts. Only the worker that has the sessions' storage may run it: then all of the node's sessions are its own.
+ * until the signal aborts. Only a worker that has the sessions' storage may run it, and one of several at a time: each session of the node has
+ * its record there, whichever of them has it.
  * @returns when the first look is over
  */
 export async function startHomeSweep(deps: HomeSweepDeps): Promise<void> {
@@ -44,8 +47,9 @@ export async function startHomeSweep(deps: HomeSweepDeps): Promise<void> {
 }
 
 async function sweepHomes(deps: HomeSweepDeps): Promise<void> {
-  const { book, storedOwners, log, signal } = deps;
+  const { book, isDue, storedOwners, log, signal } = deps;
   try {
+    if (!(await isDue())) return;
     const stored = await storedOwners();
     for (const [uid, owner] of await book.owners()) {
       if (signal.aborted) return;

@@ -34,7 +34,7 @@ export interface OpenAccountsDeps {
 export interface OpenedAccounts {
   readonly accounts: OwnerAccounts;
   /** As `startHomeSweep`. */
-  startHomeSweep(deps: Pick<HomeSweepDeps, 'storedOwners' | 'signal'>): Promise<void>;
+  startHomeSweep(deps: Pick<HomeSweepDeps, 'isDue' | 'storedOwners' | 'signal'>): Promise<void>;
 }
 
 // What a HOME may take to be emptied; the rest goes with the next look.

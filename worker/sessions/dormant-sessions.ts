@@ -1,10 +1,11 @@
 import type { Log } from '#common/log.js';
-import { isPaneletError } from '#common/errors/errors.js';
+import { isPaneletError, messageOf } from '#common/errors/errors.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
+import type { Standing } from '../storage/session-ownership.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import type { LossReason } from '#session/messages/crash-reason.js';
 
-/** A session that is on storage and not in this process. */
+/** A session that is on storage, and in no process that lives. */
 export interface DormantSession {
   readonly record: SessionRecord;
   /** In a sealed checkpoint, as far as could be seen, or gone with its worker for this reason. */
@@ -25,31 +26,92 @@ export const checkpointUnreadable: LossReason = {
   message: 'The checkpoint of this session is damaged; its file is kept for a look.',
 };
 
-async function lifeOf(storage: PanelStorage, sessionId: string, log: Log): Promise<DormantSession['life']> {
-  try {
-    const sealed = await storage.checkpoints.verify(sessionId);
-    return sealed === undefined ? { kind: 'crashed', loss: workerCrashed } : { kind: 'sealed' };
-  } catch (err) {
-    if (isPaneletError(err, 'STATE_DIR_UNUSABLE')) {
-      log.error({ err, sessionId }, 'A checkpoint cannot be read now; it is read when its client comes');
-      return { kind: 'sealed' };
-    }
-    if (!isPaneletError(err, 'CHECKPOINT_UNREADABLE')) throw err;
-    log.error({ err, sessionId }, 'A checkpoint is unreadable; its session starts again when its client comes');
-    return { kind: 'crashed', loss: checkpointUnreadable };
-  }
-}
-
 /**
- * What an earlier worker left: every session with a record, its checkpoint verified.
- * @throws STATE_DIR_UNUSABLE
+ * The sessions that nobody has, as far as this worker has looked. Another instance may take one at any time: whoever does something with
+ * one looks again, or takes it first.
  */
-export async function findDormantSessions(storage: PanelStorage, log: Log): Promise<Map<string, DormantSession>> {
-  const found = new Map<string, DormantSession>();
-  const { records, unreadable } = await storage.records.list();
-  for (const { sessionId, reason } of unreadable) log.error({ sessionId, reason }, 'A session record is unreadable');
-  for (const record of records) {
-    found.set(record.id, { record, life: await lifeOf(storage, record.id, log), detachedMs: 0 });
+export class DormantSessions {
+  readonly #storage: PanelStorage;
+  readonly #log: Log;
+  readonly #found = new Map<string, DormantSession>();
+  /** The incarnation that was the last one decided when a session was judged. */
+  readonly #decided = new Map<string, number>();
+
+  constructor(storage: PanelStorage, log: Log) {
+    this.#storage = storage;
+    this.#log = log;
   }
-  return found;
+
+  get found(): ReadonlyMap<string, DormantSession> {
+    return this.#found;
+  }
+
+  /** This worker has it now, or nobody has it any more. */
+  delete(sessionId: string): boolean {
+    this.#decided.delete(sessionId);
+    return this.#found.delete(sessionId);
+  }
+
+  /** Sessions that have a record on storage, whoever has them. @throws STATE_DIR_UNUSABLE */
+  async stored(): Promise<readonly SessionRecord[]> {
+    const { records, unreadable } = await this.#storage.records.list();
+    for (const { sessionId, reason } of unreadable) {
+      this.#log.error({ sessionId, reason }, 'A session record is unreadable');
+    }
+    return records;
+  }
+
+  /** Looks whether a session is nobody's, and judges it only then. @throws STATE_DIR_UNUSABLE */
+  async look(record: SessionRecord): Promise<void> {
+    const standing = await this.#storage.ownership.look(record.id);
+    if (standing.kind === 'elsewhere') this.delete(record.id);
+    // What this worker has is live, or was judged when it had to be.
+    if (standing.kind === 'nobody') await this.#judge(record, standing);
+  }
+
+  /**
+   * One that is not live in this process, and that no other one has.
+   * @returns undefined when there is none, or its record cannot be read
+   * @throws STATE_DIR_UNUSABLE
+   */
+  async find(sessionId: string, standing: Standing): Promise<DormantSession | undefined> {
+    const record = this.#found.get(sessionId)?.record ?? (await this.record(sessionId));
+    return record && (await this.#judge(record, standing));
+  }
+
+  /** What is on record of a session; undefined when nothing is, or it cannot be read. @throws STATE_DIR_UNUSABLE */
+  async record(sessionId: string): Promise<SessionRecord | undefined> {
+    try {
+      return await this.#storage.records.read(sessionId);
+    } catch (err) {
+      if (!isPaneletError(err, 'CHECKPOINT_UNREADABLE')) throw err;
+      this.#log.error({ sessionId, reason: messageOf(err) }, 'A session record is unreadable');
+      return undefined;
+    }
+  }
+
+  /** Whoever had it since the last look may have sealed it. */
+  async #judge(record: SessionRecord, { decided }: Standing): Promise<DormantSession> {
+    const known = this.#found.get(record.id);
+    if (known !== undefined && this.#decided.get(record.id) === decided) return known;
+    const dormant = { record, life: await this.#lifeOf(record.id), detachedMs: 0 };
+    this.#found.set(record.id, dormant);
+    this.#decided.set(record.id, decided);
+    return dormant;
+  }
+
+  async #lifeOf(sessionId: string): Promise<DormantSession['life']> {
+    try {
+      const sealed = await this.#storage.checkpoints.verify(sessionId);
+      return sealed === undefined ? { kind: 'crashed', loss: workerCrashed } : { kind: 'sealed' };
+    } catch (err) {
+      if (isPaneletError(err, 'STATE_DIR_UNUSABLE')) {
+        this.#log.error({ err, sessionId }, 'A checkpoint cannot be read now; it is read when its client comes');
+        return { kind: 'sealed' };
+      }
+      if (!isPaneletError(err, 'CHECKPOINT_UNREADABLE')) throw err;
+      this.#log.error({ err, sessionId }, 'A checkpoint is unreadable; its session starts again when its client comes');
+      return { kind: 'crashed', loss: checkpointUnreadable };
+    }
+  }
 }

@@ -18,7 +18,8 @@ import type { LossReason } from '#session/messages/crash-reason.js';
 
 /** How a session ended. */
 export interface WorkerSessionEnd {
-  readonly kind: 'finished' | 'asked' | 'expired' | 'limit' | 'failed' | 'forced';
+  /** `moved`: only here, since another worker has it; its client goes on there, and what is on storage is that worker's. */
+  readonly kind: 'finished' | 'asked' | 'expired' | 'limit' | 'failed' | 'forced' | 'moved';
   /** For a person. */
   readonly message: string;
 }
@@ -67,7 +68,7 @@ export interface AdmittedAttach {
   readonly drain?: Drain | undefined;
 }
 
-const causes: Readonly<Record<WorkerSessionEnd['kind'], EndCause>> = {
+const causes: Readonly<Record<Exclude<WorkerSessionEnd['kind'], 'moved'>, EndCause>> = {
   finished: EndCause.FINISHED,
   asked: EndCause.ASKED,
   expired: EndCause.EXPIRED,
@@ -116,6 +117,7 @@ export class SessionDriver {
       attachment: () => this.#attachment,
       onThawed: () => this.#pump(),
       onFailed: (error) => this.#fail(error),
+      onTaken: () => this.end({ kind: 'moved', message: 'Another worker has the session.' }),
     });
     this.context = {
       sessionId: deps.record.id,
@@ -265,9 +267,14 @@ export class SessionDriver {
     this.#end = end;
     this.freezer.end();
     this.#driven.close();
-    this.#attachment?.finish([...last, endMessage(this.link.endpoint, causes[end.kind], end.message)]);
+    this.#attachment?.finish([...last, ...this.#lastWords(end)]);
     this.#deps.onEnded(end);
     void this.close();
+  }
+
+  /** One that is over here only ends its RPC with OK, and its client attaches again. */
+  #lastWords({ kind, message }: WorkerSessionEnd): readonly Frames[] {
+    return kind === 'moved' ? [] : [endMessage(this.link.endpoint, causes[kind], message)];
   }
 
   /** Resolves when the panel session has let go of everything. It may never do so: bound it. */

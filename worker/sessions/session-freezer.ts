@@ -24,6 +24,8 @@ export interface SessionFreezerDeps {
   readonly onThawed: () => void;
   /** The panel threw where it must not. */
   readonly onFailed: (error: unknown) => void;
+  /** What was sealed has been used by somebody else, who has the session. */
+  readonly onTaken: () => void;
 }
 
 /** Freezing, sealing and thawing of one session. */
@@ -175,8 +177,13 @@ class Freezer implements SessionFreezer {
     if (!this.frozen) return;
     if (this.#seal === 'queued') this.#seal = 'none';
     await this.#writing;
+    const wasSealed = this.#seal === 'sealed';
     // Also after a failure: storage may have kept what it could not confirm.
-    if (this.#isTouched) await this.#consume(signal);
+    if (this.#isTouched && !(await this.#consume(signal)) && wasSealed) {
+      this.#deps.log.warn('Another worker has used the checkpoint of a session, which ends here');
+      this.#deps.onTaken();
+      return;
+    }
     this.#isTouched = false;
     this.#seal = 'none';
     this.failure = undefined;
@@ -194,11 +201,12 @@ class Freezer implements SessionFreezer {
   }
 
   // An old checkpoint must never pass for the state of a session that went on (I13), so storage has to obey first.
-  async #consume(signal: AbortSignal): Promise<void> {
-    for (;;) {
+  /** @returns false when there was none, and no earlier try can have used it */
+  async #consume(signal: AbortSignal): Promise<boolean> {
+    for (let hasTried = false; ; hasTried = true) {
       try {
-        await this.#deps.checkpoints.consume(this.#deps.sessionId, this.#deps.link.incarnation);
-        return;
+        const found = await this.#deps.checkpoints.consume(this.#deps.sessionId, this.#deps.link.incarnation);
+        return found || hasTried;
       } catch (err) {
         this.#deps.log.error({ err }, 'A checkpoint could not be consumed; the session stays frozen');
       }

@@ -4,7 +4,9 @@ import type { Hello } from '#proto/session/v1/session.js';
 import { SessionLookup, type SessionLookupDeps } from './session-lookup.js';
 
 test('what ended of one owner is not forgotten because another one ends many', async () => {
-  const deps = { dormant: new Map(), log: createSilentLog() } as unknown as SessionLookupDeps;
+  const ownership = { look: () => Promise.resolve({ kind: 'nobody', incarnation: 0, decided: 0 }) };
+  const dormant = { find: () => Promise.resolve(undefined) };
+  const deps = { dormant, storage: { ownership }, log: createSilentLog() } as unknown as SessionLookupDeps;
   const lookup = new SessionLookup(deps);
   const end = (owner: string, id: string): void => {
     const record = { id, panel: 'echo', owner } as unknown as Parameters<typeof lookup.remember>[0]['record'];

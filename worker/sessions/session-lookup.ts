@@ -4,10 +4,12 @@ import type { Hello } from '#proto/session/v1/session.js';
 import type { SessionView } from '#session/worker/admission.js';
 import { decodeWorkerLinkState, sealedView } from '#session/worker/worker-link-codec.js';
 import type { PanelDefinition } from '../panel/panel.js';
+import type { InstanceName } from '../storage/instances.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
+import type { Standing } from '../storage/session-ownership.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import { decodeCheckpointContent } from './checkpoint-content.js';
-import { checkpointUnreadable, workerCrashed, type DormantSession } from './dormant-sessions.js';
+import { checkpointUnreadable, workerCrashed, type DormantSession, type DormantSessions } from './dormant-sessions.js';
 import type { SessionDriver } from './session-driver.js';
 import { identityOf, type SealedState } from './session-opening.js';
 import type { LossReason } from '#session/messages/crash-reason.js';
@@ -18,6 +20,10 @@ export interface Known {
   readonly view: SessionView;
   readonly sealed?: SealedState;
   readonly loss?: LossReason;
+  /** Where it was found on storage and can be brought back: what a taker has to see unchanged. */
+  readonly standing?: Standing;
+  /** The worker that has it, where that is another one. */
+  readonly elsewhere?: InstanceName;
 }
 
 /** A session that is over, for as long as somebody may ask for it. */
@@ -33,11 +39,11 @@ const maxTombstones = 1_000;
 export interface SessionLookupDeps {
   readonly definition: PanelDefinition;
   readonly storage: PanelStorage;
-  readonly dormant: ReadonlyMap<string, DormantSession>;
+  readonly dormant: DormantSessions;
   readonly log: Log;
 }
 
-/** Finds out what a worker knows of a session: live, over, sealed on storage, or gone with an earlier worker. */
+/** Finds out what a worker knows of a session: live, over, another worker's, sealed on storage, or gone with an earlier worker. */
 export class SessionLookup {
   readonly #deps: SessionLookupDeps;
   readonly #tombstones = new Map<string, Tombstone>();
@@ -54,8 +60,7 @@ export class SessionLookup {
       const { record, incarnation, message } = tombstone;
       return { record, view: goneView(record, incarnation, { kind: 'ended', message }) };
     }
-    const dormant = this.#deps.dormant.get(hello.sessionId);
-    return dormant === undefined ? undefined : this.#wake(dormant, hello);
+    return this.#onStorage(hello);
   }
 
   /** Remembers that a session is over. When there are too many, whoever has most loses the oldest. */
@@ -69,16 +74,29 @@ export class SessionLookup {
     this.#tombstones.delete(sessionId);
   }
 
-  async #wake(dormant: DormantSession, hello: Hello): Promise<Known> {
+  /** Storage is asked each time: another worker may have taken the session, or left it, a moment ago. */
+  async #onStorage(hello: Hello): Promise<Known | undefined> {
+    const { storage, dormant } = this.#deps;
+    const standing = await storage.ownership.look(hello.sessionId);
+    if (standing.kind === 'elsewhere') {
+      dormant.delete(hello.sessionId);
+      const record = await dormant.record(hello.sessionId);
+      return record && awayKnown(record, standing, hello);
+    }
+    const found = await dormant.find(hello.sessionId, standing);
+    return found && (await this.#wake(found, standing, hello));
+  }
+
+  async #wake(dormant: DormantSession, standing: Standing, hello: Hello): Promise<Known> {
     const { record } = dormant;
-    const { storage, definition, log } = this.#deps;
-    const incarnation = await storage.incarnations.highest(record.id);
+    const { definition, log } = this.#deps;
+    const { incarnation } = standing;
     let loss = dormant.life.kind === 'crashed' ? dormant.life.loss : workerCrashed;
     if (dormant.life.kind === 'sealed') {
       try {
         const sealed = await this.#read(record.id);
         if (sealed !== undefined) {
-          return { record, sealed, view: sealedView(identityOf(record), sealed.link, incarnation) };
+          return { record, sealed, standing, view: sealedView(identityOf(record), sealed.link, incarnation) };
         }
       } catch (err) {
         if (!isPaneletError(err, 'CHECKPOINT_UNREADABLE')) throw err;
@@ -87,9 +105,7 @@ export class SessionLookup {
       }
     }
     const view = goneView(record, incarnation, { kind: 'crashed', afterCrash: definition.afterCrash });
-    // Who took the session over since it was opened is not on record; a valid token of it is enough.
-    const isOpener = hello.clientId === record.clientId;
-    return { record, loss, view: { ...view, clientId: isOpener ? record.clientId : '' } };
+    return { record, loss, standing, view: ofWhomever(view, record, hello) };
   }
 
   async #read(sessionId: string): Promise<SealedState | undefined> {
@@ -106,6 +122,17 @@ function oldestOfMost(tombstones: readonly Tombstone[]): string {
   for (const { record } of tombstones) counts.set(record.owner, (counts.get(record.owner) ?? 0) + 1);
   const most = Math.max(...counts.values());
   return tombstones.find(({ record }) => counts.get(record.owner) === most)?.record.id ?? '';
+}
+
+/** A session that another worker has: whoever may have it learns that, and nobody else. */
+function awayKnown(record: SessionRecord, standing: Extract<Standing, { kind: 'elsewhere' }>, hello: Hello): Known {
+  const view = goneView(record, standing.incarnation, { kind: 'elsewhere' });
+  return { record, elsewhere: standing.instance, view: ofWhomever(view, record, hello) };
+}
+
+/** Who took the session over since it was opened is not on record; a valid token of it is enough. */
+function ofWhomever(view: SessionView, record: SessionRecord, hello: Hello): SessionView {
+  return { ...view, clientId: hello.clientId === record.clientId ? record.clientId : '' };
 }
 
 function goneView(record: SessionRecord, incarnation: number, life: SessionView['life']): SessionView {

@@ -16,6 +16,7 @@ import {
 } from '#session/worker/worker-link.js';
 import type { PanelDefinition, PanelSession } from '../panel/panel.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
+import type { Standing } from '../storage/session-ownership.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import { SessionDriver, type SessionDriverDeps, type WorkerSessionEnd } from './session-driver.js';
 
@@ -35,22 +36,26 @@ export interface SessionOpeningDeps {
   readonly onEnded: (driver: SessionDriver, end: WorkerSessionEnd) => void;
 }
 
-/** Brings sessions to life. Each driver that is returned has begun and has no client yet. */
+/**
+ * Brings sessions to life. Each driver that is returned has begun and has no client yet, and this worker has its session: what another one
+ * has, or takes at the same time, is WORKER_UNAVAILABLE.
+ */
 export interface SessionOpening {
-  /** A new session: record written, incarnation 1 claimed. @throws PANEL_FAILED, STATE_DIR_UNUSABLE */
+  /** A new session: directory made, incarnation 1 claimed, record written. @throws PANEL_FAILED, STATE_DIR_UNUSABLE */
   open(hello: Hello, owner: string): Promise<SessionDriver>;
   /** The session of a sealed checkpoint, exactly; the checkpoint is consumed then. @throws CHECKPOINT_UNREADABLE */
   restore(order: RestoreOrder): Promise<SessionDriver>;
   /** A fresh life of a session whose worker crashed. @throws PANEL_FAILED, CHECKPOINT_FAILED, STATE_DIR_UNUSABLE */
-  restart(record: SessionRecord, incarnation: number): Promise<SessionDriver>;
+  restart(record: SessionRecord, standing: Standing): Promise<SessionDriver>;
 }
 
 /** Which checkpoint to bring back. */
 export interface RestoreOrder {
   readonly record: SessionRecord;
   readonly sealed: SealedState;
-  readonly incarnation: number;
-  /** Asked right before the checkpoint is consumed; false calls the restore off and leaves the checkpoint sealed. */
+  /** As it was found: the next incarnation is claimed. */
+  readonly standing: Standing;
+  /** Asked right before the session is taken; false calls the restore off and leaves the checkpoint sealed. */
   readonly commit: () => boolean;
 }
 
@@ -102,9 +107,15 @@ class Opening implements SessionOpening {
       createdAt: clock.date().toISOString(),
       version: definition.version,
     };
+    // Never over one that is there: it may be live in another worker, whose Welcome its client has not heard.
+    if (!(await storage.records.create(record.id))) {
+      throw unavailable('A session of this id is just being opened or removed.');
+    }
     try {
+      // The claim comes before the record, so that whoever finds the directory half made sees who is making it.
+      requireOurs(await storage.ownership.begin(record.id));
       await storage.records.write({ ...record, parameters: keptParameters(definition, record.parameters) });
-      await this.#claim(record.id, 1);
+      requireOurs(await storage.ownership.decide(record.id, 1));
       return await this.#start(record, 1);
     } catch (error) {
       await storage.records.remove(record.id).catch((err: unknown) => {
@@ -114,10 +125,13 @@ class Opening implements SessionOpening {
     }
   }
 
-  async restart(record: SessionRecord, incarnation: number): Promise<SessionDriver> {
-    await this.#claim(record.id, incarnation);
+  async restart(record: SessionRecord, standing: Standing): Promise<SessionDriver> {
+    const { ownership, checkpoints } = this.#deps.storage;
+    const incarnation = standing.incarnation + 1;
+    requireOurs(await ownership.claim(record.id, standing));
+    requireOurs(await ownership.decide(record.id, incarnation));
     // One that could not be used must not pass for the state of the session that goes on (I13).
-    await this.#deps.storage.checkpoints.consume(record.id, incarnation);
+    await checkpoints.consume(record.id, incarnation);
     return this.#start(record, incarnation);
   }
 
@@ -129,8 +143,9 @@ class Opening implements SessionOpening {
 
   async restore(order: RestoreOrder): Promise<SessionDriver> {
     const { definition, storage } = this.#deps;
-    const { record, sealed, incarnation } = order;
-    await this.#claim(record.id, incarnation);
+    const { record, sealed, standing } = order;
+    const incarnation = standing.incarnation + 1;
+    requireOurs(await storage.ownership.claim(record.id, standing));
     const driver = this.#driver(record, restoreWorkerLink(this.#linkOptions(record), sealed.link, incarnation));
     const panel = await this.#inTime(async () => {
       if (definition.restore === undefined) {
@@ -139,20 +154,17 @@ class Opening implements SessionOpening {
       return definition.restore(driver.context, sealed.panel);
     });
     try {
-      if (!order.commit()) throw new PaneletError('WORKER_UNAVAILABLE', 'A restart is under way. Attach again.');
+      if (!order.commit()) throw unavailable('A restart is under way.');
+      // Before the checkpoint is used: whoever has to stop here leaves it to the one that goes on.
+      requireOurs(await storage.ownership.decide(record.id, incarnation));
       // Last, so that a panel that cannot be restored leaves its checkpoint; before any frame is accepted (I13).
-      await storage.checkpoints.consume(record.id, incarnation);
+      requireOurs(await storage.checkpoints.consume(record.id, incarnation));
     } catch (error) {
       await panel.close();
       throw error;
     }
     driver.begin(panel);
     return driver;
-  }
-
-  async #claim(sessionId: string, incarnation: number): Promise<void> {
-    if (await this.#deps.storage.incarnations.claim(sessionId, incarnation)) return;
-    throw new PaneletError('WORKER_UNAVAILABLE', 'Another worker has just taken this session up. Attach again.');
   }
 
   #linkOptions(record: SessionRecord): WorkerLinkOptions {
@@ -205,6 +217,14 @@ class Opening implements SessionOpening {
       throw PaneletError.from(error, 'PANEL_FAILED');
     }
   }
+}
+
+function requireOurs(isOurs: boolean): void {
+  if (!isOurs) throw unavailable('Another worker has just taken this session up.');
+}
+
+function unavailable(problem: string): PaneletError {
+  return new PaneletError('WORKER_UNAVAILABLE', problem, { advice: 'Attach again.' });
 }
 
 /** Opening of sessions on one panel's storage. */

@@ -1,12 +1,13 @@
 import { sleep } from '#common/time/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { Drain, Frames, Hello } from '#proto/session/v1/session.js';
-import { decideAttach, type AdmissionGate, type Admitted } from '#session/worker/admission.js';
+import { decideAttach, type AdmissionGate, type Admitted, type RefuseDecision } from '#session/worker/admission.js';
 import { verifyResumeToken } from '#session/worker/resume-token.js';
 import type { SessionRecord } from '../storage/session-record.js';
+import { isNewest } from '../storage/instances.js';
 import { requireSessionId } from '../storage/session-id.js';
 import type { SessionAttachment } from './attachment.js';
-import type { DormantSession } from './dormant-sessions.js';
+import { DormantSessions, type DormantSession } from './dormant-sessions.js';
 import { createKeyedLock } from '#common/keyed-lock.js';
 import type { OwnedSession, OwnerQuota } from './owner-quota.js';
 import type { SessionDriver, WorkerSessionEnd } from './session-driver.js';
@@ -43,7 +44,6 @@ export interface RegistryGate {
 
 /** What the registry needs. */
 export interface SessionRegistryDeps extends Omit<SessionOpeningDeps, 'onEnded'> {
-  readonly dormant: Map<string, DormantSession>;
   readonly gate: () => RegistryGate;
   readonly maxSessions: number;
   /** What one owner may take of them. */
@@ -78,10 +78,12 @@ const closeLimitMs = 10_000;
 /** A name beyond this is cut where people are told it. */
 const longestName = 200;
 
-/** Every session of one worker: live in this process, or dormant on its storage. */
+/**
+ * Every session of one worker: live in this process, or dormant on its storage and nobody's. Those that another living instance has are
+ * that one's: they are not seen, counted or touched here, and count neither for `maxSessions` nor for the quota of their owner.
+ */
 export class SessionRegistry {
   readonly live = new Map<string, SessionDriver>();
-  readonly dormant: Map<string, DormantSession>;
   /** Sessions being opened or brought back. */
   readonly opening = new Map<string, Opening>();
   readonly #deps: SessionRegistryDeps;
@@ -89,12 +91,42 @@ export class SessionRegistry {
   readonly #opener;
   readonly #lock = createKeyedLock();
   readonly #lookup: SessionLookup;
+  readonly #dormant: DormantSessions;
 
   constructor(deps: SessionRegistryDeps) {
     this.#deps = deps;
-    this.dormant = deps.dormant;
-    this.#lookup = new SessionLookup(deps);
+    this.#dormant = new DormantSessions(deps.storage, deps.log);
+    this.#lookup = new SessionLookup({ ...deps, dormant: this.#dormant });
     this.#opener = createSessionOpening({ ...deps, onEnded: (driver, end) => this.#ended(driver, end) });
+  }
+
+  /** Sessions that nobody has, as of the last look. */
+  get dormant(): ReadonlyMap<string, DormantSession> {
+    return this.#dormant.found;
+  }
+
+  /**
+   * Looks on storage for what nobody has: at the start, and when another instance has died.
+   * @throws STATE_DIR_UNUSABLE
+   */
+  async discover(): Promise<void> {
+    const records = await this.#dormant.stored();
+    for (const record of records) await this.#lock.run(record.id, () => this.#lookAt(record));
+    const stored = new Set(records.map(({ id }) => id));
+    for (const id of this.dormant.keys()) if (!stored.has(id)) this.#dormant.delete(id);
+  }
+
+  /** Forgets what other instances have taken or ended since the last look; without others there is nothing to look for. */
+  async refresh(): Promise<void> {
+    const { instances } = this.#deps.storage;
+    if (this.dormant.size === 0 || (await instances.others()).length === 0) return;
+    for (const id of [...this.dormant.keys()]) {
+      await this.#lock.run(id, async () => {
+        const record = await this.#dormant.record(id);
+        if (record === undefined) this.#dormant.delete(id);
+        else await this.#lookAt(record);
+      });
+    }
   }
 
   /**
@@ -123,7 +155,7 @@ export class SessionRegistry {
   async endSession(sessionId: string, caller: SessionCaller): Promise<void> {
     const found = this.visible(caller).find(({ record }) => record.id === sessionId);
     if (found === undefined) throw new PaneletError('SESSION_UNKNOWN', 'There is no such session of yours here.');
-    const driver = found.driver ?? (await this.#forgetOrFind(sessionId));
+    const driver = found.driver ?? (await this.#removeOrFind(sessionId));
     driver?.end({ kind: 'asked', message: `The session was ended by ${caller.identity.slice(0, longestName)}.` });
     await Promise.race([driver?.close(), sleep(this.#deps.clock, closeLimitMs)]);
   }
@@ -133,9 +165,13 @@ export class SessionRegistry {
     await Promise.race([Promise.all(this.#closing), sleep(this.#deps.clock, limitMs)]);
   }
 
-  /** Removes a dormant session and everything about it. One that is being brought back stays: its client has come. */
+  /**
+   * Removes a dormant session and everything about it. One that is being brought back stays: its client has come. Of several instances the
+   * newest one does it, and only to what it can take.
+   */
   async forget(sessionId: string): Promise<void> {
-    await this.#forgetOrFind(sessionId);
+    const { instances } = this.#deps.storage;
+    if (await isNewest(instances)) await this.#lock.run(sessionId, () => this.#removeDormant(sessionId));
   }
 
   /** Gives up on sessions that are still being opened; what is sealed stays so. */
@@ -144,11 +180,28 @@ export class SessionRegistry {
   }
 
   /** @returns the session where it has come back meanwhile, and so was not removed */
-  #forgetOrFind(sessionId: string): Promise<SessionDriver | undefined> {
+  #removeOrFind(sessionId: string): Promise<SessionDriver | undefined> {
     return this.#lock.run(sessionId, async () => {
-      if (this.dormant.delete(sessionId)) await this.#deps.storage.records.remove(sessionId);
+      if (!(await this.#removeDormant(sessionId))) throw takenElsewhere();
       return this.live.get(sessionId);
     });
+  }
+
+  /** @returns false when another instance has it */
+  async #removeDormant(sessionId: string): Promise<boolean> {
+    return !this.#dormant.delete(sessionId) || (await this.#removeOwn(sessionId));
+  }
+
+  /** Removes what this worker has, or can take. @returns false when another instance has it */
+  async #removeOwn(sessionId: string): Promise<boolean> {
+    const { ownership, records } = this.#deps.storage;
+    if (!(await ownership.take(sessionId))) return false;
+    await records.remove(sessionId);
+    return true;
+  }
+
+  async #lookAt(record: SessionRecord): Promise<void> {
+    if (!this.live.has(record.id)) await this.#dormant.look(record);
   }
 
   #commit(sessionId: string): boolean {
@@ -168,10 +221,10 @@ export class SessionRegistry {
       known === undefined
         ? ({ kind: 'absent' } as const)
         : verifyResumeToken(Buffer.from(known.record.tokenKey, 'hex'), id, hello.resumeToken);
-    const decision = decideAttach(known?.view, hello, { identity, roles, token }, this.#admission(id));
+    const decision = decideAttach(known?.view, hello, { identity, roles, token }, this.#admission(id, known));
     if (decision.kind === 'refuse') {
       if (decision.code === 'SESSION_ENDED' && known !== undefined) this.#bury(known, decision.message);
-      throw new PaneletError(decision.code, decision.message);
+      throw refusalOf(decision, known);
     }
     const driver = this.live.get(id) ?? (await this.#bringUp(request, decision, known));
     this.#seat(request, decision, { driver, loss: known?.loss });
@@ -195,8 +248,10 @@ export class SessionRegistry {
     void attachment.over.then(() => driver.detach(attachment));
   }
 
-  #admission(sessionId: string): AdmissionGate {
+  #admission(sessionId: string, known: Known | undefined): AdmissionGate {
     const gate = this.#deps.gate();
+    // Whoever asks for a session of another worker is told so, whatever happens here.
+    if (known?.elsewhere !== undefined) return { admitsNew: false, admitsAttach: true };
     const driver = this.live.get(sessionId);
     const isThere = driver !== undefined || !this.dormant.has(sessionId);
     const admitsAttach = gate.admitsAttach && (isThere || gate.admitsRestore) && driver?.freezer.sealing !== true;
@@ -223,7 +278,7 @@ export class SessionRegistry {
         if (known === undefined) await storage.records.remove(hello.sessionId);
         throw refusal;
       }
-      this.dormant.delete(hello.sessionId);
+      this.#dormant.delete(hello.sessionId);
       this.#lookup.revive(hello.sessionId);
       this.live.set(hello.sessionId, driver);
       this.#deps.onOpened();
@@ -263,14 +318,15 @@ export class SessionRegistry {
   }
 
   #make(request: AttachRequest, decision: Admitted, known: Known | undefined): Promise<SessionDriver> {
-    if (decision.kind === 'open' || known === undefined) return this.#opener.open(request.hello, request.identity);
-    const { incarnation } = decision;
-    const { record, sealed } = known;
+    if (decision.kind === 'open' || known?.standing === undefined) {
+      return this.#opener.open(request.hello, request.identity);
+    }
+    const { record, sealed, standing } = known;
     const commit = (): boolean => this.#commit(record.id);
     return this.#fromStorage(record.id, () =>
       sealed === undefined
-        ? this.#opener.restart(record, incarnation)
-        : this.#opener.restore({ record, sealed, incarnation, commit }),
+        ? this.#opener.restart(record, standing)
+        : this.#opener.restore({ record, sealed, standing, commit }),
     );
   }
 
@@ -289,7 +345,7 @@ export class SessionRegistry {
   /** A crashed session that cannot go on was told to its owner: nothing is left to keep. */
   #bury(known: Known, message: string): void {
     const { record, view } = known;
-    if (!this.dormant.delete(record.id)) return;
+    if (!this.#dormant.delete(record.id)) return;
     this.#lookup.remember({ record, incarnation: view.incarnation, message });
     void this.#removeRecord(record.id);
   }
@@ -297,23 +353,36 @@ export class SessionRegistry {
   #ended(driver: SessionDriver, end: WorkerSessionEnd): void {
     const { record, link } = driver;
     this.live.delete(record.id);
-    if (end.kind !== 'expired') this.#lookup.remember({ record, incarnation: link.incarnation, message: end.message });
+    const leavesWord = end.kind !== 'expired' && end.kind !== 'moved';
+    if (leavesWord) this.#lookup.remember({ record, incarnation: link.incarnation, message: end.message });
     const closing = driver.close();
     this.#closing.add(closing);
     void closing.then(() => this.#closing.delete(closing));
     this.#deps.onEnded(driver, end);
-    // A forced one keeps its record: should its client miss the word, the next worker says what is lost.
-    if (end.kind !== 'forced') void this.#removeRecord(record.id);
+    // A forced one keeps its record: should its client miss the word, the next worker says what is lost. One that moved is another's.
+    if (end.kind !== 'forced' && end.kind !== 'moved') void this.#removeRecord(record.id);
     this.#deps.onChange();
   }
 
   async #removeRecord(sessionId: string): Promise<void> {
     try {
       await this.#lock.run(sessionId, async () => {
-        if (!this.live.has(sessionId)) await this.#deps.storage.records.remove(sessionId);
+        if (!this.live.has(sessionId)) await this.#removeOwn(sessionId);
       });
     } catch (err) {
       this.#deps.log.error({ err, sessionId }, 'The record of an ended session could not be removed');
     }
   }
+}
+
+/** Says to whoever may know it which worker has the session, so that he can be let through to it. */
+function refusalOf({ code, message }: RefuseDecision, known: Known | undefined): PaneletError {
+  const { id } = known?.elsewhere ?? {};
+  return new PaneletError(code, message, id === undefined ? {} : { details: { instance: id } });
+}
+
+function takenElsewhere(): PaneletError {
+  return new PaneletError('WORKER_UNAVAILABLE', 'Another worker of this node has the session.', {
+    advice: 'Try again in a moment.',
+  });
 }

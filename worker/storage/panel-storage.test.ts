@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { isPaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
+import { createSystemClock } from '#common/time/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import { createFaultyFileSystem } from '#test/support/faulty-file-system.js';
 import { createNodeFileSystem, type FileSystem } from '#common/files/file-system.js';
@@ -14,6 +15,7 @@ const open = (panel = 'echo', fileSystem?: FileSystem) =>
   openPanelStorage({
     stateDir,
     panel,
+    clock: createSystemClock(),
     log: createSilentLog(),
     random: createSystemRandom(),
     ...(fileSystem && { fileSystem }),
@@ -46,14 +48,19 @@ describe('panel storage', () => {
       ...{ id, panel: 'echo', owner: 'alice', tokenKey: '00', clientId: 'c', parameters: {} },
       ...{ createdAt: '2026-01-31T10:00:00Z', version: '1' },
     };
+    expect(await first.records.create(id)).toBe(true);
+    expect(await first.ownership.begin(id)).toBe(true);
     await first.records.write(record);
-    expect(await first.incarnations.claim(id, 1)).toBe(true);
+    expect(await first.ownership.decide(id, 1)).toBe(true);
     await first.checkpoints.seal(id, Buffer.from('state'));
     await first.close();
     const second = await open();
     expect((await second.records.list()).records).toEqual([record]);
     expect((await second.checkpoints.verify(id))?.sizeBytes).toBe(5);
-    expect(await second.incarnations.claim(id, 2)).toBe(true);
+    const standing = await second.ownership.look(id);
+    expect(standing).toEqual({ kind: 'nobody', incarnation: 1, decided: 1 });
+    expect(await second.ownership.claim(id, standing)).toBe(true);
+    expect(await second.ownership.decide(id, 2)).toBe(true);
     expect(await second.checkpoints.consume(id, 2)).toBe(true);
     expect(await second.checkpoints.read(id)).toBeUndefined();
     await second.records.remove(id);

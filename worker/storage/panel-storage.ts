@@ -1,20 +1,26 @@
 import { join } from 'node:path';
+import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js';
-import { lockDirectory, type DirectoryLock } from '#common/files/directory-lock.js';
 import { createNodeFileSystem, type FileSystem } from '#common/files/file-system.js';
-import { createIncarnationStore, type IncarnationStore } from './incarnation.js';
-import { requirePanelName } from './session-id.js';
-import { createSessionRecordStore, type SessionRecordStore } from './session-record.js';
 import { storageError } from '#common/errors/storage-error.js';
+import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js';
+import { createIncarnationStore } from './incarnation.js';
+import { forgetDeadInstances, instanceFile, isNewest, writeInstanceFile, type Instances } from './instances.js';
+import { joinInstances } from './join-instances.js';
+import { requirePanelName } from './session-id.js';
+import { SessionOwnership } from './session-ownership.js';
+import { createSessionRecordStore, type SessionRecordStore } from './session-record.js';
 
-/** Everything durable of one panel on one node: `<stateDir>/sessions/<panel>/`. One worker at a time has it. */
+/** Everything durable of one panel on one node: `<stateDir>/sessions/<panel>/`, and who of its workers has what of it. */
 export interface PanelStorage {
   readonly records: SessionRecordStore;
-  readonly incarnations: IncarnationStore;
   readonly checkpoints: CheckpointStore;
-  /** Lets the next worker in. Idempotent. */
+  readonly ownership: SessionOwnership;
+  readonly instances: Instances;
+  /** Removes what the dead have left half made or half removed, where that is this instance's to do. @throws STATE_DIR_UNUSABLE */
+  sweep(): Promise<void>;
+  /** Leaves all that this worker has to the others, and lets the next one in. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -22,16 +28,17 @@ export interface PanelStorage {
 export interface PanelStorageDeps {
   readonly stateDir: string;
   readonly panel: string;
+  readonly clock: Clock;
   readonly log: Log;
   readonly random: Random;
   /** @default the file system of this machine */
   readonly fileSystem?: FileSystem;
-  /** How its directory is locked. @default at once, or not at all */
-  readonly lock?: (directory: string) => Promise<DirectoryLock>;
+  /** How this worker comes to be one of those that have the directory. @default at once and alone, or not at all */
+  readonly join?: (directory: string) => Promise<Instances>;
 }
 
 /**
- * Creates the directory where it is missing, locks it for this process, and cleans up after a crash.
+ * Creates the directory where it is missing, joins those who have it, and cleans up after a crash.
  * @throws STATE_DIR_UNUSABLE when the directory cannot be used; ALREADY_RUNNING when another worker has it.
  */
 export async function openPanelStorage(deps: PanelStorageDeps): Promise<PanelStorage> {
@@ -42,19 +49,39 @@ export async function openPanelStorage(deps: PanelStorageDeps): Promise<PanelSto
   } catch (error) {
     throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action: 'create the state directory', directory });
   }
-  const take = deps.lock ?? ((path: string) => lockDirectory(path, deps));
-  const lock = await take(join(directory, 'lock'));
-  const records = createSessionRecordStore({ directory, fileSystem });
+  const alone = { isBeside: false, waitMs: 0, signal: new AbortController().signal };
+  const instances = await (deps.join ?? ((path: string) => joinInstances(path, { ...deps, ...alone })))(directory);
+  const storage = storageOf(directory, { instances, fileSystem, log: deps.log });
   try {
-    await records.sweep();
+    await writeInstanceFile(directory, instances.own, fileSystem);
+    await forgetDeadInstances(directory, instances, fileSystem);
+    await storage.sweep();
+    return storage;
   } catch (error) {
-    await lock.release();
-    throw error;
+    await instances.release();
+    throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action: 'begin', directory });
   }
+}
+
+interface StorageParts {
+  readonly instances: Instances;
+  readonly fileSystem: FileSystem;
+  readonly log: Log;
+}
+
+function storageOf(directory: string, { instances, fileSystem, log }: StorageParts): PanelStorage {
+  const records = createSessionRecordStore({ directory, fileSystem });
+  const named = instanceFile(directory, instances.own.number);
+  const incarnations = createIncarnationStore({ directory, instanceFile: named, fileSystem });
+  const ownership = new SessionOwnership({ directory, incarnations, instances, fileSystem });
   return {
     records,
-    incarnations: createIncarnationStore({ directory, fileSystem }),
-    checkpoints: createCheckpointStore({ directory, fileSystem, log: deps.log }),
-    close: () => lock.release(),
+    checkpoints: createCheckpointStore({ directory, fileSystem, log }),
+    ownership,
+    instances,
+    sweep: async () => {
+      if (await isNewest(instances)) await records.sweep((sessionId) => ownership.isAbandoned(sessionId));
+    },
+    close: () => instances.release(),
   };
 }

@@ -23,6 +23,11 @@ let directory: string;
 const storeOn = (fault?: Fault) =>
   createSessionRecordStore({ directory, fileSystem: createFaultyFileSystem(createNodeFileSystem(), fault) });
 
+const made = async (number: number): Promise<void> => {
+  expect(await storeOn().create(recordOf(number).id)).toBe(true);
+};
+const sweep = (isAbandoned: boolean): Promise<void> => storeOn().sweep(() => Promise.resolve(isAbandoned));
+
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'panelet-records-'));
 });
@@ -33,7 +38,9 @@ afterEach(() => {
 
 describe('session records', () => {
   test('are there for the next process, and for nobody else', async () => {
+    await made(1);
     await storeOn().write(record);
+    await made(2);
     await storeOn().write(recordOf(2));
     expect(await storeOn().read(record.id)).toEqual(record);
     expect((await storeOn().list()).records).toEqual([record, recordOf(2)]);
@@ -41,13 +48,26 @@ describe('session records', () => {
     expect(statSync(join(directory, record.id, 'record.json')).mode & 0o777).toBe(0o600);
   });
 
+  test('are of a session that only one can make', async () => {
+    await made(1);
+    await storeOn().write(record);
+    expect(await storeOn().create(record.id)).toBe(false);
+    expect(await storeOn().read(record.id)).toEqual(record);
+    const gone: unknown = await storeOn()
+      .write(recordOf(2))
+      .catch((error: unknown) => error);
+    expect(PaneletError.from(gone).code).toBe('STATE_DIR_UNUSABLE');
+  });
+
   test('can be replaced', async () => {
+    await made(1);
     await storeOn().write(record);
     await storeOn().write({ ...record, clientId: 'another' });
     expect((await storeOn().read(record.id))?.clientId).toBe('another');
   });
 
   test('are removed with everything of the session, as often as one likes', async () => {
+    await made(1);
     await storeOn().write(record);
     writeFileSync(join(directory, record.id, 'checkpoint.sealed'), 'x');
     await storeOn().remove(record.id);
@@ -57,6 +77,7 @@ describe('session records', () => {
   });
 
   test('that cannot be read are kept and reported with the reason', async () => {
+    await made(1);
     await storeOn().write(record);
     for (const text of ['', '{', '{"id":"x"}', JSON.stringify(recordOf(2))]) {
       writeFileSync(join(directory, record.id, 'record.json'), text);
@@ -70,6 +91,7 @@ describe('session records', () => {
 
   test('after a failure at any step the old record or the new one is there, whole', async () => {
     const old = { ...record, clientId: 'old' };
+    await made(1);
     await storeOn().write(old);
     const counting = createFaultyFileSystem(createNodeFileSystem());
     await createSessionRecordStore({ directory, fileSystem: counting }).write(old);
@@ -90,12 +112,23 @@ describe('session records', () => {
   });
 
   test('sweeping forgets what a crash left half created or half removed, and nothing else', async () => {
+    await made(1);
     await storeOn().write(record);
     mkdirSync(join(directory, recordOf(2).id));
     writeFileSync(join(directory, recordOf(2).id, 'record.json.tmp'), '{');
     mkdirSync(join(directory, 'removed-1', 'incarnations'), { recursive: true });
     mkdirSync(join(directory, 'lock'));
-    await storeOn().sweep();
+    await sweep(false);
+    expect(readdirSync(directory).sort()).toEqual([record.id, recordOf(2).id, 'lock']);
+    await sweep(true);
     expect(readdirSync(directory).sort()).toEqual([record.id, 'lock']);
+  });
+
+  test('sweeping leaves alone what this process is just making', async () => {
+    const store = storeOn();
+    await store.create(record.id);
+    await store.sweep(() => Promise.resolve(true));
+    await store.write(record);
+    expect(await store.read(record.id)).toEqual(record);
   });
 });

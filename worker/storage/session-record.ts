@@ -46,7 +46,13 @@ export interface SessionRecordList {
 
 /** Session records of one panel. */
 export interface SessionRecordStore {
-  /** Writes a record durably; replaces one that exists. @throws STATE_DIR_UNUSABLE */
+  /**
+   * Makes the directory of a new session.
+   * @returns false when there is one: the session is known, or somebody else is making it
+   * @throws STATE_DIR_UNUSABLE
+   */
+  create(sessionId: string): Promise<boolean>;
+  /** Writes a record durably into the session's directory; replaces one that exists. @throws STATE_DIR_UNUSABLE */
   write(record: SessionRecord): Promise<void>;
   /** @returns undefined when there is none. @throws CHECKPOINT_UNREADABLE, STATE_DIR_UNUSABLE */
   read(sessionId: string): Promise<SessionRecord | undefined>;
@@ -54,8 +60,11 @@ export interface SessionRecordStore {
   list(): Promise<SessionRecordList>;
   /** Removes everything about a session: record, incarnations, checkpoints. Idempotent. @throws STATE_DIR_UNUSABLE */
   remove(sessionId: string): Promise<void>;
-  /** Removes what a crash left half created or half removed. Call before anything else, with the lock held. */
-  sweep(): Promise<void>;
+  /**
+   * Removes what a crash left half removed, and half created as far as `isAbandoned` says of its session id that nobody is creating it.
+   * @throws STATE_DIR_UNUSABLE
+   */
+  sweep(isAbandoned: (sessionId: string) => Promise<boolean>): Promise<void>;
 }
 
 const removedPrefix = 'removed-';
@@ -75,19 +84,36 @@ export function createSessionRecordStore(deps: SessionRecordStoreDeps): SessionR
 class FileSessionRecordStore implements SessionRecordStore {
   readonly #directory: string;
   readonly #fileSystem: FileSystem;
+  /** Sessions that are being made here. */
+  readonly #making = new Set<string>();
 
   constructor({ directory, fileSystem }: SessionRecordStoreDeps) {
     this.#directory = directory;
     this.#fileSystem = fileSystem;
   }
 
+  async create(sessionId: string): Promise<boolean> {
+    const path = join(this.#directory, requireSessionId(sessionId));
+    this.#making.add(sessionId);
+    return await this.#explained('make the directory of a session', async () => {
+      try {
+        await this.#fileSystem.mkdir(path, 0o700);
+        return true;
+      } catch (error) {
+        this.#making.delete(sessionId);
+        if (systemCode(error) === 'EEXIST') return false;
+        throw error;
+      }
+    });
+  }
+
   async write(record: SessionRecord): Promise<void> {
     const path = this.#pathOf(record.id);
     await this.#explained('write a session record', async () => {
-      await this.#fileSystem.mkdirs(join(this.#directory, record.id), 0o700);
       await writeDurably(path, JSON.stringify(record), this.#fileSystem);
       await this.#fileSystem.syncDirectory(this.#directory);
     });
+    this.#making.delete(record.id);
   }
 
   async read(sessionId: string): Promise<SessionRecord | undefined> {
@@ -128,18 +154,28 @@ class FileSessionRecordStore implements SessionRecordStore {
         if (systemCode(error) !== 'ENOENT') throw error;
       }
     });
+    this.#making.delete(sessionId);
   }
 
-  sweep(): Promise<void> {
+  sweep(isAbandoned: (sessionId: string) => Promise<boolean>): Promise<void> {
     return this.#explained('clean up', async () => {
       for (const name of await this.#fileSystem.list(this.#directory)) {
         const path = join(this.#directory, name);
         if (name.startsWith(removedPrefix)) await this.#fileSystem.removeTree(path);
-        if (!isSessionId(name)) continue;
-        const files = await this.#fileSystem.list(path);
-        if (!files.includes('record.json')) await this.#removeDirectory(name);
+        if (isSessionId(name) && (await this.#isHalfMade(name)) && (await isAbandoned(name))) {
+          await this.#removeDirectory(name);
+        }
       }
     });
+  }
+
+  async #isHalfMade(sessionId: string): Promise<boolean> {
+    if (this.#making.has(sessionId)) return false;
+    const files = await this.#fileSystem.list(join(this.#directory, sessionId)).catch((error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    return files?.includes('record.json') === false;
   }
 
   #pathOf(sessionId: string): string {

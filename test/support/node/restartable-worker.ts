@@ -5,6 +5,7 @@ import { SessionServiceClient, type ListSessionsResponse, type Session } from '#
 import type { PanelDefinition } from '#worker/panel/panel.js';
 import { ask } from '../gate-calls.js';
 import { createMemoryDisk, type MountedDisk } from '../memory-disk.js';
+import { createMemoryInstances, type MemoryInstance } from '../memory-instances.js';
 import { startPassage } from '../passage.js';
 import { startRunningWorker, type RunningWorker } from '../running-worker.js';
 
@@ -37,16 +38,19 @@ const graceMs = 30_000;
 export async function startRestartableWorker(options: RestartableWorkerOptions): Promise<RestartableWorker> {
   const { panel, dir, socket } = options;
   const disk = createMemoryDisk();
+  const instances = createMemoryInstances();
   const dying: Promise<void>[] = [];
   let starts = 0;
   let mounted: MountedDisk;
+  let instance: MemoryInstance;
   let running: RunningWorker;
   const start = async (): Promise<void> => {
     mounted = disk.mount();
+    instance = instances.join();
     running = await startRunningWorker({
       ...{ dir, panel, maxSessions: 1_000, fileSystem: mounted.fileSystem },
       socket: join(dir, `${panel.name}-${++starts}.sock`),
-      lock: () => Promise.resolve({ release: () => Promise.resolve() }),
+      join: () => Promise.resolve(instance),
     });
   };
   await start();
@@ -65,6 +69,7 @@ export async function startRestartableWorker(options: RestartableWorkerOptions):
     },
     crash: async () => {
       mounted.detach();
+      instance.kill();
       await passage.block();
       dying.push(running.stop(0));
       await start();

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { systemCode } from '#common/errors/storage-error.js';
+import { writeDurably } from '#common/files/durable-file.js';
+import type { FileSystem } from '#common/files/file-system.js';
+
+/** A worker process, as the sessions that it has name it. */
+export interface InstanceName {
+  /** Of its lock `instances/lock-<n>`; nobody had it before. */
+  readonly number: number;
+  /** Random: tells it from one of another node or another life of the directory, whose numbers may be the same. */
+  readonly id: string;
+}
+
+/** The workers of a panel that share its directory, as one of them sees them. */
+export interface Instances {
+  /** This one. */
+  readonly own: InstanceName;
+  /** True unless the instance of a number is certainly dead. */
+  isAlive(number: number): Promise<boolean>;
+  /** Numbers of the others that live, in rising order. */
+  others(): Promise<readonly number[]>;
+  /** Calls back when another one is found dead; returns what takes the listener off. */
+  onDeath(listener: () => void): () => void;
+  /** Leaves: whatever this one has is nobody's from now on. Idempotent. */
+  release(): Promise<void>;
+}
+
+/** True when no living instance has come after this one: what only one of them may do is this one's. */
+export async function isNewest(instances: Pick<Instances, 'own' | 'others'>): Promise<boolean> {
+  const others = await instances.others();
+  return others.every((number) => number < instances.own.number);
+}
+
+const nameSchema = z.object({ number: z.number().int().positive(), id: z.string().min(1) });
+
+/** The file that names an instance; ownership of sessions is made of links to it. */
+export function instanceFile(directory: string, number: number): string {
+  return join(directory, 'instances', `${number}.json`);
+}
+
+/** Writes down who an instance is, durably. */
+export async function writeInstanceFile(directory: string, own: InstanceName, fileSystem: FileSystem): Promise<void> {
+  await fileSystem.mkdirs(join(directory, 'instances'), 0o700);
+  await writeDurably(instanceFile(directory, own.number), JSON.stringify(own), fileSystem);
+}
+
+/** Removes the files of dead instances. What they are linked to by sessions stays. */
+export async function forgetDeadInstances(
+  directory: string,
+  instances: Pick<Instances, 'isAlive'>,
+  fileSystem: FileSystem,
+): Promise<void> {
+  for (const name of await fileSystem.list(join(directory, 'instances'))) {
+    const number = Number(/^([1-9]\d*)\.json$/.exec(name)?.[1] ?? 0);
+    if (number > 0 && !(await instances.isAlive(number))) await fileSystem.unlink(instanceFile(directory, number));
+  }
+}
+
+/** Who a file names; undefined where it is no such file, as a directory that an earlier release has made. */
+export async function readInstanceName(path: string, fileSystem: FileSystem): Promise<InstanceName | undefined> {
+  let text: string;
+  try {
+    text = (await fileSystem.read(path)).toString('utf8');
+  } catch (error) {
+    if (systemCode(error) === 'EISDIR' || systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return nameSchema.parse(JSON.parse(text));
+  } catch {
+    // A link is there with all of its content or not at all: nobody who lives has written this.
+    return undefined;
+  }
+}
