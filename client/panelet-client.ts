@@ -5,6 +5,7 @@ import { createSystemRandom } from '#common/random.js';
 import { AttachMode, type ListPanelsResponse, type Session } from '#proto/session/v1/session.js';
 import { ClientSessions, type SessionTarget } from './client-sessions.js';
 import { createAddressBook } from './connect/address-book.js';
+import { defaultTimes } from './connect/attach-times.js';
 import { bearer } from './connect/bearer.js';
 import { createAgentCalls, type AgentCalls } from './calls/agent-calls.js';
 import { createChannelPool, type ChannelPool } from './connect/channel-pool.js';
@@ -43,8 +44,8 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
   const book = createAddressBook(options);
   const pool = createPool(options);
   const metadata = (): Promise<Metadata> => identityMetadata(options.token);
-  const dialTimeoutMs = options.times?.dialTimeoutMs;
-  const calls = createAgentCalls({ book, pool, clock, random, metadata, dialTimeoutMs });
+  const { connectTimeoutMs = defaultTimes.connectTimeoutMs, dialTimeoutMs = connectTimeoutMs } = options.times ?? {};
+  const calls = createAgentCalls({ book, pool, clock, random, metadata, dialMs: dialTimeoutMs });
   const sessions = new ClientSessions({
     options,
     book,

@@ -6,6 +6,7 @@ export type {
   AddressQuery,
   OpenOptions,
   PaneletClientOptions,
+  ResolvedAddress,
   ResumeOptions,
 } from './connect/client-options.js';
 export type { AttachTimes } from './connect/attach-times.js';

@@ -19,7 +19,7 @@ function connectedPool(): ChannelPool {
 async function outcomeOf(answering: string): Promise<{ readonly error: unknown; readonly calls: number }> {
   const clock = createFakeClock();
   const calls = createAgentCalls({
-    ...{ clock, pool: connectedPool(), random: createSeededRandom(1) },
+    ...{ clock, pool: connectedPool(), random: createSeededRandom(1), dialMs: 5_000 },
     book: createAddressBook({ address: 'balancer:1' }),
     metadata: () => Promise.resolve(new Metadata()),
   });

@@ -29,8 +29,8 @@ export interface AgentCallsDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly metadata: () => Promise<Metadata>;
-  /** Time for a connection, in milliseconds. @default 3000 */
-  readonly dialTimeoutMs?: number | undefined;
+  /** Time for a connection, in milliseconds; never more than a call has. */
+  readonly dialMs: number;
 }
 
 const callTimeoutMs = 10_000;
@@ -45,7 +45,8 @@ export function createAgentCalls(deps: AgentCallsDeps): AgentCalls {
       const untilMs = clock.nowMs() + callTimeoutMs;
       for (let attempt = 0; ; attempt++) {
         const query = { ...about, panel: '', attempt };
-        const lease = await dial({ pool, clock, book, query, timeoutMs: deps.dialTimeoutMs });
+        const limitMs = Math.min(deps.dialMs, untilMs - clock.nowMs());
+        const lease = await dial({ pool, clock, book, query, limitMs });
         try {
           const deadline = new Date(clock.date().getTime() + untilMs - clock.nowMs());
           return await call(lease, { address: lease.address, metadata: await deps.metadata(), deadline });

@@ -1,4 +1,5 @@
-import { Metadata, type ClientReadableStream } from '@grpc/grpc-js';
+import { credentials, Metadata, type ClientReadableStream } from '@grpc/grpc-js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import { createSystemClock, type Clock } from '#common/time/clock.js';
 import {
   GateServiceClient,
@@ -8,11 +9,15 @@ import {
   type GateStatus,
   type UncordonRequest,
 } from '#proto/gate/v1/gate.js';
+import { createAddressBook, type AddressBook } from '../connect/address-book.js';
+import { defaultTimes } from '../connect/attach-times.js';
 import { bearer } from '../connect/bearer.js';
+import { createChannelPool, type ChannelLease, type ChannelPool } from '../connect/channel-pool.js';
+import type { AddressOptions } from '../connect/client-options.js';
+import { dial } from '../connect/dial.js';
 import { credentialsFor, serverNameOf, type TlsOption } from '../connect/endpoint-address.js';
-import { proxyOptions } from '../connect/proxy-rules.js';
 import { clientErrorOf, statusOfError } from '../connect/status-errors.js';
-import { callUnary, type UnaryContext } from './unary-call.js';
+import { callUnary, type UnaryMethod } from './unary-call.js';
 
 /** The gate of one agent, for operators. */
 export interface GateClient {
@@ -25,54 +30,104 @@ export interface GateClient {
 }
 
 /** How to reach a gate. */
-export interface GateClientOptions {
-  readonly address: string;
+export interface GateClientOptions extends Pick<AddressOptions, 'address' | 'resolve'> {
   readonly token?: string | undefined;
-  readonly tls?: TlsOption;
+  /** A function is asked for every new connection. @default 'auto': TLS, except to this machine */
+  readonly tls?: TlsOption | (() => TlsOption);
   /** @default the system's */
   readonly clock?: Clock;
 }
 
 const callTimeoutMs = 10_000;
 
-/** A gate client. Connects when it is first used. @throws CONFIG_INVALID for an address that cannot be used. */
+/**
+ * A gate client. Connects when it is first used.
+ * @throws CONFIG_INVALID for a token that cannot be sent; its calls, for an address that cannot be used.
+ */
 export function createGateClient(options: GateClientOptions): GateClient {
-  const clock = options.clock ?? createSystemClock();
-  const tls = options.tls ?? 'auto';
-  const { address } = options;
-  const serverName = serverNameOf(tls, '');
-  const client = new GateServiceClient(address, credentialsFor(address, tls), {
-    'grpc.keepalive_time_ms': 20_000,
-    'grpc.keepalive_timeout_ms': 10_000,
-    ...proxyOptions(address),
-    ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
-  });
-  const metadata = new Metadata();
-  const authorization = bearer(options.token);
-  if (authorization !== undefined) metadata.set('authorization', authorization);
-  const context = (): UnaryContext => ({
-    address,
-    metadata,
-    deadline: new Date(clock.date().getTime() + callTimeoutMs),
-  });
-  const must = (status: GateStatus | undefined): GateStatus => {
-    if (status !== undefined) return status;
-    throw clientErrorOf(statusOfError(new Error('an answer without a status')), address);
-  };
-  return {
-    status: async () => must((await callUnary(client.status.bind(client), {}, context())).status),
-    cordon: async (request) => must((await callUnary(client.cordon.bind(client), request, context())).status),
-    uncordon: async (request) => must((await callUnary(client.uncordon.bind(client), request, context())).status),
-    drain: async function* (request) {
-      const call: ClientReadableStream<DrainResponse> = client.drain(request, metadata);
-      try {
-        for await (const response of call) yield response as DrainResponse;
-      } catch (error) {
-        throw clientErrorOf(statusOfError(error), address);
-      } finally {
-        call.cancel();
-      }
-    },
-    close: () => client.close(),
-  };
+  return new DialledGate(options);
+}
+
+class DialledGate implements GateClient {
+  readonly #clock: Clock;
+  readonly #book: AddressBook;
+  readonly #pool: ChannelPool;
+  readonly #metadata = new Metadata();
+
+  constructor(options: GateClientOptions) {
+    const { tls = 'auto' } = options;
+    const tlsNow = (): TlsOption => (typeof tls === 'function' ? tls() : tls);
+    this.#clock = options.clock ?? createSystemClock({ keepsAlive: true });
+    this.#book = createAddressBook(options);
+    this.#pool = createChannelPool({
+      credentialsFor: (address) => credentialsFor(address, tlsNow()),
+      serverNameOf: (node) => serverNameOf(tlsNow(), node),
+    });
+    const authorization = bearer(options.token);
+    if (authorization !== undefined) this.#metadata.set('authorization', authorization);
+  }
+
+  status(): Promise<GateStatus> {
+    return this.#ask((gate) => gate.status.bind(gate), {});
+  }
+
+  cordon(request: CordonRequest): Promise<GateStatus> {
+    return this.#ask((gate) => gate.cordon.bind(gate), request);
+  }
+
+  uncordon(request: UncordonRequest): Promise<GateStatus> {
+    return this.#ask((gate) => gate.uncordon.bind(gate), request);
+  }
+
+  async *drain(request: DrainRequest): AsyncGenerator<DrainResponse, void, undefined> {
+    const lease = await this.#dial();
+    const call: ClientReadableStream<DrainResponse> = gateAt(lease).drain(request, this.#metadata);
+    try {
+      for await (const response of call) yield response as DrainResponse;
+    } catch (error) {
+      throw this.#failed(lease, clientErrorOf(statusOfError(error), lease.address));
+    } finally {
+      call.cancel();
+      lease.release();
+    }
+  }
+
+  close(): void {
+    this.#pool.close();
+  }
+
+  async #ask<Request>(
+    methodOf: (gate: GateServiceClient) => UnaryMethod<Request, { readonly status: GateStatus | undefined }>,
+    request: Request,
+  ): Promise<GateStatus> {
+    const lease = await this.#dial();
+    const { address } = lease;
+    const deadline = new Date(this.#clock.date().getTime() + callTimeoutMs);
+    try {
+      const context = { address, metadata: this.#metadata, deadline };
+      const { status } = await callUnary(methodOf(gateAt(lease)), request, context);
+      if (status !== undefined) return status;
+      throw clientErrorOf(statusOfError(new Error('an answer without a status')), address);
+    } catch (error) {
+      throw this.#failed(lease, PaneletError.from(error));
+    } finally {
+      lease.release();
+    }
+  }
+
+  #dial(): Promise<ChannelLease> {
+    const query = { sessionId: '', panel: '', node: '', attempt: 0 };
+    const limitMs = defaultTimes.connectTimeoutMs;
+    return dial({ pool: this.#pool, clock: this.#clock, book: this.#book, query, limitMs });
+  }
+
+  /** The next call gets another connection, where this one has broken. */
+  #failed(lease: ChannelLease, error: PaneletError): PaneletError {
+    if (isPaneletError(error, 'AGENT_UNREACHABLE')) lease.retire();
+    return error;
+  }
+}
+
+function gateAt({ client }: ChannelLease): GateServiceClient {
+  return new GateServiceClient('unix:', credentials.createInsecure(), { channelOverride: client.getChannel() });
 }

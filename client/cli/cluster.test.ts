@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { nodeServerName } from '#common/node-server-name.js';
 import { createTestAuthority } from '#test/support/agent/test-authority.js';
 import { createTestCertificate } from '#test/support/agent/certificate.js';
+import { startSilentServer } from '#test/support/black-holes.js';
 import {
   cliEnvironment,
   cliProgram,
@@ -148,6 +149,23 @@ describe('the CLI with a cluster', () => {
       expect(JSON.parse(result.stdout)).toMatchObject({ node: 'node-a' });
       expect(kubectl.forwards()).toEqual([]);
     });
+
+    test.each(['ls', 'gate'])(
+      '--via address goes on to the pod that replaces one that gives no answer (%s)',
+      async (command) => {
+        const gone = await startSilentServer();
+        const port = Number(gone.address.split(':')[1]);
+        cluster({ pods: [{ ...podA(), name: 'agent-0', uid: 'u0', port }] });
+        const running = cli(command, '--node', 'node-a', '--via', 'address', '--plaintext', '-o', 'json');
+        await waitFor('the pod that has gone is tried', () => gone.taken() > 0);
+        cluster();
+        const { stdout, stderr } = await running;
+        // Its user is no operator.
+        if (command === 'gate') expect(stderr).toMatch(/may not get gates/);
+        else expect(JSON.parse(stdout)).toMatchObject({ node: 'node-a' });
+        await gone.close();
+      },
+    );
 
     describe('of a pod that says that it is reached at its address, on this machine', () => {
       beforeEach(() => cluster({ pods: [{ ...podA(), via: 'address' }] }));

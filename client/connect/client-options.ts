@@ -13,18 +13,27 @@ export interface AddressQuery {
   readonly panel: string;
   /** Node to attach to, as the worker named it; empty when not known. */
   readonly node: string;
-  /** Attempts that have failed in a row; it also rises while an address that was given does not answer. */
+  /** Attempts that have failed in a row; it also rises while no address takes a connection. */
   readonly attempt: number;
 }
+
+/** One address, or several of the same agent, for example that of its pod and that of the pod which replaces it. */
+export type ResolvedAddress = string | readonly string[];
 
 /** How a client finds agents, in order of precedence `resolve`, `addresses`, `address`. */
 export interface AddressOptions {
   /** Address of an agent, `host:port`, or of a Service in front of several: sessions find the agents of their nodes. */
   readonly address?: string;
-  /** Addresses by name of the node. A session goes to the agent of its node; a new one to the first that answers. */
+  /**
+   * Addresses by name of the node. A session goes to the agent of its node; a new one to the first that takes a connection, each
+   * being tried 250 ms after the one before, or as soon as that has failed.
+   */
   readonly addresses?: Readonly<Record<string, string>>;
-  /** Finds the agent for a session; asked before every attempt, so that a session may move between nodes. */
-  readonly resolve?: (query: AddressQuery) => string | Promise<string>;
+  /**
+   * Finds the agent for a session; asked before every attempt, so that a session may move between nodes, and again while no connection
+   * comes about. Several addresses race, the first of them in front.
+   */
+  readonly resolve?: (query: AddressQuery) => ResolvedAddress | Promise<ResolvedAddress>;
 }
 
 /** What a client is made with. */

@@ -32,13 +32,15 @@ export function retryAdvice(rpc: RpcStatus): RetryAdvice {
 /** Why an agent cannot be reached, as `details.trouble` of the error says. */
 export type Trouble = keyof typeof adviceByTrouble;
 
-const adviceByTrouble = {
+/** What to do about each. */
+export const adviceByTrouble = {
   'other-name':
     'Its certificate is for another name: check that the address leads to this agent, or say which name it has.',
   untrusted: 'Its certificate is not trusted: give the authority that signed it.',
   plaintext: 'It does not speak TLS: check the address, or ask for plaintext.',
   unresolved: 'The name does not resolve: check the address.',
   refused: 'Nothing listens there: check the address, and that the agent runs.',
+  silent: 'Nothing answers there: check the address, and that it can be reached from here.',
   unknown: 'Check the address, and that it is the port of a Panelet agent.',
 } as const;
 
@@ -49,9 +51,11 @@ const troubleWords: readonly (readonly [RegExp, Trouble])[] = [
   [/wrong version number|EPROTO|packet length/i, 'plaintext'],
   [/ENOTFOUND|EAI_AGAIN|Name resolution failed/i, 'unresolved'],
   [/ECONNREFUSED/, 'refused'],
+  [/ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/, 'silent'],
 ];
 
-function troubleOf(words: string): Trouble {
+/** The trouble in what Node, OpenSSL or grpc-js say. */
+export function troubleOf(words: string): Trouble {
   return troubleWords.find(([pattern]) => pattern.test(words))?.[1] ?? 'unknown';
 }
 

@@ -1,6 +1,9 @@
 import { reasonOf, type RpcStatus } from '#common/grpc/grpc-status.js';
 import type { Clock } from '#common/time/clock.js';
-import type { AttachTimes } from '../connect/attach-times.js';
+import { defaultTimes, type AttachTimes } from '../connect/attach-times.js';
+
+// The last attempt is a real one, too.
+const shortestDialMs = 1000;
 
 /** How long one session may be without an attachment before it is given up. */
 export class AttachBudget {
@@ -26,14 +29,32 @@ export class AttachBudget {
     this.#ttlMs = ttlMs;
   }
 
+  /** For the connection of an attempt that begins now, in milliseconds. A session that exists is worth more patience than one to be opened. */
+  get dialMs(): number {
+    const { dialTimeoutMs, reattachTimeoutMs = this.#ttlMs } = this.#times;
+    if (dialTimeoutMs !== undefined) return dialTimeoutMs;
+    if (this.#ttlMs === undefined || reattachTimeoutMs === undefined) return this.#connectMs;
+    const leftMs = this.#sinceMs + reattachTimeoutMs - this.#clock.nowMs();
+    return Math.min(this.welcomeMs, Math.max(leftMs, shortestDialMs));
+  }
+
+  /** For the welcome of an attempt that has its connection, in milliseconds. */
+  get welcomeMs(): number {
+    return this.#times.attachTimeoutMs ?? defaultTimes.attachTimeoutMs;
+  }
+
   /** True when another attempt after this delay, in milliseconds, comes in time. @param rpc how the last one ended */
   allows(delayMs: number, rpc: RpcStatus): boolean {
     return this.#clock.nowMs() + delayMs - this.#sinceMs <= this.#limitMs(rpc);
   }
 
+  get #connectMs(): number {
+    return this.#times.connectTimeoutMs ?? defaultTimes.connectTimeoutMs;
+  }
+
   #limitMs(rpc: RpcStatus): number {
     if (this.#ttlMs !== undefined) return this.#times.reattachTimeoutMs ?? this.#ttlMs;
     const isAnswer = reasonOf(rpc.metadata) !== undefined;
-    return isAnswer ? (this.#times.openTimeoutMs ?? 30_000) : (this.#times.connectTimeoutMs ?? 5000);
+    return isAnswer ? (this.#times.openTimeoutMs ?? defaultTimes.openTimeoutMs) : this.#connectMs;
   }
 }

@@ -82,6 +82,8 @@ export class AttachmentLoop {
   readonly #home: SessionHome;
   readonly #budget: AttachBudget;
   readonly #pacing: ReattachPacing;
+  /** Aborts when the loop is over: nobody waits for a connection then. */
+  readonly #ending = new AbortController();
   #current: { readonly attachment: Attachment; readonly lease: ChannelLease } | undefined;
   #stopWaiting: (() => void) | undefined;
   #left: Latch<void> | undefined;
@@ -133,15 +135,15 @@ export class AttachmentLoop {
   }
 
   async #connect(): Promise<void> {
-    const { link, panel, pool, book, clock, times } = this.#deps;
+    const { link, panel, pool, book, clock } = this.#deps;
     const query = { sessionId: link.sessionId, panel, node: this.#home.node, attempt: this.#attempt };
     let lease: ChannelLease;
     let metadata: Metadata;
     try {
       metadata = await this.#deps.metadata();
-      lease = await dial({ pool, clock, book, query, timeoutMs: times.dialTimeoutMs, isWanted: () => !this.#over });
+      lease = await dial({ pool, clock, book, query, limitMs: this.#budget.dialMs, signal: this.#ending.signal });
     } catch (error) {
-      this.#notDialled(PaneletError.from(error, 'AGENT_UNREACHABLE'));
+      if (!this.#over) this.#notDialled(PaneletError.from(error, 'AGENT_UNREACHABLE'));
       return;
     }
     if (this.#over) lease.release();
@@ -149,14 +151,14 @@ export class AttachmentLoop {
   }
 
   #attach(lease: ChannelLease, metadata: Metadata): void {
-    const { link, clock, random, times, liveness, events } = this.#deps;
+    const { link, clock, random, liveness, events } = this.#deps;
     const attachment = new Attachment({
       link,
       lease,
       metadata,
       nonce: random.uuid(),
       clock,
-      attachTimeoutMs: times.attachTimeoutMs ?? 15_000,
+      attachTimeoutMs: this.#budget.welcomeMs,
       liveness,
       received: (effects) => {
         for (const effect of effects) if (effect.kind === 'welcomed') this.#welcomed(effect, lease);
@@ -228,7 +230,8 @@ export class AttachmentLoop {
     const rpc = { code: status.UNAVAILABLE, details: error.message, metadata: new Metadata() };
     const result = { rpc, violation: error, livedMs: undefined, ready: false };
     const next = { afterMs: 0, node: '' };
-    this.#waitForNext(result, next, { address: 'no address', cause: error, isSearching: false });
+    const { address = 'no address' } = error.details;
+    this.#waitForNext(result, next, { address, cause: error, isSearching: false });
   }
 
   #waitForNext(
@@ -261,6 +264,7 @@ export class AttachmentLoop {
   #finish(end: LoopEnd): void {
     if (this.#over) return;
     this.#over = true;
+    this.#ending.abort(new PaneletError('TRANSPORT_LOST', 'Nobody waits for the session any more.'));
     this.#stopWaiting?.();
     this.#deps.events.over(end);
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import {
   createPaneletClient,
@@ -8,6 +8,7 @@ import {
   type PaneletClientOptions,
   type PaneletSession,
 } from '#client/sdk.js';
+import { startSilentServer, type BlackHole } from '#test/support/black-holes.js';
 import { echoed } from '#test/support/echoed.js';
 import {
   builtPrograms,
@@ -64,20 +65,17 @@ describe('several agents behind one address', () => {
   let agents: AgentProcess[];
   let balancer: Balancer;
   const clients: PaneletClient[] = [];
-  const silent: { readonly server: Server; readonly sockets: Socket[] }[] = [];
+  const silent: BlackHole[] = [];
 
   const clientOf = (options: PaneletClientOptions): PaneletClient => {
     const client = createPaneletClient(options);
     clients.push(client);
     return client;
   };
-  /** Takes connections and says nothing, as the address of a pod that has gone. */
   const startSilent = async (): Promise<string> => {
-    const sockets: Socket[] = [];
-    const server = createServer((socket) => void sockets.push(socket)).listen(0, '127.0.0.1');
-    silent.push({ server, sockets });
-    await once(server, 'listening');
-    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const hole = await startSilentServer();
+    silent.push(hole);
+    return hole.address;
   };
   const openOnBoth = async (client: PaneletClient): Promise<PaneletSession[]> => {
     const sessions: PaneletSession[] = [];
@@ -109,10 +107,7 @@ describe('several agents behind one address', () => {
   afterEach(async () => {
     await Promise.all(clients.splice(0).map((client) => client.close()));
     balancer.close();
-    for (const { server, sockets } of silent.splice(0)) {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    }
+    await Promise.all(silent.splice(0).map((hole) => hole.close()));
     for (const home of homes) home.remove();
   });
 

@@ -6,7 +6,7 @@ import { createPaneletClient, type PaneletClient } from '../../panelet-client.js
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import { defaultNamespace } from '../cluster/agent-pods.js';
 import { kubectlOf, type CliContext } from './cli-context.js';
-import { clusterTimes, createCluster, onlyNode, type Cluster } from '../cluster/cluster.js';
+import { clusterTimes, createCluster, dialTimeoutMs, onlyNode, type Cluster } from '../cluster/cluster.js';
 import { defaultServiceAccount } from '../cluster/cluster-credentials.js';
 import type { SavedCluster } from './resume-store.js';
 import { advisingFlags } from '../io/flag-advice.js';
@@ -98,8 +98,8 @@ async function accessInCluster(context: CliContext, { saved, sessionId }: Access
     return {
       client: { ...client, times: clusterTimes },
       gate: async () => {
-        const [address, token] = await Promise.all([route.resolve({ attempt: 0 }), cluster.token()]);
-        return { address, token, tls: cluster.tls(node) };
+        const [token] = await Promise.all([cluster.token(), route.resolve({ attempt: 0 })]);
+        return { resolve: (query) => route.resolve(query), token, tls: () => cluster.tls(node) };
       },
       way: { cluster: savedClusterOf(context.flags, saved?.cluster) },
       explain: (error) => route.explain(error),
@@ -125,8 +125,8 @@ export async function openAccess(context: CliContext, wish: AccessWish = {}): Pr
   const { address, token, tls } = settings;
   const secret = token === undefined ? {} : { token };
   return {
-    // A person is soon tired of an address where nobody answers.
-    client: { address, tls, ...secret, ...rotatingToken(settings), times: { connectTimeoutMs: 1500 } },
+    // A person is soon tired of an address that refuses; one that is silent may be far away.
+    client: { address, tls, ...secret, ...rotatingToken(settings), times: { connectTimeoutMs: 1500, dialTimeoutMs } },
     gate: () => Promise.resolve({ address, tls, ...secret }),
     way: { address },
     explain: (error) => Promise.resolve(withForwardHint(advisingFlags(error), address)),

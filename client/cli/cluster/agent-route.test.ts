@@ -4,6 +4,7 @@ import { createFakeClock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { statusOf } from '#common/grpc/grpc-status.js';
 import { clientErrorOf } from '../../connect/status-errors.js';
+import { unreachableError } from '../../connect/unreachable-error.js';
 import { createAgentRoute, type AgentRoute } from './agent-route.js';
 import type { Kubectl } from './kubectl.js';
 
@@ -36,6 +37,12 @@ test.each([
   const silence = clientErrorOf({ code: status.UNAVAILABLE, details: words, metadata: new Metadata() }, address);
   expect(await told(silence)).toBe(
     `The agent of the node node-b cannot be reached. ${advice}kubectl -n ns get pods -o wide`,
+  );
+});
+
+test('one that gives no answer is named with the address of its pod, which nobody has given', async () => {
+  expect(await told(unreachableError([{ address, kind: 'silent' }], 5_000))).toBe(
+    'The agent of the node node-b cannot be reached. Nothing answers at 10.1.2.3:7443. Its pod: kubectl -n ns get pods -o wide',
   );
 });
 

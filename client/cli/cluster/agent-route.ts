@@ -135,7 +135,8 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
       if (error.details['address'] !== address || trouble === undefined) return error;
       const itsPod = `Its pod: kubectl -n ${namespace} get pods -o wide`;
       // Nobody has given the address, so nobody can check it.
-      const advice = trouble === 'unknown' ? itsPod : `${error.advice ?? ''} ${itsPod}`;
+      const known = trouble === 'silent' ? `Nothing answers at ${address}. ` : `${error.advice ?? ''} `;
+      const advice = trouble === 'unknown' ? itsPod : known + itsPod;
       return new PaneletError(error.code, `The agent of the node ${node} cannot be reached.`, { advice, cause: error });
     },
     close: async () => {

@@ -53,8 +53,11 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
+/** How long a person waits for a connection to what gives no answer, in milliseconds. */
+export const dialTimeoutMs = 5000;
+
 /** Times that fit a way that may have to be looked up again while a pod is replaced. */
-export const clusterTimes = { connectTimeoutMs: 8000 } as const;
+export const clusterTimes = { connectTimeoutMs: 8000, dialTimeoutMs } as const;
 
 /** A cluster of which nothing has been asked yet. */
 export function createCluster(options: ClusterOptions): Cluster {

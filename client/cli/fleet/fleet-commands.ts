@@ -64,9 +64,14 @@ interface AgentWord {
 }
 
 async function gateOf(context: CliContext, cluster: Cluster, { node, client, route }: NodeAccess): Promise<AgentWord> {
-  const [address, token] = await Promise.all([route.resolve({ attempt: 0 }), cluster.token()]);
+  const [token] = await Promise.all([cluster.token(), route.resolve({ attempt: 0 })]);
   const { clock, random } = context.world;
-  const gate = createGateClient({ address, token, tls: cluster.tls(node), clock });
+  const gate = createGateClient({
+    resolve: (query) => route.resolve(query),
+    token,
+    tls: () => cluster.tls(node),
+    clock,
+  });
   try {
     const status = await gate.status();
     return { state: stateName(status.state), sessions: status.sessions, version: status.version, gate: status };

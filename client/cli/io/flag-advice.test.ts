@@ -10,6 +10,10 @@ const silence = (words: string): unknown =>
 
 test.each([
   ['connect ECONNREFUSED', /^The agent at node-a:7443 cannot be reached\. Nothing listens there: .*PANELET_ADDRESS/],
+  [
+    'connect ETIMEDOUT',
+    /cannot be reached\. Nothing answers there: check the address \(--address, PANELET_ADDRESS\), and/,
+  ],
   ['self-signed certificate', /cannot be reached\. Its certificate is not trusted: .*\(--ca\)\.$/],
   ["does not match certificate's altnames", /--server-name/],
   ['EPROTO wrong version number', /--plaintext/],

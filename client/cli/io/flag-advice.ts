@@ -8,6 +8,8 @@ const adviceByTrouble: Readonly<Partial<Record<string, string>>> = {
   plaintext: 'It does not speak TLS: check the address, or ask for plaintext (--plaintext).',
   unresolved: 'The name does not resolve: check the address (--address, PANELET_ADDRESS).',
   refused: 'Nothing listens there: check the address (--address, PANELET_ADDRESS) and that the agent runs.',
+  silent:
+    'Nothing answers there: check the address (--address, PANELET_ADDRESS), and that it can be reached from here.',
   unknown: 'Check the address (--address, PANELET_ADDRESS), and that it is the port of a Panelet agent.',
 } satisfies Readonly<Record<Trouble, string>>;
 
