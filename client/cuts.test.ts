@@ -60,7 +60,8 @@ async function restartAgainAndAgain(worker: RestartableWorker, signal: AbortSign
 }
 
 function handOver({ running }: RestartableWorker): Promise<HandoffResponse> {
-  return ask((callback) => running.control.handoff({ reason: 'a test', retryAfter: undefined }, callback));
+  const request = { reason: 'a test', retryAfter: undefined, agentInstance: '' };
+  return ask((callback) => running.control.handoff(request, callback));
 }
 
 // Real processes and connections, on machines that may be busy.

@@ -21,6 +21,13 @@ test('what was saved is there after a start', async () => {
   expect((await openFencingFile(dir, log)).stored).toBe(8);
 });
 
+test('what another agent of the node has saved is read as it is now', async () => {
+  const [one, other] = [await openFencingFile(dir, log), await openFencingFile(dir, log)];
+  expect(await one.read()).toBeUndefined();
+  await other.save(9);
+  expect(await one.read()).toBe(9);
+});
+
 test.each(['', '{', '{"highest":-1}', '{"highest":9007199254740991}', '{"highest":"8"}'])(
   'a node whose file holds %j takes the first number that comes',
   async (text) => {

@@ -14,7 +14,8 @@ const content = z.object({ highest: z.number().int().min(0).max(maxFencing) });
 export async function openFencingFile(stateDir: string, log: Log): Promise<FencingStore> {
   const path = join(stateDir, 'fencing.json');
   return {
-    stored: await readHighest(path, log),
+    stored: await readStored(path, log),
+    read: () => readHighest(path).catch(() => undefined),
     save: async (highest) => {
       try {
         await writeDurably(path, `${JSON.stringify({ highest })}\n`);
@@ -26,13 +27,17 @@ export async function openFencingFile(stateDir: string, log: Log): Promise<Fenci
   };
 }
 
-async function readHighest(path: string, log: Log): Promise<number> {
+async function readStored(path: string, log: Log): Promise<number> {
   try {
-    return content.parse(JSON.parse(await readFile(path, 'utf8'))).highest;
+    return await readHighest(path);
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') {
       log.warn({ err: error, path }, 'The number of the last leader cannot be read; the next one is taken as it comes');
     }
     return 0;
   }
+}
+
+async function readHighest(path: string): Promise<number> {
+  return content.parse(JSON.parse(await readFile(path, 'utf8'))).highest;
 }

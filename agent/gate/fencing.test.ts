@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createFencing, type Fencing } from './fencing.js';
+import { createFencing, type Fencing, type FencingStore } from './fencing.js';
 
 const command = (restartUid: string, fencing: number, generation = 1) => ({ restartUid, fencing, generation });
 const refused = { code: 'GATE_REFUSED' };
@@ -7,14 +7,19 @@ const refused = { code: 'GATE_REFUSED' };
 /** A memory, and what it has stored. */
 function fence(stored = 0): { readonly fencing: Fencing; readonly saved: number[] } {
   const saved: number[] = [];
-  const fencing = createFencing({
+  return { fencing: createFencing(storeOf(saved, stored)), saved };
+}
+
+/** A store that takes every number, as the file of a node; `stored` is what it begins with. */
+function storeOf(saved: number[], stored = 0): FencingStore {
+  return {
     stored,
+    read: () => Promise.resolve(saved.at(-1) ?? stored),
     save: (highest) => {
       saved.push(highest);
       return Promise.resolve();
     },
-  });
-  return { fencing, saved };
+  };
 }
 
 describe('the fence', () => {
@@ -65,7 +70,7 @@ describe('the fence', () => {
   test('lets nothing pass that could not be stored, and tries again with the next', async () => {
     let full = true;
     const save = (): Promise<void> => (full ? Promise.reject(new Error('no space left')) : Promise.resolve());
-    const fencing = createFencing({ stored: 0, save });
+    const fencing = createFencing({ stored: 0, read: () => Promise.resolve(undefined), save });
     await expect(fencing.check(command('a', 5), 'controller')).rejects.toThrow('no space left');
     expect(fencing.highest()).toBe(0);
     full = false;
@@ -82,6 +87,25 @@ describe('the fence', () => {
     // Whichever was stored first: the older one passes only if it was.
     if (older?.status === 'rejected') expect(older.reason).toMatchObject(refused);
     await expect(fencing.check(command('a', 5), 'controller')).rejects.toMatchObject(refused);
+  });
+
+  test('of another agent of the node counts, too: whichever of them an older leader comes to', async () => {
+    const saved: number[] = [];
+    const [old, young] = [createFencing(storeOf(saved)), createFencing(storeOf(saved))];
+    await old.check(command('a', 6), 'controller');
+    await young.check(command('a', 7), 'controller');
+    await expect(old.check(command('b', 6), 'controller')).rejects.toMatchObject(refused);
+    await expect(old.check(command('b', 6), 'operator')).rejects.toMatchObject(refused);
+    expect(old.highest()).toBe(7);
+  });
+
+  test('stores its number again where another agent has written a lower one over it', async () => {
+    const { fencing, saved } = fence();
+    await fencing.check(command('a', 7), 'controller');
+    saved.push(6);
+    await expect(fencing.check(command('b', 6), 'controller')).rejects.toMatchObject(refused);
+    await fencing.check(command('a', 7), 'controller');
+    expect(saved).toEqual([7, 6, 7]);
   });
 
   test('refuses a command without a restart', async () => {

@@ -21,10 +21,12 @@ export interface Fencing {
   highest(): number;
 }
 
-/** Where the number is kept. */
+/** Where the number is kept, for every agent of the node: another one may be there for a while. */
 export interface FencingStore {
-  /** What was stored last. */
+  /** What was stored last, at the start. */
   readonly stored: number;
+  /** What is stored now; undefined where that cannot be said. */
+  readonly read: () => Promise<number | undefined>;
   /** Stores a number so that it outlives a crash. @throws PaneletError STATE_DIR_UNUSABLE */
   readonly save: (highest: number) => Promise<void>;
 }
@@ -32,7 +34,8 @@ export interface FencingStore {
 const rememberedRestarts = 256;
 
 /** The memory of a node. */
-export function createFencing({ stored, save }: FencingStore): Fencing {
+export function createFencing(store: FencingStore): Fencing {
+  let { stored } = store;
   let highest = stored;
   let saving = Promise.resolve();
   const generations = new Map<string, number>();
@@ -45,9 +48,18 @@ export function createFencing({ stored, save }: FencingStore): Fencing {
       throw refused(`The command has generation ${generation}; ${last} was seen for this restart.`);
     }
   };
+  const learn = async (): Promise<void> => {
+    stored = (await store.read()) ?? stored;
+    highest = Math.max(highest, stored);
+  };
+  const save = async (fencing: number): Promise<void> => {
+    if (fencing <= stored) return;
+    await store.save(fencing);
+    stored = fencing;
+  };
   const raise = async (fencing: number): Promise<void> => {
     // One after the other: they write the same file.
-    const saved = saving.then(() => (fencing > highest ? save(fencing) : undefined));
+    const saved = saving.then(() => save(fencing));
     saving = saved.catch(() => undefined);
     await saved;
     highest = Math.max(highest, fencing);
@@ -58,9 +70,11 @@ export function createFencing({ stored, save }: FencingStore): Fencing {
       if (command === undefined || command.restartUid === '') throw refused('A gate command needs a restart uid.');
       const fault = fencingFault(command);
       if (fault !== undefined) throw refused(fault);
+      await learn();
       requireCurrent(command);
       if (sender === 'operator') return { ...command, fencing: highest };
-      if (command.fencing > highest) await raise(command.fencing);
+      // Also a number that is known here, where another agent has written a lower one over it.
+      if (command.fencing > stored) await raise(command.fencing);
       // Another one may have come meanwhile.
       requireCurrent(command);
       generations.delete(command.restartUid);

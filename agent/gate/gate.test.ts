@@ -61,7 +61,7 @@ function nodeWith(clock: FakeClock, ...workers: NodeWorker[]) {
     names,
     nodeWorkers,
     cordons,
-    fencing: createFencing({ stored: 0, save: () => Promise.resolve() }),
+    fencing: createFencing({ stored: 0, read: () => Promise.resolve(undefined), save: () => Promise.resolve() }),
     restartRequired: () => false,
   };
   return { gate: createAgentGate(parts), nodeWorkers, cordons, log };

@@ -103,11 +103,12 @@ function lostNothing(outcome: DrainOutcome): boolean {
   return outcome.kind === 'absent' || (outcome.kind === 'receipt' && (outcome.receipt.counts?.forced ?? 0) === 0);
 }
 
-async function handOver({ registry, clock, log }: ShutdownDeps, timeoutMs: number): Promise<void> {
+async function handOver({ registry, clock, log, instance }: ShutdownDeps, timeoutMs: number): Promise<void> {
   const staying = liveWorkers(workersOf(registry, Target.HOST));
   await Promise.all(
     staying.map(async ({ clients, worker }) => {
-      const request = { reason, retryAfter: msToDuration(0) };
+      // The clients of another agent, which may be here already, have nothing to do with the end of this one.
+      const request = { reason, retryAfter: msToDuration(0), agentInstance: instance };
       try {
         await callWorker<HandoffResponse>((...rest) => clients.worker.handoff(request, ...rest), {
           clock,

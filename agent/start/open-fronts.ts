@@ -45,7 +45,7 @@ export async function openFronts(base: AgentBase, { instance, registry }: Regist
   const rates = createCallRates({ clock, perSecond: config.limits.callsPerSecond });
   const routing: RouterDeps = {
     identity: base.access.identity,
-    attach: createAttachRelay(attachDeps(base, { targets: registry, relaying, attachmentReviews })),
+    attach: createAttachRelay(attachDeps(base, { instance, targets: registry, relaying, attachmentReviews })),
     health: createHealthCalls({ health: health.view, clock, requestMs: config.limits.helloTimeoutMs }).handle,
     services: upstream,
     calls,
@@ -90,6 +90,7 @@ function openReviews({ deps, config, access, metrics, cleanup }: AgentBase): Att
 }
 
 interface AttachParts {
+  readonly instance: string;
   readonly targets: AttachDeps['targets'];
   readonly relaying: RelayTold;
   readonly attachmentReviews: AttachmentReviews;
@@ -97,7 +98,7 @@ interface AttachParts {
 
 function attachDeps(
   { deps, config, access, metrics }: AgentBase,
-  { targets, relaying, attachmentReviews }: AttachParts,
+  { instance, targets, relaying, attachmentReviews }: AttachParts,
 ): AttachDeps {
   return {
     ...config.limits,
@@ -107,6 +108,7 @@ function attachDeps(
     onOutcome: (panel, code) => metrics.countAttach(panel, code),
     permit: createAttachPermit(access),
     expect: () => attachmentReviews.expect(),
+    agentInstance: instance,
     nameAttachment: () => deps.random.uuid(),
   };
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { credentials } from '@grpc/grpc-js';
 import {
@@ -199,7 +200,7 @@ describe('the services of a worker', () => {
   test('hands its clients over and keeps their sessions', async () => {
     const all = [client(), client(), client()];
     for (const one of all) await one.attach();
-    const request = { reason: 'the agent goes', retryAfter: { seconds: 0, nanos: 5e6 } };
+    const request = { reason: 'the agent goes', retryAfter: { seconds: 0, nanos: 5e6 }, agentInstance: '' };
     const answer = await ask<HandoffResponse>((done) => running.control.handoff(request, done));
     expect(answer.attachments).toBe(3);
     for (const one of all) {
@@ -211,6 +212,57 @@ describe('the services of a worker', () => {
       await one.echoed();
     }
     expect((await statusOfGate(running.gate)).state).toBe(State.SERVING);
+  });
+
+  test('hands over the clients of the agent that goes, and leaves those of another one alone', async () => {
+    const [going, staying, older] = [client({ agentInstance: 'a' }), client({ agentInstance: 'b' }), client()];
+    for (const one of [going, staying, older]) await one.attach();
+    const handoff = (agentInstance: string): Promise<HandoffResponse> =>
+      ask((done) => running.control.handoff({ reason: 'it goes', retryAfter: undefined, agentInstance }, done));
+    expect(await handoff('a')).toEqual({ attachments: 1 });
+    await going.over();
+    expect(going.drains()).toEqual([DrainPhase.READY]);
+    for (const one of [staying, older]) {
+      one.write(randomBytes(1_000));
+      await one.echoed();
+      expect(one.drains()).toEqual([]);
+    }
+    expect(await handoff('a')).toEqual({ attachments: 0 });
+    // An agent that does not know of instances has no other one beside it.
+    expect(await handoff('')).toEqual({ attachments: 2 });
+    await Promise.all([staying.over(), older.over()]);
+  });
+
+  test('counts a session as that agent’s through which its client came last', async () => {
+    const before = client({ agentInstance: 'a' });
+    await before.attach();
+    const { sessionId } = before;
+    const { resumeToken } = before.link;
+    const mode = AttachMode.RESUME;
+    const after = client({ agentInstance: 'b', sessionId, resumeToken, mode, takeover: true });
+    await after.attach();
+    await before.over();
+    const request = { reason: 'it goes', retryAfter: undefined, agentInstance: 'a' };
+    expect(await ask<HandoffResponse>((done) => running.control.handoff(request, done))).toEqual({ attachments: 0 });
+    after.write(randomBytes(1_000));
+    await after.echoed();
+  });
+
+  test('counts time to live as long as one of two agents watches', async () => {
+    await restart({ detachTtlMs: 200 });
+    const watches = ['a', 'b'].map((agentInstance) => {
+      const watch = running.control.watch({ agentInstance });
+      watch.on('error', () => undefined);
+      watch.on('data', () => undefined);
+      return watch;
+    });
+    await Promise.all(watches.map((watch) => once(watch, 'data')));
+    watches[0]?.cancel();
+    const alice = client();
+    await alice.attach();
+    await alice.cut();
+    await waitFor('the session expires', async () => (await list('alice')).length === 0);
+    watches[1]?.cancel();
   });
 
   test('ends one attachment that the agent names: it is told, its session is kept, others go on', async () => {

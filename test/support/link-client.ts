@@ -23,6 +23,8 @@ export interface LinkClientOptions {
   readonly roles?: string;
   /** What an agent calls its attachments. @default they go by no name */
   readonly agentName?: string;
+  /** Instance of the agent that it comes through. @default none is said */
+  readonly agentInstance?: string;
 }
 
 /** The smallest client over real gRPC: the pure link of the engine, no retries, and every knob of a hostile one. */
@@ -69,7 +71,9 @@ export class LinkClient {
     const over = createLatch();
     this.#over = over;
     const metadata = callerMetadata(this.#options.identity, this.#options.roles);
-    if (this.#options.agentName !== undefined) metadata.set('panelet-attachment', this.#options.agentName);
+    const { agentName, agentInstance } = this.#options;
+    if (agentName !== undefined) metadata.set('panelet-attachment', agentName);
+    if (agentInstance !== undefined) metadata.set('panelet-agent', agentInstance);
     const call = this.grpc.attach(metadata);
     this.call = call;
     call.on('data', (message: Frames) => {

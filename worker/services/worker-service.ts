@@ -4,7 +4,13 @@ import { durationToMs, msToDuration } from '#common/time/duration.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import { DrainPhase, SessionFate } from '#proto/session/v1/session.js';
-import type { DescribeResponse, WatchRequest, WatchResponse, WorkerServiceServer } from '#proto/worker/v1/worker.js';
+import type {
+  DescribeResponse,
+  HandoffRequest,
+  WatchRequest,
+  WatchResponse,
+  WorkerServiceServer,
+} from '#proto/worker/v1/worker.js';
 import type { Gate } from '../drain/gate.js';
 import type { AttachHandler } from '../sessions/attach-handler.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
@@ -16,7 +22,7 @@ export interface WorkerServiceDeps {
   readonly description: DescribeResponse;
   readonly gate: Gate;
   readonly registry: SessionRegistry;
-  readonly attach: Pick<AttachHandler, 'attachments' | 'revoke'>;
+  readonly attach: Pick<AttachHandler, 'attachments' | 'attachmentsOf' | 'revoke'>;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends the process after the answer. */
@@ -47,9 +53,7 @@ export function createWorkerService(deps: WorkerServiceDeps): WorkerService {
     implementation: {
       describe: unary(log, () => deps.description),
       watch: (call) => watches.add(call),
-      handoff: unary(log, async ({ reason, retryAfter }) => ({
-        attachments: await handoff(deps, reason, durationToMs(retryAfter, 0)),
-      })),
+      handoff: unary(log, async (request) => ({ attachments: await handoff(deps, request) })),
       revoke: unary(log, ({ attachment, message }) => {
         if (deps.attach.revoke(attachment, message)) return {};
         throw new PaneletError('SESSION_UNKNOWN', 'There is no such attachment here (any more).');
@@ -63,8 +67,12 @@ export function createWorkerService(deps: WorkerServiceDeps): WorkerService {
   };
 }
 
-/** Lets every session's client go on with the next worker; resolves with their number once their RPCs are over. */
-async function handoff(deps: WorkerServiceDeps, reason: string, retryAfterMs: number): Promise<number> {
+/** Lets the clients of an agent go on with another one; resolves with their number once their RPCs are over. */
+async function handoff(deps: WorkerServiceDeps, request: HandoffRequest): Promise<number> {
+  const { attach, registry } = deps;
+  const { reason, retryAfter, agentInstance } = request;
+  // An agent that names itself in no Attach means all.
+  const meant = agentInstance === '' ? new Set(attach.attachments) : attach.attachmentsOf(agentInstance);
   const drain = {
     generation: deps.gate.state.drains,
     phase: DrainPhase.READY,
@@ -72,11 +80,11 @@ async function handoff(deps: WorkerServiceDeps, reason: string, retryAfterMs: nu
     reason,
     fate: SessionFate.KEPT,
     node: '',
-    retryAfter: msToDuration(retryAfterMs),
+    retryAfter: msToDuration(durationToMs(retryAfter, 0)),
   };
-  const released = [...deps.registry.live.values()].filter((driver) => driver.release(drain));
+  const released = [...registry.live.values()].filter((driver) => driver.release(drain, meant));
   // An RPC that does not end is cut by its attachment, so this comes to an end.
-  await Promise.all([...deps.attach.attachments].map(({ over }) => over));
+  await Promise.all([...meant].map(({ over }) => over));
   return released.length;
 }
 

@@ -5,7 +5,7 @@ import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import { Frames, type Hello } from '#proto/session/v1/session.js';
 import type { SessionLimits } from '#session/codec/limits.js';
-import { agentAttachmentOf, callerOf } from './caller.js';
+import { agentAttachmentOf, agentInstanceOf, callerOf } from './caller.js';
 import { createAttachment, type SessionAttachment } from './attachment.js';
 import { grpcWire, type AttachStream } from './grpc-wire.js';
 import type { SessionDriver } from './session-driver.js';
@@ -31,6 +31,8 @@ export interface AttachHandler {
   readonly handle: (call: AttachStream) => void;
   /** RPCs that are not over yet. */
   readonly attachments: ReadonlySet<SessionAttachment>;
+  /** Those of them that came through this instance of an agent. */
+  readonly attachmentsOf: (agentInstance: string) => ReadonlySet<SessionAttachment>;
   /** Ends the attachment that the agent calls so and keeps its session. @returns false when there is none */
   readonly revoke: (agentName: string, message: string) => boolean;
 }
@@ -157,9 +159,12 @@ function helloOf(message: Frames): Hello {
 export function createAttachHandler(deps: AttachHandlerDeps): AttachHandler {
   const attachments = new Set<SessionAttachment>();
   const byAgentName = new Map<string, AttachRpc>();
+  const agents = new WeakMap<SessionAttachment, string>();
   let count = 0;
   return {
     attachments,
+    attachmentsOf: (agentInstance) =>
+      new Set([...attachments].filter((attachment) => agents.get(attachment) === agentInstance)),
     revoke: (agentName, message) => {
       const rpc = byAgentName.get(agentName);
       rpc?.revoke(message);
@@ -172,6 +177,8 @@ export function createAttachHandler(deps: AttachHandlerDeps): AttachHandler {
       attachments.add(attachment);
       const agentName = agentAttachmentOf(call.metadata);
       if (agentName !== undefined) byAgentName.set(agentName, rpc);
+      const agent = agentInstanceOf(call.metadata);
+      if (agent !== undefined) agents.set(attachment, agent);
       void attachment.over.then(() => {
         attachments.delete(attachment);
         if (agentName !== undefined && byAgentName.get(agentName) === rpc) byAgentName.delete(agentName);

@@ -5,6 +5,7 @@ import type { SessionCaller } from './session-registry.js';
 const identityKey = 'panelet-identity';
 const rolesKey = 'panelet-roles';
 const attachmentKey = 'panelet-attachment';
+const agentKey = 'panelet-agent';
 
 /**
  * Who calls, as the agent verified it. A worker trusts this metadata: its socket is in a directory of mode 0700, and
@@ -21,6 +22,15 @@ export function callerOf(metadata: Metadata): SessionCaller {
 
 /** What the agent calls this attachment; undefined where it has no name for it. */
 export function agentAttachmentOf(metadata: Metadata): string | undefined {
-  const [name] = metadata.get(attachmentKey);
-  return typeof name === 'string' && name !== '' ? name : undefined;
+  return textOf(metadata, attachmentKey);
+}
+
+/** Instance of the agent that an attachment came through; undefined where it does not say. */
+export function agentInstanceOf(metadata: Metadata): string | undefined {
+  return textOf(metadata, agentKey);
+}
+
+function textOf(metadata: Metadata, key: string): string | undefined {
+  const [text] = metadata.get(key);
+  return typeof text === 'string' && text !== '' ? text : undefined;
 }

@@ -219,11 +219,16 @@ export class SessionDriver {
     this.#attachment?.send([this.link.drainMessage(drain)]);
   }
 
-  /** Tells the client where to go on and ends its RPC with OK. @returns true when there was a client */
-  release(drain: Drain): boolean {
+  /**
+   * Tells the client where to go on and ends its RPC with OK.
+   * @param meant attachments of which its own has to be one. @default any
+   * @returns true when there was such a client
+   */
+  release(drain: Drain, meant?: ReadonlySet<SessionAttachment>): boolean {
     const attachment = this.#attachment;
-    attachment?.finish([this.link.drainMessage(drain)]);
-    return attachment !== undefined;
+    if (attachment === undefined || meant?.has(attachment) === false) return false;
+    attachment.finish([this.link.drainMessage(drain)]);
+    return true;
   }
 
   /** Tells the client that it may not be attached any more and ends its RPC with OK; the session is kept. */

@@ -49,6 +49,8 @@ export interface AttachDeps {
   readonly onOutcome?: (panel: string, code: string) => void;
   /** Watches whether attachments stay allowed; see `AttachmentReviews.expect`. */
   readonly expect?: AttachmentReviews['expect'];
+  /** Name of this life of the agent, which a worker is told: its clients are told apart from those of another agent. */
+  readonly agentInstance: string;
   /** A name that no other attachment has, of this agent or another. */
   readonly nameAttachment: () => string;
   readonly relaying?: RelayTold;
@@ -164,8 +166,8 @@ interface Wanted {
 
 async function openWhenReady(deps: AttachDeps, call: ClientAttach, { panel, signal }: Wanted): Promise<OpenedTarget> {
   const name = deps.nameAttachment();
-  const identity = { ...workerIdentity(call.caller, false), 'panelet-attachment': name };
-  const headers = { ...upstreamHeaders(call.headers), ...identity };
+  const own = { 'panelet-attachment': name, 'panelet-agent': deps.agentInstance };
+  const headers = { ...upstreamHeaders(call.headers), ...workerIdentity(call.caller, false), ...own };
   for (;;) {
     const { upstream, passedKeys, revoke } = await deps.targets.ready(panel, signal);
     try {

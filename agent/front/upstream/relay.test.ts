@@ -104,7 +104,10 @@ describe('the relay', () => {
     });
     const liar = createRawClient(front.address, {
       token: aliceToken,
-      metadata: { 'panelet-identity': 'root', 'panelet-roles': 'admin', 'panelet-agent-secret': 'x', 'x-other': 'y' },
+      metadata: {
+        ...{ 'panelet-identity': 'root', 'panelet-roles': 'admin', 'panelet-agent': 'another' },
+        ...{ 'panelet-agent-secret': 'x', 'x-other': 'y' },
+      },
     });
     running.push(liar);
     const stream = liar.open();
@@ -114,6 +117,7 @@ describe('the relay', () => {
     await ended;
     expect(seen?.get('panelet-identity')).toEqual(['alice']);
     expect(seen?.get('panelet-roles')).toEqual(['client']);
+    expect(seen?.get('panelet-agent')).toEqual(['an agent']);
     for (const key of ['panelet-agent-secret', 'x-other', 'authorization']) expect(seen?.get(key)).toEqual([]);
   });
 

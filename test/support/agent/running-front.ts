@@ -116,7 +116,10 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   const random = createSystemRandom();
   const watching = options.expect === undefined ? {} : { expect: options.expect };
   const nameAttachment = (): string => random.uuid();
-  const attach = createAttachRelay({ ...limits, ...watching, clock, targets, permit, nameAttachment });
+  const attach = createAttachRelay({
+    ...{ ...limits, ...watching, clock, targets, permit, nameAttachment },
+    agentInstance: 'an agent',
+  });
   const health = createHealth(['']);
   health.set('', true);
   const rates = createCallRates({ clock, perSecond: limits.callsPerSecond });

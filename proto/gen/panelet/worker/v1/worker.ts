@@ -48,7 +48,7 @@ export interface DescribeResponse {
 
 /** WatchRequest starts a watch. */
 export interface WatchRequest {
-  /** Instance of the agent. */
+  /** Instance of the agent: random for each process. */
   agentInstance: string;
 }
 
@@ -63,7 +63,15 @@ export interface HandoffRequest {
   /** Why; told to clients. */
   reason: string;
   /** How long clients should wait before they re-attach. */
-  retryAfter: Duration | undefined;
+  retryAfter:
+    | Duration
+    | undefined;
+  /**
+   * Instance of the agent whose clients are meant: those whose Attach said so in the metadata panelet-agent. Clients of
+   * another agent, which may be there at the same time, stay attached. Empty: every client, as an agent asks that names
+   * itself in no Attach.
+   */
+  agentInstance: string;
 }
 
 /** HandoffResponse is given when every attachment has ended. */
@@ -377,7 +385,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
 };
 
 function createBaseHandoffRequest(): HandoffRequest {
-  return { reason: "", retryAfter: undefined };
+  return { reason: "", retryAfter: undefined, agentInstance: "" };
 }
 
 export const HandoffRequest: MessageFns<HandoffRequest> = {
@@ -387,6 +395,9 @@ export const HandoffRequest: MessageFns<HandoffRequest> = {
     }
     if (message.retryAfter !== undefined) {
       Duration.encode(message.retryAfter, writer.uint32(18).fork()).join();
+    }
+    if (message.agentInstance !== "") {
+      writer.uint32(26).string(message.agentInstance);
     }
     return writer;
   },
@@ -420,6 +431,14 @@ export const HandoffRequest: MessageFns<HandoffRequest> = {
             message.retryAfter = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.agentInstance = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -441,6 +460,7 @@ export const HandoffRequest: MessageFns<HandoffRequest> = {
     message.retryAfter = (object.retryAfter !== undefined && object.retryAfter !== null)
       ? Duration.fromPartial(object.retryAfter)
       : undefined;
+    message.agentInstance = object.agentInstance ?? "";
     return message;
   },
 };
@@ -722,7 +742,7 @@ export const WorkerServiceService = {
     responseDeserialize: (value: Buffer): DescribeResponse => DescribeResponse.decode(value),
   },
   /**
-   * Watch streams the worker's status: at once, and at every change. While an agent watches, the worker counts it as
+   * Watch streams the worker's status: at once, and at every change. While any agent watches, the worker counts agents as
    * present: the time to live of detached sessions runs only then.
    */
   watch: {
@@ -735,8 +755,8 @@ export const WorkerServiceService = {
     responseDeserialize: (value: Buffer): WatchResponse => WatchResponse.decode(value),
   },
   /**
-   * Handoff tells every attached client to re-attach now (drain READY, sessions kept) and ends their RPCs with OK. An
-   * agent calls it when it goes and the worker stays.
+   * Handoff tells the clients that are attached through an agent to re-attach now (drain READY, sessions kept) and ends
+   * their RPCs with OK. An agent calls it when it goes and the worker stays.
    */
   handoff: {
     path: "/panelet.worker.v1.WorkerService/Handoff" as const,
@@ -779,13 +799,13 @@ export interface WorkerServiceServer extends UntypedServiceImplementation {
   /** Describe tells what the worker is. */
   describe: handleUnaryCall<DescribeRequest, DescribeResponse>;
   /**
-   * Watch streams the worker's status: at once, and at every change. While an agent watches, the worker counts it as
+   * Watch streams the worker's status: at once, and at every change. While any agent watches, the worker counts agents as
    * present: the time to live of detached sessions runs only then.
    */
   watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
   /**
-   * Handoff tells every attached client to re-attach now (drain READY, sessions kept) and ends their RPCs with OK. An
-   * agent calls it when it goes and the worker stays.
+   * Handoff tells the clients that are attached through an agent to re-attach now (drain READY, sessions kept) and ends
+   * their RPCs with OK. An agent calls it when it goes and the worker stays.
    */
   handoff: handleUnaryCall<HandoffRequest, HandoffResponse>;
   /**
@@ -818,7 +838,7 @@ export interface WorkerServiceClient extends Client {
     callback: (error: ServiceError | null, response: DescribeResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Watch streams the worker's status: at once, and at every change. While an agent watches, the worker counts it as
+   * Watch streams the worker's status: at once, and at every change. While any agent watches, the worker counts agents as
    * present: the time to live of detached sessions runs only then.
    */
   watch(request: WatchRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchResponse>;
@@ -828,8 +848,8 @@ export interface WorkerServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchResponse>;
   /**
-   * Handoff tells every attached client to re-attach now (drain READY, sessions kept) and ends their RPCs with OK. An
-   * agent calls it when it goes and the worker stays.
+   * Handoff tells the clients that are attached through an agent to re-attach now (drain READY, sessions kept) and ends
+   * their RPCs with OK. An agent calls it when it goes and the worker stays.
    */
   handoff(
     request: HandoffRequest,
