@@ -150,6 +150,7 @@ export class Attachment {
         this.#deadline = this.#deps.clock.after(readyTimeoutMs, () => this.#end(ownStatus(status.OK, '')));
         return;
       case 'lost':
+      case 'move':
       case 'snapshot':
         return;
     }

@@ -155,6 +155,7 @@ export class SessionCore {
         this.#takeSnapshot(effect);
         return;
       case 'detach':
+      case 'move':
       case 'send':
       case 'pong':
         return;

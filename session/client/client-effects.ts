@@ -1,5 +1,5 @@
 import type { ErrorCode } from '#common/errors/errors.js';
-import type { DetachReason, Drain, EndCause, Frames, ResumeOutcome } from '#proto/session/v1/session.js';
+import type { DetachReason, Drain, EndCause, Frames, Move, ResumeOutcome } from '#proto/session/v1/session.js';
 import type { InputItem } from '../endpoint/endpoint.js';
 
 /** A range of sequence numbers, ends included; `through` is undefined when nobody knows. */
@@ -38,6 +38,8 @@ export type ClientEffect =
       readonly resumeTtlMs: number;
       readonly reset: boolean;
       readonly leftover: readonly InputItem[];
+      /** True when an attachment of this client was there until now, so that nothing has waited. */
+      readonly moved: boolean;
     }
   /** Something is lost. */
   | { readonly kind: 'lost'; readonly loss: Loss }
@@ -50,8 +52,18 @@ export type ClientEffect =
     }
   /** Progress of a drain; a phase is reported once per generation. */
   | { readonly kind: 'drain'; readonly drain: Drain }
-  /** The worker ends this attachment. `ended` tells what follows when the RPC has ended. */
-  | { readonly kind: 'detach'; readonly reason: DetachReason; readonly message: string }
+  /** Wish to go on over another agent; told once per generation. */
+  | { readonly kind: 'move'; readonly move: Move }
+  /**
+   * The worker ends this attachment. `ended` tells what follows when the RPC has ended. `attachNonce` names the one that
+   * superseded it, where the worker says so.
+   */
+  | {
+      readonly kind: 'detach';
+      readonly reason: DetachReason;
+      readonly message: string;
+      readonly attachNonce: string;
+    }
   /** Send this now. */
   | { readonly kind: 'send'; readonly message: Frames }
   /** The answer to a ping of ours. */

@@ -12,6 +12,7 @@ import {
 } from '#proto/session/v1/session.js';
 import type { AttachmentEnd, ClientLink } from './client-link.js';
 import { meet, readText, talk, talkClient, talkWorker } from '../model/conversation.js';
+import { supersededMessage } from '../messages/detach-message.js';
 import { overTheWire } from '../model/wire-end.js';
 import type { WorkerLink } from '../worker/worker-link.js';
 
@@ -159,8 +160,9 @@ describe('resuming', () => {
     const stale = talkWorker();
     client.ended({ kind: 'transport' });
     expect(() => meet({ client, worker: stale, attachment: 'n3', view: { ...worker.view() } })).toThrow(
-      expect.objectContaining({ code: 'FRAME_INVALID' }),
+      expect.objectContaining({ code: 'SESSION_LOST' }),
     );
+    expect(client.attached).toBe(false);
   });
 });
 
@@ -296,6 +298,10 @@ describe('the end of an attachment', () => {
     (reason: DetachReason) =>
     (client: ClientLink, worker: WorkerLink): void =>
       void client.receive(worker.detachMessage(reason, 'why'));
+  const supersededBy =
+    (nonce: string) =>
+    (client: ClientLink): void =>
+      void client.receive(supersededMessage(nonce, 'why'));
 
   test('after a drain is ready means re-attach where and when it says', () => {
     const ready = (client: ClientLink, worker: WorkerLink): void =>
@@ -311,7 +317,8 @@ describe('the end of an attachment', () => {
   });
 
   test('by another client, or as a stale attempt, means stop', () => {
-    expect(after({ kind: 'ok' }, detached(DetachReason.SUPERSEDED))).toEqual({ kind: 'superseded', message: 'why' });
+    expect(after({ kind: 'ok' }, supersededBy('somebody'))).toEqual({ kind: 'superseded', message: 'why' });
+    expect(after({ kind: 'ok' }, supersededBy(''))).toEqual({ kind: 'superseded', message: 'why' });
     expect(after({ kind: 'refused', code: 'FENCED', message: 'm' })).toEqual({ kind: 'superseded', message: 'm' });
     expect(after({ kind: 'refused', code: 'ATTACH_SUPERSEDED', message: 'm' })).toMatchObject({ kind: 'superseded' });
   });

@@ -1,50 +1,40 @@
 import { PaneletError } from '#common/errors/errors.js';
 import { durationToMs } from '#common/time/duration.js';
 import {
-  AttachMode,
   DetachReason,
   Direction,
   DrainPhase,
-  ResumeOutcome,
-  type Detach,
   type Drain,
   type Frame,
   type Frames,
-  type Hello,
+  type Move,
   type Reset,
   type Snapshot,
   type Welcome,
 } from '#proto/session/v1/session.js';
+import { ClientAttachment } from './client-attachment.js';
 import type { AttachmentEnd, ClientEffect, ClientNext } from './client-effects.js';
-import { nextAfter } from './client-next.js';
+import { helloOf } from './client-hello.js';
+import type { ClientLinkOptions } from './client-link-options.js';
+import { nextAfter, nextAfterBoth } from './client-next.js';
 import { continueWith, lossFrom } from './client-welcome.js';
+import { judgeWelcome } from './judge-welcome.js';
+import { OwnAttempts } from './own-attempts.js';
 import { createEndpoint } from '../endpoint/create-endpoint.js';
 import { detachMessage } from '../messages/detach-message.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
-import { defaultLimits, protocolVersion, type SessionLimits } from '../codec/limits.js';
-import { createSnapshotAssembly } from './snapshot-assembly.js';
+import { defaultLimits, type SessionLimits } from '../codec/limits.js';
 
+export type { ClientLinkOptions } from './client-link-options.js';
 export type { AttachmentEnd, ClientEffect, ClientNext, Loss, LostRange } from './client-effects.js';
 
-/** What a client wants. */
-export interface ClientLinkOptions {
-  readonly panel: string;
-  /** A UUID. */
-  readonly sessionId: string;
-  /** Stable for one SDK instance. */
-  readonly clientId: string;
-  readonly mode: AttachMode;
-  /** Parameters of the panel. @default none */
-  readonly parameters?: Readonly<Record<string, string>>;
-  /** Ask to take the session over from another client. @default false */
-  readonly takeover?: boolean;
-  /** Token to begin with, when resuming a session of an earlier process. @default none */
-  readonly resumeToken?: Uint8Array;
-  /** @default defaultLimits */
-  readonly limits?: SessionLimits;
-}
-
-/** The client's half of a session, over all its attachments. Pure: no time, no transport. */
+/**
+ * The client's half of a session, over all its attachments. Pure: no time, no transport.
+ *
+ * There is one attachment at a time, or two for as long as the session moves: the *current* one, which alone sends numbered
+ * frames, and the *next* one. The Welcome of the next one makes it the current one; the one before is only read until it
+ * ends. Whoever has two names the one that is meant by its nonce; what an attachment says that was given up is nothing.
+ */
 export interface ClientLink {
   readonly sessionId: string;
   /** Write here, read here, pull from here. Replaced by `receive` of a Welcome: take it anew each time. */
@@ -53,21 +43,30 @@ export interface ClientLink {
   readonly incarnation: number;
   /** Token of the last Welcome; empty before. */
   readonly resumeToken: Uint8Array;
+  /** Nonce of the attachment that sends numbered frames; undefined while there is none. */
+  readonly attachedAs: string | undefined;
   /** True between a Welcome and `ended`. */
   readonly attached: boolean;
-  /** Begins an attachment: its first message. `nonce` is new for every attempt. */
-  hello(nonce: string): Frames;
   /**
-   * Takes a message of the current attachment. Pull after it: the first message after a Welcome confirms the attachment.
-   * @throws FRAME_INVALID, CREDIT_EXCEEDED, LIMIT_EXCEEDED, VERSION_UNSUPPORTED: end the attachment, then call `ended`.
+   * Begins an attachment: its first message. `nonce` is new for every attempt. With `moves` an attachment that was welcomed
+   * goes on, and this one is the next; without it, or where there is none, every other one is given up.
    */
-  receive(message: Frames): readonly ClientEffect[];
-  /** A message that leaves this attachment; the session is kept. */
+  hello(nonce: string, options?: { readonly moves?: boolean }): Frames;
+  /**
+   * Takes a message of an attachment, the latest one if it is not named. Pull after it: the first message after a Welcome
+   * confirms the attachment.
+   * @throws FRAME_INVALID, CREDIT_EXCEEDED, LIMIT_EXCEEDED, VERSION_UNSUPPORTED, SESSION_LOST: end the attachment, then call
+   * `ended`.
+   */
+  receive(message: Frames, nonce?: string): readonly ClientEffect[];
+  /** A message that leaves the current attachment; the session is kept. */
   leave(): Frames;
-  /** A message that asks the worker for a pong. */
+  /** A message of the current attachment that asks the worker for a pong. */
   ping(nonce: number): Frames;
-  /** The attachment's RPC has ended; tells what follows. */
+  /** The RPC of the only attachment has ended; tells what follows. */
   ended(end: AttachmentEnd): ClientNext;
+  /** The same for one of two; undefined when nothing follows, because the other one goes on or decides. */
+  ended(end: AttachmentEnd, nonce: string): ClientNext | undefined;
 }
 
 /** A client that has not attached yet. */
@@ -75,22 +74,24 @@ export function createClientLink(options: ClientLinkOptions): ClientLink {
   return new EndpointClientLink(options);
 }
 
-/** What a client has seen on one attachment. */
-interface Attachment {
-  welcome: Welcome | undefined;
-  drain: Drain | undefined;
-  detach: Detach | undefined;
-}
-
 class EndpointClientLink implements ClientLink {
   readonly sessionId: string;
   readonly #options: ClientLinkOptions;
   readonly #limits: SessionLimits;
+  readonly #attempts = new OwnAttempts();
   #endpoint: Endpoint;
   #incarnation = 0;
   #resumeToken: Buffer;
-  #current = newAttachment();
-  #pictures = createSnapshotAssembly();
+  /** The one that was welcomed last; before, and where that one has ended, the one that waits for its Welcome. */
+  #current: ClientAttachment | undefined;
+  /** Waits for its Welcome, beside a current one. */
+  #next: ClientAttachment | undefined;
+  /** Was current until the Welcome of its successor. */
+  #former: ClientAttachment | undefined;
+  /** What followed the end of an attachment, if the one that waits did not. */
+  #undecided: ClientNext | undefined;
+  /** Set once a Welcome has shown that the worker has lost what was acknowledged: no other one makes that good. */
+  #lost: ClientNext | undefined;
 
   constructor(options: ClientLinkOptions) {
     this.sessionId = options.sessionId;
@@ -112,27 +113,38 @@ class EndpointClientLink implements ClientLink {
     return this.#resumeToken;
   }
 
-  get attached(): boolean {
-    return this.#current.welcome !== undefined;
+  get attachedAs(): string | undefined {
+    return this.#current?.welcome === undefined ? undefined : this.#current.nonce;
   }
 
-  hello(nonce: string): Frames {
-    this.#current = newAttachment();
-    this.#pictures = createSnapshotAssembly();
-    this.#endpoint.detach();
+  get attached(): boolean {
+    return this.attachedAs !== undefined;
+  }
+
+  hello(nonce: string, { moves: wantsMove = false } = {}): Frames {
+    const moves = wantsMove && this.attached;
+    const attachment = new ClientAttachment(nonce, moves);
+    this.#attempts.begin(nonce);
+    this.#former = undefined;
+    this.#next = moves ? attachment : undefined;
+    if (!moves) this.#giveUpFor(attachment);
     const hello = helloOf(this.#options, {
-      endpoint: this.#endpoint,
+      nonce,
+      moves,
+      cursors: this.#endpoint.cursors,
       incarnation: this.#incarnation,
       resumeToken: this.#resumeToken,
-      nonce,
     });
-    return this.#endpoint.wrap([{ seq: 0, kind: { $case: 'hello', value: hello } }]);
+    return this.#endpoint.announce([{ seq: 0, kind: { $case: 'hello', value: hello } }]);
   }
 
-  receive(message: Frames): readonly ClientEffect[] {
-    const { welcome, resets, rest } = splitWelcome(message, this.attached);
-    const effects = welcome === undefined ? [] : this.#enter(welcome, resets);
-    for (const frame of this.#endpoint.receive(rest)) effects.push(...this.#take(frame));
+  receive(message: Frames, nonce?: string): readonly ClientEffect[] {
+    const attachment = this.#find(nonce);
+    if (attachment === undefined) return [];
+    if (attachment === this.#former) return this.#takeLast(attachment, message.frames);
+    const { welcome, resets, rest } = attachment.split(message);
+    const effects = welcome === undefined ? [] : this.#enter(attachment, welcome, resets);
+    for (const frame of this.#endpoint.receive(rest)) effects.push(...this.#take(attachment, frame));
     return effects;
   }
 
@@ -144,18 +156,63 @@ class EndpointClientLink implements ClientLink {
     return this.#endpoint.wrap([{ seq: 0, kind: { $case: 'ping', value: { nonce } } }]);
   }
 
-  ended(end: AttachmentEnd): ClientNext {
-    const { drain, detach } = this.#current;
-    this.#current = newAttachment();
-    this.#endpoint.detach();
-    return nextAfter(end, { drain, detach, wasWelcomed: this.#incarnation > 0 });
+  ended(end: AttachmentEnd): ClientNext;
+  ended(end: AttachmentEnd, nonce: string): ClientNext | undefined;
+  ended(end: AttachmentEnd, nonce?: string): ClientNext | undefined {
+    const attachment = this.#find(nonce);
+    if (attachment === undefined) return nonce === undefined ? this.#nextAfter(end, undefined) : undefined;
+    if (end.kind === 'refused') this.#attempts.answer(attachment.nonce);
+    if (this.#lost !== undefined) return this.#giveUp(this.#lost);
+    if (attachment === this.#former) this.#former = undefined;
+    else if (attachment === this.#next) this.#next = undefined;
+    else return this.#currentEnded(end, attachment);
+    return undefined;
   }
 
-  #enter(welcome: Welcome, resets: readonly Reset[]): ClientEffect[] {
-    checkWelcome(welcome, this.sessionId);
+  #giveUpFor(attachment: ClientAttachment): void {
+    this.#current = attachment;
+    this.#undecided = undefined;
+    this.#endpoint.detach();
+  }
+
+  #giveUp(next: ClientNext): ClientNext {
+    this.#current = undefined;
+    this.#next = undefined;
+    this.#former = undefined;
+    this.#endpoint.detach();
+    return next;
+  }
+
+  /** The attachment of a nonce, if it was not given up; the latest one where none is named. */
+  #find(nonce: string | undefined): ClientAttachment | undefined {
+    if (nonce === undefined) return this.#next ?? this.#current;
+    return [this.#next, this.#current, this.#former].find((attachment) => attachment?.nonce === nonce);
+  }
+
+  #currentEnded(end: AttachmentEnd, attachment: ClientAttachment): ClientNext | undefined {
+    const before = this.#undecided;
+    const latest = this.#nextAfter(end, attachment);
+    const next = before === undefined ? latest : nextAfterBoth(before, latest, end);
+    this.#endpoint.detach();
+    this.#current = this.#next;
+    this.#next = undefined;
+    this.#undecided = this.#current === undefined ? undefined : next;
+    return this.#current === undefined ? next : undefined;
+  }
+
+  #nextAfter(end: AttachmentEnd, attachment: ClientAttachment | undefined): ClientNext {
+    const { drain, detach, nonce = '' } = attachment ?? {};
+    const isSuperseded = detach?.reason === DetachReason.SUPERSEDED;
+    const isOwnTakeover = isSuperseded && this.#attempts.isOwn(detach.attachNonce, nonce);
+    return nextAfter(end, { drain, detach, wasWelcomed: this.#incarnation > 0, isOwnTakeover });
+  }
+
+  #enter(attachment: ClientAttachment, welcome: Welcome, resets: readonly Reset[]): ClientEffect[] {
+    const before = this.#endpoint;
+    this.#judge(attachment, welcome);
     const continued = continueWith({
       welcome,
-      endpoint: this.#endpoint,
+      endpoint: before,
       incarnation: this.#incarnation,
       limits: this.#limits,
       resets,
@@ -164,7 +221,9 @@ class EndpointClientLink implements ClientLink {
     this.#endpoint.attach(welcome.nextRx);
     this.#incarnation = welcome.incarnation;
     this.#resumeToken = Buffer.from(welcome.resumeToken);
-    this.#current.welcome = welcome;
+    const moved = this.#seat(attachment, welcome);
+    // What is still under way over the one before has numbers that are gone.
+    if (this.#endpoint !== before) this.#former = undefined;
     const effects: ClientEffect[] = [
       {
         kind: 'welcomed',
@@ -176,23 +235,66 @@ class EndpointClientLink implements ClientLink {
         resumeTtlMs: durationToMs(welcome.resumeTtl, 0),
         reset: continued.reset,
         leftover: continued.leftover,
+        moved,
       },
     ];
     if (continued.loss !== undefined) effects.push({ kind: 'lost', loss: continued.loss });
     return effects;
   }
 
-  #take(frame: Frame): ClientEffect[] {
+  #judge({ moves }: ClientAttachment, welcome: Welcome): void {
+    const { sessionId } = this;
+    const { cursors } = this.#endpoint;
+    try {
+      judgeWelcome(welcome, { sessionId, incarnation: this.#incarnation, cursors, moves });
+    } catch (error) {
+      const { code, message } = PaneletError.from(error);
+      if (code === 'SESSION_LOST') this.#lost = { kind: 'failed', code, message };
+      throw error;
+    }
+  }
+
+  /** Makes an attachment the current one. @returns true when there was one until now */
+  #seat(attachment: ClientAttachment, welcome: Welcome): boolean {
+    const moved = attachment === this.#next;
+    attachment.welcome = welcome;
+    this.#attempts.answer(attachment.nonce);
+    this.#undecided = undefined;
+    if (!moved) return false;
+    this.#former = this.#current;
+    this.#current = attachment;
+    this.#next = undefined;
+    return true;
+  }
+
+  /**
+   * Of the attachment before, output still counts as far as the Welcome knows of it. Its ack and credit do not: the Welcome
+   * came with later ones, or the worker has lost what they stand for.
+   */
+  #takeLast(attachment: ClientAttachment, sent: readonly Frame[]): ClientEffect[] {
+    const txNext = this.#current?.welcome?.txNext ?? 0;
+    const frames = sent.filter(({ seq }) => seq < txNext);
+    const effects: ClientEffect[] = [];
+    for (const frame of this.#endpoint.receive({ ack: 0, credit: 0, frames })) {
+      const kind = frame.kind?.$case;
+      if (kind === 'snapshot' || kind === 'detach') effects.push(...this.#take(attachment, frame));
+    }
+    return effects;
+  }
+
+  #take(attachment: ClientAttachment, frame: Frame): ClientEffect[] {
     switch (frame.kind?.$case) {
       case 'snapshot':
-        return this.#takeSnapshot(frame.kind.value);
+        return this.#takeSnapshot(attachment, frame.kind.value);
       case 'drain':
-        return this.#takeDrain(frame.kind.value);
+        return this.#takeDrain(attachment, frame.kind.value);
+      case 'move':
+        return this.#takeMove(attachment, frame.kind.value);
       case 'detach':
-        this.#current.detach = frame.kind.value;
+        attachment.detach = frame.kind.value;
         return [{ kind: 'detach', ...frame.kind.value }];
       case 'reset':
-        return this.#takeReset(frame.kind.value);
+        return this.#takeReset(attachment, frame.kind.value);
       case 'ping':
         return [
           {
@@ -207,99 +309,35 @@ class EndpointClientLink implements ClientLink {
     }
   }
 
-  #takeSnapshot(snapshot: Snapshot): ClientEffect[] {
-    const picture = this.#pictures.take(snapshot);
+  #takeSnapshot(attachment: ClientAttachment, snapshot: Snapshot): ClientEffect[] {
+    const picture = attachment.pictures.take(snapshot);
     // One that is older than what is here would turn time back.
     if (picture === undefined || snapshot.throughSeq + 1 < this.#endpoint.cursors.nextRx) return [];
     this.#endpoint.skipInput(snapshot.throughSeq + 1, snapshot.dataBytes);
     return [{ kind: 'snapshot', throughSeq: snapshot.throughSeq, ...picture }];
   }
 
-  #takeDrain(drain: Drain): ClientEffect[] {
-    const before = this.#current.drain;
+  #takeDrain(attachment: ClientAttachment, drain: Drain): ClientEffect[] {
+    const before = attachment.drain;
     const isRepeated = drain.generation === before?.generation && drain.phase === before.phase;
-    this.#current.drain = drain;
+    attachment.drain = drain;
     if (drain.phase === DrainPhase.UNSPECIFIED || isRepeated) return [];
     return [{ kind: 'drain', drain }];
   }
 
+  #takeMove(attachment: ClientAttachment, move: Move): ClientEffect[] {
+    const isRepeated = move.generation === attachment.move?.generation;
+    attachment.move = move;
+    return isRepeated ? [] : [{ kind: 'move', move }];
+  }
+
   // Resets of another life were told with the Welcome.
-  #takeReset(reset: Reset): ClientEffect[] {
+  #takeReset({ welcome }: ClientAttachment, reset: Reset): ClientEffect[] {
     if (reset.incarnation !== this.#incarnation) return [];
-    const { txBase, txDataBytes } = this.#current.welcome ?? { txBase: 0, txDataBytes: 0 };
+    const { txBase, txDataBytes } = welcome ?? { txBase: 0, txDataBytes: 0 };
     if (reset.direction === Direction.OUTPUT && reset.throughSeq + 1 === txBase) {
       this.#endpoint.skipInput(txBase, txDataBytes);
     }
     return [{ kind: 'lost', loss: lossFrom([reset]) }];
   }
-}
-
-function newAttachment(): Attachment {
-  return { welcome: undefined, drain: undefined, detach: undefined };
-}
-
-interface HelloFacts {
-  readonly endpoint: Endpoint;
-  readonly incarnation: number;
-  readonly resumeToken: Buffer;
-  readonly nonce: string;
-}
-
-function helloOf(options: ClientLinkOptions, facts: HelloFacts): Hello {
-  const isFirst = facts.incarnation === 0;
-  const { nextRx, txBase, txNext } = facts.endpoint.cursors;
-  return {
-    versions: [protocolVersion],
-    capabilities: ['snapshot'],
-    panel: options.panel,
-    sessionId: options.sessionId,
-    clientId: options.clientId,
-    // Taking over is asked for once: whoever is superseded later stops.
-    takeover: isFirst && options.takeover === true,
-    mode: !isFirst && options.mode === AttachMode.OPEN ? AttachMode.RESUME : options.mode,
-    attachNonce: facts.nonce,
-    resumeToken: facts.resumeToken,
-    incarnation: facts.incarnation,
-    nextRx,
-    txBase,
-    txNext,
-    parameters: { ...options.parameters },
-  };
-}
-
-function checkWelcome(welcome: Welcome, sessionId: string): void {
-  if (welcome.version !== protocolVersion) {
-    throw new PaneletError(
-      'VERSION_UNSUPPORTED',
-      `The worker chose version ${welcome.version}, which was not offered.`,
-    );
-  }
-  const isSound =
-    welcome.sessionId === sessionId && welcome.incarnation >= 1 && welcome.nextRx >= 1 && welcome.txBase >= 1;
-  if (!isSound) throw new PaneletError('FRAME_INVALID', 'The Welcome is not for this session, or contradicts itself.');
-}
-
-interface SplitMessage {
-  readonly welcome: Welcome | undefined;
-  /** The Resets that came with the Welcome and belong to an earlier life. */
-  readonly resets: readonly Reset[];
-  readonly rest: Frames;
-}
-
-function splitWelcome(message: Frames, isWelcomed: boolean): SplitMessage {
-  if (isWelcomed) return { welcome: undefined, resets: [], rest: message };
-  const [first, ...others] = message.frames;
-  if (first?.kind?.$case !== 'welcome') {
-    throw new PaneletError('FRAME_INVALID', 'The first frame of a worker has to be a Welcome.');
-  }
-  const welcome = first.kind.value;
-  // After a Welcome that continues, Resets are about this life, and are taken as they come.
-  if (welcome.outcome === ResumeOutcome.EXACT) return { welcome, resets: [], rest: { ...message, frames: others } };
-  const resets: Reset[] = [];
-  const rest: Frame[] = [];
-  for (const frame of others) {
-    if (frame.kind?.$case === 'reset') resets.push(frame.kind.value);
-    else rest.push(frame);
-  }
-  return { welcome, resets, rest: { ...message, frames: rest } };
 }

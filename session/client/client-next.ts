@@ -9,6 +9,8 @@ export interface Ending {
   readonly detach: Detach | undefined;
   /** True when the session was entered, on this attachment or an earlier one. */
   readonly wasWelcomed: boolean;
+  /** True when another attachment of this client has superseded it. */
+  readonly isOwnTakeover: boolean;
 }
 
 // Refusals that another attempt may not get.
@@ -39,15 +41,24 @@ function afterOk(ending: Ending): ClientNext {
 }
 
 // The frames that came before the end say more than its status.
-function afterFrames({ drain, detach }: Ending): ClientNext | undefined {
+function afterFrames({ drain, detach, isOwnTakeover }: Ending): ClientNext | undefined {
   const message = detach?.message ?? '';
-  if (detach?.reason === DetachReason.SUPERSEDED) return { kind: 'superseded', message };
+  if (detach?.reason === DetachReason.SUPERSEDED) return isOwnTakeover ? again : { kind: 'superseded', message };
   if (detach?.reason === DetachReason.ENDED) return { kind: 'ended', code: undefined, message, endCause: detach.cause };
   if (detach?.reason === DetachReason.REVOKED) return { kind: 'failed', code: 'IDENTITY_REFUSED', message };
   if (drain?.phase === DrainPhase.READY) {
     return { kind: 'reattach', afterMs: durationToMs(drain.retryAfter, 0), backoff: false, node: drain.node };
   }
   return undefined;
+}
+
+/**
+ * What follows when the one attachment has ended first, and then the other one, without a Welcome. What is final is so,
+ * whichever of them said it; else the latest answer counts, and an end that was none leaves what the first one said. Pure.
+ */
+export function nextAfterBoth(first: ClientNext, latest: ClientNext, latestEnd: AttachmentEnd): ClientNext {
+  if (first.kind !== 'reattach') return first;
+  return latest.kind !== 'reattach' || latestEnd.kind === 'refused' ? latest : first;
 }
 
 function afterRefusal(end: Extract<AttachmentEnd, { readonly kind: 'refused' }>, ending: Ending): ClientNext {

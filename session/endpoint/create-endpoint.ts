@@ -69,6 +69,7 @@ export function restoreEndpoint(state: EndpointState, options: EndpointOptions =
 /** What the peer was told last on this attachment. */
 interface Told {
   ack: number;
+  credit: number;
   receivedDataBytes: number;
 }
 
@@ -158,7 +159,14 @@ class BufferedEndpoint implements Endpoint {
   }
 
   wrap(frames: readonly Frame[]): Frames {
-    return this.#envelope([...frames]);
+    return this.#envelope(frames);
+  }
+
+  announce(frames: readonly Frame[]): Frames {
+    const window = this.#window;
+    // The peer may use it from the moment that it arrives.
+    window.creditGiven = this.#creditDue();
+    return { ack: window.ack, credit: window.creditGiven, frames: [...frames] };
   }
 
   ackUrgency(): AckUrgency {
@@ -228,8 +236,8 @@ class BufferedEndpoint implements Endpoint {
   }
 
   #hasNews(): boolean {
-    const { ack, creditGiven } = this.#window;
-    return this.#told === undefined || ack > this.#told.ack || this.#creditDue() > creditGiven;
+    const told = this.#told;
+    return told === undefined || this.#window.ack > told.ack || this.#creditDue() > told.credit;
   }
 
   #isUrgent(): boolean {
@@ -237,18 +245,15 @@ class BufferedEndpoint implements Endpoint {
     const window = this.#window;
     if (told === undefined) return true;
     if (window.ack > told.ack && (this.#isFrozen || window.finReceived)) return true;
-    const untoldBytes = Math.max(
-      window.receivedDataBytes - told.receivedDataBytes,
-      this.#creditDue() - window.creditGiven,
-    );
+    const untoldBytes = Math.max(window.receivedDataBytes - told.receivedDataBytes, this.#creditDue() - told.credit);
     return 4 * untoldBytes >= this.#windowBytes;
   }
 
-  #envelope(frames: Frame[]): Frames {
-    const window = this.#window;
-    window.creditGiven = this.#creditDue();
-    this.#told = { ack: window.ack, receivedDataBytes: window.receivedDataBytes };
-    return { ack: window.ack, credit: window.creditGiven, frames };
+  #envelope(frames: readonly Frame[]): Frames {
+    const message = this.announce(frames);
+    const { ack, credit } = message;
+    this.#told = { ack, credit, receivedDataBytes: this.#window.receivedDataBytes };
+    return message;
   }
 }
 

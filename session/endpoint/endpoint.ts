@@ -101,6 +101,11 @@ export interface Endpoint {
    * detached too, for a hello.
    */
   wrap(frames: readonly Frame[]): Frames;
+  /**
+   * As `wrap`, for a message that the peer may never take, such as the Hello of an attachment beside this one: its ack and
+   * credit are said again over this one.
+   */
+  announce(frames: readonly Frame[]): Frames;
   /** How soon an acknowledgement should go out if `pull(false)` gives nothing. */
   ackUrgency(): AckUrgency;
 

@@ -1,21 +1,25 @@
 import { DetachReason, EndCause, type Detach, type Frames } from '#proto/session/v1/session.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 
-/**
- * The message that ends an attachment and keeps the session. To an attachment that was superseded it says nothing about
- * ack and credit: those are for the one that took over.
- */
+/** The message that ends an attachment and keeps the session. */
 export function detachMessage(endpoint: Endpoint, reason: DetachReason, message: string): Frames {
-  return wrapDetach(endpoint, { reason, message, cause: EndCause.UNSPECIFIED });
+  return endpoint.wrap(framesOf({ reason, message, cause: EndCause.UNSPECIFIED, attachNonce: '' }));
 }
 
 /** The message that tells an attachment that its session has ended, and why. */
 export function endMessage(endpoint: Endpoint, cause: EndCause, message: string): Frames {
-  return wrapDetach(endpoint, { reason: DetachReason.ENDED, message, cause });
+  return endpoint.wrap(framesOf({ reason: DetachReason.ENDED, message, cause, attachNonce: '' }));
 }
 
-function wrapDetach(endpoint: Endpoint, value: Detach): Frames {
-  const { reason } = value;
-  const frames = [{ seq: 0, kind: { $case: 'detach' as const, value } }];
-  return reason === DetachReason.SUPERSEDED ? { ack: 0, credit: 0, frames } : endpoint.wrap(frames);
+/**
+ * The message that tells an attachment which other one took over, by its nonce. It says nothing about ack and credit: those
+ * are for the one that took over.
+ */
+export function supersededMessage(attachNonce: string, message: string): Frames {
+  const value = { reason: DetachReason.SUPERSEDED, message, cause: EndCause.UNSPECIFIED, attachNonce };
+  return { ack: 0, credit: 0, frames: framesOf(value) };
+}
+
+function framesOf(value: Detach): Frames['frames'] {
+  return [{ seq: 0, kind: { $case: 'detach', value } }];
 }

@@ -16,6 +16,22 @@ export interface Mistakes {
   readonly checkpointSurvivesThaw?: boolean;
   /** Does not compare a checkpoint with what it describes (I10), so that its effect is found instead. */
   readonly ignoresOmission?: boolean;
+  /** Takes the cursors of a Hello that moves as exact. */
+  readonly exactCursors?: boolean;
+  /** Tells a client lost what it has acknowledged over its other attachment. */
+  readonly resetsAcknowledged?: boolean;
+  /** A client stops when its own next attachment takes over. */
+  readonly stopsForItself?: boolean;
+  /** A Hello of an earlier attempt is let in. */
+  readonly forgetsNonces?: boolean;
+  /** Numbered frames go over the next attachment as soon as it is opened. */
+  readonly sendsOverBoth?: boolean;
+  /** The client goes on from any Welcome. */
+  readonly trustsWelcome?: boolean;
+  /** A Hello that is refused has ended the attachment that was there. */
+  readonly fencesUnverified?: boolean;
+  /** Looks at what a stale checkpoint has lost only where a client goes on from it. */
+  readonly ignoresStaleness?: boolean;
 }
 
 /** How much may happen. The model tries every order of it. */
@@ -32,6 +48,10 @@ export interface ModelConfig {
   readonly thaws?: number;
   /** Hellos with a wrong token. */
   readonly intruders?: number;
+  /** Attachments that clients open beside the one that they have. */
+  readonly moves?: number;
+  /** Hellos that an agent delivers once more, at any later time. */
+  readonly repeats?: number;
   /** Acknowledges only what is on disk, releases output only after it, and survives any crash. */
   readonly durable?: boolean;
   readonly mistakes?: Mistakes;

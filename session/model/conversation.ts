@@ -44,9 +44,8 @@ export function talkWorker(incarnation = 1): WorkerLink {
   return createWorkerLink(talkOptions, incarnation);
 }
 
-/** What attaches to what. */
-export interface Meeting {
-  readonly client: ClientLink;
+/** Where a Hello arrives. */
+export interface HelloPlace {
   readonly worker: WorkerLink;
   /** Also the nonce. */
   readonly attachment: string;
@@ -55,10 +54,21 @@ export interface Meeting {
   readonly snapshot?: () => Picture | undefined;
 }
 
+/** What attaches to what. */
+export interface Meeting extends HelloPlace {
+  readonly client: ClientLink;
+}
+
 /** Attaches a client to a worker, through admission; the client's effects in order. @throws when it is refused */
 export function meet(meeting: Meeting): ClientEffect[] {
-  const { client, worker, attachment } = meeting;
-  const message = overTheWire(client.hello(attachment));
+  const { client, attachment } = meeting;
+  return arrive(meeting, client.hello(attachment)).flatMap((answer) => client.receive(answer, attachment));
+}
+
+/** A message with a Hello arrives; what the worker answers, in order. @throws when it is refused */
+export function arrive(meeting: HelloPlace, sent: Frames): Frames[] {
+  const { worker, attachment } = meeting;
+  const message = overTheWire(sent);
   const kind = message.frames[0]?.kind;
   if (kind?.$case !== 'hello') throw new Error('The client said no hello.');
   const hello = kind.value;
@@ -68,8 +78,7 @@ export function meet(meeting: Meeting): ClientEffect[] {
   const decision = decideAttach(view, hello, caller, { admitsNew: true, admitsAttach: true });
   if (decision.kind === 'refuse') throw new Error(decision.code);
   const { snapshot } = meeting;
-  const answers = worker.attach({ attachment, decision, hello, message, ...(snapshot && { snapshot }) });
-  return answers.flatMap((answer) => client.receive(overTheWire(answer)));
+  return worker.attach({ attachment, decision, hello, message, ...(snapshot && { snapshot }) }).map(overTheWire);
 }
 
 /** Carries everything both ways until nothing is left; the client's effects in order. */
@@ -82,7 +91,8 @@ export function talk(client: ClientLink, worker: WorkerLink, attachment: string)
   };
   for (let moved = true; moved;) {
     moved = carry(client.endpoint.pull(true), (message) => void worker.receive(attachment, message));
-    moved = carry(worker.pull(attachment, true), (message) => effects.push(...client.receive(message))) || moved;
+    moved =
+      carry(worker.pull(attachment, true), (message) => effects.push(...client.receive(message, attachment))) || moved;
   }
   return effects;
 }

@@ -12,7 +12,12 @@ export function fingerprintOf(
 ): string {
   return JSON.stringify([
     clients.map(clientPrint),
-    rpcs.all.map((rpc) => ({ ...rpc, toWorker: rpc.toWorker.map(base64), toClient: rpc.toClient.map(base64) })),
+    rpcs.all.map((rpc) => ({
+      ...rpc,
+      toWorker: rpc.toWorker.map(base64),
+      toClient: rpc.toClient.map(base64),
+      hello: left['repeats'] === 0 ? '' : base64(rpc.hello),
+    })),
     { ...worker, link: worker.link && [worker.link.attachment, base64(encodeWorkerLinkState(worker.link.save()))] },
     [storage.record, storage.sealed && [base64(storage.sealed.link), storage.sealed.panel, isUsed(storage)], left],
   ]);
@@ -23,13 +28,13 @@ function isUsed(storage: Storage): boolean {
 }
 
 function clientPrint(actor: ClientActor): unknown {
-  const { link, rpc, drainPhase, ...rest } = actor;
+  const { link, rpcs, drainPhase, ...rest } = actor;
   const state = link.endpoint.save();
   return [
     rest,
-    rpc?.id,
+    rpcs.map(({ id }) => id),
     drainPhase === DrainPhase.READY,
-    [link.incarnation, link.attached, base64(link.resumeToken)],
+    [link.incarnation, link.attachedAs, base64(link.resumeToken)],
     { ...state, unacked: state.unacked.map(base64), unread: state.unread.map(base64) },
   ];
 }

@@ -78,6 +78,55 @@ const cases: readonly Case[] = [
     rule: /^I13/,
     lastStep: /worker receives of/,
   },
+  {
+    mistake: 'taking the cursors of a Hello as exact while the other attachment goes on',
+    config: { inputs: 1, moves: 1, mistakes: { exactCursors: true } },
+    rule: /^I16 a session that is there is called lost/,
+    lastStep: /worker receives of/,
+  },
+  {
+    mistake: 'a Reset for what was acknowledged over the other attachment',
+    config: { inputs: 1, moves: 1, mistakes: { resetsAcknowledged: true } },
+    rule: /^I16 what has arrived is told lost/,
+    lastStep: /A receives over/,
+  },
+  {
+    mistake: 'a client that stops when its own attachment takes over',
+    config: { inputs: 0, moves: 1, mistakes: { stopsForItself: true } },
+    rule: /^I17 a client stops because of its own attachment/,
+    lastStep: /A learns the end of/,
+  },
+  {
+    mistake: 'letting an attempt in that is older than the current one',
+    config: { inputs: 0, moves: 1, cuts: 1, repeats: 1, mistakes: { forgetsNonces: true } },
+    rule: /^R7a/,
+    lastStep: /worker receives of/,
+  },
+  {
+    mistake: 'numbered frames over both attachments',
+    config: { inputs: 2, moves: 1, mistakes: { sendsOverBoth: true } },
+    rule: /^FRAME_INVALID Frame 2 came where 1 was due/,
+    lastStep: /worker receives of/,
+  },
+  {
+    mistake: 'going on from a Welcome that was not judged',
+    config: {
+      inputs: 1,
+      moves: 1,
+      drains: 1,
+      thaws: 1,
+      kills: 1,
+      mistakes: { checkpointSurvivesThaw: true, ignoresStaleness: true, trustsWelcome: true },
+    },
+    rule: /^I[345]/,
+    lastStep: /A receives over/,
+  },
+  {
+    mistake: 'ending an attachment for a Hello that is refused',
+    config: { inputs: 0, intruders: 1, mistakes: { fencesUnverified: true } },
+    rule: /^I18/,
+    lastStep: /meets an intruder/,
+  },
 ];
 
 // Between the lines of passing tests, a way to a broken rule reads as a failure.

@@ -15,6 +15,10 @@ export interface Rpc {
   workerOpen: boolean;
   /** What the client will learn after the last message. */
   end: AttachmentEnd | undefined;
+  /** Nonce of the attachment that took over from it, as the client has heard. */
+  supersededBy: string;
+  /** The message with its Hello. */
+  readonly hello: Uint8Array;
 }
 
 /** The RPCs that somebody still cares about. */
@@ -22,6 +26,8 @@ export interface Rpcs {
   readonly all: readonly Rpc[];
   find(id: string | undefined): Rpc | undefined;
   open(client: string, nonce: string, first: Frames): Rpc;
+  /** An agent delivers the Hello of an RPC once more; nobody waits for the answer. */
+  repeat(rpc: Rpc): void;
   toWorker(rpc: Rpc, message: Frames): void;
   toClient(rpc: Rpc, message: Frames): void;
   /** The worker ends it after what was sent. */
@@ -34,24 +40,30 @@ export interface Rpcs {
 export function createRpcs(): Rpcs {
   const all: Rpc[] = [];
   const encode = (message: Frames): Uint8Array => Frames.encode(message).finish();
+  const add = (client: string, nonce: string, hello: Uint8Array): Rpc => {
+    let number = 1;
+    while (all.some((rpc) => rpc.id === `rpc${number}`)) number += 1;
+    const rpc: Rpc = {
+      id: `rpc${number}`,
+      client,
+      nonce,
+      toWorker: [hello],
+      toClient: [],
+      clientOpen: true,
+      workerOpen: true,
+      end: undefined,
+      supersededBy: '',
+      hello,
+    };
+    all.push(rpc);
+    return rpc;
+  };
   return {
     all,
     find: (id) => all.find((rpc) => rpc.id === id),
-    open: (client, nonce, first) => {
-      let number = 1;
-      while (all.some((rpc) => rpc.id === `rpc${number}`)) number += 1;
-      const rpc: Rpc = {
-        id: `rpc${number}`,
-        client,
-        nonce,
-        toWorker: [encode(first)],
-        toClient: [],
-        clientOpen: true,
-        workerOpen: true,
-        end: undefined,
-      };
-      all.push(rpc);
-      return rpc;
+    open: (client, nonce, first) => add(client, nonce, encode(first)),
+    repeat: ({ client, nonce, hello }) => {
+      add(client, nonce, hello).clientOpen = false;
     },
     toWorker: (rpc, message) => {
       if (rpc.workerOpen) rpc.toWorker.push(encode(message));

@@ -14,6 +14,7 @@ export interface Checkpoint {
   readonly id: number;
   readonly link: Uint8Array;
   readonly panel: PanelState;
+  readonly letIn: readonly string[];
 }
 
 /** The node's disk, as far as one session goes. It survives every kill. */
@@ -31,8 +32,16 @@ export function createStorage(): Storage {
   return { record: undefined, sealed: undefined, written: 0, used: new Set() };
 }
 
+/** What a checkpoint is made of. */
+export interface Sealing {
+  readonly state: WorkerLinkState;
+  readonly panel: PanelState;
+  /** Nonces of the attempts that were let in, in order. */
+  readonly letIn: readonly string[];
+}
+
 /** Writes a checkpoint, with the mistakes asked for. */
-export function seal(storage: Storage, state: WorkerLinkState, panel: PanelState, mistakes: Mistakes): void {
+export function seal(storage: Storage, { state, panel, letIn }: Sealing, mistakes: Mistakes): void {
   let { endpoint } = state;
   if (mistakes.omitsUnread === true) {
     endpoint = { ...endpoint, unread: [], consumedDataBytes: endpoint.receivedDataBytes };
@@ -41,14 +50,14 @@ export function seal(storage: Storage, state: WorkerLinkState, panel: PanelState
     endpoint = { ...endpoint, unacked: [], cursors: { ...endpoint.cursors, txBase: endpoint.cursors.txNext } };
   }
   storage.written += 1;
-  storage.sealed = { id: storage.written, link: encodeWorkerLinkState({ ...state, endpoint }), panel };
+  storage.sealed = { id: storage.written, link: encodeWorkerLinkState({ ...state, endpoint }), panel, letIn };
 }
 
 /** Counts a use of the sealed checkpoint: a restore from it, or a thaw after it. */
-export function countUse(storage: Storage): void {
+export function countUse(storage: Storage, mistakes: Mistakes = {}): void {
   if (storage.sealed === undefined) return;
   const { id } = storage.sealed;
-  must(!storage.used.has(id), 'I13 a checkpoint is used twice');
+  must(!storage.used.has(id) || mistakes.ignoresStaleness === true, 'I13 a checkpoint is used twice');
   storage.used.add(id);
 }
 

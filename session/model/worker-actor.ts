@@ -1,16 +1,15 @@
+import { Channel, DrainPhase, Frames, SessionFate, type Frame, type Hello } from '#proto/session/v1/session.js';
+import { supersededMessage } from '../messages/detach-message.js';
 import {
-  Channel,
-  DetachReason,
-  DrainPhase,
-  Frames,
-  SessionFate,
-  type Frame,
-  type Hello,
-} from '#proto/session/v1/session.js';
-import { decideAttach, type Admitted } from '../worker/admission.js';
+  decideAttach,
+  rememberedAttempts,
+  type Admitted,
+  type RefuseDecision,
+  type SessionView,
+} from '../worker/admission.js';
 import type { InputItem } from '../endpoint/endpoint.js';
 import { verifyResumeToken } from '../worker/resume-token.js';
-import { decodeWorkerLinkState } from '../worker/worker-link-codec.js';
+import { decodeWorkerLinkState, encodeWorkerLinkState } from '../worker/worker-link-codec.js';
 import {
   createWorkerLink,
   restoreWorkerLink,
@@ -19,9 +18,9 @@ import {
   type WorkerLinkOptions,
 } from '../worker/worker-link.js';
 import { modelSessionId } from './client-actor.js';
-import { must, type ModelConfig } from './config.js';
+import { must, type Mistakes, type ModelConfig } from './config.js';
 import type { Rpc, Rpcs } from './rpc.js';
-import { countUse, seal, storedView, type PanelState, type Storage } from './storage.js';
+import { countUse, seal, storedView, type PanelState, type Sealing, type Storage } from './storage.js';
 import { tinyLimits } from './wire-end.js';
 
 /** Where the drain of the model's worker is. */
@@ -39,6 +38,8 @@ export interface WorkerActor {
   crashes: number;
   /** True when memory holds more than the disk (with `durable`). */
   dirty: boolean;
+  /** Nonces of the attempts that were let in, in order, as far as the session remembers. */
+  letIn: readonly string[];
 }
 
 /** What the worker of the model works with. */
@@ -70,6 +71,7 @@ export function createWorkerActor(): WorkerActor {
     openedUnderCordon: 0,
     crashes: 0,
     dirty: false,
+    letIn: [],
   };
 }
 
@@ -117,10 +119,14 @@ function durableAck({ storage }: WorkerWorld, ack: number): number {
   return Math.min(ack, decodeWorkerLinkState(storage.sealed.link).endpoint.cursors.nextRx - 1);
 }
 
+function sealingOf({ panel, letIn }: WorkerActor, link: WorkerLink): Sealing {
+  return { state: link.save(), panel, letIn };
+}
+
 /** Writes everything to disk (with `durable`). */
 function writeDown({ worker, storage }: WorkerWorld): void {
   if (worker.link === undefined) return;
-  seal(storage, worker.link.save(), worker.panel, {});
+  seal(storage, sealingOf(worker, worker.link), {});
   worker.dirty = false;
 }
 
@@ -167,33 +173,73 @@ interface HelloArrival {
 function takeHello(world: WorkerWorld, rpc: Rpc, arrival: HelloArrival): void {
   const { worker, rpcs, storage } = world;
   const { hello } = arrival;
-  const view = worker.link === undefined ? storedView(storage, modelIdentity) : worker.link.view();
+  const known = worker.link === undefined ? storedView(storage, modelIdentity) : worker.link.view();
   const token = verifyResumeToken(modelIdentity.tokenKey, modelSessionId, hello.resumeToken);
   const caller = { identity: 'alice', roles: ['client'], token };
   const gate = {
     admitsNew: worker.drain === 'serving',
     admitsAttach: worker.drain !== 'sealed' && worker.drain !== 'released',
   };
-  const holder = worker.link?.attachment;
-  const decision = decideAttach(view, hello, caller, gate);
+  const { mistakes = {} } = world.config;
+  const understood = mistakes.exactCursors === true ? { ...hello, moves: false } : hello;
+  const decision = decideAttach(mistaken(known, mistakes), understood, caller, gate);
   if (decision.kind === 'refuse') {
-    must(worker.link?.attachment === holder, 'I12 a refused hello touched the attachment');
-    rpcs.endAtWorker(rpc, { ...decision, kind: 'refused' });
+    refuse(world, rpc, decision);
     return;
   }
   must(rpc.client !== 'X', 'I12 a wrong token was let in');
   bringUp(world, decision, arrival);
   if (arrival.stop !== undefined || worker.link === undefined) return;
+  letIn(worker, rpc.nonce);
   const fenced = decision.kind === 'open' || decision.kind === 'restore' ? undefined : rpcs.find(decision.fence);
   const messages = worker.link.attach({ attachment: rpc.id, decision, hello, message: arrival.message });
-  if (fenced !== undefined && fenced !== rpc && world.config.mistakes?.noFence !== true) {
-    rpcs.toClient(fenced, worker.link.detachMessage(DetachReason.SUPERSEDED, ''));
+  if (fenced !== undefined && fenced !== rpc && mistakes.noFence !== true) {
+    rpcs.toClient(fenced, supersededMessage(hello.attachNonce, ''));
     rpcs.endAtWorker(fenced, { kind: 'ok' });
   }
   if (world.config.durable === true) writeDown(world);
   for (const message of messages) {
-    send(world, rpc, world.config.mistakes?.noDedupe === true ? repeating(message, hello) : message);
+    send(world, rpc, mistakes.noDedupe === true ? repeating(message, hello) : message);
   }
+}
+
+function letIn(worker: WorkerActor, nonce: string): void {
+  if (worker.letIn.at(-1) === nonce) return;
+  must(!worker.letIn.includes(nonce), 'R7a an earlier attempt took over from a later one');
+  worker.letIn = [...worker.letIn, nonce].slice(-rememberedAttempts);
+}
+
+/** What a worker makes of what it knows, with the mistakes asked for. */
+function mistaken(view: SessionView | undefined, mistakes: Mistakes): SessionView | undefined {
+  if (view === undefined || !('earlierAttempts' in view.life)) return view;
+  const { life } = view;
+  const heldFromSeq = mistakes.resetsAcknowledged === true ? Infinity : life.heldFromSeq;
+  const earlierAttempts = mistakes.forgetsNonces === true ? [] : life.earlierAttempts;
+  return { ...view, life: { ...life, heldFromSeq, earlierAttempts } };
+}
+
+function refuse(world: WorkerWorld, rpc: Rpc, decision: RefuseDecision): void {
+  const { worker, rpcs, config } = world;
+  const before = printOf(worker);
+  if (config.mistakes?.fencesUnverified === true && worker.link?.attachment !== undefined) {
+    worker.link.detach(worker.link.attachment);
+  }
+  must(printOf(worker) === before, 'I18 a Hello that was refused has touched something');
+  if (rpc.clientOpen) checkRefusal(world, rpc, decision);
+  rpcs.endAtWorker(rpc, { ...decision, kind: 'refused' });
+}
+
+function checkRefusal({ worker, config }: WorkerWorld, rpc: Rpc, { code }: RefuseDecision): void {
+  const isByHolder = worker.link?.view().clientId === rpc.client;
+  const isStopped = code === 'FENCED' || code === 'ATTACH_SUPERSEDED';
+  must(!isStopped || !isByHolder, 'I17 a client is stopped by its own attachment');
+  const isExcused = config.mistakes?.ignoresStaleness === true;
+  must(code !== 'SESSION_LOST' || isExcused, 'I16 a session that is there is called lost');
+}
+
+function printOf({ link, drain }: WorkerActor): string {
+  const state = link === undefined ? '' : Buffer.from(encodeWorkerLinkState(link.save())).toString('base64');
+  return [drain, link?.attachment ?? '', state].join(' ');
 }
 
 function bringUp(world: WorkerWorld, decision: Admitted, arrival: HelloArrival): void {
@@ -209,7 +255,7 @@ function bringUp(world: WorkerWorld, decision: Admitted, arrival: HelloArrival):
   if (arrival.stop === 'claimed') return;
   const checkpoint = storage.sealed;
   if (config.durable !== true) {
-    countUse(storage);
+    countUse(storage, config.mistakes);
     storage.sealed = undefined;
   }
   if (arrival.stop === 'consumed') return;
@@ -219,6 +265,7 @@ function bringUp(world: WorkerWorld, decision: Admitted, arrival: HelloArrival):
   } else {
     worker.link = restoreWorkerLink(linkOptions, decodeWorkerLinkState(checkpoint.link), decision.incarnation);
     worker.panel = checkpoint.panel;
+    worker.letIn = checkpoint.letIn;
   }
 }
 
@@ -248,7 +295,7 @@ export function advanceDrain(world: WorkerWorld): void {
       worker.drain = 'frozen';
       return;
     case 'frozen':
-      if (worker.link !== undefined) seal(storage, worker.link.save(), worker.panel, config.mistakes ?? {});
+      if (worker.link !== undefined) seal(storage, sealingOf(worker, worker.link), config.mistakes ?? {});
       worker.drain = 'sealed';
       return;
     case 'sealed': {
@@ -284,7 +331,7 @@ export function thaw(world: WorkerWorld): void {
   const { worker, storage, config } = world;
   worker.drain = 'serving';
   if (worker.link === undefined) return;
-  countUse(storage);
+  countUse(storage, config.mistakes);
   if (config.mistakes?.checkpointSurvivesThaw !== true) storage.sealed = undefined;
   worker.link.endpoint.thaw();
 }

@@ -11,6 +11,8 @@ const config: ModelConfig = {
   drains: 3,
   thaws: 3,
   intruders: 2,
+  moves: 6,
+  repeats: 3,
 };
 
 function step(world: ModelWorld, choice: number): void {
@@ -37,7 +39,7 @@ describe('a world of clients, a worker and a disk', () => {
   test.each([
     ['planned restarts and cuts', { ...config, kills: 0 }],
     ['crashes as well', config],
-    ['one client and no crash', { inputs: 8, cuts: 6, drains: 4, thaws: 3 }],
+    ['one client and no crash', { inputs: 8, cuts: 6, drains: 4, thaws: 3, moves: 6, repeats: 3 }],
   ])('keeps every rule over long random stories, with %s', (_, story) => {
     fc.assert(
       fc.property(fc.array(fc.nat(1000), { minLength: 10, maxLength: 120 }), (choices) => {

@@ -32,19 +32,22 @@ const restoreStops: readonly RestoreStop[] = ['claimed', 'consumed'];
 /** Clients, a worker, its disk and the messages between them, all driven by the real engine. */
 export class ModelWorld {
   readonly #world: WorkerWorld;
-  readonly #clients: ClientActor[] = [createClientActor('A')];
+  readonly #clients: ClientActor[];
   /** How often each of these may still happen. */
   readonly #left;
 
   /** A world before anything happened. */
   constructor(config: ModelConfig) {
     this.#world = { config, worker: createWorkerActor(), storage: createStorage(), rpcs: createRpcs() };
+    this.#clients = [createClientActor('A', config.mistakes ?? {})];
     this.#left = {
       cuts: config.cuts ?? 0,
       kills: config.kills ?? 0,
       drains: config.drains ?? 0,
       thaws: config.thaws ?? 0,
       intruders: config.intruders ?? 0,
+      moves: config.moves ?? 0,
+      repeats: config.repeats ?? 0,
     };
   }
 
@@ -83,19 +86,24 @@ export class ModelWorld {
   }
 
   #clientActions(actor: ClientActor): ModelAction[] {
-    const { rpc, name, phase } = actor;
+    const { rpcs, name, phase, link } = actor;
     if (phase !== 'on') return [];
     const found = new FoundActions(name);
     if (actor.writes < this.#inputsOf(actor)) found.add('writes', () => writeNext(actor));
-    if (rpc === undefined) {
-      if (this.#world.worker.up) found.add('attaches', () => this.#attach(actor));
-      return found.all;
+    const { up } = this.#world.worker;
+    if (rpcs.length === 0 && up) found.add('attaches', () => this.#attach(actor, false));
+    if (rpcs.length === 1 && up && link.attached && this.#left.moves > 0) {
+      found.addAdverse('opens another attachment', () => this.#move(actor));
     }
-    const [message] = rpc.toClient;
-    if (message !== undefined) found.add('receives', () => deliverToClient(actor, rpc.toClient.shift() ?? message));
-    else if (rpc.end !== undefined) found.add('learns the end', () => endClient(actor, rpc));
-    if (this.#left.cuts > 0) found.addAdverse('is cut off', () => this.#cut(rpc));
+    for (const rpc of rpcs) this.#findAttached(actor, rpc, found);
     return found.all;
+  }
+
+  #findAttached(actor: ClientActor, rpc: Rpc, found: FoundActions): void {
+    const { end, id } = rpc;
+    if (rpc.toClient.length > 0) found.add(`receives over ${id}`, () => deliverToClient(actor, rpc));
+    else if (end !== undefined) found.add(`learns the end of ${id}`, () => endClient(actor, rpc, end));
+    if (this.#left.cuts > 0) found.addAdverse(`is cut off ${id}`, () => this.#cut(actor, rpc));
   }
 
   #rpcActions(rpc: Rpc): ModelAction[] {
@@ -113,6 +121,9 @@ export class ModelWorld {
       }
     }
     if (!rpc.clientOpen) found.add(`notices the cut of ${rpc.id}`, () => this.#notice(rpc));
+    // It did not hear how the first one fared.
+    if (this.#left.repeats > 0 && !rpc.toWorker.includes(rpc.hello))
+      found.addAdverse(`is to hear the Hello of ${rpc.id} again`, () => this.#repeat(rpc));
     return found.all;
   }
 
@@ -146,7 +157,8 @@ export class ModelWorld {
     const [first, second] = this.#clients;
     if (second !== undefined || this.#world.config.takeoverInputs === undefined || first === undefined) return [];
     if (first.link.resumeToken.length === 0) return [];
-    const run = (): void => void this.#clients.push(createClientActor('B', first.link.resumeToken));
+    const { mistakes, link } = first;
+    const run = (): void => void this.#clients.push(createClientActor('B', mistakes, link.resumeToken));
     return [{ name: 'B gets the token', run, isAdverse: true }];
   }
 
@@ -155,24 +167,35 @@ export class ModelWorld {
     return actor.name === 'A' ? inputs : takeoverInputs;
   }
 
-  #attach(actor: ClientActor): void {
+  #attach(actor: ClientActor, moves: boolean): void {
     const nonce = this.#freeNonce(actor.name);
-    actor.rpc = this.#world.rpcs.open(actor.name, nonce, actor.link.hello(nonce));
+    const rpc = this.#world.rpcs.open(actor.name, nonce, actor.link.hello(nonce, { moves }));
+    actor.rpcs = [...actor.rpcs, rpc];
   }
 
+  #move(actor: ClientActor): void {
+    this.#left.moves -= 1;
+    this.#attach(actor, true);
+  }
+
+  #repeat(rpc: Rpc): void {
+    this.#left.repeats -= 1;
+    this.#world.rpcs.repeat(rpc);
+  }
+
+  // A nonce that nobody has seen may be used again, so that equal situations look equal.
   #freeNonce(name: string): string {
-    const { rpcs, worker } = this.#world;
-    const isTaken = (nonce: string): boolean =>
-      rpcs.all.some((rpc) => rpc.nonce === nonce) || worker.link?.view().attachNonce === nonce;
+    const { rpcs, worker, storage } = this.#world;
+    const letIn = [...worker.letIn, ...(storage.sealed?.letIn ?? [])];
+    const isTaken = (nonce: string): boolean => rpcs.all.some((rpc) => rpc.nonce === nonce) || letIn.includes(nonce);
     let number = 1;
     while (isTaken(`${name}${number}`)) number += 1;
     return `${name}${number}`;
   }
 
-  #cut(rpc: Rpc): void {
-    const actor = this.#clients.find((client) => client.rpc === rpc);
+  #cut(actor: ClientActor, rpc: Rpc): void {
     this.#left.cuts -= 1;
-    if (actor !== undefined) endClient(actor, rpc);
+    endClient(actor, rpc, rpc.end ?? { kind: 'transport' });
   }
 
   #notice(rpc: Rpc): void {
@@ -204,9 +227,9 @@ export class ModelWorld {
     this.#left.intruders -= 1;
     const wrongKey = Buffer.alloc(32, 8);
     const epoch = this.#world.worker.link?.attachEpoch ?? 1;
-    const intruder = createClientActor('X', mintResumeToken(wrongKey, modelIdentity.sessionId, epoch));
-    this.#attach(intruder);
-    const { rpc } = intruder;
+    const intruder = createClientActor('X', {}, mintResumeToken(wrongKey, modelIdentity.sessionId, epoch));
+    this.#attach(intruder, false);
+    const [rpc] = intruder.rpcs;
     if (rpc === undefined) return;
     deliverToWorker(this.#world, rpc);
     rpc.clientOpen = false;

@@ -5,6 +5,7 @@ import {
   type AttachDecision,
   type VerifiedCaller,
   type SessionLife,
+  type SessionState,
   type SessionView,
 } from './admission.js';
 
@@ -28,6 +29,7 @@ function hello(change: Partial<Hello> = {}): Hello {
     txBase: 3,
     txNext: 8,
     parameters: {},
+    moves: false,
     ...change,
   };
 }
@@ -39,7 +41,12 @@ function caller(epoch?: number, change: Partial<VerifiedCaller> = {}): VerifiedC
   return { identity: 'alice', roles: ['client'], token, ...change };
 }
 
-const live: SessionLife = { kind: 'live', cursors: { nextRx: 6, txBase: 4, txNext: 9 }, attachment: 'rpc1' };
+const state: SessionState = {
+  cursors: { nextRx: 6, txBase: 4, txNext: 9 },
+  earlierAttempts: [{ clientId: 'a', nonce: 'n0' }],
+  heldFromSeq: 1,
+};
+const live: SessionLife = { ...state, kind: 'live', attachment: 'rpc1' };
 
 function view(change: Partial<SessionView> = {}): SessionView {
   return {
@@ -190,11 +197,72 @@ describe('a hello for a live session', () => {
   });
 });
 
+describe('a hello of a client whose attachment goes on meanwhile', () => {
+  const moving = (change: Partial<Hello> = {}): Hello => hello({ moves: true, ...change });
+
+  test('may know of less input than the worker has, which no other hello may', () => {
+    const behind = { txBase: 3, txNext: 5 };
+    expect(decideAttach(view(), moving(behind), caller(3), open)).toMatchObject({ kind: 'resume', outcome: 'EXACT' });
+    expect(refusal(decideAttach(view(), hello(behind), caller(3), open))).toBe('SESSION_LOST');
+  });
+
+  test('is told nothing lost that this client has acknowledged since', () => {
+    const decision = decideAttach(view(), moving({ nextRx: 2 }), caller(3), open);
+    expect(decision).toMatchObject({ outcome: 'EXACT', output: { kind: 'replay', seq: 4 } });
+  });
+
+  test('is told what another client acknowledged that held the session in between', () => {
+    const taken = view({ life: { ...live, heldFromSeq: 4 } });
+    expect(decideAttach(taken, moving({ nextRx: 2 }), caller(3), open)).toMatchObject({
+      output: { kind: 'behind', from: 2, through: 3 },
+    });
+  });
+
+  test('is exact where another client holds the session', () => {
+    const taking = moving({ clientId: 'b', takeover: true, txBase: 3, txNext: 5 });
+    expect(refusal(decideAttach(view(), taking, caller(3), open))).toBe('SESSION_LOST');
+  });
+
+  test.each<[string, Partial<Hello>]>([
+    ['output that the worker never gave', { nextRx: 10 }],
+    ['input acknowledged that the worker does not have', { txBase: 7, txNext: 8 }],
+  ])('is never continued when the client remembers %s', (_, change) => {
+    expect(refusal(decideAttach(view(), moving(change), caller(3), open))).toBe('SESSION_LOST');
+  });
+
+  test('is let in on a sealed checkpoint as on a live session', () => {
+    const life: SessionLife = { ...state, kind: 'sealed' };
+    expect(decideAttach(view({ life }), moving({ nextRx: 2, txNext: 5 }), caller(3), open)).toMatchObject({
+      kind: 'restore',
+      outcome: 'EXACT',
+      output: { kind: 'replay', seq: 4 },
+    });
+  });
+});
+
+describe('a hello of an attempt before the current one', () => {
+  const late = hello({ attachNonce: 'n0' });
+
+  test.each<[string, SessionLife]>([
+    ['a live session', live],
+    ['a sealed checkpoint', { ...state, kind: 'sealed' }],
+  ])('does not get %s, though its token is good', (_, life) => {
+    const unheard = view({ life, attachEpoch: 4 });
+    expect(refusal(decideAttach(unheard, late, caller(3), open))).toBe('FENCED');
+    expect(decideAttach(unheard, hello(), caller(3), open).kind).not.toBe('refuse');
+  });
+
+  test('is another one when another client uses the same nonce', () => {
+    const taking = hello({ attachNonce: 'n0', clientId: 'b', takeover: true });
+    expect(decideAttach(view(), taking, caller(3), open).kind).toBe('resume');
+  });
+});
+
 describe('a hello for a session that is not in memory', () => {
-  const cursors = { nextRx: 6, txBase: 4, txNext: 9 };
+  const sealed: SessionLife = { ...state, kind: 'sealed' };
 
   test('restores a sealed checkpoint exactly, in a new incarnation', () => {
-    expect(decideAttach(view({ life: { kind: 'sealed', cursors } }), hello(), caller(3), cordoned)).toMatchObject({
+    expect(decideAttach(view({ life: sealed }), hello(), caller(3), cordoned)).toMatchObject({
       kind: 'restore',
       from: 'sealed',
       outcome: 'EXACT',
@@ -204,7 +272,7 @@ describe('a hello for a session that is not in memory', () => {
   });
 
   test('never restores a checkpoint that the client is ahead of', () => {
-    const stale = view({ life: { kind: 'sealed', cursors: { nextRx: 2, txBase: 1, txNext: 3 } } });
+    const stale = view({ life: { ...sealed, cursors: { nextRx: 2, txBase: 1, txNext: 3 } } });
     expect(refusal(decideAttach(stale, hello(), caller(3), open))).toBe('SESSION_LOST');
   });
 

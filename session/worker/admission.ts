@@ -4,12 +4,33 @@ import type { Cursors } from '../endpoint/endpoint.js';
 import { protocolVersion } from '../codec/limits.js';
 import type { TokenCheck } from './resume-token.js';
 
+/** An attempt of a client to attach. */
+export interface AttachAttempt {
+  readonly clientId: string;
+  readonly nonce: string;
+}
+
+/** Attempts that a worker remembers of a session, the last one included. */
+export const rememberedAttempts = 8;
+
+/** What is known of a session whose state is there. */
+export interface SessionState {
+  readonly cursors: Cursors;
+  /** Attempts that were let in before the last one, the latest at the end. */
+  readonly earlierAttempts: readonly AttachAttempt[];
+  /**
+   * First frame of the output for which the client that attached last has been there, over all its attachments: what is
+   * trimmed from here on, it has acknowledged itself.
+   */
+  readonly heldFromSeq: number;
+}
+
 /** Where a session is when a Hello arrives. */
 export type SessionLife =
   /** In this process. */
-  | { readonly kind: 'live'; readonly cursors: Cursors; readonly attachment: string | undefined }
+  | (SessionState & { readonly kind: 'live'; readonly attachment: string | undefined })
   /** In a sealed checkpoint that nobody has used. */
-  | { readonly kind: 'sealed'; readonly cursors: Cursors }
+  | (SessionState & { readonly kind: 'sealed' })
   /** Nowhere: its worker crashed. */
   | { readonly kind: 'crashed'; readonly afterCrash: 'fresh' | 'end' }
   /** In another process of this node. */
@@ -119,8 +140,8 @@ export type AttachDecision = Admitted | RefuseDecision;
 const epochsPerIncarnation = 2 ** 32;
 
 /**
- * Decides what a Hello gets. Pure; everything is verified before anything is touched (I12). Rules R6, R7, R11, R12 of
- * docs/reference/session-protocol.md.
+ * Decides what a Hello gets. Pure; everything is verified before anything is touched (I12, I18). Rules R6, R6a, R7, R7a,
+ * R11, R12 of docs/reference/session-protocol.md.
  */
 export function decideAttach(
   view: SessionView | undefined,
@@ -203,6 +224,7 @@ function decideKnown(view: SessionView, hello: Hello, proven: Right & { readonly
     return refuse('WORKER_UNAVAILABLE', 'Another worker of this node has the session. Attach again in a moment.');
   }
   if (hello.incarnation > view.incarnation) return lost;
+  if (isEarlierAttempt(life, hello)) return fenced;
   const facts = {
     version: proven.version,
     confirmedEpoch: Math.max(view.confirmedEpoch, proven.tokenEpoch),
@@ -214,7 +236,7 @@ function decideKnown(view: SessionView, hello: Hello, proven: Right & { readonly
   const attachEpoch = Math.max(lastEpoch, (incarnation - 1) * epochsPerIncarnation) + 1;
   const restore = { kind: 'restore', ...facts, incarnation, attachEpoch } as const;
   if (life.kind === 'sealed') {
-    const continued = continueFrom(view, life.cursors, hello);
+    const continued = continueFrom(view, life, hello);
     return 'kind' in continued ? continued : { ...restore, from: 'sealed', ...continued };
   }
   if (life.afterCrash === 'end') {
@@ -235,7 +257,7 @@ function decideLive(
   const { version, confirmedEpoch, lastEpoch } = facts;
   const isRepeated = hello.attachNonce === view.attachNonce && hello.clientId === view.clientId;
   if (isRepeated && view.confirmedEpoch >= view.attachEpoch) return fenced;
-  const continued = continueFrom(view, life.cursors, hello);
+  const continued = continueFrom(view, life, hello);
   if ('kind' in continued) return continued;
   return {
     kind: isRepeated ? 'replace-rpc' : 'resume',
@@ -248,21 +270,36 @@ function decideLive(
   };
 }
 
+// An agent that was slow, or asked twice, may bring a Hello after a later one was let in.
+function isEarlierAttempt(life: SessionLife, hello: Hello): boolean {
+  const earlier = 'earlierAttempts' in life ? life.earlierAttempts : [];
+  return earlier.some(({ clientId, nonce }) => nonce === hello.attachNonce && clientId === hello.clientId);
+}
+
 interface Continued {
   readonly outcome: 'EXACT' | 'ROLLED_BACK';
   readonly output: OutputStart;
 }
 
 /** How the cursors of both ends fit together. */
-function continueFrom(view: SessionView, cursors: Cursors, hello: Hello): Continued | RefuseDecision {
+function continueFrom(view: SessionView, state: SessionState, hello: Hello): Continued | RefuseDecision {
+  const { cursors } = state;
   // A client without state counts from the Welcome.
   if (hello.incarnation === 0) return { outcome: 'EXACT', output: outputFrom(1, cursors) };
   // Its numbers are those of a life that is gone.
   if (hello.incarnation < view.numberedSince) return { outcome: 'ROLLED_BACK', output: outputFrom(1, cursors) };
+  // Its attachment before may have gone on since it said this; it judges the Welcome itself.
+  const mayHaveGoneOn = hello.moves && hello.clientId === view.clientId;
   const isPlausible =
-    hello.nextRx <= cursors.txNext && hello.txBase <= cursors.nextRx && cursors.nextRx <= hello.txNext;
+    hello.nextRx <= cursors.txNext &&
+    hello.txBase <= cursors.nextRx &&
+    (mayHaveGoneOn || cursors.nextRx <= hello.txNext);
   if (!isPlausible) return lost;
-  return { outcome: 'EXACT', output: outputFrom(hello.nextRx, cursors) };
+  const hasAcknowledged = mayHaveGoneOn && hello.nextRx >= state.heldFromSeq;
+  return {
+    outcome: 'EXACT',
+    output: outputFrom(hasAcknowledged ? Math.max(hello.nextRx, cursors.txBase) : hello.nextRx, cursors),
+  };
 }
 
 function outputFrom(nextRx: number, cursors: Cursors): OutputStart {

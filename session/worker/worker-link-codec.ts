@@ -1,6 +1,7 @@
-import type { SessionView } from './admission.js';
+import { PaneletError } from '#common/errors/errors.js';
+import type { AttachAttempt, SessionView } from './admission.js';
 import { endpointHeader, endpointParts, endpointStateFrom } from '../endpoint/endpoint-codec.js';
-import { numberIn, sealBytes, textIn, unsealBytes } from '../codec/sealed-bytes.js';
+import { numberIn, sealBytes, textIn, unsealBytes, type Header } from '../codec/sealed-bytes.js';
 import type { SessionIdentity, WorkerLinkState } from './worker-link.js';
 
 /** The state as self-checking bytes (magic, version, lengths, SHA-256), for a checkpoint. */
@@ -15,6 +16,7 @@ export function encodeWorkerLinkState(state: WorkerLinkState): Uint8Array {
  */
 export function decodeWorkerLinkState(bytes: Uint8Array): WorkerLinkState {
   const { header, parts } = unsealBytes(bytes);
+  const endpoint = endpointStateFrom(header, parts);
   return {
     incarnation: numberIn(header, 'incarnation'),
     numberedSince: numberIn(header, 'numberedSince'),
@@ -22,8 +24,23 @@ export function decodeWorkerLinkState(bytes: Uint8Array): WorkerLinkState {
     confirmedEpoch: numberIn(header, 'confirmedEpoch'),
     attachNonce: textIn(header, 'attachNonce'),
     clientId: textIn(header, 'clientId'),
-    endpoint: endpointStateFrom(header, parts),
+    earlierAttempts: attemptsIn(header),
+    // Not said by the release before: nothing that is not kept is known to be acknowledged by this client.
+    heldFromSeq: 'heldFromSeq' in header ? numberIn(header, 'heldFromSeq') : endpoint.cursors.txBase,
+    endpoint,
   };
+}
+
+// The release before remembered none.
+function attemptsIn(header: Header): AttachAttempt[] {
+  const attempts = header['earlierAttempts'] ?? [];
+  if (!Array.isArray(attempts)) {
+    throw new PaneletError('CHECKPOINT_UNREADABLE', 'The checkpoint cannot be read: its attempts are no list.');
+  }
+  return attempts.map((attempt: unknown) => {
+    const fields = Object(attempt) as Header;
+    return { clientId: textIn(fields, 'clientId'), nonce: textIn(fields, 'nonce') };
+  });
 }
 
 /** What `decideAttach` needs to know of a session in a sealed checkpoint. `claimed` is the last incarnation claimed. */
@@ -37,6 +54,11 @@ export function sealedView(identity: SessionIdentity, state: WorkerLinkState, cl
     attachEpoch: state.attachEpoch,
     confirmedEpoch: state.confirmedEpoch,
     attachNonce: state.attachNonce,
-    life: { kind: 'sealed', cursors: state.endpoint.cursors },
+    life: {
+      kind: 'sealed',
+      cursors: state.endpoint.cursors,
+      earlierAttempts: state.earlierAttempts,
+      heldFromSeq: state.heldFromSeq,
+    },
   };
 }

@@ -1,9 +1,30 @@
 import { describe, expect, test } from '@jest/globals';
 import { AttachMode, Channel, DetachReason } from '#proto/session/v1/session.js';
-import { meet, readText, talk, talkClient, talkIdentity, talkOptions, talkWorker } from '../model/conversation.js';
+import {
+  arrive,
+  meet,
+  readText,
+  talk,
+  talkClient,
+  talkIdentity,
+  talkOptions,
+  talkWorker,
+} from '../model/conversation.js';
 import { overTheWire, resizeFrame } from '../model/wire-end.js';
+import { supersededMessage } from '../messages/detach-message.js';
+import { sealBytes, unsealBytes } from '../codec/sealed-bytes.js';
 import { decodeWorkerLinkState, encodeWorkerLinkState, sealedView } from './worker-link-codec.js';
 import { restoreWorkerLink } from './worker-link.js';
+
+/** What became of an attempt. */
+function attempt(run: () => void): string {
+  try {
+    run();
+    return 'let in';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
 
 describe('an attachment', () => {
   test('is the only one whose messages are taken', () => {
@@ -50,6 +71,29 @@ describe('an attachment', () => {
     meet({ client, worker, attachment: 'n9' });
     talk(client, worker, 'n9');
     expect(() => meet({ client: old, worker, attachment: 'n10' })).toThrow('FENCED');
+  });
+
+  test('is not replaced by the hello of one of the seven before it, also after a restart', () => {
+    const worker = talkWorker();
+    const client = talkClient('a');
+    meet({ client, worker, attachment: 'n1', view: undefined });
+    talk(client, worker, 'n1');
+    const hellos = Array.from({ length: 9 }, (_, index) => {
+      const nonce = `n${index + 2}`;
+      // Nobody hears the welcome: every token stays good.
+      const hello = client.hello(nonce);
+      arrive({ worker, attachment: nonce }, hello);
+      return hello;
+    });
+    const late = hellos.slice(0, -1).reverse();
+    const refused = late.map((hello) => attempt(() => arrive({ worker, attachment: 'late' }, hello)));
+    expect(refused.slice(0, 7)).toEqual(Array(7).fill('FENCED'));
+    expect(refused.at(7)).toBe('let in');
+
+    const state = decodeWorkerLinkState(encodeWorkerLinkState(worker.save()));
+    const view = sealedView(talkIdentity, state, 1);
+    const restored = restoreWorkerLink(talkOptions, state, 2);
+    expect(attempt(() => arrive({ worker: restored, attachment: 'late', view }, late[1]!))).toBe('FENCED');
   });
 
   test('whose hello contradicts the session changes nothing', () => {
@@ -100,6 +144,28 @@ describe('a worker link from a checkpoint', () => {
     expect(restored.view()).toMatchObject({ incarnation: 2, numberedSince: 1 });
   });
 
+  test('is read where the release before has written it, which remembered no attempts', () => {
+    const worker = talkWorker();
+    const client = talkClient('a');
+    meet({ client, worker, attachment: 'n1', view: undefined });
+    meet({ client, worker, attachment: 'n2' });
+    const { header, parts } = unsealBytes(encodeWorkerLinkState(worker.save()));
+    const { earlierAttempts, heldFromSeq, ...before } = header;
+    expect(earlierAttempts).toEqual([{ clientId: 'a', nonce: 'n1' }]);
+    expect(heldFromSeq).toBe(1);
+    const state = decodeWorkerLinkState(sealBytes(before, parts));
+    expect(state).toEqual({ ...worker.save(), earlierAttempts: [] });
+  });
+
+  test.each([
+    ['a list of nothing', [1]],
+    ['no list', 'x'],
+  ])('is unreadable when its attempts are %s', (_, attempts) => {
+    const { header, parts } = unsealBytes(encodeWorkerLinkState(talkWorker().save()));
+    const sealed = sealBytes({ ...header, earlierAttempts: attempts }, parts);
+    expect(() => decodeWorkerLinkState(sealed)).toThrow(expect.objectContaining({ code: 'CHECKPOINT_UNREADABLE' }));
+  });
+
   test('is unreadable when a byte is wrong', () => {
     const sealed = Uint8Array.from(encodeWorkerLinkState(talkWorker().save()));
     sealed[20] = (sealed[20] ?? 0) ^ 1;
@@ -126,7 +192,7 @@ test('a farewell to a superseded attachment takes no acknowledgement from the on
   meet({ client, worker, attachment: 'n1', view: undefined });
   client.endpoint.writeData(Channel.STDIN, Buffer.from('x'));
   worker.receive('n1', overTheWire(client.endpoint.pull(true)!));
-  expect(worker.detachMessage(DetachReason.SUPERSEDED, '')).toMatchObject({ ack: 0, credit: 0 });
+  expect(supersededMessage('n2', '')).toMatchObject({ ack: 0, credit: 0 });
   expect(worker.endpoint.ackUrgency()).toBe('soon');
   expect(worker.detachMessage(DetachReason.IDLE, '')).toMatchObject({ ack: 1 });
   expect(worker.endpoint.ackUrgency()).toBe('none');

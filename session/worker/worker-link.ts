@@ -1,5 +1,11 @@
 import type { DetachReason, Drain, Frame, Frames, Hello } from '#proto/session/v1/session.js';
-import type { Admitted, OutputStart, SessionView } from './admission.js';
+import {
+  rememberedAttempts,
+  type Admitted,
+  type AttachAttempt,
+  type OutputStart,
+  type SessionView,
+} from './admission.js';
 import { detachMessage } from '../messages/detach-message.js';
 import { createEndpoint, restoreEndpoint } from '../endpoint/create-endpoint.js';
 import type { Endpoint, EndpointState } from '../endpoint/endpoint.js';
@@ -27,6 +33,10 @@ export interface WorkerLinkState {
   readonly confirmedEpoch: number;
   readonly attachNonce: string;
   readonly clientId: string;
+  /** Attempts that were let in before the last one, the latest at the end. */
+  readonly earlierAttempts: readonly AttachAttempt[];
+  /** First frame of the output for which the client that attached last has been there. */
+  readonly heldFromSeq: number;
   readonly endpoint: EndpointState;
 }
 
@@ -113,6 +123,8 @@ export function createWorkerLink(options: WorkerLinkOptions, incarnation: number
     confirmedEpoch: 0,
     attachNonce: '',
     clientId: '',
+    earlierAttempts: [],
+    heldFromSeq: 1,
   });
 }
 
@@ -157,11 +169,13 @@ class EndpointWorkerLink implements WorkerLink {
   }
 
   view(): SessionView {
+    const { earlierAttempts, heldFromSeq, ...holder } = this.#holder;
+    const { cursors } = this.endpoint;
     return {
       panel: this.identity.panel,
       owner: this.identity.owner,
-      ...this.#holder,
-      life: { kind: 'live', cursors: this.endpoint.cursors, attachment: this.#attachment },
+      ...holder,
+      life: { kind: 'live', cursors, earlierAttempts, heldFromSeq, attachment: this.#attachment },
     };
   }
 
@@ -176,13 +190,7 @@ class EndpointWorkerLink implements WorkerLink {
     if (picture !== undefined) endpoint.attach(throughSeq + 1);
     else endpoint.attach(output.kind === 'behind' ? txBase : output.seq);
     this.#attachment = request.attachment;
-    this.#holder = {
-      ...this.#holder,
-      attachEpoch: decision.attachEpoch,
-      confirmedEpoch: decision.confirmedEpoch,
-      attachNonce: hello.attachNonce,
-      clientId: hello.clientId,
-    };
+    this.#holder = holderAfter(this.#holder, request, txBase);
     const first = endpoint.wrap(this.#welcomeFrames(request, picture !== undefined));
     if (picture === undefined) return [first];
     return [first, ...snapshotMessages(endpoint, picture, { throughSeq, limits: this.#limits })];
@@ -242,11 +250,35 @@ function pictureFor(request: LinkAttach): Picture | undefined {
   return picture !== undefined && picture.bytes.length <= maxSnapshotBytes ? picture : undefined;
 }
 
+function holderAfter(before: Holder, { decision, hello }: LinkAttach, txBase: number): Holder {
+  const { clientId, attachNonce } = hello;
+  const isSameClient = clientId === before.clientId;
+  const isRepeated = isSameClient && attachNonce === before.attachNonce;
+  const isFirst = before.attachNonce === '';
+  const last = { clientId: before.clientId, nonce: before.attachNonce };
+  const hasState = continuesLife(decision, hello);
+  return {
+    ...before,
+    attachEpoch: decision.attachEpoch,
+    confirmedEpoch: decision.confirmedEpoch,
+    attachNonce,
+    clientId,
+    earlierAttempts:
+      isRepeated || isFirst ? before.earlierAttempts : [...before.earlierAttempts, last].slice(1 - rememberedAttempts),
+    heldFromSeq: isSameClient && hasState ? before.heldFromSeq : txBase,
+  };
+}
+
+/** True where a client goes on in its own numbers. */
+function continuesLife(decision: Admitted, hello: Hello): boolean {
+  return decision.outcome === 'EXACT' && hello.incarnation > 0;
+}
+
 const fromStart: OutputStart = { kind: 'replay', seq: 1 };
 
 // The ack of another life means nothing here; neither does its credit. A client without state has received nothing.
 function helloEnvelope(decision: Admitted, hello: Hello, message: Frames): Frames {
-  const isSameLife = decision.outcome === 'EXACT' && hello.incarnation > 0;
+  const isSameLife = continuesLife(decision, hello);
   const isBlank = decision.outcome !== 'ROLLED_BACK' && hello.incarnation === 0;
   return {
     ack: isSameLife ? message.ack : 0,

@@ -23,7 +23,7 @@ describe('the status codes of docs/reference/session-protocol.md', () => {
       const { metadata, ...rpc } = statusOf(new PaneletError(code, 'said'));
       const done = (wasWelcomed: boolean): string => {
         const end = attachmentEndOf({ ...rpc, metadata }, '127.0.0.1:7443', wasWelcomed);
-        return words[nextAfter(end, { drain: undefined, detach: undefined, wasWelcomed }).kind];
+        return words[nextAfter(end, { drain: undefined, detach: undefined, wasWelcomed, isOwnTakeover: false }).kind];
       };
       expect({ opening, attached }).toEqual({ opening: done(false), attached: done(true) });
     },
@@ -35,7 +35,12 @@ test('what follows the last frame of an RPC that ended with OK is what the SDK d
   expect(rows).toHaveLength(5);
   for (const [, frame, name = '', word] of rows) {
     const cause = EndCause.UNSPECIFIED;
-    const detach: Detach = { reason: DetachReason[name as keyof typeof DetachReason], message: '', cause };
+    const detach: Detach = {
+      reason: DetachReason[name as keyof typeof DetachReason],
+      message: '',
+      cause,
+      attachNonce: '',
+    };
     const phase = DrainPhase[name as keyof typeof DrainPhase];
     const drain: Partial<Drain> = { phase, node: '' };
     const next = nextAfter(
@@ -44,6 +49,7 @@ test('what follows the last frame of an RPC that ended with OK is what the SDK d
         detach: frame === 'detach' ? detach : undefined,
         drain: frame === 'drain' ? (drain as Drain) : undefined,
         wasWelcomed: true,
+        isOwnTakeover: false,
       },
     );
     expect([name, words[next.kind]]).toEqual([name, word]);

@@ -5,7 +5,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { DetachReason, EndCause, type Drain, type Frames, type Hello } from '#proto/session/v1/session.js';
 import type { Admitted } from '#session/worker/admission.js';
-import { detachMessage, endMessage } from '#session/messages/detach-message.js';
+import { detachMessage, endMessage, supersededMessage } from '#session/messages/detach-message.js';
 import type { WorkerLink } from '#session/worker/worker-link.js';
 import { createOpGate, type Hold, type OpGate } from '../panel/op-gate.js';
 import type { PanelContext, PanelDefinition, PanelSession, PanelSnapshot } from '../panel/panel.js';
@@ -172,7 +172,7 @@ export class SessionDriver {
       snapshot: () => this.#snapshot(),
       ...(order.loss === undefined ? {} : { loss: order.loss }),
     });
-    before?.finish([detachMessage(this.link.endpoint, DetachReason.SUPERSEDED, 'Another attachment took over.')]);
+    before?.finish([supersededMessage(hello.attachNonce, 'Another attachment took over.')]);
     this.#attachment = attachment;
     this.detachedMs = 0;
     this.#heardMs = this.#deps.clock.nowMs();

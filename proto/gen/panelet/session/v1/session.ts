@@ -210,6 +210,9 @@ export interface Frame {
     | //
     /** Answer to a Ping. */
     { $case: "pong"; value: Pong }
+    | //
+    /** Wish that the client goes on over another agent. */
+    { $case: "move"; value: Move }
     | undefined;
 }
 
@@ -217,7 +220,10 @@ export interface Frame {
 export interface Hello {
   /** Protocol versions the client speaks, most preferred first. This document is version 1. */
   versions: number[];
-  /** Optional capabilities the client understands, for example "snapshot". Workers of version 1 look at none of them. */
+  /**
+   * Optional capabilities the client understands. "snapshot": nobody looks at it. "move": it takes a Move frame, and opens
+   * the next attachment before it gives up the one that it has.
+   */
   capabilities: string[];
   /** Name of the panel. */
   panel: string;
@@ -229,7 +235,10 @@ export interface Hello {
   takeover: boolean;
   /** Open, resume, or either. */
   mode: AttachMode;
-  /** Chosen for each attempt; a repeated nonce replaces the RPC without raising the epoch. */
+  /**
+   * Chosen for each attempt. That of the current attachment replaces its RPC without raising the epoch; that of an earlier
+   * one is FENCED, as far as the worker remembers them (8).
+   */
   attachNonce: string;
   /** The token of the last Welcome; empty when opening. */
   resumeToken: Buffer;
@@ -243,6 +252,11 @@ export interface Hello {
   txNext: number;
   /** Parameters of the panel, for example command, rows and cols of a terminal. Used when opening only. */
   parameters: { [key: string]: string };
+  /**
+   * The cursors of this Hello are lower bounds: another attachment of this client may go on while this one is opened. Its
+   * tx_next may be passed then, and what it has acknowledged over the other attachment is not lost. False: they are exact.
+   */
+  moves: boolean;
 }
 
 export interface Hello_ParametersEntry {
@@ -403,6 +417,35 @@ export interface Drain {
   retryAfter: Duration | undefined;
 }
 
+/**
+ * Move asks a client to open its next attachment elsewhere, before it gives up this one. It is sent only to clients whose
+ * Hello has the capability "move", and is a wish: a client that cannot follow stays, and is asked to attach again by a Drain
+ * when the time has come.
+ */
+export interface Move {
+  /** Rises with every wish of the worker; one that is repeated is the same wish. */
+  generation: number;
+  /** Where to. */
+  reattach:
+    | Reattach
+    | undefined;
+  /** Time in which it should be done; not set: none is known. */
+  within: Duration | undefined;
+}
+
+/**
+ * Reattach names the agent to attach to next. It is a hint: whoever cannot prove that the address is that agent's does not use
+ * it, and nobody sends credentials there before.
+ */
+export interface Reattach {
+  /** Name of the agent's pod. */
+  pod: string;
+  /** Uid of that pod; two pods of one name are told apart by it. */
+  uid: string;
+  /** Address of the pod, host and port; empty where it is not known. */
+  address: string;
+}
+
 /** Detach ends this attachment and keeps the session (except for the reason ENDED). */
 export interface Detach {
   /** Why. */
@@ -411,6 +454,11 @@ export interface Detach {
   message: string;
   /** Why the session has ended; set with the reason ENDED. */
   cause: EndCause;
+  /**
+   * Nonce of the attachment that took over; set with the reason SUPERSEDED. Empty: not said, as by workers of the first
+   * release. One of the client's own is no reason to stop.
+   */
+  attachNonce: string;
 }
 
 /** Reset says that a range of frames is lost. A loss is always said. */
@@ -646,6 +694,9 @@ export const Frame: MessageFns<Frame> = {
       case "pong":
         Pong.encode(message.kind.value, writer.uint32(98).fork()).join();
         break;
+      case "move":
+        Move.encode(message.kind.value, writer.uint32(106).fork()).join();
+        break;
     }
     return writer;
   },
@@ -759,6 +810,14 @@ export const Frame: MessageFns<Frame> = {
             message.kind = { $case: "pong", value: Pong.decode(reader, reader.uint32()) };
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.kind = { $case: "move", value: Move.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -844,6 +903,12 @@ export const Frame: MessageFns<Frame> = {
         }
         break;
       }
+      case "move": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "move", value: Move.fromPartial(object.kind.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -865,6 +930,7 @@ function createBaseHello(): Hello {
     txBase: 0,
     txNext: 0,
     parameters: {},
+    moves: false,
   };
 }
 
@@ -916,6 +982,9 @@ export const Hello: MessageFns<Hello> = {
     globalThis.Object.entries(message.parameters).forEach(([key, value]: [string, string]) => {
       Hello_ParametersEntry.encode({ key: key as any, value }, writer.uint32(114).fork()).join();
     });
+    if (message.moves !== false) {
+      writer.uint32(120).bool(message.moves);
+    }
     return writer;
   },
 
@@ -1057,6 +1126,14 @@ export const Hello: MessageFns<Hello> = {
             }
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.moves = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1096,6 +1173,7 @@ export const Hello: MessageFns<Hello> = {
       },
       {},
     );
+    message.moves = object.moves ?? false;
     return message;
   },
 };
@@ -2229,8 +2307,170 @@ export const Drain: MessageFns<Drain> = {
   },
 };
 
+function createBaseMove(): Move {
+  return { generation: 0, reattach: undefined, within: undefined };
+}
+
+export const Move: MessageFns<Move> = {
+  encode(message: Move, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.generation !== 0) {
+      writer.uint32(8).uint64(message.generation);
+    }
+    if (message.reattach !== undefined) {
+      Reattach.encode(message.reattach, writer.uint32(18).fork()).join();
+    }
+    if (message.within !== undefined) {
+      Duration.encode(message.within, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Move {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMove();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.generation = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reattach = Reattach.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.within = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Move>): Move {
+    return Move.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Move>): Move {
+    const message = createBaseMove();
+    message.generation = object.generation ?? 0;
+    message.reattach = (object.reattach !== undefined && object.reattach !== null)
+      ? Reattach.fromPartial(object.reattach)
+      : undefined;
+    message.within = (object.within !== undefined && object.within !== null)
+      ? Duration.fromPartial(object.within)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReattach(): Reattach {
+  return { pod: "", uid: "", address: "" };
+}
+
+export const Reattach: MessageFns<Reattach> = {
+  encode(message: Reattach, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pod !== "") {
+      writer.uint32(10).string(message.pod);
+    }
+    if (message.uid !== "") {
+      writer.uint32(18).string(message.uid);
+    }
+    if (message.address !== "") {
+      writer.uint32(26).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Reattach {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReattach();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pod = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.uid = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Reattach>): Reattach {
+    return Reattach.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Reattach>): Reattach {
+    const message = createBaseReattach();
+    message.pod = object.pod ?? "";
+    message.uid = object.uid ?? "";
+    message.address = object.address ?? "";
+    return message;
+  },
+};
+
 function createBaseDetach(): Detach {
-  return { reason: 0, message: "", cause: 0 };
+  return { reason: 0, message: "", cause: 0, attachNonce: "" };
 }
 
 export const Detach: MessageFns<Detach> = {
@@ -2243,6 +2483,9 @@ export const Detach: MessageFns<Detach> = {
     }
     if (message.cause !== 0) {
       writer.uint32(24).int32(message.cause);
+    }
+    if (message.attachNonce !== "") {
+      writer.uint32(34).string(message.attachNonce);
     }
     return writer;
   },
@@ -2284,6 +2527,14 @@ export const Detach: MessageFns<Detach> = {
             message.cause = reader.int32() as any;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.attachNonce = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2304,6 +2555,7 @@ export const Detach: MessageFns<Detach> = {
     message.reason = object.reason ?? 0;
     message.message = object.message ?? "";
     message.cause = object.cause ?? 0;
+    message.attachNonce = object.attachNonce ?? "";
     return message;
   },
 };
