@@ -43,7 +43,8 @@ export function exploreOwnership(config: OwnershipConfig): OwnershipExploration 
   return { situations: seen.size, failure: undefined };
 }
 
-function beginning({ takers, attempts, kills, timeouts, inputs }: OwnershipConfig): Situation {
+function beginning({ takers, attempts, kills, timeouts, inputs, ...rest }: OwnershipConfig): Situation {
+  const { seals = 0, aborts = 0, powerCuts = 0 } = rest;
   const first = { incarnation: 1, instance: 'A' };
   const content = { inputs: 0, isFresh: false };
   const holder: Instance = { name: 'A', isUp: true, stance: { kind: 'live', incarnation: 1, content }, attempts: 0 };
@@ -57,15 +58,18 @@ function beginning({ takers, attempts, kills, timeouts, inputs }: OwnershipConfi
     instances: [holder, ...others],
     links: { claims: [first], lives: [first] },
     letters: [],
+    checkpoint: undefined,
+    accepted: 1,
+    isReused: false,
     acknowledged: 0,
     wasKilled: false,
-    left: { kills, timeouts, inputs },
+    left: { kills, timeouts, inputs, seals, aborts, powerCuts },
   };
 }
 
 /** The first rule of the design that a situation breaks, by its number there. */
 function brokenRule(situation: Situation, isEnd: boolean): string | undefined {
-  const { instances, acknowledged, wasKilled, links } = situation;
+  const { instances, acknowledged, wasKilled, links, checkpoint, isReused } = situation;
   const live = instances.flatMap(({ name, stance }) => (stance.kind === 'live' ? [{ name, ...stance }] : []));
   if (live.length > 1) return 'I14 two instances accept';
   const [holder] = live;
@@ -75,7 +79,8 @@ function brokenRule(situation: Situation, isEnd: boolean): string | undefined {
     if (!holder.content.isFresh) return 'I15 what was acknowledged is missing, and nobody is told';
     if (!wasKilled) return 'I16 a loss without a kill';
   }
-  if (isEnd && !wasKilled && holder === undefined) return 'I16 nobody has the session';
+  if (isReused) return 'I15 what began from nothing has the incarnation of what was before';
+  if (isEnd && !wasKilled && holder === undefined && checkpoint?.consumedFor !== 0) return 'I16 nobody has the session';
   return undefined;
 }
 

@@ -2,6 +2,8 @@
 export interface InstanceLink {
   readonly incarnation: number;
   readonly instance: string;
+  /** True once it is there after a power cut, too: from the start for a claim, with the next claim for a `.live`. */
+  readonly isDurable?: boolean;
 }
 
 /**
@@ -13,6 +15,19 @@ export interface Links {
   readonly claims: readonly InstanceLink[];
   /** `<n>.live`: who has it. */
   readonly lives: readonly InstanceLink[];
+}
+
+/** The links after another claim, which syncs the directory of all of them; undefined where somebody was first. */
+export function claimed(links: Links, claim: InstanceLink): Links | undefined {
+  const added = linked(links, 'claims', claim);
+  if (added === undefined) return undefined;
+  const durable = (link: InstanceLink): InstanceLink => ({ ...link, isDurable: true });
+  return { claims: added.claims.map(durable), lives: added.lives.map(durable) };
+}
+
+/** Who has made a claim. */
+export function claimantOf({ claims }: Links, incarnation: number): string | undefined {
+  return claims.find((claim) => claim.incarnation === incarnation)?.instance;
 }
 
 const highest = (claims: readonly InstanceLink[]): InstanceLink | undefined =>

@@ -1,31 +1,27 @@
-import { claimAbove, linked, nextIncarnation, ownerOf } from './links.js';
+import { claimAbove, claimed, linked, nextIncarnation, ownerOf } from './links.js';
+import { powerCuts } from './power-cut.js';
 import type { OwnershipConfig } from './rules.js';
+import { consumes, isKept, leavesSealed, reads, seals } from './sealing.js';
 import {
   inStance,
   instanceOf,
+  isUp,
+  spent,
   withLetter,
   type Instance,
   type Letter,
+  type Move,
   type Situation,
   type Stance,
+  type StanceOf,
 } from './situation.js';
-
-/** One thing that can happen next. */
-export interface Move {
-  readonly name: string;
-  readonly next: Situation;
-  /** True for a kill: nobody may count on it. */
-  readonly isKill?: boolean;
-}
-
-type StanceOf<Kind extends Stance['kind']> = Extract<Stance, { readonly kind: Kind }>;
 
 /** Everything that can happen next, in a fixed order. */
 export function movesOf(situation: Situation, config: OwnershipConfig): readonly Move[] {
   const own = situation.instances
     .filter(({ isUp }) => isUp)
     .flatMap((instance) => ownMoves(situation, instance, config));
-  return [...own, ...deliveries(situation, config), ...kills(situation)];
+  return [...own, ...deliveries(situation, config), ...kills(situation), ...powerCuts(situation, config)];
 }
 
 function ownMoves(situation: Situation, instance: Instance, config: OwnershipConfig): readonly Move[] {
@@ -36,17 +32,22 @@ function ownMoves(situation: Situation, instance: Instance, config: OwnershipCon
     case 'claimed':
       return [
         ...asks(situation, name, stance),
+        ...reads(situation, name, stance),
         ...findsNobody(situation, name, stance, config),
         ...declines(situation, instance),
       ];
     case 'bereft':
-      return [stance.hasLooked ? beginsAgain(situation, name, stance) : looksAgain(situation, name, stance)];
+      return [stance.hasLooked ? beginsAgain(situation, name, stance) : looksAgain(situation, name, stance, config)];
+    case 'read':
+      return [consumes(situation, name, stance, config)];
     case 'restored':
       return [decides(situation, name, stance)];
     case 'decided':
       return [looksAbove(situation, name, stance, config)];
     case 'live':
-      return accepts(situation, name, stance);
+      return [...accepts(situation, name, stance), ...seals(situation, name, stance)];
+    case 'sealed':
+      return leavesSealed(situation, name, stance, config);
     case 'giving':
       return takesBack(situation, name, stance, config);
     case 'gone':
@@ -58,7 +59,10 @@ function ownMoves(situation: Situation, instance: Instance, config: OwnershipCon
 function claims(situation: Situation, { name, attempts }: Instance): readonly Move[] {
   if (attempts === 0) return [];
   const incarnation = nextIncarnation(situation.links);
-  const links = linked(situation.links, 'claims', { incarnation, instance: name });
+  const claim = { incarnation, instance: name };
+  const { links: before, left } = situation;
+  // What is synced matters to power cuts alone.
+  const links = left.powerCuts > 0 ? claimed(before, claim) : linked(before, 'claims', claim);
   if (links === undefined) return [];
   const instances = situation.instances.map((other) =>
     other.name === name ? { ...other, attempts: attempts - 1 } : other,
@@ -83,24 +87,25 @@ function findsNobody(
   { mistakes }: OwnershipConfig,
 ): readonly Move[] {
   const owner = ownerOf(situation.links);
-  const isRefused = owner !== undefined && !isUp(situation, owner.instance);
-  if (owner === undefined || (!isRefused && mistakes?.rollsBackTheLiving !== true)) return [];
-  const stance: Stance = { kind: 'bereft', incarnation, of: owner.incarnation, hasLooked: false };
-  return [{ name: `${name} is refused by ${owner.instance}`, next: inStance(situation, name, stance) }];
+  const isRefused = owner === undefined || !isUp(situation, owner.instance);
+  if (!isRefused && mistakes?.rollsBackTheLiving !== true) return [];
+  const stance: Stance = { kind: 'bereft', incarnation, of: owner?.incarnation ?? 0, hasLooked: false };
+  return [{ name: `${name} is refused by ${owner?.instance ?? 'nobody'}`, next: inStance(situation, name, stance) }];
 }
 
 function declines(situation: Situation, { name, stance }: Instance): readonly Move[] {
   const { left } = situation;
   if (left.timeouts === 0 || stance.kind !== 'claimed' || !stance.hasAsked) return [];
-  const next = inStance({ ...situation, left: { ...left, timeouts: left.timeouts - 1 } }, name, { kind: 'idle' });
+  const next = inStance(spent(situation, 'timeouts'), name, { kind: 'idle' });
   return [{ name: `${name} loses patience`, next }];
 }
 
-/** (e) And the highest `.live` is the same afterwards. */
-function looksAgain(situation: Situation, name: string, stance: StanceOf<'bereft'>): Move {
+/** (e) And the highest `.live` is the same afterwards, and no checkpoint is sealed, or being restored by somebody. */
+function looksAgain(situation: Situation, name: string, stance: StanceOf<'bereft'>, config: OwnershipConfig): Move {
   const { incarnation, of } = stance;
-  const isSame = ownerOf(situation.links)?.incarnation === of;
-  const next: Stance = isSame ? { ...stance, hasLooked: true } : { kind: 'claimed', incarnation, hasAsked: false };
+  const isSame = (ownerOf(situation.links)?.incarnation ?? 0) === of;
+  const isNobodys = isSame && !isKept(situation, of, config);
+  const next: Stance = isNobodys ? { ...stance, hasLooked: true } : { kind: 'claimed', incarnation, hasAsked: false };
   return { name: `${name} looks again`, next: inStance(situation, name, next) };
 }
 
@@ -125,14 +130,18 @@ function looksAbove(
   situation: Situation,
   name: string,
   { incarnation, content, giver }: StanceOf<'decided'>,
-  { mistakes }: OwnershipConfig,
+  { mistakes, powerCuts: cuts = 0 }: OwnershipConfig,
 ): Move {
   const told = withLetter(situation, { kind: 'done', from: name, to: giver, incarnation });
   const above = mistakes?.noLook === true ? undefined : claimAbove(situation.links, incarnation);
   if (above === undefined) {
+    const { accepted } = situation;
+    const isReused = situation.isReused || (content.isFresh && incarnation <= accepted);
+    // Only a power cut takes links away, so that an incarnation could come again.
+    const accepting = { ...told, accepted: cuts === 0 ? accepted : Math.max(accepted, incarnation), isReused };
     return {
       name: `${name} accepts as ${incarnation}`,
-      next: inStance(told, name, { kind: 'live', incarnation, content }),
+      next: inStance(accepting, name, { kind: 'live', incarnation, content }),
     };
   }
   if (mistakes?.drops === true) return { name: `${name} drops it`, next: inStance(told, name, { kind: 'gone' }) };
@@ -145,7 +154,7 @@ function accepts(situation: Situation, name: string, stance: StanceOf<'live'>): 
   const { left } = situation;
   if (left.inputs === 0) return [];
   const inputs = stance.content.inputs + 1;
-  const taken = { ...situation, acknowledged: inputs, left: { ...left, inputs: left.inputs - 1 } };
+  const taken = { ...spent(situation, 'inputs'), acknowledged: inputs };
   const next = inStance(taken, name, { ...stance, content: { ...stance.content, inputs } });
   return [{ name: `${name} acknowledges input ${inputs}`, next }];
 }
@@ -160,7 +169,7 @@ function takesBack(
   const { left } = situation;
   const mayCome = isExpected(situation, to);
   if (mayCome && left.timeouts === 0) return [];
-  const patience = mayCome ? { ...situation, left: { ...left, timeouts: left.timeouts - 1 } } : situation;
+  const patience = mayCome ? spent(situation, 'timeouts') : situation;
   if (mistakes?.noDecision === true) {
     const next = inStance(patience, name, { kind: 'live', incarnation, content });
     return [{ name: `${name} goes on`, next }];
@@ -222,12 +231,11 @@ function kills(situation: Situation): readonly Move[] {
     .filter(({ isUp: up }) => up)
     .flatMap(({ name }) => {
       const dead = {
-        ...situation,
+        ...spent(situation, 'kills'),
         instances: situation.instances.map((other) =>
           other.name === name ? { ...other, isUp: false, stance: { kind: 'idle' } as const } : other,
         ),
         wasKilled: true,
-        left: { ...left, kills: left.kills - 1 },
       };
       const arrives = situation.letters.filter(({ to }) => to !== name);
       const lost = arrives.filter(({ from }) => from !== name);
@@ -236,8 +244,4 @@ function kills(situation: Situation): readonly Move[] {
         ? [died]
         : [died, { name: `${name} is killed, with its letters`, next: { ...dead, letters: lost }, isKill: true }];
     });
-}
-
-function isUp(situation: Situation, name: string): boolean {
-  return instanceOf(situation, name)?.isUp === true;
 }

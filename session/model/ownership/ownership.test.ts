@@ -5,13 +5,22 @@ import type { OwnershipConfig } from './rules.js';
 
 const small: OwnershipConfig = { takers: 2, attempts: 1, kills: 1, timeouts: 1, inputs: 1 };
 const large: OwnershipConfig = { takers: 2, attempts: 2, kills: 2, timeouts: 1, inputs: 2 };
+const sealing: Partial<OwnershipConfig> = { kills: 0, timeouts: 0, seals: 1, aborts: 1 };
+const exhaustive: readonly (readonly [string, OwnershipConfig, number])[] = [
+  ['two takers, each twice, and two kills', large, 20_000],
+  ['two takers, two drains that seal, and a kill', { ...small, timeouts: 0, seals: 2, aborts: 1 }, 20_000],
+  ['two takers, a drain that seals, a kill and a power cut', { ...small, seals: 1, aborts: 1, powerCuts: 1 }, 20_000],
+];
 
 describe('who has a session, over every order of takers, kills and time-outs', () => {
   test.each([
     ['one taker that may die at any point', { ...small, takers: 1, kills: 2 }, 100],
     ['two takers and no kill', { ...small, kills: 0, attempts: 2 }, 500],
     ['two takers and a kill', small, 2_000],
-    ...(isExhaustive ? [['two takers, each twice, and two kills', large, 20_000] as const] : []),
+    ['two takers and a drain that seals, and is called off', { ...small, ...sealing }, 2_000],
+    ['one taker, a drain that seals, and a kill', { ...small, ...sealing, takers: 1, kills: 1, seals: 2 }, 500],
+    ['one taker, a drain that seals, and a power cut', { ...small, ...sealing, takers: 1, powerCuts: 1 }, 500],
+    ...(isExhaustive ? exhaustive : []),
   ])('%s: one accepts, nothing is lost untold', (_, config, atLeast) => {
     const { situations, failure } = exploreOwnership(config);
     expect(failure).toBeUndefined();
@@ -24,8 +33,13 @@ describe('who has a session, over every order of takers, kills and time-outs', (
     ['drops', { drops: true }, /^I1[56]/],
     ['givesDownwards', { givesDownwards: true }, /^I1[456]/],
     ['rollsBackTheLiving', { rollsBackTheLiving: true }, /^I14/],
-  ])('the mistake %s is found', (_, mistakes, rule) => {
-    const { failure } = exploreOwnership({ ...small, timeouts: 2, mistakes });
+    ['rollsBackTheSealed', { rollsBackTheSealed: true }, /^I16/, sealing],
+    ['rollsBackTheConsumed', { rollsBackTheConsumed: true }, /^I16/, sealing],
+    ['ignoresConsume', { ignoresConsume: true }, /^I14/, sealing],
+    ['consumesAnother', { consumesAnother: true }, /^I1[45]/, { ...sealing, seals: 2 }],
+    ['claimsVanish', { claimsVanish: true }, /^I15/, { ...sealing, takers: 1, powerCuts: 1 }],
+  ])('the mistake %s is found', (_, mistakes, rule, more: Partial<OwnershipConfig> = { timeouts: 2 }) => {
+    const { failure } = exploreOwnership({ ...small, ...more, mistakes });
     expect(failure?.rule).toMatch(rule);
     expect(failure?.trace.length).toBeLessThan(20);
     if (process.env['PANELET_SHOW_TRACES'] === '1')
