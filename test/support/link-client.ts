@@ -48,7 +48,6 @@ export class LinkClient {
   #received = createHash('sha256');
   #written = createHash('sha256');
   #over: Latch<void> | undefined;
-  #attempts = 0;
 
   constructor(options: LinkClientOptions) {
     this.#options = options;
@@ -101,7 +100,7 @@ export class LinkClient {
     };
     call.on('error', (error: ServiceError) => end(error));
     call.on('end', () => end());
-    call.write(this.link.hello(`nonce-${this.sessionId}-${++this.#attempts}`));
+    call.write(this.link.hello(crypto.randomUUID()));
     return welcomed.promise;
   }
 

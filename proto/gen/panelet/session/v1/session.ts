@@ -236,8 +236,8 @@ export interface Hello {
   /** Open, resume, or either. */
   mode: AttachMode;
   /**
-   * Chosen for each attempt. That of the current attachment replaces its RPC without raising the epoch; that of an earlier
-   * one is FENCED, as far as the worker remembers them (8).
+   * A UUID, chosen for each attempt. That of the current attachment replaces its RPC without raising the epoch; that of an
+   * earlier one is FENCED, as far as the worker remembers them (8).
    */
   attachNonce: string;
   /** The token of the last Welcome; empty when opening. */
