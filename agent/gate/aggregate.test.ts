@@ -31,6 +31,14 @@ describe('the state of several workers', () => {
     expect(aggregateState([inState(State.CLOSED), inState(State.FORCED)], State.SERVING)).toBe(State.FORCED);
   });
 
+  test('is FROZEN once a notice has ended, though others wait for their turn', () => {
+    const sumOf = (...states: State[]): State => aggregateState(states.map(inState), State.SERVING);
+    expect(sumOf(State.NOTIFIED, State.FROZEN)).toBe(State.FROZEN);
+    expect(sumOf(State.CLOSED, State.NOTIFIED, State.NOTIFIED)).toBe(State.FROZEN);
+    expect(sumOf(State.NOTIFIED, State.NOTIFIED)).toBe(State.NOTIFIED);
+    expect(sumOf(State.CORDONED, State.FROZEN)).toBe(State.CORDONED);
+  });
+
   test('does not count workers that are certainly not there', () => {
     expect(aggregateState([absent, inState(State.CLOSED)], State.SERVING)).toBe(State.CLOSED);
     expect(aggregateState([absent], State.CORDONED)).toBe(State.CORDONED);

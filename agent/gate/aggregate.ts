@@ -19,17 +19,21 @@ const order: readonly State[] = [
 
 /**
  * The least advanced state over the nodeWorkers. One that is unknown makes the sum unknown: it is never read as drained.
- * Absent ones do not count; `idle` is the state where none is left.
+ * Absent ones do not count; `idle` is the state where none is left. Once a notice has ended, the sum is FROZEN though others
+ * wait for their turn: as in a worker, some are brought to rest, and the others are served.
  */
 export function aggregateState(nodeWorkers: readonly AggregatedWorker[], idle: State): State {
   let least = order.length;
+  let most = 0;
   for (const worker of nodeWorkers) {
     if (worker.kind === 'absent') continue;
     const rank = worker.kind === 'up' ? order.indexOf(worker.status.state) : -1;
     if (rank < 0) return State.UNSPECIFIED;
     least = Math.min(least, rank);
+    most = Math.max(most, rank);
   }
-  return order[least] ?? idle;
+  const state = order[least] ?? idle;
+  return state === State.NOTIFIED && most > least ? State.FROZEN : state;
 }
 
 /** Whether no worker has a use for the rest of its notice: idle, past it, or certainly not there. */
@@ -71,6 +75,11 @@ export function collectHolders(nodeWorkers: readonly AggregatedWorker[]): Holder
     .flatMap((status) => status.holders)
     .sort((a, b) => durationToMs(b.held, 0) - durationToMs(a.held, 0))
     .slice(0, maxHolders);
+}
+
+/** How long the longest operation of a worker has held, in milliseconds; 0 where none holds. */
+export function longestHeldMs({ holders }: GateStatus): number {
+  return Math.max(0, ...holders.map(({ held }) => durationToMs(held, 0)));
 }
 
 /** The lease that runs out first, among nodeWorkers that are cordoned. */

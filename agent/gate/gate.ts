@@ -22,6 +22,7 @@ import type { CommandSender } from './fencing.js';
 import { GateReceipts } from './gate-receipts.js';
 import { NodeGateView, type GateViewDeps } from './gate-view.js';
 import { liveWorkers, settleWorkers, unanswered, untilSeen, workersOf } from './node-workers.js';
+import { SharedNotices } from './notices.js';
 import { createTurns, type Turns } from './turns.js';
 import { callAll, callTimeoutMs, cordonWorkers, drainWorkers, settleMs, uncordonWorker } from './worker-calls.js';
 
@@ -67,6 +68,7 @@ class NodeGate implements AgentGate {
   readonly #deps: AgentGateDeps;
   readonly #view: NodeGateView;
   readonly #receipts: GateReceipts;
+  readonly #notices: SharedNotices;
   // Each target for itself: a worker that never answers holds up nobody of the other one.
   readonly #agentTurn: Turns;
   readonly #hostTurn: Turns;
@@ -75,6 +77,7 @@ class NodeGate implements AgentGate {
     this.#deps = deps;
     this.#view = new NodeGateView(deps);
     this.#receipts = new GateReceipts({ ...deps, view: this.#view, instance: deps.names.instance });
+    this.#notices = new SharedNotices(deps);
     this.#agentTurn = createTurns(deps.clock, turnMs);
     this.#hostTurn = createTurns(deps.clock, turnMs);
   }
@@ -109,12 +112,14 @@ class NodeGate implements AgentGate {
     const target = targetIn(asked.target);
     const request = await this.#beginDrain({ ...asked, target }, sender);
     const { restartUid } = request.command;
-    const { nodeWorkers, log } = this.#deps;
+    const { nodeWorkers } = this.#deps;
+    const requestFor = (of: Target, asking: DrainRequest): DrainRequest => this.#notices.requestFor(of, asking);
+    this.#notices.begin(target, request);
     const emitNews = onNews(
       () => this.status(target),
       (status) => emit({ status, receipt: undefined }),
     );
-    const ended = await drainWorkers({ nodeWorkers, log, target, request, signal, emit: emitNews });
+    const ended = await drainWorkers({ nodeWorkers, target, request, requestFor, signal, emit: emitNews });
     if (ended === 'cancelled') {
       await this.#uncordonCancelled(target, request.command);
       emit({ status: { ...this.status(target), state: State.SERVING, restartUid: '' }, receipt: undefined });

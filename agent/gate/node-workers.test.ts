@@ -1,7 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/time/clock.js';
-import { createSilentLog } from '#common/log.js';
 import { DrainRequest, Target } from '#proto/gate/v1/gate.js';
 import { createChanges } from '#common/changes.js';
 import type { ConnectionState } from '../workers/worker-connection.js';
@@ -59,10 +58,10 @@ describe('the workers of a target', () => {
     const nodeWorkers = membersOf(unitIn('echo', () => absent));
     const request = DrainRequest.fromPartial({ command: { restartUid: 'r', fencing: 1, generation: 1 } });
     const options = {
-      log: createSilentLog(),
       nodeWorkers,
       target: Target.AGENT,
       request,
+      requestFor: () => request,
       signal,
       emit: () => undefined,
     };

@@ -1,50 +1,169 @@
+import { sleep, type Clock, type Timer } from '#common/time/clock.js';
+import { durationToMs, msToDuration } from '#common/time/duration.js';
 import type { Log } from '#common/log.js';
-import { NoticeEnd, State, type DrainRequest, type Target } from '#proto/gate/v1/gate.js';
+import { NoticeEnd, OnTimeout, State, type DrainRequest, type Target } from '#proto/gate/v1/gate.js';
 import { viewWorker } from '../workers/node-worker.js';
-import { noticesMayEnd } from './aggregate.js';
+import { longestHeldMs, noticesMayEnd } from './aggregate.js';
 import { commandTo } from './command-to.js';
+import type { Cordons } from './cordons.js';
 import { liveWorkers, workersOf, type LiveWorker, type NodeWorkers } from './node-workers.js';
 
-/** The notices of one drain. */
-export interface SharedNotices {
+/** What ending the notices of a node's workers needs. */
+export interface SharedNoticesDeps {
+  readonly clock: Clock;
   readonly log: Log;
   readonly nodeWorkers: NodeWorkers;
+  readonly cordons: Cordons;
+}
+
+/** The notices of one drain. */
+interface Notices {
   readonly target: Target;
   readonly request: DrainRequest;
-  readonly signal: AbortSignal;
+  readonly restartUid: string;
+  /** When they are over at the latest, busy or not. */
+  untilMs: number;
+  timer?: Timer;
 }
 
-/** Whether the workers of the target have to wait for each other: a caller that says what ends a notice has its way. */
-export function sharesNotices(nodeWorkers: NodeWorkers, target: Target, request: DrainRequest): boolean {
-  const { noticeEnd = NoticeEnd.UNSPECIFIED } = request;
-  const isFree = noticeEnd === NoticeEnd.UNSPECIFIED || noticeEnd === NoticeEnd.WHEN_IDLE;
-  return isFree && liveWorkers(workersOf(nodeWorkers, target)).length > 1;
-}
+// As a worker does when a request says nothing of them.
+const defaultNoticeMs = 10_000;
+const defaultTimeoutMs = 60_000;
+const noticeShare = 0.5;
+// A worker that waits as long as it takes is told when; its lease ends it where nobody does.
+const endlessMs = 365 * 86_400_000;
+const retryMs = 500;
+const aheadStates = new Set<State | undefined>([State.SERVING, State.CORDONED, State.NOTIFIED]);
+const answerMs = 5_000;
 
 /**
- * Waits until the sessions of all workers are idle and ends the notices at once: a worker that froze by itself would
- * leave its clients without an attachment for as long as the others work. Where this fails, each notice ends by itself.
- * @throws the signal's reason when it aborts.
+ * Ends the notices of the workers of a node, so that no session waits without an attachment for another panel's: all at
+ * once where all are idle; else, when the notice is over, one worker after the other, the next when all sessions of the one
+ * before have come to rest. Goes on when nobody follows the drain any more, until its cordon is gone.
  */
-export async function endNoticesTogether(notices: SharedNotices): Promise<void> {
-  const { nodeWorkers, target, signal } = notices;
-  const mayEnd = (): true | undefined => noticesMayEnd(workersOf(nodeWorkers, target).map(viewWorker)) || undefined;
-  await nodeWorkers.changes.until(mayEnd, signal);
-  for (const worker of liveWorkers(workersOf(nodeWorkers, target))) {
-    if (worker.view.status.state === State.NOTIFIED) endNotice(notices, worker);
-  }
-}
+export class SharedNotices {
+  readonly #deps: SharedNoticesDeps;
+  readonly #underWay = new Map<Target, Notices>();
 
-function endNotice({ log, request, target }: SharedNotices, { clients, worker, view }: LiveWorker): void {
-  const command = commandTo(view.status, request.command);
-  const call = clients.gate.drain({ ...request, command, target, noticeEnd: NoticeEnd.NOW });
-  let isTold = false;
-  call.on('data', () => {
-    isTold = true;
-    // The drain itself is followed elsewhere.
-    call.cancel();
-  });
-  call.on('error', (err) => {
-    if (!isTold) log.info({ err, panel: worker.panel.name }, 'A notice could not be ended early; it ends by itself');
-  });
+  constructor(deps: SharedNoticesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes the notices of a drain over, where workers have to wait for each other: a caller that says what ends a notice has its way. */
+  begin(target: Target, request: DrainRequest): void {
+    const { noticeEnd = NoticeEnd.UNSPECIFIED } = request;
+    const isFree = noticeEnd === NoticeEnd.UNSPECIFIED || noticeEnd === NoticeEnd.WHEN_IDLE;
+    if (!isFree || liveWorkers(workersOf(this.#deps.nodeWorkers, target)).length < 2) return;
+    const restartUid = request.command?.restartUid ?? '';
+    const noticeMs = durationToMs(request.notice, defaultNoticeMs);
+    const longestMs = durationToMs(request.timeout, defaultTimeoutMs) * noticeShare;
+    const untilMs = this.#deps.clock.nowMs() + Math.min(noticeMs, longestMs);
+    const joined = this.#underWay.get(target);
+    if (joined?.restartUid === restartUid) {
+      joined.untilMs = Math.min(joined.untilMs, untilMs);
+      this.#wakeAtEnd(joined);
+      return;
+    }
+    const notices: Notices = { target, request, restartUid, untilMs };
+    this.#underWay.set(target, notices);
+    this.#wakeAtEnd(notices);
+    void this.#endAll(notices).finally(() => {
+      if (this.#underWay.get(target) === notices) this.#underWay.delete(target);
+    });
+  }
+
+  /** The request as a worker is sent it: with a notice that lasts until it is ended, while notices are shared. */
+  requestFor(target: Target, request: DrainRequest): DrainRequest {
+    if (this.#underWay.get(target)?.restartUid !== request.command?.restartUid) return request;
+    const timeoutMs = durationToMs(request.timeout, defaultTimeoutMs);
+    const noticeMs = request.onTimeout === OnTimeout.WAIT ? endlessMs : timeoutMs;
+    return { ...request, notice: msToDuration(noticeMs), noticeEnd: NoticeEnd.HELD };
+  }
+
+  async #endAll(notices: Notices): Promise<void> {
+    const { changes } = this.#deps.nodeWorkers;
+    if ((await this.#untilOver(notices)) === 'idle') {
+      await Promise.all(this.#notified(notices).map((worker) => this.#end(notices, worker)));
+    }
+    const ended = new Set<LiveWorker['worker']>();
+    for (;;) {
+      const next = await changes.until(() => this.#next(notices, ended));
+      if (next === 'none') return;
+      ended.add(next.worker);
+      if (await this.#end(notices, next)) continue;
+      await sleep(this.#deps.clock, retryMs);
+      ended.delete(next.worker);
+    }
+  }
+
+  async #untilOver(notices: Notices): Promise<'idle' | 'over'> {
+    const { clock, nodeWorkers } = this.#deps;
+    const look = (): 'idle' | 'over' | undefined => {
+      if (this.#isGone(notices) || clock.nowMs() >= notices.untilMs) return 'over';
+      return noticesMayEnd(workersOf(nodeWorkers, notices.target).map(viewWorker)) ? 'idle' : undefined;
+    };
+    try {
+      return await nodeWorkers.changes.until(look);
+    } finally {
+      notices.timer?.stop();
+    }
+  }
+
+  #wakeAtEnd(notices: Notices): void {
+    const { clock, nodeWorkers } = this.#deps;
+    notices.timer?.stop();
+    notices.timer = clock.after(notices.untilMs - clock.nowMs(), () => nodeWorkers.changes.notify());
+  }
+
+  /** Whose notice ends next: of who holds something first, so that nobody is frozen who would wait for it. */
+  #next(notices: Notices, ended: ReadonlySet<LiveWorker['worker']>): LiveWorker | 'none' | undefined {
+    if (this.#isGone(notices)) return 'none';
+    const views = workersOf(this.#deps.nodeWorkers, notices.target).map((worker) => ({
+      worker,
+      view: viewWorker(worker),
+    }));
+    const stateOf = (view: (typeof views)[number]['view']): State | undefined =>
+      view.kind === 'up' ? view.status.state : undefined;
+    const isUnderWay = views.some(({ worker, view }) => {
+      const state = stateOf(view);
+      return state === State.FROZEN || (state === State.NOTIFIED && ended.has(worker));
+    });
+    if (isUnderWay) return undefined;
+    // Also those whose watch has not shown their cordon yet.
+    if (!views.some(({ view }) => view.kind === 'unknown' || aheadStates.has(stateOf(view)))) return 'none';
+    const heldMs = ({ view }: LiveWorker): number => longestHeldMs(view.status);
+    return this.#notified(notices).toSorted((a, b) => heldMs(b) - heldMs(a))[0];
+  }
+
+  #isGone({ target, restartUid }: Notices): boolean {
+    return this.#deps.cordons.get(target)?.restartUid !== restartUid;
+  }
+
+  #notified({ target }: Notices): LiveWorker[] {
+    const live = liveWorkers(workersOf(this.#deps.nodeWorkers, target));
+    return live.filter(({ view }) => view.status.state === State.NOTIFIED);
+  }
+
+  /** @returns true when the worker has taken it */
+  #end({ request, target }: Notices, { clients, worker, view }: LiveWorker): Promise<boolean> {
+    const command = commandTo(view.status, request.command);
+    const call = clients.gate.drain({ ...request, command, target, noticeEnd: NoticeEnd.NOW });
+    return new Promise((resolve) => {
+      let isOver = false;
+      const settle = (isTold: boolean, err?: Error): void => {
+        if (isOver) return;
+        isOver = true;
+        limit.stop();
+        const { name: panel } = worker.panel;
+        if (!isTold) this.#deps.log.info({ err, panel }, 'A notice could not be ended; it is tried again');
+        // The drain itself is followed elsewhere.
+        call.cancel();
+        resolve(isTold);
+      };
+      const limit = this.#deps.clock.after(answerMs, () => settle(false));
+      call.on('data', () => settle(true));
+      call.on('end', () => settle(false));
+      call.on('error', (err) => settle(false, err));
+    });
+  }
 }

@@ -2,17 +2,16 @@ import { status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '#common/time/clock.js';
 import { linkSignals } from '#common/time/deadline.js';
 import type { Log } from '#common/log.js';
-import {
-  NoticeEnd,
-  type Command,
-  type CordonRequest,
-  type CordonResponse,
-  type DrainRequest,
-  type GetReceiptResponse,
-  type Receipt,
-  type Target,
-  type UncordonRequest,
-  type UncordonResponse,
+import type {
+  Command,
+  CordonRequest,
+  CordonResponse,
+  DrainRequest,
+  GetReceiptResponse,
+  Receipt,
+  Target,
+  UncordonRequest,
+  UncordonResponse,
 } from '#proto/gate/v1/gate.js';
 import { callWorker, type WorkerCallBounds } from '../workers/call-worker.js';
 import { viewWorker } from '../workers/node-worker.js';
@@ -21,7 +20,6 @@ import type { CommandTime } from './command-time.js';
 import { commandTo } from './command-to.js';
 import { drainWorker } from './drain.js';
 import { settleWorkers, unanswered, workersOf, untilSeen, type LiveWorker, type NodeWorkers } from './node-workers.js';
-import { endNoticesTogether, sharesNotices } from './notices.js';
 
 /** Longest time for a worker to answer one command, in milliseconds. */
 export const callTimeoutMs = 5_000;
@@ -145,31 +143,31 @@ async function areGone(
 
 /** A drain of all workers of a target. */
 export interface DrainWorkers {
-  readonly log: Log;
   readonly nodeWorkers: NodeWorkers;
   readonly target: Target;
   readonly request: DrainRequest;
+  /** The request as a worker is sent it now. */
+  readonly requestFor: (target: Target, request: DrainRequest) => DrainRequest;
   readonly signal: AbortSignal;
   /** Called when something changed. */
   readonly emit: () => void;
 }
 
 /**
- * Drains every worker of the target at the same time; all are frozen together. Resolves with their receipts once each
+ * Drains every worker of the target at the same time. Resolves with their receipts once each
  * worker has given one or is absent, or with `cancelled` as soon as one serves again.
  */
 export async function drainWorkers(options: DrainWorkers): Promise<readonly Receipt[] | 'cancelled'> {
-  const { nodeWorkers, target, request, emit } = options;
+  const { nodeWorkers, target, request, requestFor, emit } = options;
   const stop = new AbortController();
   const { signal, unlink } = linkSignals([stop.signal, options.signal]);
   const receipts = new Map<string, Receipt>();
   // A worker's answer and its watch come in any order: whatever comes last tells the state as it is.
   const unsubscribe = nodeWorkers.changes.subscribe(emit);
-  let isHeld = sharesNotices(nodeWorkers, target, request);
   const drainOne = async (panel: string): Promise<void> => {
     const worker = workersOf(nodeWorkers, target).find((candidate) => candidate.panel.name === panel);
     if (worker === undefined) return;
-    const own = isHeld ? { ...request, noticeEnd: NoticeEnd.HELD } : request;
+    const own = requestFor(target, request);
     const outcome = await drainWorker({ worker, request: own, changes: nodeWorkers.changes, signal, onStatus: emit });
     if (outcome.kind === 'cancelled') throw new DrainCancelled();
     if (outcome.kind === 'receipt') receipts.set(panel, outcome.receipt);
@@ -179,13 +177,7 @@ export async function drainWorkers(options: DrainWorkers): Promise<readonly Rece
     workersOf(nodeWorkers, target)
       .filter((worker) => !receipts.has(worker.panel.name) && viewWorker(worker).kind !== 'absent')
       .map((worker) => worker.panel.name);
-  const release = async (): Promise<void> => {
-    await endNoticesTogether({ ...options, signal });
-    isHeld = false;
-  };
   emit();
-  // It ends with the drain at the latest.
-  if (isHeld) release().catch(() => undefined);
   try {
     // A worker that came up meanwhile is drained too, before anything is called complete.
     for (let left = open(); left.length > 0; left = open()) await Promise.all(left.map(drainOne));

@@ -13,7 +13,7 @@ import {
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
 import { waitFor } from '#test/support/wait-for.js';
-import { command, receiptOfDrain, startDrain, statusOfGate } from '#test/support/gate-calls.js';
+import { command, receiptOfDrain, startDrain, statusOfGate, uncordon } from '#test/support/gate-calls.js';
 import { LinkClient } from '#test/support/link-client.js';
 
 const noticeMs = 20_000;
@@ -90,6 +90,26 @@ describe('the notices of the workers of a node', () => {
       await client.over();
       expect(client.drains()).toEqual([DrainPhase.NOTICE, DrainPhase.FREEZE, DrainPhase.READY]);
     }
+  }, 30_000);
+
+  test('end for a worker that holds first: the other one works on for as long as it does, past its notice', async () => {
+    echo.event('hold', { ms: 600_000 });
+    echo.event('digest');
+    await waitFor('the hold is taken', () => echo.panelEvents('digest').length > 0);
+    const drain = startDrain(clients.gate, { noticeMs: 200, timeoutMs: 600_000 });
+    await untilStates(State.FROZEN, State.NOTIFIED);
+    for (const line of ['second', 'third', 'fourth']) await logIsTold(line);
+    expect(states(await statusOfGate(clients.gate))).toEqual([State.FROZEN, State.NOTIFIED]);
+    expect(await statusOfGate(clients.gate)).toMatchObject({
+      state: State.FROZEN,
+      holders: [{ panel: 'echo', operation: 'echo.hold' }],
+    });
+    expect(logs.drains()).toEqual([DrainPhase.NOTICE]);
+    await uncordon(clients.gate);
+    await drain.done;
+    await logIsTold('fifth');
+    await waitFor('both are told', () => [echo, logs].every((one) => one.drains().at(-1) === DrainPhase.CANCELLED));
+    expect(logs.drains()).toEqual([DrainPhase.NOTICE, DrainPhase.CANCELLED]);
   }, 30_000);
 
   test('end at once when all are idle', async () => {

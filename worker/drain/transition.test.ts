@@ -114,6 +114,31 @@ describe('the drain state machine', () => {
     expect(gate.settle(calm)).toContain('FROZEN');
   });
 
+  test('holds a notice for as long as it is told, up to where the policy applies; one that is not held half of the time', () => {
+    const until = (options: Parameters<typeof drain>[0]): number | undefined => {
+      const gate = new Machine();
+      gate.apply(drain({ noticeMs: 1_000_000, ...options }));
+      return gate.state.plan?.noticeUntilMs;
+    };
+    expect(until({})).toBe(30_000);
+    expect(until({ holdsNotice: true })).toBe(58_000);
+    expect(until({ holdsNotice: true, onTimeout: 'wait' })).toBe(1_000_000);
+  });
+
+  test.each(['abort', 'force', 'wait'] as const)(
+    'does what the policy says when nobody ends its notice: %s',
+    (onTimeout) => {
+      const gate = new Machine();
+      gate.apply(drain({ noticeMs: 60_000, leaseMs: 90_000, holdsNotice: true, onTimeout }));
+      gate.nowMs = 57_999;
+      expect(gate.settle({ ...calm, sessions: 3 })).toEqual(['NOTIFIED']);
+      gate.nowMs = 60_000;
+      const ends = { abort: 'SERVING', force: 'CLOSED', wait: 'CLOSED' };
+      expect(gate.settle(calm).at(-1)).toBe(ends[onTimeout]);
+      expect(gate.effects.filter(({ kind }) => kind === 'force')).toHaveLength(onTimeout === 'force' ? 1 : 0);
+    },
+  );
+
   test('freezes at once when its held notice is ended, even if sessions have become busy again', () => {
     const gate = new Machine();
     gate.apply(drain({ holdsNotice: true }));

@@ -149,12 +149,16 @@ function planOf(
   nowMs: number,
 ): DrainPlan {
   const deadlineMs = nowMs + event.timeoutMs;
+  const policyAtMs = deadlineMs - Math.min(maxReserveMs, event.timeoutMs * reserveShare);
+  // Whoever holds a notice ends it, and has other workers to wait for.
+  const heldMs = event.onTimeout === 'wait' ? Infinity : policyAtMs - nowMs;
+  const longestNoticeMs = event.holdsNotice ? heldMs : event.timeoutMs * noticeShare;
   return {
     serial: state.drains + 1,
     startedMs: nowMs,
-    noticeUntilMs: nowMs + Math.min(event.noticeMs, event.timeoutMs * noticeShare),
+    noticeUntilMs: nowMs + Math.min(event.noticeMs, longestNoticeMs),
     holdsNotice: event.holdsNotice,
-    policyAtMs: deadlineMs - Math.min(maxReserveMs, event.timeoutMs * reserveShare),
+    policyAtMs,
     deadlineMs,
     onTimeout: event.onTimeout,
   };

@@ -235,7 +235,9 @@ export interface DrainRequest {
     | undefined;
   /**
    * What ends the notice early; when all are idle when not set. An agent whose target has several workers holds their
-   * notices until the sessions of all are idle, so that all work on together and are frozen together.
+   * notices until the sessions of all are idle, so that all work on together and are frozen together. Where `notice` is
+   * over before, it ends them one after the other, the next when the sessions of the one before are at rest; a held one
+   * may last until the policy applies.
    */
   noticeEnd?: NoticeEnd | undefined;
 }
