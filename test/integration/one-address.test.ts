@@ -179,7 +179,7 @@ describe('several agents behind one address', () => {
     });
     const session = await client.open({ panel: 'echo' });
     expect(await echoed(session, 'hello')).toBe('hello');
-    expect(asked).toEqual([0, 1]);
+    expect(asked.slice(0, 2)).toEqual([0, 1]);
     // Calls as well.
     expect((await client.listPanels()).node).toBe('node-a');
   });

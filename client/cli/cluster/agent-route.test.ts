@@ -11,13 +11,14 @@ import type { Kubectl } from './kubectl.js';
 const address = '10.1.2.3:7443';
 
 /** A route to the one pod of a cluster, straight to its address. */
-async function openRoute(): Promise<AgentRoute> {
-  const pod = {
+async function openRoute(ipNow = () => '10.1.2.3'): Promise<AgentRoute> {
+  const pod = (podIP: string): object => ({
     metadata: { name: 'agent-1', uid: 'u' },
     spec: { nodeName: 'node-b', containers: [{ name: 'agent' }] },
-    status: { phase: 'Running', podIP: '10.1.2.3', conditions: [{ type: 'Ready', status: 'True' }] },
-  };
-  const kubectl = { run: () => Promise.resolve(JSON.stringify({ items: [pod] })) } as unknown as Kubectl;
+    status: { phase: 'Running', podIP, conditions: [{ type: 'Ready', status: 'True' }] },
+  });
+  const run = (): Promise<string> => Promise.resolve(JSON.stringify({ items: [pod(ipNow())] }));
+  const kubectl = { run } as unknown as Kubectl;
   const route = createAgentRoute({
     ...{ kubectl, clock: createFakeClock(), namespace: 'ns', node: 'node-b', via: 'address' as const },
     dialled: () => Promise.resolve(),
@@ -44,6 +45,15 @@ test('one that gives no answer is named with the address of its pod, which nobod
   expect(await told(unreachableError([{ address, kind: 'silent' }], 5_000))).toBe(
     'The agent of the node node-b cannot be reached. Nothing answers at 10.1.2.3:7443. Its pod: kubectl -n ns get pods -o wide',
   );
+});
+
+test('what failed on the way before is told in terms of the node, too', async () => {
+  let ip = '10.1.2.3';
+  const route = await openRoute(() => ip);
+  ip = '10.4.5.6';
+  expect(await route.resolve({ attempt: 1 })).toBe('10.4.5.6:7443');
+  const silence = clientErrorOf({ code: status.UNAVAILABLE, details: '', metadata: new Metadata() }, address);
+  expect(((await route.explain(silence)) as PaneletError).message).toMatch(/^The agent of the node node-b cannot/);
 });
 
 test('what an agent has said itself is kept', async () => {

@@ -38,6 +38,9 @@ const patience = 2;
 // Time for kubectl to say why a connection broke.
 const hearMs = 500;
 
+// A few, because a race may have several of them on the way.
+const knownWays = 4;
+
 function direct(pod: AgentPod): Forward {
   if (pod.address === undefined) {
     throw new PaneletError('AGENT_UNREACHABLE', `The pod ${pod.name} has no address yet. Try again.`);
@@ -88,6 +91,8 @@ export function nodesOf(pods: readonly AgentPod[]): readonly string[] {
 export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
   const { kubectl, namespace, node } = deps;
   let current: { readonly uid: string; readonly forward: Forward } | undefined;
+  /** The last ones, the current one first: what is said about a way may be heard when there is another. */
+  let known: readonly Forward[] = [];
   let reused = 0;
   let opening: Promise<string> | undefined;
   let closed = false;
@@ -111,6 +116,7 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
     ]);
     if (forward.status === 'rejected') throw forward.reason as Error;
     current = { uid: pod.uid, forward: forward.value };
+    known = [forward.value, ...known].slice(0, knownWays);
     if (closed) await current.forward.close();
     if (ready.status === 'rejected') throw ready.reason as Error;
     return forward.value.address;
@@ -124,24 +130,34 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
     },
     explain: async (thrown) => {
       const error = advisingFlags(thrown);
-      const forward = current?.forward;
-      if (!isPaneletError(error, 'AGENT_UNREACHABLE') || forward === undefined) return error;
-      // kubectl knows the reason a moment later than its connection.
-      await Promise.race([forward.over, sleep(deps.clock, hearMs)]);
-      const { failure, address } = forward;
-      if (failure !== undefined) return failure;
-      const { trouble } = error.details;
-      // What an agent has said itself is kept.
-      if (error.details['address'] !== address || trouble === undefined) return error;
-      const itsPod = `Its pod: kubectl -n ${namespace} get pods -o wide`;
-      // Nobody has given the address, so nobody can check it.
-      const known = trouble === 'silent' ? `Nothing answers at ${address}. ` : `${error.advice ?? ''} `;
-      const advice = trouble === 'unknown' ? itsPod : known + itsPod;
-      return new PaneletError(error.code, `The agent of the node ${node} cannot be reached.`, { advice, cause: error });
+      if (!isPaneletError(error, 'AGENT_UNREACHABLE')) return error;
+      const tried = error.details['address']?.split(', ') ?? [];
+      const forward = known.find(({ address }) => tried.includes(address)) ?? current?.forward;
+      return forward === undefined ? error : explained(deps, error, forward);
     },
     close: async () => {
       closed = true;
       await current?.forward.close();
     },
   };
+}
+
+/** An error that came about on a way, in terms of the node. */
+async function explained(
+  { clock, namespace, node }: AgentRouteDeps,
+  error: PaneletError,
+  forward: Forward,
+): Promise<PaneletError> {
+  // kubectl knows the reason a moment later than its connection.
+  await Promise.race([forward.over, sleep(clock, hearMs)]);
+  const { failure, address } = forward;
+  if (failure !== undefined) return failure;
+  const { trouble } = error.details;
+  // What an agent has said itself is kept.
+  if (error.details['address'] !== address || trouble === undefined) return error;
+  const itsPod = `Its pod: kubectl -n ${namespace} get pods -o wide`;
+  // Nobody has given the address, so nobody can check it.
+  const said = trouble === 'silent' ? `Nothing answers at ${address}. ` : `${error.advice ?? ''} `;
+  const advice = trouble === 'unknown' ? itsPod : said + itsPod;
+  return new PaneletError(error.code, `The agent of the node ${node} cannot be reached.`, { advice, cause: error });
 }
