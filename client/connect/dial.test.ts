@@ -9,11 +9,11 @@ import { dial } from './dial.js';
 
 const query = { sessionId: 's', panel: 'p', node: '', attempt: 0 };
 
-/** What becomes of one connection to an address: silence, or after some time an answer. */
-type Fate = 'silence' | { readonly is: 'there' | 'refused'; readonly afterMs: number };
+/** What becomes of one connection to an address: silence, or after some time a refusal, or a connection. */
+type Fate = 'silence' | { readonly thereMs?: number; readonly refusedMs?: number };
 
-const there = (afterMs = 0): Fate => ({ is: 'there', afterMs });
-const refused = (afterMs = 0): Fate => ({ is: 'refused', afterMs });
+const there = (thereMs = 0): Fate => ({ thereMs });
+const refused = (refusedMs = 0): Fate => ({ refusedMs });
 
 /** What becomes of the connections to an address, in order; the last goes for all that follow. */
 type Fates = Readonly<Record<string, readonly Fate[]>>;
@@ -29,7 +29,10 @@ class FakeChannel {
     fate: Fate,
     clock: FakeClock,
   ) {
-    if (fate !== 'silence') clock.after(fate.afterMs, () => this.#become(fate.is));
+    if (fate === 'silence') return;
+    const { thereMs, refusedMs } = fate;
+    if (refusedMs !== undefined) clock.after(refusedMs, () => this.#become(connectivityState.TRANSIENT_FAILURE));
+    if (thereMs !== undefined) clock.after(thereMs, () => this.#become(connectivityState.READY));
   }
 
   getConnectivityState(): connectivityState {
@@ -40,8 +43,8 @@ class FakeChannel {
     this.#watchers.push(watcher);
   }
 
-  #become(is: 'there' | 'refused'): void {
-    this.state = is === 'there' ? connectivityState.READY : connectivityState.TRANSIENT_FAILURE;
+  #become(state: connectivityState): void {
+    this.state = state;
     for (const watcher of this.#watchers.splice(0)) watcher();
   }
 }
@@ -179,6 +182,11 @@ describe('dialling several addresses', () => {
     expect(await dialled({ 'a:1': [there(6_000), 'silence'], 'b:1': ['silence'] }, both)).toMatchObject({
       ...{ outcome: 'a:1', held: ['a:1'] },
     });
+  });
+
+  test('takes one that has refused and is there after all, while the others are silent', async () => {
+    const fates = { 'a:1': [{ refusedMs: 0, thereMs: 400 }], 'b:1': ['silence'] } as const;
+    expect(await dialled(fates, both)).toMatchObject({ outcome: 'a:1', afterMs: 400, held: ['a:1'] });
   });
 
   test('says how each has failed', async () => {
