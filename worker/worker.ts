@@ -16,6 +16,11 @@ import { startDetachSweeper } from './sessions/detach-sweeper.js';
 import { Gate } from './drain/gate.js';
 import { defaultDrainRules, type DrainRules } from './drain/state.js';
 import type { PanelDefinition } from './panel/panel.js';
+import { Giver } from './handover/giver.js';
+import { connectPeer } from './handover/peer.js';
+import { serveHandover } from './handover/serve-handover.js';
+import type { HandoverTaker } from './handover/service.js';
+import { createHandoverTaker } from './handover/taker.js';
 import { createGateService } from './services/gate-service.js';
 import { createSessionService, sessionServiceDefinition } from './services/session-service.js';
 import { createWorkerService, type WorkerService } from './services/worker-service.js';
@@ -78,13 +83,15 @@ const settleLimitMs = 5_000;
  * @throws STATE_DIR_UNUSABLE, CONFIG_INVALID, ALREADY_RUNNING
  */
 export async function startWorker(deps: WorkerDeps): Promise<Worker> {
-  const { definition, clock, log, options } = deps;
+  const { definition, storage, clock, log, options } = deps;
   const parts = await assemble(deps);
   const { gate, server, stopping } = parts;
+  const closeHandover = await serveHandover(storage.instances.socketOf(storage.instances.own.number), parts.taker, log);
   await prepareSocket(options.socket);
   await bind(server, options.socket);
   const ended = createLatch<{ forced: number }>();
   const stop = async (): Promise<void> => {
+    closeHandover();
     await parts.stop();
     ended.resolve({ forced: gate.forcedCount });
   };
@@ -110,6 +117,7 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
 interface Parts {
   readonly gate: Gate;
   readonly registry: SessionRegistry;
+  readonly taker: HandoverTaker;
   readonly server: Server;
   readonly stopping: AbortController;
   /** Stops serving and lets the storage go. */
@@ -122,21 +130,25 @@ interface Core {
   readonly registry: SessionRegistry;
   readonly attach: AttachHandler;
   readonly gate: Gate;
+  readonly giver: Giver;
   readonly instance: string;
   readonly target: Target;
 }
 
 async function assemble(deps: WorkerDeps): Promise<Parts> {
-  const { storage, clock } = deps;
+  const { definition, storage, clock, log } = deps;
   const core = await openCore(deps);
   const { registry, gate, health } = core;
   const workerService = createService(deps, core);
   const stopping = new AbortController();
   startWatchers(deps, { registry, gate, signal: stopping.signal, isWatched: () => workerService.watchers() > 0 });
   const server = createWorkerServer(deps, core, workerService);
+  const admitsNew = (): boolean => gate.admitsNew;
+  const { offerTo: offer } = core.giver;
   return {
     gate,
     registry,
+    taker: createHandoverTaker({ definition, storage, registry, admitsNew, offer, log }),
     server,
     stopping,
     stop: async () => {
@@ -184,6 +196,13 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     attach: (request) => registry.attach(request),
     onChange: () => gate.changed(),
   });
+  const giver = new Giver({
+    ...storage,
+    ...{ clock, log },
+    connect: (number) => connectPeer(storage.instances.socketOf(number)),
+    onChange: () => gate.changed(),
+    onMoved: (driver) => gate.movedAway(driver),
+  });
   const gate: Gate = new Gate({
     clock,
     log,
@@ -191,12 +210,13 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     rules: { ...defaultDrainRules, ...options.rules, checkpointable: definition.checkpointable },
     facts: { instance, node, version: definition.version, target },
     registry,
+    giver,
     attachments: () => attach.attachments.size,
     restored: [...registry.dormant.values()].filter(({ life }) => life.kind === 'sealed').length,
     onAdmission: (admits) => health.set('panelet.session.v1.SessionService', admits),
   });
   health.set('panelet.session.v1.SessionService', true);
-  return { health, registry, attach, gate, instance, target };
+  return { health, registry, attach, gate, giver, instance, target };
 }
 
 function createService(deps: WorkerDeps, { registry, attach, gate, instance, target }: Core): WorkerService {

@@ -82,9 +82,9 @@ describe('what several workers say', () => {
   });
 
   test('adds up their counts', () => {
-    const one = { finished: 1, kept: 2, checkpointed: 3, forced: 4, remaining: 5, restored: 6 };
+    const one = { finished: 1, kept: 2, checkpointed: 3, forced: 4, remaining: 5, restored: 6, moved: 7 };
     expect(sumCounts([one, undefined, one])).toEqual({
-      ...{ finished: 2, kept: 4, checkpointed: 6, forced: 8, remaining: 10, restored: 12 },
+      ...{ finished: 2, kept: 4, checkpointed: 6, forced: 8, remaining: 10, restored: 12, moved: 14 },
     });
   });
 

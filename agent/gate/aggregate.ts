@@ -45,7 +45,15 @@ export function noticesMayEnd(nodeWorkers: readonly AggregatedWorker[]): boolean
   });
 }
 
-const noCounts: SessionCounts = { finished: 0, kept: 0, checkpointed: 0, forced: 0, remaining: 0, restored: 0 };
+const noCounts: SessionCounts = {
+  finished: 0,
+  kept: 0,
+  checkpointed: 0,
+  forced: 0,
+  remaining: 0,
+  restored: 0,
+  moved: 0,
+};
 
 /** Counts added up. */
 export function sumCounts(all: readonly (SessionCounts | undefined)[]): SessionCounts {
@@ -58,6 +66,7 @@ export function sumCounts(all: readonly (SessionCounts | undefined)[]): SessionC
     sum.forced += counts.forced;
     sum.remaining += counts.remaining;
     sum.restored += counts.restored;
+    sum.moved += counts.moved;
   }
   return sum;
 }

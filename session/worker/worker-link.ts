@@ -109,6 +109,8 @@ export interface WorkerLink {
   detachMessage(reason: DetachReason, message: string): Frames;
   /** The attachment has ended, for whatever reason. Does nothing unless it is the current one. */
   detach(attachment: string): void;
+  /** Goes on, as the same life with all its numbers, in a higher incarnation that was decided for it. */
+  reincarnate(incarnation: number): void;
   /** Everything needed to continue elsewhere; consistent at any moment between calls. */
   save(): WorkerLinkState;
 }
@@ -220,6 +222,10 @@ class EndpointWorkerLink implements WorkerLink {
     if (attachment !== this.#attachment) return;
     this.#attachment = undefined;
     this.endpoint.detach();
+  }
+
+  reincarnate(incarnation: number): void {
+    this.#holder = { ...this.#holder, incarnation };
   }
 
   save(): WorkerLinkState {

@@ -69,6 +69,9 @@ describe('workers beside each other on one disk', () => {
   };
   const endsPanel = (): PanelDefinition => ({ ...createEchoPanel(), checkpointable: false, afterCrash: 'end' });
 
+  /** Whose sessions are written down in a drain, and do not move to the other worker. */
+  const stays = (): PanelDefinition => ({ ...createEchoPanel(), movable: false });
+
   beforeEach(async () => {
     dir = await temporaryDirectory();
     workers = await createSharedWorkers(dir);
@@ -138,8 +141,10 @@ describe('workers beside each other on one disk', () => {
   });
 
   test('take up what one has sealed that ends, exactly', async () => {
+    await first.stop();
+    first = await workers.start({ panel: stays() });
     const alice = await attached(first);
-    const second = await workers.start();
+    const second = await workers.start({ panel: stays() });
     await receiptOfDrain(startDrain(first.gate));
     await workers.lead(second);
     // It may be called off still.
@@ -152,7 +157,9 @@ describe('workers beside each other on one disk', () => {
   test('never both go on with a session, when one that was taken for dead thaws what another one is restoring', async () => {
     const [held, go] = [createLatch(), createLatch()];
     let closed = 0;
-    const echo = createEchoPanel();
+    await first.stop();
+    first = await workers.start({ panel: stays() });
+    const echo = stays();
     const panel: PanelDefinition = {
       ...echo,
       restore: async (context, state) => {
@@ -193,8 +200,10 @@ describe('workers beside each other on one disk', () => {
   });
 
   test('one that finds its checkpoint used ends the session here only: no tombstone, nothing removed', async () => {
+    await first.stop();
+    first = await workers.start({ panel: stays() });
     const alice = await attached(first);
-    const second = await workers.start();
+    const second = await workers.start({ panel: stays() });
     await receiptOfDrain(startDrain(first.gate));
     first.instance.kill();
     await workers.lead(second);

@@ -47,6 +47,7 @@ export class EchoGate {
       rules: { ...defaultDrainRules, checkpointable: true },
       facts: { instance: 'i', node: 'n', version: '1', target: Target.AGENT },
       registry: registry as unknown as SessionRegistry,
+      giver: { begin: () => undefined, stop: () => undefined, waiting: 0 },
       attachments: () => 0,
       restored: 0,
       onAdmission: () => undefined,

@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Instances } from '#worker/storage/instances.js';
 
 /** Workers of a test that share a disk, as their instance locks show them to each other. */
@@ -16,6 +19,7 @@ export interface MemoryInstance extends Instances {
 export function createMemoryInstances(): MemoryInstances {
   const living = new Map<number, Set<() => void>>();
   let count = 0;
+  const sockets = mkdtempSync(join(tmpdir(), 'i'));
   const leave = (number: number): void => {
     if (!living.delete(number)) return;
     for (const listeners of [...living.values()]) for (const listener of [...listeners]) listener();
@@ -29,6 +33,7 @@ export function createMemoryInstances(): MemoryInstances {
         own: { number, id: `instance-${number}` },
         isAlive: (other) => Promise.resolve(living.has(other)),
         others: () => Promise.resolve([...living.keys()].filter((other) => other !== number)),
+        socketOf: (other) => join(sockets, `${other}.sock`),
         onDeath: (listener) => {
           listeners.add(listener);
           return () => void listeners.delete(listener);

@@ -6,6 +6,7 @@ import { DrainPhase, SessionFate, type Drain } from '#proto/session/v1/session.j
 import type { Hold } from '../panel/op-gate.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
+import type { Giver } from '../handover/giver.js';
 import type { DrainTally } from './drain-status.js';
 import type { DrainEffect, DrainFacts, DrainState } from './state.js';
 
@@ -18,6 +19,8 @@ export interface DrainedSessionsDeps {
   readonly registry: SessionRegistry;
   /** Attach RPCs that are not over. */
   readonly attachments: () => number;
+  /** Gives sessions to a newer instance of the worker; nothing moves where there is none. */
+  readonly giver: Pick<Giver, 'begin' | 'stop' | 'waiting'>;
   /** Sessions that were found sealed at the start of this worker. */
   readonly restored: number;
 }
@@ -28,6 +31,7 @@ export class DrainedSessions {
   /** Those that know that they are frozen. */
   readonly #told = new Set<SessionDriver>();
   #finished = 0;
+  #moved = 0;
   #forced: ForcedSession[] = [];
 
   constructor(deps: DrainedSessionsDeps) {
@@ -42,6 +46,11 @@ export class DrainedSessions {
   /** A session ended by itself in a drain. */
   finished(): void {
     this.#finished++;
+  }
+
+  /** A session has gone on in a newer instance. */
+  moved(): void {
+    this.#moved++;
   }
 
   /** Sessions that killing the process now would lose. */
@@ -67,6 +76,7 @@ export class DrainedSessions {
     const opening = registry.opening.size;
     return {
       ...facts,
+      giving: this.#deps.giver.waiting,
       sessions: facts.sessions + opening,
       busy: facts.busy + opening,
       restless: facts.restless + opening,
@@ -94,6 +104,7 @@ export class DrainedSessions {
         forced: this.#forced.length,
         remaining: sessions.length - sealed + registry.opening.size,
         restored,
+        moved: this.#moved,
       },
     };
   }
@@ -101,13 +112,16 @@ export class DrainedSessions {
   /** Begins to count, and tells that a restart is coming. */
   notice(state: DrainState): void {
     this.#finished = 0;
+    this.#moved = 0;
     this.#forced = [];
     this.#told.clear();
     this.#each((driver) => driver.tell(this.drain(DrainPhase.NOTICE, state)));
+    this.#deps.giver.begin(this.#sessions());
   }
 
   /** Asks to come to rest; those that came up late too. Clients are told once it is certain that they have to wait. */
   freeze(who: 'moving' | 'all'): void {
+    this.#deps.giver.stop();
     this.#each((driver) => {
       if (who === 'all' || driver.progress().moving) driver.freezer.freeze();
     });
@@ -165,6 +179,7 @@ export class DrainedSessions {
 
   /** Makes what is sealed unusable, then lets go on; resolves when all do. `before` is the state that is left. */
   reopen(before: DrainState, signal: AbortSignal): Promise<unknown> {
+    this.#deps.giver.stop();
     this.#told.clear();
     const goesOn = (driver: SessionDriver) => (): void => driver.tell(this.drain(DrainPhase.CANCELLED, before));
     return Promise.all(this.#sessions().map((driver) => this.#thaw(driver, goesOn(driver), signal)));
@@ -206,6 +221,8 @@ export class DrainedSessions {
 
   /** Whoever was asked to come to rest only lately has until the deadline. */
   #isHit(driver: SessionDriver, who: 'all' | 'restless' | 'unsealed', { plan }: DrainState): boolean {
+    // Where one goes on that is given is decided within moments, and not here.
+    if (driver.freezer.given) return false;
     const { restless, unsealed } = driver.progress();
     if (who !== 'restless') return who === 'all' || unsealed;
     const leftMs = plan === undefined ? 0 : plan.deadlineMs - plan.policyAtMs;

@@ -2,12 +2,12 @@ import type { Clock, Timer } from '#common/time/clock.js';
 import { PaneletError, unreachable } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
-import type { Drain } from '#proto/session/v1/session.js';
+import { DrainPhase, SessionFate, type Drain } from '#proto/session/v1/session.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
 import type { RegistryGate, SessionRegistry } from '../sessions/session-registry.js';
 import { gateStatusOf, type WorkerFacts } from './drain-status.js';
 import { receiptOf } from './receipt.js';
-import { DrainedSessions } from './drained-sessions.js';
+import { DrainedSessions, type DrainedSessionsDeps } from './drained-sessions.js';
 import { servingState, type DrainEffect, type DrainEvent, type DrainRules, type DrainState } from './state.js';
 import { isIdle, nextDueMs, transition } from './transition.js';
 
@@ -21,6 +21,7 @@ export interface GateDeps {
   readonly registry: SessionRegistry;
   /** Attach RPCs that are not over. */
   readonly attachments: () => number;
+  readonly giver: DrainedSessionsDeps['giver'];
   /** Sessions that were found sealed at the start of this worker. */
   readonly restored: number;
   /** The worker takes new sessions, or no more. */
@@ -117,10 +118,16 @@ export class Gate implements RegistryGate {
 
   /** A session is over. */
   sessionEnded(kind: string): void {
-    const isFinished = kind !== 'forced' && kind !== 'moved';
-    if (this.#state.plan !== undefined && isFinished) this.#sessions.finished();
+    if (kind === 'moved') this.#sessions.moved();
+    else if (this.#state.plan !== undefined && kind !== 'forced') this.#sessions.finished();
     this.#notify();
     this.changed();
+  }
+
+  /** A session has moved to a newer instance: its client is told to attach again, which leads it there. */
+  movedAway(driver: SessionDriver): void {
+    const ready = { ...this.#sessions.drain(DrainPhase.READY, this.#state), fate: SessionFate.KEPT };
+    driver.end({ kind: 'moved', message: 'A newer worker has the session.' }, [driver.link.drainMessage(ready)]);
   }
 
   /** Stops timers and retries; the process ends. */

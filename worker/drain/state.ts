@@ -21,6 +21,8 @@ export interface DrainPlan {
   readonly noticeUntilMs: number;
   /** Sessions that are idle do not end the notice early: those of other workers still work. */
   readonly holdsNotice: boolean;
+  /** The notice lasts longer than was asked for, as sessions are being given to a newer instance; never beyond this. */
+  readonly givesUntilMs?: number | undefined;
   /** The policy applies here; what is left until the deadline is for sealing the others. */
   readonly policyAtMs: number;
   readonly deadlineMs: number;
@@ -68,6 +70,8 @@ export interface DrainFacts {
   readonly restless: number;
   /** Asked, and at rest. */
   readonly rested: number;
+  /** To be given to a newer instance of the worker, or on the way there. */
+  readonly giving: number;
   /** Whose client is still taking or acknowledging output. */
   readonly unflushed: number;
   readonly unsealed: number;

@@ -13,7 +13,7 @@ import { nextDueMs, transition } from './transition.js';
 
 const rules: DrainRules = { ...defaultDrainRules, checkpointable: true };
 const hostRules: DrainRules = { ...rules, checkpointable: false };
-const nobody = { free: 0, restless: 0, rested: 0 };
+const nobody = { free: 0, restless: 0, rested: 0, giving: 0 };
 const calm: DrainFacts = { sessions: 3, busy: 0, ...nobody, rested: 3, unflushed: 0, unsealed: 0, attached: 0 };
 const busy: DrainFacts = { sessions: 3, busy: 3, ...nobody, restless: 3, unflushed: 3, unsealed: 3, attached: 3 };
 
@@ -103,6 +103,47 @@ describe('the drain state machine', () => {
     gate.nowMs = 10_000;
     gate.settle(busy);
     expect(gate.state.phase).toBe('FROZEN');
+  });
+
+  test('waits beyond its notice for sessions that move, until half of what is left, and no longer than they need', () => {
+    const gate = new Machine();
+    gate.apply(drain());
+    gate.nowMs = 10_000;
+    expect(gate.settle({ ...calm, giving: 2 })).toEqual(['NOTIFIED']);
+    const { givesUntilMs, policyAtMs } = gate.state.plan!;
+    expect(givesUntilMs).toBe(10_000 + (policyAtMs - 10_000) / 2);
+    const late = new Machine();
+    late.apply(drain());
+    late.nowMs = 10_000;
+    late.settle({ ...busy, giving: 2 });
+    late.nowMs = givesUntilMs!;
+    expect(late.settle({ ...busy, giving: 1 })).toContain('FROZEN');
+    gate.nowMs = 10_100;
+    expect(gate.settle({ ...busy, giving: 0 })).toContain('FROZEN');
+  });
+
+  test('forces what cannot be forced again and again, but not in one turn', () => {
+    const gate = new Machine();
+    gate.apply(drain());
+    const opening = { ...calm, sessions: 1, unsealed: 1 };
+    gate.settle(opening);
+    gate.nowMs = 60_000;
+    for (let before = gate.state, steps = 0; ; before = gate.state, steps++) {
+      gate.apply(observe(opening));
+      if (gate.state === before) break;
+      if (steps > 20) throw new Error('It goes round in circles.');
+    }
+    expect(gate.state.phase).toBe('CHECKPOINTED');
+    expect(nextDueMs(gate.state, rules)).toBeGreaterThan(gate.nowMs);
+    gate.nowMs = 61_000;
+    expect(gate.settle(calm)).toContain('CLOSED');
+  });
+
+  test('does not end its notice early while sessions are still to move', () => {
+    const gate = new Machine();
+    gate.apply(drain());
+    expect(gate.settle({ ...calm, giving: 1 })).toEqual(['NOTIFIED']);
+    expect(gate.settle(calm)).toContain('FROZEN');
   });
 
   test('works on though its sessions are idle while its notice is held, until the notice is over', () => {
@@ -322,6 +363,7 @@ const facts = fc.record({
   free: fc.nat(2),
   restless: fc.nat(2),
   rested: fc.nat(2),
+  giving: fc.nat(2),
   unflushed: fc.nat(2),
   unsealed: fc.nat(2),
   attached: fc.nat(2),

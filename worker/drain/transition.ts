@@ -25,6 +25,10 @@ const reserveShare = 0.2;
 const maxReserveMs = 2_000;
 // Share of the whole time that the notice may take.
 const noticeShare = 0.5;
+// Time that what cannot be ended any more, as its checkpoint is being used, gets after each try to force it.
+const afterForceMs = 100;
+// Share of what is left from the end of the notice until the policy applies that moving sessions may take.
+const givingShare = 0.5;
 // Share of the time until the policy applies that acknowledgements may take: the rest is for writing down.
 const quiesceShare = 0.25;
 
@@ -60,7 +64,7 @@ export function nextDueMs(state: DrainState, rules: DrainRules): number | undefi
     if (state.phase === 'FROZEN' && !waits) due.push(plan.policyAtMs);
     if (state.wave !== undefined) due.push(waveDueMs(state.wave) ?? Infinity);
     if (state.phase === 'QUIESCED') due.push(quiescedUntilMs(state, plan, rules));
-    if (state.phase === 'CHECKPOINTED' && !waits) due.push(Math.min(state.sinceMs + rules.sealMs, plan.deadlineMs));
+    if (state.phase === 'CHECKPOINTED' && !waits) due.push(sealedUntilMs(state, plan, rules));
     if (state.phase === 'RELEASED') due.push(state.sinceMs + rules.releaseMs);
   }
   const first = Math.min(...due);
@@ -69,7 +73,7 @@ export function nextDueMs(state: DrainState, rules: DrainRules): number | undefi
 
 /** Whether a notice may end before its time: nobody would use what is left of it. */
 export function isIdle(facts: DrainFacts, rules: DrainRules): boolean {
-  return facts.sessions === 0 || (rules.checkpointable && facts.busy === 0);
+  return facts.sessions === 0 || (rules.checkpointable && facts.busy === 0 && facts.giving === 0);
 }
 
 const unchanged = (state: DrainState): Transition => ({ state, effects: [] });
@@ -85,6 +89,11 @@ function freeze(state: DrainState, nowMs: number): Transition {
 
 function quiescedUntilMs({ sinceMs }: DrainState, plan: DrainPlan, rules: DrainRules): number {
   return sinceMs + Math.min(rules.quiesceMs, Math.max(0, plan.policyAtMs - sinceMs) * quiesceShare);
+}
+
+// Beyond the deadline, too: or forcing and sealing would follow each other without end.
+function sealedUntilMs({ sinceMs }: DrainState, plan: DrainPlan, rules: DrainRules): number {
+  return Math.max(Math.min(sinceMs + rules.sealMs, plan.deadlineMs), sinceMs + afterForceMs);
 }
 
 function refusalOf(state: DrainState, fence: Fence): string | undefined {
@@ -239,7 +248,9 @@ function advance(state: DrainState, plan: DrainPlan, observed: Observed): Transi
   switch (state.phase) {
     case 'NOTIFIED': {
       const isHeld = rules.checkpointable && plan.holdsNotice;
+      if (plan.givesUntilMs !== undefined && facts.giving === 0) return freeze(state, nowMs);
       const isOver = rules.checkpointable && nowMs >= plan.noticeUntilMs;
+      if (isOver && facts.giving > 0 && plan.givesUntilMs === undefined) return goOnGiving(state, plan, nowMs);
       if (isOver || (!isHeld && isIdle(facts, rules))) return freeze(state, nowMs);
       return rules.checkpointable || nowMs < plan.policyAtMs ? unchanged(state) : late(state, plan, 'all', nowMs);
     }
@@ -252,8 +263,7 @@ function advance(state: DrainState, plan: DrainPlan, observed: Observed): Transi
       return enter(state, 'CHECKPOINTED', nowMs, [{ kind: 'seal' }]);
     case 'CHECKPOINTED': {
       if (facts.unsealed === 0) return enter(state, 'RELEASED', nowMs, [{ kind: 'release' }]);
-      const limitMs = Math.min(state.sinceMs + rules.sealMs, plan.deadlineMs);
-      return nowMs < limitMs ? unchanged(state) : late(state, plan, 'unsealed', nowMs);
+      return nowMs < sealedUntilMs(state, plan, rules) ? unchanged(state) : late(state, plan, 'unsealed', nowMs);
     }
     case 'RELEASED':
       if (facts.attached > 0 && nowMs < state.sinceMs + rules.releaseMs) return unchanged(state);
@@ -265,6 +275,12 @@ function advance(state: DrainState, plan: DrainPlan, observed: Observed): Transi
     default:
       return unreachable(state.phase);
   }
+}
+
+/** Sessions that move are not paused, so they are waited for; what is left then is written down. */
+function goOnGiving(state: DrainState, plan: DrainPlan, nowMs: number): Transition {
+  const givesUntilMs = nowMs + Math.max(0, plan.policyAtMs - nowMs) * givingShare;
+  return unchanged({ ...state, plan: { ...plan, noticeUntilMs: givesUntilMs, givesUntilMs } });
 }
 
 function bringToRest(state: DrainState, plan: DrainPlan, { facts, nowMs }: Observed): Transition {

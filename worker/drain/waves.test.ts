@@ -5,7 +5,7 @@ import { firstWave, nextWave, waveDueMs } from './waves.js';
 
 const stepMs = 10;
 const facts = (of: Partial<DrainFacts>): DrainFacts => ({
-  ...{ sessions: 3, busy: 0, free: 0, restless: 0, rested: 0, unflushed: 0, unsealed: 3, attached: 0 },
+  ...{ sessions: 3, busy: 0, free: 0, restless: 0, rested: 0, giving: 0, unflushed: 0, unsealed: 3, attached: 0 },
   ...of,
 });
 

@@ -53,6 +53,11 @@ export interface PanelSession {
   thaw(): void;
   /** State for another process, synchronously. Only called when frozen, and only on checkpointable panels. */
   checkpoint?(): Uint8Array;
+  /**
+   * Lets go of what only one process may hold, such as a port or a lock: another one may have it until `thaw` or `close`. Called after
+   * `checkpoint`, on movable panels only. @default nothing of that kind is held
+   */
+  release?(): void;
   /** State as of now for a client whose cursor is behind the replay buffer. */
   snapshot?(): PanelSnapshot;
   /** Ends the session's processes and files; resolves when nothing is left. Idempotent. */
@@ -67,6 +72,11 @@ export interface PanelDefinition {
   /** Version of the panel's code. */
   readonly version: string;
   readonly checkpointable: boolean;
+  /**
+   * True when a session may move to another process that lives beside this one: what `restore` continues there has to be all that there is
+   * of it. Checkpointable panels only. @default false: it is written down, and continues when this process has ended
+   */
+  readonly movable?: boolean;
   /** What a session is after its worker crashed: a fresh one in a new incarnation, or ended. */
   readonly afterCrash: 'fresh' | 'end';
   /** Starts a session. @throws PANEL_FAILED with a reason a person understands, for example a bad parameter. */

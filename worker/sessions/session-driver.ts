@@ -1,5 +1,5 @@
 import type { LimitFunction } from 'p-limit';
-import type { Clock } from '#common/time/clock.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
@@ -76,6 +76,8 @@ const causes: Readonly<Record<Exclude<WorkerSessionEnd['kind'], 'moved'>, EndCau
   failed: EndCause.FAILED,
   forced: EndCause.FORCED,
 };
+
+const neverAborts = new AbortController().signal;
 
 // A client that has acknowledged nothing for so long is not waited for in a drain; its replay is saved.
 const patienceMs = 1_000;
@@ -237,12 +239,31 @@ export class SessionDriver {
     attachment.finish([detachMessage(this.link.endpoint, DetachReason.REVOKED, message)]);
   }
 
+  /**
+   * Brings the session to rest and takes its state for another worker; nothing is accepted from then on.
+   * @returns undefined when it does not come to rest in time; it goes on then
+   */
+  async give(limitMs: number): Promise<Uint8Array | undefined> {
+    const { clock } = this.#deps;
+    this.freezer.freeze();
+    await Promise.race([this.freezer.rest(), sleep(clock, limitMs)]);
+    const content = this.#isMoving || this.#end !== undefined ? undefined : this.freezer.give();
+    if (content === undefined) await this.freezer.thaw(neverAborts);
+    return content;
+  }
+
+  /** Goes on here after `give`, in the incarnation that was decided. */
+  takeBack(incarnation: number): void {
+    this.link.reincarnate(incarnation);
+    this.freezer.takeBack();
+  }
+
   progress(): SessionProgress {
     const { endpoint } = this.link;
     const holders = this.holders();
     const unacked = this.#attachment !== undefined && endpoint.unackedCount() > 0;
     const patient = this.#deps.clock.nowMs() - this.#heardMs < patienceMs;
-    const moving = this.#panel === undefined || this.#inputSince !== undefined || holders.length > 0;
+    const moving = this.#isMoving;
     const asked = this.freezer.frozenSinceMs !== undefined;
     const atRest = this.freezer.still && !moving;
     return {
@@ -294,6 +315,10 @@ export class SessionDriver {
     } catch (err) {
       this.#deps.log.error({ err }, 'A panel session did not close cleanly');
     }
+  }
+
+  get #isMoving(): boolean {
+    return this.#panel === undefined || this.#inputSince !== undefined || this.holders().length > 0;
   }
 
   #snapshot(): PanelSnapshot | undefined {

@@ -50,6 +50,17 @@ export interface SessionFreezer {
    * stands; after a failure it tries again.
    */
   seal(): void;
+  /** True from `give` until `takeBack`. */
+  readonly given: boolean;
+  /**
+   * Takes the state for another process, in one turn of the event loop. Nothing is accepted from then on, until `takeBack`.
+   * @returns undefined where the session is not at rest, or is being written down
+   */
+  give(): Uint8Array | undefined;
+  /** Goes on after `give`: nobody else has the session. */
+  takeBack(): void;
+  /** Resolves when the panel has come to rest, or has refused to. */
+  rest(): Promise<void>;
   /** Makes what is sealed unusable, then goes on. Tries until storage obeys or the signal aborts. */
   thaw(signal: AbortSignal): Promise<void>;
   /** The session is over: nothing is written any more. */
@@ -60,7 +71,8 @@ export interface SessionFreezer {
 
 const retryMs = 500;
 
-type Seal = 'none' | 'queued' | 'writing' | 'sealed' | 'failed';
+/** `given`: taken for another process, and not written down. */
+type Seal = 'none' | 'queued' | 'writing' | 'sealed' | 'failed' | 'given';
 
 class Freezer implements SessionFreezer {
   readonly #deps: SessionFreezerDeps;
@@ -74,6 +86,7 @@ class Freezer implements SessionFreezer {
   #isTouched = false;
   #isOver = false;
   #writing: Promise<void> = Promise.resolve();
+  #settling: Promise<void> = Promise.resolve();
   #triedMs = -Infinity;
   #freezes = 0;
   #thaw: Promise<void> | undefined;
@@ -87,6 +100,9 @@ class Freezer implements SessionFreezer {
   }
   get sealing(): boolean {
     return this.#isTouched;
+  }
+  get given(): boolean {
+    return this.#seal === 'given';
   }
   get sealed(): boolean {
     return this.#seal === 'sealed' && this.#thaw === undefined;
@@ -102,7 +118,7 @@ class Freezer implements SessionFreezer {
     this.#frozenSinceMs = this.freezingSinceMs = this.#deps.clock.nowMs();
     this.#deps.link.endpoint.freeze();
     this.#deps.attachment()?.wake();
-    void this.#settle(panel, ++this.#freezes);
+    this.#settling = this.#settle(panel, ++this.#freezes);
   }
 
   async #settle(panel: PanelSession, turn: number): Promise<void> {
@@ -158,6 +174,25 @@ class Freezer implements SessionFreezer {
     return encodeCheckpointContent({ link: encodeWorkerLinkState(this.#deps.link.save()), panel });
   }
 
+  give(): Uint8Array | undefined {
+    if (!this.still || this.#seal !== 'none' || this.#isOver) return undefined;
+    this.#deps.attachment()?.flush();
+    this.#deps.attachment()?.halt();
+    const content = this.#content();
+    this.#deps.panel()?.release?.();
+    this.#seal = 'given';
+    this.#isTouched = true;
+    return content;
+  }
+
+  takeBack(): void {
+    if (this.#seal === 'given') this.#resume();
+  }
+
+  rest(): Promise<void> {
+    return this.#settling;
+  }
+
   thaw(signal: AbortSignal): Promise<void> {
     this.#thaw ??= this.#goOn(signal).finally(() => {
       this.#thaw = undefined;
@@ -174,7 +209,8 @@ class Freezer implements SessionFreezer {
   }
 
   async #goOn(signal: AbortSignal): Promise<void> {
-    if (!this.frozen) return;
+    // One that is given goes on when it is clear who has it.
+    if (!this.frozen || this.#seal === 'given') return;
     if (this.#seal === 'queued') this.#seal = 'none';
     await this.#writing;
     const wasSealed = this.#seal === 'sealed';
@@ -184,6 +220,10 @@ class Freezer implements SessionFreezer {
       this.#deps.onTaken();
       return;
     }
+    this.#resume();
+  }
+
+  #resume(): void {
     this.#isTouched = false;
     this.#seal = 'none';
     this.failure = undefined;

@@ -2,16 +2,15 @@ import { isPaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Hello } from '#proto/session/v1/session.js';
 import type { SessionView } from '#session/worker/admission.js';
-import { decodeWorkerLinkState, sealedView } from '#session/worker/worker-link-codec.js';
+import { sealedView } from '#session/worker/worker-link-codec.js';
 import type { PanelDefinition } from '../panel/panel.js';
 import type { InstanceName } from '../storage/instances.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { Standing } from '../storage/session-ownership.js';
 import type { SessionRecord } from '../storage/session-record.js';
-import { decodeCheckpointContent } from './checkpoint-content.js';
 import { checkpointUnreadable, workerCrashed, type DormantSession, type DormantSessions } from './dormant-sessions.js';
 import type { SessionDriver } from './session-driver.js';
-import { identityOf, type SealedState } from './session-opening.js';
+import { identityOf, sealedStateOf, type SealedState } from './session-opening.js';
 import type { LossReason } from '#session/messages/crash-reason.js';
 
 /** What is known of the session that a Hello names. */
@@ -110,9 +109,7 @@ export class SessionLookup {
 
   async #read(sessionId: string): Promise<SealedState | undefined> {
     const bytes = await this.#deps.storage.checkpoints.read(sessionId);
-    if (bytes === undefined) return undefined;
-    const content = decodeCheckpointContent(bytes);
-    return { link: decodeWorkerLinkState(content.link), panel: content.panel };
+    return bytes && sealedStateOf(bytes);
   }
 }
 

@@ -14,6 +14,8 @@ import {
   type WorkerLinkOptions,
   type WorkerLinkState,
 } from '#session/worker/worker-link.js';
+import { decodeWorkerLinkState } from '#session/worker/worker-link-codec.js';
+import { decodeCheckpointContent } from './checkpoint-content.js';
 import type { PanelDefinition, PanelSession } from '../panel/panel.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { Standing } from '../storage/session-ownership.js';
@@ -45,6 +47,11 @@ export interface SessionOpening {
   open(hello: Hello, owner: string): Promise<SessionDriver>;
   /** The session of a sealed checkpoint, exactly; the checkpoint is consumed then. @throws CHECKPOINT_UNREADABLE */
   restore(order: RestoreOrder): Promise<SessionDriver>;
+  /**
+   * The session whose state another worker has sent, in the incarnation that `settle` says.
+   * @returns undefined when that says that somebody else has it
+   */
+  adopt(order: AdoptOrder): Promise<SessionDriver | undefined>;
   /** A fresh life of a session whose worker crashed. @throws PANEL_FAILED, CHECKPOINT_FAILED, STATE_DIR_UNUSABLE */
   restart(record: SessionRecord, standing: Standing): Promise<SessionDriver>;
 }
@@ -59,10 +66,25 @@ export interface RestoreOrder {
   readonly commit: () => boolean;
 }
 
+/** Which session to go on with. */
+export interface AdoptOrder {
+  readonly record: SessionRecord;
+  readonly state: SealedState;
+  readonly incarnation: number;
+  /** Decides who has the session, before anything is accepted; undefined when somebody else does. */
+  readonly settle: () => Promise<number | undefined>;
+}
+
 /** A checkpoint, taken apart. */
 export interface SealedState {
   readonly link: WorkerLinkState;
   readonly panel: Uint8Array;
+}
+
+/** Takes the content of a checkpoint apart. @throws CHECKPOINT_UNREADABLE */
+export function sealedStateOf(bytes: Uint8Array): SealedState {
+  const { link, panel } = decodeCheckpointContent(bytes);
+  return { link: decodeWorkerLinkState(link), panel };
 }
 
 /** The identity that a record describes. */
@@ -142,17 +164,11 @@ class Opening implements SessionOpening {
   }
 
   async restore(order: RestoreOrder): Promise<SessionDriver> {
-    const { definition, storage } = this.#deps;
+    const { storage } = this.#deps;
     const { record, sealed, standing } = order;
     const incarnation = standing.incarnation + 1;
     requireOurs(await storage.ownership.claim(record.id, standing));
-    const driver = this.#driver(record, restoreWorkerLink(this.#linkOptions(record), sealed.link, incarnation));
-    const panel = await this.#inTime(async () => {
-      if (definition.restore === undefined) {
-        throw new PaneletError('CHECKPOINT_UNREADABLE', `Panel ${definition.name} cannot read checkpoints.`);
-      }
-      return definition.restore(driver.context, sealed.panel);
-    });
+    const { driver, panel } = await this.#revive(record, sealed, incarnation);
     try {
       if (!order.commit()) throw unavailable('A restart is under way.');
       // Before the checkpoint is used: whoever has to stop here leaves it to the one that goes on.
@@ -165,6 +181,36 @@ class Opening implements SessionOpening {
     }
     driver.begin(panel);
     return driver;
+  }
+
+  async adopt({ record, state, incarnation, settle }: AdoptOrder): Promise<SessionDriver | undefined> {
+    const { driver, panel } = await this.#revive(record, state, incarnation);
+    let settled: number | undefined;
+    try {
+      settled = await settle();
+    } finally {
+      if (settled === undefined) await panel.close();
+    }
+    if (settled === undefined) return undefined;
+    driver.link.reincarnate(settled);
+    driver.begin(panel);
+    return driver;
+  }
+
+  async #revive(
+    record: SessionRecord,
+    state: SealedState,
+    incarnation: number,
+  ): Promise<{ readonly driver: SessionDriver; readonly panel: PanelSession }> {
+    const { definition } = this.#deps;
+    const driver = this.#driver(record, restoreWorkerLink(this.#linkOptions(record), state.link, incarnation));
+    const panel = await this.#inTime(async () => {
+      if (definition.restore === undefined) {
+        throw new PaneletError('CHECKPOINT_UNREADABLE', `Panel ${definition.name} cannot read checkpoints.`);
+      }
+      return definition.restore(driver.context, state.panel);
+    });
+    return { driver, panel };
   }
 
   #linkOptions(record: SessionRecord): WorkerLinkOptions {

@@ -12,7 +12,7 @@ import { createKeyedLock } from '#common/keyed-lock.js';
 import type { OwnedSession, OwnerQuota } from './owner-quota.js';
 import type { SessionDriver, WorkerSessionEnd } from './session-driver.js';
 import { SessionLookup, type Known } from './session-lookup.js';
-import { createSessionOpening, type SessionOpeningDeps } from './session-opening.js';
+import { createSessionOpening, sealedStateOf, type AdoptOrder, type SessionOpeningDeps } from './session-opening.js';
 import type { LossReason } from '#session/messages/crash-reason.js';
 
 /** A Hello at the door, with what the agent verified about its sender. */
@@ -61,6 +61,16 @@ export interface VisibleSession {
   readonly driver: SessionDriver | undefined;
   /** Set when it is on storage only. */
   readonly dormant: DormantSession | undefined;
+}
+
+/** A session that another instance gives. */
+export interface AdoptedSession extends Omit<AdoptOrder, 'state'> {
+  /** What a checkpoint of it would hold. */
+  readonly content: Uint8Array;
+  /** Time that it has been without a client, in milliseconds. */
+  readonly detachedMs: number;
+  /** The giver gives up: whatever was not decided yet stays there. */
+  readonly signal: AbortSignal;
 }
 
 /** A session being opened or brought back. */
@@ -174,6 +184,46 @@ export class SessionRegistry {
     if (await isNewest(instances)) await this.#lock.run(sessionId, () => this.#removeDormant(sessionId));
   }
 
+  /** True while so many sessions more may live here. */
+  roomFor(count: number): boolean {
+    return this.live.size + this.opening.size + count <= this.#deps.maxSessions;
+  }
+
+  /**
+   * Goes on with a session whose state another instance has sent.
+   * @returns false when somebody else has it
+   * @throws CHECKPOINT_UNREADABLE, PANEL_FAILED, WORKER_UNAVAILABLE; then it is not here
+   */
+  adopt(order: AdoptedSession): Promise<boolean> {
+    const { id } = order.record;
+    return this.#lock.run(id, async () => {
+      const { clock, onChange, onOpened } = this.#deps;
+      if (this.live.has(id)) throw takenElsewhere();
+      this.opening.set(id, { sinceMs: clock.nowMs(), newOwner: undefined, committed: false });
+      // One that was called off meanwhile stays with whoever gives it.
+      const settle = async (): Promise<number | undefined> => (this.#commit(id) ? order.settle() : undefined);
+      const callOff = (): void => {
+        if (this.opening.get(id)?.committed === false) this.opening.delete(id);
+        onChange();
+      };
+      order.signal.addEventListener('abort', callOff, { once: true });
+      try {
+        const driver = await this.#opener.adopt({ ...order, settle, state: sealedStateOf(order.content) });
+        if (driver === undefined) return false;
+        driver.detachedMs = order.detachedMs;
+        this.#dormant.delete(id);
+        this.#lookup.revive(id);
+        this.live.set(id, driver);
+        onOpened();
+        return true;
+      } finally {
+        order.signal.removeEventListener('abort', callOff);
+        this.opening.delete(id);
+        onChange();
+      }
+    });
+  }
+
   /** Gives up on sessions that are still being opened; what is sealed stays so. */
   abandonOpening(): void {
     for (const [id, opening] of this.opening) if (!opening.committed) this.opening.delete(id);
@@ -261,7 +311,7 @@ export class SessionRegistry {
   async #bringUp(request: AttachRequest, decision: Admitted, known: Known | undefined): Promise<SessionDriver> {
     const { hello } = request;
     const { maxSessions, clock, storage } = this.#deps;
-    if (this.live.size + this.opening.size >= maxSessions) {
+    if (!this.roomFor(1)) {
       throw new PaneletError(
         'LIMIT_EXCEEDED',
         `This worker has its ${maxSessions} sessions. End one, or use another node.`,

@@ -31,6 +31,8 @@ export interface IncarnationStore {
    * @throws STATE_DIR_UNUSABLE
    */
   claim(sessionId: string, incarnation: number): Promise<boolean>;
+  /** Who has claimed an incarnation; undefined when nobody has, or a worker of an earlier release. @throws STATE_DIR_UNUSABLE */
+  claimant(sessionId: string, incarnation: number): Promise<InstanceName | undefined>;
   /**
    * Decides that this instance has the session in an incarnation. Not forced to the disk: whatever cuts the power ends all instances.
    * @returns false when somebody else has decided that.
@@ -84,6 +86,13 @@ class LinkedIncarnations implements IncarnationStore {
       await fileSystem.syncDirectory(join(directory, '..'));
       return true;
     });
+  }
+
+  async claimant(sessionId: string, incarnation: number): Promise<InstanceName | undefined> {
+    const directory = this.#directoryOf(sessionId);
+    return await this.#explained('read the incarnations', directory, () =>
+      readInstanceName(join(directory, String(incarnation)), this.#deps.fileSystem),
+    );
   }
 
   async decide(sessionId: string, incarnation: number): Promise<boolean> {

@@ -20,6 +20,8 @@ export interface Instances {
   isAlive(number: number): Promise<boolean>;
   /** Numbers of the others that live, in rising order. */
   others(): Promise<readonly number[]>;
+  /** Path at which the instance of a number takes sessions of others, good in this process. */
+  socketOf(number: number): string;
   /** Calls back when another one is found dead; returns what takes the listener off. */
   onDeath(listener: () => void): () => void;
   /** Leaves: whatever this one has is nobody's from now on. Idempotent. */
@@ -52,8 +54,8 @@ export async function forgetDeadInstances(
   fileSystem: FileSystem,
 ): Promise<void> {
   for (const name of await fileSystem.list(join(directory, 'instances'))) {
-    const number = Number(/^([1-9]\d*)\.json$/.exec(name)?.[1] ?? 0);
-    if (number > 0 && !(await instances.isAlive(number))) await fileSystem.unlink(instanceFile(directory, number));
+    const number = Number(/^([1-9]\d*)\.(json|sock)$/.exec(name)?.[1] ?? 0);
+    if (number > 0 && !(await instances.isAlive(number))) await fileSystem.unlink(join(directory, 'instances', name));
   }
 }
 

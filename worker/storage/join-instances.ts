@@ -97,6 +97,10 @@ class JoinedInstances implements Instances {
     return (await this.#instance?.others()) ?? [];
   }
 
+  socketOf(number: number): string {
+    return this.#instance?.near(`${number}.sock`) ?? '';
+  }
+
   onDeath(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

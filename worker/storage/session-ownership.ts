@@ -14,6 +14,13 @@ export type Standing = {
   | /** A living instance has it, or is opening it. */ { readonly kind: 'elsewhere'; readonly instance: InstanceName }
 );
 
+/** A claim on a session that is about to be decided. */
+export interface StandingClaim {
+  readonly incarnation: number;
+  /** Who has claimed it; undefined where that is not known any more. */
+  readonly instance: InstanceName | undefined;
+}
+
 /** What `SessionOwnership` needs. */
 export interface SessionOwnershipDeps {
   /** Directory of the panel. */
@@ -69,6 +76,34 @@ export class SessionOwnership {
     const { incarnations } = this.#deps;
     if (!(await incarnations.decide(sessionId, incarnation))) return false;
     return (await incarnations.read(sessionId)).incarnation === incarnation;
+  }
+
+  /**
+   * Claims the next incarnation of a session that another living instance has, and means to give.
+   * @returns the incarnation; undefined when that one has it no more, or somebody else claims it
+   */
+  async claimFrom(sessionId: string, giver: string): Promise<number | undefined> {
+    const found = await this.look(sessionId);
+    if (found.kind !== 'elsewhere' || found.instance.id !== giver) return undefined;
+    return (await this.claim(sessionId, found)) ? found.incarnation + 1 : undefined;
+  }
+
+  /**
+   * Decides that this instance, which holds the session's state, has it in an incarnation that was claimed for it or for another one.
+   * @returns `here`; `elsewhere` when somebody else has decided that; or a claim above, to whose owner the session has to be offered
+   * before anything is accepted
+   */
+  async settle(sessionId: string, incarnation: number): Promise<'here' | 'elsewhere' | StandingClaim> {
+    const { incarnations, instances } = this.#deps;
+    if (!(await incarnations.decide(sessionId, incarnation))) {
+      const { decided, owner } = await incarnations.read(sessionId);
+      // It may have been this one that decided, and not heard that it had.
+      const isOwn = decided === incarnation && owner?.id === instances.own.id;
+      if (!isOwn) return 'elsewhere';
+    }
+    const highest = (await incarnations.read(sessionId)).incarnation;
+    if (highest === incarnation) return 'here';
+    return { incarnation: highest, instance: await incarnations.claimant(sessionId, highest) };
   }
 
   /** Takes a session that is to be removed, unless it is this instance's. @returns false when it is somebody else's */

@@ -63,7 +63,7 @@ function receiptOf(rest: Partial<Receipt> = {}): Receipt {
   return {
     restartUid: 'restart',
     instance: 'i1',
-    counts: { kept: 1, finished: 0, checkpointed: 3, forced: 0, remaining: 0, restored: 0 },
+    counts: { kept: 1, finished: 0, checkpointed: 3, forced: 0, remaining: 0, restored: 0, moved: 0 },
     forced: [],
     took: msToDuration(1_200),
     target: Target.AGENT,

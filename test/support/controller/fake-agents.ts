@@ -157,6 +157,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
       forced: 0,
       remaining: gate.state === State.CLOSED ? 0 : gate.options.stuck,
       restored: gate.options.restored,
+      moved: 0,
     },
     holders: Array.from({ length: gate.options.stuck }, (_, index) => ({
       sessionId: `s${index}`,
@@ -216,7 +217,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     gate.receipt = {
       restartUid: gate.restartUid,
       instance: '',
-      counts: { finished: 0, kept, checkpointed: checkpointable, forced, remaining: 0, restored: 0 },
+      counts: { finished: 0, kept, checkpointed: checkpointable, forced, remaining: 0, restored: 0, moved: 0 },
       forced: [],
       took: msToDuration(100),
       target: gate.target,

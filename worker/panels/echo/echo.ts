@@ -23,6 +23,7 @@ export function createEchoPanel(): PanelDefinition {
     name: 'echo',
     version: '1',
     checkpointable: true,
+    movable: true,
     afterCrash: 'fresh',
     open: (context) =>
       Promise.resolve().then(() => {

@@ -35,6 +35,7 @@ export function createLogsPanel(deps: { readonly parameters: Readonly<Record<str
     name: 'logs',
     version: '1',
     checkpointable: true,
+    movable: true,
     afterCrash: 'fresh',
     open: async (context) => {
       const options = withPlainPath(readParameters('logs', logParameters, context.parameters));

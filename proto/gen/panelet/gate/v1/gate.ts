@@ -130,6 +130,8 @@ export interface SessionCounts {
   remaining: number;
   /** Restored from a checkpoint or waiting to be, since the start of this worker. */
   restored: number;
+  /** Moved, live, to a newer instance of the worker, which has them now. */
+  moved: number;
 }
 
 /** ForcedSession names a session that was ended by the policy. */
@@ -516,7 +518,7 @@ export const Holder: MessageFns<Holder> = {
 };
 
 function createBaseSessionCounts(): SessionCounts {
-  return { finished: 0, kept: 0, checkpointed: 0, forced: 0, remaining: 0, restored: 0 };
+  return { finished: 0, kept: 0, checkpointed: 0, forced: 0, remaining: 0, restored: 0, moved: 0 };
 }
 
 export const SessionCounts: MessageFns<SessionCounts> = {
@@ -538,6 +540,9 @@ export const SessionCounts: MessageFns<SessionCounts> = {
     }
     if (message.restored !== 0) {
       writer.uint32(48).uint32(message.restored);
+    }
+    if (message.moved !== 0) {
+      writer.uint32(56).uint32(message.moved);
     }
     return writer;
   },
@@ -603,6 +608,14 @@ export const SessionCounts: MessageFns<SessionCounts> = {
             message.restored = reader.uint32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.moved = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -626,6 +639,7 @@ export const SessionCounts: MessageFns<SessionCounts> = {
     message.forced = object.forced ?? 0;
     message.remaining = object.remaining ?? 0;
     message.restored = object.restored ?? 0;
+    message.moved = object.moved ?? 0;
     return message;
   },
 };

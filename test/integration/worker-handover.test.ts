@@ -1,0 +1,210 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { isPaneletError } from '#common/errors/errors.js';
+import { createSeededRandom } from '#common/random.js';
+import { createSystemClock, sleep } from '#common/time/clock.js';
+import { createLatch } from '#common/time/latch.js';
+import { DrainPhase, ResumeOutcome } from '#proto/session/v1/session.js';
+import { isExhaustive } from '#test/support/exhaustive.js';
+import { receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
+import { LinkClient } from '#test/support/link-client.js';
+import { createSharedWorkers, type SharedWorker, type SharedWorkers } from '#test/support/node/shared-workers.js';
+import { temporaryDirectory } from '#test/support/running-worker.js';
+import { waitFor } from '#test/support/wait-for.js';
+import { withMethods } from '#test/support/with-methods.js';
+import type { PanelDefinition } from '#worker/panel/panel.js';
+import { createEchoPanel } from '#worker/panels/echo/echo.js';
+
+jest.setTimeout(60_000);
+
+describe('a worker that drains beside a newer one', () => {
+  let dir: string;
+  let workers: SharedWorkers;
+  const clients: LinkClient[] = [];
+
+  beforeEach(async () => {
+    dir = await temporaryDirectory();
+    workers = await createSharedWorkers(dir);
+  });
+  afterEach(async () => {
+    for (const made of clients.splice(0)) await made.close();
+    await workers.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  /** Attaches again; what the connection that was cut still says is no answer. */
+  const back = async (made: LinkClient): Promise<Awaited<ReturnType<LinkClient['attach']>>> => {
+    for (;;) {
+      try {
+        return await made.attach();
+      } catch (error) {
+        if (!isPaneletError(error, 'TRANSPORT_LOST')) throw error;
+      }
+    }
+  };
+  const opened = async (count: number): Promise<readonly LinkClient[]> => {
+    const made = Array.from({ length: count }, () => new LinkClient({ socket: workers.socket }));
+    clients.push(...made);
+    for (const one of made) {
+      await back(one);
+      one.write(randomBytes(10_000));
+      await one.echoed();
+    }
+    return made;
+  };
+  const goesOn = async (made: LinkClient): Promise<void> => {
+    made.write(randomBytes(10_000));
+    await made.echoed();
+    expect([made.isExact, made.losses]).toEqual([true, []]);
+  };
+  const pair = async (
+    options: Parameters<SharedWorkers['start']>[0] = {},
+  ): Promise<readonly [SharedWorker, SharedWorker, readonly LinkClient[]]> => {
+    const old = await workers.start();
+    await workers.lead(old);
+    const made = await opened(8);
+    return [old, await workers.start(options), made];
+  };
+
+  test('gives its sessions to it, live: they go on exactly, while the old one still runs', async () => {
+    const [old, young, made] = await pair();
+    // One without a client, one with input that nobody has acknowledged.
+    await made[0]?.cut();
+    made[1]?.write(randomBytes(200_000));
+    const { counts } = await receiptOfDrain(startDrain(old.gate));
+    expect(counts).toMatchObject({ moved: 8, checkpointed: 0, forced: 0, finished: 0, remaining: 0 });
+    expect([old.worker.gate.unsafe(), young.worker.gate.unsafe()]).toEqual([0, 8]);
+    await workers.lead(young);
+    for (const one of made) {
+      await one.over();
+      expect(await back(one)).toMatchObject({ outcome: ResumeOutcome.EXACT, incarnation: 2 });
+      await goesOn(one);
+    }
+  });
+
+  test('tells its clients to attach again at once', async () => {
+    const [old, , [alice]] = await pair();
+    await receiptOfDrain(startDrain(old.gate));
+    await alice?.over();
+    expect(alice?.drains().at(-1)).toBe(DrainPhase.READY);
+    expect(alice?.next).toMatchObject({ kind: 'reattach', afterMs: 0, backoff: false });
+    // It says who has the session.
+    await expect(back(alice!)).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
+  });
+
+  test.each([
+    ['cannot restore it', () => Promise.reject(new Error('This version cannot.'))],
+    ['takes too long', () => new Promise<never>(() => undefined)],
+  ])('goes on with a session that the newer one %s, and writes it down in the end', async (_what, restore) => {
+    const panel: PanelDefinition = { ...createEchoPanel(), restore };
+    const [old, young, made] = await pair({ panel });
+    const drain = startDrain(old.gate, { noticeMs: 1_000 });
+    await goesOn(made[0]!);
+    const { counts } = await receiptOfDrain(drain);
+    expect(counts).toMatchObject({ moved: 0, checkpointed: 8, forced: 0 });
+    await waitFor('it is given up there, too', () => young.worker.gate.unsafe() === 0);
+    await old.stop();
+    const third = await workers.start();
+    await workers.lead(third);
+    for (const one of made) {
+      await one.over();
+      expect(await back(one)).toMatchObject({ outcome: ResumeOutcome.EXACT });
+      await goesOn(one);
+    }
+  });
+
+  test('goes on with a session whose taker dies before it has decided', async () => {
+    const restoring = createLatch();
+    const panel: PanelDefinition = {
+      ...createEchoPanel(),
+      restore: () => {
+        restoring.resolve();
+        return new Promise<never>(() => undefined);
+      },
+    };
+    const [old, young, made] = await pair({ panel });
+    const drain = startDrain(old.gate);
+    await restoring.promise;
+    await young.crash();
+    const { counts } = await receiptOfDrain(drain);
+    expect(counts).toMatchObject({ moved: 0, checkpointed: 8, forced: 0 });
+    await old.stop();
+    await workers.lead(await workers.start());
+    for (const one of made) {
+      await one.over();
+      expect(await back(one)).toMatchObject({ outcome: ResumeOutcome.EXACT });
+      await goesOn(one);
+    }
+  });
+
+  test('gives nothing up that a newer one has decided to have, however late that says so', async () => {
+    const go = createLatch();
+    const echo = createEchoPanel();
+    const panel: PanelDefinition = {
+      ...echo,
+      restore: async (context, state) => {
+        const session = await echo.restore!(context, state);
+        // Decides in time, and answers too late.
+        return withMethods(session, {});
+      },
+    };
+    const slow = (real: Parameters<Parameters<SharedWorkers['start']>[1] & {}>[0]): typeof real => ({
+      ...real,
+      list: async (path) => {
+        const names = await real.list(path);
+        if (path.endsWith('/incarnations') && names.includes('2.live')) await go.promise;
+        return names;
+      },
+    });
+    const old = await workers.start();
+    await workers.lead(old);
+    const [alice] = await opened(1);
+    const young = await workers.start({ panel }, slow);
+    const drain = startDrain(old.gate);
+    const { counts } = await receiptOfDrain(drain);
+    expect(counts).toMatchObject({ moved: 1, checkpointed: 0, forced: 0 });
+    go.resolve();
+    await workers.lead(young);
+    await alice?.over();
+    expect(await back(alice!)).toMatchObject({ outcome: ResumeOutcome.EXACT, incarnation: 2 });
+    await goesOn(alice!);
+  });
+
+  test.each(Array.from({ length: isExhaustive ? 40 : 4 }, (_, index) => index + 1))(
+    'loses nothing without a word, whichever of the two is killed at any moment (seed %i)',
+    async (seed) => {
+      const random = createSeededRandom(seed);
+      const below = (limit: number): number => Math.floor(random.number() * limit);
+      const [old, young, made] = await pair();
+      for (const one of made) one.write(randomBytes(below(100_000)));
+      const drain = startDrain(old.gate);
+      drain.done.catch(() => undefined);
+      await sleep(createSystemClock(), below(40));
+      const survivor = below(2) === 0 ? old : young;
+      await (survivor === old ? young : old).crash();
+      if (survivor === old) await receiptOfDrain(drain);
+      await old.stop();
+      const heir = survivor === old ? await workers.start() : young;
+      await workers.lead(heir);
+      for (const one of made) {
+        await one.over();
+        const { outcome } = await back(one);
+        const isExact = outcome === ResumeOutcome.EXACT;
+        expect([seed, isExact || outcome === ResumeOutcome.ROLLED_BACK]).toEqual([seed, true]);
+        expect([seed, one.losses.map(({ code }) => code)]).toEqual([seed, isExact ? [] : ['WORKER_CRASHED']]);
+        if (!isExact) one.recount();
+        one.write(randomBytes(10_000));
+        await one.echoed();
+        expect([seed, one.isExact]).toEqual([seed, true]);
+      }
+    },
+  );
+
+  test('writes down what does not move', async () => {
+    const { movable: _, ...still } = createEchoPanel();
+    const [old] = await pair({ panel: still });
+    const { counts } = await receiptOfDrain(startDrain(old.gate));
+    expect(counts).toMatchObject({ moved: 0, checkpointed: 8 });
+  });
+});

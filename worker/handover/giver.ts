@@ -1,0 +1,181 @@
+import pLimit from 'p-limit';
+import { messageOf } from '#common/errors/errors.js';
+import type { Log } from '#common/log.js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
+import type { SessionDriver } from '../sessions/session-driver.js';
+import type { InstanceName, Instances } from '../storage/instances.js';
+import type { SessionOwnership } from '../storage/session-ownership.js';
+import type { HandoverPeer } from './peer.js';
+import { settleSession } from './settle-session.js';
+import type { MovingState } from './state-parts.js';
+
+/** What giving sessions away needs. */
+export interface GiverDeps {
+  readonly instances: Instances;
+  readonly ownership: SessionOwnership;
+  readonly connect: (instance: number) => HandoverPeer;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** One session less to give, or one that has moved. */
+  readonly onChange: () => void;
+  /** A session has moved: its client is to be told where to go on. */
+  readonly onMoved: (driver: SessionDriver) => void;
+}
+
+/** Enough to use two processors, few enough that none waits long for its own turn while it is frozen. */
+const givenAtATime = 4;
+/** Longest that a session is frozen for its move, in milliseconds; then it goes on and gets another turn. */
+const frozenMs = 250;
+const prepareMs = 1_000;
+/** Pause before those that held something are tried again, in milliseconds. */
+const againMs = 500;
+
+/** Gives the sessions of a worker that drains to the newest instance, one by one, while the others go on. */
+export class Giver {
+  readonly #deps: GiverDeps;
+  #giving: AbortController | undefined;
+  #waiting = 0;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(deps: GiverDeps) {
+    this.#deps = deps;
+  }
+
+  /** Sessions that are being given, or were not tried yet. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Begins to give, where there is a newer instance. Those that hold something are tried again until `stop`. */
+  begin(drivers: readonly SessionDriver[]): void {
+    this.#giving?.abort();
+    const giving = new AbortController();
+    this.#giving = giving;
+    this.#waiting = drivers.length;
+    this.#done = this.#giveAll(drivers, giving.signal)
+      .catch((err: unknown) => {
+        if (!giving.signal.aborted) this.#deps.log.error({ err }, 'Sessions could not be given to another instance');
+      })
+      .finally(() => {
+        if (this.#giving !== giving) return;
+        this.#waiting = 0;
+        this.#deps.onChange();
+      });
+  }
+
+  /** Begins no more of them; those under way are finished. */
+  stop(): void {
+    this.#giving?.abort();
+  }
+
+  /** Resolves when nothing is under way any more. */
+  settled(): Promise<void> {
+    return this.#done;
+  }
+
+  async #giveAll(drivers: readonly SessionDriver[], signal: AbortSignal): Promise<void> {
+    const newest = await this.#newest();
+    if (newest === undefined) return;
+    const peer = this.#deps.connect(newest);
+    const slots = pLimit(givenAtATime);
+    try {
+      let round = drivers.toSorted((a, b) => urgency(a) - urgency(b));
+      while (round.length > 0 && !signal.aborted) {
+        const results = await Promise.all(
+          round.map((driver) => slots(async () => ({ driver, result: await this.#turn(driver, peer, signal) }))),
+        );
+        round = results.filter(({ result }) => result === 'held').map(({ driver }) => driver);
+        if (round.length > 0) await sleep(this.#deps.clock, againMs, signal);
+      }
+    } finally {
+      peer.close();
+    }
+  }
+
+  async #turn(driver: SessionDriver, peer: HandoverPeer, signal: AbortSignal): Promise<'moved' | 'stays' | 'held'> {
+    try {
+      return signal.aborted || driver.ended !== undefined ? 'stays' : await this.#give(driver, peer);
+    } catch (err) {
+      this.#deps.log.warn({ err, sessionId: driver.record.id }, 'A session stays: it could not be given away');
+      return 'stays';
+    } finally {
+      if (this.#waiting > 0) this.#waiting--;
+      this.#deps.onChange();
+    }
+  }
+
+  async #give(driver: SessionDriver, peer: HandoverPeer): Promise<'moved' | 'stays' | 'held'> {
+    const { clock, log, instances } = this.#deps;
+    const { id: sessionId } = driver.record;
+    const { incarnation, declined } = await withDeadline({ clock, limitMs: prepareMs }, (signal) =>
+      peer.prepare(sessionId, instances.own.id, signal),
+    );
+    if (incarnation === 0) {
+      log.info({ sessionId, declined }, 'A session stays: the newer instance does not take it');
+      return 'stays';
+    }
+    const untilMs = clock.nowMs() + frozenMs;
+    const content = await driver.give(frozenMs);
+    if (content === undefined) return 'held';
+    const state: MovingState = { sessionId, incarnation, content, detachedMs: driver.detachedMs };
+    const isTaken = await this.#offer(peer, state, untilMs - clock.nowMs());
+    const goesOnAs = isTaken ? undefined : await this.#settle(state);
+    if (goesOnAs === undefined) {
+      this.#deps.onMoved(driver);
+      return 'moved';
+    }
+    driver.takeBack(goesOnAs);
+    return 'held';
+  }
+
+  /** Storage has to say who has the session before it goes on, so it is asked until it does. */
+  async #settle(state: MovingState): Promise<number | undefined> {
+    const { clock, log, instances, ownership } = this.#deps;
+    for (;;) {
+      try {
+        return await settleSession({ own: instances.own, ownership, offer: this.offerTo, log }, state);
+      } catch (err) {
+        log.error({ err, sessionId: state.sessionId }, 'Nobody knows who has a session; it stays frozen');
+      }
+      await sleep(clock, againMs);
+    }
+  }
+
+  /** Offers a session to an instance that claims it. @returns true when it has it; false when it has not, or nobody knows */
+  readonly offerTo = async ({ number }: InstanceName, state: MovingState): Promise<boolean> => {
+    if (!(await this.#deps.instances.isAlive(number))) return false;
+    const peer = this.#deps.connect(number);
+    try {
+      return await this.#offer(peer, state, frozenMs);
+    } finally {
+      peer.close();
+    }
+  };
+
+  /** @returns false also when nobody knows: the links tell then */
+  async #offer(peer: HandoverPeer, state: MovingState, limitMs: number): Promise<boolean> {
+    const { clock, log } = this.#deps;
+    try {
+      const { taken, declined } = await withDeadline({ clock, limitMs }, (signal) => peer.commit(state, signal));
+      if (!taken) log.info({ sessionId: state.sessionId, declined }, 'A session was not taken');
+      return taken;
+    } catch (err) {
+      log.info({ sessionId: state.sessionId, reason: messageOf(err) }, 'Whether a session was taken is not known yet');
+      return false;
+    }
+  }
+
+  /** The highest living instance, unless this is it. */
+  async #newest(): Promise<number | undefined> {
+    const { instances } = this.#deps;
+    const highest = Math.max(0, ...(await instances.others()));
+    return highest > instances.own.number ? highest : undefined;
+  }
+}
+
+/** Those without a client first, and last those in the middle of something. */
+function urgency(driver: SessionDriver): number {
+  if (!driver.attached) return 0;
+  return driver.progress().busy ? 2 : 1;
+}

@@ -1,0 +1,51 @@
+import { credentials } from '@grpc/grpc-js';
+import { PaneletError } from '#common/errors/errors.js';
+import { errorCodeOf } from '#common/grpc/grpc-status.js';
+import { unaryCall } from '#common/grpc/unary-call.js';
+import { HandoverServiceClient, type CommitResponse, type PrepareResponse } from '#proto/handover/v1/handover.js';
+import { partsOf, stateFormat, type MovingState } from './state-parts.js';
+
+/** Another instance, as one that gives sessions sees it. */
+export interface HandoverPeer {
+  /** The incarnation that it has claimed, or why the session cannot come. @throws when nobody knows */
+  prepare(sessionId: string, from: string, signal: AbortSignal): Promise<PrepareResponse>;
+  /** Whether it has the session now. @throws when nobody knows: the links tell */
+  commit(state: MovingState, signal: AbortSignal): Promise<CommitResponse>;
+  close(): void;
+}
+
+/** The instance that serves on a socket. */
+export function connectPeer(socketPath: string): HandoverPeer {
+  const client = new HandoverServiceClient(`unix:${socketPath}`, credentials.createInsecure(), {
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_retries': 0,
+  });
+  return {
+    prepare: (sessionId, instance, signal) =>
+      unaryCall<PrepareResponse>((...rest) => client.prepare({ sessionId, instance, format: stateFormat }, ...rest), {
+        signal,
+      }),
+    commit: (state, signal) => commit(client, state, signal),
+    close: () => client.close(),
+  };
+}
+
+function commit(client: HandoverServiceClient, state: MovingState, signal: AbortSignal): Promise<CommitResponse> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(new PaneletError('TIMEOUT', 'There is no time left to hand the session over.'));
+      return;
+    }
+    const call = client.commit((error, response) => {
+      signal.removeEventListener('abort', cancel);
+      if (error === null) resolve(response);
+      else reject(new PaneletError(errorCodeOf(error, 'worker'), error.details, { cause: error }));
+    });
+    const cancel = (): void => call.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    // Its end is told to the callback.
+    call.on('error', () => undefined);
+    for (const part of partsOf(state)) call.write(part);
+    call.end();
+  });
+}

@@ -1,0 +1,53 @@
+import { PaneletError } from '#common/errors/errors.js';
+import type { Log } from '#common/log.js';
+import type { PanelDefinition } from '../panel/panel.js';
+import type { SessionRegistry } from '../sessions/session-registry.js';
+import type { PanelStorage } from '../storage/panel-storage.js';
+import type { HandoverTaker } from './service.js';
+import { settleSession, type SettleDeps } from './settle-session.js';
+import type { MovingState } from './state-parts.js';
+
+/** What taking sessions of other instances needs. */
+export interface TakerDeps {
+  readonly definition: PanelDefinition;
+  readonly storage: PanelStorage;
+  readonly registry: Pick<SessionRegistry, 'adopt' | 'roomFor'>;
+  /** False once this one is cordoned itself. */
+  readonly admitsNew: () => boolean;
+  readonly offer: SettleDeps['offer'];
+  readonly log: Log;
+}
+
+/** Takes sessions that another instance gives. */
+export function createHandoverTaker(deps: TakerDeps): HandoverTaker {
+  return {
+    prepare: (sessionId, giver) => prepare(deps, sessionId, giver),
+    commit: (state, signal) => commit(deps, state, signal),
+  };
+}
+
+async function prepare(
+  { definition, storage, registry, admitsNew }: TakerDeps,
+  sessionId: string,
+  giver: string,
+): Promise<number | { readonly declined: string }> {
+  if (definition.movable !== true) return { declined: `Sessions of panel ${definition.name} do not move.` };
+  if (!admitsNew()) return { declined: 'This worker drains, too.' };
+  if (!registry.roomFor(1)) return { declined: 'This worker has as many sessions as it may have.' };
+  const record = await storage.records.read(sessionId);
+  if (record?.panel !== definition.name) return { declined: 'There is no record of the session.' };
+  const incarnation = await storage.ownership.claimFrom(sessionId, giver);
+  return incarnation ?? { declined: 'The session is not the giver’s, or somebody else claims it.' };
+}
+
+async function commit(
+  { storage, registry, offer, log }: TakerDeps,
+  state: MovingState,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { ownership, instances } = storage;
+  const record = await storage.records.read(state.sessionId);
+  if (record === undefined) throw new PaneletError('SESSION_UNKNOWN', 'There is no record of the session.');
+  const settle = (): Promise<number | undefined> => settleSession({ own: instances.own, ownership, offer, log }, state);
+  return registry.adopt({ record, ...state, settle, signal });
+}
