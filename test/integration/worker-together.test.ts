@@ -154,6 +154,32 @@ describe('workers beside each other on one disk', () => {
     await goesOn(alice);
   });
 
+  test('judge what nobody has as it is when its client comes, not as it was when they first saw it', async () => {
+    const alice = await attached(first);
+    const [second, third] = [await workers.start(), await workers.start()];
+    await first.crash();
+    await waitFor('both have found it', async () => (await listed(second)).length + (await listed(third)).length === 2);
+    await workers.lead(second);
+    await alice.over();
+    await back(alice);
+    alice.recount();
+    await goesOn(alice);
+    await receiptOfDrain(startDrain(second.gate));
+    await second.stop();
+    await workers.lead(third);
+    expect(await back(alice)).toMatchObject({ outcome: ResumeOutcome.EXACT });
+    await goesOn(alice);
+  });
+
+  test('say that another one has a session also while they drain', async () => {
+    const alice = await attached(first);
+    const second = await workers.start();
+    await receiptOfDrain(startDrain(second.gate));
+    await workers.lead(second);
+    await alice.over();
+    await expect(back(alice)).rejects.toMatchObject({ message: expect.stringContaining('Another worker') });
+  });
+
   test('never both go on with a session, when one that was taken for dead thaws what another one is restoring', async () => {
     const [held, go] = [createLatch(), createLatch()];
     let closed = 0;
