@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ const clock = createSystemClock();
 let directory: string;
 let held: InstanceLock[];
 let deaths: string[];
+let processes: ChildProcess[];
 
 const take = async (): Promise<InstanceLock> => {
   const lock: InstanceLock = await takeInstanceLock(directory, {
@@ -27,11 +28,12 @@ const take = async (): Promise<InstanceLock> => {
 const locks = (): readonly string[] => readdirSync(directory).sort();
 
 /** A process that listens at `lock-<n>`, as an instance does. */
-const startOther = async (number: number): Promise<ReturnType<typeof spawn>> => {
+const startOther = async (number: number): Promise<ChildProcess> => {
   const script = `require('node:net').createServer(() => undefined).listen(process.argv[1], () => console.log('ready'))`;
   const other = spawn(process.execPath, ['-e', script, join(directory, `lock-${number}`)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  processes.push(other);
   await once(other.stdout, 'data');
   return other;
 };
@@ -40,9 +42,11 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'panelet-instances-'));
   held = [];
   deaths = [];
+  processes = [];
 });
 
 afterEach(async () => {
+  for (const other of processes) other.kill('SIGKILL');
   await Promise.all(held.map((lock) => lock.release()));
   rmSync(directory, { recursive: true });
 });

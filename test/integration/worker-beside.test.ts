@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -20,6 +20,7 @@ describe('worker processes beside each other', () => {
   let dir: string;
   let passage: Passage;
   let leader: WorkerProcess;
+  let older: ChildProcess | undefined;
   const started: WorkerProcess[] = [];
   const clients: LinkClient[] = [];
 
@@ -73,6 +74,7 @@ describe('worker processes beside each other', () => {
   afterEach(async () => {
     for (const made of clients.splice(0)) await made.close();
     await passage.block();
+    older?.kill('SIGKILL');
     await Promise.all(started.splice(0).map((one) => one.end()));
     await rm(dir, { recursive: true, force: true });
   });
@@ -139,8 +141,8 @@ describe('worker processes beside each other', () => {
     const script = `require('node:net').createServer().listen(process.argv[1], () => console.log('ready'))`;
     mkdirSync(join(stateDir(), 'lock'), { recursive: true });
     const path = join(stateDir(), 'lock', 'lock-9');
-    const older = spawn(process.execPath, ['-e', script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await once(older.stdout, 'data');
+    older = spawn(process.execPath, ['-e', script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(older.stdout ?? older, 'data');
     const refused = start('--beside');
     expect(await refused.exited).toMatchObject({ code: 1 });
     const waiting = start('--beside', '--lock-wait', '60');

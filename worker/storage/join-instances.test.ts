@@ -1,14 +1,15 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { PaneletError } from '#common/errors/errors.js';
+import { takeInstanceLock } from '#common/files/instance-lock.js';
 import { lockDirectory } from '#common/files/directory-lock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
-import { createSystemClock } from '#common/time/clock.js';
+import { createFakeClock, createSystemClock } from '#common/time/clock.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { isNewest, type Instances } from './instances.js';
 import { joinInstances, type JoinOptions } from './join-instances.js';
@@ -17,6 +18,7 @@ const random = createSystemRandom();
 const base = { clock: createSystemClock({ keepsAlive: true }), random, log: createSilentLog() };
 let directory: string;
 let joined: Instances[];
+let older: ChildProcess | undefined;
 
 const start = async (options: Partial<JoinOptions> = {}): Promise<Instances> => {
   const { signal } = new AbortController();
@@ -38,9 +40,11 @@ const holder = (): unknown => {
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'panelet-join-'));
   joined = [];
+  older = undefined;
 });
 
 afterEach(async () => {
+  older?.kill('SIGKILL');
   await Promise.all(joined.map((instances) => instances.release()));
   rmSync(directory, { recursive: true });
 });
@@ -64,32 +68,54 @@ describe('the instances of a panel’s directory', () => {
 
   test('hand the lock that earlier releases know on to each other at once', async () => {
     const first = await start();
-    const second = await start({ isBeside: true });
+    // By its clock no time passes.
+    const second = await start({ isBeside: true, clock: createFakeClock() });
     expect(holder()).toBe(first.own.number);
     await first.release();
-    // One of an earlier release that waits for the lock, as often as it can.
-    const older = await lockDirectory(join(directory, 'lock'), { random }).catch((error: unknown) => error);
-    await waitFor('the other one has it', () => older instanceof PaneletError || holder() === second.own.number);
-    expect(PaneletError.from(older).code).toBe('ALREADY_RUNNING');
+    await waitFor('the other one has it', () => holder() === second.own.number);
+    const next: unknown = await lockDirectory(join(directory, 'lock'), { random }).catch((error: unknown) => error);
+    expect(PaneletError.from(next).code).toBe('ALREADY_RUNNING');
   });
 
   test('never start beside a worker of an earlier release, also not where an instance had the lock before', async () => {
     const first = await start();
     await first.release();
-    const older = await lockDirectory(join(directory, 'lock'), { random });
+    const lock = await lockDirectory(join(directory, 'lock'), { random });
     expect(await refusal({ isBeside: true })).toBe('ALREADY_RUNNING');
     // Nothing is left of the attempt.
-    await older.release();
+    await lock.release();
     const next = await start();
     expect(await next.others()).toEqual([]);
+  });
+
+  test('never start beside one that has the lock, where an instance that lives had it before', async () => {
+    const instance = await takeInstanceLock(join(directory, 'instances'), { ...base, onDeath: () => undefined });
+    const had = await lockDirectory(join(directory, 'lock'), { random });
+    const word = JSON.stringify({ lock: had.number, instance: instance.number });
+    writeFileSync(join(directory, 'lock', 'instance'), word);
+    // As long as it has it, others may come.
+    expect(await refusal({ isBeside: true })).toBe('joined');
+    await joined.pop()?.release();
+    await had.release();
+    const lock = await lockDirectory(join(directory, 'lock'), { random });
+    expect(await refusal({ isBeside: true })).toBe('ALREADY_RUNNING');
+    await Promise.all([lock.release(), instance.release()]);
+  });
+
+  test('are waited for also where the lock is free', async () => {
+    const instance = await takeInstanceLock(join(directory, 'instances'), { ...base, onDeath: () => undefined });
+    expect(await refusal({})).toBe('ALREADY_RUNNING');
+    const waiting = start({ waitMs: 60_000 });
+    await instance.release();
+    expect(await (await waiting).others()).toEqual([]);
   });
 
   test('never start beside one that has ended and has not let go of the lock', async () => {
     mkdirSync(join(directory, 'lock'));
     const script = `require('node:net').createServer().listen(process.argv[1], () => console.log('ready'))`;
     const path = join(directory, 'lock', 'lock-1');
-    const older = spawn(process.execPath, ['-e', script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await once(older.stdout, 'data');
+    older = spawn(process.execPath, ['-e', script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(older.stdout ?? older, 'data');
     expect(await refusal({ isBeside: true })).toBe('ALREADY_RUNNING');
     const waiting = start({ isBeside: true, waitMs: 60_000 });
     older.kill('SIGKILL');
