@@ -113,6 +113,8 @@ describe('what an owner may have', () => {
   });
 
   test('is the same after an open that fails at any step of its way to the disk', async () => {
+    // The first one names this worker on the disk, too.
+    await client('somebody').attach();
     disk.switch();
     await client('nobody').attach();
     const steps = disk.calls();

@@ -116,6 +116,23 @@ describe('a worker whose storage fails', () => {
     expect((await receiptOfDrain(drain)).counts).toMatchObject({ checkpointed: 1, forced: 0 });
   });
 
+  test('starts on a full disk, and brings sessions back once there is room', async () => {
+    const alice = client();
+    await alice.attach();
+    alice.write(randomBytes(10_000));
+    await alice.echoed();
+    await receiptOfDrain(startDrain(running.gate));
+    await running.stop();
+    disk.isFull = true;
+    running = await startRunningWorker({ dir, fileSystem: disk.fileSystem });
+    await expect(alice.attach()).rejects.toMatchObject({
+      code: 'WORKER_UNAVAILABLE',
+      message: expect.stringMatching(/^The session is kept.* full/),
+    });
+    disk.isFull = false;
+    expect(await alice.attach()).toMatchObject({ outcome: ResumeOutcome.EXACT });
+  });
+
   test('names sessions that could not be written down when it had to go on, with the reason', async () => {
     const alice = client();
     await alice.attach();

@@ -7,20 +7,19 @@ import { createFaultyFileSystem, type Fault } from '#test/support/faulty-file-sy
 import { createMemoryDisk } from '#test/support/memory-disk.js';
 import { createNodeFileSystem, type FileSystem } from '#common/files/file-system.js';
 import { createIncarnationStore } from './incarnation.js';
-import { instanceFile, writeInstanceFile } from './instances.js';
+import { InstanceFile } from './instances.js';
 
 const id = '3f2b8f4e-0c1d-4b7a-9a55-000000000001';
 let directory: string;
+const fileOf = (where: string, number: number, fileSystem: FileSystem): InstanceFile =>
+  new InstanceFile(where, { number, id: `instance ${number}` }, fileSystem);
 const storeOn = (fileSystem: FileSystem = createNodeFileSystem(), number = 1) =>
-  createIncarnationStore({ directory, instanceFile: instanceFile(directory, number), fileSystem });
+  createIncarnationStore({ directory, instanceFile: fileOf(directory, number, fileSystem), fileSystem });
 const names = (): readonly string[] => readdirSync(join(directory, id, 'incarnations')).sort();
 
-beforeEach(async () => {
+beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'panelet-incarnation-'));
   mkdirSync(join(directory, id));
-  for (const number of [1, 2]) {
-    await writeInstanceFile(directory, { number, id: `instance ${number}` }, createNodeFileSystem());
-  }
 });
 
 afterEach(() => {
@@ -35,11 +34,10 @@ describe('incarnations', () => {
   });
 
   test('are claimed, and decided, by one only, however many try at the same moment', async () => {
+    const stores = [storeOn(undefined, 1), storeOn(undefined, 2)];
     for (let incarnation = 1; incarnation <= 10; incarnation++) {
       for (const what of ['claim', 'decide'] as const) {
-        const tries = Array.from({ length: 8 }, (_, index) =>
-          storeOn(undefined, 1 + (index % 2))[what](id, incarnation),
-        );
+        const tries = Array.from({ length: 4 }, () => stores.map((store) => store[what](id, incarnation))).flat();
         expect((await Promise.all(tries)).filter(Boolean).length).toBe(1);
       }
     }
@@ -82,8 +80,8 @@ describe('incarnations', () => {
     const disk = createMemoryDisk();
     const { fileSystem } = disk.mount();
     await fileSystem.mkdirs(join('/panel', id), 0o700);
-    await writeInstanceFile('/panel', { number: 1, id: 'instance 1' }, fileSystem);
-    const store = createIncarnationStore({ directory: '/panel', instanceFile: instanceFile('/panel', 1), fileSystem });
+    const named = fileOf('/panel', 1, fileSystem);
+    const store = createIncarnationStore({ directory: '/panel', instanceFile: named, fileSystem });
     for (const incarnation of [1, 2]) {
       await store.claim(id, incarnation);
       await store.decide(id, incarnation);
@@ -103,6 +101,7 @@ describe('incarnations', () => {
   test('that cannot be written down are not claimed', async () => {
     const counting = createFaultyFileSystem(createNodeFileSystem());
     await storeOn(counting).claim(id, 1);
+    rmSync(join(directory, id, 'incarnations'), { recursive: true });
     for (let at = 0; at < counting.calls.length; at++) {
       const fault: Fault = { at, code: 'EIO', lasts: 'on', effect: 'none' };
       const error: unknown = await storeOn(createFaultyFileSystem(createNodeFileSystem(), fault))

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { FileSystem } from '#common/files/file-system.js';
 import { storageError, systemCode } from '#common/errors/storage-error.js';
-import { readInstanceName, type InstanceName } from './instances.js';
+import { readInstanceName, type InstanceFile, type InstanceName } from './instances.js';
 import { requireSessionId } from './session-id.js';
 
 /** What the links of a session say about who has it. */
@@ -45,8 +45,8 @@ export interface IncarnationStore {
 export interface IncarnationStoreDeps {
   /** Directory that holds a directory for each session. */
   readonly directory: string;
-  /** File that names this instance. */
-  readonly instanceFile: string;
+  /** Names this instance. */
+  readonly instanceFile: Pick<InstanceFile, 'path'>;
   readonly fileSystem: FileSystem;
 }
 
@@ -119,8 +119,9 @@ class LinkedIncarnations implements IncarnationStore {
 
   /** @returns false when somebody else was first, or the session has gone */
   async #link(path: string): Promise<boolean> {
+    const file = await this.#deps.instanceFile.path();
     try {
-      await this.#deps.fileSystem.link(this.#deps.instanceFile, path);
+      await this.#deps.fileSystem.link(file, path);
       return true;
     } catch (error) {
       if (systemCode(error) === 'EEXIST' || systemCode(error) === 'ENOENT') return false;

@@ -41,10 +41,34 @@ export function instanceFile(directory: string, number: number): string {
   return join(directory, 'instances', `${number}.json`);
 }
 
-/** Writes down who an instance is, durably. */
-export async function writeInstanceFile(directory: string, own: InstanceName, fileSystem: FileSystem): Promise<void> {
-  await fileSystem.mkdirs(join(directory, 'instances'), 0o700);
-  await writeDurably(instanceFile(directory, own.number), JSON.stringify(own), fileSystem);
+/** The file that names an instance, once it is on the disk. */
+export class InstanceFile {
+  readonly #directory: string;
+  readonly #own: InstanceName;
+  readonly #fileSystem: FileSystem;
+  #written: Promise<string> | undefined;
+
+  constructor(directory: string, own: InstanceName, fileSystem: FileSystem) {
+    this.#directory = directory;
+    this.#own = own;
+    this.#fileSystem = fileSystem;
+  }
+
+  /** Writes it durably, the first time that it is needed: a worker starts on a full disk, too. @throws what the system says */
+  path(): Promise<string> {
+    this.#written ??= this.#write().catch((error: unknown) => {
+      this.#written = undefined;
+      throw error;
+    });
+    return this.#written;
+  }
+
+  async #write(): Promise<string> {
+    const path = instanceFile(this.#directory, this.#own.number);
+    await this.#fileSystem.mkdirs(join(this.#directory, 'instances'), 0o700);
+    await writeDurably(path, JSON.stringify(this.#own), this.#fileSystem);
+    return path;
+  }
 }
 
 /** Removes the files of dead instances. What they are linked to by sessions stays. */
@@ -53,7 +77,11 @@ export async function forgetDeadInstances(
   instances: Pick<Instances, 'isAlive'>,
   fileSystem: FileSystem,
 ): Promise<void> {
-  for (const name of await fileSystem.list(join(directory, 'instances'))) {
+  const names = await fileSystem.list(join(directory, 'instances')).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  });
+  for (const name of names) {
     const number = Number(/^([1-9]\d*)\.(json|sock)$/.exec(name)?.[1] ?? 0);
     if (number > 0 && !(await instances.isAlive(number))) await fileSystem.unlink(join(directory, 'instances', name));
   }

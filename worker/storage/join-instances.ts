@@ -178,12 +178,19 @@ class JoinedInstances implements Instances {
     }
   }
 
-  /** Says beside the lock that an instance has it. It names the lock's number, so it is not taken for a word about the next one. */
+  /**
+   * Says beside the lock that an instance has it. It names the lock's number, so it is not taken for a word about the next one. Where it
+   * cannot be said, as on a full disk, those who would start beside this one wait.
+   */
   async #nameHolder(): Promise<void> {
     const path = join(this.#lockDirectory, 'instance');
     const holder = { lock: this.#exclusive?.number, instance: this.own.number };
-    await writeFile(`${path}.tmp`, JSON.stringify(holder), { mode: 0o600 });
-    await rename(`${path}.tmp`, path);
+    try {
+      await writeFile(`${path}.tmp`, JSON.stringify(holder), { mode: 0o600 });
+      await rename(`${path}.tmp`, path);
+    } catch (err) {
+      this.#options.log.warn({ err, path }, 'No worker can be started beside this one');
+    }
   }
 
   async #isHeldByInstance(): Promise<boolean> {

@@ -6,7 +6,7 @@ import { createNodeFileSystem, type FileSystem } from '#common/files/file-system
 import { storageError } from '#common/errors/storage-error.js';
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js';
 import { createIncarnationStore } from './incarnation.js';
-import { forgetDeadInstances, instanceFile, isNewest, writeInstanceFile, type Instances } from './instances.js';
+import { forgetDeadInstances, InstanceFile, isNewest, type Instances } from './instances.js';
 import { joinInstances } from './join-instances.js';
 import { requirePanelName } from './session-id.js';
 import { SessionOwnership } from './session-ownership.js';
@@ -53,13 +53,12 @@ export async function openPanelStorage(deps: PanelStorageDeps): Promise<PanelSto
   const instances = await (deps.join ?? ((path: string) => joinInstances(path, { ...deps, ...alone })))(directory);
   const storage = storageOf(directory, { instances, fileSystem, log: deps.log });
   try {
-    await writeInstanceFile(directory, instances.own, fileSystem);
     await forgetDeadInstances(directory, instances, fileSystem);
     await storage.sweep();
     return storage;
   } catch (error) {
     await instances.release();
-    throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action: 'begin', directory });
+    throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action: 'clean up', directory });
   }
 }
 
@@ -71,8 +70,8 @@ interface StorageParts {
 
 function storageOf(directory: string, { instances, fileSystem, log }: StorageParts): PanelStorage {
   const records = createSessionRecordStore({ directory, fileSystem });
-  const named = instanceFile(directory, instances.own.number);
-  const incarnations = createIncarnationStore({ directory, instanceFile: named, fileSystem });
+  const instanceFile = new InstanceFile(directory, instances.own, fileSystem);
+  const incarnations = createIncarnationStore({ directory, instanceFile, fileSystem });
   const ownership = new SessionOwnership({ directory, incarnations, instances, fileSystem });
   return {
     records,

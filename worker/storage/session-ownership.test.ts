@@ -4,7 +4,7 @@ import type { FileSystem } from '#common/files/file-system.js';
 import { createMemoryDisk, type MemoryDisk } from '#test/support/memory-disk.js';
 import { createMemoryInstances, type MemoryInstance, type MemoryInstances } from '#test/support/memory-instances.js';
 import { createIncarnationStore } from './incarnation.js';
-import { instanceFile, writeInstanceFile } from './instances.js';
+import { InstanceFile } from './instances.js';
 import { SessionOwnership } from './session-ownership.js';
 
 const id = '3f2b8f4e-0c1d-4b7a-9a55-000000000001';
@@ -21,10 +21,10 @@ interface Sharer {
 const join = async (through: (fileSystem: FileSystem) => FileSystem = (same) => same): Promise<Sharer> => {
   const instance = instances.join();
   const own = disk.mount().fileSystem;
-  await writeInstanceFile(directory, instance.own, own);
+  const instanceFile = new InstanceFile(directory, instance.own, own);
+  await instanceFile.path();
   const fileSystem = through(own);
-  const named = instanceFile(directory, instance.own.number);
-  const incarnations = createIncarnationStore({ directory, instanceFile: named, fileSystem });
+  const incarnations = createIncarnationStore({ directory, instanceFile, fileSystem });
   return { instance, ownership: new SessionOwnership({ directory, incarnations, instances: instance, fileSystem }) };
 };
 
@@ -81,7 +81,7 @@ describe('who has a session', () => {
     const { fileSystem } = disk.mount();
     const namesake = instances.join();
     expect(namesake.own.number).toBe(first.instance.own.number);
-    await writeInstanceFile(directory, { ...namesake.own, id: 'a namesake' }, fileSystem);
+    await new InstanceFile(directory, { ...namesake.own, id: 'a namesake' }, fileSystem).path();
     const second = await join();
     expect(await second.ownership.look(id)).toMatchObject({ kind: 'nobody' });
   });
