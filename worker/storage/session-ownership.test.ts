@@ -1,14 +1,17 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { FileSystem } from '#common/files/file-system.js';
+import { createSilentLog } from '#common/log.js';
 import { createMemoryDisk, type MemoryDisk } from '#test/support/memory-disk.js';
 import { createMemoryInstances, type MemoryInstance, type MemoryInstances } from '#test/support/memory-instances.js';
+import { createCheckpointStore } from './checkpoint-store.js';
 import { createIncarnationStore } from './incarnation.js';
 import { InstanceFile } from './instances.js';
 import { SessionOwnership } from './session-ownership.js';
 
 const id = '3f2b8f4e-0c1d-4b7a-9a55-000000000001';
 const directory = '/panel';
+const log = createSilentLog();
 let disk: MemoryDisk;
 let instances: MemoryInstances;
 
@@ -128,9 +131,59 @@ describe('who has a session', () => {
       { numRuns: 500 },
     );
   });
+
+  test('goes from one to the next by its checkpoint, and nothing of it is lost or used twice', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), fc.integer({ min: 2, max: 3 }), async (scheduler, takers) => {
+        await restart();
+        const first = await join();
+        await open(first);
+        const session = new SealedSession();
+        await session.leave(first, disk.mount().fileSystem);
+        const all: Promise<void>[] = [];
+        for (let taker = 0; taker < takers; taker++) {
+          let mine: FileSystem | undefined;
+          const sharer = await join((real) => (mine = scheduled(real, scheduler)));
+          if (mine !== undefined) all.push(session.goOn(sharer, mine));
+        }
+        await scheduler.waitFor(Promise.all(all));
+        expect(session.broken).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
 });
 
-/** Calls that link, list or read wait for their turn. */
+/** A session that counts the workers which had it; each of them seals it when it ends. */
+class SealedSession {
+  readonly broken: string[] = [];
+  #sealed = 0;
+  #having = 0;
+
+  /** Seals one more, and ends. */
+  async leave({ instance }: Sharer, fileSystem: FileSystem): Promise<void> {
+    await createCheckpointStore({ directory, fileSystem, log }).seal(id, Buffer.from(String(++this.#sealed)));
+    this.#having = 0;
+    instance.kill();
+  }
+
+  /** Takes it as a worker does whose client has come, and ends then. */
+  async goOn(sharer: Sharer, fileSystem: FileSystem): Promise<void> {
+    const { ownership } = sharer;
+    const checkpoints = createCheckpointStore({ directory, fileSystem, log });
+    const found = await ownership.look(id);
+    if (found.kind === 'elsewhere') return;
+    const content = await checkpoints.read(id);
+    if (!(await ownership.claim(id, found)) || !(await ownership.decide(id, found.incarnation + 1))) return;
+    if (content === undefined) this.broken.push('It begins from nothing, though it was sealed');
+    else if (!(await checkpoints.consume(id, found.incarnation + 1))) return;
+    if (++this.#having > 1) this.broken.push('Two have it');
+    if (Number(content?.toString()) !== this.#sealed) this.broken.push('What was sealed last is lost');
+    await this.leave(sharer, fileSystem);
+  }
+}
+
+/** Calls that link, list, read or rename wait for their turn. */
 function scheduled(real: FileSystem, scheduler: fc.Scheduler): FileSystem {
   const turn = (): Promise<void> => scheduler.schedule(Promise.resolve());
   return {
@@ -138,5 +191,6 @@ function scheduled(real: FileSystem, scheduler: fc.Scheduler): FileSystem {
     link: (from, to) => turn().then(() => real.link(from, to)),
     list: (path) => turn().then(() => real.list(path)),
     read: (path) => turn().then(() => real.read(path)),
+    rename: (from, to) => turn().then(() => real.rename(from, to)),
   };
 }
