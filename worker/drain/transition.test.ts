@@ -124,7 +124,7 @@ describe('the drain state machine', () => {
 
   test('forces what cannot be forced again and again, but not in one turn', () => {
     const gate = new Machine();
-    gate.apply(drain());
+    gate.apply(drain({ leaseMs: 300_000 }));
     const opening = { ...calm, sessions: 1, unsealed: 1 };
     gate.settle(opening);
     gate.nowMs = 60_000;
