@@ -96,6 +96,25 @@ describe('an attachment', () => {
     expect(attempt(() => arrive({ worker: restored, attachment: 'late', view }, late[1]!))).toBe('FENCED');
   });
 
+  test('of another client, or of one that begins anew, starts what its client has acknowledged itself', () => {
+    const worker = talkWorker();
+    const client = talkClient('a');
+    meet({ client, worker, attachment: 'n1', view: undefined });
+    worker.endpoint.writeData(Channel.STDOUT, Buffer.from('x'));
+    talk(client, worker, 'n1');
+    const taking = { mode: AttachMode.RESUME, takeover: true };
+    const other = talkClient('b', { ...taking, resumeToken: client.resumeToken });
+    meet({ client: other, worker, attachment: 'n2' });
+    expect(worker.save().heldFromSeq).toBe(2);
+    worker.endpoint.writeData(Channel.STDOUT, Buffer.from('y'));
+    talk(other, worker, 'n2');
+    meet({ client: other, worker, attachment: 'n3' });
+    expect(worker.save().heldFromSeq).toBe(2);
+    const anew = talkClient('b', { ...taking, resumeToken: other.resumeToken });
+    meet({ client: anew, worker, attachment: 'n4' });
+    expect(worker.save().heldFromSeq).toBe(3);
+  });
+
   test('whose hello contradicts the session changes nothing', () => {
     const worker = talkWorker();
     const client = talkClient('a');

@@ -236,6 +236,7 @@ describe('a worker among hostile clients', () => {
     await heir.attach();
     await alice.over();
     expect(alice.next).toMatchObject({ kind: 'superseded' });
+    expect(alice.effects.at(-1)).toMatchObject({ kind: 'detach', attachNonce: heir.link.attachedAs });
     heir.event('digest');
     await waitFor('the digest', () => heir.panelEvents('digest').length > 0);
     expect(heir.panelEvents('digest')[0]).toMatchObject({ bytes: 5_000 });
