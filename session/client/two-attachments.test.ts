@@ -162,10 +162,10 @@ describe('a client that opens the next attachment', () => {
     const late = worker.pull('n1', true)!;
     const view = { ...worker.view(), life: { kind: 'crashed', afterCrash: 'fresh' } } as const;
     const fresh = talkWorker(2);
+    say(fresh, 'new');
     const answers = arrive({ worker: fresh, attachment: 'n2', view }, client.hello('n2', { moves: true }));
     expect(takeAll(client, answers, 'n2')).toMatchObject([{ kind: 'welcomed', reset: true }, { kind: 'lost' }]);
     expect(client.receive(late, 'n1')).toEqual([]);
-    say(fresh, 'new');
     talk(client, fresh, 'n2');
     expect(readText(client.endpoint)).toBe('new');
   });
@@ -202,13 +202,16 @@ describe('the end of both attachments', () => {
     });
   });
 
-  test('is final where the current one has said so', () => {
-    const { client, worker } = opened();
-    client.hello('n2', { moves: true });
-    client.receive(worker.detachMessage(DetachReason.REVOKED, 'why'), 'n1');
-    client.ended({ kind: 'ok' }, 'n1');
-    expect(client.ended(cut, 'n2')).toEqual({ kind: 'failed', code: 'IDENTITY_REFUSED', message: 'why' });
-  });
+  test.each([cut, { kind: 'refused', code: 'WORKER_UNAVAILABLE', message: '' } as const])(
+    'is final where the current one has said so, with the next one $kind',
+    (end) => {
+      const { client, worker } = opened();
+      client.hello('n2', { moves: true });
+      client.receive(worker.detachMessage(DetachReason.REVOKED, 'why'), 'n1');
+      client.ended({ kind: 'ok' }, 'n1');
+      expect(client.ended(end, 'n2')).toEqual({ kind: 'failed', code: 'IDENTITY_REFUSED', message: 'why' });
+    },
+  );
 });
 
 describe('a client that is superseded', () => {

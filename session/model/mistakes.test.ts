@@ -136,9 +136,9 @@ describe('the model finds', () => {
   test.each(cases)('$mistake', ({ mistake, config, ignoresRefusals = false, rule, lastStep }) => {
     const found = explore(config, { ignoresRefusals });
     if (showsTraces) {
-      process.stdout.write(
-        `Planted fault, found as it must be after ${found.states} situations: ${mistake}\n${describeFailure(found)}\n`,
-      );
+      const steps = found.failure?.trace.length ?? 0;
+      const how = `${steps} steps, ${found.states} situations`;
+      process.stdout.write(`Planted fault, found as it must be (${how}): ${mistake}\n${describeFailure(found)}\n`);
     }
     expect(found.failure?.rule).toMatch(rule);
     expect(found.failure?.trace.at(-1)).toMatch(lastStep);
