@@ -58,6 +58,8 @@ describe('instance locks', () => {
     expect(new Set(numbers).size).toBe(6);
     const last = await take();
     expect(last.number).toBeGreaterThan(Math.max(...numbers));
+    await waitFor('all others know that one came later', () => all.every(({ hasNewer }) => hasNewer));
+    expect(last.hasNewer).toBe(false);
     expect(await last.others()).toEqual(numbers.toSorted((a, b) => a - b));
     expect(locks().filter((name) => name.startsWith('claim-'))).toEqual([]);
   });

@@ -11,6 +11,8 @@ export interface InstanceLock {
   isAlive(number: number): Promise<boolean>;
   /** Numbers of the others that live, in rising order. */
   others(): Promise<readonly number[]>;
+  /** True while one that came later is known to live; a moment late at most. */
+  readonly hasNewer: boolean;
   /** Path of a file beside the locks; short enough for a socket, and good in this process only. */
   near(name: string): string;
   /** Lets the others know at once that this one is gone. Idempotent. */
@@ -87,6 +89,10 @@ class SocketInstanceLock implements InstanceLock {
     if (this.#dead.has(number)) return false;
     // One that has left itself judges nobody.
     return this.#held === undefined || this.#isOver || this.#held.sockets.isAlive(number);
+  }
+
+  get hasNewer(): boolean {
+    return [...this.#watched.keys()].some((number) => number > this.number);
   }
 
   near(name: string): string {

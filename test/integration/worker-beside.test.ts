@@ -79,7 +79,7 @@ describe('worker processes beside each other', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  test('serve at the same time; of one that is killed the other one brings back what was live, and what was sealed', async () => {
+  test('serve at the same time; of one that is killed the other one brings back what was live', async () => {
     const first = leader;
     const second = start('--beside');
     await second.ready;
@@ -96,17 +96,23 @@ describe('worker processes beside each other', () => {
     await lead(second);
     expect(await back(alice)).toMatchObject({ outcome: ResumeOutcome.ROLLED_BACK });
     expect(alice.losses[0]).toMatchObject({ code: 'WORKER_CRASHED' });
-    // Sealed by this one, and brought back by the next.
-    const third = start('--beside');
-    await third.ready;
+  });
+
+  test('move a session, live, from one that drains to the newer one, and on to the next', async () => {
     const carol = await attached();
-    await receiptOfDrain(startDrain(second.gate));
-    second.child.kill('SIGKILL');
-    await second.exited;
-    await lead(third);
-    await carol.over();
-    expect(await back(carol)).toMatchObject({ outcome: ResumeOutcome.EXACT });
-    await goesOn(carol);
+    for (let moves = 1; moves <= 2; moves++) {
+      const [old, young] = [leader, start('--beside')];
+      await young.ready;
+      const { counts } = await receiptOfDrain(startDrain(old.gate));
+      expect(counts).toMatchObject({ moved: 1, checkpointed: 0, forced: 0 });
+      await lead(young);
+      await carol.over();
+      expect(await back(carol)).toMatchObject({ outcome: ResumeOutcome.EXACT, incarnation: 1 + moves });
+      await goesOn(carol);
+      old.child.kill('SIGKILL');
+      await old.exited;
+      await goesOn(carol);
+    }
   });
 
   test('hand on the lock that earlier releases know', async () => {

@@ -33,6 +33,9 @@ export function createMemoryInstances(): MemoryInstances {
         own: { number, id: `instance-${number}` },
         isAlive: (other) => Promise.resolve(living.has(other)),
         others: () => Promise.resolve([...living.keys()].filter((other) => other !== number)),
+        get hasNewer() {
+          return [...living.keys()].some((other) => other > number);
+        },
         socketOf: (other) => join(sockets, `${other}.sock`),
         onDeath: (listener) => {
           listeners.add(listener);

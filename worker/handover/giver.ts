@@ -50,6 +50,7 @@ export class Giver {
   /** Begins to give, where there is a newer instance. Those that hold something are tried again until `stop`. */
   begin(drivers: readonly SessionDriver[]): void {
     this.#giving?.abort();
+    if (!this.#deps.instances.hasNewer) return;
     const giving = new AbortController();
     this.#giving = giving;
     this.#waiting = drivers.length;

@@ -71,7 +71,7 @@ function receive(
       try {
         assembly.take(part);
       } catch (error) {
-        reject(error as Error);
+        reject(error);
       }
     });
     call.on('error', reject);
@@ -80,7 +80,7 @@ function receive(
       try {
         whole(assembly.whole()).then(resolve, reject);
       } catch (error) {
-        reject(error as Error);
+        reject(error);
       }
     });
   });

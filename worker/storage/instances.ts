@@ -20,6 +20,8 @@ export interface Instances {
   isAlive(number: number): Promise<boolean>;
   /** Numbers of the others that live, in rising order. */
   others(): Promise<readonly number[]>;
+  /** True while one that came later is known to live; a moment late at most. */
+  readonly hasNewer: boolean;
   /** Path at which the instance of a number takes sessions of others, good in this process. */
   socketOf(number: number): string;
   /** Calls back when another one is found dead; returns what takes the listener off. */

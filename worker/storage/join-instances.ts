@@ -97,6 +97,10 @@ class JoinedInstances implements Instances {
     return (await this.#instance?.others()) ?? [];
   }
 
+  get hasNewer(): boolean {
+    return this.#instance?.hasNewer ?? false;
+  }
+
   socketOf(number: number): string {
     return this.#instance?.near(`${number}.sock`) ?? '';
   }
