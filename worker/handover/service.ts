@@ -1,5 +1,5 @@
 import type { ServerReadableStream } from '@grpc/grpc-js';
-import { messageOf } from '#common/errors/errors.js';
+import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { statusOf } from '#common/grpc/grpc-status.js';
 import type { Log } from '#common/log.js';
 import type {
@@ -71,7 +71,7 @@ function receive(
       try {
         assembly.take(part);
       } catch (error) {
-        reject(error);
+        reject(PaneletError.from(error));
       }
     });
     call.on('error', reject);
@@ -80,7 +80,7 @@ function receive(
       try {
         whole(assembly.whole()).then(resolve, reject);
       } catch (error) {
-        reject(error);
+        reject(PaneletError.from(error));
       }
     });
   });
