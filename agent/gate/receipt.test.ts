@@ -17,7 +17,15 @@ const parts = { restartUid: 'r', instance: 'i', target: Target.AGENT, kept: 4 };
 
 test('a receipt adds up those of the workers and what others keep', () => {
   const receipt = sumReceipts({ ...parts, workers: [one, two] });
-  expect(receipt.counts).toEqual({ finished: 1, kept: 4, checkpointed: 5, forced: 2, remaining: 0, restored: 0, moved: 0 });
+  expect(receipt.counts).toEqual({
+    finished: 1,
+    kept: 4,
+    checkpointed: 5,
+    forced: 2,
+    remaining: 0,
+    restored: 0,
+    moved: 0,
+  });
   expect(receipt.forced.map(({ sessionId }) => sessionId)).toEqual(['a', 'b']);
   expect(receipt.took).toEqual(msToDuration(300));
 });

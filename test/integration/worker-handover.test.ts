@@ -202,7 +202,7 @@ describe('a worker that drains beside a newer one', () => {
   );
 
   test('writes down what does not move', async () => {
-    const { movable: _, ...still } = createEchoPanel();
+    const still: PanelDefinition = { ...createEchoPanel(), movable: false };
     const [old] = await pair({ panel: still });
     const { counts } = await receiptOfDrain(startDrain(old.gate));
     expect(counts).toMatchObject({ moved: 0, checkpointed: 8 });

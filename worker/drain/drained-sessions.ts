@@ -6,9 +6,18 @@ import { DrainPhase, SessionFate, type Drain } from '#proto/session/v1/session.j
 import type { Hold } from '../panel/op-gate.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
-import type { Giver } from '../handover/giver.js';
 import type { DrainTally } from './drain-status.js';
 import type { DrainEffect, DrainFacts, DrainState } from './state.js';
+
+/** Gives sessions to a newer instance of the worker, where there is one. */
+export interface SessionGiver {
+  /** Begins to give. */
+  begin(drivers: readonly SessionDriver[]): void;
+  /** Begins with no more of them; those under way are finished. */
+  stop(): void;
+  /** Sessions that are being given, or were not tried yet. */
+  readonly waiting: number;
+}
 
 /** What draining sessions needs. */
 export interface DrainedSessionsDeps {
@@ -19,8 +28,7 @@ export interface DrainedSessionsDeps {
   readonly registry: SessionRegistry;
   /** Attach RPCs that are not over. */
   readonly attachments: () => number;
-  /** Gives sessions to a newer instance of the worker; nothing moves where there is none. */
-  readonly giver: Pick<Giver, 'begin' | 'stop' | 'waiting'>;
+  readonly giver: SessionGiver;
   /** Sessions that were found sealed at the start of this worker. */
   readonly restored: number;
 }

@@ -3,6 +3,7 @@ import { messageOf } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import { sleep, type Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
+import type { SessionGiver } from '../drain/drained-sessions.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
 import type { InstanceName, Instances } from '../storage/instances.js';
 import type { SessionOwnership } from '../storage/session-ownership.js';
@@ -32,7 +33,7 @@ const prepareMs = 1_000;
 const againMs = 500;
 
 /** Gives the sessions of a worker that drains to the newest instance, one by one, while the others go on. */
-export class Giver {
+export class Giver implements SessionGiver {
   readonly #deps: GiverDeps;
   #giving: AbortController | undefined;
   #waiting = 0;
