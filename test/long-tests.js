@@ -12,6 +12,7 @@ export const longTests = [
   'test/integration/agent-silent-workers.test.ts',
   'test/integration/agent-workers.test.ts',
   'test/integration/cli-cluster.test.ts',
+  'test/integration/controller-process.test.ts',
   'test/integration/crowded-agent.test.ts',
   'test/integration/devcluster-process.test.ts',
   'test/integration/exec.test.ts',
@@ -19,6 +20,7 @@ export const longTests = [
   'test/integration/kubectl-refusals.test.ts',
   'test/integration/one-address.test.ts',
   'test/integration/soak.test.ts',
+  'test/integration/worker-beside.test.ts',
   'test/integration/worker-hostile.test.ts',
   'test/integration/worker-soak.test.ts',
 ];

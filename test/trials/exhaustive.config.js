@@ -16,6 +16,7 @@ export default {
     '<rootDir>/session/model/{restart,takeover,crash,moves}.test.ts',
     '<rootDir>/session/model/two-attachments.property.test.ts',
     '<rootDir>/session/model/ownership/ownership.test.ts',
+    '<rootDir>/test/integration/worker-handover.test.ts',
     ...longTests.map((path) => `<rootDir>/${path}`),
   ],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
