@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isPaneletError } from '#common/errors/errors.js';
 import { ResumeOutcome } from '#proto/session/v1/session.js';
 import { receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
 import { LinkClient } from '#test/support/link-client.js';
@@ -33,7 +32,7 @@ describe('worker processes beside each other', () => {
   const attached = async (): Promise<LinkClient> => {
     const made = new LinkClient({ socket: join(dir, 'front.sock') });
     clients.push(made);
-    await back(made);
+    await made.comeBack();
     made.write(randomBytes(10_000));
     await made.echoed();
     return made;
@@ -42,16 +41,6 @@ describe('worker processes beside each other', () => {
     await passage.block();
     leader = to;
     await passage.open();
-  };
-  /** Attaches again; what the connection that was cut still says is no answer. */
-  const back = async (made: LinkClient): Promise<Awaited<ReturnType<LinkClient['attach']>>> => {
-    for (;;) {
-      try {
-        return await made.attach();
-      } catch (error) {
-        if (!isPaneletError(error, 'TRANSPORT_LOST')) throw error;
-      }
-    }
   };
   const goesOn = async (made: LinkClient): Promise<void> => {
     made.write(randomBytes(10_000));
@@ -86,15 +75,15 @@ describe('worker processes beside each other', () => {
     const [alice, bob] = [await attached(), await attached()];
     await lead(second);
     await Promise.all([alice.over(), bob.over()]);
-    await expect(back(alice)).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
+    await expect(alice.comeBack()).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
     await lead(first);
-    await back(alice);
+    await alice.comeBack();
     await goesOn(alice);
     await alice.cut();
     first.child.kill('SIGKILL');
     await first.exited;
     await lead(second);
-    expect(await back(alice)).toMatchObject({ outcome: ResumeOutcome.ROLLED_BACK });
+    expect(await alice.comeBack()).toMatchObject({ outcome: ResumeOutcome.ROLLED_BACK });
     expect(alice.losses[0]).toMatchObject({ code: 'WORKER_CRASHED' });
   });
 
@@ -107,7 +96,7 @@ describe('worker processes beside each other', () => {
       expect(counts).toMatchObject({ moved: 1, checkpointed: 0, forced: 0 });
       await lead(young);
       await carol.over();
-      expect(await back(carol)).toMatchObject({ outcome: ResumeOutcome.EXACT, incarnation: 1 + moves });
+      expect(await carol.comeBack()).toMatchObject({ outcome: ResumeOutcome.EXACT, incarnation: 1 + moves });
       await goesOn(carol);
       old.child.kill('SIGKILL');
       await old.exited;

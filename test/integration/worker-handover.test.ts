@@ -1,14 +1,13 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { isPaneletError } from '#common/errors/errors.js';
 import { createSeededRandom } from '#common/random.js';
 import { createSystemClock, sleep } from '#common/time/clock.js';
 import { createLatch } from '#common/time/latch.js';
-import { DrainPhase, ResumeOutcome } from '#proto/session/v1/session.js';
+import { DrainPhase, ResumeOutcome, type EndSessionResponse } from '#proto/session/v1/session.js';
 import { isExhaustive } from '#test/support/exhaustive.js';
-import { receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
-import { LinkClient } from '#test/support/link-client.js';
+import { ask, receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
+import { callerMetadata, createSessionClient, LinkClient } from '#test/support/link-client.js';
 import { createSharedWorkers, type SharedWorker, type SharedWorkers } from '#test/support/node/shared-workers.js';
 import { temporaryDirectory } from '#test/support/running-worker.js';
 import { waitFor } from '#test/support/wait-for.js';
@@ -33,21 +32,11 @@ describe('a worker that drains beside a newer one', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** Attaches again; what the connection that was cut still says is no answer. */
-  const back = async (made: LinkClient): Promise<Awaited<ReturnType<LinkClient['attach']>>> => {
-    for (;;) {
-      try {
-        return await made.attach();
-      } catch (error) {
-        if (!isPaneletError(error, 'TRANSPORT_LOST')) throw error;
-      }
-    }
-  };
   const opened = async (count: number): Promise<readonly LinkClient[]> => {
     const made = Array.from({ length: count }, () => new LinkClient({ socket: workers.socket }));
     clients.push(...made);
     for (const one of made) {
-      await back(one);
+      await one.comeBack();
       one.write(randomBytes(10_000));
       await one.echoed();
     }
@@ -57,6 +46,12 @@ describe('a worker that drains beside a newer one', () => {
     made.write(randomBytes(10_000));
     await made.echoed();
     expect([made.isExact, made.losses]).toEqual([true, []]);
+  };
+  const endSession = async (worker: SharedWorker, sessionId: string): Promise<void> => {
+    const grpc = createSessionClient(worker.socket);
+    await ask<EndSessionResponse>((done) => grpc.endSession({ sessionId }, callerMetadata(), done)).finally(() =>
+      grpc.close(),
+    );
   };
   const pair = async (
     options: Parameters<SharedWorkers['start']>[0] = {},
@@ -78,7 +73,7 @@ describe('a worker that drains beside a newer one', () => {
     await workers.lead(young);
     for (const one of made) {
       await one.over();
-      expect(await back(one)).toMatchObject({ outcome: ResumeOutcome.EXACT, incarnation: 2 });
+      expect(await one.comeBack()).toMatchObject({ outcome: ResumeOutcome.EXACT, incarnation: 2 });
       await goesOn(one);
     }
   });
@@ -90,7 +85,7 @@ describe('a worker that drains beside a newer one', () => {
     expect(alice?.drains().at(-1)).toBe(DrainPhase.READY);
     expect(alice?.next).toMatchObject({ kind: 'reattach', afterMs: 0, backoff: false });
     // It says who has the session.
-    await expect(back(alice!)).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
+    await expect(alice!.comeBack()).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
   });
 
   test.each([
@@ -109,7 +104,7 @@ describe('a worker that drains beside a newer one', () => {
     await workers.lead(third);
     for (const one of made) {
       await one.over();
-      expect(await back(one)).toMatchObject({ outcome: ResumeOutcome.EXACT });
+      expect(await one.comeBack()).toMatchObject({ outcome: ResumeOutcome.EXACT });
       await goesOn(one);
     }
   });
@@ -133,7 +128,7 @@ describe('a worker that drains beside a newer one', () => {
     await workers.lead(await workers.start());
     for (const one of made) {
       await one.over();
-      expect(await back(one)).toMatchObject({ outcome: ResumeOutcome.EXACT });
+      expect(await one.comeBack()).toMatchObject({ outcome: ResumeOutcome.EXACT });
       await goesOn(one);
     }
   });
@@ -167,8 +162,96 @@ describe('a worker that drains beside a newer one', () => {
     go.resolve();
     await workers.lead(young);
     await alice?.over();
-    expect(await back(alice!)).toMatchObject({ outcome: ResumeOutcome.EXACT, incarnation: 2 });
+    expect(await alice!.comeBack()).toMatchObject({ outcome: ResumeOutcome.EXACT, incarnation: 2 });
     await goesOn(alice!);
+  });
+
+  test('leaves a session that the drain has written down alone, when the newer one says late that it would take it', async () => {
+    const [asked, go] = [createLatch(), createLatch()];
+    let isSlow = false;
+    const old = await workers.start();
+    await workers.lead(old);
+    const [alice] = await opened(1);
+    const young = await workers.start({}, (real) => ({
+      ...real,
+      read: async (path) => {
+        const bytes = await real.read(path);
+        if (isSlow && path.endsWith('record.json')) {
+          asked.resolve();
+          await go.promise;
+        }
+        return bytes;
+      },
+    }));
+    isSlow = true;
+    const drain = startDrain(old.gate, { timeoutMs: 800 });
+    await asked.promise;
+    const { counts } = await receiptOfDrain(drain);
+    expect(counts).toMatchObject({ moved: 0, checkpointed: 1, forced: 0 });
+    go.resolve();
+    await waitFor('it is claimed in vain', async () =>
+      (await workers.fileSystem.list(`${dir}/sessions/echo/${alice!.sessionId}/incarnations`)).includes('2'),
+    );
+    await sleep(createSystemClock(), 100);
+    expect([old.worker.gate.unsafe(), young.worker.gate.unsafe()]).toEqual([0, 0]);
+    await old.stop();
+    await workers.lead(young);
+    await alice!.over();
+    expect(await alice!.comeBack()).toMatchObject({ outcome: ResumeOutcome.EXACT });
+    await goesOn(alice!);
+  });
+
+  test('lets a session go on at once whose panel cannot say its state', async () => {
+    const echo = createEchoPanel();
+    let isBroken = true;
+    const panel: PanelDefinition = {
+      ...echo,
+      open: async (context) => {
+        const session = await echo.open(context);
+        const checkpoint = (): Uint8Array => {
+          if (isBroken) throw new Error('This panel has no words.');
+          return session.checkpoint!();
+        };
+        return withMethods(session, { checkpoint });
+      },
+    };
+    const old = await workers.start({ panel });
+    await workers.lead(old);
+    const [alice, bob] = await opened(2);
+    await workers.start();
+    // Keeps the notice from its end.
+    bob!.event('hold', { ms: 2_000 });
+    const drain = startDrain(old.gate, { noticeMs: 4_000 });
+    await waitFor('its move is tried', async () =>
+      (await workers.fileSystem.list(`${dir}/sessions/echo/${alice!.sessionId}/incarnations`)).includes('2'),
+    );
+    await goesOn(alice!);
+    isBroken = false;
+    expect((await receiptOfDrain(drain)).counts).toMatchObject({ forced: 0, remaining: 0 });
+  });
+
+  test('ends no session that is just being handed over: it would live on there', async () => {
+    const [restoring, go] = [createLatch(), createLatch()];
+    const echo = createEchoPanel();
+    const panel: PanelDefinition = {
+      ...echo,
+      restore: async (context, state) => {
+        restoring.resolve();
+        await go.promise;
+        return echo.restore!(context, state);
+      },
+    };
+    const old = await workers.start();
+    await workers.lead(old);
+    const [alice] = await opened(1);
+    const young = await workers.start({ panel });
+    const drain = startDrain(old.gate);
+    await restoring.promise;
+    await expect(endSession(old, alice!.sessionId)).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
+    go.resolve();
+    expect((await receiptOfDrain(drain)).counts).toMatchObject({ moved: 1 });
+    await endSession(young, alice!.sessionId);
+    expect(young.worker.gate.unsafe()).toBe(0);
   });
 
   test.each(Array.from({ length: isExhaustive ? 40 : 4 }, (_, index) => index + 1))(
@@ -189,7 +272,7 @@ describe('a worker that drains beside a newer one', () => {
       await workers.lead(heir);
       for (const one of made) {
         await one.over();
-        const { outcome } = await back(one);
+        const { outcome } = await one.comeBack();
         const isExact = outcome === ResumeOutcome.EXACT;
         expect([seed, isExact || outcome === ResumeOutcome.ROLLED_BACK]).toEqual([seed, true]);
         expect([seed, one.losses.map(({ code }) => code)]).toEqual([seed, isExact ? [] : ['WORKER_CRASHED']]);

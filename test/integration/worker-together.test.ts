@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { isPaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
 import type { FileSystem } from '#common/files/file-system.js';
 import { State } from '#proto/gate/v1/gate.js';
@@ -31,20 +30,10 @@ describe('workers beside each other on one disk', () => {
   const attached = async (to: SharedWorker, identity = 'alice'): Promise<LinkClient> => {
     await workers.lead(to);
     const made = client({ identity });
-    await back(made);
+    await made.comeBack();
     made.write(randomBytes(10_000));
     await made.echoed();
     return made;
-  };
-  /** Attaches again; what the connection that was cut still says is no answer. */
-  const back = async (made: LinkClient): Promise<Awaited<ReturnType<LinkClient['attach']>>> => {
-    for (;;) {
-      try {
-        return await made.attach();
-      } catch (error) {
-        if (!isPaneletError(error, 'TRANSPORT_LOST')) throw error;
-      }
-    }
   };
   const goesOn = async (made: LinkClient): Promise<void> => {
     made.write(randomBytes(10_000));
@@ -91,13 +80,13 @@ describe('workers beside each other on one disk', () => {
     await workers.lead(second);
     await alice.over();
     for (let tries = 0; tries < 2; tries++) {
-      await expect(back(alice)).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
+      await expect(alice.comeBack()).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
       expect(alice.next).toMatchObject({ kind: 'reattach' });
     }
     await expect(end(second, alice.sessionId)).rejects.toMatchObject({ code: 'SESSION_UNKNOWN' });
     expect(await files(alice.sessionId)).toEqual(before);
     await workers.lead(first);
-    expect(await back(alice)).toMatchObject({ outcome: ResumeOutcome.EXACT });
+    expect(await alice.comeBack()).toMatchObject({ outcome: ResumeOutcome.EXACT });
     await goesOn(alice);
   });
 
@@ -121,10 +110,10 @@ describe('workers beside each other on one disk', () => {
     const before = await files(alice.sessionId);
     await workers.lead(second);
     const again = client({ clientId, sessionId: alice.sessionId });
-    await expect(back(again)).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
+    await expect(again.comeBack()).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
     expect(await files(alice.sessionId)).toEqual(before);
     await workers.lead(first);
-    expect(await back(alice)).toMatchObject({ outcome: ResumeOutcome.EXACT });
+    expect(await alice.comeBack()).toMatchObject({ outcome: ResumeOutcome.EXACT });
   });
 
   test('take up what one leaves that dies, at once and without a restart', async () => {
@@ -134,7 +123,7 @@ describe('workers beside each other on one disk', () => {
     await waitFor('it is found', async () => (await listed(second)).includes(alice.sessionId));
     await workers.lead(second);
     await alice.over();
-    expect(await back(alice)).toMatchObject({ outcome: ResumeOutcome.ROLLED_BACK });
+    expect(await alice.comeBack()).toMatchObject({ outcome: ResumeOutcome.ROLLED_BACK });
     expect(alice.losses[0]).toMatchObject({ code: 'WORKER_CRASHED' });
     alice.recount();
     await goesOn(alice);
@@ -148,9 +137,9 @@ describe('workers beside each other on one disk', () => {
     await receiptOfDrain(startDrain(first.gate));
     await workers.lead(second);
     // It may be called off still.
-    await expect(back(alice)).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
+    await expect(alice.comeBack()).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
     await first.stop();
-    expect(await back(alice)).toMatchObject({ outcome: ResumeOutcome.EXACT });
+    expect(await alice.comeBack()).toMatchObject({ outcome: ResumeOutcome.EXACT });
     await goesOn(alice);
   });
 
@@ -161,13 +150,13 @@ describe('workers beside each other on one disk', () => {
     await waitFor('both have found it', async () => (await listed(second)).length + (await listed(third)).length === 2);
     await workers.lead(second);
     await alice.over();
-    await back(alice);
+    await alice.comeBack();
     alice.recount();
     await goesOn(alice);
     await receiptOfDrain(startDrain(second.gate));
     await second.stop();
     await workers.lead(third);
-    expect(await back(alice)).toMatchObject({ outcome: ResumeOutcome.EXACT });
+    expect(await alice.comeBack()).toMatchObject({ outcome: ResumeOutcome.EXACT });
     await goesOn(alice);
   });
 
@@ -177,7 +166,7 @@ describe('workers beside each other on one disk', () => {
     await receiptOfDrain(startDrain(second.gate));
     await workers.lead(second);
     await alice.over();
-    await expect(back(alice)).rejects.toMatchObject({ message: expect.stringContaining('Another worker') });
+    await expect(alice.comeBack()).rejects.toMatchObject({ message: expect.stringContaining('Another worker') });
   });
 
   test('never both go on with a session, when one that was taken for dead thaws what another one is restoring', async () => {
@@ -212,7 +201,7 @@ describe('workers beside each other on one disk', () => {
     await receiptOfDrain(startDrain(first.gate));
     first.instance.kill();
     await workers.lead(second);
-    const coming = back(alice);
+    const coming = alice.comeBack();
     await held.promise;
     await uncordon(first.gate);
     await waitFor('it goes on', async () => (await statusOfGate(first.gate)).state === State.SERVING);
@@ -221,7 +210,7 @@ describe('workers beside each other on one disk', () => {
     await expect(coming).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
     expect([closed, second.worker.gate.unsafe(), first.worker.gate.unsafe()]).toEqual([1, 0, 1]);
     await workers.lead(first);
-    expect(await back(alice)).toMatchObject({ outcome: ResumeOutcome.EXACT });
+    expect(await alice.comeBack()).toMatchObject({ outcome: ResumeOutcome.EXACT });
     await goesOn(alice);
   });
 
@@ -233,7 +222,7 @@ describe('workers beside each other on one disk', () => {
     await receiptOfDrain(startDrain(first.gate));
     first.instance.kill();
     await workers.lead(second);
-    await back(alice);
+    await alice.comeBack();
     const before = await files(alice.sessionId);
     await uncordon(first.gate);
     await waitFor('it has noticed', async () => !(await listed(first)).includes(alice.sessionId));
@@ -242,7 +231,7 @@ describe('workers beside each other on one disk', () => {
     // Asked again, it does not say that the session has ended.
     await workers.lead(first);
     await alice.over();
-    await expect(back(alice)).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
+    await expect(alice.comeBack()).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
   });
 
   test.each([
@@ -282,10 +271,10 @@ describe('workers beside each other on one disk', () => {
     const alice = await attached(first);
     await workers.lead(second);
     await alice.over();
-    await expect(back(alice)).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
+    await expect(alice.comeBack()).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
     expect(await files(alice.sessionId)).toContain('record.json');
     await first.crash();
-    await expect(back(alice)).rejects.toMatchObject({ code: 'SESSION_ENDED' });
+    await expect(alice.comeBack()).rejects.toMatchObject({ code: 'SESSION_ENDED' });
     await waitFor('it is removed', async () => (await files(alice.sessionId)).length === 0);
   });
 
@@ -322,7 +311,7 @@ describe('workers beside each other on one disk', () => {
     await waitFor('both have found it', async () => (await listed(second)).length + (await listed(third)).length === 2);
     await workers.lead(second);
     await alice.over();
-    await back(alice);
+    await alice.comeBack();
     alice.recount();
     await expect(end(third, alice.sessionId)).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
     expect(await listed(third)).toEqual([]);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { credentials, Metadata, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import { isPaneletError } from '#common/errors/errors.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import { AttachMode, Channel, SessionServiceClient, type Frames } from '#proto/session/v1/session.js';
 import { createClientLink, type ClientLink, type Loss } from '#session/client/client-link.js';
@@ -143,6 +144,17 @@ export class LinkClient {
     this.call?.cancel();
     this.call?.resume();
     await over?.promise;
+  }
+
+  /** Attaches again; what a connection that was cut still says is no answer. */
+  async comeBack(): ReturnType<LinkClient['attach']> {
+    for (;;) {
+      try {
+        return await this.attach();
+      } catch (error) {
+        if (!isPaneletError(error, 'TRANSPORT_LOST')) throw error;
+      }
+    }
   }
 
   /** Resolves when the attachment is over. */

@@ -5,7 +5,7 @@ import { sleep, type Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
 import type { SessionGiver } from '../drain/drained-sessions.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
-import type { InstanceName, Instances } from '../storage/instances.js';
+import { newestOf, type InstanceName, type Instances } from '../storage/instances.js';
 import type { SessionOwnership } from '../storage/session-ownership.js';
 import type { HandoverPeer } from './peer.js';
 import { settleSession } from './settle-session.js';
@@ -35,34 +35,32 @@ const againMs = 500;
 /** Gives the sessions of a worker that drains to the newest instance, one by one, while the others go on. */
 export class Giver implements SessionGiver {
   readonly #deps: GiverDeps;
+  /** Those that are being given, or were not tried yet. */
+  readonly #waiting = new Set<SessionDriver>();
   #giving: AbortController | undefined;
-  #waiting = 0;
-  #done: Promise<void> = Promise.resolve();
 
   constructor(deps: GiverDeps) {
     this.#deps = deps;
   }
 
-  /** Sessions that are being given, or were not tried yet. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting.size;
   }
 
   /** Begins to give, where there is a newer instance. Those that hold something are tried again until `stop`. */
   begin(drivers: readonly SessionDriver[]): void {
     this.#giving?.abort();
+    this.#waiting.clear();
     if (!this.#deps.instances.hasNewer) return;
     const giving = new AbortController();
     this.#giving = giving;
-    this.#waiting = drivers.length;
-    this.#done = this.#giveAll(drivers, giving.signal)
+    for (const driver of drivers) this.#waiting.add(driver);
+    this.#giveAll(drivers, giving.signal)
       .catch((err: unknown) => {
         if (!giving.signal.aborted) this.#deps.log.error({ err }, 'Sessions could not be given to another instance');
       })
       .finally(() => {
-        if (this.#giving !== giving) return;
-        this.#waiting = 0;
-        this.#deps.onChange();
+        if (this.#giving === giving) for (const driver of drivers) this.#done(driver);
       });
   }
 
@@ -71,14 +69,11 @@ export class Giver implements SessionGiver {
     this.#giving?.abort();
   }
 
-  /** Resolves when nothing is under way any more. */
-  settled(): Promise<void> {
-    return this.#done;
-  }
-
   async #giveAll(drivers: readonly SessionDriver[], signal: AbortSignal): Promise<void> {
-    const newest = await this.#newest();
-    if (newest === undefined) return;
+    const { instances } = this.#deps;
+    const newest = await newestOf(instances);
+    // It may have died just now.
+    if (newest === instances.own.number) return;
     const peer = this.#deps.connect(newest);
     const slots = pLimit(givenAtATime);
     try {
@@ -97,22 +92,28 @@ export class Giver implements SessionGiver {
 
   async #turn(driver: SessionDriver, peer: HandoverPeer, signal: AbortSignal): Promise<'moved' | 'stays' | 'held'> {
     try {
-      return signal.aborted || driver.ended !== undefined ? 'stays' : await this.#give(driver, peer);
+      return signal.aborted || driver.ended !== undefined ? 'stays' : await this.#give(driver, peer, signal);
     } catch (err) {
       this.#deps.log.warn({ err, sessionId: driver.record.id }, 'A session stays: it could not be given away');
       return 'stays';
     } finally {
-      if (this.#waiting > 0) this.#waiting--;
-      this.#deps.onChange();
+      this.#done(driver);
     }
   }
 
-  async #give(driver: SessionDriver, peer: HandoverPeer): Promise<'moved' | 'stays' | 'held'> {
+  #done(driver: SessionDriver): void {
+    this.#waiting.delete(driver);
+    this.#deps.onChange();
+  }
+
+  async #give(driver: SessionDriver, peer: HandoverPeer, stop: AbortSignal): Promise<'moved' | 'stays' | 'held'> {
     const { clock, log, instances } = this.#deps;
     const { id: sessionId } = driver.record;
     const { incarnation, declined } = await withDeadline({ clock, limitMs: prepareMs }, (signal) =>
       peer.prepare(sessionId, instances.own.id, signal),
     );
+    // From here on the drain brings it to rest itself.
+    if (stop.aborted) return 'stays';
     if (incarnation === 0) {
       log.info({ sessionId, declined }, 'A session stays: the newer instance does not take it');
       return 'stays';
@@ -166,13 +167,6 @@ export class Giver implements SessionGiver {
       log.info({ sessionId: state.sessionId, reason: messageOf(err) }, 'Whether a session was taken is not known yet');
       return false;
     }
-  }
-
-  /** The highest living instance, unless this is it. */
-  async #newest(): Promise<number | undefined> {
-    const { instances } = this.#deps;
-    const highest = Math.max(0, ...(await instances.others()));
-    return highest > instances.own.number ? highest : undefined;
   }
 }
 

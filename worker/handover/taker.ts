@@ -11,7 +11,7 @@ import type { MovingState } from './state-parts.js';
 export interface TakerDeps {
   readonly definition: PanelDefinition;
   readonly storage: PanelStorage;
-  readonly registry: Pick<SessionRegistry, 'adopt' | 'roomFor'>;
+  readonly registry: Pick<SessionRegistry, 'adopt' | 'hasRoom'>;
   /** False once this one is cordoned itself. */
   readonly admitsNew: () => boolean;
   readonly offer: SettleDeps['offer'];
@@ -33,7 +33,7 @@ async function prepare(
 ): Promise<number | { readonly declined: string }> {
   if (definition.movable !== true) return { declined: `Sessions of panel ${definition.name} do not move.` };
   if (!admitsNew()) return { declined: 'This worker drains, too.' };
-  if (!registry.roomFor(1)) return { declined: 'This worker has as many sessions as it may have.' };
+  if (!registry.hasRoom) return { declined: 'This worker has as many sessions as it may have.' };
   const record = await storage.records.read(sessionId);
   if (record?.panel !== definition.name) return { declined: 'There is no record of the session.' };
   const incarnation = await storage.ownership.claimFrom(sessionId, giver);

@@ -241,19 +241,27 @@ export class SessionDriver {
 
   /**
    * Brings the session to rest and takes its state for another worker; nothing is accepted from then on.
-   * @returns undefined when it does not come to rest in time; it goes on then
+   * @returns undefined when it does not come to rest in time, and goes on; or when a drain has it at rest already
+   * @throws what the panel throws; the session goes on
    */
   async give(limitMs: number): Promise<Uint8Array | undefined> {
-    const { clock } = this.#deps;
-    this.freezer.freeze();
-    await Promise.race([this.freezer.rest(), sleep(clock, limitMs)]);
-    const content = this.#isMoving || this.#end !== undefined ? undefined : this.freezer.give();
-    if (content === undefined) await this.freezer.thaw(neverAborts);
+    const { freezer } = this;
+    if (freezer.frozen) return undefined;
+    let content: Uint8Array | undefined;
+    freezer.freeze();
+    try {
+      await Promise.race([freezer.rest(), sleep(this.#deps.clock, limitMs)]);
+      if (!this.#isMoving && this.#end === undefined) content = freezer.give();
+    } finally {
+      // Nothing of it is on storage, so nothing is waited for.
+      if (content === undefined) await freezer.thaw(neverAborts);
+    }
     return content;
   }
 
-  /** Goes on here after `give`, in the incarnation that was decided. */
+  /** Goes on here after `give`, in the incarnation that was decided; unless it has ended meanwhile. */
   takeBack(incarnation: number): void {
+    if (this.#end !== undefined) return;
     this.link.reincarnate(incarnation);
     this.freezer.takeBack();
   }

@@ -165,6 +165,8 @@ export class SessionRegistry {
   async endSession(sessionId: string, caller: SessionCaller): Promise<void> {
     const found = this.visible(caller).find(({ record }) => record.id === sessionId);
     if (found === undefined) throw new PaneletError('SESSION_UNKNOWN', 'There is no such session of yours here.');
+    // Within moments it is clear who has it: ended here, it might live on there.
+    if (found.driver?.freezer.given === true) throw takenElsewhere();
     const driver = found.driver ?? (await this.#removeOrFind(sessionId));
     driver?.end({ kind: 'asked', message: `The session was ended by ${caller.identity.slice(0, longestName)}.` });
     await Promise.race([driver?.close(), sleep(this.#deps.clock, closeLimitMs)]);
@@ -184,9 +186,9 @@ export class SessionRegistry {
     if (await isNewest(instances)) await this.#lock.run(sessionId, () => this.#removeDormant(sessionId));
   }
 
-  /** True while so many sessions more may live here. */
-  roomFor(count: number): boolean {
-    return this.live.size + this.opening.size + count <= this.#deps.maxSessions;
+  /** True while one session more may live here. */
+  get hasRoom(): boolean {
+    return this.live.size + this.opening.size < this.#deps.maxSessions;
   }
 
   /**
@@ -197,7 +199,7 @@ export class SessionRegistry {
   adopt(order: AdoptedSession): Promise<boolean> {
     const { id } = order.record;
     return this.#lock.run(id, async () => {
-      const { clock, onChange, onOpened } = this.#deps;
+      const { clock, onChange } = this.#deps;
       if (this.live.has(id)) throw takenElsewhere();
       this.opening.set(id, { sinceMs: clock.nowMs(), newOwner: undefined, committed: false });
       // One that was called off meanwhile stays with whoever gives it.
@@ -211,10 +213,7 @@ export class SessionRegistry {
         const driver = await this.#opener.adopt({ ...order, settle, state: sealedStateOf(order.content) });
         if (driver === undefined) return false;
         driver.detachedMs = order.detachedMs;
-        this.#dormant.delete(id);
-        this.#lookup.revive(id);
-        this.live.set(id, driver);
-        onOpened();
+        this.#enter(driver);
         return true;
       } finally {
         order.signal.removeEventListener('abort', callOff);
@@ -311,7 +310,7 @@ export class SessionRegistry {
   async #bringUp(request: AttachRequest, decision: Admitted, known: Known | undefined): Promise<SessionDriver> {
     const { hello } = request;
     const { maxSessions, clock, storage } = this.#deps;
-    if (!this.roomFor(1)) {
+    if (!this.hasRoom) {
       throw new PaneletError(
         'LIMIT_EXCEEDED',
         `This worker has its ${maxSessions} sessions. End one, or use another node.`,
@@ -328,15 +327,21 @@ export class SessionRegistry {
         if (known === undefined) await storage.records.remove(hello.sessionId);
         throw refusal;
       }
-      this.#dormant.delete(hello.sessionId);
-      this.#lookup.revive(hello.sessionId);
-      this.live.set(hello.sessionId, driver);
-      this.#deps.onOpened();
+      this.#enter(driver);
       return driver;
     } finally {
       this.opening.delete(hello.sessionId);
       this.#deps.onChange();
     }
+  }
+
+  /** From now on the session is live here. */
+  #enter(driver: SessionDriver): void {
+    const { id } = driver.record;
+    this.#dormant.delete(id);
+    this.#lookup.revive(id);
+    this.live.set(id, driver);
+    this.#deps.onOpened();
   }
 
   // The worker decides, at the last moment: what is in flight does not slip in behind a cordon (I9), or a receipt.

@@ -30,10 +30,14 @@ export interface Instances {
   release(): Promise<void>;
 }
 
-/** True when no living instance has come after this one: what only one of them may do is this one's. */
+/** Number of the living instance that has come last: what only one of them may do is its. */
+export async function newestOf(instances: Pick<Instances, 'own' | 'others'>): Promise<number> {
+  return Math.max(instances.own.number, ...(await instances.others()));
+}
+
+/** True when that is this instance. */
 export async function isNewest(instances: Pick<Instances, 'own' | 'others'>): Promise<boolean> {
-  const others = await instances.others();
-  return others.every((number) => number < instances.own.number);
+  return (await newestOf(instances)) === instances.own.number;
 }
 
 const nameSchema = z.object({ number: z.number().int().positive(), id: z.string().min(1) });
