@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { createSystemClock } from '#common/time/clock.js';
-import { messageOf, PaneletError } from '#common/errors/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import { createLog } from '#common/log.js';
+import { parseOptions } from '#common/process/parse-options.js';
 import { createSystemRandom } from '#common/random.js';
 import { version } from '#common/version.js';
 import { startAgent, type Agent } from './agent.js';
@@ -29,17 +29,10 @@ function crash(error: unknown): void {
 process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
 
-function parse() {
-  const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({ options: { config: { type: 'string' }, help: { ...flag, short: 'h' }, version: flag } }).values;
-  } catch (error) {
-    throw new PaneletError('CONFIG_INVALID', `${messageOf(error)}. See panelet-agent --help.`);
-  }
-}
-
 function readArguments(): string {
-  const { config, ...asked } = parse();
+  const flag = { type: 'boolean' } as const;
+  const options = { config: { type: 'string' }, help: { ...flag, short: 'h' }, version: flag } as const;
+  const { config, ...asked } = parseOptions('panelet-agent', { options });
   if (asked.help === true || asked.version === true) {
     process.stdout.write(asked.help === true ? usage : `${version}\n`);
     process.exit(0);

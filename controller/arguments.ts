@@ -1,7 +1,6 @@
-import { parseArgs } from 'node:util';
-
-import { messageOf, PaneletError } from '#common/errors/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { ListenAddress } from '#common/http/listen.js';
+import { parseOptions } from '#common/process/parse-options.js';
 
 import { parseListenAddress } from './listen-address.js';
 import type { TransportOptions } from './transport.js';
@@ -81,11 +80,7 @@ const options = {
 type Values = ReturnType<typeof parse>;
 
 function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw invalid(`${messageOf(error)}. See panelet-controller --help.`);
-  }
+  return parseOptions('panelet-controller', { args: [...args], options });
 }
 
 function invalid(message: string): PaneletError {

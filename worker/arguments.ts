@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { defaultSessionsPerOwner } from '#common/default-sessions-per-owner.js';
-import { PaneletError, messageOf } from '#common/errors/errors.js';
+import { PaneletError } from '#common/errors/errors.js';
+import { parseOptions } from '#common/process/parse-options.js';
 import type { LifeLimits } from './sessions/life-limits.js';
 import type { SessionsPerOwner } from './sessions/owner-quota.js';
 
@@ -61,16 +61,8 @@ const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 const invalid = (message: string): PaneletError => new PaneletError('CONFIG_INVALID', message);
 
-function rawArguments(argv: readonly string[]): ReturnType<typeof parse> {
-  try {
-    return parse(argv);
-  } catch (error) {
-    throw invalid(`${messageOf(error)}. See panelet-worker --help.`);
-  }
-}
-
 function parse(argv: readonly string[]) {
-  return parseArgs({
+  return parseOptions('panelet-worker', {
     args: [...argv],
     allowPositionals: false,
     options: {
@@ -93,7 +85,7 @@ function parse(argv: readonly string[]) {
       help: { type: 'boolean', default: false },
       version: { type: 'boolean', default: false },
     },
-  }).values;
+  });
 }
 
 function parametersOf(pairs: readonly string[]): Record<string, string> {
@@ -131,7 +123,7 @@ function millisecondsOf(flag: string, text: string | undefined): number | undefi
  * @throws CONFIG_INVALID naming the argument
  */
 export function parseWorkerArguments(argv: readonly string[]): WorkerArguments | undefined {
-  const values = rawArguments(argv);
+  const values = parse(argv);
   if (values.help || values.version) return undefined;
   const required = (flag: 'panel' | 'socket' | 'state-dir' | 'node'): string => {
     const value = values[flag];

@@ -86,9 +86,10 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
   const { definition, storage, clock, log, options } = deps;
   const parts = await assemble(deps);
   const { gate, server, stopping } = parts;
-  const closeHandover = await serveHandover(storage.instances.socketOf(storage.instances.own.number), parts.taker, log);
   await prepareSocket(options.socket);
   await bind(server, options.socket);
+  const { own } = storage.instances;
+  const closeHandover = await serveHandover(storage.instances.socketOf(own.number), parts.taker, log);
   const ended = createLatch<{ forced: number }>();
   const stop = async (): Promise<void> => {
     closeHandover();
@@ -197,8 +198,7 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     onChange: () => gate.changed(),
   });
   const giver = new Giver({
-    ...storage,
-    ...{ clock, log },
+    ...{ instances: storage.instances, ownership: storage.ownership, clock, log },
     connect: (number) => connectPeer(storage.instances.socketOf(number)),
     onChange: () => gate.changed(),
     onMoved: (driver) => gate.movedAway(driver),

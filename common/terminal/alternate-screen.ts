@@ -1,4 +1,4 @@
-import { isCsi, numbersOf, switchesOf, type StateRow, type TrackedState } from './tracked-state.js';
+import { isCsi, numbersOf, switchesOf, type StateRow, type Switches, type TrackedState } from './tracked-state.js';
 
 /** The alternate screen, and the keyboard of kitty's protocol, of which each screen has a stack of its own. */
 export interface AlternateScreen extends TrackedState {
@@ -46,7 +46,7 @@ function trackScreens(): AlternateScreen {
   let entered: number | undefined;
   const shown = (): Keyboard => (entered === undefined ? main : other);
 
-  const follow = ({ on, numbers }: NonNullable<ReturnType<typeof switchesOf>>): void => {
+  const follow = ({ on, numbers }: Switches): void => {
     const number = numbers.find(isAlternateScreen);
     if (number === undefined) return;
     if (on && entered === undefined) Object.assign(other, { base: 0, pushed: [] });

@@ -6,6 +6,7 @@ import {
   switchesOf,
   type RepaintedScreen,
   type StateRow,
+  type Switches,
   type TerminalPlace,
   type TrackedState,
 } from './tracked-state.js';
@@ -124,7 +125,7 @@ class TrackedMargins implements Margins {
     else this.#onAlternate = isWhole(rows) && this.#onMain === undefined ? undefined : rows;
   }
 
-  #switch({ on, numbers }: NonNullable<ReturnType<typeof switchesOf>>): void {
+  #switch({ on, numbers }: Switches): void {
     if (numbers.includes(6)) {
       this.#hasOrigin = on;
       this.#originWasSet ||= on;

@@ -42,10 +42,14 @@ export function numbersOf(params: string): number[] {
   return params.split(';').map((param) => Number.parseInt(param, 10) || 0);
 }
 
+/** Modes that are switched, by their numbers. */
+export interface Switches {
+  readonly on: boolean;
+  readonly numbers: readonly number[];
+}
+
 /** What `CSI ? … h` (DECSET) or `CSI ? … l` (DECRST) switches; undefined for another sequence. */
-export function switchesOf(
-  sequence: ControlSequence,
-): { readonly on: boolean; readonly numbers: readonly number[] } | undefined {
+export function switchesOf(sequence: ControlSequence): Switches | undefined {
   if (sequence.kind !== 'csi' || sequence.prefix !== '?' || sequence.intermediates !== '') return undefined;
   if (sequence.final !== 'h' && sequence.final !== 'l') return undefined;
   return { on: sequence.final === 'h', numbers: numbersOf(sequence.params) };

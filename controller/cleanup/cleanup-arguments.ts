@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util';
-
 import { PaneletError } from '#common/errors/errors.js';
+import { parseOptions } from '#common/process/parse-options.js';
 
 /** What is cleaned up, and how patiently. */
 export interface CleanupArguments {
@@ -14,10 +13,10 @@ const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, '': 1_00
 
 /**
  * Reads the arguments of `panelet-controller cleanup`.
- * @throws PaneletError CONFIG_INVALID, or a TypeError that names an unknown option.
+ * @throws PaneletError CONFIG_INVALID
  */
 export function readCleanupArguments(args: readonly string[]): CleanupArguments {
-  const { values } = parseArgs({
+  const values = parseOptions('panelet-controller', {
     args: [...args],
     options: {
       kubeconfig: { type: 'string' },

@@ -7,7 +7,7 @@ import type { SessionDriver } from '../sessions/session-driver.js';
 import type { RegistryGate, SessionRegistry } from '../sessions/session-registry.js';
 import { gateStatusOf, type WorkerFacts } from './drain-status.js';
 import { receiptOf } from './receipt.js';
-import { DrainedSessions, type DrainedSessionsDeps } from './drained-sessions.js';
+import { DrainedSessions, type SessionGiver } from './drained-sessions.js';
 import { servingState, type DrainEffect, type DrainEvent, type DrainRules, type DrainState } from './state.js';
 import { isIdle, nextDueMs, transition } from './transition.js';
 
@@ -21,7 +21,7 @@ export interface GateDeps {
   readonly registry: SessionRegistry;
   /** Attach RPCs that are not over. */
   readonly attachments: () => number;
-  readonly giver: DrainedSessionsDeps['giver'];
+  readonly giver: SessionGiver;
   /** Sessions that were found sealed at the start of this worker. */
   readonly restored: number;
   /** The worker takes new sessions, or no more. */

@@ -1,6 +1,4 @@
 import { credentials } from '@grpc/grpc-js';
-import { PaneletError } from '#common/errors/errors.js';
-import { errorCodeOf } from '#common/grpc/grpc-status.js';
 import { unaryCall } from '#common/grpc/unary-call.js';
 import { HandoverServiceClient, type CommitResponse, type PrepareResponse } from '#proto/handover/v1/handover.js';
 import { partsOf, stateFormat, type MovingState } from './state-parts.js';
@@ -32,14 +30,10 @@ export function connectPeer(socketPath: string): HandoverPeer {
 
 function commit(client: HandoverServiceClient, state: MovingState, signal: AbortSignal): Promise<CommitResponse> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(new PaneletError('TIMEOUT', 'There is no time left to hand the session over.'));
-      return;
-    }
     const call = client.commit((error, response) => {
       signal.removeEventListener('abort', cancel);
       if (error === null) resolve(response);
-      else reject(new PaneletError(errorCodeOf(error, 'worker'), error.details, { cause: error }));
+      else reject(error);
     });
     const cancel = (): void => call.cancel();
     signal.addEventListener('abort', cancel, { once: true });

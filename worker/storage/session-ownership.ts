@@ -73,9 +73,7 @@ export class SessionOwnership {
    * @returns false when somebody else has, or has claimed a higher one: then nothing may be accepted, and nothing used up
    */
   async decide(sessionId: string, incarnation: number): Promise<boolean> {
-    const { incarnations } = this.#deps;
-    if (!(await incarnations.decide(sessionId, incarnation))) return false;
-    return (await incarnations.read(sessionId)).incarnation === incarnation;
+    return (await this.settle(sessionId, incarnation)) === 'here';
   }
 
   /**
@@ -95,13 +93,11 @@ export class SessionOwnership {
    */
   async settle(sessionId: string, incarnation: number): Promise<'here' | 'elsewhere' | StandingClaim> {
     const { incarnations, instances } = this.#deps;
-    if (!(await incarnations.decide(sessionId, incarnation))) {
-      const { decided, owner } = await incarnations.read(sessionId);
-      // It may have been this one that decided, and not heard that it had.
-      const isOwn = decided === incarnation && owner?.id === instances.own.id;
-      if (!isOwn) return 'elsewhere';
-    }
-    const highest = (await incarnations.read(sessionId)).incarnation;
+    const isFirst = await incarnations.decide(sessionId, incarnation);
+    const { incarnation: highest, decided, owner } = await incarnations.read(sessionId);
+    // It may have been this one that decided, and not heard that it had.
+    const isOwn = isFirst || (decided === incarnation && owner?.id === instances.own.id);
+    if (!isOwn) return 'elsewhere';
     if (highest === incarnation) return 'here';
     return { incarnation: highest, instance: await incarnations.claimant(sessionId, highest) };
   }
