@@ -11,7 +11,7 @@ export interface Change<T extends KubeObject> {
 export interface Store<T extends KubeObject> {
   get(key: string): T | undefined;
   list(): readonly T[];
-  /** Objects for which the index function of that name gave this value. */
+  /** Objects for which the index function of that name gave this value; the same array until one of them changes. */
   byIndex(index: string, value: string): readonly T[];
   /** Takes over a complete list. */
   replace(objects: readonly T[]): void;
@@ -36,8 +36,8 @@ export function createStore<T extends KubeObject>(indexes: IndexFunctions<T> = {
 class IndexedStore<T extends KubeObject> implements Store<T> {
   readonly #indexes: IndexFunctions<T>;
   readonly #objects = new Map<string, T>();
-  /** Keys of objects, by name of the index and value. */
-  readonly #indexed = new Map<string, Map<string, Set<string>>>();
+  /** By name of the index and value. */
+  readonly #indexed = new Map<string, Map<string, Indexed<T>>>();
   /** Uids, the one deleted longest ago first. */
   readonly #deleted = new Set<string>();
   readonly #listeners: ((change: Change<T>) => void)[] = [];
@@ -55,8 +55,10 @@ class IndexedStore<T extends KubeObject> implements Store<T> {
   }
 
   byIndex(index: string, value: string): readonly T[] {
-    const keys = this.#indexed.get(index)?.get(value) ?? [];
-    return [...keys].flatMap((key) => this.#objects.get(key) ?? []);
+    const found = this.#indexed.get(index)?.get(value);
+    if (found === undefined) return [];
+    found.list ??= [...found.objects.values()];
+    return found.list;
   }
 
   replace(objects: readonly T[]): void {
@@ -95,38 +97,46 @@ class IndexedStore<T extends KubeObject> implements Store<T> {
   }
 
   #change(key: string, before: T | undefined, after: T | undefined): void {
-    if (before !== undefined) this.#removeFromIndexes(key, before);
-    if (after === undefined) {
-      this.#objects.delete(key);
-    } else {
-      this.#objects.set(key, after);
-      this.#addToIndexes(key, after);
+    if (after === undefined) this.#objects.delete(key);
+    else this.#objects.set(key, after);
+    for (const [name, valuesOf] of Object.entries(this.#indexes)) {
+      const values = after === undefined ? [] : valuesOf(after);
+      const left = before === undefined ? [] : valuesOf(before).filter((value) => !values.includes(value));
+      const byValue = this.#indexed.get(name) ?? new Map<string, Indexed<T>>();
+      this.#indexed.set(name, byValue);
+      for (const value of left) removeFrom(byValue, value, key);
+      if (after !== undefined) for (const value of values) addTo(byValue, value, { key, object: after });
     }
     for (const listener of this.#listeners) listener({ before, after });
   }
+}
 
-  #addToIndexes(key: string, object: T): void {
-    this.#eachIndex(object, (keysByValue, value) => {
-      const keys = keysByValue.get(value) ?? new Set<string>();
-      keysByValue.set(value, keys.add(key));
-    });
-  }
+/** Objects that have one value in common. */
+interface Indexed<T> {
+  /** By key. */
+  readonly objects: Map<string, T>;
+  /** The same as a list, once somebody has asked. */
+  list: readonly T[] | undefined;
+}
 
-  #removeFromIndexes(key: string, object: T): void {
-    this.#eachIndex(object, (keysByValue, value) => {
-      const keys = keysByValue.get(value);
-      keys?.delete(key);
-      if (keys?.size === 0) keysByValue.delete(value);
-    });
-  }
+/** An object that was there already keeps its place. */
+function addTo<T>(
+  byValue: Map<string, Indexed<T>>,
+  value: string,
+  { key, object }: { readonly key: string; readonly object: T },
+): void {
+  const found = byValue.get(value) ?? { objects: new Map<string, T>(), list: undefined };
+  found.objects.set(key, object);
+  found.list = undefined;
+  byValue.set(value, found);
+}
 
-  #eachIndex(object: T, visit: (keysByValue: Map<string, Set<string>>, value: string) => void): void {
-    for (const [name, valuesOf] of Object.entries(this.#indexes)) {
-      const keysByValue = this.#indexed.get(name) ?? new Map<string, Set<string>>();
-      this.#indexed.set(name, keysByValue);
-      for (const value of valuesOf(object)) visit(keysByValue, value);
-    }
-  }
+function removeFrom(byValue: Map<string, Indexed<unknown>>, value: string, key: string): void {
+  const found = byValue.get(value);
+  if (found === undefined) return;
+  found.objects.delete(key);
+  found.list = undefined;
+  if (found.objects.size === 0) byValue.delete(value);
 }
 
 /** Resource versions of one object are numbers that rise; where they are not, the later word counts. */

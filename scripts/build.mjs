@@ -17,6 +17,7 @@ const programs = {
   'panelet-soak': 'test/soak/main.ts',
   'panelet-bench-relay': 'test/bench/relay-main.ts',
   'panelet-bench-gap': 'test/bench/gap-main.ts',
+  'panelet-bench-fleet': 'test/bench/fleet-main.ts',
   'panelet-bench-footprint': 'test/bench/footprint-main.ts',
   'panelet-bench-smoke': 'test/bench/smoke-main.ts',
   'panelet-bench-plain-echo': 'test/bench/plain-echo-main.ts',

@@ -119,7 +119,10 @@ class TargetReconciler implements Reconciler {
       settings: settingsOf(restart, target),
       gateProviders,
       isBusy: (node) => target !== undefined && busyNodesOf(this.#snapshots.neighboursOf(target)).has(node),
-      onChange: () => this.#deps.enqueue(targetKey),
+      onNews: (podUid) => {
+        this.#deps.asker.heard(uidOf(restart), podUid);
+        this.#deps.enqueue(targetKey);
+      },
     };
   }
 
@@ -129,6 +132,7 @@ class TargetReconciler implements Reconciler {
   ): Promise<{ readonly progress: boolean; readonly waitMs: number | undefined }> {
     const { executor } = this.#deps;
     const results = await Promise.allSettled(actions.map((action) => executor.execute(context, action)));
+    for (const action of actions) this.#expectNews(context, action);
     const waits: number[] = [];
     let progress = false;
     for (const result of results) {
@@ -137,6 +141,13 @@ class TargetReconciler implements Reconciler {
       if (result.value.retryInMs !== undefined) waits.push(result.value.retryInMs);
     }
     return { progress, waitMs: waits.length === 0 ? undefined : Math.min(...waits) };
+  }
+
+  /** What a gate was told, or its pod is, it may answer for differently. A drain says itself when it gets further. */
+  #expectNews({ restart }: ActionContext, action: Action): void {
+    const { asker } = this.#deps;
+    if (action.kind === 'reopen') asker.heard(uidOf(restart));
+    else if ('pod' in action && action.kind !== 'drain') asker.heard(uidOf(restart), uidOf(action.pod));
   }
 
   #find(targetKey: string, uid: string): PanelRestart | undefined {

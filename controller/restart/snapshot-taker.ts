@@ -1,8 +1,7 @@
 import type { Clock } from '#common/time/clock.js';
 import { keyOf } from '#kube/api.js';
-import type { DaemonSet, Pod } from '#kube/objects.js';
+import type { DaemonSet } from '#kube/objects.js';
 import type { GateAsker } from './act/gate-asker.js';
-import { claimOf } from './api/annotations.js';
 import { isFinished, type PanelRestart } from './api/panel-restart.js';
 import type { ClusterView, Leadership } from './api/ports.js';
 import { busyNodesOf, rolloutAhead, type Neighbour } from './decide/neighbours.js';
@@ -11,7 +10,9 @@ import type { Snapshot } from './decide/snapshot.js';
 import { gateProviderKeyOf, gateProvidersOf, type GateProviders } from './facts/gate-provider.js';
 import { isTerminating, uidOf } from './facts/pods.js';
 import { newestRevisionOf, rolloutOf } from './facts/revisions.js';
+import { TargetPods } from './facts/target-pods.js';
 import type { WatchTimes } from './facts/watch-times.js';
+import { KeptPods } from './kept-pods.js';
 
 /** What snapshots are taken with. */
 export interface SnapshotTakerDeps {
@@ -25,9 +26,11 @@ export interface SnapshotTakerDeps {
 /** Gathers everything that the next steps of a restart are derived from. */
 export class SnapshotTaker {
   readonly #deps: SnapshotTakerDeps;
+  readonly #kept: KeptPods;
 
   constructor(deps: SnapshotTakerDeps) {
     this.#deps = deps;
+    this.#kept = new KeptPods(deps.view);
   }
 
   /** What there is to know now about a restart of the target; the gates that have to be are asked. */
@@ -35,13 +38,16 @@ export class SnapshotTaker {
     const { view, asker, watchTimes, leadership, clock } = this.#deps;
     const uid = uidOf(restart);
     const target = view.target(targetKey);
-    const pods = target === undefined ? [] : view.podsOf(target);
+    if (target === undefined) this.#kept.forget(targetKey);
+    const outstanding = target === undefined ? [] : this.#kept.outstandingOf(target, restart);
+    const pods = target === undefined ? new TargetPods() : this.#kept.podsOf(targetKey, target);
     this.#watchClaims(restart, pods);
     const neighbours = target === undefined ? [] : this.neighboursOf(target);
     const seen = {
       restart,
       target,
       pods,
+      outstanding,
       newest: target === undefined ? undefined : newestRevisionOf(view.revisionsOf(target)),
       budgets: target === undefined ? [] : view.budgetsOf(target),
       gateProviders: target === undefined ? undefined : this.#gateProvidersFor(target),
@@ -66,16 +72,16 @@ export class SnapshotTaker {
       .filter((other) => uidOf(other) !== uidOf(target) && (gateProviderKeyOf(other) ?? keyOf(other)) === own)
       .map((other) => ({
         target: other,
-        pods: view.podsOf(other),
+        pods: this.#kept.podsOf(keyOf(target), other),
         restarts: view.restartsOf(keyOf(other)),
         ...(keyOf(other) === own ? { revisions: view.revisionsOf(other) } : {}),
       }));
   }
 
   /** From here on the time runs for which the restart, and its claims on pods, have been watched. */
-  #watchClaims(restart: PanelRestart, pods: readonly Pod[]): void {
+  #watchClaims(restart: PanelRestart, pods: TargetPods): void {
     const uid = uidOf(restart);
-    const claimed = pods.filter((pod) => claimOf(pod)?.restart === uid).map(uidOf);
+    const claimed = pods.claimedBy(uid).map(uidOf);
     const isOver = isFinished(restart) || isTerminating(restart);
     this.#deps.watchTimes.event(uid, isOver ? claimed : [uid, ...claimed]);
   }
@@ -85,6 +91,7 @@ export class SnapshotTaker {
     const key = gateProviderKeyOf(target);
     if (key === undefined) return undefined;
     const gateProvider = view.target(key);
-    return gateProvidersOf(gateProvider === undefined ? [] : view.podsOf(gateProvider));
+    if (gateProvider === undefined) return gateProvidersOf(new TargetPods());
+    return gateProvidersOf(this.#kept.podsOf(keyOf(target), gateProvider));
   }
 }

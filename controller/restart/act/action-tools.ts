@@ -38,8 +38,8 @@ export interface ActionContext {
   readonly gateProviders: GateProviders;
   /** Whether another target is being restarted on a node whose gate it shares, as of now. */
   readonly isBusy: (node: string) => boolean;
-  /** Called when a drain gets further. */
-  readonly onChange: () => void;
+  /** Called when the drain of a pod gets further, with its uid. */
+  readonly onNews: (podUid: string) => void;
 }
 
 /** What an action led to. */

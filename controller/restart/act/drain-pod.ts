@@ -30,7 +30,8 @@ export function drainPod(
   const address = gateAddressOf(gatePodOf(context.gateProviders, pod));
   if (address === undefined) return retryIn(retrySoonMs);
   const request = drainRequest(tools, context, timeoutMs);
-  const waitMs = tools.streams.ensure({ uid: uidOf(pod), address, request, onChange: context.onChange });
+  const uid = uidOf(pod);
+  const waitMs = tools.streams.ensure({ uid, address, request, onChange: () => context.onNews(uid) });
   return waitMs > 0 ? retryIn(waitMs) : quiet;
 }
 

@@ -11,6 +11,7 @@ import type { GateCalls } from '../api/ports.js';
 import type { GateQuestion } from '../decide/next-steps.js';
 import type { GateView } from '../decide/snapshot.js';
 import { messageOf } from '#common/errors/errors.js';
+import { GateAnswers } from './gate-answers.js';
 
 /** What an asker is made of. */
 export interface GateAskerDeps {
@@ -28,7 +29,9 @@ export interface GateAsker {
    * Milliseconds until the gates of these pods should be asked again: an exponential backoff for each, from 100 ms to
    * 5 s, that starts over once a pod is no longer among them. Undefined when there are none.
    */
-  againInMs(scope: string, uids: readonly string[]): number | undefined;
+  againInMs(restartUid: string, uids: readonly string[]): number | undefined;
+  /** Something has happened at the gate that answers for a pod, by its uid; for all pods of a restart where none is named. */
+  heard(restartUid: string, uid?: string): void;
 }
 
 interface Patience {
@@ -36,58 +39,103 @@ interface Patience {
   dueMs: number;
 }
 
-/** Asks gates; one that did not answer is not asked again before its backoff is over. */
-export function createGateAsker({ gates, clock, random, log }: GateAskerDeps): GateAsker {
-  const scopes = new Map<string, Map<string, Patience>>();
-  const silent = new Map<string, { view: GateView; untilMs: number; backoff: Backoff }>();
+interface Silence {
+  readonly view: GateView;
+  readonly untilMs: number;
+  readonly backoff: Backoff;
+}
 
-  const askOne = async (pod: Pod | undefined, restartUid: string): Promise<GateView> => {
+/** Asks gates: one that did not answer not before its backoff is over, one that did not at once, unless something is heard of it. */
+export function createGateAsker(deps: GateAskerDeps): GateAsker {
+  return new PatientGateAsker(deps);
+}
+
+class PatientGateAsker implements GateAsker {
+  readonly #deps: GateAskerDeps;
+  /** By uid of the restart, and of the pod. */
+  readonly #patience = new Map<string, Map<string, Patience>>();
+  /** By uid of the restart. */
+  readonly #answers = new Map<string, GateAnswers>();
+  /** By uid of the pod whose gate does not answer. */
+  readonly #silent = new Map<string, Silence>();
+
+  constructor(deps: GateAskerDeps) {
+    this.#deps = deps;
+  }
+
+  async ask(questions: readonly GateQuestion[], restartUid: string): Promise<Map<string, GateView>> {
+    if (questions.length === 0) {
+      this.#answers.delete(restartUid);
+      return new Map();
+    }
+    const known = this.#answers.get(restartUid) ?? new GateAnswers(this.#deps.clock);
+    this.#answers.set(restartUid, known);
+    known.keepOnly(new Set(questions.map(({ uid }) => uid)));
+    const views = questions.map(async (question) => {
+      const remembered = known.of(question);
+      if (remembered !== undefined) return [question.uid, remembered] as const;
+      const keep = known.asking(question);
+      const view = await this.#askOne(question.gate, restartUid);
+      keep(view);
+      return [question.uid, view] as const;
+    });
+    return new Map(await Promise.all(views));
+  }
+
+  againInMs(restartUid: string, uids: readonly string[]): number | undefined {
+    const { clock, random } = this.#deps;
+    const before = this.#patience.get(restartUid) ?? new Map<string, Patience>();
+    const after = new Map<string, Patience>();
+    const nowMs = clock.nowMs();
+    for (const uid of uids) {
+      const patience = before.get(uid) ?? {
+        backoff: createBackoff(random, { initialMs: 100, maxMs: 5_000 }),
+        dueMs: 0,
+      };
+      // Never at once, however the jitter falls.
+      if (patience.dueMs <= nowMs) patience.dueMs = nowMs + 50 + patience.backoff.nextMs();
+      after.set(uid, patience);
+      this.#answers.get(restartUid)?.limit(uid, patience.dueMs);
+    }
+    if (after.size === 0) this.#patience.delete(restartUid);
+    else this.#patience.set(restartUid, after);
+    const due = [...after.values()].map(({ dueMs }) => dueMs - nowMs);
+    return due.length === 0 ? undefined : Math.max(0, Math.min(...due));
+  }
+
+  heard(restartUid: string, uid?: string): void {
+    if (uid === undefined) this.#answers.delete(restartUid);
+    else this.#answers.get(restartUid)?.forget(uid);
+  }
+
+  async #askOne(pod: Pod | undefined, restartUid: string): Promise<GateView> {
+    const { gates, clock } = this.#deps;
     const address = gateAddressOf(pod);
     if (pod === undefined) return { kind: 'unreachable', message: 'no pod on its node answers for it.' };
     if (address === undefined) {
       return { kind: 'unreachable', message: 'the pod has no IP yet, or no container port named gate.' };
     }
     const uid = uidOf(pod);
-    const known = silent.get(uid);
+    const known = this.#silent.get(uid);
     if (known !== undefined && clock.nowMs() < known.untilMs) return known.view;
     try {
       const status = await gates.status(address);
       const closed = status.state === State.CLOSED || status.state === State.FORCED;
       const receipt = closed ? await gates.receipt(address, restartUid) : undefined;
-      silent.delete(uid);
+      this.#silent.delete(uid);
       return { kind: 'answered', status, receipt };
     } catch (error) {
-      const message = messageOf(error);
-      const backoff = known?.backoff ?? createBackoff(random, { initialMs: 200, maxMs: 5_000 });
-      const view: GateView = { kind: 'unreachable', message };
-      silent.set(uid, { view, untilMs: clock.nowMs() + backoff.nextMs() / 2, backoff });
-      log.debug({ err: error, pod: { namespace: pod.metadata.namespace, name: pod.metadata.name } }, 'Gate not asked');
-      return view;
+      return this.#noteSilence(pod, error);
     }
-  };
+  }
 
-  return {
-    ask: async (questions, restartUid) => {
-      const views = questions.map(async ({ uid, gate }) => [uid, await askOne(gate, restartUid)] as const);
-      return new Map(await Promise.all(views));
-    },
-    againInMs: (scope, uids) => {
-      const before = scopes.get(scope) ?? new Map<string, Patience>();
-      const after = new Map<string, Patience>();
-      const nowMs = clock.nowMs();
-      for (const uid of uids) {
-        const patience = before.get(uid) ?? {
-          backoff: createBackoff(random, { initialMs: 100, maxMs: 5_000 }),
-          dueMs: 0,
-        };
-        // Never at once, however the jitter falls.
-        if (patience.dueMs <= nowMs) patience.dueMs = nowMs + 50 + patience.backoff.nextMs();
-        after.set(uid, patience);
-      }
-      if (after.size === 0) scopes.delete(scope);
-      else scopes.set(scope, after);
-      const due = [...after.values()].map(({ dueMs }) => dueMs - nowMs);
-      return due.length === 0 ? undefined : Math.max(0, Math.min(...due));
-    },
-  };
+  #noteSilence(pod: Pod, error: unknown): GateView {
+    const { clock, random, log } = this.#deps;
+    const uid = uidOf(pod);
+    const backoff = this.#silent.get(uid)?.backoff ?? createBackoff(random, { initialMs: 200, maxMs: 5_000 });
+    const view: GateView = { kind: 'unreachable', message: messageOf(error) };
+    this.#silent.set(uid, { view, untilMs: clock.nowMs() + backoff.nextMs() / 2, backoff });
+    log.debug({ err: error, pod: { namespace: pod.metadata.namespace, name: pod.metadata.name } }, 'Gate not asked');
+    return view;
+  }
 }

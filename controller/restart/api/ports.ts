@@ -64,7 +64,8 @@ export interface ClusterView {
   budgetsOf(target: DaemonSet): readonly PodDisruptionBudget[];
   /** Every DaemonSet of the target's namespace. */
   targetsBeside(target: DaemonSet): readonly DaemonSet[];
-  nodes(): ReadonlyMap<string, KubeNode>;
+  /** Nodes by name. */
+  nodes(): Pick<ReadonlyMap<string, KubeNode>, 'get'>;
   /** Takes in the answer to a write, so that the next read is not older than it. */
   observe<T extends KubeObject>(resource: Resource<T>, object: T): void;
 }

@@ -1,6 +1,7 @@
-import type { ControllerRevision, DaemonSet, Pod } from '#kube/objects.js';
-import { claimOf, rolloutErrorAnnotation, rolloutObservedAnnotation } from '../api/annotations.js';
-import { isPodReady, isTerminating, uidOf } from '../facts/pods.js';
+import type { ControllerRevision, DaemonSet } from '#kube/objects.js';
+import { rolloutErrorAnnotation, rolloutObservedAnnotation } from '../api/annotations.js';
+import { isTerminating, uidOf } from '../facts/pods.js';
+import type { TargetPods } from '../facts/target-pods.js';
 import { newestRevisionOf, revisionText, rolloutOf, stalePods } from '../facts/revisions.js';
 import { isManaged } from '../request/rollout-request.js';
 import { compareAge } from './precedence.js';
@@ -9,7 +10,7 @@ import { isFinished, type PanelRestart } from '../api/panel-restart.js';
 /** Another target whose pods share their nodes' gates with this one's. */
 export interface Neighbour {
   readonly target: DaemonSet;
-  readonly pods: readonly Pod[];
+  readonly pods: TargetPods;
   readonly restarts: readonly PanelRestart[];
   /** Its templates, where its rollouts go first: those of agents, before anything is done to the hosts they answer for. */
   readonly revisions?: readonly ControllerRevision[];
@@ -26,7 +27,7 @@ export function busyNodesOf(neighbours: readonly Neighbour[]): ReadonlyMap<strin
     const { pods, restarts } = neighbour;
     for (const [node, name] of nodesBeforeRollout(neighbour)) busy.set(node, name);
     for (const restart of restarts) {
-      const claimed = pods.filter((pod) => claimOf(pod)?.restart === uidOf(restart) && !isTerminating(pod));
+      const claimed = pods.claimedBy(uidOf(restart)).filter((pod) => !isTerminating(pod));
       const active = isFinished(restart) ? [] : (restart.status?.active ?? []);
       for (const node of [...claimed.map((pod) => pod.spec?.nodeName), ...active.map((entry) => entry.node)]) {
         if (node !== undefined) busy.set(node, restart.metadata.name);
@@ -47,10 +48,10 @@ export function rolloutAhead(neighbours: readonly Neighbour[]): string | undefin
     const own = restarts.filter((restart) => rolloutOf(restart)?.hash === newest.hash);
     const open = own.find((restart) => !isFinished(restart) && restart.spec.paused !== true);
     if (open !== undefined) return `Waits until ${open.metadata.name} is done: agents go first.`;
-    const stale = stalePods(pods, revisions, newest).length;
     const last = own.toSorted(compareAge).at(-1);
-    const isTrouble = stale > 0 || pods.some((pod) => !isTerminating(pod) && !isPodReady(pod));
-    if (last?.status?.phase !== 'Failed' || !isTrouble) continue;
+    if (last?.status?.phase !== 'Failed') continue;
+    const isUnready = pods.notReady().some((pod) => !isTerminating(pod));
+    if (!isUnready && stalePods(pods.all, revisions, newest).length === 0) continue;
     return `Waits because ${last.metadata.name} failed: the agents of this release do not all run. Put the template right or undo it (helm rollback).`;
   }
   return undefined;
@@ -72,7 +73,7 @@ function nodesBeforeRollout({
   );
   if (rollout === undefined && (isTakenUp || annotations[rolloutErrorAnnotation] !== undefined)) return [];
   const name = rollout?.metadata.name ?? `the rollout of ${target.metadata.name}`;
-  return stalePods(pods, revisions, newest).flatMap(({ spec }) =>
+  return stalePods(pods.all, revisions, newest).flatMap(({ spec }) =>
     spec?.nodeName === undefined ? [] : [[spec.nodeName, name] as const],
   );
 }

@@ -2,7 +2,7 @@ import type { Pod } from '#kube/objects.js';
 import { claimOf } from '../api/annotations.js';
 import { budgetsOf, createAllowance, unsupportedBudget } from '../facts/budgets.js';
 import { waitingReasonOf, waitingReasonText } from '../facts/containers.js';
-import { maxUnavailableOf, outstandingPods, roomFor } from './outstanding-pods.js';
+import { maxUnavailableOf, roomFor } from './outstanding-pods.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
 import { events } from '../api/events.js';
 import type { Settings } from '../api/settings.js';
@@ -31,8 +31,11 @@ export interface NextPods {
 
 /** Why budgets would never let any of these pods go, in a sentence; undefined when they may. */
 export function budgetProblem(snapshot: Snapshot): string | undefined {
-  for (const pod of snapshot.pods) {
-    const problem = unsupportedBudget(budgetsOf(snapshot.budgets, pod));
+  const { budgets, pods } = snapshot;
+  // What one budget alone does is the same for every pod that it is for.
+  if (budgets.length < 2 && unsupportedBudget(budgets) === undefined) return undefined;
+  for (const pod of pods.all) {
+    const problem = unsupportedBudget(budgetsOf(budgets, pod));
     if (problem !== undefined) return problem;
   }
   return undefined;
@@ -43,17 +46,20 @@ export function nextPodsOf(snapshot: Snapshot, settings: Settings, underWay: Rea
   const settledInMs = settleMs - snapshot.watchedMs(uidOf(snapshot.restart));
   if (settledInMs > 0) return { pods: [], wakeMs: settledInMs };
   if (snapshot.rolloutAhead !== undefined) {
-    if (underWay.size > 0 || outstandingPods(snapshot).length === 0) return { pods: [] };
+    if (underWay.size > 0 || snapshot.outstanding.length === 0) return { pods: [] };
     return { pods: [], wait: { reason: 'RolloutAhead', message: snapshot.rolloutAhead } };
   }
   const rivals = new Set(snapshot.rivals.map(uidOf));
-  const outstanding = outstandingPods(snapshot).filter((pod) => !rivals.has(claimOf(pod)?.restart ?? ''));
   const { count, away } = roomFor(snapshot, settings.maxUnavailable, underWay);
-  const aboutToGo = snapshot.pods.filter((pod) => underWay.has(uidOf(pod)) && !isTerminating(pod));
+  const known = [...underWay].flatMap((uid) => snapshot.pods.withUid(uid) ?? []);
+  const aboutToGo = known.filter((pod) => !isTerminating(pod));
   const allowance = createAllowance(snapshot.budgets, aboutToGo);
   const pods: Pod[] = [];
   const waits: Wait[] = [];
-  for (const pod of outstanding) {
+  let isWaiting = false;
+  for (const pod of snapshot.outstanding) {
+    if (rivals.has(claimOf(pod)?.restart ?? '')) continue;
+    isWaiting = true;
     if (pods.length >= count) break;
     const neighbour = snapshot.busyNodes.get(pod.spec?.nodeName ?? '');
     const budget = neighbour === undefined ? allowance.take(pod) : undefined;
@@ -62,9 +68,9 @@ export function nextPodsOf(snapshot: Snapshot, settings: Settings, underWay: Rea
       waits.push({ reason: 'DisruptionBudget', message: events.budgetWaits(budget.metadata.name) });
     else pods.push(pod);
   }
-  if (pods.length > 0 || underWay.size > 0 || outstanding.length === 0) return { pods };
+  if (pods.length > 0 || underWay.size > 0 || !isWaiting) return { pods };
   if (count === 0) {
-    const limit = maxUnavailableOf(settings.maxUnavailable, snapshot.pods.length);
+    const limit = maxUnavailableOf(settings.maxUnavailable, snapshot.pods.all.length);
     waits.push({ reason: 'PodsNotReady', message: events.awayFor(away.map(awayText), limit) });
   }
   const [wait] = waits;

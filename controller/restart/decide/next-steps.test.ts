@@ -8,7 +8,9 @@ import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '#kube/object
 import { isExhaustive } from '#test/support/exhaustive.js';
 import { claimAnnotation, uncordonFinalizer } from '../api/annotations.js';
 import { neverRan } from '../api/events.js';
+import { TargetPods } from '../facts/target-pods.js';
 import { gatesToAsk, nextSteps } from './next-steps.js';
+import { outstandingPods } from './outstanding-pods.js';
 import type { ActivePod, PanelRestart, PanelRestartSpec, RecordedReceipt } from '../api/panel-restart.js';
 import type { Action, Decision, GateView, Snapshot } from './snapshot.js';
 import type { GateProviders } from '../facts/gate-provider.js';
@@ -101,11 +103,14 @@ function worldOf(scene: Scene): Snapshot {
     spec: { targetRef: { name: 'agent' }, ...scene.spec },
     status: { phase: 'Running', startTime: at(-59), active: scene.active ?? [] },
   };
+  const pods = scene.pods ?? [podOf(goodClaim)];
+  const nodes = new Map([['a', node]]);
   return {
     restart,
     target,
-    pods: scene.pods ?? [podOf(goodClaim)],
-    nodes: new Map([['a', node]]),
+    pods: new TargetPods(pods),
+    outstanding: outstandingPods({ restart, nodes }, pods),
+    nodes,
     rivals: [],
     newest: undefined,
     budgets: scene.budgets ?? [],

@@ -1,9 +1,9 @@
 import type { Pod } from '#kube/objects.js';
-import { claimOf, uncordonFinalizer, type Claim } from '../api/annotations.js';
+import { uncordonFinalizer, type Claim } from '../api/annotations.js';
 import { waitingReasonOf } from '../facts/containers.js';
 import { phaseDecisions, phaseEvents, type PhaseDecision } from './phase.js';
 import { gatePodOf } from '../facts/gate-provider.js';
-import { outstandingPods, selectsNothing } from './outstanding-pods.js';
+import { selectsNothing } from './outstanding-pods.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
 import type { PodOutcome } from './pod-outcome.js';
 import { podStep, releaseAction } from './pod-step.js';
@@ -22,7 +22,7 @@ import type { Action, Decision, Snapshot } from './snapshot.js';
 /** Uids of the pods under way: claimed by this restart, or recorded in its status. */
 function underWayOf(snapshot: Snapshot): Set<string> {
   const uid = uidOf(snapshot.restart);
-  const claimed = snapshot.pods.filter((pod) => claimOf(pod)?.restart === uid).map(uidOf);
+  const claimed = snapshot.pods.claimedBy(uid).map(uidOf);
   return new Set([...(snapshot.restart.status?.active ?? []).map((entry) => entry.uid), ...claimed]);
 }
 
@@ -80,7 +80,7 @@ interface Hold {
 
 function dryRunOf(snapshot: Snapshot): Hold {
   const settings = settingsOf(snapshot.restart, snapshot.target);
-  const pods = outstandingPods(snapshot);
+  const pods = snapshot.outstanding;
   const preview = previewOf(snapshot, pods, settings);
   return { phaseDecision: phaseDecisions.dryRun(previewText(pods, preview, settings)), preview };
 }
@@ -111,7 +111,7 @@ function hasFinalizer(restart: PanelRestart): boolean {
 /** The restart is over or being deleted: give back what it holds, then let it go. */
 function letGo(snapshot: Snapshot, why: string): Decision {
   const { restart, now } = snapshot;
-  const held = snapshot.pods.filter((pod) => claimOf(pod)?.restart === uidOf(restart) && !isTerminating(pod));
+  const held = snapshot.pods.claimedBy(uidOf(restart)).filter((pod) => !isTerminating(pod));
   if (held.length > 0) return { ...idle, actions: held.map((pod) => releaseAction(snapshot, pod, why)) };
   if (hasFinalizer(restart)) return { ...idle, actions: [{ kind: 'removeFinalizer' }] };
   const { completionTime, observedGeneration } = restart.status ?? {};
@@ -150,7 +150,7 @@ function run(snapshot: Snapshot, settings: Settings): Decision {
   });
   const fresh = outcomes.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
   const stopping = stop ?? stopOf(snapshot, settings, [...priorFailures, ...fresh]);
-  const outstanding = outstandingPods(snapshot);
+  const { outstanding } = snapshot;
   const busy = fresh.length > 0 || outcomes.some(({ entry, actions }) => entry !== undefined || actions !== undefined);
   const block = blockOf(snapshot) ?? stuckOf(snapshot, outcomes);
   const held = stopping !== undefined || restart.spec.paused === true || block !== undefined;
@@ -188,7 +188,7 @@ export function nextSteps(snapshot: Snapshot): Decision {
   const hold = holdOf(snapshot);
   if (hold === undefined) return run(snapshot, settings);
   const { phaseDecision, preview } = hold;
-  const pending = outstandingPods(snapshot).length;
+  const pending = snapshot.outstanding.length;
   const status = assembleStatus(snapshot, {
     phaseDecision,
     outcomes: [],
@@ -206,19 +206,17 @@ export interface GateQuestion {
 
 /** Gates to ask before {@link nextSteps}: of the pods under way and of what replaces them; for a dry run, of all. */
 export function gatesToAsk(snapshot: Omit<Snapshot, 'gates'>): GateQuestion[] {
-  const { restart, pods, gateProviders } = snapshot;
+  const { restart, pods, outstanding, gateProviders } = snapshot;
   const dryRun = restart.spec.dryRun === true && !isFinished(restart);
-  const own = dryRun
-    ? outstandingPods(snapshot).slice(0, maxPreviewed)
-    : pods.filter((pod) => claimOf(pod)?.restart === uidOf(restart));
+  const own = dryRun ? outstanding.slice(0, maxPreviewed) : pods.claimedBy(uidOf(restart));
   const active = restart.status?.active ?? [];
   const places = new Set(active.map(({ node }) => node));
-  const asked = [...own, ...pods.filter((pod) => places.has(pod.spec?.nodeName))];
+  const asked = [...own, ...[...places].flatMap((node) => pods.onNode(node))];
   const questions = asked
     .filter((pod) => !isTerminating(pod))
     .map((pod) => ({ uid: uidOf(pod), gate: gatePodOf(gateProviders, pod) }));
   // Whoever answers for a pod that is gone is still there.
-  const gone = active.filter(({ uid }) => gateProviders !== undefined && !pods.some((pod) => uidOf(pod) === uid));
+  const gone = active.filter(({ uid }) => gateProviders !== undefined && pods.withUid(uid) === undefined);
   const left = gone.map(({ uid, node }) => ({ uid, gate: gateProviders?.get(node ?? '') }));
   return [...new Map([...questions, ...left].map((question) => [question.uid, question])).values()];
 }

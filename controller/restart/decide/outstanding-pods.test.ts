@@ -4,6 +4,7 @@ import type { KubeNode, Pod } from '#kube/objects.js';
 import { claimAnnotation } from '../api/annotations.js';
 import { maxUnavailableOf, outstandingPods, roomFor, type PlanInput } from './outstanding-pods.js';
 import { matchesSelector } from '../facts/pods.js';
+import { TargetPods } from '../facts/target-pods.js';
 import type { PanelRestart, PanelRestartSpec, PanelRestartStatus } from '../api/panel-restart.js';
 
 const created = '2026-01-01T00:00:00Z';
@@ -41,17 +42,18 @@ function input(pods: Pod[], spec: Partial<PanelRestartSpec> = {}, status: PanelR
     status,
   };
   const nodes = new Map<string, KubeNode>([['node-a', { metadata: { name: 'node-a', labels: { zone: 'x' } } }]]);
-  return { restart, pods, nodes };
+  const outstanding = outstandingPods({ restart, nodes }, pods);
+  return { restart, nodes, outstanding, pods: new TargetPods(pods) };
 }
 
 const names = (pods: readonly Pod[]): string[] => pods.map(({ metadata }) => metadata.name);
 const podsToStart = (plan: PlanInput, maxUnavailable: number, underWay: ReadonlySet<string>): Pod[] =>
-  outstandingPods(plan).slice(0, roomFor(plan, maxUnavailable, underWay).count);
+  plan.outstanding.slice(0, roomFor(plan, maxUnavailable, underWay).count);
 
 describe('the plan', () => {
   test('takes pods that are not ready first, then goes by node', () => {
     const pods = [pod('c'), pod('a'), pod('b', { ready: false })];
-    expect(names(outstandingPods(input(pods)))).toEqual(['b', 'a', 'c']);
+    expect(names(input(pods).outstanding)).toEqual(['b', 'a', 'c']);
   });
 
   test('leaves out what is younger, going, failed, claimed by this restart, or not selected', () => {
@@ -64,15 +66,15 @@ describe('the plan', () => {
       pod('theirs', { claimedBy: 'one that is gone' }),
     ];
     const failures = [{ pod: 'failed', uid: 'failed', reason: 'x' }];
-    expect(names(outstandingPods(input(pods, {}, { failures })))).toEqual(['same-second', 'theirs']);
+    expect(names(input(pods, {}, { failures }).outstanding)).toEqual(['same-second', 'theirs']);
     const selected = [pod('a', { labels: { app: 'x' } }), pod('b')];
-    expect(names(outstandingPods(input(selected, { podSelector: { matchLabels: { app: 'x' } } })))).toEqual(['a']);
-    expect(names(outstandingPods(input(selected, { nodeSelector: { zone: 'x' } })))).toEqual(['a']);
+    expect(names(input(selected, { podSelector: { matchLabels: { app: 'x' } } }).outstanding)).toEqual(['a']);
+    expect(names(input(selected, { nodeSelector: { zone: 'x' } }).outstanding)).toEqual(['a']);
   });
 
   test('takes a pod back that was given back', () => {
     const active = [{ pod: 'a', uid: 'a', step: 'Cordoned' as const }];
-    expect(names(outstandingPods(input([pod('a')], {}, { active })))).toEqual(['a']);
+    expect(names(input([pod('a')], {}, { active }).outstanding)).toEqual(['a']);
   });
 
   test('counts pods that are away for other reasons, but not the ones it is to restart or has given up', () => {

@@ -3,18 +3,25 @@ import { claimOf } from '../api/annotations.js';
 import { createdMs, isPodReady, isTerminating, matchesSelector, uidOf } from '../facts/pods.js';
 import { rolloutOf, templateHashOf } from '../facts/revisions.js';
 import type { PanelRestart } from '../api/panel-restart.js';
+import type { TargetPods } from '../facts/target-pods.js';
+
+/** What says which pods a restart is for. */
+export interface Selection {
+  readonly restart: PanelRestart;
+  readonly nodes: Pick<ReadonlyMap<string, KubeNode>, 'get'>;
+}
 
 /** What a plan is made from. */
-export interface PlanInput {
-  readonly restart: PanelRestart;
-  readonly pods: readonly Pod[];
-  readonly nodes: ReadonlyMap<string, KubeNode>;
+export interface PlanInput extends Selection {
+  readonly pods: TargetPods;
+  /** As {@link outstandingPods} has them. */
+  readonly outstanding: readonly Pod[];
 }
 
 /** `status.active` holds no more. */
 export const maxActivePods = 50;
 
-function isSelected({ restart, nodes }: PlanInput, pod: Pod): boolean {
+function isSelected({ restart, nodes }: Selection, pod: Pod): boolean {
   const { podSelector, nodeSelector } = restart.spec;
   if (!matchesSelector(pod.metadata.labels, podSelector)) return false;
   if (nodeSelector === undefined) return true;
@@ -26,32 +33,49 @@ function isSelected({ restart, nodes }: PlanInput, pod: Pod): boolean {
 export function selectsNothing(input: PlanInput): boolean {
   const { podSelector, nodeSelector } = input.restart.spec;
   if (podSelector === undefined && nodeSelector === undefined) return false;
-  return !input.pods.some((pod) => isSelected(input, pod));
+  return !input.pods.all.some((pod) => isSelected(input, pod));
 }
 
 /**
- * Pods that are still to be restarted and not claimed by this restart, in order: those that are not ready first (they cost nobody
- * anything), then by node and name. Whatever was created after the request has already taken up what it was for, and
- * whatever has the template that is rolled out needs no restart.
+ * Whether a pod is still to be restarted and not claimed by this restart. Whatever was created after the request has already taken up
+ * what it was for, and whatever has the template that is rolled out needs no restart.
  */
-export function outstandingPods(input: PlanInput): Pod[] {
-  const { restart, pods } = input;
-  const failed = new Set((restart.status?.failures ?? []).map(({ uid }) => uid));
-  const requestedMs = createdMs(restart);
+export function isOutstanding(selection: Selection, pod: Pod): boolean {
+  const { restart } = selection;
   const rollout = rolloutOf(restart);
-  const chosen = pods.filter(
-    (pod) =>
-      !isTerminating(pod) &&
-      pod.status?.phase !== 'Succeeded' &&
-      pod.status?.phase !== 'Failed' &&
-      createdMs(pod) <= requestedMs &&
-      (rollout === undefined || templateHashOf(pod) !== rollout.hash) &&
-      !failed.has(uidOf(pod)) &&
-      claimOf(pod)?.restart !== uidOf(restart) &&
-      isSelected(input, pod),
+  return (
+    !isTerminating(pod) &&
+    pod.status?.phase !== 'Succeeded' &&
+    pod.status?.phase !== 'Failed' &&
+    createdMs(pod) <= createdMs(restart) &&
+    (rollout === undefined || templateHashOf(pod) !== rollout.hash) &&
+    !hasFailed(restart, pod) &&
+    claimOf(pod)?.restart !== uidOf(restart) &&
+    isSelected(selection, pod)
   );
-  const rank = (pod: Pod): string => `${isPodReady(pod) ? '1' : '0'} ${pod.spec?.nodeName ?? ''} ${pod.metadata.name}`;
-  return chosen.sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+}
+
+/** Pods that are still to be restarted, in order: those that are not ready first (they cost nobody anything), then by node and name. */
+export function outstandingPods(selection: Selection, pods: readonly Pod[]): Pod[] {
+  return pods.filter((pod) => isOutstanding(selection, pod)).sort(compareTurns);
+}
+
+/** Whose turn comes first. */
+export function compareTurns(a: Pod, b: Pod): number {
+  return (
+    Number(isPodReady(a)) - Number(isPodReady(b)) ||
+    compareText(a.spec?.nodeName ?? '', b.spec?.nodeName ?? '') ||
+    compareText(a.metadata.name, b.metadata.name)
+  );
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function hasFailed({ status }: PanelRestart, pod: Pod): boolean {
+  return status?.failures?.some(({ uid }) => uid === uidOf(pod)) ?? false;
 }
 
 /** How many pods may be away at once: at least 1, at most {@link maxActivePods}. */
@@ -73,16 +97,19 @@ export interface PodRoom {
  * is to be restarted and not ready is already away; starting it takes its own place.
  */
 export function roomFor(input: PlanInput, maxUnavailable: number | string, underWay: ReadonlySet<string>): PodRoom {
-  const chosen = new Set(outstandingPods(input).map(uidOf));
-  const failed = new Set((input.restart.status?.failures ?? []).map(({ uid }) => uid));
+  const { restart, pods } = input;
   const nodesUnderWay = new Set(
-    (input.restart.status?.active ?? []).map(({ node }) => node).filter((node) => node !== undefined),
+    (restart.status?.active ?? []).map(({ node }) => node).filter((node) => node !== undefined),
   );
-  const away = input.pods.filter((pod) => {
-    const uid = uidOf(pod);
-    const otherwise = !isPodReady(pod) && !underWay.has(uid) && !chosen.has(uid) && !failed.has(uid);
-    return otherwise && !nodesUnderWay.has(pod.spec?.nodeName ?? '');
-  });
-  const count = maxUnavailableOf(maxUnavailable, input.pods.length) - underWay.size - away.length;
+  const away = pods
+    .notReady()
+    .filter(
+      (pod) =>
+        !underWay.has(uidOf(pod)) &&
+        !hasFailed(restart, pod) &&
+        !nodesUnderWay.has(pod.spec?.nodeName ?? '') &&
+        !isOutstanding(input, pod),
+    );
+  const count = maxUnavailableOf(maxUnavailable, pods.all.length) - underWay.size - away.length;
   return { count: Math.max(0, count), away };
 }

@@ -24,7 +24,9 @@ export interface PodOutcome {
 
 /** An entry without some of its fields. */
 export function without<K extends keyof ActivePod>(entry: ActivePod, ...keys: K[]): Omit<ActivePod, K> {
-  return Object.fromEntries(Object.entries(entry).filter(([key]) => !(keys as string[]).includes(key))) as ActivePod;
+  const rest = { ...entry };
+  for (const key of keys) Reflect.deleteProperty(rest, key);
+  return rest;
 }
 
 /** An entry at a step; what it waited for is forgotten unless `rest` says it again. */

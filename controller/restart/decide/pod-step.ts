@@ -27,7 +27,7 @@ const calledOffMs = 1_000;
 
 /** Next step of one pod that this restart has claimed or recorded; `stop` says why it goes no further, if it does not. */
 export function podStep(snapshot: Snapshot, settings: Settings, uid: string, stop: string | undefined): PodOutcome {
-  const pod = snapshot.pods.find((candidate) => uidOf(candidate) === uid);
+  const pod = snapshot.pods.withUid(uid);
   const claim = pod === undefined ? undefined : claimOf(pod);
   const mine = claim?.restart === uidOf(snapshot.restart);
   const recorded = snapshot.restart.status?.active?.find((entry) => entry.uid === uid);

@@ -33,7 +33,8 @@ export interface Verdict {
 /** The pod that took the place of one that was killed: on the same node, with another uid, the youngest. */
 export function replacementOf(snapshot: Snapshot, entry: ActivePod): Pod | undefined {
   return snapshot.pods
-    .filter((pod) => uidOf(pod) !== entry.uid && pod.spec?.nodeName === entry.node && !isTerminating(pod))
+    .onNode(entry.node)
+    .filter((pod) => uidOf(pod) !== entry.uid && !isTerminating(pod))
     .sort((a, b) => createdMs(b) - createdMs(a))[0];
 }
 

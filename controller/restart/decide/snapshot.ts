@@ -6,6 +6,7 @@ import type { Revision } from '../facts/revisions.js';
 import type { PanelRestart, PanelRestartStatus, RecordedReceipt } from '../api/panel-restart.js';
 import type { RestartEvent } from '../api/restart-event.js';
 import type { GateProviders } from '../facts/gate-provider.js';
+import type { TargetPods } from '../facts/target-pods.js';
 
 /** What a pod's gate answered. No answer is never read as drained. */
 export type GateView =
@@ -17,8 +18,10 @@ export interface Snapshot {
   readonly restart: PanelRestart;
   readonly target: DaemonSet | undefined;
   /** The target's pods, also those that are going. */
-  readonly pods: readonly Pod[];
-  readonly nodes: ReadonlyMap<string, KubeNode>;
+  readonly pods: TargetPods;
+  /** Those that are still to be restarted, in order. */
+  readonly outstanding: readonly Pod[];
+  readonly nodes: Pick<ReadonlyMap<string, KubeNode>, 'get'>;
   /** Other restarts of the same target that are not finished. */
   readonly rivals: readonly PanelRestart[];
   /** The template that the target has now; undefined while that is not known. */

@@ -1,4 +1,4 @@
-import { stableText } from '#common/stable-text.js';
+import { isEqualJson } from '#common/equal-json.js';
 import type { Condition } from '#kube/objects.js';
 import { setCondition } from '../api/conditions.js';
 import type { PhaseDecision } from './phase.js';
@@ -147,6 +147,10 @@ export function assembleStatus(snapshot: Snapshot, input: StatusInput): PanelRes
 /** The part of a status that must be on record before the next step; the rest is told now and then. */
 function essence(status: PanelRestartStatus | undefined): unknown {
   const recorded = status?.active?.filter((entry) => entry.receipt !== undefined || isKilled(entry)) ?? [];
+  const receipts = recorded.map(({ uid, receipt }) => [
+    uid,
+    [receipt?.instance, receipt?.digest, receipt?.withoutReceipt],
+  ]);
   return [
     status?.phase,
     status?.observedGeneration,
@@ -156,7 +160,8 @@ function essence(status: PanelRestartStatus | undefined): unknown {
     status?.conditions?.map(({ type, status: holds, reason }) => [type, holds, type === 'Stalled' ? reason : '']),
     status?.pods?.succeeded,
     status?.failures?.map(({ uid, reason }) => [uid, reason]),
-    recorded.map(({ uid, receipt }) => [uid, receipt?.instance, receipt?.digest, receipt?.withoutReceipt]).sort(),
+    // In any order.
+    Object.fromEntries(receipts),
   ];
 }
 
@@ -166,7 +171,7 @@ function isKilled({ step }: ActivePod): boolean {
 
 /** True when `next` has something that must be written before anything else is done. */
 export function mustWrite(before: PanelRestartStatus | undefined, next: PanelRestartStatus): boolean {
-  return JSON.stringify(essence(before)) !== JSON.stringify(essence(next));
+  return !isEqualJson(essence(before), essence(next));
 }
 
 /** True when `next` tells anything new at all, the times of writing aside. */
@@ -178,5 +183,5 @@ export function tellsMore(before: PanelRestartStatus | undefined, next: PanelRes
     active: status?.active?.map((entry) => ({ ...entry, since: undefined })),
   });
   // The API server keeps keys in an order of its own.
-  return stableText(rest(before)) !== stableText(rest(next));
+  return !isEqualJson(rest(before), rest(next));
 }

@@ -84,7 +84,7 @@ export function createClusterView(stores: ClusterStores): ClusterView {
     revisionsOf: (target) => stores.revisions.byIndex(byOwner, target.metadata.uid ?? ''),
     budgetsOf: (target) => stores.budgets.list().filter((budget) => isBeside(target, budget)),
     targetsBeside: (target) => stores.targets.list().filter((other) => isBeside(target, other)),
-    nodes: () => new Map(stores.nodes.list().map((node) => [node.metadata.name, node])),
+    nodes: () => stores.nodes,
     observe: <T extends KubeObject>(resource: Resource<T>, object: T) => {
       storeOf.get(resource.plural)?.observe(object as never);
     },

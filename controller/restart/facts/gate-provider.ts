@@ -3,9 +3,10 @@ import type { DaemonSet, Pod } from '#kube/objects.js';
 import { gateDaemonSetAnnotation } from '../api/annotations.js';
 import { createdMs, isTerminating } from './pods.js';
 import type { GateAddress } from '../api/ports.js';
+import type { TargetPods } from './target-pods.js';
 
 /** Pods whose gates answer for other pods, by node; undefined where every pod answers for itself. */
-export type GateProviders = ReadonlyMap<string, Pod> | undefined;
+export type GateProviders = Pick<ReadonlyMap<string, Pod>, 'get'> | undefined;
 
 /** Key of the DaemonSet whose pods answer for the gates of a target's pods; undefined when they do so themselves. */
 export function gateProviderKeyOf(target: DaemonSet): string | undefined {
@@ -15,16 +16,16 @@ export function gateProviderKeyOf(target: DaemonSet): string | undefined {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
-/** The youngest pod of each node that is not going. */
-export function gateProvidersOf(pods: readonly Pod[]): ReadonlyMap<string, Pod> {
-  const gateProviders = new Map<string, Pod>();
-  for (const pod of pods) {
-    const node = pod.spec?.nodeName;
-    if (node === undefined || isTerminating(pod)) continue;
-    const known = gateProviders.get(node);
-    if (known === undefined || createdMs(known) <= createdMs(pod)) gateProviders.set(node, pod);
-  }
-  return gateProviders;
+/** The youngest pod of a node that is not going. */
+export function gateProvidersOf(pods: TargetPods): NonNullable<GateProviders> {
+  return {
+    get: (node) =>
+      pods
+        .onNode(node)
+        .filter((pod) => !isTerminating(pod))
+        .sort((a, b) => createdMs(a) - createdMs(b))
+        .at(-1),
+  };
 }
 
 /** The pod whose gate answers for a pod on a node; undefined when there is none. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { findingLines, type Finding } from './finding.js';
+import { fleetFindings } from './fleet-findings.js';
 import { footprintFindings } from './footprint-findings.js';
 import { gapFindings } from './gap-findings.js';
 import { relayFindings } from './relay-findings.js';
@@ -85,6 +86,21 @@ plain gRPC     2  449 ms  488 ms  488 ms  0.32 ×                     2
     expect(problems(gapFindings(table, { streams, gaps: 4 }))).toEqual([
       'gap of Panelet: 2 gaps of 4.',
       'gap of plain gRPC: 2 gaps of 4.',
+    ]);
+  });
+});
+
+describe('findings of a short run of bench:fleet', () => {
+  const table = `pods  CPU a pod  : first row  looks  questions  writes      heap  simulated
+   4      13 ms  1.00 ×         7.3        202          3.79  10.8 MiB       27 s
+`;
+
+  it('finds nothing wrong with numbers for every row, and reports what is missing', () => {
+    expect(problems(fleetFindings(table, [4]))).toEqual([]);
+    const problem = 'No row with all its numbers.';
+    expect(problems(fleetFindings(table.replace('1.00', 'NaN'), [4, 8]))).toEqual([
+      `restart of 4 pods: ${problem}`,
+      `restart of 8 pods: ${problem}`,
     ]);
   });
 });

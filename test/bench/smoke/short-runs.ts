@@ -1,6 +1,7 @@
 import { createPlan, type PlanOptions } from '../relay/plan.js';
 import { agentName, beforeName } from '../relay/report.js';
 import type { Finding } from './finding.js';
+import { fleetFindings } from './fleet-findings.js';
 import { footprintFindings } from './footprint-findings.js';
 import { gapFindings } from './gap-findings.js';
 import { relayFindings } from './relay-findings.js';
@@ -16,6 +17,7 @@ export interface ShortRun {
 }
 
 const idleCounts = [20, 150];
+const fleet = [4, 8];
 const restarts = 1;
 const sessions = 2;
 const started = ['panelet', 'worker echo', 'agent', 'controller'];
@@ -42,6 +44,10 @@ export function shortRuns(agent: string, options: Pick<PlanOptions, 'clock' | 's
       ...{ script: 'bench:gap', program: 'panelet-bench-gap.js' },
       args: ['--restarts', String(restarts), '--sessions', String(sessions)],
       find: (output) => gapFindings(output, { streams, gaps: restarts * sessions }),
+    },
+    {
+      ...{ script: 'bench:fleet', program: 'panelet-bench-fleet.js', args: ['--pods', fleet.join()] },
+      find: (output) => fleetFindings(output, fleet),
     },
     {
       ...{ script: 'bench:footprint', program: 'panelet-bench-footprint.js' },

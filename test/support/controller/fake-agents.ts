@@ -182,7 +182,8 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
       : { ...receipt, instance: agent.instance, digest: `${receipt.digest}-${agent.instance}` };
   const tell = (gate: Gate): void => {
     for (const listener of [...gate.listeners]) {
-      const agent = [...agents.values()].find((one) => gateOf(one, gate.target) === gate);
+      const agent =
+        'podUid' in gate ? (gate as Inner) : [...agents.values()].find((one) => hosts.get(one.node) === gate);
       if (agent === undefined) continue;
       listener.onState({ status: statusOf(agent, gate), receipt: receiptOf(agent, gate) });
       if (gate.state !== State.CLOSED && gate.state !== State.SERVING) continue;

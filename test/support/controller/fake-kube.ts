@@ -19,9 +19,10 @@ export interface FakeKube extends KubeApi {
   onDelete: (resource: Resource<KubeObject>, object: KubeObject) => void;
   /** Budgets refuse evictions as long as this says so. */
   refusesEviction: (pod: Pod) => boolean;
-  /** Called after every change. */
-  onChange: () => void;
+  /** Called after every change, with the object as it is, or was last. */
+  onChange: (resource: Resource<KubeObject>, object: KubeObject, how: 'there' | 'gone') => void;
   all<T extends KubeObject>(resource: Resource<T>): T[];
+  find<T extends KubeObject>(resource: Resource<T>, key: ObjectKey): T | undefined;
   /** Changes an object as somebody else. */
   mutate<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, change: (object: T) => object): T;
   /** Puts an object there as somebody else. */
@@ -58,7 +59,7 @@ export function createFakeKube(clock: Clock): FakeKube {
     return known;
   };
   const stamp = (): string => new Date(Math.floor(clock.date().getTime() / 1000) * 1000).toISOString();
-  const find = <T extends KubeObject>(resource: Resource<T>, key: ObjectKey): T => {
+  const known = <T extends KubeObject>(resource: Resource<T>, key: ObjectKey): T => {
     const object = bucket(resource.plural).get(textOf(key));
     if (object === undefined) throw new PaneletError('API_NOT_FOUND', `${resource.plural} ${key.name} not found`);
     return object as T;
@@ -68,7 +69,7 @@ export function createFakeKube(clock: Clock): FakeKube {
     const gone = saved.metadata.deletionTimestamp !== undefined && saved.metadata.finalizers?.length === 0;
     if (gone) bucket(resource.plural).delete(textOf(saved.metadata));
     else bucket(resource.plural).set(textOf(saved.metadata), saved);
-    kube.onChange();
+    kube.onChange(resource, saved, gone ? 'gone' : 'there');
     return saved;
   };
   const put = <T extends KubeObject>(resource: Resource<T>, object: T): T => {
@@ -79,7 +80,7 @@ export function createFakeKube(clock: Clock): FakeKube {
     writes.push({ verb, plural: resource.plural, name: object.metadata.name, uid: object.metadata.uid ?? '' });
   };
   const mutate = <T extends KubeObject>(resource: Resource<T>, key: ObjectKey, change: (object: T) => object): T => {
-    const before = find(resource, key);
+    const before = known(resource, key);
     const after = change(before) as T & { spec?: unknown };
     const sameSpec = JSON.stringify((before as { spec?: unknown }).spec) === JSON.stringify(after.spec);
     const generation = (before.metadata.generation ?? 1) + (sameSpec ? 0 : 1);
@@ -98,7 +99,7 @@ export function createFakeKube(clock: Clock): FakeKube {
     body: object,
   ): Promise<T> => {
     await Promise.resolve();
-    const object = find(resource, key);
+    const object = known(resource, key);
     const { metadata, ...rest } = body as { metadata?: Json };
     check(object, metadata?.['uid'], metadata?.['resourceVersion']);
     const effective = verb === 'patch' ? { ...rest, metadata } : rest;
@@ -113,13 +114,15 @@ export function createFakeKube(clock: Clock): FakeKube {
     all: (resource) => [...bucket(resource.plural).values()] as never,
     mutate,
     put,
+    find: (resource, key) => bucket(resource.plural).get(textOf(key)) as never,
     remove: (resource, key) => {
+      const object = known(resource, key);
       bucket(resource.plural).delete(textOf(key));
-      kube.onChange();
+      kube.onChange(resource, object, 'gone');
     },
     get: async (resource, key) => {
       await Promise.resolve();
-      return find(resource, key);
+      return known(resource, key);
     },
     list: async <T extends KubeObject>(resource: Resource<T>): Promise<KubeList<T>> => {
       await Promise.resolve();
@@ -138,7 +141,7 @@ export function createFakeKube(clock: Clock): FakeKube {
     patchApproval: (resource, key, body) => patch('patchApproval', resource, key, body),
     delete: async <T extends KubeObject>(resource: Resource<T>, key: ObjectKey, conditions: Preconditions) => {
       await Promise.resolve();
-      const object = find(resource, key);
+      const object = known(resource, key);
       check(object, conditions.uid, conditions.resourceVersion);
       kube.onDelete(resource, object);
       event('delete', resource, object);
@@ -154,7 +157,7 @@ export function createFakeKube(clock: Clock): FakeKube {
     },
     evict: async (key, conditions) => {
       await Promise.resolve();
-      const pod = find(pods, key);
+      const pod = known(pods, key);
       check(pod, conditions.uid, conditions.resourceVersion);
       if (kube.refusesEviction(pod)) throw new PaneletError('DISRUPTION_REFUSED', `${key.name} may not be evicted now`);
       kube.onDelete(pods, pod);

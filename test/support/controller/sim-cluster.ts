@@ -24,7 +24,7 @@ export interface SimOptions {
   /** From the delete of a pod until it is gone, in milliseconds. */
   readonly stopMs?: number;
   /** From then until its replacement is ready. */
-  readonly startMs?: number;
+  readonly startMs?: number | (() => number);
 }
 
 /** What pods of a template do. */
@@ -105,6 +105,8 @@ export function createSimCluster(options: SimOptions): SimCluster {
   const broken = new Set<string>();
   const images = new Map<string, Image>();
   const hosts = new Map<string, FakeHost>();
+  /** Names of pods, by node. */
+  const placed = new Map<string, Set<string>>();
   let ips = 0;
   const defaults: AgentOptions = { checkpointable: 3, kept: 2, stuck: 0, stateMs: 20, restored: 0 };
   const base: AgentOptions = { ...defaults, ...options.agent };
@@ -138,7 +140,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
   if (hostOwner !== undefined) setTemplate(hostOwner, 'h1', 'good');
 
   const setReady = (name: string, ready: boolean): void => {
-    if (!kube.all(pods).some((pod) => pod.metadata.name === name)) return;
+    if (kube.find(pods, { namespace, name }) === undefined) return;
     kube.mutate(pods, { namespace, name }, (pod) => ({
       ...pod,
       status: {
@@ -154,11 +156,13 @@ export function createSimCluster(options: SimOptions): SimCluster {
     const hash = newest(set.metadata.name)?.metadata.labels?.['controller-revision-hash'] ?? '';
     const image = images.get(hash) ?? 'good';
     const isAgent = set.metadata.name === ds;
+    const name = `${set.metadata.name}-${ips}`;
+    placed.set(node, (placed.get(node) ?? new Set()).add(name));
     const ports = isAgent ? { ports: [{ name: 'gate', containerPort: 7443 }] } : {};
     const pod = kube.put<Pod>(pods, {
       metadata: {
         namespace,
-        name: `${set.metadata.name}-${ips}`,
+        name,
         labels: { 'controller-revision-hash': hash, app: set.metadata.name },
         ownerReferences: ownerOf(set),
       },
@@ -175,6 +179,8 @@ export function createSimCluster(options: SimOptions): SimCluster {
     }
     return pod;
   };
+  const podsOn = (node: string): Pod[] =>
+    [...(placed.get(node) ?? [])].flatMap((name) => kube.find(pods, { namespace, name }) ?? []);
   const isGood = (pod: Pod): boolean =>
     (images.get(pod.metadata.labels?.['controller-revision-hash'] ?? '') ?? 'good') === 'good';
   const becomeReady = (pod: Pod): void => {
@@ -188,15 +194,18 @@ export function createSimCluster(options: SimOptions): SimCluster {
     const set = isOwnedBy(pod, hostDs) && hostOwner !== undefined ? hostOwner : owner;
     const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
     agents.byAddress.delete(`${pod.status?.podIP ?? ''}:7443`);
+    placed.get(node)?.delete(pod.metadata.name);
     kube.remove(pods, pod.metadata);
     const sealed = agent?.receipt?.counts?.checkpointed ?? 0;
     const next = startPod(set, node, sealed);
-    clock.after(options.startMs ?? 300, () => becomeReady(next));
+    const { startMs = 300 } = options;
+    clock.after(typeof startMs === 'number' ? startMs : startMs(), () => becomeReady(next));
   };
-  const agentOn = (node: string | undefined): FakeAgent | undefined => {
-    const alive = [...agents.byAddress.values()].filter((agent) => agent.node === node && !agent.terminating);
-    return alive.at(-1);
-  };
+  const agentOn = (node: string): FakeAgent | undefined =>
+    podsOn(node)
+      .flatMap((pod) => agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`) ?? [])
+      .filter((agent) => !agent.terminating)
+      .at(-1);
   const checkDelete = (pod: Pod): void => {
     const { name, uid = '', deletionTimestamp } = pod.metadata;
     const node = pod.spec?.nodeName ?? '';
@@ -213,7 +222,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     if (recorded?.withoutReceipt?.includes('has ever run') === true && isGood(pod)) {
       violations.push(`${name} deleted as one that never ran`);
     }
-    const beside = kube.all(pods).filter((other) => other.spec?.nodeName === node && other.metadata.uid !== uid);
+    const beside = podsOn(node).filter((other) => other.metadata.uid !== uid);
     for (const other of beside) {
       const busy = other.metadata.annotations?.['panelet.dev/claim'] ?? other.metadata.deletionTimestamp;
       if (busy !== undefined) violations.push(`${name} deleted while ${other.metadata.name} on its node is restarted`);

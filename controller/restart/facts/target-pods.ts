@@ -1,0 +1,104 @@
+import type { Pod } from '#kube/objects.js';
+import { claimOf } from '../api/annotations.js';
+import { isPodReady, uidOf } from './pods.js';
+
+/** What an update brought: states of pods that are no longer theirs, and those that are now. */
+export interface PodChanges {
+  readonly before: readonly Pod[];
+  readonly after: readonly Pod[];
+}
+
+/**
+ * The pods of a target, found without a look at all of them. Only what has changed is looked at when they are updated, so a pod
+ * of a large fleet costs no more than one of a small fleet.
+ */
+export class TargetPods {
+  #all: readonly Pod[] = [];
+  readonly #byUid = new Map<string, Pod>();
+  readonly #byNode = new Map<string, Set<Pod>>();
+  readonly #byClaim = new Map<string, Set<Pod>>();
+  readonly #notReady = new Set<Pod>();
+
+  constructor(pods: readonly Pod[] = []) {
+    this.update(pods);
+  }
+
+  get all(): readonly Pod[] {
+    return this.#all;
+  }
+
+  withUid(uid: string): Pod | undefined {
+    return this.#byUid.get(uid);
+  }
+
+  onNode(node: string | undefined): readonly Pod[] {
+    return [...(this.#byNode.get(node ?? '') ?? [])];
+  }
+
+  /** Pods that a restart has claimed, by its uid. */
+  claimedBy(restartUid: string): readonly Pod[] {
+    return [...(this.#byClaim.get(restartUid) ?? [])];
+  }
+
+  notReady(): readonly Pod[] {
+    return [...this.#notReady];
+  }
+
+  /** Takes over a list, in which pods that have not changed are the same objects; it costs least in the order of the one before. */
+  update(pods: readonly Pod[]): PodChanges {
+    if (pods === this.#all) return nothing;
+    const changes = difference(this.#all, pods);
+    for (const pod of changes.before) this.#remove(pod);
+    for (const pod of changes.after) this.#add(pod);
+    this.#all = pods;
+    return changes;
+  }
+
+  #remove(pod: Pod): void {
+    this.#byUid.delete(uidOf(pod));
+    removeFrom(this.#byNode, pod.spec?.nodeName ?? '', pod);
+    removeFrom(this.#byClaim, claimOf(pod)?.restart, pod);
+    this.#notReady.delete(pod);
+  }
+
+  #add(pod: Pod): void {
+    this.#byUid.set(uidOf(pod), pod);
+    addTo(this.#byNode, pod.spec?.nodeName ?? '', pod);
+    addTo(this.#byClaim, claimOf(pod)?.restart, pod);
+    if (!isPodReady(pod)) this.#notReady.add(pod);
+  }
+}
+
+const nothing: PodChanges = { before: [], after: [] };
+
+/** Both lists are walked once: pods keep their places, those that go leave a gap, those that come are at the end. */
+function difference(known: readonly Pod[], pods: readonly Pod[]): PodChanges {
+  const before: Pod[] = [];
+  const after: Pod[] = [];
+  let place = 0;
+  for (const pod of known) {
+    const now = pods[place];
+    if (now === pod) {
+      place++;
+      continue;
+    }
+    before.push(pod);
+    if (now === undefined || uidOf(now) !== uidOf(pod)) continue;
+    after.push(now);
+    place++;
+  }
+  return { before, after: [...after, ...pods.slice(place)] };
+}
+
+function addTo(sets: Map<string, Set<Pod>>, key: string | undefined, pod: Pod): void {
+  if (key === undefined) return;
+  const set = sets.get(key) ?? new Set<Pod>();
+  sets.set(key, set.add(pod));
+}
+
+function removeFrom(sets: Map<string, Set<Pod>>, key: string | undefined, pod: Pod): void {
+  if (key === undefined) return;
+  const set = sets.get(key);
+  set?.delete(pod);
+  if (set?.size === 0) sets.delete(key);
+}
