@@ -20,20 +20,32 @@ const request = DrainRequest.fromPartial({
 
 /** A worker whose notice is ended. */
 class Panel {
-  readonly worker: NodeWorker;
+  worker: NodeWorker;
   ended = 0;
   refuses = false;
+  #call: EventEmitter | undefined;
   #status = GateStatus.fromPartial({ state: State.NOTIFIED });
   readonly #changes: Changes;
+  #clients = { gate: { drain: (of: DrainRequest) => this.#take(of) } };
 
   constructor(name: string, changes: Changes) {
     this.#changes = changes;
-    const clients = { gate: { drain: (of: DrainRequest) => this.#take(of) } };
     this.worker = {
       panel: { name, target: 'agent' },
-      link: { state: () => ({ kind: 'up', status: this.#status, clients }) },
+      link: { state: () => ({ kind: 'up', status: this.#status, clients: this.#clients }) },
       supervisor: undefined,
     } as unknown as NodeWorker;
+  }
+
+  /** Another process comes up at its socket, and is drained. */
+  comeBack(): void {
+    this.#clients = { ...this.#clients };
+    this.set({ state: State.NOTIFIED });
+  }
+
+  /** Tells who ended the notice, before the watch has it. */
+  tell(state: State): void {
+    this.#call?.emit('data', { status: GateStatus.fromPartial({ state }) });
   }
 
   set(status: Partial<GateStatus>): void {
@@ -49,7 +61,9 @@ class Panel {
   #take(of: DrainRequest): EventEmitter {
     if (of.noticeEnd === NoticeEnd.NOW) this.ended++;
     const call = Object.assign(new EventEmitter(), { cancel: () => undefined });
-    queueMicrotask(() => call.emit(this.refuses ? 'error' : 'data', new Error('no')));
+    this.#call = call;
+    const answer = { status: { ...this.#status } };
+    queueMicrotask(() => (this.refuses ? call.emit('error', new Error('no')) : call.emit('data', answer)));
     return call;
   }
 }
@@ -88,6 +102,9 @@ describe('the notices of the workers of a node', () => {
     logs.set({ state: State.NOTIFIED });
     await settle();
     expect(ended()).toEqual([1, 0]);
+    echo.set({ state: State.QUIESCED });
+    await settle();
+    expect(ended()).toEqual([1, 1]);
   });
 
   test('end together as soon as all are idle', async () => {
@@ -101,7 +118,7 @@ describe('the notices of the workers of a node', () => {
     expect(ended()[1]).toBeGreaterThan(0);
   });
 
-  test('end one after the other when they are over: first where somebody holds, the next when all there are at rest', async () => {
+  test('end first where somebody holds, when they are over; the others when all there are at rest', async () => {
     notices.begin(Target.AGENT, request);
     logs.holdFor(3_000);
     await pass(noticeMs - 1);
@@ -116,10 +133,39 @@ describe('the notices of the workers of a node', () => {
     expect(ended()).toEqual([1, 1]);
   });
 
+  test('end together when they are over and nobody holds', async () => {
+    notices.begin(Target.AGENT, request);
+    await pass(noticeMs);
+    expect(ended()).toEqual([1, 1]);
+  });
+
+  test('end one after the other where several hold, the next as soon as the worker itself says that all are at rest', async () => {
+    notices.begin(Target.AGENT, request);
+    echo.holdFor(100);
+    logs.holdFor(3_000);
+    await pass(noticeMs);
+    logs.set({ state: State.FROZEN });
+    logs.tell(State.FROZEN);
+    await settle();
+    expect(ended()).toEqual([0, 1]);
+    logs.tell(State.QUIESCED);
+    await settle();
+    expect(ended()).toEqual([1, 1]);
+  });
+
+  test('end at a process that came back, too', async () => {
+    notices.begin(Target.AGENT, request);
+    await pass(noticeMs);
+    echo.comeBack();
+    logs.set({ state: State.CLOSED });
+    await settle();
+    expect(ended()).toEqual([2, 1]);
+  });
+
   test('are over after half of the time of the drain at the latest', async () => {
     notices.begin(Target.AGENT, { ...request, timeout: msToDuration(4_000) });
     await pass(2_000);
-    expect(ended()).toEqual([1, 0]);
+    expect(ended()).toEqual([1, 1]);
   });
 
   test('are shorter for a call that joins, never longer', async () => {
@@ -127,17 +173,18 @@ describe('the notices of the workers of a node', () => {
     notices.begin(Target.AGENT, { ...request, notice: msToDuration(20_000) });
     notices.begin(Target.AGENT, { ...request, notice: msToDuration(1_000) });
     await pass(1_000);
-    expect(ended()).toEqual([1, 0]);
+    expect(ended()).toEqual([1, 1]);
   });
 
   test('are ended again where a worker did not take it', async () => {
     notices.begin(Target.AGENT, request);
     echo.refuses = true;
     await pass(noticeMs);
-    expect(ended()).toEqual([1, 0]);
+    expect(ended()).toEqual([1, 1]);
+    logs.tell(State.QUIESCED);
     echo.refuses = false;
     await pass(500);
-    expect(ended()).toEqual([2, 0]);
+    expect(ended()).toEqual([2, 1]);
   });
 
   test('are let alone once the drain is called off, or the lease of its cordon has run out', async () => {

@@ -1,8 +1,15 @@
 import { sleep, type Clock, type Timer } from '#common/time/clock.js';
 import { durationToMs, msToDuration } from '#common/time/duration.js';
 import type { Log } from '#common/log.js';
-import { NoticeEnd, OnTimeout, State, type DrainRequest, type Target } from '#proto/gate/v1/gate.js';
-import { viewWorker } from '../workers/node-worker.js';
+import {
+  NoticeEnd,
+  OnTimeout,
+  State,
+  type DrainRequest,
+  type DrainResponse,
+  type Target,
+} from '#proto/gate/v1/gate.js';
+import { viewWorker, type WorkerView } from '../workers/node-worker.js';
 import { longestHeldMs, noticesMayEnd } from './aggregate.js';
 import { commandTo } from './command-to.js';
 import type { Cordons } from './cordons.js';
@@ -26,6 +33,9 @@ interface Notices {
   timer?: Timer;
 }
 
+/** Workers whose notices were ended, by what leads to them: a process that comes back is another one. */
+type Asked = Map<LiveWorker['clients'], 'asked' | 'at rest'>;
+
 // As a worker does when a request says nothing of them.
 const defaultNoticeMs = 10_000;
 const defaultTimeoutMs = 60_000;
@@ -38,8 +48,9 @@ const answerMs = 5_000;
 
 /**
  * Ends the notices of the workers of a node, so that no session waits without an attachment for another panel's: all at
- * once where all are idle; else, when the notice is over, one worker after the other, the next when all sessions of the one
- * before have come to rest. Goes on when nobody follows the drain any more, until its cordon is gone.
+ * once where all are idle; else, when the notice is over, first those of workers whose sessions hold something, one worker
+ * after the other, the next when all sessions of the one before have come to rest; then all others together. Goes on when
+ * nobody follows the drain any more, until its cordon is gone.
  */
 export class SharedNotices {
   readonly #deps: SharedNoticesDeps;
@@ -82,18 +93,22 @@ export class SharedNotices {
 
   async #endAll(notices: Notices): Promise<void> {
     const { changes } = this.#deps.nodeWorkers;
-    if ((await this.#untilOver(notices)) === 'idle') {
-      await Promise.all(this.#notified(notices).map((worker) => this.#end(notices, worker)));
-    }
-    const ended = new Set<LiveWorker['worker']>();
+    const asked: Asked = new Map();
+    if ((await this.#untilOver(notices)) === 'idle') await this.#endSome(notices, this.#notified(notices), asked);
     for (;;) {
-      const next = await changes.until(() => this.#next(notices, ended));
+      const next = await changes.until(() => this.#next(notices, asked));
       if (next === 'none') return;
-      ended.add(next.worker);
-      if (await this.#end(notices, next)) continue;
-      await sleep(this.#deps.clock, retryMs);
-      ended.delete(next.worker);
+      await this.#endSome(notices, next, asked);
     }
+  }
+
+  async #endSome(notices: Notices, next: readonly LiveWorker[], asked: Asked): Promise<void> {
+    for (const { clients } of next) asked.set(clients, 'asked');
+    const takes = await Promise.all(next.map((worker) => this.#end(notices, worker, asked)));
+    const silent = next.filter((_, index) => takes[index] === false);
+    if (silent.length === 0) return;
+    await sleep(this.#deps.clock, retryMs);
+    for (const { clients } of silent) asked.delete(clients);
   }
 
   async #untilOver(notices: Notices): Promise<'idle' | 'over'> {
@@ -115,24 +130,22 @@ export class SharedNotices {
     notices.timer = clock.after(notices.untilMs - clock.nowMs(), () => nodeWorkers.changes.notify());
   }
 
-  /** Whose notice ends next: of who holds something first, so that nobody is frozen who would wait for it. */
-  #next(notices: Notices, ended: ReadonlySet<LiveWorker['worker']>): LiveWorker | 'none' | undefined {
+  /** Whose notices end next: of who holds something first, so that nobody is frozen who would wait for it. */
+  #next(notices: Notices, asked: Asked): readonly LiveWorker[] | 'none' | undefined {
     if (this.#isGone(notices)) return 'none';
-    const views = workersOf(this.#deps.nodeWorkers, notices.target).map((worker) => ({
-      worker,
-      view: viewWorker(worker),
-    }));
-    const stateOf = (view: (typeof views)[number]['view']): State | undefined =>
-      view.kind === 'up' ? view.status.state : undefined;
-    const isUnderWay = views.some(({ worker, view }) => {
-      const state = stateOf(view);
-      return state === State.FROZEN || (state === State.NOTIFIED && ended.has(worker));
-    });
+    const views = workersOf(this.#deps.nodeWorkers, notices.target).map(viewWorker);
+    const isUnderWay = views.some((view) => view.kind === 'up' && isComingToRest(view, asked));
     if (isUnderWay) return undefined;
     // Also those whose watch has not shown their cordon yet.
-    if (!views.some(({ view }) => view.kind === 'unknown' || aheadStates.has(stateOf(view)))) return 'none';
+    const isAhead = (view: WorkerView): boolean =>
+      view.kind === 'unknown' || (view.kind === 'up' && aheadStates.has(view.status.state));
+    if (!views.some(isAhead)) return 'none';
+    const notified = this.#notified(notices).filter(({ clients }) => !asked.has(clients));
+    const holding = notified.filter(({ view }) => view.status.holders.length > 0);
     const heldMs = ({ view }: LiveWorker): number => longestHeldMs(view.status);
-    return this.#notified(notices).toSorted((a, b) => heldMs(b) - heldMs(a))[0];
+    const [longest] = holding.toSorted((a, b) => heldMs(b) - heldMs(a));
+    if (longest !== undefined) return [longest];
+    return notified.length === 0 ? undefined : notified;
   }
 
   #isGone({ target, restartUid }: Notices): boolean {
@@ -144,26 +157,43 @@ export class SharedNotices {
     return live.filter(({ view }) => view.status.state === State.NOTIFIED);
   }
 
-  /** @returns true when the worker has taken it */
-  #end({ request, target }: Notices, { clients, worker, view }: LiveWorker): Promise<boolean> {
+  /** @returns true when the worker has taken it; what it tells from then on goes to `asked`, sooner than its watch has it */
+  #end({ request, target }: Notices, { clients, worker, view }: LiveWorker, asked: Asked): Promise<boolean> {
     const command = commandTo(view.status, request.command);
     const call = clients.gate.drain({ ...request, command, target, noticeEnd: NoticeEnd.NOW });
     return new Promise((resolve) => {
-      let isOver = false;
+      let isSettled = false;
       const settle = (isTold: boolean, err?: Error): void => {
-        if (isOver) return;
-        isOver = true;
+        if (isSettled) return;
+        isSettled = true;
         limit.stop();
         const { name: panel } = worker.panel;
         if (!isTold) this.#deps.log.info({ err, panel }, 'A notice could not be ended; it is tried again');
         // The drain itself is followed elsewhere.
-        call.cancel();
+        if (!isTold) call.cancel();
         resolve(isTold);
       };
       const limit = this.#deps.clock.after(answerMs, () => settle(false));
-      call.on('data', () => settle(true));
+      call.on('data', ({ status }: DrainResponse) => {
+        settle(true);
+        if (!isPast(status?.state)) return;
+        asked.set(clients, 'at rest');
+        call.cancel();
+        this.#deps.nodeWorkers.changes.notify();
+      });
       call.on('end', () => settle(false));
       call.on('error', (err) => settle(false, err));
     });
   }
+}
+
+/** Sessions of it are being brought to rest, or are about to. */
+function isComingToRest({ status, clients }: Extract<WorkerView, { kind: 'up' }>, asked: Asked): boolean {
+  const told = asked.get(clients);
+  if (told === 'at rest') return false;
+  return status.state === State.FROZEN || (status.state === State.NOTIFIED && told === 'asked');
+}
+
+function isPast(state: State | undefined): boolean {
+  return state !== undefined && state !== State.FROZEN && !aheadStates.has(state);
 }

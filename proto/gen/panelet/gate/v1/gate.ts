@@ -238,8 +238,8 @@ export interface DrainRequest {
   /**
    * What ends the notice early; when all are idle when not set. An agent whose target has several workers holds their
    * notices until the sessions of all are idle, so that all work on together and are frozen together. Where `notice` is
-   * over before, it ends them one after the other, the next when the sessions of the one before are at rest; a held one
-   * may last until the policy applies.
+   * over before, it ends first those where somebody holds something, one after the other, the next when the sessions of
+   * the one before are at rest, then all others together; a held one may last until the policy applies.
    */
   noticeEnd?: NoticeEnd | undefined;
 }
