@@ -109,6 +109,42 @@ describe('a worker that drains beside a newer one', () => {
     }
   });
 
+  test('gives a session in its first turn that has just begun with an input', async () => {
+    const [begun, go] = [createLatch(), createLatch()];
+    const echo = createEchoPanel();
+    const panel: PanelDefinition = {
+      ...echo,
+      open: async (context) => {
+        const session = await echo.open(context);
+        const input: typeof session.input = async (item) => {
+          begun.resolve();
+          await go.promise;
+          await session.input(item);
+        };
+        const freeze = async (): Promise<void> => {
+          await session.freeze();
+          setImmediate(() => go.resolve());
+        };
+        return withMethods(session, { input, freeze });
+      },
+    };
+    const old = await workers.start({ panel });
+    await workers.lead(old);
+    const alice = new LinkClient({ socket: workers.socket });
+    clients.push(alice);
+    await alice.comeBack();
+    const young = await workers.start();
+    alice.write(randomBytes(10_000));
+    await begun.promise;
+    // Without a notice there is no second turn.
+    const { counts } = await receiptOfDrain(startDrain(old.gate, { noticeMs: 0 }));
+    expect(counts).toMatchObject({ moved: 1, checkpointed: 0 });
+    await workers.lead(young);
+    await alice.over();
+    await alice.comeBack();
+    await goesOn(alice);
+  });
+
   test('goes on with a session whose taker dies before it has decided', async () => {
     const restoring = createLatch();
     const panel: PanelDefinition = {

@@ -28,6 +28,8 @@ export interface GiverDeps {
 const givenAtATime = 4;
 /** Longest that a session is frozen for its move, in milliseconds; then it goes on and gets another turn. */
 const frozenMs = 250;
+/** Of that, for coming to rest: an answer that comes too late costs a look at who has the session. */
+const restMs = 125;
 const prepareMs = 1_000;
 /** Pause before those that held something are tried again, in milliseconds. */
 const againMs = 500;
@@ -119,7 +121,7 @@ export class Giver implements SessionGiver {
       return 'stays';
     }
     const untilMs = clock.nowMs() + frozenMs;
-    const content = await driver.give(frozenMs);
+    const content = await driver.give(restMs);
     if (content === undefined) return 'held';
     const state: MovingState = { sessionId, incarnation, content, detachedMs: driver.detachedMs };
     const isTaken = await this.#offer(peer, state, untilMs - clock.nowMs());

@@ -92,6 +92,8 @@ export class SessionDriver {
   #panel: PanelSession | undefined;
   #attachment: SessionAttachment | undefined;
   #inputSince: number | undefined;
+  /** Resolves when the input under way is taken, or was not. */
+  #inputTaken: Promise<void> = Promise.resolve();
   #heardMs: number;
   #end: WorkerSessionEnd | undefined;
   #closed: Promise<void> | undefined;
@@ -250,13 +252,19 @@ export class SessionDriver {
     let content: Uint8Array | undefined;
     freezer.freeze();
     try {
-      await Promise.race([freezer.rest(), sleep(this.#deps.clock, limitMs)]);
+      await Promise.race([this.#rest(), sleep(this.#deps.clock, limitMs)]);
       if (!this.#isMoving && this.#end === undefined) content = freezer.give();
     } finally {
       // Nothing of it is on storage, so nothing is waited for.
       if (content === undefined) await freezer.thaw(neverAborts);
     }
     return content;
+  }
+
+  /** An input that the panel has begun with is most often done in a moment, and no other one begins. */
+  async #rest(): Promise<void> {
+    await this.freezer.rest();
+    await this.#inputTaken;
   }
 
   /** Goes on here after `give`, in the incarnation that was decided; unless it has ended meanwhile. */
@@ -374,7 +382,7 @@ export class SessionDriver {
       this.#inputSince = undefined;
       this.#deps.onChange();
     };
-    taken.then(
+    this.#inputTaken = taken.then(
       () => {
         done();
         this.#pump();
