@@ -211,6 +211,7 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     facts: { instance, node, version: definition.version, target },
     registry,
     giver,
+    hasNewer: () => storage.instances.hasNewer,
     attachments: () => attach.attachments.size,
     restored: [...registry.dormant.values()].filter(({ life }) => life.kind === 'sealed').length,
     onAdmission: (admits) => health.set('panelet.session.v1.SessionService', admits),

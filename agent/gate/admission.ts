@@ -2,7 +2,8 @@ import type { Clock } from '#common/time/clock.js';
 import { durationToMs, msToDuration } from '#common/time/duration.js';
 import type { Log } from '#common/log.js';
 import { State, type CordonRequest, type GateStatus, type Target } from '#proto/gate/v1/gate.js';
-import type { WorkerAdmission } from '../workers/registry.js';
+import { isRetirement } from '../workers/node-worker.js';
+import type { WorkerAdmission } from '../workers/create-node-worker.js';
 import { commandTo } from './command-to.js';
 import type { Cordons } from './cordons.js';
 import type { Fencing } from './fencing.js';
@@ -75,7 +76,7 @@ async function reopen(clients: WorkerClients, { status, target, clock }: Left): 
 // An agent that finds cordoned workers takes their cordon over, before it admits anyone.
 function learnCordon(cordons: Cordons, target: Target, found: { status: GateStatus; clock: Clock }): void {
   const { status, clock } = found;
-  if (status.state === State.SERVING || status.restartUid === '') return;
+  if (status.state === State.SERVING || status.restartUid === '' || isRetirement(status)) return;
   cordons.set(target, {
     restartUid: status.restartUid,
     generation: 0,

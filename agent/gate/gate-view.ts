@@ -15,7 +15,7 @@ import {
 } from './aggregate.js';
 import type { Cordon, Cordons } from './cordons.js';
 import type { Fencing } from './fencing.js';
-import { liveWorkers, workersOf, type NodeWorkers } from './node-workers.js';
+import { killedWith, liveWorkers, workersOf, type NodeWorkers } from './node-workers.js';
 
 /** Who the agent is. */
 export interface GateNames {
@@ -83,7 +83,7 @@ export class NodeGateView {
   /** Sessions of the workers that do not belong to the target: its drain leaves them alone. */
   kept(target: Target): number {
     const { nodeWorkers } = this.#deps;
-    const own = workersOf(nodeWorkers, target);
+    const own = killedWith(nodeWorkers, target);
     const others = nodeWorkers.workers().filter((worker) => !own.includes(worker));
     return sumSessions(others.map(viewWorker));
   }

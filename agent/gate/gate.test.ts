@@ -47,7 +47,7 @@ function panelWith(name: string, target: 'agent' | 'host', never: readonly strin
     leaving: false,
     successor: undefined,
   } as unknown as NodeWorker;
-  return { worker, told, state: () => status.state };
+  return { worker, told, set, state: () => status.state };
 }
 
 function nodeWith(clock: FakeClock, ...workers: NodeWorker[]) {
@@ -84,6 +84,14 @@ async function within<T>(clock: FakeClock, limitMs: number, work: Promise<T>): P
     await turnOver();
   }
   return seen.result;
+}
+
+/** As {@link panelWith}, and drained because there is a newer worker of its panel. */
+function retiringWith(name: string, state: State) {
+  const made = panelWith(name, 'agent', []);
+  made.worker.stage = 'retiring';
+  made.set({ state, restartUid: 'retire-1', sessions: 2 });
+  return made;
 }
 
 const command = { restartUid: 'r', fencing: 1, generation: 1 };
@@ -154,5 +162,30 @@ describe('a worker that never answers', () => {
     const hurry = new AbortController().signal;
     const ended = shutDownWorkers({ registry, clock, log, instance: 'i', cordons, graceMs: 10_000, hurry });
     expect(await within(clock, 10_000, ended)).toBe(false);
+  });
+});
+
+describe('a worker that is drained because there is a newer one', () => {
+  test('does not close the gate, and its sessions count', () => {
+    const { worker } = retiringWith('echo', State.NOTIFIED);
+    const { gate } = nodeWith(createFakeClock(), worker, panelWith('echo', 'agent', []).worker);
+    expect(gate.status(Target.AGENT)).toMatchObject({ state: State.SERVING, restartUid: '', sessions: 2 });
+  });
+
+  test('is taken back by a restart of its target, which then drains it as all others', async () => {
+    const clock = createFakeClock();
+    const old = retiringWith('echo', State.NOTIFIED);
+    const { gate } = nodeWith(clock, old.worker, panelWith('echo', 'agent', []).worker);
+    expect(await within(clock, 0, cordon(gate, Target.AGENT))).toMatchObject({ status: { state: State.CORDONED } });
+    expect(old.told).toEqual(['uncordon', 'cordon']);
+  });
+
+  test('is left alone once everything of it is written down, and by an end of a cordon', async () => {
+    const clock = createFakeClock();
+    const old = retiringWith('echo', State.CLOSED);
+    const { gate } = nodeWith(clock, old.worker, panelWith('echo', 'agent', []).worker);
+    expect(await within(clock, 0, cordon(gate, Target.AGENT))).toMatchObject({ status: { state: State.CORDONED } });
+    await within(clock, 0, gate.uncordon(UncordonRequest.fromPartial({ command, target: Target.AGENT }), 'controller'));
+    expect(old.told).toEqual([]);
   });
 });

@@ -23,6 +23,7 @@ import { GateReceipts } from './gate-receipts.js';
 import { NodeGateView, type GateViewDeps } from './gate-view.js';
 import { liveWorkers, settleWorkers, unanswered, untilSeen, workersOf } from './node-workers.js';
 import { SharedNotices } from './notices.js';
+import { recallRetiring } from './recall.js';
 import { createTurns, type Turns } from './turns.js';
 import { callAll, callTimeoutMs, cordonWorkers, drainWorkers, settleMs, uncordonWorker } from './worker-calls.js';
 
@@ -180,6 +181,7 @@ class NodeGate implements AgentGate {
     const time = createCommandTime(clock);
     const asked = { ...request, target, lease: msToDuration(leaseMs) };
     try {
+      await recallRetiring({ ...this.#deps, target, command, timeoutMs: time.share(callTimeoutMs) });
       await cordonWorkers({ ...this.#deps, target, request: asked, command, time });
     } catch (error) {
       if (before === undefined) this.#forget(target);

@@ -3,7 +3,7 @@ import { withDeadline } from '#common/time/deadline.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Target } from '#proto/gate/v1/gate.js';
 import type { Changes } from '#common/changes.js';
-import { viewWorker, type NodeWorker, type WorkerView } from '../workers/node-worker.js';
+import { isRetirement, viewWorker, type NodeWorker, type WorkerView } from '../workers/node-worker.js';
 import { targetOf } from '../workers/worker-command.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
 
@@ -20,9 +20,24 @@ export interface LiveWorker {
   readonly clients: WorkerClients;
 }
 
-/** Workers of one target. */
+/**
+ * Workers that the gate of one target stands for. Not among them are those that are not there yet, and those that are drained because there is a
+ * newer one: a restart of the target takes these back first ({@link recallRetiring}).
+ */
 export function workersOf(nodeWorkers: NodeWorkers, target: Target): readonly NodeWorker[] {
+  return killedWith(nodeWorkers, target).filter((worker) => !isApart(worker));
+}
+
+/** All workers that are killed with a target. */
+export function killedWith(nodeWorkers: NodeWorkers, target: Target): readonly NodeWorker[] {
   return nodeWorkers.workers().filter((worker) => targetOf(worker.panel) === target);
+}
+
+function isApart(worker: NodeWorker): boolean {
+  const view = viewWorker(worker);
+  if (worker.stage === 'coming') return view.kind !== 'up';
+  // One that does not answer is not known to be empty.
+  return worker.stage === 'retiring' && view.kind === 'up' && isRetirement(view.status);
 }
 
 /** Workers that answer. */

@@ -14,7 +14,7 @@ import type {
   UncordonResponse,
 } from '#proto/gate/v1/gate.js';
 import { callWorker, type WorkerCallBounds } from '../workers/call-worker.js';
-import { viewWorker } from '../workers/node-worker.js';
+import { viewWorker, type NodeWorker } from '../workers/node-worker.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
 import type { CommandTime } from './command-time.js';
 import { commandTo } from './command-to.js';
@@ -161,22 +161,18 @@ export async function drainWorkers(options: DrainWorkers): Promise<readonly Rece
   const { nodeWorkers, target, request, requestFor, emit } = options;
   const stop = new AbortController();
   const { signal, unlink } = linkSignals([stop.signal, options.signal]);
-  const receipts = new Map<string, Receipt>();
+  const receipts = new Map<NodeWorker, Receipt>();
   // A worker's answer and its watch come in any order: whatever comes last tells the state as it is.
   const unsubscribe = nodeWorkers.changes.subscribe(emit);
-  const drainOne = async (panel: string): Promise<void> => {
-    const worker = workersOf(nodeWorkers, target).find((candidate) => candidate.panel.name === panel);
-    if (worker === undefined) return;
+  const drainOne = async (worker: NodeWorker): Promise<void> => {
     const own = requestFor(target, request);
     const outcome = await drainWorker({ worker, request: own, changes: nodeWorkers.changes, signal, onStatus: emit });
     if (outcome.kind === 'cancelled') throw new DrainCancelled();
-    if (outcome.kind === 'receipt') receipts.set(panel, outcome.receipt);
-    else receipts.delete(panel);
+    if (outcome.kind === 'receipt') receipts.set(worker, outcome.receipt);
+    else receipts.delete(worker);
   };
-  const open = (): readonly string[] =>
-    workersOf(nodeWorkers, target)
-      .filter((worker) => !receipts.has(worker.panel.name) && viewWorker(worker).kind !== 'absent')
-      .map((worker) => worker.panel.name);
+  const open = (): readonly NodeWorker[] =>
+    workersOf(nodeWorkers, target).filter((worker) => !receipts.has(worker) && viewWorker(worker).kind !== 'absent');
   emit();
   try {
     // A worker that came up meanwhile is drained too, before anything is called complete.

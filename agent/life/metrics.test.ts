@@ -3,14 +3,17 @@ import { describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/time/clock.js';
 import { GateStatus, State } from '#proto/gate/v1/gate.js';
 import { createAgentMetrics, type AgentMetrics } from './metrics.js';
-import type { NodeWorker } from '../workers/node-worker.js';
+import type { NodeWorker, WorkerStage } from '../workers/node-worker.js';
 
 function start(): AgentMetrics {
   const metrics = createAgentMetrics(createFakeClock());
-  const up = { kind: 'up', status: { sessions: 3, fencing: 8 } };
-  const worker = { panel: { name: 'echo', target: 'agent' }, link: { state: () => up } } as unknown as NodeWorker;
+  const panel = { name: 'echo', target: 'agent' };
+  const workerWith = (number: number, stage: WorkerStage, status: object): NodeWorker =>
+    ({ panel, number, stage, link: { state: () => ({ kind: 'up', status }) } }) as unknown as NodeWorker;
+  const old = workerWith(1, 'retiring', { sessions: 2, fencing: 8 });
+  const newest = workerWith(2, 'newest', { sessions: 1, fencing: 7 });
   metrics.observe({
-    workers: () => [worker],
+    workers: () => [old, newest],
     gateStatus: () => GateStatus.fromPartial({ state: State.CORDONED, fencing: 7 }),
     connections: () => 2,
     certificate: () => undefined,
@@ -23,6 +26,7 @@ describe('the metrics of an agent', () => {
     const { body } = await start().render();
     for (const line of [
       ...['panelet_sessions{panel="echo"} 3', 'panelet_worker_up{panel="echo"} 1', 'panelet_connections 2'],
+      'panelet_workers_retiring{panel="echo"} 1',
       'panelet_worker_fencing_ahead{panel="echo"} 1',
       'panelet_gate_state{target="agent",state="CORDONED"} 1',
       'panelet_gate_state{target="agent",state="SERVING"} 0',

@@ -5,7 +5,7 @@ import { authenticationResults, type AuthenticationResult } from '../access/auth
 import type { DecisionKind } from '../access/permissions.js';
 import { endReasons, type EndReason } from '../front/connection/connections.js';
 import { certificateExpiry } from '../tls/pem.js';
-import type { NodeWorker } from '../workers/node-worker.js';
+import { newestWorkers, type NodeWorker } from '../workers/node-worker.js';
 import { targetOf } from '../workers/worker-command.js';
 
 /** What is counted from the outside. */
@@ -114,15 +114,22 @@ class PrometheusMetrics implements AgentMetrics {
   }
 
   #lookAtWorkers({ workers, gateStatus }: MetricsSubjects): void {
-    const { sessions, workerUp, fencingAhead } = this.#gauges;
-    for (const vanishing of [sessions, workerUp, fencingAhead]) vanishing.reset();
-    for (const { panel, link } of workers()) {
-      const state = link.state();
-      workerUp.set({ panel: panel.name }, state.kind === 'up' ? 1 : 0);
-      if (state.kind !== 'up') continue;
-      sessions.set({ panel: panel.name }, state.status.sessions);
+    const { sessions, workerUp, fencingAhead, retiring } = this.#gauges;
+    for (const vanishing of [sessions, workerUp, fencingAhead, retiring]) vanishing.reset();
+    const all = workers();
+    for (const { panel, link } of newestWorkers(all)) {
+      const of = { panel: panel.name };
+      workerUp.set(of, link.state().kind === 'up' ? 1 : 0);
+      const own = all.filter((worker) => worker.panel.name === panel.name);
+      retiring.set(of, own.filter(({ stage }) => stage === 'retiring').length);
+      const up = own.map((worker) => worker.link.state()).filter((state) => state.kind === 'up');
+      if (up.length === 0) continue;
+      sessions.set(
+        of,
+        up.reduce((sum, { status }) => sum + status.sessions, 0),
+      );
       const known = gateStatus(targetOf(panel)).fencing;
-      fencingAhead.set({ panel: panel.name }, state.status.fencing > known ? 1 : 0);
+      fencingAhead.set(of, up.some(({ status }) => status.fencing > known) ? 1 : 0);
     }
   }
 
@@ -182,8 +189,13 @@ function registerGauges(registry: MetricsRegistry) {
   const gauge = <T extends string>(name: string, help: string, labelNames: readonly T[]): Gauge<T> =>
     new Gauge({ name, help, labelNames, registers: [registry] });
   return {
-    sessions: gauge('panelet_sessions', 'Sessions of a panel, as its worker counts them.', ['panel']),
-    workerUp: gauge('panelet_worker_up', 'Whether the worker of a panel answers.', ['panel']),
+    sessions: gauge('panelet_sessions', 'Sessions of a panel, as its workers count them.', ['panel']),
+    workerUp: gauge('panelet_worker_up', 'Whether the newest worker of a panel answers.', ['panel']),
+    retiring: gauge(
+      'panelet_workers_retiring',
+      'Workers of a panel beside its newest one, which end once they have no session any more.',
+      ['panel'],
+    ),
     fencingAhead: gauge(
       'panelet_worker_fencing_ahead',
       'Whether a worker was told a higher fencing number than its agent knows: somebody spoke to its socket.',

@@ -1,6 +1,6 @@
 import type { Clock } from '#common/time/clock.js';
 import type { Changes } from '#common/changes.js';
-import { workerMessage, type NodeWorker } from '../workers/node-worker.js';
+import { newestWorkers, workerMessage, type NodeWorker } from '../workers/node-worker.js';
 
 /** What readiness is made of. */
 export interface ReadinessDeps {
@@ -47,7 +47,7 @@ export function createReadiness({ clock, workersMs = defaultWorkersMs }: Readine
   const missing = (): readonly string[] => {
     const all = workers();
     if (clock.nowMs() >= waitsUntilMs) return [];
-    return all
+    return newestWorkers(all)
       .filter(({ panel }) => !answered.has(panel.name))
       .map((worker) => `The panel "${worker.panel.name}" has not answered yet: ${workerMessage(worker)}`);
   };

@@ -6,10 +6,10 @@ import { readAgentConfig, type AgentConfig, type ConfigOverrides, type PanelConf
 import { prepareDirectories } from './directories.js';
 import type { AttachmentReviews } from '../access/attachment-reviews.js';
 import type { Identity } from '../access/identity.js';
-import { retireUnit } from './retire.js';
+import { removePanel } from './retire.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
 import type { Registry } from '../workers/registry.js';
-import type { NodeWorker } from '../workers/node-worker.js';
+import { newestWorkers, type NodeWorker } from '../workers/node-worker.js';
 
 /** What a reload needs. */
 export interface ReloadDeps {
@@ -29,7 +29,7 @@ export async function applyPanels(deps: ReloadDeps, next: AgentConfig): Promise<
   const wanted = new Map(next.panels.map((panel) => [panel.name, panel]));
   const stale: string[] = [];
   const compared: Promise<void>[] = [];
-  for (const worker of registry.workers()) {
+  for (const worker of newestWorkers(registry.workers())) {
     const { name } = worker.panel;
     const panel = wanted.get(name);
     wanted.delete(name);
@@ -38,7 +38,7 @@ export async function applyPanels(deps: ReloadDeps, next: AgentConfig): Promise<
       if (panel !== undefined) log.info({ panel: name }, 'Panel comes back once its worker has gone');
     } else if (panel === undefined) beginRemoval(deps, worker);
     else if (!isDeepStrictEqual(panel, worker.panel)) stale.push(`panel ${name}`);
-    else if (worker.supervisor !== undefined) compared.push(worker.supervisor.compare(registry.argv(panel)));
+    else if (worker.supervisor !== undefined) compared.push(worker.supervisor.compare(registry.argv(worker, panel)));
   }
   for (const panel of wanted.values()) installPanel(deps, panel);
   await Promise.all(compared);
@@ -48,7 +48,7 @@ export async function applyPanels(deps: ReloadDeps, next: AgentConfig): Promise<
 function beginRemoval(deps: ReloadDeps, worker: NodeWorker): void {
   const panel = worker.panel.name;
   deps.log.info({ panel }, 'Panel removed: it is drained and stopped');
-  retireUnit(deps, worker).catch((error: unknown) => {
+  removePanel(deps, worker).catch((error: unknown) => {
     deps.log.error({ err: error, panel }, 'A removed panel could not be stopped');
   });
 }
@@ -144,8 +144,7 @@ function withWhatRuns(
 ): AgentConfig {
   const wrong = new Set(next.panelProblems.map(({ file }) => file));
   const taken = new Set(next.panels.map(({ name }) => name));
-  const kept = registry
-    .workers()
+  const kept = newestWorkers(registry.workers())
     .filter(({ panel, leaving }) => !leaving && !taken.has(panel.name) && wrong.has(panelFiles.get(panel.name) ?? ''))
     .map(({ panel }) => panel);
   const files = Object.fromEntries(kept.map(({ name }) => [name, panelFiles.get(name) ?? '']));

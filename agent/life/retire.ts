@@ -9,7 +9,7 @@ import type { ShutdownResponse } from '#proto/worker/v1/worker.js';
 import { drainWorker, type DrainOutcome } from '../gate/drain.js';
 import { callWorker } from '../workers/call-worker.js';
 import type { Registry } from '../workers/registry.js';
-import { viewWorker, type NodeWorker } from '../workers/node-worker.js';
+import { isRetirement, viewWorker, type NodeWorker } from '../workers/node-worker.js';
 import { targetOf } from '../workers/worker-command.js';
 
 /** What draining and ending single workers needs. */
@@ -44,6 +44,8 @@ export interface EndBounds {
 export const defaultEndBounds: EndBounds = { exitMs: 3_000, termMs: 2_000 };
 
 const removalMs = 30_000;
+// A retirement itself commands with 1: a higher one may change its deadline.
+const hurriedGeneration = 2;
 // For the answer of a worker that has used all of its time.
 const answerMs = 2_000;
 
@@ -114,30 +116,45 @@ export function removalUid(instance: string, panel: string): string {
 }
 
 /**
- * Drains and ends the worker of a panel that was removed, in bounded time, also one that never answers; then starts what a
+ * Drains and ends the workers of a panel that was removed, in bounded time, also one that never answers; then starts what a
  * reload has brought in its place meanwhile.
  */
-export async function retireUnit(deps: RetireDeps, worker: NodeWorker): Promise<void> {
-  const { registry, instance, log } = deps;
-  const { name } = worker.panel;
-  worker.leaving = true;
+export async function removePanel(deps: RetireDeps, newest: NodeWorker): Promise<void> {
+  const { registry, log } = deps;
+  const { name } = newest.panel;
+  const leaving = registry.workers().filter(({ panel }) => panel.name === name);
+  for (const worker of leaving) worker.leaving = true;
   registry.changes.notify();
-  if (worker.supervisor !== undefined) {
-    const command = { restartUid: removalUid(instance, name), fencing: knownFencing(worker), generation: 1 };
-    const reason = `The panel "${name}" was removed from this node.`;
-    const limitMs = removalMs + answerMs;
-    await drainForEnd(deps, worker, { command, timeoutMs: removalMs, limitMs, reason });
-    await endUnit(deps, worker);
-  }
+  await Promise.all(leaving.map((worker) => endRemoved(deps, worker)));
   // Else the agent has ended meanwhile.
-  if (!registry.workers().includes(worker)) return;
-  registry.remove(worker);
+  if (!registry.workers().includes(newest)) return;
+  for (const worker of leaving) registry.remove(worker);
   log.info({ panel: name }, 'Panel has gone');
-  if (worker.successor !== undefined) registry.add(worker.successor);
+  if (newest.successor !== undefined) registry.add(newest.successor);
+}
+
+async function endRemoved(deps: RetireDeps, worker: NodeWorker): Promise<void> {
+  if (worker.supervisor === undefined) return;
+  const { name } = worker.panel;
+  const command = endCommand(worker, { restartUid: removalUid(deps.instance, name), generation: 1 });
+  const reason = `The panel "${name}" was removed from this node.`;
+  await drainForEnd(deps, worker, { command, timeoutMs: removalMs, limitMs: removalMs + answerMs, reason });
+  await endUnit(deps, worker);
+}
+
+/**
+ * The command by which a worker is drained before it is ended. One that is drained already, because there is a newer worker of its panel,
+ * takes only that drain's command: it is told that there is less time.
+ */
+export function endCommand(worker: NodeWorker, own: Pick<Command, 'restartUid' | 'generation'>): Command {
+  const view = viewWorker(worker);
+  const fencing = knownFencing(worker);
+  if (view.kind !== 'up' || !isRetirement(view.status)) return { ...own, fencing };
+  return { restartUid: view.status.restartUid, fencing, generation: hurriedGeneration };
 }
 
 /** Fencing number that the worker accepts: the highest it has seen. */
-export function knownFencing(worker: NodeWorker): number {
+function knownFencing(worker: NodeWorker): number {
   const view = viewWorker(worker);
   return view.kind === 'up' ? view.status.fencing : 0;
 }

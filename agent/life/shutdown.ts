@@ -3,10 +3,10 @@ import { msToDuration } from '#common/time/duration.js';
 import { Target, type Command } from '#proto/gate/v1/gate.js';
 import type { HandoffResponse } from '#proto/worker/v1/worker.js';
 import { shutdownPrefix } from '../gate/admission.js';
-import { liveWorkers, workersOf } from '../gate/node-workers.js';
+import { killedWith, liveWorkers } from '../gate/node-workers.js';
 import type { Cordons } from '../gate/cordons.js';
 import type { DrainOutcome } from '../gate/drain.js';
-import { drainForEnd, endUnit, knownFencing, removalUid, type EndBounds, type RetireDeps } from './retire.js';
+import { drainForEnd, endCommand, endUnit, removalUid, type EndBounds, type RetireDeps } from './retire.js';
 import { callWorker } from '../workers/call-worker.js';
 import type { NodeWorker } from '../workers/node-worker.js';
 
@@ -49,7 +49,7 @@ export async function shutDownWorkers(deps: ShutdownDeps): Promise<boolean> {
 }
 
 async function endAll(deps: ShutdownDeps, endMs: number): Promise<boolean> {
-  const going = workersOf(deps.registry, Target.AGENT);
+  const going = killedWith(deps.registry, Target.AGENT);
   const clean = await Promise.all(
     going.map(async (worker) => {
       const drained = await drainUnitForShutdown(deps, worker);
@@ -71,11 +71,10 @@ async function drainUnitForShutdown(deps: ShutdownDeps, worker: NodeWorker): Pro
   // One that leaves is drained already: it is only told that there is less time.
   const own = worker.leaving ? removalUid(deps.instance, worker.panel.name) : `${shutdownPrefix}${deps.instance}`;
   const joins = inForce !== undefined && !worker.leaving;
-  const command = {
+  const command = endCommand(worker, {
     restartUid: joins ? inForce.restartUid : own,
-    fencing: knownFencing(worker),
     generation: joins ? inForce.generation : 1,
-  };
+  });
   const timeoutMs = Math.max(hurriedMs, deps.graceMs - reserveMs);
   const limitMs = timeoutMs + answerMs;
   const endMs = deps.clock.nowMs() + limitMs;
@@ -104,7 +103,7 @@ function lostNothing(outcome: DrainOutcome): boolean {
 }
 
 async function handOver({ registry, clock, log, instance }: ShutdownDeps, timeoutMs: number): Promise<void> {
-  const staying = liveWorkers(workersOf(registry, Target.HOST));
+  const staying = liveWorkers(killedWith(registry, Target.HOST));
   await Promise.all(
     staying.map(async ({ clients, worker }) => {
       // The clients of another agent, which may be here already, have nothing to do with the end of this one.

@@ -2,6 +2,7 @@ import { Metadata, status, type sendUnaryData, type ServerUnaryCall, type Servic
 import type { Clock } from '#common/time/clock.js';
 import { durationToMs } from '#common/time/duration.js';
 import { PaneletError } from '#common/errors/errors.js';
+import { errorCodeOf } from '#common/grpc/grpc-status.js';
 import type { Log } from '#common/log.js';
 import { State } from '#proto/gate/v1/gate.js';
 import type {
@@ -20,7 +21,7 @@ import type { VerifiedCall } from '../front/calls/verified-calls.js';
 import { liveWorkers, type LiveWorker } from '../gate/node-workers.js';
 import { callWorker } from '../workers/call-worker.js';
 import type { Registry } from '../workers/registry.js';
-import { workerMessage, type NodeWorker } from '../workers/node-worker.js';
+import { newestWorkers, workerMessage, type NodeWorker } from '../workers/node-worker.js';
 import type { CallerReader } from './caller.js';
 import { answerOf } from './errors.js';
 
@@ -70,7 +71,8 @@ export function createSessionService(deps: SessionServiceDeps): SessionServiceSe
       call.emit('error', answerOf(error, log));
     },
     listPanels: answer(acts.listPanels, (): ListPanelsResponse => {
-      const panels = registry.workers().map(describePanel);
+      const workers = registry.workers();
+      const panels = newestWorkers(workers).map((newest) => describePanel(newest, workers));
       return { panels: panels.sort((a, b) => (a.name < b.name ? -1 : 1)), node: deps.node };
     }),
     listSessions: answer(acts.listSessions, async ({ panel }, who): Promise<ListSessionsResponse> => {
@@ -80,13 +82,21 @@ export function createSessionService(deps: SessionServiceDeps): SessionServiceSe
       }
       const metadata = await who();
       const lists = await Promise.all(liveWorkers(workers).map((worker) => listOf(deps, worker, { panel, metadata })));
-      return { sessions: lists.flat().sort(byAge) };
+      return { sessions: eachOnce(lists.flat()).sort(byAge) };
     }),
     endSession: answer(acts.endSession, async ({ sessionId }, who): Promise<EndSessionResponse> => {
       const metadata = await who();
+      // One that another worker of the panel has taken meanwhile is ended there.
+      let busy: Error | undefined;
       for (const worker of liveWorkers(registry.workers())) {
-        if (await endAt(deps, worker, { sessionId, metadata })) return {};
+        try {
+          if (await endAt(deps, worker, { sessionId, metadata })) return {};
+        } catch (error) {
+          if (errorCodeOf(error as ServiceError, 'worker') !== 'WORKER_UNAVAILABLE') throw error;
+          busy ??= error as Error;
+        }
       }
+      if (busy !== undefined) throw busy;
       throw new PaneletError('SESSION_UNKNOWN', 'There is no such session, or it is somebody else’s.');
     }),
   };
@@ -97,14 +107,17 @@ function sessionIn(request: unknown): string | undefined {
   return sessionId;
 }
 
-function describePanel(worker: NodeWorker): Panel {
+function describePanel(worker: NodeWorker, all: readonly NodeWorker[]): Panel {
   const link = worker.link.state();
   const up = link.kind === 'up' ? link : undefined;
   const cordoned = up !== undefined && up.status.state !== State.SERVING;
   return {
     name: worker.panel.name,
     serving: up !== undefined && !cordoned,
-    sessions: up?.status.sessions ?? 0,
+    sessions: liveWorkers(all.filter(({ panel }) => panel.name === worker.panel.name)).reduce(
+      (sum, { view }) => sum + view.status.sessions,
+      0,
+    ),
     checkpointable: up?.about.checkpointable ?? false,
     message: cordoned ? 'A restart is under way: no new sessions.' : workerMessage(worker),
     version: up?.about.version ?? '',
@@ -161,6 +174,16 @@ async function metadataFor(deps: SessionServiceDeps, call: VerifiedCall, context
     metadata.set(key, String(value));
   }
   return metadata;
+}
+
+/** A session that nobody has is listed by each worker that could take it up, one that has moved for a moment by two: the later life counts. */
+function eachOnce(sessions: readonly Session[]): Session[] {
+  const latest = new Map<string, Session>();
+  for (const session of sessions) {
+    const before = latest.get(session.sessionId);
+    if (before === undefined || session.incarnation > before.incarnation) latest.set(session.sessionId, session);
+  }
+  return [...latest.values()];
 }
 
 function byAge(a: Session, b: Session): number {

@@ -8,6 +8,7 @@ import { createCallerReader } from '../services/caller.js';
 import { createGateService } from '../services/gate-service.js';
 import { openServices, type Services } from '../services/services.js';
 import { createSessionService } from '../services/session-service.js';
+import { newestWorkers } from '../workers/node-worker.js';
 import type { Registry } from '../workers/registry.js';
 import type { AgentBase } from './open-base.js';
 import { openFronts, type Fronts } from './open-fronts.js';
@@ -62,7 +63,8 @@ function createGate({ deps, config }: AgentBase, parts: RegistryParts, stale: Re
     cordons,
     fencing,
     restartRequired: () =>
-      stale.size > 0 || registry.workers().some((worker) => worker.supervisor?.status().restartRequired === true),
+      stale.size > 0 ||
+      newestWorkers(registry.workers()).some((worker) => worker.supervisor?.status().restartRequired === true),
   });
 }
 

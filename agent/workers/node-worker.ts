@@ -15,9 +15,19 @@ import type { WorkerClients } from './worker-clients.js';
 import type { WorkerConnection } from './worker-connection.js';
 import { callWorker } from './call-worker.js';
 
-/** A panel of this node with everything the agent holds for it. */
+/**
+ * What a worker is among those of its panel. `undecided`: found from before, and it is not known yet which of them is the newest; `coming`:
+ * started beside the newest, and not known yet to serve; `newest`: gets all that is new; `retiring`: keeps its sessions until they have
+ * moved or ended; `gone`: certainly ended.
+ */
+export type WorkerStage = 'undecided' | 'coming' | 'newest' | 'retiring' | 'gone';
+
+/** A worker of a panel of this node with everything the agent holds for it. A panel may have several, of which one is the newest. */
 export interface NodeWorker {
   readonly panel: PanelConfig;
+  /** Tells it from the others of its panel; one that was started later has a higher number. */
+  readonly number: number;
+  stage: WorkerStage;
   readonly link: WorkerConnection;
   readonly upstream: Upstream;
   /** Set for panels whose worker the agent starts. */
@@ -39,11 +49,28 @@ export type WorkerView =
  * and never to be read as drained.
  */
 export function viewWorker(worker: NodeWorker): WorkerView {
+  if (worker.stage === 'gone') return { kind: 'absent' };
   const link = worker.link.state();
   if (link.kind === 'up') return { kind: 'up', status: link.status, clients: link.clients };
   const alive = worker.supervisor?.status().process !== undefined;
   if (link.kind === 'absent' && !alive) return { kind: 'absent' };
   return { kind: 'unknown', message: link.kind === 'absent' ? 'The worker is starting.' : link.message };
+}
+
+/** Of each panel the worker that speaks for it: the newest, or, while that is not known yet, the one that came last. */
+export function newestWorkers(workers: readonly NodeWorker[]): readonly NodeWorker[] {
+  const candidates = workers.filter(({ stage }) => stage !== 'coming' && stage !== 'retiring' && stage !== 'gone');
+  const isSurpassed = (worker: NodeWorker): boolean =>
+    candidates.some((other) => other.panel.name === worker.panel.name && other.number > worker.number);
+  return candidates.filter((worker) => !isSurpassed(worker));
+}
+
+/** How the restart uid of a drain begins that an agent does because there is a newer worker of the panel. */
+export const retirementPrefix = 'retire-';
+
+/** True of the status of a worker that is being drained because there is a newer one of its panel. */
+export function isRetirement({ state, restartUid }: GateStatus): boolean {
+  return state !== State.SERVING && restartUid.startsWith(retirementPrefix);
 }
 
 /** What is wrong with a worker, in words; empty when nothing is. */
@@ -94,5 +121,7 @@ export function workerStatus(worker: NodeWorker): WorkerStatus {
     pid: up ? link.about.pid : (worker.supervisor?.status().process?.pid ?? 0),
     target: targetOf(worker.panel),
     message: workerMessage(worker),
+    retiring: worker.stage === 'retiring',
+    instance: up ? link.about.instance : '',
   };
 }

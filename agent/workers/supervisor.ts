@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { messageOf } from '#common/errors/errors.js';
-import { createBackoff } from '#common/time/backoff.js';
+import { createBackoff, type Backoff } from '#common/time/backoff.js';
 import { sleep } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
 import { createLatch } from '#common/time/latch.js';
@@ -20,6 +20,13 @@ export interface SupervisorDeps extends AdoptionDeps {
   readonly logFile: string;
   /** True while a worker may be started: not while its gate is cordoned. */
   readonly mayStart: () => boolean;
+  /**
+   * Whether a process is to be started where none lives; `hasRun` says that one was started or adopted before. Undefined while that
+   * is not known.
+   */
+  readonly isWanted: (hasRun: boolean) => boolean | undefined;
+  /** No process lives, and none is wanted: nothing is supervised any more. */
+  readonly onGone: () => void;
   /** Time for a new worker to answer before it counts as failed. */
   readonly startMs: number;
 }
@@ -62,6 +69,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     instance: '',
     message: '',
     crashes: 0,
+    hasRun: false,
     restartRequired: false,
   };
   const adopted = createLatch();
@@ -121,6 +129,7 @@ interface Supervision {
     instance: string;
     message: string;
     crashes: number;
+    hasRun: boolean;
   };
   readonly show: (message: string) => void;
   readonly compare: (argv: readonly string[]) => Promise<void>;
@@ -135,7 +144,14 @@ async function supervise(supervision: Supervision): Promise<void> {
     await takeOver(supervision);
     supervision.adopted();
     for (;;) {
-      if (state.process === undefined) await startWorker(supervision);
+      if (state.process === undefined) {
+        if (!(await isWanted(supervision))) {
+          deps.onGone();
+          return;
+        }
+        await startWorker(supervision);
+      }
+      state.hasRun = true;
       const sinceMs = deps.clock.nowMs();
       const how = await untilGone(supervision);
       if (deps.clock.nowMs() - sinceMs > steadyMs) {
@@ -143,16 +159,31 @@ async function supervise(supervision: Supervision): Promise<void> {
         backoff.reset();
       }
       state.crashes++;
-      const delayMs = backoff.nextMs();
-      deps.log.warn({ how, crashes: state.crashes, delayMs, logFile: deps.logFile }, 'Worker ended by itself');
-      supervision.show(crashMessage(how, state.crashes, deps.logFile));
-      await sleep(deps.clock, delayMs, signal);
+      await pauseAfter(how, supervision, backoff);
     }
   } catch (error) {
     if (!signal.aborted) deps.log.error({ err: error }, 'Supervision failed');
   } finally {
     supervision.adopted();
   }
+}
+
+async function pauseAfter(how: string, { deps, state, show, signal }: Supervision, backoff: Backoff): Promise<void> {
+  const { crashes } = state;
+  const { logFile } = deps;
+  if (deps.isWanted(true) === false) {
+    deps.log.info({ how, logFile }, 'Worker ended by itself, and is not started again');
+    show(`The worker ended: ${how}; see ${logFile}`);
+    return;
+  }
+  const delayMs = backoff.nextMs();
+  deps.log.warn({ how, crashes, delayMs, logFile }, 'Worker ended by itself');
+  show(crashMessage(how, crashes, logFile));
+  await sleep(deps.clock, delayMs, signal);
+}
+
+function isWanted({ deps, state, signal }: Supervision): Promise<boolean> {
+  return deps.changes.until(() => deps.isWanted(state.hasRun), signal);
 }
 
 function crashMessage(how: string, crashes: number, logFile: string): string {

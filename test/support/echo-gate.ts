@@ -48,6 +48,7 @@ export class EchoGate {
       facts: { instance: 'i', node: 'n', version: '1', target: Target.AGENT },
       registry: registry as unknown as SessionRegistry,
       giver: { begin: () => undefined, stop: () => undefined, waiting: 0 },
+      hasNewer: () => false,
       attachments: () => 0,
       restored: 0,
       onAdmission: () => undefined,

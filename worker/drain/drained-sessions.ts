@@ -29,6 +29,8 @@ export interface DrainedSessionsDeps {
   /** Attach RPCs that are not over. */
   readonly attachments: () => number;
   readonly giver: SessionGiver;
+  /** True while a newer instance of the worker lives. */
+  readonly hasNewer: () => boolean;
   /** Sessions that were found sealed at the start of this worker. */
   readonly restored: number;
 }
@@ -97,11 +99,13 @@ export class DrainedSessions {
   tally(): DrainTally {
     const { registry, restored } = this.#deps;
     const sessions = this.#sessions();
-    const dormantSealed = [...registry.dormant.values()].filter(({ life }) => life.kind === 'sealed').length;
+    // Of several workers, the newest one counts what nobody has.
+    const dormant = this.#deps.hasNewer() ? [] : [...registry.dormant.values()];
+    const dormantSealed = dormant.filter(({ life }) => life.kind === 'sealed').length;
     const sealed = sessions.filter(({ freezer }) => freezer.sealed).length;
     const asked = sessions.filter(({ freezer }) => freezer.frozenSinceMs !== undefined);
     return {
-      sessions: sessions.length + registry.dormant.size,
+      sessions: sessions.length + dormant.length,
       // Once sessions are brought to rest, what others do in passing keeps nobody waiting.
       holders: (asked.length > 0 ? asked : sessions).flatMap((driver) => this.#holdersOf(driver)),
       forced: this.#forced,

@@ -22,6 +22,8 @@ export interface GateDeps {
   /** Attach RPCs that are not over. */
   readonly attachments: () => number;
   readonly giver: SessionGiver;
+  /** True while a newer instance of the worker lives. */
+  readonly hasNewer: () => boolean;
   /** Sessions that were found sealed at the start of this worker. */
   readonly restored: number;
   /** The worker takes new sessions, or no more. */

@@ -138,6 +138,8 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     pid: 1,
     target: gate.target,
     message: '',
+    retiring: false,
+    instance: '',
   });
   const workersOf = (agent: Inner): WorkerStatus[] => {
     const host = hosts.get(agent.node);

@@ -333,6 +333,13 @@ export interface WorkerStatus {
   target: Target;
   /** What is wrong with it, if anything. */
   message: string;
+  /**
+   * True when there is a newer worker of the panel: it gets no new sessions, and ends once the last of its own has moved
+   * there or ended.
+   */
+  retiring: boolean;
+  /** Its instance; empty when it does not answer. */
+  instance: string;
 }
 
 function createBaseCommand(): Command {
@@ -1839,7 +1846,7 @@ export const GateStatus: MessageFns<GateStatus> = {
 };
 
 function createBaseWorkerStatus(): WorkerStatus {
-  return { panel: "", state: 0, sessions: 0, pid: 0, target: 0, message: "" };
+  return { panel: "", state: 0, sessions: 0, pid: 0, target: 0, message: "", retiring: false, instance: "" };
 }
 
 export const WorkerStatus: MessageFns<WorkerStatus> = {
@@ -1861,6 +1868,12 @@ export const WorkerStatus: MessageFns<WorkerStatus> = {
     }
     if (message.message !== "") {
       writer.uint32(50).string(message.message);
+    }
+    if (message.retiring !== false) {
+      writer.uint32(56).bool(message.retiring);
+    }
+    if (message.instance !== "") {
+      writer.uint32(66).string(message.instance);
     }
     return writer;
   },
@@ -1926,6 +1939,22 @@ export const WorkerStatus: MessageFns<WorkerStatus> = {
             message.message = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.retiring = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1949,6 +1978,8 @@ export const WorkerStatus: MessageFns<WorkerStatus> = {
     message.pid = object.pid ?? 0;
     message.target = object.target ?? 0;
     message.message = object.message ?? "";
+    message.retiring = object.retiring ?? false;
+    message.instance = object.instance ?? "";
     return message;
   },
 };

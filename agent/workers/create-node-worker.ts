@@ -1,0 +1,138 @@
+import { dirname, join } from 'node:path';
+import type { Changes } from '#common/changes.js';
+import type { Log } from '#common/log.js';
+import type { Random } from '#common/random.js';
+import { createBackoff } from '#common/time/backoff.js';
+import type { Clock } from '#common/time/clock.js';
+import type { GateStatus, Target } from '#proto/gate/v1/gate.js';
+import type { PanelConfig } from '../config/config.js';
+import { createUpstream } from '../front/upstream/upstream.js';
+import type { Launcher } from './launcher.js';
+import type { NodeWorker, WorkerStage } from './node-worker.js';
+import type { ProcessTable } from './process-table.js';
+import { numberedName, socketPlaces } from './socket-places.js';
+import { createSupervisor, type Supervisor } from './supervisor.js';
+import type { WorkerClients } from './worker-clients.js';
+import { targetOf, workerArgv, type WorkerCommandOptions } from './worker-command.js';
+import { createWorkerConnection, type WorkerConnection } from './worker-connection.js';
+import { createWorkerSocket } from './worker-socket.js';
+
+/** What the gate has to say about workers that come and go. */
+export interface WorkerAdmission {
+  /** True while a worker of the target may be started. */
+  mayStart(target: Target): boolean;
+  /** Applies what is in force to a worker that has just answered; resolves with its status then. */
+  prepare(target: Target, clients: WorkerClients, status: GateStatus): Promise<GateStatus>;
+}
+
+/** What holding workers needs. */
+export interface NodeWorkerDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly agentInstance: string;
+  readonly runDir: string;
+  readonly stateDir: string;
+  readonly command: WorkerCommandOptions;
+  readonly env: NodeJS.ProcessEnv;
+  readonly table: ProcessTable;
+  readonly launch: Launcher;
+  readonly admission: WorkerAdmission;
+}
+
+/** A worker to hold. */
+export interface NodeWorkerOptions {
+  readonly panel: PanelConfig;
+  readonly number: number;
+  readonly stage: WorkerStage;
+  readonly changes: Changes;
+  /** Its process has ended, and none is started in its place. */
+  readonly onGone: (worker: NodeWorker) => void;
+}
+
+const startMs = 15_000;
+const answerMs = 5_000;
+const termMs = 5_000;
+
+/** Arguments that a panel's worker of a number is started with; all but the first are started beside others. */
+export function numberedArgv(
+  panel: PanelConfig,
+  {
+    number,
+    runDir,
+    command,
+  }: { readonly number: number; readonly runDir: string; readonly command: WorkerCommandOptions },
+): readonly string[] {
+  const [socketPath] = socketPlaces(runDir, panel, number);
+  return [...workerArgv(panel, socketPath, command), ...(number === 1 ? [] : ['--beside'])];
+}
+
+/** Begins to hold a worker: looks for it at its socket, and supervises it where the agent starts it. */
+export function createNodeWorker(deps: NodeWorkerDeps, options: NodeWorkerOptions): NodeWorker {
+  const { panel, number, changes } = options;
+  const target = targetOf(panel);
+  const socket = createWorkerSocket(socketPlaces(deps.runDir, panel, number));
+  const log = deps.log.child(number === 1 ? { panel: panel.name } : { panel: panel.name, number });
+  const upstream = createUpstream({
+    get socketPath() {
+      return socket.path;
+    },
+    clock: deps.clock,
+  });
+  const link = createWorkerConnection({
+    ...deps,
+    panel: panel.name,
+    socket,
+    log,
+    backoff: createBackoff(deps.random, { initialMs: 20, maxMs: 1_000 }),
+    prepare: (clients, status) => deps.admission.prepare(target, clients, status),
+    onChange: () => changes.notify(),
+    // Clients whose worker hangs are told, and come again when it does; nothing is lost by that.
+    onSilent: () => upstream.cut(),
+  });
+  let supervisor: Supervisor | undefined;
+  const worker: NodeWorker = {
+    ...{ panel, number, link, upstream, stage: options.stage, leaving: false, successor: undefined },
+    get supervisor() {
+      return supervisor;
+    },
+  };
+  if (panel.run === 'spawn') supervisor = superviseWorker(deps, { ...options, worker, log });
+  return worker;
+}
+
+/** Ends what the agent holds of a worker, and leaves its process alone. */
+export function closeNodeWorker(worker: NodeWorker): void {
+  worker.supervisor?.release();
+  worker.link.close();
+  worker.upstream.close();
+}
+
+interface SuperviseOptions extends NodeWorkerOptions {
+  readonly worker: NodeWorker;
+  readonly log: Log;
+}
+
+function superviseWorker(deps: NodeWorkerDeps, options: SuperviseOptions): Supervisor {
+  const { panel, number, worker, log, changes } = options;
+  const [socketPath] = socketPlaces(deps.runDir, panel, number);
+  const target = targetOf(panel);
+  const link: WorkerConnection = worker.link;
+  return createSupervisor({
+    ...{ clock: deps.clock, random: deps.random, table: deps.table, launch: deps.launch, env: deps.env },
+    ...{ link, log, changes, socketPath, startMs, answerMs, termMs },
+    argv: numberedArgv(panel, { number, ...deps }),
+    panel: panel.name,
+    recordFile: join(dirname(socketPath), `${numberedName(panel.name, number)}.json`),
+    logFile: join(deps.stateDir, 'logs', `${panel.name}.log`),
+    mayStart: () => deps.admission.mayStart(target),
+    isWanted: (hasRun) => isWanted(worker.stage, hasRun),
+    onGone: () => options.onGone(worker),
+  });
+}
+
+// One that comes has one try: what it is to replace goes on.
+function isWanted(stage: WorkerStage, hasRun: boolean): boolean | undefined {
+  if (stage === 'undecided') return undefined;
+  return stage === 'newest' || (stage === 'coming' && !hasRun);
+}
