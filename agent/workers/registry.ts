@@ -2,8 +2,9 @@ import { watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import { PaneletError } from '#common/errors/errors.js';
 import { createChanges, type Changes } from '#common/changes.js';
+import { locateWorker } from './locate-worker.js';
 import type { PanelConfig } from '../config/config.js';
-import type { AttachTarget } from '../front/calls/attach-relay.js';
+import type { AttachTarget, WantedSession } from '../front/calls/attach-relay.js';
 import { closeNodeWorker, createNodeWorker, numberedArgv, type NodeWorkerDeps } from './create-node-worker.js';
 import { socketDirectories, socketPlaces, workerNumbers } from './socket-places.js';
 import { attachTarget, newestWorkers, type NodeWorker, type WorkerStage } from './node-worker.js';
@@ -24,7 +25,7 @@ export interface Registry {
   /** As {@link AttachTargets.requireKnown}. */
   requireKnown(panel: string): void;
   /** As {@link AttachTargets.ready}. */
-  ready(panel: string, signal: AbortSignal): Promise<AttachTarget>;
+  ready(wanted: WantedSession, signal: AbortSignal): Promise<AttachTarget>;
   /** From now on no attachment is let through; those that come wait. */
   holdAttaches(): void;
   /** Arguments that a worker would be started with now, were its panel this one. */
@@ -40,6 +41,12 @@ export function createRegistry(deps: NodeWorkerDeps): Registry {
 
 // sockaddr_un holds 108 bytes with the terminating zero (unix(7)).
 const maxSocketPathBytes = 107;
+
+interface FoundWorker {
+  readonly owner: NodeWorker;
+  /** What it was when it was found. */
+  readonly stage: WorkerStage;
+}
 
 class WorkerRegistry implements Registry {
   readonly changes = createChanges();
@@ -94,12 +101,32 @@ class WorkerRegistry implements Registry {
     if (!this.#isClosed) this.#known(panel);
   }
 
-  ready(panel: string, signal: AbortSignal): Promise<AttachTarget> {
-    return this.changes.until(() => {
-      if (this.#isClosed) throw new PaneletError('WORKER_UNAVAILABLE', 'The agent restarts. Attach again.');
+  async ready({ panel, sessionId }: WantedSession, signal: AbortSignal): Promise<AttachTarget> {
+    const { clock, log } = this.#deps;
+    for (;;) {
+      await this.changes.until(() => this.#letsThrough(panel), signal);
       const newest = this.#known(panel);
-      return this.#isHolding ? undefined : attachTarget(newest, this.#deps.clock);
-    }, signal);
+      const others = this.#of(panel).filter(({ stage }) => stage === 'retiring');
+      // Where there is one only, it has every session, or will.
+      const owner = others.length === 0 ? newest : await locateWorker([newest, ...others], { clock, log, sessionId });
+      const found = { owner, stage: owner.stage };
+      const target = await this.changes.until(() => this.#wayTo(found, panel), signal);
+      if (target !== 'look again') return target;
+    }
+  }
+
+  /** @returns true once attachments of the panel are let through. @throws as `ready` */
+  #letsThrough(panel: string): true | undefined {
+    if (this.#isClosed) throw new PaneletError('WORKER_UNAVAILABLE', 'The agent restarts. Attach again.');
+    this.#known(panel);
+    return this.#isHolding ? undefined : true;
+  }
+
+  /** The session may move while its worker is waited for, or the worker end or be replaced. */
+  #wayTo({ owner, stage }: FoundWorker, panel: string): AttachTarget | 'look again' | undefined {
+    if (this.#letsThrough(panel) === undefined) return undefined;
+    if (owner.stage !== stage || !this.#workers.has(owner)) return 'look again';
+    return attachTarget(owner, this.#deps.clock);
   }
 
   holdAttaches(): void {

@@ -65,9 +65,24 @@ describe('an agent that finds several workers of a panel', () => {
     expect(newest).toMatchObject({ retiring: false, sessions: 0, pid });
     const young = await client.open({ panel: 'echo' });
     expect(await echoed(young, 'young')).toBe('young');
-    expect((await workers()).map(({ sessions }) => sessions)).toEqual([1, 1]);
+    await waitFor('each has one', async () => (await workers()).every(({ sessions }) => sessions === 1));
     const listed = await client.listSessions();
     expect(listed.map(({ sessionId }) => sessionId).sort()).toEqual([old.sessionId, young.sessionId].sort());
+  });
+
+  test('relays to the worker that has a session, old or new, and to the newest once it is nobody’s', async () => {
+    const sessions = [await client.open({ panel: 'echo' })];
+    await startBeside();
+    await restart();
+    sessions.push(await client.open({ panel: 'echo' }));
+    for (const session of sessions) expect(await echoed(session, 'both')).toBe('both');
+    await restart();
+    for (const session of sessions) expect(await echoed(session, 'again')).toBe('again');
+    const told = new Promise((resolve) => sessions[0]?.on('resumed', resolve));
+    const [first] = home.workers('echo');
+    process.kill(first!.pid, 'SIGKILL');
+    expect(await told).toMatchObject({ exact: false, incarnation: 2 });
+    for (const session of sessions) expect(await echoed(session, 'on')).toBe('on');
   });
 
   test('does not start one again that retires, nor forget the newest', async () => {

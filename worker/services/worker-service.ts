@@ -45,7 +45,7 @@ type Watch = ServerWritableStream<WatchRequest, WatchResponse>;
 
 /** WorkerService of one worker. */
 export function createWorkerService(deps: WorkerServiceDeps): WorkerService {
-  const { log } = deps;
+  const { log, registry } = deps;
   const watches = new WorkerWatches(deps);
   return {
     watchers: () => watches.count,
@@ -58,6 +58,7 @@ export function createWorkerService(deps: WorkerServiceDeps): WorkerService {
         if (deps.attach.revoke(attachment, message)) return {};
         throw new PaneletError('SESSION_UNKNOWN', 'There is no such attachment here (any more).');
       }),
+      locate: unary(log, async ({ sessionId }) => ({ instance: await registry.locate(sessionId) })),
       shutdown: unary(log, ({ force }) => {
         if (!force) requireSafe(deps.gate.unsafe());
         deps.onShutdown();

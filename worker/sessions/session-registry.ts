@@ -152,6 +152,15 @@ export class SessionRegistry {
     return this.#lock.run(requireSessionId(hello.sessionId), () => this.#admit(request));
   }
 
+  /** Id of the instance that has a session; empty when nobody has. @throws SESSION_UNKNOWN for what is no session id; STATE_DIR_UNUSABLE */
+  async locate(sessionId: string): Promise<string> {
+    const { instances, ownership } = this.#deps.storage;
+    if (this.live.has(requireSessionId(sessionId))) return instances.own.id;
+    const standing = await ownership.look(sessionId);
+    if (standing.kind === 'elsewhere') return standing.instance.id;
+    return standing.kind === 'here' ? instances.own.id : '';
+  }
+
   /** Sessions that the asker may see. */
   visible(caller: SessionCaller): VisibleSession[] {
     const all: VisibleSession[] = [

@@ -13,15 +13,22 @@ import { readFirstMessage } from './read-first-message.js';
 import { relay, type RelayTold } from '../upstream/relay.js';
 import type { Upstream } from '../upstream/upstream.js';
 
-/** Finds the worker of a panel. */
+/** The session that a client names, which may be a new one. */
+export interface WantedSession {
+  readonly panel: string;
+  readonly sessionId: string;
+}
+
+/** Finds the worker of a session. */
 export interface AttachTargets {
   /** @throws PaneletError PANEL_UNKNOWN when this node does not offer the panel */
   requireKnown(panel: string): void;
   /**
-   * Resolves with the way to the panel's worker as soon as it takes attachments.
+   * Resolves with the way to the worker that has the session, as soon as it takes attachments; nobody's sessions and new ones go to the
+   * panel's newest worker.
    * @throws PaneletError PANEL_UNKNOWN at once; the signal's reason when it aborts.
    */
-  ready(panel: string, signal: AbortSignal): Promise<AttachTarget>;
+  ready(wanted: WantedSession, signal: AbortSignal): Promise<AttachTarget>;
 }
 
 /** The way to a worker. */
@@ -139,7 +146,7 @@ async function attach(deps: Waiting, call: ClientAttach, pending: Pending): Prom
   const down = `The worker of panel "${panel}" is not up. Try again.`;
   const { upstream, passedKeys, revoke } = await withDeadline(
     { ...hold, error: () => new PaneletError('WORKER_UNAVAILABLE', down) },
-    (signal) => openWhenReady(deps, call, { panel, signal }),
+    (signal) => openWhenReady(deps, call, { panel, sessionId, signal }),
   );
   if (call.stream.destroyed || call.stream.closed) upstream.close(constants.NGHTTP2_CANCEL);
   else {
@@ -159,17 +166,17 @@ interface OpenedTarget {
   readonly revoke: RelayedAttachment['revoke'];
 }
 
-interface Wanted {
-  readonly panel: string;
+interface Wanted extends WantedSession {
   readonly signal: AbortSignal;
 }
 
-async function openWhenReady(deps: AttachDeps, call: ClientAttach, { panel, signal }: Wanted): Promise<OpenedTarget> {
+async function openWhenReady(deps: AttachDeps, call: ClientAttach, wanted: Wanted): Promise<OpenedTarget> {
+  const { signal } = wanted;
   const name = deps.nameAttachment();
   const own = { 'panelet-attachment': name, 'panelet-agent': deps.agentInstance };
   const headers = { ...upstreamHeaders(call.headers), ...workerIdentity(call.caller, false), ...own };
   for (;;) {
-    const { upstream, passedKeys, revoke } = await deps.targets.ready(panel, signal);
+    const { upstream, passedKeys, revoke } = await deps.targets.ready(wanted, signal);
     try {
       const stream = await upstream.open({ connection: call.connection, caller: call.caller.name }, headers, signal);
       if (signal.aborted) stream.close(constants.NGHTTP2_CANCEL);

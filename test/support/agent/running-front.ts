@@ -7,7 +7,7 @@ import type { Authorizer } from '#agent/access/authorizer.js';
 import { createPermissions } from '#agent/access/permissions.js';
 import { createRoleAuthorizer } from '#agent/access/role-authorizer.js';
 import { createAttachPermit } from '#agent/access/attach-permit.js';
-import { createAttachRelay, type AttachDeps } from '#agent/front/calls/attach-relay.js';
+import { createAttachRelay, type AttachDeps, type WantedSession } from '#agent/front/calls/attach-relay.js';
 import { createCallRates } from '#agent/front/turns/call-rates.js';
 import { createContainment } from '#agent/front/stream/contain.js';
 import { createHealthCalls } from '#agent/front/calls/health-calls.js';
@@ -102,7 +102,7 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   };
   const targets = {
     requireKnown,
-    ready: (panel: string, signal: AbortSignal) =>
+    ready: ({ panel }: WantedSession, signal: AbortSignal) =>
       changes.until(() => {
         requireKnown(panel);
         const revoke = (): Promise<boolean> => Promise.resolve(true);

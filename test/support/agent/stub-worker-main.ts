@@ -63,6 +63,7 @@ const worker: WorkerServiceServer = {
     call.write({ status });
   },
   handoff: (_call, callback) => callback(null, { attachments: 0 }),
+  locate: (_call, callback) => callback(null, { instance: '' }),
   revoke: (_call, callback) => callback(null, {}),
   shutdown: (_call, callback) => {
     callback(null, {});

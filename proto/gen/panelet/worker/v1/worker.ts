@@ -92,6 +92,18 @@ export interface RevokeRequest {
 export interface RevokeResponse {
 }
 
+/** LocateRequest names a session. */
+export interface LocateRequest {
+  /** Session id. */
+  sessionId: string;
+}
+
+/** LocateResponse tells who has it. */
+export interface LocateResponse {
+  /** Instance of the worker, as Describe tells it; empty when nobody has the session, or there is none. */
+  instance: string;
+}
+
 /** ShutdownRequest asks the worker to end. */
 export interface ShutdownRequest {
   /** End even with sessions that would be lost. */
@@ -630,6 +642,116 @@ export const RevokeResponse: MessageFns<RevokeResponse> = {
   },
 };
 
+function createBaseLocateRequest(): LocateRequest {
+  return { sessionId: "" };
+}
+
+export const LocateRequest: MessageFns<LocateRequest> = {
+  encode(message: LocateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LocateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLocateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LocateRequest>): LocateRequest {
+    return LocateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LocateRequest>): LocateRequest {
+    const message = createBaseLocateRequest();
+    message.sessionId = object.sessionId ?? "";
+    return message;
+  },
+};
+
+function createBaseLocateResponse(): LocateResponse {
+  return { instance: "" };
+}
+
+export const LocateResponse: MessageFns<LocateResponse> = {
+  encode(message: LocateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instance !== "") {
+      writer.uint32(10).string(message.instance);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LocateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLocateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LocateResponse>): LocateResponse {
+    return LocateResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LocateResponse>): LocateResponse {
+    const message = createBaseLocateResponse();
+    message.instance = object.instance ?? "";
+    return message;
+  },
+};
+
 function createBaseShutdownRequest(): ShutdownRequest {
   return { force: false };
 }
@@ -781,6 +903,19 @@ export const WorkerServiceService = {
     responseDeserialize: (value: Buffer): RevokeResponse => RevokeResponse.decode(value),
   },
   /**
+   * Locate tells which of the workers that share a panel's state has a session; any of them can say. An agent asks only
+   * where a panel has several workers, before it relays an Attach.
+   */
+  locate: {
+    path: "/panelet.worker.v1.WorkerService/Locate" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LocateRequest): Buffer => Buffer.from(LocateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LocateRequest => LocateRequest.decode(value),
+    responseSerialize: (value: LocateResponse): Buffer => Buffer.from(LocateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LocateResponse => LocateResponse.decode(value),
+  },
+  /**
    * Shutdown ends the process after the answer. FAILED_PRECONDITION while it holds sessions that are neither
    * checkpointed nor finished, unless forced.
    */
@@ -813,6 +948,11 @@ export interface WorkerServiceServer extends UntypedServiceImplementation {
    * NOT_FOUND when the worker has no such attachment: it is over then.
    */
   revoke: handleUnaryCall<RevokeRequest, RevokeResponse>;
+  /**
+   * Locate tells which of the workers that share a panel's state has a session; any of them can say. An agent asks only
+   * where a panel has several workers, before it relays an Attach.
+   */
+  locate: handleUnaryCall<LocateRequest, LocateResponse>;
   /**
    * Shutdown ends the process after the answer. FAILED_PRECONDITION while it holds sessions that are neither
    * checkpointed nor finished, unless forced.
@@ -884,6 +1024,25 @@ export interface WorkerServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RevokeResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Locate tells which of the workers that share a panel's state has a session; any of them can say. An agent asks only
+   * where a panel has several workers, before it relays an Attach.
+   */
+  locate(
+    request: LocateRequest,
+    callback: (error: ServiceError | null, response: LocateResponse) => void,
+  ): ClientUnaryCall;
+  locate(
+    request: LocateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: LocateResponse) => void,
+  ): ClientUnaryCall;
+  locate(
+    request: LocateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: LocateResponse) => void,
   ): ClientUnaryCall;
   /**
    * Shutdown ends the process after the answer. FAILED_PRECONDITION while it holds sessions that are neither
