@@ -1,3 +1,5 @@
+import { isNewest, type Instances } from '#common/files/instances.js';
+import { joinInstances } from '#common/files/join-instances.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLog } from '#common/log.js';
@@ -7,8 +9,7 @@ import { parseWorkerArguments, workerUsage, type WorkerArguments } from './argum
 import { createPanel } from './panels/catalogue.js';
 import { openAccounts } from './owners/open-accounts.js';
 import { ownersOf } from './owners/owners-of.js';
-import { isNewest, type Instances } from './storage/instances.js';
-import { joinInstances } from './storage/join-instances.js';
+import { meetingPlaceOf } from './storage/instances.js';
 import { openPanelStorage } from './storage/panel-storage.js';
 import { startWorker } from './worker.js';
 
@@ -40,7 +41,7 @@ async function run(): Promise<number> {
     panel === 'terminal' ? await openAccounts({ parameters, stateDir, loginShell, log, random, clock }) : undefined;
   const definition = createPanel(panel, { environment: process.env, parameters, accounts: opened?.accounts });
   const joining = { isBeside: options.isBeside, waitMs: options.lockWaitMs, clock, random, log, signal: asked.signal };
-  const join = (directory: string): Promise<Instances> => joinInstances(directory, joining);
+  const join = (directory: string): Promise<Instances> => joinInstances(meetingPlaceOf(directory), joining);
   const storage = await openPanelStorage({ stateDir, panel, clock, log, random, join });
   const worker = await startWorker({
     definition,

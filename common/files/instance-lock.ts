@@ -25,6 +25,8 @@ export interface InstanceLockDeps {
   readonly clock: Clock;
   /** Another one has died; called once for each. */
   readonly onDeath: (number: number) => void;
+  /** A newer one is there; called once for each. */
+  readonly onArrival?: (number: number) => void;
 }
 
 /**
@@ -129,7 +131,9 @@ class SocketInstanceLock implements InstanceLock {
     if (this.#held === undefined || this.#isOver) return;
     for (const number of await this.#held.sockets.numbers()) {
       const isKnown = number === this.number || this.#watched.has(number) || this.#dead.has(number);
-      if (!isKnown) this.#watch(number);
+      if (isKnown) continue;
+      this.#watch(number);
+      if (number > this.number) this.#deps.onArrival?.(number);
     }
   }
 

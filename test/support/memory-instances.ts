@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Instances } from '#worker/storage/instances.js';
+import type { Instances } from '#common/files/instances.js';
 
 /** Workers of a test that share a disk, as their instance locks show them to each other. */
 export interface MemoryInstances {
@@ -41,6 +41,7 @@ export function createMemoryInstances(): MemoryInstances {
           listeners.add(listener);
           return () => void listeners.delete(listener);
         },
+        onArrival: () => () => undefined,
         release: () => {
           leave(number);
           return Promise.resolve();

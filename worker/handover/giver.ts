@@ -5,7 +5,7 @@ import { sleep, type Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
 import type { SessionGiver } from '../drain/drained-sessions.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
-import { newestOf, type InstanceName, type Instances } from '../storage/instances.js';
+import { newestOf, type InstanceName, type Instances } from '#common/files/instances.js';
 import type { SessionOwnership } from '../storage/session-ownership.js';
 import type { HandoverPeer } from './peer.js';
 import { settleSession } from './settle-session.js';

@@ -1,5 +1,5 @@
 import type { Log } from '#common/log.js';
-import type { InstanceName } from '../storage/instances.js';
+import type { InstanceName } from '#common/files/instances.js';
 import type { SessionOwnership } from '../storage/session-ownership.js';
 import type { MovingState } from './state-parts.js';
 

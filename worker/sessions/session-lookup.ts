@@ -4,7 +4,7 @@ import type { Hello } from '#proto/session/v1/session.js';
 import type { SessionView } from '#session/worker/admission.js';
 import { sealedView } from '#session/worker/worker-link-codec.js';
 import type { PanelDefinition } from '../panel/panel.js';
-import type { InstanceName } from '../storage/instances.js';
+import type { InstanceName } from '#common/files/instances.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { Standing } from '../storage/session-ownership.js';
 import type { SessionRecord } from '../storage/session-record.js';

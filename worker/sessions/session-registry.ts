@@ -4,7 +4,7 @@ import type { Drain, Frames, Hello } from '#proto/session/v1/session.js';
 import { decideAttach, type AdmissionGate, type Admitted, type RefuseDecision } from '#session/worker/admission.js';
 import { verifyResumeToken } from '#session/worker/resume-token.js';
 import type { SessionRecord } from '../storage/session-record.js';
-import { isNewest } from '../storage/instances.js';
+import { isNewest } from '#common/files/instances.js';
 import { requireSessionId } from '../storage/session-id.js';
 import type { SessionAttachment } from './attachment.js';
 import { DormantSessions, type DormantSession } from './dormant-sessions.js';

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { FileSystem } from '#common/files/file-system.js';
 import { storageError, systemCode } from '#common/errors/storage-error.js';
-import { readInstanceName, type InstanceFile, type InstanceName } from './instances.js';
+import type { InstanceName } from '#common/files/instances.js';
+import { readInstanceName, type InstanceFile } from './instances.js';
 import { requireSessionId } from './session-id.js';
 
 /** What the links of a session say about who has it. */

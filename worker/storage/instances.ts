@@ -3,41 +3,17 @@ import { z } from 'zod';
 import { systemCode } from '#common/errors/storage-error.js';
 import { writeDurably } from '#common/files/durable-file.js';
 import type { FileSystem } from '#common/files/file-system.js';
+import type { InstanceName, Instances } from '#common/files/instances.js';
+import type { MeetingPlace } from '#common/files/join-instances.js';
 
-/** A worker process, as the sessions that it has name it. */
-export interface InstanceName {
-  /** Of its lock `instances/lock-<n>`; nobody had it before. */
-  readonly number: number;
-  /** Random: tells it from one of another node or another life of the directory, whose numbers may be the same. */
-  readonly id: string;
-}
-
-/** The workers of a panel that share its directory, as one of them sees them. */
-export interface Instances {
-  /** This one. */
-  readonly own: InstanceName;
-  /** True unless the instance of a number is certainly dead. */
-  isAlive(number: number): Promise<boolean>;
-  /** Numbers of the others that live, in rising order. */
-  others(): Promise<readonly number[]>;
-  /** True while one that came later is known to live; a moment late at most. */
-  readonly hasNewer: boolean;
-  /** Path at which the instance of a number takes sessions of others, good in this process. */
-  socketOf(number: number): string;
-  /** Calls back when another one is found dead; returns what takes the listener off. */
-  onDeath(listener: () => void): () => void;
-  /** Leaves: whatever this one has is nobody's from now on. Idempotent. */
-  release(): Promise<void>;
-}
-
-/** Number of the living instance that has come last: what only one of them may do is its. */
-export async function newestOf(instances: Pick<Instances, 'own' | 'others'>): Promise<number> {
-  return Math.max(instances.own.number, ...(await instances.others()));
-}
-
-/** True when that is this instance. */
-export async function isNewest(instances: Pick<Instances, 'own' | 'others'>): Promise<boolean> {
-  return (await newestOf(instances)) === instances.own.number;
+/** Where the workers of a panel find each other, in its directory. */
+export function meetingPlaceOf(directory: string): MeetingPlace {
+  return {
+    directory,
+    instances: join(directory, 'instances'),
+    lock: join(directory, 'lock'),
+    advice: 'Stop them first, or start this worker beside them (--beside).',
+  };
 }
 
 const nameSchema = z.object({ number: z.number().int().positive(), id: z.string().min(1) });

@@ -3,11 +3,12 @@ import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { createNodeFileSystem, type FileSystem } from '#common/files/file-system.js';
+import { isNewest, type Instances } from '#common/files/instances.js';
+import { joinInstances } from '#common/files/join-instances.js';
 import { storageError } from '#common/errors/storage-error.js';
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js';
 import { createIncarnationStore } from './incarnation.js';
-import { forgetDeadInstances, InstanceFile, isNewest, type Instances } from './instances.js';
-import { joinInstances } from './join-instances.js';
+import { forgetDeadInstances, InstanceFile, meetingPlaceOf } from './instances.js';
 import { requirePanelName } from './session-id.js';
 import { SessionOwnership } from './session-ownership.js';
 import { createSessionRecordStore, type SessionRecordStore } from './session-record.js';
@@ -50,7 +51,9 @@ export async function openPanelStorage(deps: PanelStorageDeps): Promise<PanelSto
     throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action: 'create the state directory', directory });
   }
   const alone = { isBeside: false, waitMs: 0, signal: new AbortController().signal };
-  const instances = await (deps.join ?? ((path: string) => joinInstances(path, { ...deps, ...alone })))(directory);
+  const instances = await (deps.join ?? ((path: string) => joinInstances(meetingPlaceOf(path), { ...deps, ...alone })))(
+    directory,
+  );
   const storage = storageOf(directory, { instances, fileSystem, log: deps.log });
   try {
     await forgetDeadInstances(directory, instances, fileSystem);

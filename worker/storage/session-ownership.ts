@@ -1,6 +1,7 @@
 import type { FileSystem } from '#common/files/file-system.js';
+import type { InstanceName, Instances } from '#common/files/instances.js';
 import type { IncarnationStore } from './incarnation.js';
-import { instanceFile, readInstanceName, type InstanceName, type Instances } from './instances.js';
+import { instanceFile, readInstanceName } from './instances.js';
 
 /** Who has a session, as far as this instance is concerned. */
 export type Standing = {

@@ -1,28 +1,42 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { isPaneletError, PaneletError } from '#common/errors/errors.js';
-import { lockDirectory, type DirectoryLock } from '#common/files/directory-lock.js';
-import { livingInstances, takeInstanceLock, type InstanceLock } from '#common/files/instance-lock.js';
-import { LockSockets } from '#common/files/lock-sockets.js';
-import { takeDirectory, type TakeOptions } from '#common/files/take-directory.js';
-import { createLatch } from '#common/time/latch.js';
-import { sleep } from '#common/time/clock.js';
+import { isPaneletError, PaneletError } from '../errors/errors.js';
+import { createLatch } from '../time/latch.js';
+import { sleep } from '../time/clock.js';
+import { lockDirectory, type DirectoryLock } from './directory-lock.js';
+import { livingInstances, takeInstanceLock, type InstanceLock } from './instance-lock.js';
 import type { InstanceName, Instances } from './instances.js';
+import { LockSockets } from './lock-sockets.js';
+import { takeDirectory, type TakeOptions } from './take-directory.js';
 
-/** How a worker comes to be one of those that have a panel's directory. */
+/** Where processes that share a directory find each other. */
+export interface MeetingPlace {
+  /** Directory of the numbered locks, one for each. */
+  readonly instances: string;
+  /** The lock that processes of earlier releases take, which know nothing of sharing. */
+  readonly lock: string;
+  /** What is shared, by its path, for messages. */
+  readonly directory: string;
+  /** What somebody is told to do who finds others there, in a sentence. */
+  readonly advice: string;
+}
+
+/** How a process comes to be one of those that share a directory. */
 export interface JoinOptions extends TakeOptions {
   /** True: beside living instances. False: only when no other one is left. */
   readonly isBeside: boolean;
+  /** True: nobody may come beside this one. @default false */
+  readonly keepsOthersOut?: boolean;
 }
 
 /**
- * Joins the instances of a panel's directory. Workers of earlier releases know only the lock `<directory>/lock`, which one of the
+ * Joins the processes that share a directory. Those of earlier releases know only one lock, which one of the
  * instances always has: so none of them is overlapped, and none slips in.
  * @throws ALREADY_RUNNING when others have the directory to the end of the wait; STATE_DIR_UNUSABLE; the signal's reason
  */
-export async function joinInstances(directory: string, options: JoinOptions): Promise<Instances> {
-  const joined = new JoinedInstances(directory, options);
+export async function joinInstances(place: MeetingPlace, options: JoinOptions): Promise<Instances> {
+  const joined = new JoinedInstances(place, options);
   if (!options.isBeside || !(await joined.besideOthers())) await joined.afterOthers();
   return joined;
 }
@@ -35,18 +49,19 @@ const soonTries = 10;
 const holderSchema = z.object({ lock: z.number(), instance: z.number() });
 
 class JoinedInstances implements Instances {
-  readonly #directory: string;
+  readonly #place: MeetingPlace;
   readonly #options: JoinOptions;
   readonly #id: string;
-  readonly #listeners = new Set<() => void>();
+  readonly #deathListeners = new Set<() => void>();
+  readonly #arrivalListeners = new Set<() => void>();
   readonly #left = new AbortController();
   #instance: InstanceLock | undefined;
   #exclusive: DirectoryLock | undefined;
   #holding: Promise<void> | undefined;
   #released: Promise<void> | undefined;
 
-  constructor(directory: string, options: JoinOptions) {
-    this.#directory = directory;
+  constructor(place: MeetingPlace, options: JoinOptions) {
+    this.#place = place;
     this.#options = options;
     this.#id = options.random.uuid();
   }
@@ -78,7 +93,7 @@ class JoinedInstances implements Instances {
   async afterOthers(): Promise<void> {
     const { clock, waitMs } = this.#options;
     const untilMs = clock.nowMs() + waitMs;
-    this.#exclusive = await takeDirectory(this.#lockDirectory, this.#options);
+    this.#exclusive = await takeDirectory(this.#place.lock, this.#options);
     try {
       await this.#untilAlone(untilMs);
       this.#instance = await this.#takeInstance();
@@ -106,8 +121,11 @@ class JoinedInstances implements Instances {
   }
 
   onDeath(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return listenIn(this.#deathListeners, listener);
+  }
+
+  onArrival(listener: () => void): () => void {
+    return listenIn(this.#arrivalListeners, listener);
   }
 
   release(): Promise<void> {
@@ -117,37 +135,29 @@ class JoinedInstances implements Instances {
 
   async #release(): Promise<void> {
     this.#left.abort();
-    this.#listeners.clear();
+    this.#deathListeners.clear();
+    this.#arrivalListeners.clear();
     await this.#holding;
     // In this order: who hears of the end of the instance finds the lock free.
     await this.#exclusive?.release();
     await this.#instance?.release();
   }
 
-  get #lockDirectory(): string {
-    return join(this.#directory, 'lock');
-  }
-
-  get #instanceDirectory(): string {
-    return join(this.#directory, 'instances');
-  }
-
   #takeInstance(): Promise<InstanceLock> {
     const { random, clock } = this.#options;
-    const onDeath = (): void => {
-      for (const listener of [...this.#listeners]) listener();
-    };
-    return takeInstanceLock(this.#instanceDirectory, { random, clock, onDeath });
+    const onDeath = (): void => tell(this.#deathListeners);
+    const onArrival = (): void => tell(this.#arrivalListeners);
+    return takeInstanceLock(this.#place.instances, { random, clock, onDeath, onArrival });
   }
 
   async #untilAlone(untilMs: number): Promise<void> {
     const { clock, log, signal } = this.#options;
     for (let waited = false; ; waited = true) {
-      const living = await livingInstances(this.#instanceDirectory);
+      const living = await livingInstances(this.#place.instances);
       if (living.length === 0) return;
       signal.throwIfAborted();
-      if (clock.nowMs() >= untilMs) throw othersLive(this.#directory, living);
-      if (!waited) log.info({ directory: this.#directory }, 'Other instances still have the directory: waiting');
+      if (clock.nowMs() >= untilMs) throw othersLive(this.#place, living);
+      if (!waited) log.info({ directory: this.#place.directory }, 'Other instances still have the directory: waiting');
       await sleep(clock, lookAgainMs, signal);
     }
   }
@@ -155,7 +165,7 @@ class JoinedInstances implements Instances {
   /** @returns false while another process has it */
   async #tryExclusive(): Promise<boolean> {
     try {
-      this.#exclusive = await lockDirectory(this.#lockDirectory, this.#options);
+      this.#exclusive = await lockDirectory(this.#place.lock, this.#options);
     } catch (error) {
       if (isPaneletError(error, 'ALREADY_RUNNING')) return false;
       throw error;
@@ -164,7 +174,7 @@ class JoinedInstances implements Instances {
     return true;
   }
 
-  /** Takes the lock as soon as whoever has it ends: no worker of an earlier release may slip in while this one lives. */
+  /** Takes the lock as soon as whoever has it ends: nobody of an earlier release may slip in while this one lives. */
   async #holdWhenFree(): Promise<void> {
     const { clock, log } = this.#options;
     const { signal } = this.#left;
@@ -187,21 +197,22 @@ class JoinedInstances implements Instances {
    * cannot be said, as on a full disk, those who would start beside this one wait.
    */
   async #nameHolder(): Promise<void> {
-    const path = join(this.#lockDirectory, 'instance');
+    if (this.#options.keepsOthersOut === true) return;
+    const path = join(this.#place.lock, 'instance');
     const holder = { lock: this.#exclusive?.number, instance: this.own.number };
     try {
       await writeFile(`${path}.tmp`, JSON.stringify(holder), { mode: 0o600 });
       await rename(`${path}.tmp`, path);
     } catch (err) {
-      this.#options.log.warn({ err, path }, 'No worker can be started beside this one');
+      this.#options.log.warn({ err, path }, 'Nobody can be started beside this process');
     }
   }
 
   async #isHeldByInstance(): Promise<boolean> {
-    const text = await readFile(join(this.#lockDirectory, 'instance'), 'utf8').catch(() => '');
+    const text = await readFile(join(this.#place.lock, 'instance'), 'utf8').catch(() => '');
     const holder = holderOf(text);
     if (holder === undefined || !(await this.isAlive(holder.instance))) return false;
-    const sockets = await LockSockets.open(this.#lockDirectory);
+    const sockets = await LockSockets.open(this.#place.lock);
     try {
       return (await sockets.highest()) === holder.lock;
     } finally {
@@ -218,9 +229,15 @@ function holderOf(text: string): z.infer<typeof holderSchema> | undefined {
   }
 }
 
-function othersLive(directory: string, others: readonly number[]): PaneletError {
-  return new PaneletError(
-    'ALREADY_RUNNING',
-    `Other workers (instances ${others.join(', ')}) have ${directory}. Stop them first, or start this one beside them (--beside).`,
-  );
+function othersLive({ directory, advice }: MeetingPlace, others: readonly number[]): PaneletError {
+  return new PaneletError('ALREADY_RUNNING', `Others (instances ${others.join(', ')}) have ${directory}. ${advice}`);
+}
+
+function listenIn(listeners: Set<() => void>, listener: () => void): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+function tell(listeners: ReadonlySet<() => void>): void {
+  for (const listener of [...listeners]) listener();
 }

@@ -12,17 +12,23 @@ import { createSystemRandom } from '#common/random.js';
 import { createFakeClock, createSystemClock } from '#common/time/clock.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { isNewest, type Instances } from './instances.js';
-import { joinInstances, type JoinOptions } from './join-instances.js';
+import { joinInstances, type JoinOptions, type MeetingPlace } from './join-instances.js';
 
 const random = createSystemRandom();
 const base = { clock: createSystemClock({ keepsAlive: true }), random, log: createSilentLog() };
+const place = (): MeetingPlace => ({
+  directory,
+  instances: join(directory, 'instances'),
+  lock: join(directory, 'lock'),
+  advice: 'Stop them first.',
+});
 let directory: string;
 let joined: Instances[];
 let older: ChildProcess | undefined;
 
 const start = async (options: Partial<JoinOptions> = {}): Promise<Instances> => {
   const { signal } = new AbortController();
-  const instances = await joinInstances(directory, { ...base, isBeside: false, waitMs: 0, signal, ...options });
+  const instances = await joinInstances(place(), { ...base, isBeside: false, waitMs: 0, signal, ...options });
   joined.push(instances);
   return instances;
 };
@@ -145,5 +151,27 @@ describe('the instances of a panel’s directory', () => {
     await first.release();
     await waitFor('it is noticed', () => deaths === 1);
     expect(await second.isAlive(first.own.number)).toBe(false);
+  });
+
+  test('hear of a newer one, and nobody of an older one', async () => {
+    const first = await start();
+    let arrivals = 0;
+    first.onArrival(() => arrivals++);
+    const second = await start({ isBeside: true });
+    let toSecond = 0;
+    second.onArrival(() => toSecond++);
+    await waitFor('it is noticed', () => arrivals === 1);
+    expect(first.hasNewer).toBe(true);
+    await start({ isBeside: true });
+    await waitFor('so is the next one', () => arrivals === 2 && toSecond === 1);
+  });
+
+  test('are alone where one keeps the others out, which wait for it', async () => {
+    const alone = await start({ keepsOthersOut: true });
+    expect(await refusal({ isBeside: true })).toBe('ALREADY_RUNNING');
+    const waiting = start({ isBeside: true, waitMs: 60_000 });
+    await alone.release();
+    expect(await (await waiting).others()).toEqual([]);
+    expect(await refusal({ keepsOthersOut: true })).toBe('ALREADY_RUNNING');
   });
 });
