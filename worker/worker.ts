@@ -213,7 +213,6 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     giver,
     hasNewer: () => storage.instances.hasNewer,
     attachments: () => attach.attachments.size,
-    restored: [...registry.dormant.values()].filter(({ life }) => life.kind === 'sealed').length,
     onAdmission: (admits) => health.set('panelet.session.v1.SessionService', admits),
   });
   health.set('panelet.session.v1.SessionService', true);

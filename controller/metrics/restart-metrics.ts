@@ -5,7 +5,7 @@ export type RestartOutcome = 'succeeded' | 'failed' | 'aborted' | 'superseded';
 export type PodResult = 'succeeded' | 'failed' | 'aborted';
 
 /** How sessions came through. */
-export type SessionFate = 'kept' | 'finished' | 'checkpointed' | 'resumed' | 'forced' | 'lost';
+export type SessionFate = 'kept' | 'finished' | 'checkpointed' | 'moved' | 'resumed' | 'forced' | 'lost';
 
 /** Sessions of a pod by how they came through; what is missing counts as none. */
 export type SessionCounts = Readonly<Partial<Record<SessionFate, number>>>;

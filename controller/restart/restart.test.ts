@@ -437,6 +437,15 @@ describe('a replacement', () => {
     expect(sim.deletes().size).toBe(1);
   });
 
+  test('need not restore what has moved', async () => {
+    const { sim, driver } = setUp({ nodes: 2, agent: { checkpointable: 1, moved: 4 } });
+    expect(await driver.until(() => isOver(sim, 'r1'), 600_000)).toBe(true);
+    const { status } = sim.restart('r1');
+    expect(status).toMatchObject({ phase: 'Succeeded' });
+    expect(status?.sessions).toMatchObject({ moved: 8, checkpointed: 2, resumed: 2, lost: 0, summary: '14/14' });
+    expect(sim.violations).toEqual([]);
+  });
+
   test('that lacks sessions is not taken for good', async () => {
     const { sim, driver } = setUp({ nodes: 2 }, { replacementTimeoutSeconds: 60 });
     await driver.until(() => sim.deletes().size === 1);

@@ -45,7 +45,7 @@ function sessionLine({ session, waitingMs }: ShownSession): string {
 export function restartSummary({ status }: RestartObject): string {
   const count = (field: string): number => Number(status?.sessions?.[field] ?? 0);
   const { succeeded = 0, total = 0 } = status?.pods ?? {};
-  return `${succeeded} of ${total} pods restarted; sessions: ${count('kept')} kept, ${count('checkpointed')} checkpointed and ${count('resumed')} resumed, ${count('forced')} forced, ${count('lost')} lost`;
+  return `${succeeded} of ${total} pods restarted; sessions: ${count('kept')} kept, ${count('moved')} moved, ${count('checkpointed')} checkpointed and ${count('resumed')} resumed, ${count('forced')} forced, ${count('lost')} lost`;
 }
 
 /** Lines of the live view: pods, the newest restart, sessions. */

@@ -7,6 +7,7 @@ import { readAgentConfig } from '#agent/config/config.js';
 import { socketPlaces } from '#agent/workers/socket-places.js';
 import { gateAddressOf } from '#controller/restart/facts/gate-provider.js';
 import { parseWorkerArguments } from '#worker/arguments.js';
+import { stateFormat } from '#worker/handover/state-parts.js';
 import { panelNames } from '#worker/panels/catalogue.js';
 import { containersOf, podOf, render, type Container, type PodSpec } from './chart.js';
 
@@ -39,6 +40,11 @@ test.each(['panelet-agent', 'panelet-host'])('pods of %s are only replaced when 
   const set = rendered.get('DaemonSet', name);
   expect(set.spec?.updateStrategy).toEqual({ type: 'OnDelete' });
   expect(set.metadata.annotations).toMatchObject({ 'panelet.dev/rollout': 'managed' });
+});
+
+test.each(['panelet-agent', 'panelet-host'])('pods of %s say in which format their workers hand sessions over', (name) => {
+  const { template } = rendered.get('DaemonSet', name).spec as { template: { metadata: { annotations: object } } };
+  expect(template.metadata.annotations).toMatchObject({ 'panelet.dev/handover': String(stateFormat) });
 });
 
 test('the gate of a host’s pod is the agent’s on the same node', () => {

@@ -322,8 +322,13 @@ describe('a worker that drains beside a newer one', () => {
 
   test('writes down what does not move', async () => {
     const still: PanelDefinition = { ...createEchoPanel(), movable: false };
-    const [old] = await pair({ panel: still });
+    const [old, young] = await pair({ panel: still });
     const { counts } = await receiptOfDrain(startDrain(old.gate));
     expect(counts).toMatchObject({ moved: 0, checkpointed: 8 });
+    // As long as the old one lives they are its own; afterwards they are the newer one’s to restore, though it started before.
+    expect(young.worker.gate.status().counts).toMatchObject({ restored: 0 });
+    await old.stop();
+    const restored = (): number | undefined => young.worker.gate.status().counts?.restored;
+    await waitFor('the newer one has found them', () => restored() === 8);
   });
 });

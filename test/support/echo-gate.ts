@@ -39,7 +39,7 @@ export class EchoGate {
   readonly #slots = pLimit(8);
 
   constructor() {
-    const registry = { live: this.#live, opening: new Map(), dormant: new Map(), abandonOpening: () => undefined };
+    const registry = { live: this.#live, opening: new Map(), dormant: new Map(), restored: 0, abandonOpening: () => undefined };
     this.gate = new Gate({
       clock: this.clock,
       log: createSilentLog(),
@@ -50,7 +50,6 @@ export class EchoGate {
       giver: { begin: () => undefined, stop: () => undefined, waiting: 0 },
       hasNewer: () => false,
       attachments: () => 0,
-      restored: 0,
       onAdmission: () => undefined,
     });
     this.gate.listen(() => {

@@ -31,8 +31,6 @@ export interface DrainedSessionsDeps {
   readonly giver: SessionGiver;
   /** True while a newer instance of the worker lives. */
   readonly hasNewer: () => boolean;
-  /** Sessions that were found sealed at the start of this worker. */
-  readonly restored: number;
 }
 
 /** The sessions of a worker as its gate sees them: what they are told and asked in a drain, and what is counted. */
@@ -97,7 +95,7 @@ export class DrainedSessions {
 
   /** What status and receipt tell. */
   tally(): DrainTally {
-    const { registry, restored } = this.#deps;
+    const { registry } = this.#deps;
     const sessions = this.#sessions();
     // Of several workers, the newest one counts what nobody has.
     const dormant = this.#deps.hasNewer() ? [] : [...registry.dormant.values()];
@@ -115,7 +113,7 @@ export class DrainedSessions {
         checkpointed: sealed + dormantSealed,
         forced: this.#forced.length,
         remaining: sessions.length - sealed + registry.opening.size,
-        restored,
+        restored: registry.restored,
         moved: this.#moved,
       },
     };

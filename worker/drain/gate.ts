@@ -24,8 +24,6 @@ export interface GateDeps {
   readonly giver: SessionGiver;
   /** True while a newer instance of the worker lives. */
   readonly hasNewer: () => boolean;
-  /** Sessions that were found sealed at the start of this worker. */
-  readonly restored: number;
   /** The worker takes new sessions, or no more. */
   readonly onAdmission: (admits: boolean) => void;
 }

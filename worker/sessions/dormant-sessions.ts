@@ -36,6 +36,7 @@ export class DormantSessions {
   readonly #found = new Map<string, DormantSession>();
   /** The incarnation that was the last one decided when a session was judged. */
   readonly #decided = new Map<string, number>();
+  #restored = 0;
 
   constructor(storage: PanelStorage, log: Log) {
     this.#storage = storage;
@@ -44,6 +45,11 @@ export class DormantSessions {
 
   get found(): ReadonlyMap<string, DormantSession> {
     return this.#found;
+  }
+
+  /** How often a session was found sealed that nobody had, since the start of this worker. */
+  get restored(): number {
+    return this.#restored;
   }
 
   /** This worker has it now, or nobody has it any more. */
@@ -95,6 +101,7 @@ export class DormantSessions {
     const known = this.#found.get(record.id);
     if (known !== undefined && this.#decided.get(record.id) === decided) return known;
     const dormant = { record, life: await this.#lifeOf(record.id), detachedMs: 0 };
+    if (dormant.life.kind === 'sealed') this.#restored++;
     this.#found.set(record.id, dormant);
     this.#decided.set(record.id, decided);
     return dormant;

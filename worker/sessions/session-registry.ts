@@ -110,6 +110,11 @@ export class SessionRegistry {
     this.#opener = createSessionOpening({ ...deps, onEnded: (driver, end) => this.#ended(driver, end) });
   }
 
+  /** Sessions that were found sealed and nobody's since the start of this worker, those included that it has brought back. */
+  get restored(): number {
+    return this.#dormant.restored;
+  }
+
   /** Sessions that nobody has, as of the last look. */
   get dormant(): ReadonlyMap<string, DormantSession> {
     return this.#dormant.found;

@@ -165,6 +165,11 @@ one's own. Called with (list . "host"); gives JSON.
 {{ toJson $names }}
 {{- end }}
 
+{{/* Format in which a pod's workers hand sessions over to newer ones; worker/handover/state-parts.ts. */}}
+{{- define "panelet.handover" -}}
+1
+{{- end }}
+
 {{/* Directory of a worker's socket, below the run directory; agent/workers/socket-places.ts. Called with (list "logs" "agent"). */}}
 {{- define "panelet.socketDirectory" -}}
 {{ eq (index . 1) "host" | ternary "host" "workers" }}/{{ index . 0 }}

@@ -19,8 +19,8 @@ export function holderJson(holder: Holder): object {
 }
 
 function countsText(counts: SessionCounts): string {
-  const { kept, checkpointed, finished, forced, remaining, restored } = counts;
-  const parts = { kept, checkpointed, finished, forced, remaining, restored };
+  const { kept, moved, checkpointed, finished, forced, remaining, restored } = counts;
+  const parts = { kept, moved, checkpointed, finished, forced, remaining, restored };
   return Object.entries(parts)
     .filter(([name, count]) => count > 0 || name === 'forced')
     .map(([name, count]) => `${count} ${name}`)

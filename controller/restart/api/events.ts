@@ -36,6 +36,7 @@ function where(pod: Pod): string {
 function countsText(receipt: RecordedReceipt): string {
   const parts = [
     `${receipt.kept ?? 0} kept`,
+    ...((receipt.moved ?? 0) > 0 ? [`${receipt.moved ?? 0} moved`] : []),
     `${receipt.checkpointed ?? 0} checkpointed`,
     `${receipt.finished ?? 0} finished`,
     `${receipt.forced ?? 0} forced`,

@@ -51,6 +51,7 @@ export interface RecordedReceipt {
   readonly kept?: number;
   readonly finished?: number;
   readonly checkpointed?: number;
+  readonly moved?: number;
   readonly forced?: number;
   readonly tookMilliseconds?: number;
   readonly withoutReceipt?: string;
@@ -100,6 +101,7 @@ export interface SessionTotals {
   readonly kept: number;
   readonly finished: number;
   readonly checkpointed: number;
+  readonly moved: number;
   readonly resumed: number;
   readonly forced: number;
   readonly lost: number;

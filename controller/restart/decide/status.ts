@@ -34,13 +34,14 @@ export interface StatusInput {
 
 type Sums = Omit<SessionTotals, 'summary'>;
 
-const noSessions: Sums = { kept: 0, finished: 0, checkpointed: 0, resumed: 0, forced: 0, lost: 0 };
+const noSessions: Sums = { kept: 0, finished: 0, checkpointed: 0, moved: 0, resumed: 0, forced: 0, lost: 0 };
 
 function addReceipt(sums: Sums, receipt: RecordedReceipt | undefined, resumed: number, lost: number): Sums {
   return {
     kept: sums.kept + (receipt?.kept ?? 0),
     finished: sums.finished + (receipt?.finished ?? 0),
     checkpointed: sums.checkpointed + (receipt?.checkpointed ?? 0),
+    moved: sums.moved + (receipt?.moved ?? 0),
     resumed: sums.resumed + resumed,
     forced: sums.forced + (receipt?.forced ?? 0),
     lost: sums.lost + lost,
@@ -58,10 +59,10 @@ function sessionTotals(snapshot: Snapshot, { outcomes, preview }: StatusInput): 
     (acc, { done }) => (done === undefined ? acc : addReceipt(acc, done.entry.receipt, done.resumed, done.lost)),
     before,
   );
-  const { kept, finished, checkpointed, resumed, forced, lost } = sums;
-  const alive = kept + checkpointed - Math.min(lost, checkpointed);
-  const all = kept + checkpointed + finished + forced + Math.max(0, lost - checkpointed);
-  return { kept, finished, checkpointed, resumed, forced, lost, summary: `${alive}/${all}` };
+  const { kept, finished, checkpointed, moved, resumed, forced, lost } = sums;
+  const alive = kept + moved + checkpointed - Math.min(lost, checkpointed);
+  const all = kept + moved + checkpointed + finished + forced + Math.max(0, lost - checkpointed);
+  return { kept, finished, checkpointed, moved, resumed, forced, lost, summary: `${alive}/${all}` };
 }
 
 function podCounts(snapshot: Snapshot, { outcomes, pending }: StatusInput): PodCounts {

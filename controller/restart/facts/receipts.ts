@@ -12,12 +12,16 @@ export function recordReceipt(receipt: Receipt): RecordedReceipt {
     kept: counts?.kept ?? 0,
     finished: counts?.finished ?? 0,
     checkpointed: counts?.checkpointed ?? 0,
+    moved: counts?.moved ?? 0,
     forced: counts?.forced ?? 0,
     tookMilliseconds: Math.round(durationToMs(receipt.took, 0)),
   };
 }
 
-/** How many of the sessions that were checkpointed a replacement has; those that ended since are not missing. */
+/**
+ * How many of the sessions that were checkpointed a replacement has; those that ended since are not missing. Sessions that moved are none of
+ * them: their taker has said that it has them before they were counted.
+ */
 export function resumedOf(
   status: GateStatus,
   checkpointed: number,

@@ -30,8 +30,8 @@ function verified(before: SessionTotals | undefined, after: SessionTotals | unde
 }
 
 function receiptCounts({ receipt }: ActivePod): SessionCounts {
-  const { kept = 0, finished = 0, checkpointed = 0, forced = 0 } = receipt ?? {};
-  return { kept, finished, checkpointed, forced };
+  const { kept = 0, finished = 0, checkpointed = 0, moved = 0, forced = 0 } = receipt ?? {};
+  return { kept, finished, checkpointed, moved, forced };
 }
 
 /** Ordinary statuses are compared; whatever was not written was not told, and is told by the write that comes through. */

@@ -17,6 +17,8 @@ import {
 export interface AgentOptions {
   /** Sessions that are checkpointed by a drain. */
   checkpointable: number;
+  /** Sessions that move to a newer worker in a drain. @default 0 */
+  moved?: number;
   /** Sessions that live on in other workers. */
   kept: number;
   /** Sessions that are never safe; the policy decides. */
@@ -216,11 +218,11 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
   const close = (gate: Gate, forced: number): void => {
     gate.deadlineTimer?.stop();
     gate.state = State.CLOSED;
-    const { kept, checkpointable } = gate.options;
+    const { kept, checkpointable, moved = 0 } = gate.options;
     gate.receipt = {
       restartUid: gate.restartUid,
       instance: '',
-      counts: { finished: 0, kept, checkpointed: checkpointable, forced, remaining: 0, restored: 0, moved: 0 },
+      counts: { finished: 0, kept, checkpointed: checkpointable, forced, remaining: 0, restored: 0, moved },
       forced: [],
       took: msToDuration(100),
       target: gate.target,

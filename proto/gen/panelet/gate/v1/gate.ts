@@ -128,7 +128,7 @@ export interface SessionCounts {
   forced: number;
   /** Not decided yet. */
   remaining: number;
-  /** Restored from a checkpoint or waiting to be, since the start of this worker. */
+  /** Found sealed and nobody's by this worker since its start, whenever that was: restored from its checkpoint, or waiting to be. */
   restored: number;
   /** Moved, live, to a newer instance of the worker, which has them now. */
   moved: number;
