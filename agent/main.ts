@@ -56,7 +56,8 @@ async function start(): Promise<Agent> {
     workerCommand: [process.execPath, fileURLToPath(new URL('panelet-worker.js', import.meta.url))],
     env: process.env,
     log,
-    clock: createSystemClock(),
+    // One that waits for others to leave the directory does nothing else, and must not end for that.
+    clock: createSystemClock({ keepsAlive: true }),
     random: createSystemRandom(),
     table,
     launch: createLauncher(table),

@@ -1,7 +1,10 @@
-import { access, chmod, constants, readdir, rm } from 'node:fs/promises';
+import { access, chmod, constants, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Instances } from '#common/files/instances.js';
+import type { Clock } from '#common/time/clock.js';
 import { makeDirectory } from '#common/files/make-directory.js';
 import { messageOf, PaneletError } from '#common/errors/errors.js';
+import { podsDirectory } from '../workers/pod-directory.js';
 import { socketDirectories, socketPlaces } from '../workers/socket-places.js';
 import { probeSocket } from '../workers/worker-socket.js';
 import type { AgentConfig } from '../config/config.js';
@@ -13,9 +16,13 @@ const maxSocketPathBytes = 107;
  * Makes the directories fit for use: private to this user, and writable.
  * @throws PaneletError STATE_DIR_UNUSABLE or CONFIG_INVALID that names the directory and the cause.
  */
-export async function prepareDirectories({ runDir, stateDir, panels }: AgentConfig): Promise<void> {
+export async function prepareDirectories(
+  { runDir, stateDir, panels }: Pick<AgentConfig, 'runDir' | 'stateDir' | 'panels'>,
+  podUid: string,
+): Promise<void> {
+  const place = { runDir, podUid };
   for (const panel of panels) {
-    const [socketPath] = socketPlaces(runDir, panel);
+    const [socketPath] = socketPlaces(place, panel);
     if (Buffer.byteLength(socketPath) > maxSocketPathBytes) {
       throw new PaneletError(
         'CONFIG_INVALID',
@@ -23,8 +30,9 @@ export async function prepareDirectories({ runDir, stateDir, panels }: AgentConf
       );
     }
   }
-  const socketDirs = new Set([join(runDir, 'workers'), ...panels.flatMap((panel) => socketDirectories(runDir, panel))]);
-  for (const dir of [runDir, ...socketDirs, stateDir]) {
+  const ofPod = podUid === '' ? [] : [podsDirectory(runDir)];
+  const below = [...ofPod, join(runDir, 'workers'), ...panels.flatMap((panel) => socketDirectories(place, panel))];
+  for (const dir of new Set([runDir, ...below, stateDir])) {
     try {
       await makeDirectory(dir, 0o700);
       if (dir !== stateDir) await chmod(dir, 0o700);
@@ -36,12 +44,30 @@ export async function prepareDirectories({ runDir, stateDir, panels }: AgentConf
   }
 }
 
+// Another agent that starts at this moment may have made its socket, and not listen on it yet.
+const staleAfterMs = 60_000;
+
+/** Who may have a socket in the run directory. */
+export interface SocketOwners {
+  readonly agents: Pick<Instances, 'others'>;
+  readonly clock: Clock;
+}
+
 /** Removes sockets of earlier agents that nobody listens on any more. */
-export async function removeStaleSockets(runDir: string): Promise<void> {
+export async function removeStaleSockets(runDir: string, { agents, clock }: SocketOwners): Promise<void> {
+  const isAlone = (await agents.others()).length === 0;
+  const isStale = async (path: string): Promise<boolean> =>
+    isAlone ||
+    clock.date().getTime() -
+      (await stat(path).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      )) >
+      staleAfterMs;
   const names = await readdir(runDir);
   for (const name of names.filter((entry) => /^agent-.*\.sock$/.test(entry))) {
     const path = join(runDir, name);
     const probe = await probeSocket(path);
-    if (probe !== 'open' && probe.kind === 'absent') await rm(path, { force: true });
+    if (probe !== 'open' && probe.kind === 'absent' && (await isStale(path))) await rm(path, { force: true });
   }
 }

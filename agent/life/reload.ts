@@ -3,6 +3,7 @@ import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { readAgentConfig, type AgentConfig, type ConfigOverrides, type PanelConfig } from '../config/config.js';
+import type { PodFacts } from '../kube/cluster.js';
 import { prepareDirectories } from './directories.js';
 import type { AttachmentReviews } from '../access/attachment-reviews.js';
 import type { Identity } from '../access/identity.js';
@@ -72,6 +73,7 @@ export interface Reloading {
     readonly overrides: ConfigOverrides;
     readonly log: Log;
     readonly clock: Clock;
+    readonly pod: Pick<PodFacts, 'uid'>;
   };
   /** What it was started with. */
   readonly config: AgentConfig;
@@ -111,7 +113,7 @@ export async function reloadConfiguration({
   await attempt(log, 'configuration', async () => {
     const next = withWhatRuns(await readAgentConfig(deps.configFile, deps.overrides), registry, panelFiles);
     tellProblems(log, next);
-    await prepareDirectories(next);
+    await prepareDirectories(next, deps.pod.uid);
     log.level = next.log.level;
     const left = [...staleKeys(config, next), ...(await applyPanels({ registry, clock, log, instance }, next))];
     noteFiles(panelFiles, next);

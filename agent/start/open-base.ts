@@ -1,19 +1,16 @@
-import { join } from 'node:path';
 import { startHealthServer } from '#common/http/health-server.js';
-import { takeDirectory } from '#common/files/take-directory.js';
+import type { Instances } from '#common/files/instances.js';
 import { openAccess, type Access } from '../access/open-access.js';
 import type { AgentConfig } from '../config/config.js';
 import { openCluster, type OwnCluster } from '../kube/cluster.js';
 import type { Cleanup } from '../life/cleanup.js';
 import { prepareDirectories } from '../life/directories.js';
+import { joinAgents } from '../life/join-agents.js';
 import { createAgentMetrics, type AgentMetrics } from '../life/metrics.js';
 import { createReadiness, type Readiness } from '../life/readiness.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
 import { openCertificates, untilCertificate } from '../tls/open-certificates.js';
 import type { AgentDeps } from './agent-deps.js';
-
-// A replacement pod may start while the agent before it still drains.
-const lockWaitMs = 60_000;
 
 /** What is there before anybody can connect. */
 export interface AgentBase {
@@ -22,6 +19,8 @@ export interface AgentBase {
   readonly cleanup: Cleanup;
   readonly readiness: Readiness;
   readonly metrics: AgentMetrics;
+  /** The agents of this node, which share its directories. */
+  readonly agents: Instances;
   readonly cluster: OwnCluster | undefined;
   readonly certificates: CertificateSource | undefined;
   readonly access: Access;
@@ -44,18 +43,18 @@ export async function openBase(deps: AgentDeps, config: AgentConfig, cleanup: Cl
     onDecision: (kind) => metrics.countDecision(kind),
     onAuthentication: (result) => metrics.countAuthentication(result),
   });
-  await prepareDirectories(config);
+  await prepareDirectories(config, pod.uid);
   readiness.starting('Another agent still has the run directory.');
-  const waitMs = pod.uid === '' ? 0 : lockWaitMs;
-  const lock = await takeDirectory(join(config.runDir, 'agent-lock'), { waitMs, clock, random, log, signal });
-  cleanup.add(() => lock.release());
+  const agents = await joinAgents(config, { podUid: pod.uid, clock, random, log, signal });
+  cleanup.add(() => agents.release());
   readiness.starting('The agent waits for its certificate.');
-  const certificates = await openCertificates(config, { cluster, pod, clock, random, log });
+  const storeOwner = { writer: String(agents.own.number), keeps: () => !agents.hasNewer };
+  const certificates = await openCertificates(config, { cluster, pod, storeOwner, clock, random, log });
   if (certificates !== undefined) {
     cleanup.add(() => certificates.close());
     readiness.watchCertificate(() => certificates.unready());
     await untilCertificate(certificates, signal);
   }
   readiness.starting('The agent takes up its workers.');
-  return { deps, config, cleanup, readiness, metrics, cluster, certificates, access };
+  return { deps, config, cleanup, readiness, metrics, agents, cluster, certificates, access };
 }

@@ -2,6 +2,7 @@ import { createWorkerAdmission } from '../gate/admission.js';
 import { createCordons, type Cordons } from '../gate/cordons.js';
 import { createFencing, type Fencing } from '../gate/fencing.js';
 import { openFencingFile } from '../gate/fencing-file.js';
+import { isOfPod } from '../workers/socket-places.js';
 import { createRegistry, type Registry } from '../workers/registry.js';
 import type { AgentBase } from './open-base.js';
 
@@ -16,29 +17,37 @@ export interface RegistryParts {
 
 /** Opens the registry, without workers yet. */
 export async function openRegistry(base: AgentBase): Promise<RegistryParts> {
-  const { deps, config, cleanup } = base;
+  const { deps, config, cleanup, agents } = base;
   const { clock, log } = deps;
   const instance = deps.random.uuid();
   const cordons = createCordons(clock, () => registry.changes.notify());
   cleanup.add(() => cordons.close());
-  const fencing = createFencing(await openFencingFile(config.stateDir, log));
+  const fencing = createFencing(await openFencingFile(config.stateDir, log, String(agents.own.number)));
   const admission = createWorkerAdmission({ cordons, fencing, clock, log });
   const registry = createNodeRegistry(base, instance, admission);
   cleanup.add(() => registry.close());
+  const reconsider = (): void => {
+    log.info({ isNewest: !agents.hasNewer }, 'Another agent of this node has come or gone');
+    registry.reconsider();
+  };
+  for (const listen of [agents.onArrival, agents.onDeath]) cleanup.add(listen(reconsider));
   return { instance, cordons, fencing, registry };
 }
 
 function createNodeRegistry(
-  { deps, config }: AgentBase,
+  { deps, config, agents }: AgentBase,
   instance: string,
   admission: ReturnType<typeof createWorkerAdmission>,
 ): Registry {
   const { clock, random, env, table, launch } = deps;
+  const place = { runDir: config.runDir, podUid: deps.pod.uid };
   return createRegistry({
     ...{ clock, random, env, table, launch, admission },
     log: deps.log,
     agentInstance: instance,
-    runDir: config.runDir,
+    place,
+    // Of the agents that share the workers of hosts, the newest one keeps them running.
+    isInCharge: (panel) => isOfPod(place, panel) || !agents.hasNewer,
     stateDir: config.stateDir,
     command: {
       sessionsPerOwner: config.sessionsPerOwner,

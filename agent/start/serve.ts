@@ -2,8 +2,10 @@ import { State, Target } from '#proto/gate/v1/gate.js';
 import type { AttachmentReviews } from '../access/attachment-reviews.js';
 import type { Front } from '../front/front.js';
 import { createAgentGate, type AgentGate } from '../gate/gate.js';
+import { watchLiftedCordons } from '../gate/lifted-cordons.js';
 import { removeStaleSockets } from '../life/directories.js';
 import { shutDownWorkers } from '../life/shutdown.js';
+import { startPodSweep } from '../life/sweep-pods.js';
 import { createCallerReader } from '../services/caller.js';
 import { createGateService } from '../services/gate-service.js';
 import { openServices, type Services } from '../services/services.js';
@@ -41,6 +43,10 @@ export async function serve(base: AgentBase): Promise<Serving> {
   const { front, gateFront, attachmentReviews, health } = fronts;
   const stale = new Set<string>();
   const gate = createGate(base, parts, stale);
+  base.cleanup.add(watchLiftedCordons({ nodeWorkers: registry, cordons, log }));
+  const sweeping = new AbortController();
+  base.cleanup.add(() => sweeping.abort());
+  startPodSweep({ ...base, clock, log, runDir: config.runDir }, sweeping.signal);
   const services = await openOwnServices(base, { gate, registry, fronts });
   await serveMetrics(base, { front, gateFront, registry, gate });
   const graceMs = config.gracePeriodSeconds * 1000;
@@ -80,7 +86,7 @@ async function openOwnServices(base: AgentBase, { gate, registry, fronts }: OwnP
   const { node } = config;
   const { permissions } = access;
   const caller = createCallerReader(fronts.calls);
-  await removeStaleSockets(config.runDir);
+  await removeStaleSockets(config.runDir, { agents: base.agents, clock: base.deps.clock });
   const services = await openServices({
     socketPath: fronts.socketPath,
     session: createSessionService({ registry, node, clock, caller, permissions, log }),

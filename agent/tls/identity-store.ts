@@ -2,7 +2,8 @@ import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '#common/files/make-directory.js';
 import { messageOf, PaneletError } from '#common/errors/errors.js';
-import { writeDurably } from '#common/files/durable-file.js';
+import { createNodeFileSystem } from '#common/files/file-system.js';
+import { temporaryPath, writeDurably } from '#common/files/durable-file.js';
 
 /** Key pair and certificate of a node, PEM. */
 export interface NodeKeyPair {
@@ -20,11 +21,22 @@ export interface IdentityStore {
   writeBundle(bundle: string): Promise<void>;
 }
 
+/** Who of the agents of a node, each of another pod, has a store. */
+export interface StoreOwner {
+  /** Tells this agent from the others that live. */
+  readonly writer: string;
+  /**
+   * False while what is kept is another one's: the certificate names the address of a pod, and the next agent needs none of a pod that goes.
+   * Nothing is written then.
+   */
+  readonly keeps: () => boolean;
+}
+
 /**
  * A store in a directory of mode 0700. Key and certificate are one file, so that one never stands beside the other's old one.
  * @throws PaneletError STATE_DIR_UNUSABLE.
  */
-export async function openIdentityStore(directory: string): Promise<IdentityStore> {
+export async function openIdentityStore(directory: string, owner: StoreOwner): Promise<IdentityStore> {
   try {
     await makeDirectory(directory, 0o700);
     await chmod(directory, 0o700);
@@ -34,6 +46,10 @@ export async function openIdentityStore(directory: string): Promise<IdentityStor
   }
   const pairFile = join(directory, 'node.pem');
   const bundleFile = join(directory, 'ca.crt');
+  const keep = async (file: string, content: string): Promise<void> => {
+    if (!owner.keeps()) return;
+    await writeDurably(file, content, createNodeFileSystem(), temporaryPath(`${file}.${owner.writer}`));
+  };
   return {
     read: async () => {
       const text = await readText(pairFile);
@@ -41,9 +57,9 @@ export async function openIdentityStore(directory: string): Promise<IdentityStor
       if (text === undefined || key === undefined) return undefined;
       return { key, cert: text.replace(key, '').trimStart() };
     },
-    write: ({ cert, key }) => writeDurably(pairFile, `${key.trimEnd()}\n${cert}`),
+    write: ({ cert, key }) => keep(pairFile, `${key.trimEnd()}\n${cert}`),
     readBundle: () => readText(bundleFile),
-    writeBundle: (bundle) => writeDurably(bundleFile, bundle),
+    writeBundle: (bundle) => keep(bundleFile, bundle),
   };
 }
 

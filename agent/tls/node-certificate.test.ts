@@ -22,6 +22,7 @@ const hourMs = 3_600_000;
 let dir: string;
 let requests: FakeRequests;
 let store: IdentityStore;
+let keeps: boolean;
 let authority: TestAuthority;
 let fake: FakeClock;
 let clock: Clock;
@@ -34,7 +35,8 @@ beforeEach(async () => {
   fake = createFakeClock();
   const startMs = Date.now();
   clock = { ...fake, date: () => new Date(startMs + fake.nowMs()) };
-  store = await openIdentityStore(join(dir, 'identity'));
+  keeps = true;
+  store = await openIdentityStore(join(dir, 'identity'), { writer: '1', keeps: () => keeps });
   authority = await createTestAuthority('panelet');
 });
 afterEach(() => {
@@ -126,6 +128,18 @@ describe('the certificate of a node', () => {
     await untilFile('node.pem');
     expect(statSync(join(dir, 'identity', 'node.pem')).mode & 0o777).toBe(0o600);
     expect(await store.read()).toEqual({ cert: certificates.current()?.cert, key: certificates.current()?.key });
+  });
+
+  test('is kept by the newest agent of the node only: the next one needs none of a pod that goes', async () => {
+    signAll();
+    keeps = false;
+    const certificates = await start();
+    await passing(() => certificates.current() !== undefined, 'a certificate');
+    await store.writeBundle(authority.pem);
+    expect([await store.read(), await store.readBundle()]).toEqual([undefined, undefined]);
+    keeps = true;
+    await store.writeBundle(authority.pem);
+    expect(await store.readBundle()).toBe(authority.pem);
   });
 
   test('of an earlier agent is used at once, while the API server is away', async () => {

@@ -9,13 +9,14 @@ import { createCertificateRequests } from '../kube/certificate-requests.js';
 import { followConfigMap } from '../kube/config-map.js';
 import { openCertificateFiles } from './certificate-files.js';
 import type { CertificateSource } from './certificate-source.js';
-import { openIdentityStore } from './identity-store.js';
+import { openIdentityStore, type StoreOwner } from './identity-store.js';
 import { createNodeCertificate } from './node-certificate.js';
 
 /** What certificates need. */
 export interface CertificatesDeps {
   readonly cluster: OwnCluster | undefined;
   readonly pod: PodFacts;
+  readonly storeOwner: StoreOwner;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -27,7 +28,7 @@ export interface CertificatesDeps {
  */
 export async function openCertificates(
   config: AgentConfig,
-  { cluster, pod, clock, random, log }: CertificatesDeps,
+  { cluster, pod, storeOwner, clock, random, log }: CertificatesDeps,
 ): Promise<CertificateSource | undefined> {
   if (config.tls === undefined) return undefined;
   if ('certFile' in config.tls) return openCertificateFiles({ files: config.tls, clock, log });
@@ -36,7 +37,7 @@ export async function openCertificates(
   const { api, namespace } = cluster;
   return createNodeCertificate({
     ...{ clock, random, log, signerName, validitySeconds },
-    store: await openIdentityStore(join(config.stateDir, 'identity')),
+    store: await openIdentityStore(join(config.stateDir, 'identity'), storeOwner),
     requests: createCertificateRequests(api),
     names: { node: config.node, namespace, serviceName, podIp: pod.ip },
     followBundle: (onBundle, signal) => {

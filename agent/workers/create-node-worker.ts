@@ -10,7 +10,7 @@ import { createUpstream } from '../front/upstream/upstream.js';
 import type { Launcher } from './launcher.js';
 import type { NodeWorker, WorkerStage } from './node-worker.js';
 import type { ProcessTable } from './process-table.js';
-import { numberedName, socketPlaces } from './socket-places.js';
+import { isOfPod, numberedName, socketPlaces, type RunPlace } from './socket-places.js';
 import { createSupervisor, type Supervisor } from './supervisor.js';
 import type { WorkerClients } from './worker-clients.js';
 import { targetOf, workerArgv, type WorkerCommandOptions } from './worker-command.js';
@@ -31,13 +31,15 @@ export interface NodeWorkerDeps {
   readonly random: Random;
   readonly log: Log;
   readonly agentInstance: string;
-  readonly runDir: string;
+  readonly place: RunPlace;
   readonly stateDir: string;
   readonly command: WorkerCommandOptions;
   readonly env: NodeJS.ProcessEnv;
   readonly table: ProcessTable;
   readonly launch: Launcher;
   readonly admission: WorkerAdmission;
+  /** Whether this agent is the one that keeps a panel's workers running: those of hosts are shared by the agents of a node. */
+  readonly isInCharge: (panel: PanelConfig) => boolean;
 }
 
 /** A worker to hold. */
@@ -54,24 +56,28 @@ const startMs = 15_000;
 const answerMs = 5_000;
 const termMs = 5_000;
 
-/** Arguments that a panel's worker of a number is started with; all but the first are started beside others. */
+/**
+ * Arguments that a panel's worker of a number is started with. All but the first are started beside others, and so are those that belong to a pod: the
+ * workers of another pod may still be there. A program of one's own is not told, as it need not know how to share what it keeps.
+ */
 export function numberedArgv(
   panel: PanelConfig,
   {
     number,
-    runDir,
+    place,
     command,
-  }: { readonly number: number; readonly runDir: string; readonly command: WorkerCommandOptions },
+  }: { readonly number: number; readonly place: RunPlace; readonly command: WorkerCommandOptions },
 ): readonly string[] {
-  const [socketPath] = socketPlaces(runDir, panel, number);
-  return [...workerArgv(panel, socketPath, command), ...(number === 1 ? [] : ['--beside'])];
+  const [socketPath] = socketPlaces(place, panel, number);
+  const isBeside = number > 1 || (isOfPod(place, panel) && panel.command === undefined);
+  return [...workerArgv(panel, socketPath, command), ...(isBeside ? ['--beside'] : [])];
 }
 
 /** Begins to hold a worker: looks for it at its socket, and supervises it where the agent starts it. */
 export function createNodeWorker(deps: NodeWorkerDeps, options: NodeWorkerOptions): NodeWorker {
   const { panel, number, changes } = options;
   const target = targetOf(panel);
-  const socket = createWorkerSocket(socketPlaces(deps.runDir, panel, number));
+  const socket = createWorkerSocket(socketPlaces(deps.place, panel, number));
   const log = deps.log.child(number === 1 ? { panel: panel.name } : { panel: panel.name, number });
   const upstream = createUpstream({
     get socketPath() {
@@ -96,8 +102,13 @@ export function createNodeWorker(deps: NodeWorkerDeps, options: NodeWorkerOption
     get supervisor() {
       return supervisor;
     },
+    supervise: (isOurs) => {
+      if (panel.run !== 'spawn' || isOurs === (supervisor !== undefined)) return;
+      supervisor?.release();
+      supervisor = isOurs ? superviseWorker(deps, { ...options, worker, log }) : undefined;
+    },
   };
-  if (panel.run === 'spawn') supervisor = superviseWorker(deps, { ...options, worker, log });
+  worker.supervise(deps.isInCharge(panel));
   return worker;
 }
 
@@ -115,7 +126,7 @@ interface SuperviseOptions extends NodeWorkerOptions {
 
 function superviseWorker(deps: NodeWorkerDeps, options: SuperviseOptions): Supervisor {
   const { panel, number, worker, log, changes } = options;
-  const [socketPath] = socketPlaces(deps.runDir, panel, number);
+  const [socketPath] = socketPlaces(deps.place, panel, number);
   const target = targetOf(panel);
   const link: WorkerConnection = worker.link;
   return createSupervisor({

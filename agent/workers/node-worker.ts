@@ -30,8 +30,10 @@ export interface NodeWorker {
   stage: WorkerStage;
   readonly link: WorkerConnection;
   readonly upstream: Upstream;
-  /** Set for panels whose worker the agent starts. */
+  /** Set for panels whose worker this agent starts, while it is the one of the node's agents that keeps it running. */
   readonly supervisor: Supervisor | undefined;
+  /** Takes up, or leaves to another agent, keeping the worker running. */
+  supervise(isOurs: boolean): void;
   /** True once the panel was removed from the configuration. */
   leaving: boolean;
   /** Set while it leaves, when a reload has brought its panel back: started once this one has gone. */

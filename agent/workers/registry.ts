@@ -30,6 +30,8 @@ export interface Registry {
   holdAttaches(): void;
   /** Arguments that a worker would be started with now, were its panel this one. */
   argv(worker: NodeWorker, panel: PanelConfig): readonly string[];
+  /** Looks again which workers this agent keeps running: another agent has come or gone. */
+  reconsider(): void;
   /** Leaves every worker alone and closes every connection to them. */
   close(): void;
 }
@@ -65,16 +67,16 @@ class WorkerRegistry implements Registry {
   }
 
   add(panel: PanelConfig): void {
-    const { runDir } = this.#deps;
-    for (const directory of socketDirectories(runDir, panel)) this.#watch(directory);
-    const numbers = workerNumbers(runDir, panel);
+    const { place } = this.#deps;
+    for (const directory of socketDirectories(place, panel)) this.#watch(directory);
+    const numbers = workerNumbers(place, panel);
     if (numbers.length === 1) this.#create(panel, 1, 'newest');
     else void this.#choose(numbers.map((number) => this.#create(panel, number, 'undecided')));
   }
 
   addBeside({ panel }: NodeWorker): NodeWorker {
     const number = Math.max(...this.#of(panel.name).map((worker) => worker.number)) + 1;
-    const [socketPath] = socketPlaces(this.#deps.runDir, panel, number);
+    const [socketPath] = socketPlaces(this.#deps.place, panel, number);
     if (Buffer.byteLength(socketPath) > maxSocketPathBytes) {
       throw new PaneletError(
         'CONFIG_INVALID',
@@ -137,6 +139,11 @@ class WorkerRegistry implements Registry {
     return numberedArgv(panel, { number, ...this.#deps });
   }
 
+  reconsider(): void {
+    for (const worker of this.#workers) worker.supervise(this.#deps.isInCharge(worker.panel));
+    this.changes.notify();
+  }
+
   close(): void {
     this.#isClosed = true;
     for (const watcher of this.#watchers.values()) watcher.close();
@@ -179,11 +186,11 @@ class WorkerRegistry implements Registry {
   // A socket that appears is tried at once, instead of after the backoff.
   #watch(directory: string): void {
     if (this.#watchers.has(directory)) return;
-    const { runDir } = this.#deps;
+    const { place } = this.#deps;
     const watcher = watch(directory, { persistent: false }, (_event, file) => {
       if (file === null) return;
       for (const { panel, number, link } of this.#workers) {
-        if (socketPlaces(runDir, panel, number).includes(join(directory, file))) link.kick();
+        if (socketPlaces(place, panel, number).includes(join(directory, file))) link.kick();
       }
     });
     watcher.on('error', () => watcher.close());

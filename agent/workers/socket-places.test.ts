@@ -5,13 +5,15 @@ import { expect, test } from '@jest/globals';
 import { socketDirectories, socketPlaces, workerNumbers } from './socket-places.js';
 
 const external = { run: 'external' } as const;
+const place = { runDir: '/run/panelet', podUid: '' };
+const ofPod = { ...place, podUid: '0b1c2d3e-4f50-4161-8273-8495a6b7c8d9' };
 
 test('a worker that something else starts has a directory to itself, and may still be where the release before had it', () => {
-  expect(socketPlaces('/run/panelet', { ...external, name: 'logs', target: 'agent' })).toEqual([
+  expect(socketPlaces(place, { ...external, name: 'logs', target: 'agent' })).toEqual([
     '/run/panelet/workers/logs/worker.sock',
     '/run/panelet/workers/logs.sock',
   ]);
-  expect(socketPlaces('/run/panelet', { ...external, name: 'terminal', target: 'host' })).toEqual([
+  expect(socketPlaces(place, { ...external, name: 'terminal', target: 'host' })).toEqual([
     '/run/panelet/host/terminal/worker.sock',
     '/run/panelet/host/terminal.sock',
   ]);
@@ -21,24 +23,35 @@ test('no two workers that something else starts share a directory', () => {
   const panels = (['agent', 'host'] as const).flatMap((target) =>
     ['a', 'b'].map((name) => ({ ...external, name, target })),
   );
-  const own = panels.map((panel) => socketDirectories('/run', panel).at(-1));
+  const own = panels.map((panel) => socketDirectories(place, panel).at(-1));
   expect(new Set(own).size).toBe(panels.length);
 });
 
 test('the agent’s own processes, which are one user’s anyway, stay where they are', () => {
-  expect(socketPlaces('/run/panelet', { run: 'spawn', name: 'logs', target: 'host' })).toEqual([
+  expect(socketPlaces(place, { run: 'spawn', name: 'logs', target: 'host' })).toEqual([
     '/run/panelet/workers/logs.sock',
   ]);
 });
 
 test('the longest name fits into a socket’s path below the chart’s directory', () => {
-  const [place] = socketPlaces('/run/panelet', { ...external, name: 'x'.repeat(32), target: 'agent' });
-  expect(Buffer.byteLength(place)).toBeLessThan(108);
+  const [path] = socketPlaces(place, { ...external, name: 'x'.repeat(32), target: 'agent' });
+  expect(Buffer.byteLength(path)).toBeLessThan(108);
+});
+
+test('an agent in a pod has the workers to itself that it starts for itself, and shares those of hosts', () => {
+  expect(socketPlaces(ofPod, { run: 'spawn', name: 'logs', target: 'agent' })).toEqual([
+    '/run/panelet/pods/0b1c2d3e/logs.sock',
+  ]);
+  for (const panel of [{ run: 'spawn', target: 'host' } as const, { ...external, target: 'host' } as const]) {
+    expect(socketPlaces(ofPod, { ...panel, name: 'terminal' })).toEqual(
+      socketPlaces(place, { ...panel, name: 'terminal' }),
+    );
+  }
 });
 
 test('of several workers of a panel that the agent starts, the first is where releases with one worker look for it', () => {
   const panel = { run: 'spawn', name: 'logs', target: 'agent' } as const;
-  expect([1, 2].map((number) => socketPlaces('/run', panel, number))).toEqual([
+  expect([1, 2].map((number) => socketPlaces({ ...place, runDir: '/run' }, panel, number))).toEqual([
     ['/run/workers/logs.sock'],
     ['/run/workers/logs.2.sock'],
   ]);
@@ -46,13 +59,14 @@ test('of several workers of a panel that the agent starts, the first is where re
 
 test('workers are found by what they leave, a socket or a record; those of a panel whose name begins alike are another panel’s', () => {
   const runDir = mkdtempSync(join(tmpdir(), 'pw-'));
-  const logs = { run: 'spawn', name: 'logs' } as const;
-  expect(workerNumbers(runDir, logs)).toEqual([1]);
+  const logs = { run: 'spawn', name: 'logs', target: 'agent' } as const;
+  const of = { runDir, podUid: '' };
+  expect(workerNumbers(of, logs)).toEqual([1]);
   mkdirSync(join(runDir, 'workers'));
   for (const file of ['logs.10.sock', 'logs.2.json', 'logs.2.sock', 'logs-b.4.sock', 'logs.x.sock', 'logs.sock']) {
     writeFileSync(join(runDir, 'workers', file), '');
   }
-  expect(workerNumbers(runDir, logs)).toEqual([1, 2, 10]);
-  expect(workerNumbers(runDir, { ...logs, run: 'external' })).toEqual([1]);
+  expect(workerNumbers(of, logs)).toEqual([1, 2, 10]);
+  expect(workerNumbers(of, { ...logs, run: 'external' })).toEqual([1]);
   rmSync(runDir, { recursive: true });
 });

@@ -2,9 +2,33 @@ import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemCode } from '#common/errors/storage-error.js';
 import type { PanelConfig } from '../config/config.js';
+import { podDirectory } from './pod-directory.js';
 
 /** Paths at which a worker may listen; the first is where it belongs. */
 export type SocketPlaces = readonly [string, ...string[]];
+
+/** Whose sockets are looked for. */
+export interface RunPlace {
+  readonly runDir: string;
+  /** Of the agent's pod; empty where it is in none. */
+  readonly podUid: string;
+}
+
+type PanelPlace = Pick<PanelConfig, 'name' | 'run' | 'target'>;
+
+/**
+ * Whether a panel's worker belongs to the agent's pod alone, and is ended with it: another pod's agent has another one, beside it. The agents of a node
+ * share the workers of its hosts.
+ */
+export function isOfPod({ podUid }: RunPlace, { run, target }: Pick<PanelConfig, 'run' | 'target'>): boolean {
+  return podUid !== '' && run === 'spawn' && target === 'agent';
+}
+
+/** Directory of the workers of a panel that agents start. */
+function spawnDirectory(place: RunPlace, panel: Pick<PanelConfig, 'run' | 'target'>): string {
+  const own = isOfPod(place, panel) ? podDirectory(place.runDir, place.podUid) : undefined;
+  return own ?? join(place.runDir, 'workers');
+}
 
 /**
  * Where a panel's worker listens, below the run directory; beside the place where it belongs the one at which a worker of the release before may
@@ -12,23 +36,18 @@ export type SocketPlaces = readonly [string, ...string[]];
  * agent's own process has a directory for itself: its container mounts that one, and reaches no other worker. Of several workers that the agent
  * starts for a panel, each has a number.
  */
-export function socketPlaces(
-  runDir: string,
-  { name, run, target }: Pick<PanelConfig, 'name' | 'run' | 'target'>,
-  number = 1,
-): SocketPlaces {
-  if (run === 'spawn') return [join(runDir, 'workers', `${numberedName(name, number)}.sock`)];
+export function socketPlaces(place: RunPlace, panel: PanelPlace, number = 1): SocketPlaces {
+  const { name, run, target } = panel;
+  if (run === 'spawn') return [join(spawnDirectory(place, panel), `${numberedName(name, number)}.sock`)];
+  const { runDir } = place;
   const kind = target === 'host' ? 'host' : 'workers';
   return [join(runDir, kind, name, 'worker.sock'), join(runDir, kind, `${name}.sock`)];
 }
 
 /** Directories in which a panel's socket may appear, those above first. */
-export function socketDirectories(
-  runDir: string,
-  panel: Pick<PanelConfig, 'name' | 'run' | 'target'>,
-): readonly string[] {
-  return socketPlaces(runDir, panel)
-    .map((place) => dirname(place))
+export function socketDirectories(place: RunPlace, panel: PanelPlace): readonly string[] {
+  return socketPlaces(place, panel)
+    .map((path) => dirname(path))
     .reverse();
 }
 
@@ -41,12 +60,13 @@ export function numberedName(panel: string, number: number): string {
  * Numbers of the workers of a panel that have left a socket or a record, in rising order; never empty, as the first one is looked for anyway.
  * @throws what the system says when the directory cannot be read
  */
-export function workerNumbers(runDir: string, { name, run }: Pick<PanelConfig, 'name' | 'run'>): readonly number[] {
+export function workerNumbers(place: RunPlace, panel: PanelPlace): readonly number[] {
+  const { name, run } = panel;
   if (run !== 'spawn') return [1];
-  const found = namesIn(join(runDir, 'workers')).map((file) => {
+  const found = namesIn(spawnDirectory(place, panel)).map((file) => {
     // The name of a panel has no dots.
-    const [panel, number] = file.replace(/\.(sock|json)$/, '').split('.');
-    return panel === name && /^[1-9]\d{0,8}$/.test(number ?? '') ? Number(number) : 1;
+    const [of, number] = file.replace(/\.(sock|json)$/, '').split('.');
+    return of === name && /^[1-9]\d{0,8}$/.test(number ?? '') ? Number(number) : 1;
   });
   return [...new Set([1, ...found])].sort((a, b) => a - b);
 }

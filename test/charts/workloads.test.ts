@@ -62,7 +62,7 @@ test('a worker reaches its own socket only, where the agent looks for it: whoeve
     expect(workers.length).toBeGreaterThan(1);
     for (const worker of workers) {
       const { panel, socket } = argumentsOf(worker);
-      expect(socket).toBe(socketPlaces('/run/panelet', { name: panel, run: 'external', target })[0]);
+      expect(socket).toBe(socketPlaces({ runDir: '/run/panelet', podUid: '' }, { name: panel, run: 'external', target })[0]);
       const mounts = worker.volumeMounts!.filter(({ name }) => name === 'run');
       expect(mounts).toEqual([{ name: 'run', mountPath: `/run/panelet/${kind}/${panel}`, subPath: `${kind}/${panel}` }]);
     }

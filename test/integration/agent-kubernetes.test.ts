@@ -256,26 +256,6 @@ describe('an agent in a cluster', () => {
     expect((await readMetrics('nobody'))[0]).toBe(401);
   });
 
-  test('waits for the agent before it to leave the directory, instead of failing', async () => {
-    const first = await startServing();
-    const env = { ...podEnv(), PANELET_POD_UID: 'pod-2' };
-    home.configure({
-      listen: `${home.host}:8443`,
-      gate: undefined,
-      health: { listen: `${home.host}:8080` },
-      metrics: undefined,
-    });
-    const starting = home.start(env);
-    await waitFor('it waits', async () => {
-      const answer = await fetch(`http://${home.host}:8080/readyz`).catch(() => undefined);
-      return (await answer?.text())?.includes('Another agent still has the run directory') === true;
-    });
-    expect((await fetch(`http://${home.host}:8080/livez`)).status).toBe(200);
-    first.child.kill('SIGTERM');
-    expect(await first.exited).toBe(0);
-    await untilText(await starting, 'Agent serves');
-  });
-
   test('says what is missing when it is in no cluster', async () => {
     const agent = await home.start({ KUBERNETES_SERVICE_HOST: '' });
     expect(await agent.exited).toBe(2);

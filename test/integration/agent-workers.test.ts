@@ -68,7 +68,7 @@ describe('the supervisor', () => {
     expect(await agent.exited).toBe(0);
     expect(at.workers('echo')).toEqual([]);
     expect(readdirSync(join(at.dir, 'run', 'workers'))).toEqual([]);
-    expect(readdirSync(join(at.dir, 'run')).sort()).toEqual(['agent-lock', 'workers']);
+    expect(readdirSync(join(at.dir, 'run')).sort()).toEqual(['agent-lock', 'agents', 'workers']);
   });
 
   test('starts a worker again that was killed', async () => {

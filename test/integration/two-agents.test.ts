@@ -23,6 +23,7 @@ import {
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
 import { echoed } from '#test/support/echoed.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
 
 jest.setTimeout(120_000);
@@ -116,4 +117,16 @@ describe('two agents of one node', () => {
       await open(1);
     },
   );
+
+  test('a cordon that one has lifted, the other does not put on the next worker', async () => {
+    const [first, second] = [gateOf(0), gateOf(1)];
+    await first.cordon('r1');
+    await second.uncordon('r1');
+    await waitFor('the first one has seen it', () => going.log().includes('Somebody else has uncordoned the gate'));
+    await worker.end();
+    worker = spawnWorker({ dir, args: ['--target', 'host'] });
+    await worker.ready;
+    await open(0);
+    await open(1);
+  });
 });

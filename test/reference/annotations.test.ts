@@ -11,6 +11,7 @@ test('docs/reference/annotations.md describes every annotation and finalizer, an
   const ofTheLease = [floorAnnotation, raisedAnnotation];
   const ofTheCa = Object.values(caSecret).filter((value) => typeof value === 'string');
   const ofTheController = Object.values(annotations).filter((value) => typeof value === 'string');
-  const used = [...ofTheLease, ...ofTheCa, ...ofTheController, viaAnnotation];
+  const ofTheChart = ['panelet.dev/handover'];
+  const used = [...ofTheLease, ...ofTheCa, ...ofTheController, ...ofTheChart, viaAnnotation];
   expect([...described].sort()).toEqual([...used].sort());
 });

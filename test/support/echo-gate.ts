@@ -39,7 +39,13 @@ export class EchoGate {
   readonly #slots = pLimit(8);
 
   constructor() {
-    const registry = { live: this.#live, opening: new Map(), dormant: new Map(), restored: 0, abandonOpening: () => undefined };
+    const registry = {
+      live: this.#live,
+      opening: new Map(),
+      dormant: new Map(),
+      restored: 0,
+      abandonOpening: () => undefined,
+    };
     this.gate = new Gate({
       clock: this.clock,
       log: createSilentLog(),

@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import type { DirectoryLock } from '#common/files/directory-lock.js';
+import type { Instances } from '#common/files/instances.js';
+import { joinInstances, type MeetingPlace } from '#common/files/join-instances.js';
+import { takeDirectory, type TakeOptions } from '#common/files/take-directory.js';
+import type { AgentConfig } from '../config/config.js';
+import { podDirectory, podLock } from '../workers/pod-directory.js';
+
+/** What joining the agents of a node needs. */
+export interface JoinAgentsDeps extends Omit<TakeOptions, 'waitMs'> {
+  /** Of this agent's pod; empty where it is in none. */
+  readonly podUid: string;
+}
+
+// A replacement pod may start while the agent before it still drains.
+const lockWaitMs = 60_000;
+
+/**
+ * Takes the place of a pod's agent, and joins the agents of other pods that have the run directory: two of them serve beside each other while
+ * one replaces the other. One that is in no pod has the run directory to itself, and so has one beside which something else
+ * runs its panels, or which starts programs of one's own for them: these have one place and one state each on a node, which the next pod's take once they are free. Agents of the release before, which know
+ * one lock, are neither overlapped nor let in.
+ * @throws ALREADY_RUNNING when another one has the directory to the end of the wait; STATE_DIR_UNUSABLE; the signal's reason
+ */
+export async function joinAgents(
+  config: Pick<AgentConfig, 'runDir' | 'panels'>,
+  deps: JoinAgentsDeps,
+): Promise<Instances> {
+  const { podUid } = deps;
+  const directory = podDirectory(config.runDir, podUid);
+  const waiting = { ...deps, waitMs: directory === undefined ? 0 : lockWaitMs };
+  const own = directory === undefined ? undefined : await takeDirectory(podLock(directory), waiting);
+  const isBeside = own !== undefined && sharesNode(config);
+  try {
+    const agents = await joinInstances(meetingPlace(config.runDir), {
+      ...waiting,
+      isBeside,
+      keepsOthersOut: !isBeside,
+    });
+    return withLock(agents, own);
+  } catch (error) {
+    await own?.release();
+    throw error;
+  }
+}
+
+/** Whether all workers that go with this agent are started by it, so that each pod has its own, and are of a kind that shares its state. */
+function sharesNode({ panels }: Pick<AgentConfig, 'panels'>): boolean {
+  return panels.every(({ run, target, command }) => target === 'host' || (run === 'spawn' && command === undefined));
+}
+
+function meetingPlace(runDir: string): MeetingPlace {
+  return {
+    directory: runDir,
+    instances: join(runDir, 'agents'),
+    lock: join(runDir, 'agent-lock'),
+    advice: 'Stop them first, or give this one another runDir.',
+  };
+}
+
+function withLock(agents: Instances, own: DirectoryLock | undefined): Instances {
+  // Functions, as whoever listens may take them as they are.
+  return {
+    own: agents.own,
+    isAlive: (number) => agents.isAlive(number),
+    others: () => agents.others(),
+    get hasNewer() {
+      return agents.hasNewer;
+    },
+    socketOf: (number) => agents.socketOf(number),
+    onDeath: (listener) => agents.onDeath(listener),
+    onArrival: (listener) => agents.onArrival(listener),
+    release: async () => {
+      await agents.release();
+      await own?.release();
+    },
+  };
+}

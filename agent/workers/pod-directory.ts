@@ -1,0 +1,22 @@
+import { join } from 'node:path';
+
+const nameLength = 8;
+
+/** Directory of what belongs to single pods, below the run directory. */
+export function podsDirectory(runDir: string): string {
+  return join(runDir, 'pods');
+}
+
+/**
+ * Directory of what belongs to the agent of one pod alone: its lock, and the sockets and records of the workers that it starts. Its name is the
+ * beginning of the pod's uid, since the path of a socket may have 107 bytes. Undefined without a pod, where an agent has the run directory to itself.
+ */
+export function podDirectory(runDir: string, podUid: string): string | undefined {
+  if (podUid === '') return undefined;
+  return join(podsDirectory(runDir), podUid.slice(0, nameLength).replace(/[^A-Za-z0-9-]/g, '-'));
+}
+
+/** The lock that the agent of a pod holds, in its directory. */
+export function podLock(directory: string): string {
+  return join(directory, 'agent-lock');
+}

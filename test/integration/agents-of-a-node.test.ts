@@ -1,0 +1,162 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { createProcessTable, type ProcessId } from '#agent/workers/process-table.js';
+import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
+import { lockDirectory } from '#common/files/directory-lock.js';
+import { messageOf } from '#common/errors/errors.js';
+import { createSystemRandom } from '#common/random.js';
+import {
+  builtPrograms,
+  createAgentHome,
+  untilText,
+  type AgentHome,
+  type AgentProcess,
+} from '#test/support/agent/running-agent.js';
+import { echoed } from '#test/support/echoed.js';
+import { waitFor } from '#test/support/wait-for.js';
+
+jest.setTimeout(120_000);
+
+const random = createSystemRandom();
+const table = createProcessTable();
+const [u1, u2] = ['11111111-old', '22222222-new'];
+
+let home: AgentHome;
+let clients: PaneletClient[];
+
+const portOf = (uid: string): number => (uid === u1 ? 7443 : 7444);
+const addressOf = (uid: string): string => `${home.host}:${portOf(uid)}`;
+/** An agent of a pod, in the run and state directory of all of them. */
+const start = async (uid: string, change: Record<string, unknown> = {}): Promise<AgentProcess> => {
+  home.configure({ listen: addressOf(uid), ...change });
+  return home.start({ PANELET_POD_UID: uid });
+};
+const startServing = async (uid: string): Promise<AgentProcess> => {
+  const agent = await start(uid);
+  await untilText(agent, 'Agent serves');
+  return agent;
+};
+const workersOf = (uid: string): readonly ProcessId[] =>
+  table.findByArgument('--socket', join(home.dir, 'run', 'pods', uid.slice(0, 8), 'echo.sock'));
+const terminals = (): readonly ProcessId[] =>
+  table.findByArgument('--socket', join(home.dir, 'run', 'workers', 'terminal.sock'));
+const open = async (...uids: readonly string[]): Promise<PaneletSession> => {
+  const client = createPaneletClient({ resolve: () => uids.map(addressOf) });
+  clients.push(client);
+  return client.open({ panel: 'echo' });
+};
+/** How often an agent has reached a worker of the terminal. */
+const ups = (agent: AgentProcess): number => agent.log().split(/"panel":"terminal","from":"\w+","to":"up"/).length - 1;
+/** What a release that knows one lock comes to that starts now. */
+const earlierRelease = (): Promise<string> =>
+  lockDirectory(join(home.dir, 'run', 'agent-lock'), { random }).then(async (lock) => {
+    await lock.release();
+    return 'started';
+  }, messageOf);
+
+beforeEach(() => {
+  clients = [];
+  home = createAgentHome(builtPrograms, {
+    workerCommand: [process.execPath, builtPrograms.worker],
+    panels: [{ name: 'echo' }, { name: 'terminal', target: 'host', parameters: { allowSameUser: 'true' } }],
+  });
+});
+afterEach(async () => {
+  await Promise.all(clients.map((client) => client.close()));
+  home.remove();
+});
+
+describe('two agents of a node, each of a pod', () => {
+  test('serve beside each other, each with its own workers, and one’s end moves its sessions to the other', async () => {
+    const old = await startServing(u1);
+    const [moved, stays] = [await open(u1, u2), await open(u1, u2)];
+    const young = await startServing(u2);
+    const own = await open(u2);
+    expect([workersOf(u1), workersOf(u2)].map(({ length }) => length)).toEqual([1, 1]);
+    const cuts: string[] = [];
+    own.on('reattaching', () => cuts.push('cut'));
+    for (const session of [moved, stays, own]) expect(await echoed(session, 'before')).toBe('before');
+    old.child.kill('SIGTERM');
+    expect(await old.exited).toBe(0);
+    expect(old.log()).toContain('"clean":true');
+    for (const session of [moved, stays, own]) expect(await echoed(session, 'after')).toBe('after');
+    expect([cuts, workersOf(u1)]).toEqual([[], []]);
+    expect(young.log()).not.toContain('"level":50');
+  });
+
+  test('leave the workers of the other alone when they are killed and start again', async () => {
+    const old = await startServing(u1);
+    const session = await open(u1);
+    await startServing(u2);
+    const [before] = workersOf(u1);
+    const [other] = workersOf(u2);
+    old.child.kill('SIGKILL');
+    await old.exited;
+    await startServing(u1);
+    expect(await echoed(session, 'after')).toBe('after');
+    expect([workersOf(u1), workersOf(u2)]).toEqual([[before], [other]]);
+  });
+
+  test('share the workers of hosts, which the newest one keeps running, and the other one after its end', async () => {
+    const old = await startServing(u1);
+    await waitFor('the terminal', () => terminals().length === 1);
+    const young = await startServing(u2);
+    const [first] = terminals();
+    process.kill(first?.pid ?? 0, 'SIGKILL');
+    await untilText(young, 'Worker ended by itself');
+    await waitFor('both reach another one', () => [old, young].every((agent) => ups(agent) === 2));
+    expect(terminals().map(({ pid }) => pid)).not.toEqual([first?.pid]);
+    expect(old.log()).not.toContain('Worker ended by itself');
+    const [second] = terminals();
+    young.child.kill('SIGKILL');
+    await young.exited;
+    await untilText(old, '"isNewest":true');
+    process.kill(second?.pid ?? 0, 'SIGKILL');
+    await waitFor('the old one starts it', () => terminals()[0] !== undefined && terminals()[0]?.pid !== second?.pid);
+  });
+
+  test('wait for one of the release before, and keep it out while one of them lives', async () => {
+    const lock = await lockDirectory(join(home.dir, 'run', 'agent-lock'), { random });
+    const starting = start(u1, { health: { listen: `${home.host}:8080` } });
+    await waitFor('it waits', async () => {
+      const answer = await fetch(`http://${home.host}:8080/readyz`).catch(() => undefined);
+      return (await answer?.text())?.includes('Another agent still has the run directory') === true;
+    });
+    expect((await fetch(`http://${home.host}:8080/livez`)).status).toBe(200);
+    await lock.release();
+    const old = await starting;
+    await untilText(old, 'Agent serves');
+    home.configure({ health: undefined });
+    await startServing(u2);
+    expect(await earlierRelease()).toMatch(/has .*agent-lock/);
+    old.child.kill('SIGKILL');
+    await old.exited;
+    // The other one has the lock at once, or in a moment.
+    const held = (): number => readdirSync(join(home.dir, 'run', 'agent-lock')).length;
+    await waitFor('it is handed on', () => held() > 0);
+    await waitFor('it is kept out', async () => (await earlierRelease()) !== 'started');
+  });
+
+  test.each([
+    ['is in no pod', '', {}],
+    ['has workers beside it that something else runs', u1, { panels: [{ name: 'echo', run: 'external' }] }],
+    [
+      'starts programs of one’s own',
+      u1,
+      { panels: [{ name: 'echo', command: [process.execPath, builtPrograms.worker] }] },
+    ],
+  ])('do not start beside one that %s', async (_what, uid, change) => {
+    const first = await start(uid, { ...change, listen: addressOf(u1) });
+    await untilText(first, 'Agent serves');
+    const starting = start(u2, { panels: [{ name: 'echo' }] });
+    const lock = join(home.dir, 'run', 'pods', '22222222', 'agent-lock');
+    await waitFor('it waits', () => existsSync(join(lock, 'owner')));
+    first.child.kill('SIGTERM');
+    expect(await first.exited).toBe(0);
+    const second = await starting;
+    await untilText(second, 'Agent serves');
+    expect(second.log()).toContain('still has the directory: waiting');
+    expect(await start('').then(({ exited }) => exited)).toBe(2);
+  });
+});
