@@ -8,6 +8,8 @@ import { createClientLink, type ClientLink, type ClientLinkOptions } from '#sess
 import type { AddressBook } from './connect/address-book.js';
 import type { ChannelPool } from './connect/channel-pool.js';
 import type { PaneletClientOptions, ResumeOptions } from './connect/client-options.js';
+import type { TlsOption } from './connect/endpoint-address.js';
+import { mayFollowHint } from './connect/move-addresses.js';
 import { createReachability, type Reachability } from './connect/reachability.js';
 import { AttachmentLoop, type AttachmentEvents } from './session/attachment-loop.js';
 import { startSession } from './session/create-session.js';
@@ -15,7 +17,9 @@ import type { PaneletSession } from './session/panelet-session.js';
 
 /** What the sessions of one client share. */
 export interface ClientSessionsDeps {
-  readonly options: Pick<PaneletClientOptions, 'token' | 'times' | 'reattach' | 'liveness'>;
+  readonly options: Pick<PaneletClientOptions, 'token' | 'times' | 'reattach' | 'liveness' | 'resolve'>;
+  /** How connections are protected now. */
+  readonly tls: () => TlsOption;
   readonly book: AddressBook;
   readonly pool: ChannelPool;
   readonly metadata: () => Promise<Metadata>;
@@ -49,7 +53,7 @@ export class ClientSessions {
   async start(target: SessionTarget, options: StartOptions): Promise<PaneletSession> {
     const { clock, log } = this.#deps;
     const { panel, sessionId, mode } = target;
-    const link = createClientLink({ ...target, clientId: this.#clientId });
+    const link = createClientLink({ ...target, clientId: this.#clientId, takesMoves: true });
     const node = options.node ?? '';
     const { session, opened } = startSession({
       link,
@@ -76,7 +80,7 @@ export class ClientSessions {
     events: AttachmentEvents,
     about: { readonly panel: string; readonly node: string; readonly resumes: boolean },
   ): AttachmentLoop {
-    const { options, pool, book, metadata, clock, random, log } = this.#deps;
+    const { options, tls, pool, book, metadata, clock, random, log } = this.#deps;
     return new AttachmentLoop({
       link,
       panel: about.panel,
@@ -84,6 +88,8 @@ export class ClientSessions {
       pool,
       reachability: this.#reachability,
       book,
+      mayFollow: (hint, current) =>
+        mayFollowHint(hint, current, { tls: tls(), resolves: options.resolve !== undefined }),
       tokensRotate: typeof options.token === 'function',
       resumes: about.resumes,
       metadata,

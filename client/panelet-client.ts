@@ -42,12 +42,14 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
   const random = options.random ?? createSystemRandom();
   const log = options.log ?? createSilentLog();
   const book = createAddressBook(options);
-  const pool = createPool(options);
+  const tls = (): TlsOption => (typeof options.tls === 'function' ? options.tls() : (options.tls ?? 'auto'));
+  const pool = createPool(options, tls);
   const metadata = (): Promise<Metadata> => identityMetadata(options.token);
   const { connectTimeoutMs = defaultTimes.connectTimeoutMs, dialTimeoutMs = connectTimeoutMs } = options.times ?? {};
   const calls = createAgentCalls({ book, pool, clock, random, metadata, dialMs: dialTimeoutMs });
   const sessions = new ClientSessions({
     options,
+    tls,
     book,
     pool,
     metadata,
@@ -74,8 +76,7 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
   };
 }
 
-function createPool(options: PaneletClientOptions): ChannelPool {
-  const tls = (): TlsOption => (typeof options.tls === 'function' ? options.tls() : (options.tls ?? 'auto'));
+function createPool(options: PaneletClientOptions, tls: () => TlsOption): ChannelPool {
   return createChannelPool({
     credentialsFor: (address) => credentialsFor(address, tls()),
     serverNameOf: (node) => serverNameOf(tls(), node),

@@ -15,6 +15,8 @@ export interface AddressQuery {
   readonly node: string;
   /** Attempts that have failed in a row; it also rises while no address takes a connection. */
   readonly attempt: number;
+  /** Pod of the agent to attach to, where a worker has named it: a node may have two agents for a while. A wish, and a stranger's word. */
+  readonly podUid?: string;
 }
 
 /** One address, or several of the same agent, for example that of its pod and that of the pod which replaces it. */

@@ -4,14 +4,18 @@ import { PaneletError } from '#common/errors/errors.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
+import { DrainPhase } from '#proto/session/v1/session.js';
 import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#session/client/client-link.js';
 import type { AttachTimes } from '../connect/attach-times.js';
 import { AttachBudget } from './attach-budget.js';
 import { Attachment, type AttachmentResult } from './attachment.js';
+import { AttachmentPair, type HeldAttachment } from './attachment-pair.js';
+import { MoveAttempts, type MoveAttempt } from './move-attempts.js';
 import type { AddressBook } from '../connect/address-book.js';
 import type { ChannelLease, ChannelPool } from '../connect/channel-pool.js';
 import { dial } from '../connect/dial.js';
 import type { LivenessOptions } from '../connect/liveness.js';
+import { createMoveBook, type CurrentAgent } from '../connect/move-addresses.js';
 import type { Reachability } from '../connect/reachability.js';
 import { clientErrorOf, retryAdvice } from '../connect/status-errors.js';
 import {
@@ -51,6 +55,8 @@ export interface AttachmentLoopDeps {
   readonly pool: ChannelPool;
   readonly reachability: Reachability;
   readonly book: AddressBook;
+  /** True for an address that a worker names and that may be followed from the current agent. */
+  readonly mayFollow: (hint: string, current: CurrentAgent) => boolean;
   /** True when another attempt may have another token. */
   readonly tokensRotate: boolean;
   /** True when the session exists already. */
@@ -73,7 +79,17 @@ interface EndedAttempt {
   readonly isSearching: boolean;
 }
 
+/** Which connection an attachment is opened on. */
+interface Opening {
+  readonly lease: ChannelLease;
+  readonly metadata: Metadata;
+  /** True for the next attachment, beside the current one. */
+  readonly moves: boolean;
+}
+
 const leaveTimeoutMs = 2000;
+// For the connection of a next attachment, and for its Welcome: were the current one to end meanwhile, nobody should wait long for it.
+const nextTimeoutMs = 2000;
 const maxRefusedTokens = 5;
 
 /** Keeps one session attached, over as many attachments as it takes. */
@@ -84,7 +100,8 @@ export class AttachmentLoop {
   readonly #pacing: ReattachPacing;
   /** Aborts when the loop is over: nobody waits for a connection then. */
   readonly #ending = new AbortController();
-  #current: { readonly attachment: Attachment; readonly lease: ChannelLease } | undefined;
+  readonly #pair = new AttachmentPair();
+  readonly #moves: MoveAttempts;
   #stopWaiting: (() => void) | undefined;
   #left: Latch<void> | undefined;
   #over = false;
@@ -98,6 +115,8 @@ export class AttachmentLoop {
     this.#home = new SessionHome(deps.node, deps.random);
     this.#budget = new AttachBudget(deps.times, deps.clock);
     this.#pacing = createReattachPacing(deps.random, deps.reattach);
+    const { clock, random } = deps;
+    this.#moves = new MoveAttempts({ clock, random, open: (attempt) => this.#openNext(attempt) });
   }
 
   start(): void {
@@ -107,17 +126,20 @@ export class AttachmentLoop {
 
   /** There may be something to send. */
   poke(): void {
-    this.#current?.attachment.poke();
+    this.#pair.current?.attachment.poke();
   }
 
   /** Leaves with a detach frame, and waits at most two seconds for the worker to see it. */
   async leave(): Promise<void> {
     if (this.#over) return;
-    if (this.#current !== undefined && this.#deps.link.attached) {
+    const { current } = this.#pair;
+    if (current !== undefined && this.#deps.link.attached) {
+      this.#moves.drop();
+      this.#pair.stopOthers();
       const left = createLatch();
       this.#left = left;
       const timer = this.#deps.clock.after(leaveTimeoutMs, () => left.resolve());
-      this.#current.attachment.leave();
+      current.attachment.leave();
       await left.promise;
       timer.stop();
     }
@@ -126,11 +148,7 @@ export class AttachmentLoop {
 
   /** Stops at once, without a word. */
   stop(): void {
-    if (this.#current !== undefined) {
-      this.#current.attachment.stop();
-      this.#current.lease.release();
-      this.#current = undefined;
-    }
+    this.#pair.stop();
     this.#finish({ kind: 'left' });
   }
 
@@ -147,28 +165,58 @@ export class AttachmentLoop {
       return;
     }
     if (this.#over) lease.release();
-    else this.#attach(lease, metadata);
+    else this.#attach({ lease, metadata, moves: false });
   }
 
-  #attach(lease: ChannelLease, metadata: Metadata): void {
+  /** Opens the next attachment, over a connection that leads to another agent if there is one. */
+  async #openNext({ move, attempt, signal }: MoveAttempt): Promise<void> {
+    const { link, panel, pool, clock, book, mayFollow } = this.#deps;
+    const { current } = this.#pair;
+    if (current === undefined) return;
+    // What stands behind its address goes away: a fresh connection may find what comes instead.
+    current.lease.retire();
+    const { address } = current.lease;
+    const { node } = this.#home;
+    const { address: hint = '', uid: podUid = '' } = move.reattach ?? {};
+    const hinted = mayFollow(hint, { address, node }) ? { address: hint, node } : undefined;
+    const metadata = await this.#deps.metadata();
+    const lease = await dial({
+      ...{ pool, clock, signal, limitMs: nextTimeoutMs },
+      book: createMoveBook(book, address, hinted),
+      query: { sessionId: link.sessionId, panel, node, attempt, podUid },
+    });
+    if (signal.aborted) lease.release();
+    else this.#attach({ lease, metadata, moves: true });
+  }
+
+  #attach({ lease, metadata, moves }: Opening): void {
     const { link, clock, random, liveness, events } = this.#deps;
+    const nonce = random.uuid();
+    const { welcomeMs } = this.#budget;
     const attachment = new Attachment({
-      link,
-      lease,
-      metadata,
-      nonce: random.uuid(),
-      clock,
-      attachTimeoutMs: this.#budget.welcomeMs,
-      liveness,
+      ...{ link, lease, metadata, nonce, moves, clock, liveness },
+      attachTimeoutMs: moves ? Math.min(nextTimeoutMs, welcomeMs) : welcomeMs,
       received: (effects) => {
-        for (const effect of effects) if (effect.kind === 'welcomed') this.#welcomed(effect, lease);
+        for (const effect of effects) this.#act(effect, held);
         events.received(effects);
       },
-      ended: (result) => this.#ended(result, lease),
+      ended: (result) => this.#ended(result, { held, nonce }),
       pinged: (ms) => events.pinged(ms),
       silent: (isSilent) => events.silent(isSilent),
     });
-    this.#current = { attachment, lease };
+    const held: HeldAttachment = { attachment, lease };
+    this.#pair.add(held);
+  }
+
+  #act(effect: ClientEffect, held: HeldAttachment): void {
+    if (effect.kind === 'welcomed') {
+      this.#pair.welcomed(held);
+      this.#moves.drop();
+      this.#welcomed(effect, held.lease);
+    }
+    if (effect.kind === 'move') this.#moves.wished(effect.move);
+    // The attachment ends by itself now, and what follows needs no other one beside it.
+    if (effect.kind === 'drain' && effect.drain.phase === DrainPhase.READY) this.#moves.drop();
   }
 
   #welcomed({ node, incarnation, resumeTtlMs }: ClientEffect & { kind: 'welcomed' }, lease: ChannelLease): void {
@@ -183,22 +231,29 @@ export class AttachmentLoop {
     log.debug({ sessionId: link.sessionId, incarnation, node: this.#home.node }, 'Attached');
   }
 
-  #ended(result: AttachmentResult, lease: ChannelLease): void {
+  #ended(result: AttachmentResult, { held, nonce }: { readonly held: HeldAttachment; readonly nonce: string }): void {
     const { rpc, violation } = result;
-    this.#current = undefined;
-    // An answer with a reason shows that the connection works; after everything else a fresh one is faster.
-    if (reasonOf(rpc.metadata) === undefined) lease.retire();
+    const { lease } = held;
+    const which = this.#pair.ended(held);
+    // An answer with a reason shows that the connection works; after everything else a fresh one is faster. One that did not lead to
+    // another agent may, too.
+    if (which === 'next' || reasonOf(rpc.metadata) === undefined) lease.retire();
     // The agent of another node has answered for it: nobody's word on the session.
     const exists = this.#everAttached || this.#deps.resumes;
     const elsewhere = exists && violation === undefined ? this.#home.answeredElsewhere(rpc, lease) : undefined;
     lease.release();
     const isLoss = elsewhere !== undefined || this.#mayTryAnotherToken(rpc);
-    const next = this.#deps.link.ended(isLoss ? { kind: 'transport' } : this.#endOf(result, lease.address));
+    const next = this.#deps.link.ended(isLoss ? { kind: 'transport' } : this.#endOf(result, lease.address), nonce);
     if (this.#left !== undefined) {
       this.#left.resolve();
       return;
     }
     const cause = violation ?? errorOfEnd(rpc, lease.address);
+    if (next === undefined) {
+      this.#oneOfTwoEnded(which, result, cause);
+      return;
+    }
+    this.#moves.drop();
     const isForbidden = retryAdvice(rpc).kind === 'never' && violation === undefined;
     if (next.kind !== 'reattach') this.#finish({ ...next, cause });
     else if (isForbidden) this.#finish(failureOf(clientErrorOf(rpc, lease.address)));
@@ -208,6 +263,23 @@ export class AttachmentLoop {
         cause: elsewhere ?? cause,
         isSearching: elsewhere !== undefined,
       });
+  }
+
+  /** Nothing follows from the end of an attachment: another one goes on, or decides. */
+  #oneOfTwoEnded(
+    which: ReturnType<AttachmentPair['ended']>,
+    { rpc, ready }: AttachmentResult,
+    cause: PaneletError | undefined,
+  ): void {
+    const advice = retryAdvice(rpc);
+    if (which === 'next' && advice.kind === 'never') this.#moves.drop();
+    else if (which === 'next') this.#moves.failed(advice.kind === 'after' ? advice.delayMs : undefined);
+    if (which !== 'current') return;
+    // The next one is on its way already, as the first attempt.
+    this.#moves.drop();
+    this.#budget.restart();
+    this.#attempt = 1;
+    this.#deps.events.reattaching({ attempt: 1, delayMs: 0, planned: ready, error: cause });
   }
 
   #endOf({ rpc, violation }: AttachmentResult, address: string): AttachmentEnd {
@@ -266,6 +338,8 @@ export class AttachmentLoop {
     this.#over = true;
     this.#ending.abort(new PaneletError('TRANSPORT_LOST', 'Nobody waits for the session any more.'));
     this.#stopWaiting?.();
+    this.#moves.drop();
+    this.#pair.stop();
     this.#deps.events.over(end);
   }
 }

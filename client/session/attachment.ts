@@ -26,6 +26,8 @@ export interface AttachmentDeps {
   readonly lease: ChannelLease;
   readonly metadata: Metadata;
   readonly nonce: string;
+  /** True for the next attachment, beside the current one. */
+  readonly moves: boolean;
   readonly clock: Clock;
   /** Time until the welcome, in milliseconds. */
   readonly attachTimeoutMs: number;
@@ -43,6 +45,8 @@ export interface AttachmentDeps {
 const ackDelayMs = 25;
 // After READY the status follows at once; an agent that hangs does not send it.
 const readyTimeoutMs = 3000;
+// What the worker has sent before the Welcome of the next one is here by then, or comes over that one.
+const formerTimeoutMs = 2000;
 
 /** One Attach RPC, driven. It opens at once and sends the hello. */
 export class Attachment {
@@ -57,6 +61,9 @@ export class Attachment {
   #scheduled = false;
   /** The worker has said READY. */
   #ready = false;
+  /** Another one is current now. */
+  #isFormer = false;
+  #isSilent = false;
   #attachedAtMs: number | undefined;
   #ackTimer: Timer | undefined;
   #deadline: Timer | undefined;
@@ -67,13 +74,13 @@ export class Attachment {
 
   constructor(deps: AttachmentDeps) {
     this.#deps = deps;
-    const { link, clock, attachTimeoutMs } = deps;
+    const { link, clock, attachTimeoutMs, nonce, moves } = deps;
     this.#liveness = createLiveness({
       clock,
       options: deps.liveness,
-      ping: (nonce) => this.#send(link.ping(nonce)),
-      silent: () => deps.silent(true),
-      answering: () => deps.silent(false),
+      ping: (number) => this.#send(link.ping(number)),
+      silent: () => this.#tellSilent(true),
+      answering: () => this.#tellSilent(false),
       dead: () => this.#cut('no answer to a ping'),
       answered: deps.pinged,
     });
@@ -86,7 +93,7 @@ export class Attachment {
       ended: (rpc) => this.#end(rpc),
     });
     this.#deadline = clock.after(attachTimeoutMs, () => this.#cut(`no welcome within ${attachTimeoutMs} ms`));
-    this.#send(link.hello(deps.nonce));
+    this.#send(link.hello(nonce, { moves }));
   }
 
   /** There may be something to send; goes out at the end of this turn of the event loop. */
@@ -107,6 +114,16 @@ export class Attachment {
     this.#transport.finish();
   }
 
+  /** Another attachment is current now: this one is only read, until it ends or for two seconds. */
+  outlive(): void {
+    this.#isFormer = true;
+    this.#ackTimer?.stop();
+    this.#liveness.stop();
+    if (this.#isSilent) this.#tellSilent(false);
+    this.#deadline?.stop();
+    this.#deadline = this.#deps.clock.after(formerTimeoutMs, () => this.#cut('another attachment is current'));
+  }
+
   /** Cuts it. `ended` is not called any more. */
   stop(): void {
     this.#close();
@@ -114,10 +131,10 @@ export class Attachment {
   }
 
   #take(message: Frames): void {
-    this.#liveness.heard();
+    if (!this.#isFormer) this.#liveness.heard();
     let effects: readonly ClientEffect[];
     try {
-      effects = this.#deps.link.receive(message);
+      effects = this.#deps.link.receive(message, this.#deps.nonce);
     } catch (error) {
       const violation = PaneletError.from(error);
       this.#cut(violation.message, violation);
@@ -144,10 +161,10 @@ export class Attachment {
       case 'drain':
         if (effect.drain.phase !== DrainPhase.READY) return;
         this.#ready = true;
-        this.#deadline = this.#deps.clock.after(readyTimeoutMs, () => this.#cut('no status after READY'));
+        this.#endWithin(readyTimeoutMs, () => this.#cut('no status after READY'));
         return;
       case 'detach':
-        this.#deadline = this.#deps.clock.after(readyTimeoutMs, () => this.#end(ownStatus(status.OK, '')));
+        this.#endWithin(readyTimeoutMs, () => this.#end(ownStatus(status.OK, '')));
         return;
       case 'lost':
       case 'move':
@@ -157,8 +174,9 @@ export class Attachment {
   }
 
   #flush(ackNow: boolean): void {
-    if (this.#over || this.#leaving || this.#attachedAtMs === undefined) return;
-    const { endpoint } = this.#deps.link;
+    const { link, nonce } = this.#deps;
+    if (this.#over || this.#leaving || link.attachedAs !== nonce) return;
+    const { endpoint } = link;
     let ack = ackNow || endpoint.ackUrgency() === 'now';
     while (!this.#blocked) {
       const message = endpoint.pull(ack);
@@ -171,6 +189,16 @@ export class Attachment {
 
   #send(message: Frames): void {
     if (!this.#transport.send(message)) this.#blocked = true;
+  }
+
+  #endWithin(limitMs: number, end: () => void): void {
+    // A former one has its time already.
+    if (!this.#isFormer) this.#deadline = this.#deps.clock.after(limitMs, end);
+  }
+
+  #tellSilent(isSilent: boolean): void {
+    this.#isSilent = isSilent;
+    this.#deps.silent(isSilent);
   }
 
   #cut(details: string, violation?: PaneletError): void {

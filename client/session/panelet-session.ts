@@ -59,8 +59,10 @@ export type SessionEnd =
 export interface SessionStats {
   /** Time without an attachment at each resume, in milliseconds; the latest 1000. */
   readonly gapsMs: readonly number[];
-  /** Attachments after the first. */
+  /** Attachments after the first that followed a time without one. */
   readonly resumes: number;
+  /** Attachments that took over from the one before while that went on. */
+  readonly moves: number;
   /** Frames received twice and dropped. */
   readonly duplicates: number;
   /** Data bytes handed to the reader. */

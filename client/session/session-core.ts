@@ -169,11 +169,15 @@ export class SessionCore {
       this.inbox.putUnread(effect.leftover);
       this.#outbox.dropPartial(new PaneletError('SESSION_LOST', 'Part of this write is lost; the rest was not sent.'));
     }
+    const { node, incarnation } = effect;
     this.#phase = 'attached';
-    if (this.#everAttached) {
+    if (effect.moved) {
+      this.#tally.moved();
+      this.emitter.emit('moved', { node, incarnation });
+    } else if (this.#everAttached) {
       const gapMs = this.#tally.resumed();
       const exact = effect.outcome === ResumeOutcome.EXACT;
-      this.emitter.emit('resumed', { gapMs, attempts: this.#attempts, exact, incarnation: effect.incarnation });
+      this.emitter.emit('resumed', { gapMs, attempts: this.#attempts, exact, incarnation });
     }
     this.#everAttached = true;
     this.#attempts = 0;

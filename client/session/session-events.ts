@@ -33,6 +33,12 @@ export interface SessionEventMap {
     readonly exact: boolean;
     readonly incarnation: number;
   };
+  /** Goes on over another agent; it was attached all the time. Its resume state is another one now. */
+  readonly moved: {
+    /** Node of the agent. */
+    readonly node: string;
+    readonly incarnation: number;
+  };
   /** Frames are gone; the session goes on, or ends by the option `onLoss: 'end'`. */
   readonly lost: Loss;
   /** Another client has taken the session over. This one stops. */

@@ -14,6 +14,7 @@ export class SessionTally {
   #awaySinceMs = 0;
   #gapsMs: readonly number[] = [];
   #resumes = 0;
+  #moves = 0;
   #losses = 0;
   #pingMs: number | undefined;
 
@@ -36,6 +37,11 @@ export class SessionTally {
     return gapMs;
   }
 
+  /** Attached by another way, and never away. */
+  moved(): void {
+    this.#moves++;
+  }
+
   /** The link may have replaced its endpoint: what the one before has counted is kept. */
   followEndpoint(): void {
     if (this.#link.endpoint === this.#endpoint) return;
@@ -56,6 +62,7 @@ export class SessionTally {
     return {
       gapsMs: this.#gapsMs,
       resumes: this.#resumes,
+      moves: this.#moves,
       duplicates: this.#earlierDuplicates + this.#link.endpoint.duplicates,
       losses: this.#losses,
       pingMs: this.#pingMs,

@@ -6,7 +6,7 @@ import { statusOf } from '#common/grpc/grpc-status.js';
 import { clientErrorOf } from '../../connect/status-errors.js';
 import { unreachableError } from '../../connect/unreachable-error.js';
 import { createAgentRoute, type AgentRoute } from './agent-route.js';
-import type { Kubectl } from './kubectl.js';
+import type { Kubectl, RunningKubectl } from './kubectl.js';
 
 const address = '10.1.2.3:7443';
 
@@ -64,4 +64,46 @@ test('what an agent has said itself is kept', async () => {
 test('what another address answers is kept', async () => {
   const silence = { code: status.UNAVAILABLE, details: 'connect ECONNREFUSED', metadata: new Metadata() };
   expect(await told(clientErrorOf(silence, '10.9.9.9:1'))).toMatch(/^The agent at 10\.9\.9\.9:1 cannot be reached\./);
+});
+
+test('a session that moves goes to the pod that is named, by a forward beside the one that it has', async () => {
+  const pod = (uid: string, createdAt: string): object => ({
+    metadata: { name: `agent-${uid}`, uid, creationTimestamp: createdAt },
+    spec: { nodeName: 'node-b', containers: [{ name: 'agent' }] },
+    status: { phase: 'Running', podIP: '10.1.2.3', conditions: [{ type: 'Ready', status: 'True' }] },
+  });
+  let pods = [pod('a', '2026-01-01')];
+  const ended: string[] = [];
+  let forwards = 0;
+  const start = (): RunningKubectl => {
+    const port = 5_001 + forwards++;
+    return {
+      lines: (async function* () {
+        yield await Promise.resolve(`Forwarding from 127.0.0.1:${port} -> 7443`);
+      })(),
+      ended: new Promise(() => undefined),
+      stop: () => {
+        ended.push(`127.0.0.1:${port}`);
+        return Promise.resolve();
+      },
+    };
+  };
+  const run = (): Promise<string> => Promise.resolve(JSON.stringify({ items: pods }));
+  const kubectl = { run, start } as unknown as Kubectl;
+  const route = createAgentRoute({
+    ...{ kubectl, clock: createFakeClock(), namespace: 'ns', node: 'node-b', via: 'port-forward' as const },
+    dialled: () => Promise.resolve(),
+  });
+  expect(await route.resolve({ attempt: 0 })).toBe('127.0.0.1:5001');
+  pods = [pod('a', '2026-01-01'), pod('b', '2026-01-02'), pod('c', '2026-01-03')];
+  expect(await route.resolve({ attempt: 1, podUid: 'b' })).toBe('127.0.0.1:5002');
+  // However often it is asked, the session's own way is left alone.
+  for (let attempt = 2; attempt < 9; attempt += 1) {
+    expect(await route.resolve({ attempt, podUid: 'b' })).toBe('127.0.0.1:5002');
+  }
+  expect(ended).toEqual([]);
+  expect(await route.resolve({ attempt: 1, podUid: 'c' })).toBe('127.0.0.1:5003');
+  expect(ended).toEqual(['127.0.0.1:5001']);
+  await route.close();
+  expect(ended).toEqual(['127.0.0.1:5001', '127.0.0.1:5003', '127.0.0.1:5002']);
 });

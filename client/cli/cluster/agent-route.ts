@@ -1,5 +1,6 @@
 import { sleep, type Clock } from '#common/time/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
+import type { AddressQuery } from '../../connect/client-options.js';
 import { chooseAgentPod, listAgentPods, type AgentPod } from './agent-pods.js';
 import { advisingFlags } from '../io/flag-advice.js';
 import type { Kubectl } from './kubectl.js';
@@ -10,15 +11,19 @@ import type { Via } from './via.js';
 export interface AgentRoute {
   readonly node: string;
   /**
-   * Address of the agent now. With `attempt` 0 the way that is there is used; later ones look the pod up again.
+   * Address of the agent now. With `attempt` 0 the way that is there is used; later ones look the pod up again. With a `podUid` the
+   * session moves: the pod of that uid is taken if it runs, and the way that is there stays open beside the next one.
    * @throws AGENT_UNREACHABLE while no agent runs there; API_NOT_FOUND when there is no such node.
    */
-  resolve(query: { readonly attempt: number }): Promise<string>;
+  resolve(query: RouteQuery): Promise<string>;
   /** The error, in terms of the node and of the way to it where it speaks of an address that nobody has given. */
   explain(error: unknown): Promise<unknown>;
   /** Ends the way. Resolves when nothing of it is left. */
   close(): Promise<void>;
 }
+
+/** What is asked of a route. */
+export type RouteQuery = Pick<AddressQuery, 'attempt' | 'podUid'>;
 
 /** What a route is made with. */
 export interface AgentRouteDeps {
@@ -52,6 +57,15 @@ function direct(pod: AgentPod): Forward {
     over: Promise.resolve(),
     close: () => Promise.resolve(),
   };
+}
+
+/** The pod to go to: that of the uid, if it runs. */
+async function findPod(deps: AgentRouteDeps, podUid: string | undefined): Promise<AgentPod> {
+  const { kubectl, namespace, node } = deps;
+  const pods = await listAgentPods(kubectl, { namespace, node });
+  const pod = pods.find(({ uid, running }) => running && uid === podUid) ?? chooseAgentPod(pods);
+  if (pod === undefined) throw await missing(deps, pods);
+  return pod;
 }
 
 /** Why no pod was found. */
@@ -93,20 +107,26 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
   let current: { readonly uid: string; readonly forward: Forward } | undefined;
   /** The last ones, the current one first: what is said about a way may be heard when there is another. */
   let known: readonly Forward[] = [];
+  /** Of the pod that the session was at, until it moves again. */
+  let former: Forward | undefined;
   let reused = 0;
   let opening: Promise<string> | undefined;
   let closed = false;
-  const open = async (attempt: number): Promise<string> => {
-    const pods = await listAgentPods(kubectl, { namespace, node });
-    const pod = chooseAgentPod(pods);
-    if (pod === undefined) throw await missing(deps, pods);
+  const leave = (isMove: boolean): void => {
+    if (isMove) {
+      void former?.close();
+      former = current?.forward;
+    } else void current?.forward.close();
+    current = undefined;
+  };
+  const open = async ({ attempt, podUid }: RouteQuery): Promise<string> => {
+    const pod = await findPod(deps, podUid);
     reused = attempt <= 1 ? 1 : reused + 1;
     const via = deps.via ?? pod.via;
-    if (current?.uid === pod.uid && current.forward.alive && via === 'port-forward' && reused <= patience) {
-      return current.forward.address;
-    }
-    void current?.forward.close();
-    current = undefined;
+    const isMove = podUid !== undefined;
+    const isThere = current?.uid === pod.uid && current.forward.alive && via === 'port-forward';
+    if (current !== undefined && isThere && (isMove || reused <= patience)) return current.forward.address;
+    leave(isMove && current?.uid !== pod.uid);
     reused = 0;
     const dial = async (): Promise<Forward> =>
       via === 'address' ? direct(pod) : openPortForward({ kubectl, clock: deps.clock, namespace }, pod);
@@ -123,9 +143,9 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
   };
   return {
     node,
-    resolve: async ({ attempt }) => {
-      if (attempt === 0 && current?.forward.alive === true) return current.forward.address;
-      opening ??= open(attempt).finally(() => (opening = undefined));
+    resolve: async (query) => {
+      if (query.attempt === 0 && current?.forward.alive === true) return current.forward.address;
+      opening ??= open(query).finally(() => (opening = undefined));
       return opening;
     },
     explain: async (thrown) => {
@@ -137,7 +157,7 @@ export function createAgentRoute(deps: AgentRouteDeps): AgentRoute {
     },
     close: async () => {
       closed = true;
-      await current?.forward.close();
+      await Promise.all([current?.forward.close(), former?.close()]);
     },
   };
 }

@@ -101,6 +101,7 @@ function keepSaved(
   };
   save();
   session.on('resumed', save);
+  session.on('moved', save);
   return () => {
     heldBy = undefined;
     // Whoever took the session over has written his own.
