@@ -15,6 +15,7 @@ const programs = {
   'panelet-demo': 'examples/demo/main.ts',
   'panelet-pictures': 'test/pictures/main.ts',
   'panelet-soak': 'test/soak/main.ts',
+  'panelet-handovers': 'test/handovers/main.ts',
   'panelet-bench-relay': 'test/bench/relay-main.ts',
   'panelet-bench-gap': 'test/bench/gap-main.ts',
   'panelet-bench-fleet': 'test/bench/fleet-main.ts',
