@@ -59,7 +59,6 @@ function meetingPlace(runDir: string): MeetingPlace {
 }
 
 function withLock(agents: Instances, own: DirectoryLock | undefined): Instances {
-  // Functions, as whoever listens may take them as they are.
   return {
     own: agents.own,
     isAlive: (number) => agents.isAlive(number),

@@ -30,7 +30,8 @@ export async function openRegistry(base: AgentBase): Promise<RegistryParts> {
     log.info({ isNewest: !agents.hasNewer }, 'Another agent of this node has come or gone');
     registry.reconsider();
   };
-  for (const listen of [agents.onArrival, agents.onDeath]) cleanup.add(listen(reconsider));
+  cleanup.add(agents.onArrival(reconsider));
+  cleanup.add(agents.onDeath(reconsider));
   return { instance, cordons, fencing, registry };
 }
 
