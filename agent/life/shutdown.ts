@@ -104,8 +104,12 @@ function lostNothing(outcome: DrainOutcome): boolean {
 
 async function handOver({ registry, clock, log, instance }: ShutdownDeps, timeoutMs: number): Promise<void> {
   const staying = liveWorkers(killedWith(registry, Target.HOST));
+  const foreign = registry.foreign().flatMap(({ panel, link }) => {
+    const state = link.state();
+    return state.kind === 'up' ? [{ clients: state.clients, worker: { panel: { name: panel } } }] : [];
+  });
   await Promise.all(
-    staying.map(async ({ clients, worker }) => {
+    [...staying, ...foreign].map(async ({ clients, worker }) => {
       // The clients of another agent, which may be here already, have nothing to do with the end of this one.
       const request = { reason, retryAfter: msToDuration(0), agentInstance: instance };
       try {

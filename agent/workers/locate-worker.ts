@@ -14,11 +14,11 @@ export interface LocateOptions {
 // Answered from the node's storage; whoever waits for it has a client that waits.
 const locateMs = 2_000;
 
-/** Which of several workers of a panel, the newest first, has a session: the newest, where none of them does, or where nobody can say. */
-export async function locateWorker(
-  workers: readonly [NodeWorker, ...NodeWorker[]],
+/** Which of several workers of a panel has a session: the first, where none of them does, or where nobody can say. */
+export async function locateWorker<W extends Pick<NodeWorker, 'link'>>(
+  workers: readonly [W, ...W[]],
   { clock, log, sessionId }: LocateOptions,
-): Promise<NodeWorker> {
+): Promise<W> {
   const [newest] = workers;
   // Storage knows, so any of them can say.
   const asked = workers.map(({ link }) => link.state()).find((state) => state.kind === 'up');
@@ -36,7 +36,7 @@ export async function locateWorker(
   }
 }
 
-function instanceOf({ link }: NodeWorker): string | undefined {
+function instanceOf({ link }: Pick<NodeWorker, 'link'>): string | undefined {
   const state = link.state();
   return state.kind === 'up' ? state.about.instance : undefined;
 }

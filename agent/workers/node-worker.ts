@@ -40,6 +40,15 @@ export interface NodeWorker {
   successor: PanelConfig | undefined;
 }
 
+/** A worker that clients are let through to, this agent's own or another's. */
+export type ReachableWorker = Pick<NodeWorker, 'link' | 'upstream'>;
+
+/** Whether a worker takes new sessions. */
+export function takesNew({ link }: Pick<NodeWorker, 'link'>): boolean {
+  const now = link.state();
+  return now.kind === 'up' && now.status.state === State.SERVING;
+}
+
 /** What the gate needs to know about a worker's worker. */
 export type WorkerView =
   | { readonly kind: 'up'; readonly status: GateStatus; readonly clients: WorkerClients }
@@ -88,7 +97,7 @@ export function workerMessage(worker: NodeWorker): string {
 const revokeMs = 5_000;
 
 /** The way to the worker while it takes attachments. One that is released waits to be killed: better wait for the next. */
-export function attachTarget({ link, upstream }: NodeWorker, clock: Clock): AttachTarget | undefined {
+export function attachTarget({ link, upstream }: ReachableWorker, clock: Clock): AttachTarget | undefined {
   const now = link.state();
   if (now.kind !== 'up' || now.status.state === State.RELEASED || now.status.state === State.CLOSED) return undefined;
   return {

@@ -6,8 +6,16 @@ import { locateWorker } from './locate-worker.js';
 import type { PanelConfig } from '../config/config.js';
 import type { AttachTarget, WantedSession } from '../front/calls/attach-relay.js';
 import { closeNodeWorker, createNodeWorker, numberedArgv, type NodeWorkerDeps } from './create-node-worker.js';
+import { ForeignWorkers, type ForeignWorker } from './foreign-workers.js';
 import { socketDirectories, socketPlaces, workerNumbers } from './socket-places.js';
-import { attachTarget, newestWorkers, type NodeWorker, type WorkerStage } from './node-worker.js';
+import {
+  attachTarget,
+  newestWorkers,
+  takesNew,
+  type NodeWorker,
+  type ReachableWorker,
+  type WorkerStage,
+} from './node-worker.js';
 
 /** The panels of this node and their workers. */
 export interface Registry {
@@ -26,6 +34,8 @@ export interface Registry {
   requireKnown(panel: string): void;
   /** As {@link AttachTargets.ready}. */
   ready(wanted: WantedSession, signal: AbortSignal): Promise<AttachTarget>;
+  /** Workers of other agents that answer: their sessions are let through to them, and they are nothing else to this agent. */
+  foreign(): readonly ForeignWorker[];
   /** From now on no attachment is let through; those that come wait. */
   holdAttaches(): void;
   /** Arguments that a worker would be started with now, were its panel this one. */
@@ -45,9 +55,9 @@ export function createRegistry(deps: NodeWorkerDeps): Registry {
 const maxSocketPathBytes = 107;
 
 interface FoundWorker {
-  readonly owner: NodeWorker;
-  /** What it was when it was found. */
-  readonly stage: WorkerStage;
+  readonly owner: ReachableWorker;
+  /** What it was when it was found; undefined of another agent's. */
+  readonly stage: WorkerStage | undefined;
 }
 
 class WorkerRegistry implements Registry {
@@ -55,11 +65,13 @@ class WorkerRegistry implements Registry {
   readonly #deps: NodeWorkerDeps;
   readonly #workers = new Set<NodeWorker>();
   readonly #watchers = new Map<string, FSWatcher>();
+  readonly #foreign: ForeignWorkers;
   #isHolding = false;
   #isClosed = false;
 
   constructor(deps: NodeWorkerDeps) {
     this.#deps = deps;
+    this.#foreign = new ForeignWorkers({ ...deps, changes: this.changes });
   }
 
   workers(): readonly NodeWorker[] {
@@ -107,11 +119,10 @@ class WorkerRegistry implements Registry {
     const { clock, log } = this.#deps;
     for (;;) {
       await this.changes.until(() => this.#letsThrough(panel), signal);
-      const newest = this.#known(panel);
-      const others = this.#of(panel).filter(({ stage }) => stage === 'retiring');
+      const [first, ...others] = this.#candidates(panel);
       // Where there is one only, it has every session, or will.
-      const owner = others.length === 0 ? newest : await locateWorker([newest, ...others], { clock, log, sessionId });
-      const found = { owner, stage: owner.stage };
+      const owner = others.length === 0 ? first : await locateWorker([first, ...others], { clock, log, sessionId });
+      const found = { owner, stage: this.#stageOf(owner) };
       const target = await this.changes.until(() => this.#wayTo(found, panel), signal);
       if (target !== 'look again') return target;
     }
@@ -124,11 +135,41 @@ class WorkerRegistry implements Registry {
     return this.#isHolding ? undefined : true;
   }
 
+  /** Workers of a panel that may have a session. New ones go to the first: the newest, or another agent's while that one takes none any more. */
+  #candidates(panel: string): readonly [ReachableWorker, ...ReachableWorker[]] {
+    const newest = this.#known(panel);
+    const retiring = this.#of(panel).filter(({ stage }) => stage === 'retiring');
+    const foreign = this.#foreign.up().filter((worker) => worker.panel === panel);
+    // One that is not up yet is waited for.
+    const isCordoned = newest.link.state().kind === 'up' && !takesNew(newest);
+    const first = isCordoned ? foreign.find(takesNew) : undefined;
+    const all: readonly ReachableWorker[] = [newest, ...retiring, ...foreign];
+    return first === undefined
+      ? [newest, ...retiring, ...foreign]
+      : [first, ...all.filter((worker) => worker !== first)];
+  }
+
+  #own(worker: ReachableWorker): NodeWorker | undefined {
+    return this.workers().find((own) => own === worker);
+  }
+
+  #stageOf(worker: ReachableWorker): WorkerStage | undefined {
+    return this.#own(worker)?.stage;
+  }
+
+  #isThere(worker: ReachableWorker): boolean {
+    return this.#own(worker) !== undefined || this.#foreign.up().some((foreign) => foreign === worker);
+  }
+
   /** The session may move while its worker is waited for, or the worker end or be replaced. */
   #wayTo({ owner, stage }: FoundWorker, panel: string): AttachTarget | 'look again' | undefined {
     if (this.#letsThrough(panel) === undefined) return undefined;
-    if (owner.stage !== stage || !this.#workers.has(owner)) return 'look again';
+    if (this.#stageOf(owner) !== stage || !this.#isThere(owner)) return 'look again';
     return attachTarget(owner, this.#deps.clock);
+  }
+
+  foreign(): readonly ForeignWorker[] {
+    return this.#foreign.up();
   }
 
   holdAttaches(): void {
@@ -147,6 +188,7 @@ class WorkerRegistry implements Registry {
   close(): void {
     this.#isClosed = true;
     for (const watcher of this.#watchers.values()) watcher.close();
+    this.#foreign.close();
     this.changes.notify();
     for (const worker of this.#workers) closeNodeWorker(worker);
     this.#workers.clear();

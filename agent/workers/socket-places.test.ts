@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { socketDirectories, socketPlaces, workerNumbers } from './socket-places.js';
+import { panelOfSocket, socketDirectories, socketPlaces, workerNumbers } from './socket-places.js';
 
 const external = { run: 'external' } as const;
 const place = { runDir: '/run/panelet', podUid: '' };
@@ -69,4 +69,9 @@ test('workers are found by what they leave, a socket or a record; those of a pan
   expect(workerNumbers(of, logs)).toEqual([1, 2, 10]);
   expect(workerNumbers(of, { ...logs, run: 'external' })).toEqual([1]);
   rmSync(runDir, { recursive: true });
+});
+
+test('the panel of a worker is known by the name of its socket, whichever of several it is', () => {
+  const names = ['logs.sock', 'logs.12.sock', 'my-logs.sock', 'logs.json', 'logs.x.sock', 'agent-lock', '.sock'];
+  expect(names.map(panelOfSocket)).toEqual(['logs', 'logs', 'my-logs', undefined, undefined, undefined, undefined]);
 });

@@ -51,6 +51,11 @@ export function socketDirectories(place: RunPlace, panel: PanelPlace): readonly 
     .reverse();
 }
 
+/** The panel of a socket that an agent has made for a worker of its own, by the file's name; undefined for any other file. */
+export function panelOfSocket(file: string): string | undefined {
+  return /^([a-z0-9-]+)(?:\.[1-9]\d{0,8})?\.sock$/.exec(file)?.[1];
+}
+
 /** What the files of a panel's worker are called. The first one's are those that releases know which have one worker a panel. */
 export function numberedName(panel: string, number: number): string {
   return number === 1 ? panel : `${panel}.${number}`;

@@ -6,20 +6,25 @@ import { createPaneletClient, type PaneletClient, type PaneletSession } from '#c
 import { lockDirectory } from '#common/files/directory-lock.js';
 import { messageOf } from '#common/errors/errors.js';
 import { createSystemRandom } from '#common/random.js';
+import { createSystemClock } from '#common/time/clock.js';
 import {
   builtPrograms,
+  connectAgent,
   createAgentHome,
   untilText,
   type AgentHome,
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
+import { isFlawless, startEchoLoad, type EchoLoad, type EchoVerdict } from '#test/support/echo-load.js';
 import { echoed } from '#test/support/echoed.js';
+import { receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
 import { waitFor } from '#test/support/wait-for.js';
 
 jest.setTimeout(120_000);
 
 const random = createSystemRandom();
 const table = createProcessTable();
+const clock = createSystemClock();
 const [u1, u2] = ['11111111-old', '22222222-new'];
 
 let home: AgentHome;
@@ -45,6 +50,22 @@ const open = async (...uids: readonly string[]): Promise<PaneletSession> => {
   const client = createPaneletClient({ resolve: () => uids.map(addressOf) });
   clients.push(client);
   return client.open({ panel: 'echo' });
+};
+/** A session that is written to and read all the time, through the agents of these pods. */
+const load = async (uids: () => readonly string[]): Promise<EchoLoad> => {
+  const client = createPaneletClient({ resolve: () => uids().map(addressOf) });
+  clients.push(client);
+  const session = await client.open({ panel: 'echo' });
+  return startEchoLoad({ session, seed: 3, clock, longestPauseMs: 5, largestWriteBytes: 2_048 });
+};
+const flows = (one: EchoLoad): Promise<void> => {
+  const before = one.receivedBytes();
+  return waitFor('bytes come back', () => one.receivedBytes() > before + 4_096, 30_000);
+};
+const flawless = async (one: EchoLoad): Promise<EchoVerdict> => {
+  const verdict = await one.finish(30_000);
+  expect([isFlawless(verdict), verdict.errors]).toEqual([true, []]);
+  return verdict;
 };
 /** How often an agent has reached a worker of the terminal. */
 const ups = (agent: AgentProcess): number => agent.log().split(/"panel":"terminal","from":"\w+","to":"up"/).length - 1;
@@ -83,6 +104,47 @@ describe('two agents of a node, each of a pod', () => {
     for (const session of [moved, stays, own]) expect(await echoed(session, 'after')).toBe('after');
     expect([cuts, workersOf(u1)]).toEqual([[], []]);
     expect(young.log()).not.toContain('"level":50');
+  });
+
+  test('let clients through to each other’s workers: nobody loses a byte, whichever agent he knows', async () => {
+    const old = await startServing(u1);
+    const addresses = { current: [u1] };
+    const ofBoth = await load(() => addresses.current);
+    const ofOld = await load(() => [u1]);
+    const young = await startServing(u2);
+    // Its agent dies, and it goes on through the other one, in the worker that has it.
+    addresses.current = [u2, u1];
+    old.child.kill('SIGKILL');
+    await old.exited;
+    await flows(ofBoth);
+    const again = await startServing(u1);
+    await Promise.all([ofBoth, ofOld].map(flows));
+    expect(young.log()).not.toContain('was lost');
+    // A drain moves the sessions; their clients go on where they are.
+    const gate = connectAgent(addressOf(u1));
+    const { counts } = await receiptOfDrain(startDrain(gate.gate, { noticeMs: 2_000, timeoutMs: 60_000 }));
+    gate.close();
+    expect(counts).toMatchObject({ moved: 2, checkpointed: 0, forced: 0 });
+    await Promise.all([ofBoth, ofOld].map(flows));
+    // A new one opens in the worker that takes it.
+    expect(await echoed(await open(u1), 'new')).toBe('new');
+    await flawless(ofOld);
+    again.child.kill('SIGTERM');
+    expect(await again.exited).toBe(0);
+    await flawless(ofBoth);
+  });
+
+  test('SIGTERM of the older one moves what its clients have to the newer one', async () => {
+    const old = await startServing(u1);
+    const loads = await Promise.all([1, 2, 3, 4].map(() => load(() => [u1, u2])));
+    await startServing(u2);
+    await Promise.all(loads.map(flows));
+    old.child.kill('SIGTERM');
+    expect(await old.exited).toBe(0);
+    const silences = await Promise.all(loads.map(async (one) => (await flawless(one)).longestSilenceMs));
+    process.stdout.write(
+      `SIGTERM of the older agent: the longest silence is ${Math.round(Math.max(...silences))} ms\n`,
+    );
   });
 
   test('leave the workers of the other alone when they are killed and start again', async () => {
