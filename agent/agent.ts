@@ -3,7 +3,8 @@ import { withDeadline } from '#common/time/deadline.js';
 import { readAgentConfig } from './config/config.js';
 import { watchDirectory } from './config/watch-directory.js';
 import { createCleanup } from './life/cleanup.js';
-import { noteFiles, reloadAgent, reloadConfiguration, tellProblems } from './life/reload.js';
+import { noteFiles, tellProblems } from './life/reload.js';
+import { createReloads } from './life/reloads.js';
 import type { AgentDeps } from './start/agent-deps.js';
 import { openBase, type AgentBase } from './start/open-base.js';
 import { serve, type Serving } from './start/serve.js';
@@ -61,12 +62,11 @@ async function admit(base: AgentBase, serving: Serving): Promise<Agent> {
   noteFiles(panelFiles, config);
   const { identity } = base.access;
   const reloading = { deps, config, identity, certificates: base.certificates, panelFiles, ...serving };
-  let turn = Promise.resolve();
-  const inTurn = (run: () => Promise<void>): Promise<void> => (turn = turn.then(run));
-  const takeUp = (): void => {
-    if (stopping === undefined) void inTurn(() => reloadConfiguration(reloading));
-  };
-  if (config.panelsDir !== undefined) cleanup.add(watchDirectory(config.panelsDir, takeUp, { clock, log }));
+  const { workerReload } = serving;
+  const reloads = createReloads({ reloading, workerReload, isStopping: () => stopping !== undefined });
+  serving.onReload((...call) => reloads.call(...call));
+  const watching = { clock, log };
+  if (config.panelsDir !== undefined) cleanup.add(watchDirectory(config.panelsDir, () => reloads.takeUp(), watching));
 
   const hurry = new AbortController();
   const stop = async (): Promise<boolean> => {
@@ -84,7 +84,7 @@ async function admit(base: AgentBase, serving: Serving): Promise<Agent> {
   };
   return {
     port: front.port,
-    reload: () => inTurn(() => reloadAgent(reloading)),
+    reload: () => reloads.reload(),
     stop: () => {
       if (stopping === undefined) stopping = stop();
       else hurry.abort(new Error('A second signal came.'));

@@ -7,10 +7,11 @@ import { createSystemRandom } from '#common/random.js';
 import { version } from '#common/version.js';
 import { parseWorkerArguments, workerUsage, type WorkerArguments } from './arguments.js';
 import { createPanel } from './panels/catalogue.js';
+import { hasSessionElsewhere } from './owners/has-session-elsewhere.js';
 import { openAccounts } from './owners/open-accounts.js';
 import { ownersOf } from './owners/owners-of.js';
 import { meetingPlaceOf } from './storage/instances.js';
-import { openPanelStorage } from './storage/panel-storage.js';
+import { openPanelStorage, type PanelStorage } from './storage/panel-storage.js';
 import { startWorker } from './worker.js';
 
 const exitFailed = 1;
@@ -37,12 +38,16 @@ async function run(): Promise<number> {
   process.on('SIGHUP', () => undefined);
   const clock = createSystemClock({ keepsAlive: true });
   const loginShell = process.env['SHELL'] ?? '/bin/sh';
-  const opened =
-    panel === 'terminal' ? await openAccounts({ parameters, stateDir, loginShell, log, random, clock }) : undefined;
+  const shared: { storage?: PanelStorage } = {};
+  const isElsewhere = async (owner: string): Promise<boolean> =>
+    shared.storage !== undefined && (await hasSessionElsewhere(shared.storage, owner));
+  const opening = { parameters, stateDir, loginShell, log, random, clock, isElsewhere };
+  const opened = panel === 'terminal' ? await openAccounts(opening) : undefined;
   const definition = createPanel(panel, { environment: process.env, parameters, accounts: opened?.accounts });
   const joining = { isBeside: options.isBeside, waitMs: options.lockWaitMs, clock, random, log, signal: asked.signal };
   const join = (directory: string): Promise<Instances> => joinInstances(meetingPlaceOf(directory), joining);
   const storage = await openPanelStorage({ stateDir, panel, clock, log, random, join });
+  shared.storage = storage;
   const worker = await startWorker({
     definition,
     storage,

@@ -88,6 +88,7 @@ const configSchema = z.strictObject({
   sessionsPerOwner: sessionsPerOwnerSchema.prefault({}),
   panelsDir: z.string().startsWith('/', 'must be an absolute path').optional(),
   workerCommand: z.array(z.string().min(1)).min(1).optional(),
+  upgradeWorkers: z.boolean().default(false),
   gracePeriodSeconds: z.number().positive().default(25),
   limits: limitsSchema.prefault({}),
   log: z

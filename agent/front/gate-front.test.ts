@@ -82,6 +82,7 @@ async function open(tls?: CertificateSource): Promise<Front> {
   const services = await openServices({
     socketPath,
     session: {} as Parameters<typeof openServices>[0]['session'],
+    agent: { reload: (call) => call.end() },
     gate: createGateService({ gate, node: 'n1', caller: createCallerReader(calls), permissions, log }),
   });
   const upstream = createUpstream({ socketPath, clock });

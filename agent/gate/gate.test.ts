@@ -51,7 +51,12 @@ function panelWith(name: string, target: 'agent' | 'host', never: readonly strin
 }
 
 function nodeWith(clock: FakeClock, ...workers: NodeWorker[]) {
-  const nodeWorkers = { changes: createChanges(), workers: () => workers, holdAttaches: () => undefined, foreign: () => [] };
+  const nodeWorkers = {
+    changes: createChanges(),
+    workers: () => workers,
+    holdAttaches: () => undefined,
+    foreign: () => [],
+  };
   const cordons = createCordons(clock, () => undefined);
   const log = createSilentLog();
   const names = { instance: 'i', node: 'n', podUid: '', version: '' };

@@ -82,6 +82,8 @@ export interface Reloading {
   readonly registry: Registry;
   /** Files of the panels that run, by name of the panel; replaced. */
   readonly panelFiles: Map<string, string>;
+  /** Panels as the configuration was read last, by name; replaced. */
+  readonly configured: Map<string, PanelConfig>;
   readonly attachmentReviews: AttachmentReviews;
   readonly instance: string;
   /** Names of what only a restart takes up; replaced. */
@@ -106,6 +108,7 @@ export async function reloadConfiguration({
   config,
   registry,
   panelFiles,
+  configured,
   instance,
   stale,
 }: Reloading): Promise<void> {
@@ -117,6 +120,8 @@ export async function reloadConfiguration({
     log.level = next.log.level;
     const left = [...staleKeys(config, next), ...(await applyPanels({ registry, clock, log, instance }, next))];
     noteFiles(panelFiles, next);
+    configured.clear();
+    for (const panel of next.panels) configured.set(panel.name, panel);
     stale.clear();
     for (const name of left) stale.add(name);
     if (left.length > 0) log.warn({ changed: left }, 'Some changes need a restart of the agent');

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { explainRefusals } from '#common/grpc/explain-refusals.js';
+import { AgentServiceService, type AgentServiceServer } from '#proto/agent/v1/agent.js';
 import { GateServiceService, type GateServiceServer } from '#proto/gate/v1/gate.js';
 import { SessionServiceService, type SessionServiceServer } from '#proto/session/v1/session.js';
 
@@ -15,6 +16,7 @@ export interface ServicesDeps {
   readonly socketPath: string;
   readonly session: SessionServiceServer;
   readonly gate: GateServiceServer;
+  readonly agent: AgentServiceServer;
 }
 
 /** Opens the services. */
@@ -23,6 +25,7 @@ export async function openServices(deps: ServicesDeps): Promise<Services> {
   const server = new Server({ 'grpc.max_receive_message_length': 1024 * 1024, interceptors: [explainRefusals] });
   server.addService(SessionServiceService, deps.session);
   server.addService(GateServiceService, deps.gate);
+  server.addService(AgentServiceService, deps.agent);
   await new Promise<void>((resolve, reject) => {
     server.bindAsync(`unix:${deps.socketPath}`, ServerCredentials.createInsecure(), (error) => {
       if (error === null) resolve();

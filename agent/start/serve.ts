@@ -1,11 +1,15 @@
 import { State, Target } from '#proto/gate/v1/gate.js';
 import type { AttachmentReviews } from '../access/attachment-reviews.js';
+import type { PanelConfig } from '../config/config.js';
 import type { Front } from '../front/front.js';
 import { createAgentGate, type AgentGate } from '../gate/gate.js';
 import { watchLiftedCordons } from '../gate/lifted-cordons.js';
 import { removeStaleSockets } from '../life/directories.js';
+import { createRetirements } from '../life/retirements.js';
+import { createWorkerReload, type WorkerReload } from '../life/reload-workers.js';
 import { shutDownWorkers } from '../life/shutdown.js';
 import { startPodSweep } from '../life/sweep-pods.js';
+import { createAgentService, type AgentServiceDeps } from '../services/agent-service.js';
 import { createCallerReader } from '../services/caller.js';
 import { createGateService } from '../services/gate-service.js';
 import { openServices, type Services } from '../services/services.js';
@@ -16,6 +20,8 @@ import type { AgentBase } from './open-base.js';
 import { openFronts, type Fronts } from './open-fronts.js';
 import { openRegistry, type RegistryParts } from './open-registry.js';
 import { serveMetrics } from './serve-metrics.js';
+
+type ReloadCall = AgentServiceDeps['reload'];
 
 /** What serves. */
 export interface Serving {
@@ -29,6 +35,11 @@ export interface Serving {
   readonly attachmentReviews: AttachmentReviews;
   readonly shutDown: (hurry: AbortSignal) => Promise<boolean>;
   readonly closeServices: () => Promise<void>;
+  readonly workerReload: WorkerReload;
+  /** Panels as the configuration was read last, by name; replaced. */
+  readonly configured: Map<string, PanelConfig>;
+  /** Says what a call of Reload does; none is let in before. */
+  readonly onReload: (reload: ReloadCall) => void;
   readonly showHealth: () => void;
   readonly stopHealth: () => void;
 }
@@ -47,12 +58,24 @@ export async function serve(base: AgentBase): Promise<Serving> {
   const sweeping = new AbortController();
   base.cleanup.add(() => sweeping.abort());
   startPodSweep({ ...base, clock, log, runDir: config.runDir }, sweeping.signal);
-  const services = await openOwnServices(base, { gate, registry, fronts });
+  const retirements = createRetirements({ registry, cordons, clock, log, instance });
+  base.cleanup.add(() => retirements.close());
+  const configured = new Map(config.panels.map((panel) => [panel.name, panel]));
+  const workerReload = createWorkerReload({
+    ...{ registry, cordons, clock, log, retirements },
+    configured: (panel) => configured.get(panel),
+  });
+  let reload: ReloadCall = () => Promise.resolve();
+  const services = await openOwnServices(base, { gate, registry, fronts, reload: (...call) => reload(...call) });
   await serveMetrics(base, { front, gateFront, registry, gate });
   const graceMs = config.gracePeriodSeconds * 1000;
   return {
     ...{ instance, front, gateFront, registry, gate, stale, attachmentReviews },
-    shutDown: (hurry) => shutDownWorkers({ registry, clock, log, instance, cordons, graceMs, hurry }),
+    ...{ workerReload, configured, onReload: (next) => (reload = next) },
+    shutDown: (hurry) => {
+      retirements.close();
+      return shutDownWorkers({ registry, clock, log, instance, cordons, graceMs, hurry });
+    },
     closeServices: () => services.close(),
     showHealth: () => health.show(gate.status(Target.AGENT).state === State.SERVING),
     stopHealth: () => health.stop(),
@@ -78,9 +101,10 @@ interface OwnParts {
   readonly gate: AgentGate;
   readonly registry: Registry;
   readonly fronts: Fronts;
+  readonly reload: ReloadCall;
 }
 
-async function openOwnServices(base: AgentBase, { gate, registry, fronts }: OwnParts): Promise<Services> {
+async function openOwnServices(base: AgentBase, { gate, registry, fronts, reload }: OwnParts): Promise<Services> {
   const { deps, config, cleanup, access } = base;
   const { clock, log } = deps;
   const { node } = config;
@@ -91,6 +115,7 @@ async function openOwnServices(base: AgentBase, { gate, registry, fronts }: OwnP
     socketPath: fronts.socketPath,
     session: createSessionService({ registry, node, clock, caller, permissions, log }),
     gate: createGateService({ gate, node, caller, permissions, log }),
+    agent: createAgentService({ node, caller, permissions, log, reload }),
   });
   cleanup.add(() => services.close());
   return services;

@@ -24,8 +24,11 @@ export interface Registry {
   workers(): readonly NodeWorker[];
   /** Starts a panel, and takes up all workers of it that live from before; the one of them that came last is its newest. */
   add(panel: PanelConfig): void;
-  /** Starts another worker beside the newest one of its panel. @throws PaneletError CONFIG_INVALID when its socket's path is too long */
-  addBeside(newest: NodeWorker): NodeWorker;
+  /**
+   * Starts another worker beside the newest one of its panel, as `panel` says.
+   * @throws PaneletError CONFIG_INVALID when its socket's path is too long
+   */
+  addBeside(newest: NodeWorker, panel: PanelConfig): NodeWorker;
   /** Makes a worker that was coming its panel's newest; the one before retires. */
   promote(coming: NodeWorker): void;
   /** Forgets a worker that is gone or left alone. */
@@ -86,8 +89,8 @@ class WorkerRegistry implements Registry {
     else void this.#choose(numbers.map((number) => this.#create(panel, number, 'undecided')));
   }
 
-  addBeside({ panel }: NodeWorker): NodeWorker {
-    const number = Math.max(...this.#of(panel.name).map((worker) => worker.number)) + 1;
+  addBeside({ number: last }: NodeWorker, panel: PanelConfig): NodeWorker {
+    const number = Math.max(last, ...this.#of(panel.name).map((worker) => worker.number)) + 1;
     const [socketPath] = socketPlaces(this.#deps.place, panel, number);
     if (Buffer.byteLength(socketPath) > maxSocketPathBytes) {
       throw new PaneletError(

@@ -208,6 +208,8 @@ async function startWorker({ deps, state, show, signal }: Supervision): Promise<
   const commandHash = await readHash(deps, deps.argv);
   signal.throwIfAborted();
   try {
+    // The next agent looks for it, should this one end before it knows the process.
+    await writeRecord(deps, { pid: 1, startTime: 'starting' }, { instance: '', commandHash: '' });
     const started = await deps.launch(deps);
     state.process = started;
     state.commandHash = commandHash;

@@ -1,6 +1,7 @@
 import { credentials, Metadata, type ClientReadableStream } from '@grpc/grpc-js';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import { createSystemClock, type Clock } from '#common/time/clock.js';
+import { AgentServiceClient, type ReloadRequest, type ReloadResponse } from '#proto/agent/v1/agent.js';
 import {
   GateServiceClient,
   type CordonRequest,
@@ -19,13 +20,15 @@ import { credentialsFor, serverNameOf, type TlsOption } from '../connect/endpoin
 import { clientErrorOf, statusOfError } from '../connect/status-errors.js';
 import { callUnary, type UnaryMethod } from './unary-call.js';
 
-/** The gate of one agent, for operators. */
+/** The gate of one agent, and the agent itself, for operators. */
 export interface GateClient {
   status(): Promise<GateStatus>;
   cordon(request: CordonRequest): Promise<GateStatus>;
   uncordon(request: UncordonRequest): Promise<GateStatus>;
   /** Starts or joins a drain and yields its states. Ending the iteration does not end the drain. */
   drain(request: DrainRequest): AsyncGenerator<DrainResponse, void, undefined>;
+  /** Has the agent take up what has changed, and yields the steps by which its workers are replaced. Ending the iteration ends nothing. */
+  reload(request: ReloadRequest): AsyncGenerator<ReloadResponse, void, undefined>;
   close(): void;
 }
 
@@ -79,11 +82,21 @@ class DialledGate implements GateClient {
     return this.#ask((gate) => gate.uncordon.bind(gate), request);
   }
 
-  async *drain(request: DrainRequest): AsyncGenerator<DrainResponse, void, undefined> {
+  drain(request: DrainRequest): AsyncGenerator<DrainResponse, void, undefined> {
+    return this.#follow<DrainResponse>((lease) => gateAt(lease).drain(request, this.#metadata));
+  }
+
+  reload(request: ReloadRequest): AsyncGenerator<ReloadResponse, void, undefined> {
+    return this.#follow<ReloadResponse>((lease) => agentAt(lease).reload(request, this.#metadata));
+  }
+
+  async *#follow<Response>(
+    start: (lease: ChannelLease) => ClientReadableStream<Response>,
+  ): AsyncGenerator<Response, void, undefined> {
     const lease = await this.#dial();
-    const call: ClientReadableStream<DrainResponse> = gateAt(lease).drain(request, this.#metadata);
+    const call = start(lease);
     try {
-      for await (const response of call) yield response as DrainResponse;
+      for await (const response of call) yield response as Response;
     } catch (error) {
       throw this.#failed(lease, clientErrorOf(statusOfError(error), lease.address));
     } finally {
@@ -130,4 +143,8 @@ class DialledGate implements GateClient {
 
 function gateAt({ client }: ChannelLease): GateServiceClient {
   return new GateServiceClient('unix:', credentials.createInsecure(), { channelOverride: client.getChannel() });
+}
+
+function agentAt({ client }: ChannelLease): AgentServiceClient {
+  return new AgentServiceClient('unix:', credentials.createInsecure(), { channelOverride: client.getChannel() });
 }

@@ -22,6 +22,7 @@ import { drainCommand, gateCommand, uncordonCommand, type DrainFlags } from './f
 import { endCommand, listPanelsCommand, listSessionsCommand } from './fleet/list-commands.js';
 import { logsCommand, type LogsFlags } from './session/logs-command.js';
 import { planCommand, type PlanFlags } from './fleet/plan-command.js';
+import { reloadCommand, type ReloadFlags } from './fleet/reload-command.js';
 import { restartCommand, type RestartFlags } from './fleet/restart-command.js';
 import { switchRestartCommand } from './fleet/restart-switches.js';
 import { fleetStatusCommand } from './fleet/fleet-commands.js';
@@ -156,6 +157,13 @@ function addGateCommands(program: Command, run: Runner): void {
     .addOption(gateTarget())
     .option('-w, --watch', 'show each state, on standard error')
     .action((flags: DrainFlags, command: Command) => run(command, (context) => drainCommand(context, flags)));
+  program
+    .command('reload')
+    .description('have the agent take up its configuration, and with --workers replace the workers that it starts')
+    .option('--workers', 'start a new worker beside each, and move or restore its sessions there')
+    .addOption(new Option('--panel <name>', 'only the worker of this panel; repeatable').argParser(collect))
+    .option('--changed', 'only workers whose command, its program or parameters have changed')
+    .action((flags: ReloadFlags, command: Command) => run(command, (context) => reloadCommand(context, flags)));
   program
     .command('uncordon')
     .description('serve again, whoever has cordoned')

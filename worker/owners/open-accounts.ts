@@ -28,6 +28,8 @@ export interface OpenAccountsDeps {
   readonly log: Log;
   readonly random: Random;
   readonly clock: Clock;
+  /** As `OwnerAccountsDeps.isElsewhere`. */
+  readonly isElsewhere: (owner: string) => Promise<boolean>;
 }
 
 /** The accounts, and what is to be done for them once this worker has the sessions' storage. */
@@ -78,7 +80,7 @@ function assemble(deps: OpenAccountsDeps, range: UidRange, keepMs: number | unde
   const lastUse = createLastUse({ directory, clock });
   const limits = processLimits(wishedLimits, readFileSync('/proc/self/limits', 'utf8'));
   const accounts = createOwnerAccounts({
-    ...{ book, lastUse, homes, temporaries, limits, log, clock },
+    ...{ book, lastUse, homes, temporaries, limits, log, clock, isElsewhere: deps.isElsewhere },
     ...(names === undefined ? {} : { names: createNameFiles({ directory: names, shell: deps.loginShell, log }) }),
   });
   const ownerHomes = createOwnerHomes({

@@ -22,7 +22,7 @@ export interface OwnerAccount {
   launch(program: Omit<OwnedProgram, 'uid'>): LaunchCommand;
   /** Runs a script of /bin/sh as the owner. @returns its exit code; 128 and the signal's number when killed */
   run(script: string, args: readonly string[]): Promise<number>;
-  /** The session has ended; with the owner's last one all of his processes do. Idempotent. */
+  /** The session has ended; with the owner's last one, of all workers that live, all of his processes do. Idempotent. */
   leave(): Promise<void>;
 }
 
@@ -45,6 +45,8 @@ export interface OwnerAccountsDeps {
   readonly names?: NameFiles;
   /** Told when an owner comes, and when his last session has ended. */
   readonly lastUse: LastUse;
+  /** Whether another worker of the panel, which sees the same processes, has a session of an owner. @default none has */
+  readonly isElsewhere?: (owner: string) => Promise<boolean>;
   readonly limits: ProcessLimits;
   readonly log: Log;
   readonly clock: Clock;
@@ -66,7 +68,7 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
       log.warn({ err, uid }, 'It could not be noted that an owner had a session');
     });
 
-  const leave = (uid: number): Promise<void> =>
+  const leave = (uid: number, owner: string): Promise<void> =>
     lock.run(String(uid), async () => {
       const left = (sessions.get(uid) ?? 1) - 1;
       if (left > 0) {
@@ -74,13 +76,14 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
         return;
       }
       sessions.delete(uid);
+      if (await isElsewhere(deps, owner)) return;
       // He may kill the one that comes to kill; one of them is first.
       let code = await run(uid, endAll, []);
       for (let tries = 1; code !== 0 && tries < endTries; tries++) code = await run(uid, endAll, []);
       if (code !== 0) log.error({ uid, code }, 'Processes of an owner could not be ended');
       await note(uid);
     });
-  const enter = async (uid: number): Promise<OwnerAccount> => {
+  const enter = async (uid: number, owner: string): Promise<OwnerAccount> => {
     await makePassage(deps.homes);
     await makePassage(deps.temporaries);
     const home = await makeOwnDirectory(deps.homes, uid);
@@ -97,13 +100,13 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
       temporary,
       launch: (program) => launchCommand({ ...program, uid }, limits),
       run: (script, args) => run(uid, script, args),
-      leave: () => (left ??= leave(uid)),
+      leave: () => (left ??= leave(uid, owner)),
     };
   };
   return {
     enter: async (owner) => {
       const uid = await book.uidOf(owner);
-      return await lock.run(String(uid), () => enter(uid));
+      return await lock.run(String(uid), () => enter(uid, owner));
     },
     whileAway: (uid, work) =>
       lock.run(String(uid), async () => {
@@ -112,6 +115,16 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
         return true;
       }),
   };
+}
+
+// Where nobody can say, his processes stay: one too many is a smaller harm than a session less.
+async function isElsewhere(deps: OwnerAccountsDeps, owner: string): Promise<boolean> {
+  try {
+    return (await deps.isElsewhere?.(owner)) ?? false;
+  } catch (err) {
+    deps.log.warn({ err }, 'Processes of an owner stay: it is not known whether another worker has a session of his');
+    return true;
+  }
 }
 
 function unreachableHome(home: string): PaneletError {

@@ -1,6 +1,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { status, type ServiceDefinition } from '@grpc/grpc-js';
 import { isPaneletError } from '#common/errors/errors.js';
+import { AgentServiceService } from '#proto/agent/v1/agent.js';
 import { GateServiceService } from '#proto/gate/v1/gate.js';
 import { SessionServiceService } from '#proto/session/v1/session.js';
 import type { ClientAttach } from './attach-relay.js';
@@ -46,7 +47,7 @@ export interface RouterDeps {
 const attachPath = '/panelet.session.v1.SessionService/Attach';
 const healthPrefix = '/grpc.health.v1.Health/';
 // Another path goes no further: it may be as long as a header, and what carries it on would hold it several times.
-const servedPaths = new Set([SessionServiceService, GateServiceService].flatMap(pathsOf));
+const servedPaths = new Set([SessionServiceService, GateServiceService, AgentServiceService].flatMap(pathsOf));
 const unserved = plainStatus(status.UNIMPLEMENTED, 'The agent has no such method.');
 
 /**

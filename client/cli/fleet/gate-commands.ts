@@ -32,7 +32,11 @@ export interface DrainFlags {
 const onTimeouts = { abort: OnTimeout.ABORT, force: OnTimeout.FORCE, wait: OnTimeout.WAIT } as const;
 const targets = { agent: Target.AGENT, host: Target.HOST } as const;
 
-async function withGate<Result>(context: CliContext, use: (gate: GateClient) => Promise<Result>): Promise<Result> {
+/** Opens the gate of an agent for a command. @throws what its calls do, with what the reader can do about it */
+export async function withGate<Result>(
+  context: CliContext,
+  use: (gate: GateClient) => Promise<Result>,
+): Promise<Result> {
   const access = await openAccess(context);
   try {
     const gate = createGateClient({ ...(await access.gate()), clock: context.world.clock });

@@ -85,7 +85,7 @@ export function holderLines(holders: readonly Holder[]): string[] {
 export function gateStatusLines(status: GateStatus): string[] {
   const workers = status.workers.map((worker) => [
     worker.panel,
-    stateName(worker.state),
+    worker.retiring ? `${stateName(worker.state)}, retiring` : stateName(worker.state),
     String(worker.sessions),
     String(worker.pid),
     targetName(worker.target),
