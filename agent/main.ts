@@ -47,6 +47,7 @@ async function start(): Promise<Agent> {
     configFile: readArguments(),
     overrides: { node: process.env['PANELET_NODE_NAME'], listenHost: process.env['PANELET_POD_IP'] },
     pod: {
+      name: process.env['PANELET_POD_NAME'] ?? '',
       uid: process.env['PANELET_POD_UID'] ?? '',
       namespace: process.env['PANELET_POD_NAMESPACE'] ?? '',
       ip: process.env['PANELET_POD_IP'],

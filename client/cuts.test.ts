@@ -60,7 +60,7 @@ async function restartAgainAndAgain(worker: RestartableWorker, signal: AbortSign
 }
 
 function handOver({ running }: RestartableWorker): Promise<HandoffResponse> {
-  const request = { reason: 'a test', retryAfter: undefined, agentInstance: '' };
+  const request = { reason: 'a test', retryAfter: undefined, agentInstance: '', within: undefined };
   return ask((callback) => running.control.handoff(request, callback));
 }
 

@@ -258,6 +258,12 @@ describe('while the worker is not up', () => {
     stream.cancel();
   });
 
+  test('an agent that goes refuses at once who is attached and may find another one', async () => {
+    const front = await start({ attach: echoCall, clock: createFakeClock(), up: false, isHolding: true });
+    const refusal = await refusalOf(open(front), helloBytes('echo', {}, 'move'));
+    expect(refusal).toEqual([status.UNAVAILABLE, 'WORKER_UNAVAILABLE']);
+  });
+
   test('an attachment is refused after ten seconds, with the time to try again', async () => {
     const clock = createFakeClock();
     const front = await start({ attach: echoCall, clock, up: false });

@@ -8,6 +8,7 @@ import { createReviews, type Reviews } from './reviews.js';
 
 /** What an agent knows about the pod it runs in; all empty outside of a cluster. */
 export interface PodFacts {
+  readonly name: string;
   readonly uid: string;
   readonly namespace: string;
   /** Undefined when it is not known. */

@@ -27,7 +27,10 @@ const answerMs = 500;
 const handoffMs = 500;
 const killMs = 1_000;
 const hurriedMs = 500;
-const longestHandoffMs = 2_000;
+// Clients go on meanwhile: they open their next attachments over another agent, if there is one.
+const longestHandoffMs = 8_000;
+// What is left for those that have not moved by then.
+const readyMs = 500;
 const longestEnd: EndBounds = { exitMs: 3_000, termMs: 2_000 };
 
 /**
@@ -111,7 +114,8 @@ async function handOver({ registry, clock, log, instance }: ShutdownDeps, timeou
   await Promise.all(
     [...staying, ...foreign].map(async ({ clients, worker }) => {
       // The clients of another agent, which may be here already, have nothing to do with the end of this one.
-      const request = { reason, retryAfter: msToDuration(0), agentInstance: instance };
+      const within = timeoutMs > 2 * readyMs ? msToDuration(timeoutMs - readyMs) : undefined;
+      const request = { reason, retryAfter: msToDuration(0), agentInstance: instance, within };
       try {
         await callWorker<HandoffResponse>((...rest) => clients.worker.handoff(request, ...rest), {
           clock,

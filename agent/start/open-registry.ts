@@ -3,6 +3,7 @@ import { createCordons, type Cordons } from '../gate/cordons.js';
 import { createFencing, type Fencing } from '../gate/fencing.js';
 import { openFencingFile } from '../gate/fencing-file.js';
 import { isOfPod } from '../workers/socket-places.js';
+import { reachableAddress } from './reachable-address.js';
 import { createRegistry, type Registry } from '../workers/registry.js';
 import type { AgentBase } from './open-base.js';
 
@@ -45,7 +46,12 @@ function createNodeRegistry(
   return createRegistry({
     ...{ clock, random, env, table, launch, admission },
     log: deps.log,
-    agentInstance: instance,
+    self: {
+      agentInstance: instance,
+      pod: deps.pod.name,
+      podUid: deps.pod.uid,
+      address: reachableAddress(config.listen, deps.pod.ip),
+    },
     place,
     // Of the agents that share the workers of hosts, the newest one keeps them running.
     isInCharge: (panel) => isOfPod(place, panel) || !agents.hasNewer,

@@ -5,6 +5,7 @@ import type { Random } from '#common/random.js';
 import { createBackoff } from '#common/time/backoff.js';
 import type { Clock } from '#common/time/clock.js';
 import type { GateStatus, Target } from '#proto/gate/v1/gate.js';
+import type { WatchRequest } from '#proto/worker/v1/worker.js';
 import type { PanelConfig } from '../config/config.js';
 import { createUpstream } from '../front/upstream/upstream.js';
 import type { Launcher } from './launcher.js';
@@ -30,7 +31,8 @@ export interface NodeWorkerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly agentInstance: string;
+  /** How the agent names itself to workers. */
+  readonly self: WatchRequest;
   readonly place: RunPlace;
   readonly stateDir: string;
   readonly command: WorkerCommandOptions;

@@ -35,6 +35,8 @@ export interface Registry {
   remove(worker: NodeWorker): void;
   /** As {@link AttachTargets.requireKnown}. */
   requireKnown(panel: string): void;
+  /** As {@link AttachTargets.isHolding}. */
+  readonly isHolding: boolean;
   /** As {@link AttachTargets.ready}. */
   ready(wanted: WantedSession, signal: AbortSignal): Promise<AttachTarget>;
   /** Workers of other agents that answer: their sessions are let through to them, and they are nothing else to this agent. */
@@ -69,12 +71,16 @@ class WorkerRegistry implements Registry {
   readonly #workers = new Set<NodeWorker>();
   readonly #watchers = new Map<string, FSWatcher>();
   readonly #foreign: ForeignWorkers;
-  #isHolding = false;
+  #holding = false;
   #isClosed = false;
 
   constructor(deps: NodeWorkerDeps) {
     this.#deps = deps;
     this.#foreign = new ForeignWorkers({ ...deps, changes: this.changes });
+  }
+
+  get isHolding(): boolean {
+    return this.#holding;
   }
 
   workers(): readonly NodeWorker[] {
@@ -135,7 +141,7 @@ class WorkerRegistry implements Registry {
   #letsThrough(panel: string): true | undefined {
     if (this.#isClosed) throw new PaneletError('WORKER_UNAVAILABLE', 'The agent restarts. Attach again.');
     this.#known(panel);
-    return this.#isHolding ? undefined : true;
+    return this.#holding ? undefined : true;
   }
 
   /** Workers of a panel that may have a session. New ones go to the first: the newest, or another agent's while that one takes none any more. */
@@ -176,7 +182,7 @@ class WorkerRegistry implements Registry {
   }
 
   holdAttaches(): void {
-    this.#isHolding = true;
+    this.#holding = true;
   }
 
   argv({ number }: NodeWorker, panel: PanelConfig): readonly string[] {

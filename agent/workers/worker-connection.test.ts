@@ -12,7 +12,7 @@ import { GateStatus, State, Target } from '#proto/gate/v1/gate.js';
 import { SessionServiceService } from '#proto/session/v1/session.js';
 import {
   WorkerServiceService,
-  type WatchRequest,
+  WatchRequest,
   type WatchResponse,
   type WorkerServiceServer,
 } from '#proto/worker/v1/worker.js';
@@ -100,7 +100,13 @@ function openLink(socketPath: string) {
   const seen: ConnectionState['kind'][] = [];
   const counts = { silent: 0 };
   const link = createWorkerConnection({
-    ...{ panel: 'echo', socket: createWorkerSocket([socketPath]), agentInstance: 'a', clock, log: createSilentLog() },
+    ...{
+      panel: 'echo',
+      socket: createWorkerSocket([socketPath]),
+      self: WatchRequest.fromPartial({ agentInstance: 'a' }),
+      clock,
+      log: createSilentLog(),
+    },
     backoff: createBackoff(createSeededRandom(1), { initialMs: 20, maxMs: 1_000 }),
     prepare: (_clients, status) => Promise.resolve(status),
     onChange: () => seen.push(link.state().kind),

@@ -6,7 +6,7 @@ import { withDeadline } from '#common/time/deadline.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import type { GateStatus } from '#proto/gate/v1/gate.js';
-import type { DescribeResponse, WatchResponse } from '#proto/worker/v1/worker.js';
+import type { DescribeResponse, WatchRequest, WatchResponse } from '#proto/worker/v1/worker.js';
 import { callWorker } from './call-worker.js';
 import { openWorkerClients, type WorkerClients } from './worker-clients.js';
 import type { WorkerSocket } from './worker-socket.js';
@@ -32,7 +32,8 @@ export type ConnectionState =
 export interface WorkerConnectionDeps {
   readonly panel: string;
   readonly socket: WorkerSocket;
-  readonly agentInstance: string;
+  /** How the agent names itself to the worker. */
+  readonly self: WatchRequest;
   readonly clock: Clock;
   readonly log: Log;
   readonly backoff: Backoff;
@@ -147,7 +148,7 @@ async function watch(deps: WorkerConnectionDeps, watching: Watching): Promise<vo
   const stop = (): void => done.resolve();
   ending.addEventListener('abort', stop, { once: true });
   if (ending.aborted) stop();
-  const call: ClientReadableStream<WatchResponse> = clients.worker.watch({ agentInstance: deps.agentInstance });
+  const call: ClientReadableStream<WatchResponse> = clients.worker.watch(deps.self);
   const first = deps.clock.after(callTimeoutMs, () => done.reject(new Error('It does not say its status.')));
   call.once('data', () => first.stop());
   call.on('data', takeStatuses(deps, watching, done));

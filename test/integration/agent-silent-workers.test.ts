@@ -16,6 +16,7 @@ import {
   untilText,
   type AgentHome,
 } from '#test/support/agent/running-agent.js';
+import { WatchRequest } from '#proto/worker/v1/worker.js';
 import { waitFor } from '#test/support/wait-for.js';
 
 const cleanups: (() => void)[] = [];
@@ -105,7 +106,11 @@ test('a worker that is stopped becomes unknown after 15 s at most, and is up aga
   await agent.exited;
   const clock = createFakeClock();
   const link = createWorkerConnection({
-    ...{ panel: 'echo', socket: createWorkerSocket([join(at.dir, 'run', 'workers', 'echo.sock')]), agentInstance: 'a' },
+    ...{
+      panel: 'echo',
+      socket: createWorkerSocket([join(at.dir, 'run', 'workers', 'echo.sock')]),
+      self: WatchRequest.fromPartial({}),
+    },
     ...{ clock, log: createSilentLog(), onChange: () => undefined },
     backoff: createBackoff(createSeededRandom(1), { initialMs: 20, maxMs: 1_000 }),
     prepare: (_clients, status) => Promise.resolve(status),

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
 import { messageOf } from '#common/errors/errors.js';
+import { createSystemClock, sleep } from '#common/time/clock.js';
 import { msToDuration } from '#common/time/duration.js';
 import {
   CordonRequest,
@@ -13,6 +14,7 @@ import {
   type CordonResponse,
   type UncordonResponse,
 } from '#proto/gate/v1/gate.js';
+import { DrainPhase } from '#proto/session/v1/session.js';
 import {
   builtPrograms,
   call,
@@ -23,10 +25,44 @@ import {
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
 import { echoed } from '#test/support/echoed.js';
+import { LinkClient } from '#test/support/link-client.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
 
 jest.setTimeout(120_000);
+
+/** Writes a line every 5 ms and reads what comes back; throws where it is not what was written. */
+function talkOn(session: PaneletSession) {
+  const clock = createSystemClock();
+  let [written, received, heardMs, longestSilenceMs, isOver] = ['', '', clock.nowMs(), 0, false];
+  const writing = (async () => {
+    for (let line = 1; !isOver; line += 1) {
+      written += `${line}\n`;
+      await session.write(`${line}\n`);
+      await sleep(clock, 5);
+    }
+    await session.end();
+  })();
+  const reading = (async () => {
+    for await (const item of session) {
+      if (item.kind !== 'data') continue;
+      longestSilenceMs = Math.max(longestSilenceMs, clock.nowMs() - heardMs);
+      heardMs = clock.nowMs();
+      received += Buffer.from(item.payload).toString();
+    }
+  })();
+  const count = (): number => received.split('\n').length - 1;
+  return {
+    count,
+    until: (lines: number) => waitFor(`${lines} lines`, () => count() >= lines),
+    stop: async () => {
+      isOver = true;
+      await Promise.all([writing, reading]);
+      expect(received).toBe(written);
+      return { longestSilenceMs };
+    },
+  };
+}
 
 const target = Target.HOST;
 const commandOf = (restartUid: string) => ({ restartUid, fencing: 3, generation: 1 });
@@ -90,15 +126,40 @@ describe('two agents of one node', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  test.each(['SIGTERM', 'SIGKILL'] as const)('%s of one moves its own clients, and no other', async (signal) => {
+  test('SIGKILL of one cuts its own clients, and no other', async () => {
     const own = await open(0, 1);
     const other = await open(1);
-    going.child.kill(signal);
-    expect(await going.exited).toBe(signal === 'SIGTERM' ? 0 : signal);
+    going.child.kill('SIGKILL');
+    await going.exited;
     expect(await echoed(own.session, 'after')).toBe('after');
     expect(await echoed(other.session, 'after')).toBe('after');
-    expect(own.cuts[0]).toBe(signal === 'SIGTERM' ? 'told' : 'cut');
+    expect(own.cuts[0]).toBe('cut');
     expect(other.cuts).toEqual([]);
+  });
+
+  test('SIGTERM of one moves its own clients while they go on, and no other', async () => {
+    const [own, other] = [await open(0, 1), await open(1)];
+    const released = new LinkClient({ address: addressOf(0) });
+    await released.attach();
+    const talk = talkOn(own.session);
+    await talk.until(100);
+    going.child.kill('SIGTERM');
+    await released.over();
+    // One that knows of no moves is told to attach again, and does.
+    expect(released.drains()).toEqual([DrainPhase.READY]);
+    released.goTo(addressOf(1));
+    await released.attach();
+    released.write(Buffer.from('after'));
+    await released.echoed();
+    expect(await going.exited).toBe(0);
+    await talk.until(talk.count() + 100);
+    const { longestSilenceMs } = await talk.stop();
+    process.stdout.write(`longest silence of a client whose agent went: ${longestSilenceMs.toFixed(0)} ms\n`);
+    expect(own.session.stats()).toMatchObject({ moves: 1, resumes: 0, losses: 0 });
+    expect(own.cuts).toEqual([]);
+    expect(await echoed(other.session, 'after')).toBe('after');
+    expect(other.session.stats()).toMatchObject({ moves: 0, resumes: 0 });
+    await released.close();
   });
 
   test.each(['SIGTERM', 'SIGKILL'] as const)(

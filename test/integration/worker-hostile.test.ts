@@ -214,7 +214,7 @@ describe('a worker among hostile clients', () => {
     stream.pause();
     const cut = new Promise<void>((resolve) => stream.on('close', resolve));
     await waitFor('something has come', () => stream.readableLength > 0);
-    const request = { reason: 'the agent goes', retryAfter: undefined, agentInstance: '' };
+    const request = { reason: 'the agent goes', retryAfter: undefined, agentInstance: '', within: undefined };
     const answer = await ask<HandoffResponse>((done) => worker.control.handoff(request, done));
     expect(answer.attachments).toBe(1);
     await cut;

@@ -1,8 +1,19 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { once } from 'node:events';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { createLatch, type Latch } from '#common/time/latch.js';
-import { AttachMode, Channel, type Frames, type SessionServiceClient } from '#proto/session/v1/session.js';
+import { msToDuration } from '#common/time/duration.js';
+import {
+  AttachMode,
+  Channel,
+  type Frames,
+  type ListSessionsResponse,
+  type Move,
+  type SessionServiceClient,
+} from '#proto/session/v1/session.js';
+import { HandoffRequest, WatchRequest, type HandoffResponse } from '#proto/worker/v1/worker.js';
 import { createClientLink, type ClientEffect, type ClientLink, type ClientNext } from '#session/client/client-link.js';
+import { ask } from '#test/support/gate-calls.js';
 import { callerMetadata, createSessionClient } from '#test/support/link-client.js';
 import { startRunningWorker, type RunningWorker } from '#test/support/running-worker.js';
 import { waitFor } from '#test/support/wait-for.js';
@@ -13,27 +24,38 @@ type Call = ClientDuplexStream<Frames, Frames>;
 
 /** A client that may have two attachments, over real gRPC. */
 class MovingClient {
-  readonly link: ClientLink = createClientLink({
-    panel: 'echo',
-    sessionId: crypto.randomUUID(),
-    clientId: crypto.randomUUID(),
-    mode: AttachMode.OPEN,
-  });
+  readonly link: ClientLink;
   readonly effects: ClientEffect[] = [];
+  /** False: what the worker says over a next attachment is kept back. */
+  hears = true;
+  readonly kept: (() => void)[] = [];
+  /** False: what the worker has to hear is kept back. */
+  speaks = true;
   written = '';
   received = '';
   readonly #grpc: SessionServiceClient;
   readonly #calls = new Map<string, Call>();
 
-  constructor(socket: string) {
+  constructor(socket: string, takesMoves = true) {
     this.#grpc = createSessionClient(socket);
+    this.link = createClientLink({
+      ...{ panel: 'echo', sessionId: crypto.randomUUID(), clientId: crypto.randomUUID() },
+      ...{ mode: AttachMode.OPEN, takesMoves },
+    });
   }
 
-  /** Opens an attachment, beside another one if it moves. @returns what tells of its end */
-  attach(moves: boolean): Latch<ClientNext | undefined> {
+  /** Kinds of what was told besides Welcomes. */
+  get told(): readonly string[] {
+    return this.effects.map(({ kind }) => kind).filter((kind) => kind !== 'welcomed');
+  }
+
+  /** Opens an attachment through an agent, beside another one if it moves. @returns what tells of its end */
+  attach(moves: boolean, agent = 'a'): Latch<ClientNext | undefined> {
     const nonce = crypto.randomUUID();
     const over = createLatch<ClientNext | undefined>();
-    const call = this.#grpc.attach(callerMetadata());
+    const metadata = callerMetadata();
+    metadata.set('panelet-agent', agent);
+    const call = this.#grpc.attach(metadata);
     this.#calls.set(nonce, call);
     call.on('data', (message: Frames) => this.#take(message, nonce));
     call.on('error', () => undefined);
@@ -50,7 +72,7 @@ class MovingClient {
 
   pump(): void {
     const call = this.#calls.get(this.link.attachedAs ?? '');
-    if (call === undefined) return;
+    if (call === undefined || !this.speaks) return;
     const { endpoint } = this.link;
     for (let message = endpoint.pull(true); message !== undefined; message = endpoint.pull(true)) call.write(message);
   }
@@ -60,7 +82,16 @@ class MovingClient {
     this.#grpc.close();
   }
 
+  /** Resolves when what was sent so far over this connection has arrived. */
+  arrived(): Promise<ListSessionsResponse> {
+    return ask((done) => this.#grpc.listSessions({ panel: '' }, callerMetadata(), done));
+  }
+
   #take(message: Frames, nonce: string): void {
+    if (!this.hears && this.link.attached && nonce !== this.link.attachedAs) {
+      this.kept.push(() => this.#take(message, nonce));
+      return;
+    }
     this.effects.push(...this.link.receive(message, nonce));
     const { endpoint } = this.link;
     for (let item = endpoint.read(); item !== undefined; item = endpoint.read()) {
@@ -103,5 +134,137 @@ describe('a client with two attachments at a worker', () => {
       false,
       ...Array<boolean>(10).fill(true),
     ]);
+  });
+
+  test('keeps the one before until it has confirmed the next one', async () => {
+    const over = client.attach(false);
+    await waitFor('the first Welcome', () => client.link.attached);
+    const { attachedAs } = client.link;
+    client.speaks = false;
+    const next = client.attach(true);
+    await waitFor('the next Welcome', () => client.link.attachedAs !== attachedAs);
+    expect(client.told).toEqual([]);
+    client.speaks = true;
+    client.write('confirmed');
+    expect(await over.promise).toBeUndefined();
+    expect(client.told).toEqual(['detach']);
+    expect(next.settled).toBe(false);
+  });
+
+  test('may write on over the one before until the Welcome has come', async () => {
+    const over = client.attach(false);
+    await waitFor('the first Welcome', () => client.link.attached);
+    client.hears = false;
+    client.attach(true);
+    await waitFor('the Welcome is on its way', () => client.kept.length > 0);
+    client.write('over the one before, ');
+    await client.arrived();
+    client.hears = true;
+    for (const hear of client.kept.splice(0)) hear();
+    client.write('over the next one');
+    await over.promise;
+    expect(client.told).toEqual(['detach']);
+    await waitFor('everything is back', () => client.received === client.written);
+  });
+});
+
+describe('an agent that goes', () => {
+  const address = '10.0.0.7:7443';
+  let running: RunningWorker;
+  const clients: MovingClient[] = [];
+  const watches: { cancel(): void }[] = [];
+  const attached = async (agent: string, takesMoves = true): Promise<MovingClient> => {
+    const client = new MovingClient(running.socket, takesMoves);
+    clients.push(client);
+    client.attach(false, agent);
+    await waitFor('the Welcome', () => client.link.attached);
+    return client;
+  };
+  /** An agent watches the worker. */
+  const watch = async (agentInstance: string): Promise<void> => {
+    const request = WatchRequest.fromPartial({ agentInstance, pod: `pod-${agentInstance}`, podUid: 'u', address });
+    const call = running.control.watch(request);
+    watches.push(call);
+    call.on('error', () => undefined);
+    await once(call, 'data');
+    call.resume();
+  };
+  const handoff = (agentInstance: string, withinMs?: number): Promise<HandoffResponse> => {
+    const within = withinMs === undefined ? {} : { within: msToDuration(withinMs) };
+    const request = HandoffRequest.fromPartial({ reason: 'it goes', agentInstance, ...within });
+    return ask((done) => running.control.handoff(request, done));
+  };
+  const wished = async (client: MovingClient): Promise<Move> => {
+    const find = (): ClientEffect | undefined => client.effects.find(({ kind }) => kind === 'move');
+    await waitFor('the wish', () => find() !== undefined);
+    const effect = find();
+    if (effect?.kind !== 'move') throw new Error('There is no wish.');
+    return effect.move;
+  };
+
+  beforeEach(async () => {
+    running = await startRunningWorker();
+  });
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.close();
+    for (const call of watches.splice(0)) call.cancel();
+    await running.stop();
+  });
+
+  test('is left by the clients that can move, once they are at the other one, and nobody else’s', async () => {
+    await watch('a');
+    await watch('b');
+    const [moving, other, released] = [await attached('a'), await attached('b'), await attached('a', false)];
+    const answer = handoff('a', 30_000);
+    expect(await wished(moving)).toMatchObject({ reattach: { pod: 'pod-b', uid: 'u', address } });
+    moving.write('on and ');
+    expect(released.told).toEqual([]);
+    moving.attach(true, 'b');
+    await waitFor('the next Welcome', () =>
+      moving.effects.some((effect) => effect.kind === 'welcomed' && effect.moved),
+    );
+    moving.write('on');
+    expect(await answer).toEqual({ attachments: 2, moved: 1 });
+    await waitFor('it is back', () => moving.received === 'on and on');
+    // A client of the first release is told as ever.
+    expect(released.told).toEqual(['drain']);
+    expect(moving.told).toEqual(['move', 'detach']);
+    expect(other.told).toEqual([]);
+  });
+
+  test('tells those that did not follow in time to attach again', async () => {
+    await watch('b');
+    const staying = await attached('a');
+    expect(await handoff('a', 100)).toEqual({ attachments: 1, moved: 0 });
+    expect(staying.told).toEqual(['move', 'drain']);
+  });
+
+  test.each([
+    ['no other one watches', ['a'], 30_000],
+    ['the other one goes as well', ['a', 'b'], 30_000],
+    ['it does not say how long it waits', ['a', 'c'], undefined],
+  ] as const)('tells all at once where %s', async (_, agents, withinMs) => {
+    for (const agent of agents) await watch(agent);
+    expect(await handoff('b', 30_000)).toEqual({ attachments: 0, moved: 0 });
+    const client = await attached('a');
+    expect(await handoff('a', withinMs)).toEqual({ attachments: 1, moved: 0 });
+    expect(client.told).toEqual(['drain']);
+  });
+
+  test('asks eight of its clients at a time', async () => {
+    await watch('b');
+    const all = await Promise.all(Array.from({ length: 10 }, () => attached('a')));
+    const asked = (): MovingClient[] => all.filter(({ told }) => told.includes('move'));
+    const answer = handoff('a', 30_000);
+    await waitFor('eight are asked', () => asked().length === 8);
+    const first = asked();
+    const [byItself, last] = all.filter((client) => !first.includes(client));
+    byItself?.attach(true, 'b');
+    await waitFor('one has gone by itself', () => byItself?.told.includes('detach') === true);
+    for (const client of first) client.attach(true, 'b');
+    await waitFor('the last one is asked', () => asked().length === 9);
+    last?.attach(true, 'b');
+    expect(await answer).toEqual({ attachments: 9, moved: 9 });
+    expect(byItself?.told).toEqual(['detach']);
   });
 });

@@ -58,7 +58,7 @@ describe('real panels in a real worker', () => {
   test('a shell lives on when its clients are handed over, and when a drain of its host is called off', async () => {
     const worker = await startTerminal();
     const { alice, pid } = await shell();
-    const request = { reason: 'the agent goes', retryAfter: undefined, agentInstance: '' };
+    const request = { reason: 'the agent goes', retryAfter: undefined, agentInstance: '', within: undefined };
     await ask<HandoffResponse>((done) => worker.control.handoff(request, done));
     await alice.over();
     alice.type('echo typed-while-away\n');

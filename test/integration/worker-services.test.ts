@@ -18,12 +18,13 @@ import {
   type ListSessionsResponse,
   type Session,
 } from '#proto/session/v1/session.js';
-import type {
-  DescribeResponse,
-  HandoffResponse,
-  RevokeResponse,
-  ShutdownResponse,
-  WatchResponse,
+import {
+  WatchRequest,
+  type DescribeResponse,
+  type HandoffResponse,
+  type RevokeResponse,
+  type ShutdownResponse,
+  type WatchResponse,
 } from '#proto/worker/v1/worker.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { ask, cordon, receiptOfDrain, startDrain, statusOfGate, uncordon } from '#test/support/gate-calls.js';
@@ -141,7 +142,7 @@ describe('the services of a worker', () => {
     await alice.cut();
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(await list('alice')).toHaveLength(1);
-    const watch = running.control.watch({ agentInstance: 'agent-1' });
+    const watch = running.control.watch(WatchRequest.fromPartial({ agentInstance: 'agent-1' }));
     watch.on('error', () => undefined);
     watch.on('data', () => undefined);
     const started = performance.now();
@@ -185,7 +186,7 @@ describe('the services of a worker', () => {
   });
 
   test('tells watchers every change of its gate', async () => {
-    const watch = running.control.watch({ agentInstance: 'agent-1' });
+    const watch = running.control.watch(WatchRequest.fromPartial({ agentInstance: 'agent-1' }));
     const seen: State[] = [];
     watch.on('error', () => undefined);
     watch.on('data', ({ status }: WatchResponse) => seen.push(status?.state ?? State.UNSPECIFIED));
@@ -200,7 +201,12 @@ describe('the services of a worker', () => {
   test('hands its clients over and keeps their sessions', async () => {
     const all = [client(), client(), client()];
     for (const one of all) await one.attach();
-    const request = { reason: 'the agent goes', retryAfter: { seconds: 0, nanos: 5e6 }, agentInstance: '' };
+    const request = {
+      reason: 'the agent goes',
+      retryAfter: { seconds: 0, nanos: 5e6 },
+      agentInstance: '',
+      within: undefined,
+    };
     const answer = await ask<HandoffResponse>((done) => running.control.handoff(request, done));
     expect(answer.attachments).toBe(3);
     for (const one of all) {
@@ -218,8 +224,10 @@ describe('the services of a worker', () => {
     const [going, staying, older] = [client({ agentInstance: 'a' }), client({ agentInstance: 'b' }), client()];
     for (const one of [going, staying, older]) await one.attach();
     const handoff = (agentInstance: string): Promise<HandoffResponse> =>
-      ask((done) => running.control.handoff({ reason: 'it goes', retryAfter: undefined, agentInstance }, done));
-    expect(await handoff('a')).toEqual({ attachments: 1 });
+      ask((done) =>
+        running.control.handoff({ reason: 'it goes', retryAfter: undefined, agentInstance, within: undefined }, done),
+      );
+    expect(await handoff('a')).toEqual({ attachments: 1, moved: 0 });
     await going.over();
     expect(going.drains()).toEqual([DrainPhase.READY]);
     for (const one of [staying, older]) {
@@ -227,9 +235,9 @@ describe('the services of a worker', () => {
       await one.echoed();
       expect(one.drains()).toEqual([]);
     }
-    expect(await handoff('a')).toEqual({ attachments: 0 });
+    expect(await handoff('a')).toEqual({ attachments: 0, moved: 0 });
     // An agent that does not know of instances has no other one beside it.
-    expect(await handoff('')).toEqual({ attachments: 2 });
+    expect(await handoff('')).toEqual({ attachments: 2, moved: 0 });
     await Promise.all([staying.over(), older.over()]);
   });
 
@@ -242,8 +250,11 @@ describe('the services of a worker', () => {
     const after = client({ agentInstance: 'b', sessionId, resumeToken, mode, takeover: true });
     await after.attach();
     await before.over();
-    const request = { reason: 'it goes', retryAfter: undefined, agentInstance: 'a' };
-    expect(await ask<HandoffResponse>((done) => running.control.handoff(request, done))).toEqual({ attachments: 0 });
+    const request = { reason: 'it goes', retryAfter: undefined, agentInstance: 'a', within: undefined };
+    expect(await ask<HandoffResponse>((done) => running.control.handoff(request, done))).toEqual({
+      attachments: 0,
+      moved: 0,
+    });
     after.write(randomBytes(1_000));
     await after.echoed();
   });
@@ -251,7 +262,7 @@ describe('the services of a worker', () => {
   test('counts time to live as long as one of two agents watches', async () => {
     await restart({ detachTtlMs: 200 });
     const watches = ['a', 'b'].map((agentInstance) => {
-      const watch = running.control.watch({ agentInstance });
+      const watch = running.control.watch(WatchRequest.fromPartial({ agentInstance }));
       watch.on('error', () => undefined);
       watch.on('data', () => undefined);
       return watch;

@@ -9,6 +9,7 @@ import { ask, receiptOfDrain, startDrain, statusOfGate, uncordon } from '#test/s
 import { callerMetadata, createSessionClient, LinkClient } from '#test/support/link-client.js';
 import { createSharedWorkers, type SharedWorker, type SharedWorkers } from '#test/support/node/shared-workers.js';
 import { temporaryDirectory } from '#test/support/running-worker.js';
+import { WatchRequest } from '#proto/worker/v1/worker.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { withMethods } from '#test/support/with-methods.js';
 import type { PanelDefinition } from '#worker/panel/panel.js';
@@ -280,7 +281,7 @@ describe('workers beside each other on one disk', () => {
 
   test('expire only what they have, and the newest one what nobody has', async () => {
     const watch = (worker: SharedWorker): void => {
-      const call = worker.control.watch({ agentInstance: 'agent' });
+      const call = worker.control.watch(WatchRequest.fromPartial({ agentInstance: 'agent' }));
       call.on('error', () => undefined);
       call.on('data', () => undefined);
     };

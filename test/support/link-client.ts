@@ -11,8 +11,10 @@ import { waitFor } from './wait-for.js';
 
 /** How a link client is set up. */
 export interface LinkClientOptions {
-  /** Unix socket of the worker. */
-  readonly socket: string;
+  /** Unix socket of the worker, if it goes straight there. */
+  readonly socket?: string;
+  /** Address of an agent otherwise. */
+  readonly address?: string;
   readonly panel?: string;
   readonly sessionId?: string;
   readonly clientId?: string;
@@ -44,7 +46,7 @@ export class LinkClient {
   receivedBytes = 0;
   writtenBytes = 0;
   call: ClientDuplexStream<Frames, Frames> | undefined;
-  readonly grpc: SessionServiceClient;
+  grpc: SessionServiceClient;
   readonly #options: LinkClientOptions;
   #received = createHash('sha256');
   #written = createHash('sha256');
@@ -62,7 +64,8 @@ export class LinkClient {
       takeover: options.takeover ?? false,
       ...(options.resumeToken === undefined ? {} : { resumeToken: options.resumeToken }),
     });
-    this.grpc = createSessionClient(options.socket);
+    const { socket, address } = options;
+    this.grpc = address === undefined ? createSessionClient(socket ?? '') : createAgentClient(address);
   }
 
   /** Attaches, and resolves with the effect of the Welcome. @throws the PaneletError of a refusal */
@@ -196,6 +199,12 @@ export class LinkClient {
     });
   }
 
+  /** Its next attachment is over another agent. */
+  goTo(address: string): void {
+    this.grpc.close();
+    this.grpc = createAgentClient(address);
+  }
+
   /** Lets go of the connection. */
   async close(): Promise<void> {
     await this.cut();
@@ -228,6 +237,10 @@ export class LinkClient {
     if (this.reads) this.read();
     this.pump();
   }
+}
+
+function createAgentClient(address: string): SessionServiceClient {
+  return new SessionServiceClient(address, credentials.createInsecure(), clientOptions);
 }
 
 /** A gRPC client of a worker's sessions. */

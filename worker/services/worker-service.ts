@@ -1,21 +1,13 @@
-import type { ServerWritableStream } from '@grpc/grpc-js';
-import type { Clock, Timer } from '#common/time/clock.js';
-import { durationToMs, msToDuration } from '#common/time/duration.js';
+import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
-import { DrainPhase, SessionFate } from '#proto/session/v1/session.js';
-import type {
-  DescribeResponse,
-  HandoffRequest,
-  WatchRequest,
-  WatchResponse,
-  WorkerServiceServer,
-} from '#proto/worker/v1/worker.js';
+import type { DescribeResponse, WorkerServiceServer } from '#proto/worker/v1/worker.js';
 import type { Gate } from '../drain/gate.js';
 import type { AttachHandler } from '../sessions/attach-handler.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
-import { newsOf } from './gate-service.js';
+import { Handoff } from './handoff.js';
 import { unary } from './unary-handler.js';
+import { WorkerWatches } from './worker-watches.js';
 
 /** What the worker service needs. */
 export interface WorkerServiceDeps {
@@ -38,22 +30,18 @@ export interface WorkerService {
   close(): void;
 }
 
-/** Changes of a status are told together once in so many milliseconds. */
-const newsMs = 20;
-
-type Watch = ServerWritableStream<WatchRequest, WatchResponse>;
-
 /** WorkerService of one worker. */
 export function createWorkerService(deps: WorkerServiceDeps): WorkerService {
   const { log, registry } = deps;
   const watches = new WorkerWatches(deps);
+  const handoff = new Handoff({ ...deps, agents: () => watches.agents });
   return {
     watchers: () => watches.count,
     close: () => watches.close(),
     implementation: {
       describe: unary(log, () => deps.description),
       watch: (call) => watches.add(call),
-      handoff: unary(log, async (request) => ({ attachments: await handoff(deps, request) })),
+      handoff: unary(log, (request) => handoff.run(request)),
       revoke: unary(log, ({ attachment, message }) => {
         if (deps.attach.revoke(attachment, message)) return {};
         throw new PaneletError('SESSION_UNKNOWN', 'There is no such attachment here (any more).');
@@ -68,72 +56,8 @@ export function createWorkerService(deps: WorkerServiceDeps): WorkerService {
   };
 }
 
-/** Lets the clients of an agent go on with another one; resolves with their number once their RPCs are over. */
-async function handoff(deps: WorkerServiceDeps, request: HandoffRequest): Promise<number> {
-  const { attach, registry } = deps;
-  const { reason, retryAfter, agentInstance } = request;
-  // An agent that names itself in no Attach means all.
-  const meant = agentInstance === '' ? new Set(attach.attachments) : attach.attachmentsOf(agentInstance);
-  const drain = {
-    generation: deps.gate.state.drains,
-    phase: DrainPhase.READY,
-    remaining: undefined,
-    reason,
-    fate: SessionFate.KEPT,
-    node: '',
-    retryAfter: msToDuration(durationToMs(retryAfter, 0)),
-  };
-  const released = [...registry.live.values()].filter((driver) => driver.release(drain, meant));
-  // An RPC that does not end is cut by its attachment, so this comes to an end.
-  await Promise.all([...meant].map(({ over }) => over));
-  return released.length;
-}
-
 function requireSafe(unsafe: number): void {
   if (unsafe === 0) return;
   const message = `${unsafe} sessions are neither checkpointed nor finished. Drain the worker first.`;
   throw new PaneletError('OPERATION_REFUSED', message);
-}
-
-/** The agents that watch the worker's status: each gets it at once, and then whenever it has changed. */
-class WorkerWatches {
-  readonly #gate: Gate;
-  readonly #calls = new Set<Watch>();
-  #told = '';
-  #timer: Timer | undefined;
-
-  constructor({ gate, clock }: WorkerServiceDeps) {
-    this.#gate = gate;
-    gate.listen(() => {
-      if (this.#calls.size > 0) this.#timer ??= clock.after(newsMs, () => this.#tell());
-    });
-  }
-
-  get count(): number {
-    return this.#calls.size;
-  }
-
-  add(call: Watch): void {
-    this.#calls.add(call);
-    call.on('cancelled', () => this.#calls.delete(call));
-    call.on('error', () => this.#calls.delete(call));
-    call.write({ status: this.#gate.status() });
-  }
-
-  /** Tells the last status and ends every watch. */
-  close(): void {
-    this.#timer?.stop();
-    this.#tell();
-    for (const call of this.#calls) call.end();
-    this.#calls.clear();
-  }
-
-  #tell(): void {
-    this.#timer = undefined;
-    const status = this.#gate.status();
-    const news = newsOf(status);
-    if (news === this.#told) return;
-    this.#told = news;
-    for (const call of this.#calls) call.write({ status });
-  }
 }

@@ -3,7 +3,7 @@ import { sleep, type Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import { DetachReason, EndCause, type Drain, type Frames, type Hello } from '#proto/session/v1/session.js';
+import { DetachReason, EndCause, type Drain, type Frames, type Hello, type Move } from '#proto/session/v1/session.js';
 import type { Admitted } from '#session/worker/admission.js';
 import { detachMessage, endMessage, supersededMessage } from '#session/messages/detach-message.js';
 import type { WorkerLink } from '#session/worker/worker-link.js';
@@ -12,8 +12,10 @@ import type { PanelContext, PanelDefinition, PanelSession, PanelSnapshot } from 
 import type { CheckpointStore } from '../storage/checkpoint-store.js';
 import type { SessionRecord } from '../storage/session-record.js';
 import type { SessionAttachment } from './attachment.js';
+import { FormerAttachment } from './former-attachment.js';
 import { createPanelOutput, type DrivenOutput } from './panel-output.js';
 import { createSessionFreezer, type SessionFreezer } from './session-freezer.js';
+import { moveMessage } from '#session/messages/move-message.js';
 import type { LossReason } from '#session/messages/crash-reason.js';
 
 /** How a session ended. */
@@ -89,8 +91,10 @@ export class SessionDriver {
   readonly gate: OpGate;
   readonly #deps: SessionDriverDeps;
   readonly #driven: DrivenOutput;
+  readonly #former: FormerAttachment;
   #panel: PanelSession | undefined;
   #attachment: SessionAttachment | undefined;
+  #takesMoves = false;
   #inputSince: number | undefined;
   /** Resolves when the input under way is taken, or was not. */
   #inputTaken: Promise<void> = Promise.resolve();
@@ -104,6 +108,7 @@ export class SessionDriver {
     this.#deps = deps;
     this.#heardMs = deps.clock.nowMs();
     this.gate = createOpGate({ clock: deps.clock });
+    this.#former = new FormerAttachment(deps.clock);
     this.#driven = createPanelOutput({
       endpoint: deps.link.endpoint,
       log: deps.log,
@@ -176,8 +181,11 @@ export class SessionDriver {
       snapshot: () => this.#snapshot(),
       ...(order.loss === undefined ? {} : { loss: order.loss }),
     });
-    before?.finish([supersededMessage(hello.attachNonce, 'Another attachment took over.')]);
+    const last = supersededMessage(hello.attachNonce, 'Another attachment took over.');
+    if (before !== undefined && hello.moves) this.#former.keep(before, last);
+    else before?.finish([last]);
     this.#attachment = attachment;
+    this.#takesMoves = hello.capabilities.includes('move');
     this.detachedMs = 0;
     this.#heardMs = this.#deps.clock.nowMs();
     attachment.send(first);
@@ -193,9 +201,10 @@ export class SessionDriver {
   receive(attachment: SessionAttachment, message: Frames): void {
     const received = this.link.receive(attachment.id, message);
     if (received === undefined) {
-      attachment.finish([]);
+      if (!this.#former.has(attachment)) attachment.finish([]);
       return;
     }
+    this.#former.end();
     if (received.frames.some(({ kind }) => kind?.$case === 'hello' || kind?.$case === 'welcome')) {
       throw new PaneletError('FRAME_INVALID', 'A Hello came in the middle of an attachment.');
     }
@@ -210,6 +219,7 @@ export class SessionDriver {
     this.link.detach(attachment.id);
     if (this.#attachment?.id !== attachment.id) return;
     this.#attachment = undefined;
+    this.#former.end();
     this.#deps.onChange();
   }
 
@@ -231,12 +241,27 @@ export class SessionDriver {
   release(drain: Drain, meant?: ReadonlySet<SessionAttachment>): boolean {
     const attachment = this.#attachment;
     if (attachment === undefined || meant?.has(attachment) === false) return false;
+    this.#former.end();
     attachment.finish([this.link.drainMessage(drain)]);
     return true;
   }
 
+  /** True while its client is attached by one of these. */
+  isAttachedBy(attachments: ReadonlySet<SessionAttachment>): boolean {
+    return this.#attachment !== undefined && attachments.has(this.#attachment);
+  }
+
+  /** Asks the client to open its next attachment elsewhere. @returns what resolves once its attachment of now is over; undefined where it cannot, or has to wait */
+  askToMove(move: Move): Promise<void> | undefined {
+    const attachment = this.#attachment;
+    if (attachment === undefined || !this.#takesMoves || this.freezer.frozen) return undefined;
+    attachment.send([moveMessage(this.link.endpoint, move)]);
+    return attachment.over;
+  }
+
   /** Tells the client that it may not be attached any more and ends its RPC with OK; the session is kept. */
   revoke(attachment: SessionAttachment, message: string): void {
+    if (this.#former.has(attachment)) this.#former.end();
     if (this.#attachment?.id !== attachment.id) return;
     attachment.finish([detachMessage(this.link.endpoint, DetachReason.REVOKED, message)]);
   }
@@ -309,6 +334,7 @@ export class SessionDriver {
     this.#end = end;
     this.freezer.end();
     this.#driven.close();
+    this.#former.end();
     this.#attachment?.finish([...last, ...this.#lastWords(end)]);
     this.#deps.onEnded(end);
     void this.close();

@@ -23,6 +23,8 @@ export interface WantedSession {
 export interface AttachTargets {
   /** @throws PaneletError PANEL_UNKNOWN when this node does not offer the panel */
   requireKnown(panel: string): void;
+  /** True once the agent goes: no attachment is let through, and those that come wait. */
+  readonly isHolding: boolean;
   /**
    * Resolves with the way to the worker that has the session, as soon as it takes attachments; nobody's sessions and new ones go to the
    * panel's newest worker.
@@ -134,11 +136,14 @@ async function attach(deps: Waiting, call: ClientAttach, pending: Pending): Prom
   const first = await withDeadline({ ...hold, limitMs: deps.helloTimeoutMs, error: late }, (signal) =>
     readFirstMessage(call, { limitBytes: maxFirstMessageBytes, signal, onSize: (size) => waiting.hold(pending, size) }),
   );
-  const { panel, sessionId, mode } = first.hello();
+  const { panel, sessionId, mode, moves } = first.hello();
   const wish = { panel, sessionId, mode };
   if (!panelName.test(panel)) throw new PaneletError('PANEL_UNKNOWN', 'This is not the name of a panel.');
   pending.panel = panel;
   deps.targets.requireKnown(panel);
+  // Its current attachment goes on: it need not wait, and may find another agent.
+  if (moves && deps.targets.isHolding)
+    throw new PaneletError('WORKER_UNAVAILABLE', 'This agent goes. Try another one.');
   const undecided = 'Nobody decided in time whether this is allowed. Try again.';
   await withDeadline({ ...hold, error: () => new PaneletError('API_UNAVAILABLE', undecided) }, () =>
     deps.permit(call, wish),

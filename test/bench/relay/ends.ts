@@ -47,7 +47,7 @@ export async function startBenchWorker({ sockets, secure }: WorkerTask): Promise
         },
       }),
     watch: (call) => void call.write({ status }),
-    handoff: (_call, callback) => callback(null, { attachments: 0 }),
+    handoff: (_call, callback) => callback(null, { attachments: 0, moved: 0 }),
     locate: (_call, callback) => callback(null, { instance: '' }),
     revoke: (_call, callback) => callback(null, {}),
     shutdown: (_call, callback) => callback(null, {}),

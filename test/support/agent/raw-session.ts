@@ -95,11 +95,12 @@ export function createRawClient(address: string, options: RawClientOptions = {})
 export function helloBytes(
   panel: string,
   parameters: Record<string, string> = {},
-  mode: 'open' | 'resume' = 'open',
+  mode: 'open' | 'resume' | 'move' = 'open',
 ): Buffer {
   const hello = {
     ...{ versions: [1], panel, sessionId: '6a0f7d3e-2c1b-4d5e-8f90-123456789abc', clientId: 'c', attachNonce: 'n' },
     ...{ mode: mode === 'open' ? AttachMode.OPEN : AttachMode.RESUME, nextRx: 1, txBase: 1, txNext: 1, parameters },
+    moves: mode === 'move',
   };
   const frames = Frames.fromPartial({ frames: [{ kind: { $case: 'hello', value: hello } }] });
   return Buffer.from(Frames.encode(frames).finish());

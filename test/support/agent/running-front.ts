@@ -49,6 +49,8 @@ export interface RunningFrontOptions {
   readonly maxStreamsPerConnection?: number;
   readonly callsPerSecond?: number;
   readonly up?: boolean;
+  /** True: the agent goes. @default false */
+  readonly isHolding?: boolean;
   /** @default that of the identity file */
   readonly identity?: Identity;
   readonly authorizer?: Authorizer;
@@ -102,6 +104,7 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   };
   const targets = {
     requireKnown,
+    isHolding: options.isHolding ?? false,
     ready: ({ panel }: WantedSession, signal: AbortSignal) =>
       changes.until(() => {
         requireKnown(panel);

@@ -62,7 +62,7 @@ const worker: WorkerServiceServer = {
     call.on('cancelled', () => watchers.delete(call));
     call.write({ status });
   },
-  handoff: (_call, callback) => callback(null, { attachments: 0 }),
+  handoff: (_call, callback) => callback(null, { attachments: 0, moved: 0 }),
   locate: (_call, callback) => callback(null, { instance: '' }),
   revoke: (_call, callback) => callback(null, {}),
   shutdown: (_call, callback) => {

@@ -115,7 +115,12 @@ async function writeConfig(file: string, { dir, identityFile, panels, tls }: Nod
 /** The agent, which finds its workers at their sockets and starts none. */
 function startNodeAgent(configFile: string, onAttach: () => void): Promise<Agent> {
   return startAgent({
-    ...{ configFile, overrides: {}, pod: { uid: '', namespace: '', ip: undefined }, clusterAccess: undefined },
+    ...{
+      configFile,
+      overrides: {},
+      pod: { name: '', uid: '', namespace: '', ip: undefined },
+      clusterAccess: undefined,
+    },
     ...{ version: '0.0.0', workerCommand: [], env: {}, table: createProcessTable() },
     launch: () => Promise.reject(new Error('Workers of a test are started by the test.')),
     log: pino(

@@ -50,6 +50,15 @@ export interface DescribeResponse {
 export interface WatchRequest {
   /** Instance of the agent: random for each process. */
   agentInstance: string;
+  /** Name of the agent's pod; empty outside of a cluster. */
+  pod: string;
+  /** Uid of that pod. */
+  podUid: string;
+  /**
+   * Address that clients of the cluster's network reach the agent at, host and port; empty where it has none. A worker names it to clients
+   * of another agent that goes.
+   */
+  address: string;
 }
 
 /** WatchResponse is the worker's status. */
@@ -72,12 +81,19 @@ export interface HandoffRequest {
    * itself in no Attach.
    */
   agentInstance: string;
+  /**
+   * How long the worker may wait for clients that can open their next attachment over another agent which watches it, before
+   * they are told to re-attach as the others are. Not set: nobody is asked to.
+   */
+  within: Duration | undefined;
 }
 
 /** HandoffResponse is given when every attachment has ended. */
 export interface HandoffResponse {
   /** Attachments that were ended. */
   attachments: number;
+  /** Of them, those whose clients had their next attachment over another agent by then. */
+  moved: number;
 }
 
 /** RevokeRequest names an attachment to end. */
@@ -285,13 +301,22 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
 };
 
 function createBaseWatchRequest(): WatchRequest {
-  return { agentInstance: "" };
+  return { agentInstance: "", pod: "", podUid: "", address: "" };
 }
 
 export const WatchRequest: MessageFns<WatchRequest> = {
   encode(message: WatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.agentInstance !== "") {
       writer.uint32(10).string(message.agentInstance);
+    }
+    if (message.pod !== "") {
+      writer.uint32(18).string(message.pod);
+    }
+    if (message.podUid !== "") {
+      writer.uint32(26).string(message.podUid);
+    }
+    if (message.address !== "") {
+      writer.uint32(34).string(message.address);
     }
     return writer;
   },
@@ -317,6 +342,30 @@ export const WatchRequest: MessageFns<WatchRequest> = {
             message.agentInstance = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pod = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -335,6 +384,9 @@ export const WatchRequest: MessageFns<WatchRequest> = {
   fromPartial(object: DeepPartial<WatchRequest>): WatchRequest {
     const message = createBaseWatchRequest();
     message.agentInstance = object.agentInstance ?? "";
+    message.pod = object.pod ?? "";
+    message.podUid = object.podUid ?? "";
+    message.address = object.address ?? "";
     return message;
   },
 };
@@ -397,7 +449,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
 };
 
 function createBaseHandoffRequest(): HandoffRequest {
-  return { reason: "", retryAfter: undefined, agentInstance: "" };
+  return { reason: "", retryAfter: undefined, agentInstance: "", within: undefined };
 }
 
 export const HandoffRequest: MessageFns<HandoffRequest> = {
@@ -410,6 +462,9 @@ export const HandoffRequest: MessageFns<HandoffRequest> = {
     }
     if (message.agentInstance !== "") {
       writer.uint32(26).string(message.agentInstance);
+    }
+    if (message.within !== undefined) {
+      Duration.encode(message.within, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -451,6 +506,14 @@ export const HandoffRequest: MessageFns<HandoffRequest> = {
             message.agentInstance = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.within = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -473,18 +536,24 @@ export const HandoffRequest: MessageFns<HandoffRequest> = {
       ? Duration.fromPartial(object.retryAfter)
       : undefined;
     message.agentInstance = object.agentInstance ?? "";
+    message.within = (object.within !== undefined && object.within !== null)
+      ? Duration.fromPartial(object.within)
+      : undefined;
     return message;
   },
 };
 
 function createBaseHandoffResponse(): HandoffResponse {
-  return { attachments: 0 };
+  return { attachments: 0, moved: 0 };
 }
 
 export const HandoffResponse: MessageFns<HandoffResponse> = {
   encode(message: HandoffResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.attachments !== 0) {
       writer.uint32(8).uint32(message.attachments);
+    }
+    if (message.moved !== 0) {
+      writer.uint32(16).uint32(message.moved);
     }
     return writer;
   },
@@ -510,6 +579,14 @@ export const HandoffResponse: MessageFns<HandoffResponse> = {
             message.attachments = reader.uint32();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.moved = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -528,6 +605,7 @@ export const HandoffResponse: MessageFns<HandoffResponse> = {
   fromPartial(object: DeepPartial<HandoffResponse>): HandoffResponse {
     const message = createBaseHandoffResponse();
     message.attachments = object.attachments ?? 0;
+    message.moved = object.moved ?? 0;
     return message;
   },
 };
@@ -878,7 +956,8 @@ export const WorkerServiceService = {
   },
   /**
    * Handoff tells the clients that are attached through an agent to re-attach now (drain READY, sessions kept) and ends
-   * their RPCs with OK. An agent calls it when it goes and the worker stays.
+   * their RPCs with OK. An agent calls it when it goes and the worker stays. Where another agent watches the worker, clients that
+   * can are asked first to open their next attachment over that one (frame move).
    */
   handoff: {
     path: "/panelet.worker.v1.WorkerService/Handoff" as const,
@@ -940,7 +1019,8 @@ export interface WorkerServiceServer extends UntypedServiceImplementation {
   watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
   /**
    * Handoff tells the clients that are attached through an agent to re-attach now (drain READY, sessions kept) and ends
-   * their RPCs with OK. An agent calls it when it goes and the worker stays.
+   * their RPCs with OK. An agent calls it when it goes and the worker stays. Where another agent watches the worker, clients that
+   * can are asked first to open their next attachment over that one (frame move).
    */
   handoff: handleUnaryCall<HandoffRequest, HandoffResponse>;
   /**
@@ -989,7 +1069,8 @@ export interface WorkerServiceClient extends Client {
   ): ClientReadableStream<WatchResponse>;
   /**
    * Handoff tells the clients that are attached through an agent to re-attach now (drain READY, sessions kept) and ends
-   * their RPCs with OK. An agent calls it when it goes and the worker stays.
+   * their RPCs with OK. An agent calls it when it goes and the worker stays. Where another agent watches the worker, clients that
+   * can are asked first to open their next attachment over that one (frame move).
    */
   handoff(
     request: HandoffRequest,
