@@ -5,7 +5,7 @@ import { GateStatus, State } from '#proto/gate/v1/gate.js';
 import { createAgentMetrics, type AgentMetrics } from './metrics.js';
 import type { NodeWorker, WorkerStage } from '../workers/node-worker.js';
 
-function start(): AgentMetrics {
+function start(isTold = true): AgentMetrics {
   const metrics = createAgentMetrics(createFakeClock());
   const panel = { name: 'echo', target: 'agent' };
   const workerWith = (number: number, stage: WorkerStage, status: object): NodeWorker =>
@@ -14,6 +14,7 @@ function start(): AgentMetrics {
   const newest = workerWith(2, 'newest', { sessions: 1, fencing: 7 });
   metrics.observe({
     workers: () => [old, newest],
+    isTold: () => isTold,
     gateStatus: () => GateStatus.fromPartial({ state: State.CORDONED, fencing: 7 }),
     connections: () => 2,
     certificate: () => undefined,
@@ -33,6 +34,14 @@ describe('the metrics of an agent', () => {
     ]) {
       expect(body).toContain(`${line}\n`);
     }
+  });
+
+  test('leave out workers that another agent of the node tells of', async () => {
+    const metrics = start(false);
+    metrics.countAttach('echo', 'OK');
+    const { body } = await metrics.render();
+    expect(body).not.toContain('panelet_sessions{');
+    expect(body).toContain('panelet_attaches_total{panel="echo",code="OK"} 1\n');
   });
 
   test('never have a series for a panel that somebody made up', async () => {

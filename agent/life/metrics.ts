@@ -11,6 +11,8 @@ import { targetOf } from '../workers/worker-command.js';
 /** What is counted from the outside. */
 export interface MetricsSubjects {
   readonly workers: () => readonly NodeWorker[];
+  /** Whether this agent tells of a worker: another one of the node may. */
+  readonly isTold: (worker: NodeWorker) => boolean;
   readonly gateStatus: (target: Target) => GateStatus;
   readonly connections: () => number;
   /** The agent's certificate, PEM; undefined while there is none. */
@@ -113,10 +115,10 @@ class PrometheusMetrics implements AgentMetrics {
     if (pem !== undefined) expiry.set((certificateExpiry(pem).getTime() - this.#clock.date().getTime()) / 1000);
   }
 
-  #lookAtWorkers({ workers, gateStatus }: MetricsSubjects): void {
+  #lookAtWorkers({ workers, isTold, gateStatus }: MetricsSubjects): void {
     const { sessions, workerUp, fencingAhead, retiring } = this.#gauges;
     for (const vanishing of [sessions, workerUp, fencingAhead, retiring]) vanishing.reset();
-    const all = workers();
+    const all = workers().filter(isTold);
     for (const { panel, link } of newestWorkers(all)) {
       const of = { panel: panel.name };
       workerUp.set(of, link.state().kind === 'up' ? 1 : 0);

@@ -15,9 +15,11 @@ export interface Observed {
 
 /** Observes what serves, and opens the port for metrics where one is configured. */
 export async function serveMetrics(base: AgentBase, { front, gateFront, registry, gate }: Observed): Promise<void> {
-  const { config, cluster, certificates, metrics, deps, cleanup } = base;
+  const { config, agents, cluster, certificates, metrics, deps, cleanup } = base;
   metrics.observe({
     workers: () => registry.workers(),
+    // Both agents of a node see the workers of its hosts; sums over agents count them once.
+    isTold: ({ panel }) => panel.target !== 'host' || !agents.hasNewer,
     gateStatus: (target) => gate.status(target),
     connections: () => front.connections() + (gateFront?.connections() ?? 0),
     certificate: () => certificates?.current()?.cert,
