@@ -57,6 +57,8 @@ export interface AgentProcess {
   readonly exited: Promise<number | string>;
 }
 
+const serves = 'Agent serves';
+
 /** Creates a home with an admin on loopback. */
 export function createAgentHome(programs: Programs, change: Record<string, unknown> = {}): AgentHome {
   const dir = mkdtempSync(join(tmpdir(), 'pa-'));
@@ -85,8 +87,10 @@ export function createAgentHome(programs: Programs, change: Record<string, unkno
     start: async (env) => {
       const agent = spawnAgent(programs, configFile, env);
       started.push(agent);
-      await Promise.race([agent.exited, untilText(agent, 'Agent serves')]);
-
+      let isOver = false;
+      void agent.exited.then(() => (isOver = true));
+      // One look for both, so that nothing goes on looking once it has ended.
+      await untilText({ ...agent, log: () => (isOver ? serves : agent.log()) }, serves);
       return agent;
     },
     record: (panel) => {
