@@ -1,7 +1,8 @@
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { chdir } from 'node:process';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
+import type * as Sdk from '#client/sdk.js';
 import { onStop } from '#common/process/on-stop.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { positiveCount } from '#test/bench/positive-count.js';
@@ -13,6 +14,7 @@ interface Options {
   readonly sessions: number;
   readonly seed: number;
   readonly faults: number;
+  readonly sdk?: string;
 }
 
 function share(text: string): number {
@@ -30,12 +32,11 @@ const options = new Command('panelet-handovers')
   .option('--sessions <count>', 'that write meanwhile', positiveCount, 8)
   .option('--seed <number>', 'decides bytes, faults and their moments', positiveCount, 1)
   .option('--faults <share>', 'of the handovers in which something is broken, from 0 to 1', share, 0.3)
+  .option('--sdk <file>', 'client of another release: its dist/sdk.js')
   .parse()
   .opts<Options>();
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-// Programs are found from the root of the repository.
-chdir(join(dirname(fileURLToPath(import.meta.url)), '..', '..'));
 const stopping = new AbortController();
 onStop(process, () => {
   say('Stopping after this handover.');
@@ -43,12 +44,19 @@ onStop(process, () => {
   return Promise.resolve();
 });
 
+const sdk =
+  options.sdk === undefined ? undefined : ((await import(pathToFileURL(resolve(options.sdk)).href)) as typeof Sdk);
+// Programs are found from the root of the repository.
+chdir(join(dirname(fileURLToPath(import.meta.url)), '..', '..'));
+
 say(`seed ${options.seed}: ${options.count} handovers, ${options.sessions} sessions`);
 const report = await runHandovers({
   ...options,
   faultShare: options.faults,
+  createClient: sdk?.createPaneletClient,
   clock: createSystemClock({ keepsAlive: true }),
   signal: stopping.signal,
+  onServing: (address) => say(`serving at ${address}`),
   onHandover: ({ index }) => {
     if (index % 20 === 0) say(`${index}/${options.count}`);
   },

@@ -26,6 +26,10 @@ export interface HandoversOptions {
   /** Share of the handovers in which something is broken, from 0 to 1. */
   readonly faultShare: number;
   readonly clock: Clock;
+  /** Of another release. @default this one's */
+  readonly createClient?: typeof createPaneletClient | undefined;
+  /** Told where clients of any kind may come, too: sessions of panel echo, without TLS. */
+  readonly onServing?: (address: string) => void;
   /** Told after each. */
   readonly onHandover?: (done: HandoverRecord) => void;
   /** Ends the run early. */
@@ -75,7 +79,7 @@ export async function runHandovers(options: HandoversOptions): Promise<Handovers
   const { clock, seed, count } = options;
   const dir = await temporaryDirectory();
   const front = await startWorkerFront({ dir });
-  const client = createPaneletClient({ address: front.address });
+  const client = (options.createClient ?? createPaneletClient)({ address: front.address });
   const timeline = startTimeline(clock);
   const workers: WorkerProcess[] = [];
   const handovers: HandoverRecord[] = [];
@@ -83,6 +87,7 @@ export async function runHandovers(options: HandoversOptions): Promise<Handovers
     let old = startNext(dir, workers);
     await old.ready;
     front.lead([old.socket]);
+    options.onServing?.(front.address);
     const sessions = startMovedSessions({ client, count: options.sessions, seed, clock, timeline });
     const run: Run = { options, dir, random: createSeededRandom(seed), timeline, front, workers };
     for (let index = 1; index <= count && options.signal?.aborted !== true; index += 1) {

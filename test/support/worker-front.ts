@@ -47,7 +47,8 @@ export async function startWorkerFront({ dir }: Options): Promise<WorkerFront> {
     return made;
   };
   const server = new Server();
-  const workers = (): readonly Client[] => sockets.map(clientOf);
+  // Made when it is asked: one that leads no more is closed meanwhile.
+  const workers = (): readonly (() => Client)[] => sockets.map((socket) => () => clientOf(socket));
   server.addService(rawCalls, {
     attach: (near: Near) => new Relay(near, workers).begin(),
     endSession: (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) =>
@@ -97,7 +98,11 @@ const rawCalls = {
 } as const;
 
 /** Asks one worker after the other: whoever does not have the session refuses. */
-function endSession([worker, ...others]: readonly Client[], request: Buffer, callback: sendUnaryData<Buffer>): void {
+function endSession(
+  [worker, ...others]: readonly (() => Client)[],
+  request: Buffer,
+  callback: sendUnaryData<Buffer>,
+): void {
   if (worker === undefined) {
     callback({ code: grpcStatus.UNAVAILABLE, details: 'No worker has the session.' });
     return;
@@ -108,20 +113,20 @@ function endSession([worker, ...others]: readonly Client[], request: Buffer, cal
     if (error !== null && others.length > 0) endSession(others, request, callback);
     else callback(error, answer);
   };
-  worker.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, callerMetadata(), options, done);
+  worker().makeUnaryRequest(path, requestSerialize, responseDeserialize, request, callerMetadata(), options, done);
 }
 
 /** One attachment: until a worker has answered, the next one can still be asked. */
 class Relay {
   readonly #near: Near;
-  readonly #workers: () => readonly Client[];
+  readonly #workers: () => readonly (() => Client)[];
   #hello: Buffer | undefined;
   #far: Far | undefined;
   #hasAnswer = false;
   #isOver = false;
   #hasLeft = false;
 
-  constructor(near: Near, workers: () => readonly Client[]) {
+  constructor(near: Near, workers: () => readonly (() => Client)[]) {
     this.#near = near;
     this.#workers = workers;
   }
@@ -149,13 +154,13 @@ class Relay {
     });
   }
 
-  #ask([worker, ...others]: readonly Client[]): void {
+  #ask([worker, ...others]: readonly (() => Client)[]): void {
     if (worker === undefined || this.#hello === undefined) {
       this.#end({ code: grpcStatus.UNAVAILABLE, details: 'No worker takes it.', metadata: new Metadata() });
       return;
     }
     const { path, requestSerialize, responseDeserialize } = rawAttach.attach;
-    const far = worker.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, callerMetadata());
+    const far = worker().makeBidiStreamRequest(path, requestSerialize, responseDeserialize, callerMetadata());
     this.#far = far;
     far.on('data', (message: Buffer) => {
       this.#hasAnswer = true;
