@@ -2,6 +2,7 @@ import { readdirSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import type { Changes } from '#common/changes.js';
 import { systemCode } from '#common/errors/storage-error.js';
+import type { WatchRequest } from '#proto/worker/v1/worker.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { createBackoff } from '#common/time/backoff.js';
@@ -22,7 +23,8 @@ export interface ForeignWorker {
 /** What finding them needs. */
 export interface ForeignWorkersDeps {
   readonly place: RunPlace;
-  readonly agentInstance: string;
+  /** How the agent names itself to them. */
+  readonly self: WatchRequest;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -86,11 +88,11 @@ export class ForeignWorkers {
       if (known.link.state().kind !== 'up') known.link.kick();
       return;
     }
-    const { clock, random, agentInstance, changes } = this.#deps;
+    const { clock, random, self, changes } = this.#deps;
     const log = this.#deps.log.child({ panel, foreign: path });
     const upstream = createUpstream({ socketPath: path, clock });
     const link = createWorkerConnection({
-      ...{ panel, clock, log, agentInstance },
+      ...{ panel, clock, log, self },
       socket: createWorkerSocket([path]),
       backoff: createBackoff(random, { initialMs: 20, maxMs: 1_000 }),
       // Its own agent says what is in force there.
