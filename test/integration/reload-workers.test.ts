@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { createGateClient, type GateClient } from '#client/calls/gate-client.js';
 import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
 import { ReloadStep, type ReloadResponse } from '#proto/agent/v1/agent.js';
-import type { WorkerStatus } from '#proto/gate/v1/gate.js';
+import { State, type WorkerStatus } from '#proto/gate/v1/gate.js';
 import {
   builtPrograms,
   createAgentHome,
@@ -208,6 +208,7 @@ describe('workers that are replaced while their agent runs', () => {
 
   test('follow SIGHUP only where the configuration says so, and only where their program has changed', async () => {
     await start([{ name: 'echo' }], { upgradeWorkers: true });
+    await waitFor('it serves', async () => (await workers()).every(({ state }) => state === State.SERVING));
     const [before] = await workers();
     agent.child.kill('SIGHUP');
     await waitFor('reloaded', () => agent.log().includes('Reloaded'));
