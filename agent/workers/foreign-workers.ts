@@ -2,11 +2,11 @@ import { readdirSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import type { Changes } from '#common/changes.js';
 import { systemCode } from '#common/errors/storage-error.js';
-import type { WatchRequest } from '#proto/worker/v1/worker.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { createBackoff } from '#common/time/backoff.js';
 import type { Clock } from '#common/time/clock.js';
+import type { WatchRequest } from '#proto/worker/v1/worker.js';
 import { createUpstream, type Upstream } from '../front/upstream/upstream.js';
 import { podDirectory, podsDirectory } from './pod-directory.js';
 import { panelOfSocket, type RunPlace } from './socket-places.js';
@@ -23,7 +23,6 @@ export interface ForeignWorker {
 /** What finding them needs. */
 export interface ForeignWorkersDeps {
   readonly place: RunPlace;
-  /** How the agent names itself to them. */
   readonly self: WatchRequest;
   readonly clock: Clock;
   readonly random: Random;
