@@ -62,6 +62,8 @@ class Story {
   readonly owners: Readonly<Record<Side, Owner>> = { client: newOwner(), worker: newOwner() };
   readonly ways: Way[] = [];
   moves = 0;
+  /** Of two at the worker, the one that is kept until the other one is confirmed. */
+  #former: { readonly of: Way; readonly kept: Way } | undefined;
   #isOpen = false;
   #attempts = 0;
 
@@ -206,7 +208,7 @@ class Story {
     const message = along.toWorker.shift();
     if (message === undefined) return false;
     if (message.frames[0]?.kind?.$case === 'hello') this.#letIn(along, message);
-    else this.worker.receive(this.#idOf(along), message);
+    else if (this.worker.receive(this.#idOf(along), message) !== undefined) this.#endFormer(along);
     return true;
   }
 
@@ -230,13 +232,25 @@ class Story {
     const answers = this.worker.attach({ attachment, decision, hello, message });
     const fenced = this.ways.find((one) => one !== along && this.#idOf(one) === before);
     if (fenced !== undefined) {
-      fenced.toClient.push(supersededMessage(hello.attachNonce, ''));
-      this.#endAtWorker(fenced, { kind: 'ok' });
+      if (this.#former !== undefined) this.#endFormer(this.#former.of);
+      this.#former = { of: along, kept: fenced };
+      // As worker/sessions/former-attachment.ts: with any other takeover it ends at once.
+      if (!hello.moves) this.#endFormer(along);
     }
     along.toClient.push(...answers.map(overTheWire));
   }
 
+  #endFormer(of: Way): void {
+    if (this.#former?.of !== of) return;
+    const { kept } = this.#former;
+    this.#former = undefined;
+    if (!kept.workerOpen) return;
+    kept.toClient.push(supersededMessage(of.nonce, ''));
+    this.#endAtWorker(kept, { kind: 'ok' });
+  }
+
   #endAtWorker(along: Way, end: AttachmentEnd): void {
+    this.#endFormer(along);
     along.workerOpen = false;
     along.toWorker.length = 0;
     along.end = end;
