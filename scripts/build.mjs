@@ -19,6 +19,7 @@ const programs = {
   'panelet-bench-relay': 'test/bench/relay-main.ts',
   'panelet-bench-gap': 'test/bench/gap-main.ts',
   'panelet-bench-fleet': 'test/bench/fleet-main.ts',
+  'panelet-bench-handover': 'test/bench/handover-main.ts',
   'panelet-bench-footprint': 'test/bench/footprint-main.ts',
   'panelet-bench-smoke': 'test/bench/smoke-main.ts',
   'panelet-bench-plain-echo': 'test/bench/plain-echo-main.ts',

@@ -149,7 +149,7 @@ async function assemble(deps: WorkerDeps): Promise<Parts> {
   return {
     gate,
     registry,
-    taker: createHandoverTaker({ definition, storage, registry, admitsNew, offer, log }),
+    taker: createHandoverTaker({ definition, storage, registry, admitsNew, offer, clock, log }),
     server,
     stopping,
     stop: async () => {

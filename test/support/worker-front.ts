@@ -66,6 +66,8 @@ export async function startWorkerFront({ dir }: Options): Promise<WorkerFront> {
     address: `127.0.0.1:${wire.port}`,
     lead: (to) => {
       sockets = to;
+      // As an agent, which watches its workers: no attachment waits for a connection.
+      for (const socket of to) clientOf(socket).getChannel().getConnectivityState(true);
       for (const [socket, client] of clients) {
         if (to.includes(socket)) continue;
         clients.delete(socket);

@@ -120,14 +120,18 @@ export class Giver implements SessionGiver {
       log.info({ sessionId, declined }, 'A session stays: the newer instance does not take it');
       return 'stays';
     }
-    const untilMs = clock.nowMs() + frozenMs;
+    const fromMs = clock.nowMs();
+    const untilMs = fromMs + frozenMs;
     const content = await driver.give(restMs);
+    const frozenAtMs = clock.nowMs();
     if (content === undefined) return 'held';
     const state: MovingState = { sessionId, incarnation, content, detachedMs: driver.detachedMs };
     const isTaken = await this.#offer(peer, state, untilMs - clock.nowMs());
     const goesOnAs = isTaken ? undefined : await this.#settle(state);
     if (goesOnAs === undefined) {
       this.#deps.onMoved(driver);
+      const parts = { freezeMs: frozenAtMs - fromMs, giveMs: clock.nowMs() - frozenAtMs, sizeBytes: content.length };
+      log.debug({ sessionId, ...parts }, 'A session has moved');
       return 'moved';
     }
     driver.takeBack(goesOnAs);

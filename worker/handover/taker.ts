@@ -1,5 +1,6 @@
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
+import type { Clock } from '#common/time/clock.js';
 import type { PanelDefinition } from '../panel/panel.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
@@ -15,6 +16,7 @@ export interface TakerDeps {
   /** False once this one is cordoned itself. */
   readonly admitsNew: () => boolean;
   readonly offer: SettleDeps['offer'];
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -41,13 +43,21 @@ async function prepare(
 }
 
 async function commit(
-  { storage, registry, offer, log }: TakerDeps,
+  { storage, registry, offer, clock, log }: TakerDeps,
   state: MovingState,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { ownership, instances } = storage;
-  const record = await storage.records.read(state.sessionId);
+  const { sessionId } = state;
+  const fromMs = clock.nowMs();
+  const record = await storage.records.read(sessionId);
   if (record === undefined) throw new PaneletError('SESSION_UNKNOWN', 'There is no record of the session.');
-  const settle = (): Promise<number | undefined> => settleSession({ own: instances.own, ownership, offer, log }, state);
+  const settle = async (): Promise<number | undefined> => {
+    const restoredMs = clock.nowMs();
+    const incarnation = await settleSession({ own: instances.own, ownership, offer, log }, state);
+    const parts = { restoreMs: restoredMs - fromMs, liveMs: clock.nowMs() - restoredMs };
+    log.debug({ sessionId, ...parts, incarnation }, 'It is decided who has a session');
+    return incarnation;
+  };
   return registry.adopt({ record, ...state, settle, signal });
 }
