@@ -151,6 +151,7 @@ describe('two agents of a node, each of a pod', () => {
     const old = await startServing(u1);
     const session = await open(u1);
     await startServing(u2);
+    await waitFor('the worker of the other', () => workersOf(u2).length === 1);
     const [before] = workersOf(u1);
     const [other] = workersOf(u2);
     old.child.kill('SIGKILL');
