@@ -39,7 +39,10 @@ type Release = 'this' | 'before';
 
 /** Where a worker of this release, or of the one before, listens. */
 function socketOf(target: 'agent' | 'host', release: Release): string {
-  const [own, earlier] = socketPlaces({ runDir: join(home.dir, 'run'), podUid: '' }, { name: 'echo', run: 'external', target });
+  const [own, earlier] = socketPlaces(
+    { runDir: join(home.dir, 'run'), podUid: '' },
+    { name: 'echo', run: 'external', target },
+  );
   return release === 'this' ? own : earlier!;
 }
 

@@ -23,7 +23,10 @@ export function callerToken(index: number): string {
 export function prepareAgentSockets(dir: string): readonly string[] {
   return [agentName, beforeName].flatMap((name) => {
     const runDir = runDirectory(dir, name);
-    const [own, ...earlier] = socketPlaces({ runDir, podUid: '' }, { name: benchPanel, run: 'external', target: 'host' });
+    const [own, ...earlier] = socketPlaces(
+      { runDir, podUid: '' },
+      { name: benchPanel, run: 'external', target: 'host' },
+    );
     const places = name === agentName ? [own] : [own, ...earlier, join(runDir, 'workers', `${benchPanel}.sock`)];
     for (const place of places) mkdirSync(dirname(place), { recursive: true, mode: 0o700 });
     return places;
