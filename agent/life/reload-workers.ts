@@ -1,3 +1,4 @@
+import { isEqualJson } from '#common/equal-json.js';
 import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { ReloadStep, type ReloadResponse } from '#proto/agent/v1/agent.js';
 import type { PanelConfig } from '../config/config.js';
@@ -69,11 +70,7 @@ function choose(deps: WorkerReloadDeps, { panels, changedOnly }: WorkersToReload
 
 function hasChanged({ configured }: WorkerReloadDeps, { panel, supervisor }: NodeWorker): boolean {
   const now = configured(panel.name);
-  return supervisor?.status().restartRequired === true || (now !== undefined && now !== panel && !isSame(now, panel));
-}
-
-function isSame(a: PanelConfig, b: PanelConfig): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return supervisor?.status().restartRequired === true || (now !== undefined && !isEqualJson(now, panel));
 }
 
 /** As the configuration has it now, but for where its worker lives, which only a restart of the agent takes up. */
