@@ -7,10 +7,12 @@ import { ReloadStep, type ReloadResponse } from '#proto/agent/v1/agent.js';
 import { State, type WorkerStatus } from '#proto/gate/v1/gate.js';
 import {
   builtPrograms,
+  connectAgent,
   createAgentHome,
   type AgentHome,
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
+import { cordon, uncordon } from '#test/support/gate-calls.js';
 import { waitFor } from '#test/support/wait-for.js';
 
 jest.setTimeout(180_000);
@@ -204,6 +206,15 @@ describe('workers that are replaced while their agent runs', () => {
     await expect(reload()).rejects.toMatchObject({ code: 'OPERATION_REFUSED' });
     await first;
     await expect(reload('nothing')).rejects.toMatchObject({ code: 'PANEL_UNKNOWN' });
+    const before = (await workers()).map(({ pid }) => pid);
+    const leader = connectAgent(home.address);
+    await cordon(leader.gate);
+    await expect(reload('echo')).rejects.toMatchObject({ code: 'OPERATION_REFUSED' });
+    expect(namesOf(await reload(), 'echo')).toEqual(['FAILED']);
+    expect((await workers()).map(({ pid }) => pid)).toEqual(before);
+    await uncordon(leader.gate);
+    leader.close();
+    expect(namesOf(await reload('echo'), 'echo')).toEqual(['STARTED', 'SERVES', 'RETIRED']);
   });
 
   test('follow SIGHUP only where the configuration says so, and only where their program has changed', async () => {
