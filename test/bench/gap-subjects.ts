@@ -5,8 +5,8 @@ import type { PaneletSession } from '#client/sdk.js';
 import { plainEcho } from './plain-echo.js';
 import { createSilenceMeter, everyMs, type SilenceMeter } from './silence.js';
 
-/** Time between two messages of a session. */
-const periodMs = 5;
+/** Time between two messages of a stream that is measured, in milliseconds. */
+const measuredMs = 5;
 const messageBytes = 32;
 
 /** One stream under measurement: it sends a small message every 5 ms and hears it back. */
@@ -16,8 +16,8 @@ export interface GapSubject {
   finish(): Promise<number>;
 }
 
-/** A Panelet session on the panel `echo`. */
-export function panelSubject(session: PaneletSession, clock: Clock): GapSubject {
+/** A Panelet session on the panel `echo`; `periodMs` is the time between two messages. */
+export function panelSubject(session: PaneletSession, clock: Clock, periodMs = measuredMs): GapSubject {
   const meter = createSilenceMeter(clock);
   const done = createLatch();
   let sentBytes = 0;
@@ -75,7 +75,7 @@ export function plainSubject(address: string, clock: Clock, options: ChannelOpti
     fresh.on('status', connect);
   };
   connect();
-  const beat: Timer = everyMs(clock, periodMs, () => {
+  const beat: Timer = everyMs(clock, measuredMs, () => {
     sent += 1;
     call?.write(Buffer.alloc(messageBytes));
   });

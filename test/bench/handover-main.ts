@@ -19,20 +19,23 @@ import { positiveCount } from './positive-count.js';
 interface Options {
   readonly handovers: number;
   readonly sessions: number;
+  readonly measured: number;
 }
 
 const clock = createSystemClock({ keepsAlive: true });
 // What a process that starts costs the others is over by then.
 const settleMs = 1_000;
+const seldomMs = 1_000;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const options = new Command('panelet-bench-handover')
   .description(
     'How long a client hears nothing while its session moves from a worker to a newer one beside it, and where the time ' +
-      'goes: sessions that send every 5 ms, by the SDK over a relay that knows nothing of them.',
+      'goes: sessions that send every 5 ms among others that send now and then, by the SDK over a relay that knows nothing of them.',
   )
   .option('--handovers <count>', 'how often', positiveCount, 5)
-  .option('--sessions <count>', 'that send meanwhile', positiveCount, 100)
+  .option('--sessions <count>', 'that move', positiveCount, 100)
+  .option('--measured <count>', 'of them send every 5 ms, the others once a second', positiveCount, 10)
   .parse()
   .opts<Options>();
 
@@ -105,22 +108,34 @@ function report({ silencesMs, parts, loopMs, moved }: Measured, lost: number): v
   say('');
   for (const line of textTable(['', 'p50', 'p99', 'max'], rows)) say(line);
   say('');
-  say(`${moved} of ${silencesMs.length} sessions moved, the others were written down; ${lost} messages lost.`);
+  const all = options.handovers * options.sessions;
+  say(`${moved} of ${all} sessions moved, the others were written down; ${lost} messages lost.`);
   say('The rest of a silence is the way to the client and back: READY, Hello, Welcome, and the event loops between.');
 }
 
 try {
   let worker = await start();
   front.lead([worker.socket]);
-  const open = async (): Promise<GapSubject> => panelSubject(await client.open({ panel: 'echo' }), clock);
+  const open = async (periodMs?: number): Promise<GapSubject> =>
+    panelSubject(await client.open({ panel: 'echo' }), clock, periodMs);
   const subjects: GapSubject[] = [];
-  for (let index = 0; index < options.sessions; index += 1) subjects.push(await open());
+  const others: GapSubject[] = [];
+  // The measured ones are spread over the order in which sessions were opened.
+  const every = Math.max(1, Math.floor(options.sessions / options.measured));
+  for (let index = 0; index < options.sessions; index += 1) {
+    const isMeasured = index % every === 0 && subjects.length < options.measured;
+    if (isMeasured) subjects.push(await open());
+    else others.push(await open(seldomMs));
+  }
   const measured: Measured = { silencesMs: [], parts: [], loopMs: [], moved: 0 };
   for (let index = 1; index <= options.handovers; index += 1) {
     worker = await handOver(worker, subjects, measured);
     say(`handover ${index}/${options.handovers} done`);
   }
-  const lost = (await Promise.all(subjects.map((subject) => subject.finish()))).reduce((a, b) => a + b, 0);
+  const lost = (await Promise.all([...subjects, ...others].map((subject) => subject.finish()))).reduce(
+    (a, b) => a + b,
+    0,
+  );
   report(measured, lost);
   if (lost > 0) process.exitCode = 1;
 } finally {

@@ -3,6 +3,7 @@ import { findingLines, type Finding } from './finding.js';
 import { fleetFindings } from './fleet-findings.js';
 import { footprintFindings } from './footprint-findings.js';
 import { gapFindings } from './gap-findings.js';
+import { handoverFindings } from './handover-findings.js';
 import { relayFindings } from './relay-findings.js';
 
 const expectation = {
@@ -101,6 +102,26 @@ describe('findings of a short run of bench:fleet', () => {
     expect(problems(fleetFindings(table.replace('1.00', 'NaN'), [4, 8]))).toEqual([
       `restart of 4 pods: ${problem}`,
       `restart of 8 pods: ${problem}`,
+    ]);
+  });
+});
+
+describe('findings of a short run of bench:handover', () => {
+  const table = `                     p50     p99     max
+silence            204 ms  441 ms  581 ms
+  freeze and take    0 ms    3 ms    6 ms
+  socket             9 ms   57 ms   77 ms
+  restore            3 ms   47 ms   56 ms
+  live               3 ms   48 ms   65 ms
+
+2 of 2 sessions moved, the others were written down; 0 messages lost.
+`;
+
+  it('finds nothing wrong with numbers for every part, and reports what is missing', () => {
+    expect(problems(handoverFindings(table, 2))).toEqual([]);
+    expect(problems(handoverFindings(table.replace('3 ms    6 ms', '3 ms'), 4))).toEqual([
+      'freeze and take: No row with all its numbers.',
+      'sessions moved: 2 sessions of 4.',
     ]);
   });
 });

@@ -4,6 +4,7 @@ import type { Finding } from './finding.js';
 import { fleetFindings } from './fleet-findings.js';
 import { footprintFindings } from './footprint-findings.js';
 import { gapFindings } from './gap-findings.js';
+import { handoverFindings } from './handover-findings.js';
 import { relayFindings } from './relay-findings.js';
 
 /** A benchmark with the smallest parameters that still measure every row. */
@@ -48,6 +49,11 @@ export function shortRuns(agent: string, options: Pick<PlanOptions, 'clock' | 's
     {
       ...{ script: 'bench:fleet', program: 'panelet-bench-fleet.js', args: ['--pods', fleet.join()] },
       find: (output) => fleetFindings(output, fleet),
+    },
+    {
+      ...{ script: 'bench:handover', program: 'panelet-bench-handover.js' },
+      args: ['--handovers', '1', '--sessions', String(sessions), '--measured', '1'],
+      find: (output) => handoverFindings(output, sessions),
     },
     {
       ...{ script: 'bench:footprint', program: 'panelet-bench-footprint.js' },
