@@ -142,8 +142,10 @@ describe('node launcher', () => {
   test('ends a deleted pod with SIGTERM and removes it, having reported how it ended', async () => {
     const seen: string[] = [];
     store.watch<StoredPod>('pods', {}, ({ type, object }) => void seen.push(`${type} ${object.status?.phase ?? ''}`));
-    await createPod(`trap 'exit 0' TERM; while :; do sleep 0.01; done`);
+    const pod = await createPod(`trap 'exit 0' TERM; echo trapped; while :; do sleep 0.01; done`);
     await until(isReady);
+    const file = launcher.logFile(pod, 'main', false) ?? '';
+    await until(() => readFileSync(file, 'utf8') === 'trapped\n');
     await store.delete('pods', 'ns', 'p');
     await until(() => current() === undefined);
     expect(seen.slice(-2)).toEqual(['MODIFIED Succeeded', 'DELETED Succeeded']);

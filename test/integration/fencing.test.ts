@@ -115,7 +115,9 @@ async function cordonRaw(at: string, target: Target): Promise<void> {
 test('a number of 64 bits is refused by a worker and holds up nothing', async () => {
   const before = leaderNumber();
   for (const worker of workers) {
-    await expect(cordonRaw(socketOf(worker), worker.target)).rejects.toMatchObject({ code: grpcStatus.INVALID_ARGUMENT });
+    await expect(cordonRaw(socketOf(worker), worker.target)).rejects.toMatchObject({
+      code: grpcStatus.INVALID_ARGUMENT,
+    });
   }
   await restarts('after-64-bits');
   expect(leaderNumber()).toBe(before);
