@@ -7,6 +7,7 @@ import { lockDirectory } from '#common/files/directory-lock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { createFakeClock } from '#common/time/clock.js';
+import { waitFor } from '#test/support/wait-for.js';
 import { podDirectory, podLock } from '../workers/pod-directory.js';
 import { startPodSweep, sweepPods } from './sweep-pods.js';
 
@@ -63,17 +64,13 @@ test('only the newest agent looks', async () => {
   const left = made('44444444');
   const ending = new AbortController();
   closers.push(() => ending.abort());
-  const turns = async (): Promise<void> => {
-    for (let turn = 0; turn < 50 && existsSync(left); turn++) await new Promise((resolve) => setImmediate(resolve));
-  };
   startPodSweep({ runDir, agents, clock, log }, ending.signal);
   clock.advance(60_000);
-  await turns();
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
   expect(existsSync(left)).toBe(true);
   agents.hasNewer = false;
-  for (let minute = 0; minute < 20 && existsSync(left); minute++) {
+  await waitFor('what is left is removed', () => {
     clock.advance(60_000);
-    await turns();
-  }
-  expect(existsSync(left)).toBe(false);
+    return !existsSync(left);
+  });
 });
