@@ -76,6 +76,11 @@ export function knownStatuses(nodeWorkers: readonly AggregatedWorker[]): readonl
   return nodeWorkers.filter((worker) => worker.kind === 'up').map((worker) => worker.status);
 }
 
+/** Sessions of the workers that answer, added up. */
+export function sumSessions(views: readonly AggregatedWorker[]): number {
+  return knownStatuses(views).reduce((sum, known) => sum + known.sessions, 0);
+}
+
 const maxHolders = 50;
 
 /** Operations that hold, of all nodeWorkers, the longest first. */

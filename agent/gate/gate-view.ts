@@ -12,6 +12,7 @@ import {
   shortestLease,
   sumCounts,
   type AggregatedWorker,
+  sumSessions,
 } from './aggregate.js';
 import type { Cordon, Cordons } from './cordons.js';
 import type { Fencing } from './fencing.js';
@@ -101,8 +102,4 @@ export class NodeGateView {
 function stateWithoutWorkers(cordon: Cordon | undefined): State {
   if (cordon === undefined) return State.SERVING;
   return cordon.draining ? State.CLOSED : State.CORDONED;
-}
-
-function sumSessions(views: readonly AggregatedWorker[]): number {
-  return knownStatuses(views).reduce((sum, known) => sum + known.sessions, 0);
 }

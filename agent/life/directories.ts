@@ -5,12 +5,9 @@ import type { Clock } from '#common/time/clock.js';
 import { makeDirectory } from '#common/files/make-directory.js';
 import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { podsDirectory } from '../workers/pod-directory.js';
-import { socketDirectories, socketPlaces } from '../workers/socket-places.js';
+import { requireShortSocket, socketDirectories } from '../workers/socket-places.js';
 import { probeSocket } from '../workers/worker-socket.js';
 import type { AgentConfig } from '../config/config.js';
-
-// sockaddr_un holds 108 bytes with the terminating zero (unix(7)).
-const maxSocketPathBytes = 107;
 
 /**
  * Makes the directories fit for use: private to this user, and writable.
@@ -22,13 +19,7 @@ export async function prepareDirectories(
 ): Promise<void> {
   const place = { runDir, podUid };
   for (const panel of panels) {
-    const [socketPath] = socketPlaces(place, panel);
-    if (Buffer.byteLength(socketPath) > maxSocketPathBytes) {
-      throw new PaneletError(
-        'CONFIG_INVALID',
-        `runDir: ${socketPath} is too long for a socket; choose a shorter directory.`,
-      );
-    }
+    requireShortSocket(place, panel);
   }
   const ofPod = podUid === '' ? [] : [podsDirectory(runDir)];
   const below = [...ofPod, join(runDir, 'workers'), ...panels.flatMap((panel) => socketDirectories(place, panel))];
@@ -56,14 +47,11 @@ export interface SocketOwners {
 /** Removes sockets of earlier agents that nobody listens on any more. */
 export async function removeStaleSockets(runDir: string, { agents, clock }: SocketOwners): Promise<void> {
   const isAlone = (await agents.others()).length === 0;
-  const isStale = async (path: string): Promise<boolean> =>
-    isAlone ||
-    clock.date().getTime() -
-      (await stat(path).then(
-        ({ mtimeMs }) => mtimeMs,
-        () => 0,
-      )) >
-      staleAfterMs;
+  const isStale = async (path: string): Promise<boolean> => {
+    if (isAlone) return true;
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
+    return clock.date().getTime() - mtimeMs > staleAfterMs;
+  };
   const names = await readdir(runDir);
   for (const name of names.filter((entry) => /^agent-.*\.sock$/.test(entry))) {
     const path = join(runDir, name);

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { DirectoryLock } from '#common/files/directory-lock.js';
 import type { Instances } from '#common/files/instances.js';
 import { joinInstances, type MeetingPlace } from '#common/files/join-instances.js';
 import { takeDirectory, type TakeOptions } from '#common/files/take-directory.js';
@@ -15,6 +14,13 @@ export interface JoinAgentsDeps extends Omit<TakeOptions, 'waitMs'> {
 // A replacement pod may start while the agent before it still drains.
 const lockWaitMs = 60_000;
 
+/** The agents of a node, with this one among them. */
+export interface JoinedAgents {
+  readonly agents: Instances;
+  /** Leaves them, and the place of the pod's agent. */
+  readonly leave: () => Promise<void>;
+}
+
 /**
  * Takes the place of a pod's agent, and joins the agents of other pods that have the run directory: two of them serve beside each other while
  * one replaces the other. One that is in no pod has the run directory to itself, and so has one beside which something else
@@ -25,7 +31,7 @@ const lockWaitMs = 60_000;
 export async function joinAgents(
   config: Pick<AgentConfig, 'runDir' | 'panels'>,
   deps: JoinAgentsDeps,
-): Promise<Instances> {
+): Promise<JoinedAgents> {
   const { podUid } = deps;
   const directory = podDirectory(config.runDir, podUid);
   const waiting = { ...deps, waitMs: directory === undefined ? 0 : lockWaitMs };
@@ -37,7 +43,13 @@ export async function joinAgents(
       isBeside,
       keepsOthersOut: !isBeside,
     });
-    return withLock(agents, own);
+    return {
+      agents,
+      leave: async () => {
+        await agents.release();
+        await own?.release();
+      },
+    };
   } catch (error) {
     await own?.release();
     throw error;
@@ -55,23 +67,5 @@ function meetingPlace(runDir: string): MeetingPlace {
     instances: join(runDir, 'agents'),
     lock: join(runDir, 'agent-lock'),
     advice: 'Stop them first, or give this one another runDir.',
-  };
-}
-
-function withLock(agents: Instances, own: DirectoryLock | undefined): Instances {
-  return {
-    own: agents.own,
-    isAlive: (number) => agents.isAlive(number),
-    others: () => agents.others(),
-    get hasNewer() {
-      return agents.hasNewer;
-    },
-    socketOf: (number) => agents.socketOf(number),
-    onDeath: (listener) => agents.onDeath(listener),
-    onArrival: (listener) => agents.onArrival(listener),
-    release: async () => {
-      await agents.release();
-      await own?.release();
-    },
   };
 }

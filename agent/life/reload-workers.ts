@@ -1,7 +1,8 @@
-import { isEqualJson } from '#common/equal-json.js';
+import { isDeepStrictEqual } from 'node:util';
 import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { ReloadStep, type ReloadResponse } from '#proto/agent/v1/agent.js';
 import type { PanelConfig } from '../config/config.js';
+import { sumSessions } from '../gate/aggregate.js';
 import { newestWorkers, viewWorker, type NodeWorker } from '../workers/node-worker.js';
 import { replaceWorker, whyNotReplaced, type ReplaceDeps } from './replace-worker.js';
 import type { Retirements } from './retirements.js';
@@ -70,7 +71,7 @@ function choose(deps: WorkerReloadDeps, { panels, changedOnly }: WorkersToReload
 
 function hasChanged({ configured }: WorkerReloadDeps, { panel, supervisor }: NodeWorker): boolean {
   const now = configured(panel.name);
-  return supervisor?.status().restartRequired === true || (now !== undefined && !isEqualJson(now, panel));
+  return supervisor?.status().restartRequired === true || (now !== undefined && !isDeepStrictEqual(now, panel));
 }
 
 /** As the configuration has it now, but for where its worker lives, which only a restart of the agent takes up. */
@@ -87,7 +88,15 @@ async function replaceOne(
 ): Promise<readonly Promise<void>[]> {
   const { name } = old.panel;
   const say = (step: ReloadStep, more: Partial<ReloadResponse> = {}): void =>
-    tell({ panel: name, step, message: '', pid: 0, sessions: sessionsOf(old), counts: undefined, ...more });
+    tell({
+      panel: name,
+      step,
+      message: '',
+      pid: 0,
+      sessions: sumSessions([viewWorker(old)]),
+      counts: undefined,
+      ...more,
+    });
   try {
     const onStarted = (pid: number): void => say(ReloadStep.STARTED, { pid });
     const newest = await replaceWorker(deps, old, { panel: panelFor(deps, old), onStarted });
@@ -119,9 +128,4 @@ async function retire(
   else if (retired.counts === undefined)
     say(ReloadStep.FAILED, { pid, message: 'The worker ended before it was drained.' });
   else say(ReloadStep.RETIRED, { pid, counts: retired.counts });
-}
-
-function sessionsOf(worker: NodeWorker): number {
-  const view = viewWorker(worker);
-  return view.kind === 'up' ? view.status.sessions : 0;
 }

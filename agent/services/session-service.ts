@@ -18,10 +18,11 @@ import type { Question } from '../access/authorizer.js';
 import type { Permissions } from '../access/permissions.js';
 import { workerIdentity } from '../front/calls/headers.js';
 import type { VerifiedCall } from '../front/calls/verified-calls.js';
+import { sumSessions } from '../gate/aggregate.js';
 import { liveWorkers, type LiveWorker } from '../gate/node-workers.js';
 import { callWorker } from '../workers/call-worker.js';
 import type { Registry } from '../workers/registry.js';
-import { newestWorkers, workerMessage, type NodeWorker } from '../workers/node-worker.js';
+import { newestWorkers, viewWorker, workerMessage, type NodeWorker } from '../workers/node-worker.js';
 import type { CallerReader } from './caller.js';
 import { answerOf } from './errors.js';
 
@@ -114,10 +115,7 @@ function describePanel(worker: NodeWorker, all: readonly NodeWorker[]): Panel {
   return {
     name: worker.panel.name,
     serving: up !== undefined && !cordoned,
-    sessions: liveWorkers(all.filter(({ panel }) => panel.name === worker.panel.name)).reduce(
-      (sum, { view }) => sum + view.status.sessions,
-      0,
-    ),
+    sessions: sumSessions(all.filter(({ panel }) => panel.name === worker.panel.name).map(viewWorker)),
     checkpointable: up?.about.checkpointable ?? false,
     message: cordoned ? 'A restart is under way: no new sessions.' : workerMessage(worker),
     version: up?.about.version ?? '',

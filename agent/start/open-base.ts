@@ -45,8 +45,8 @@ export async function openBase(deps: AgentDeps, config: AgentConfig, cleanup: Cl
   });
   await prepareDirectories(config, pod.uid);
   readiness.starting('Another agent still has the run directory.');
-  const agents = await joinAgents(config, { podUid: pod.uid, clock, random, log, signal });
-  cleanup.add(() => agents.release());
+  const { agents, leave } = await joinAgents(config, { podUid: pod.uid, clock, random, log, signal });
+  cleanup.add(leave);
   readiness.starting('The agent waits for its certificate.');
   const storeOwner = { writer: String(agents.own.number), keeps: () => !agents.hasNewer };
   const certificates = await openCertificates(config, { cluster, pod, storeOwner, clock, random, log });

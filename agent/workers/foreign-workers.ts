@@ -1,4 +1,4 @@
-import { readdirSync, watch, type FSWatcher } from 'node:fs';
+import { watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import type { Changes } from '#common/changes.js';
 import { systemCode } from '#common/errors/storage-error.js';
@@ -8,6 +8,7 @@ import { createBackoff } from '#common/time/backoff.js';
 import type { Clock } from '#common/time/clock.js';
 import type { WatchRequest } from '#proto/worker/v1/worker.js';
 import { createUpstream, type Upstream } from '../front/upstream/upstream.js';
+import { namesIn } from './names-in.js';
 import { podDirectory, podsDirectory } from './pod-directory.js';
 import { panelOfSocket, type RunPlace } from './socket-places.js';
 import { createWorkerConnection, type WorkerConnection } from './worker-connection.js';
@@ -127,14 +128,5 @@ export class ForeignWorkers {
   #unwatch(directory: string): void {
     this.#watchers.get(directory)?.close();
     this.#watchers.delete(directory);
-  }
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return [];
-    throw error;
   }
 }

@@ -7,7 +7,7 @@ import type { PanelConfig } from '../config/config.js';
 import type { AttachTarget, WantedSession } from '../front/calls/attach-relay.js';
 import { closeNodeWorker, createNodeWorker, numberedArgv, type NodeWorkerDeps } from './create-node-worker.js';
 import { ForeignWorkers, type ForeignWorker } from './foreign-workers.js';
-import { socketDirectories, socketPlaces, workerNumbers } from './socket-places.js';
+import { requireShortSocket, socketDirectories, socketPlaces, workerNumbers } from './socket-places.js';
 import {
   attachTarget,
   newestWorkers,
@@ -56,9 +56,6 @@ export function createRegistry(deps: NodeWorkerDeps): Registry {
   return new WorkerRegistry(deps);
 }
 
-// sockaddr_un holds 108 bytes with the terminating zero (unix(7)).
-const maxSocketPathBytes = 107;
-
 interface FoundWorker {
   readonly owner: ReachableWorker;
   /** What it was when it was found; undefined of another agent's. */
@@ -97,13 +94,7 @@ class WorkerRegistry implements Registry {
 
   addBeside({ number: last }: NodeWorker, panel: PanelConfig): NodeWorker {
     const number = Math.max(last, ...this.#of(panel.name).map((worker) => worker.number)) + 1;
-    const [socketPath] = socketPlaces(this.#deps.place, panel, number);
-    if (Buffer.byteLength(socketPath) > maxSocketPathBytes) {
-      throw new PaneletError(
-        'CONFIG_INVALID',
-        `runDir: ${socketPath} is too long for a socket; choose a shorter directory.`,
-      );
-    }
+    requireShortSocket(this.#deps.place, panel, number);
     return this.#create(panel, number, 'coming');
   }
 
@@ -151,11 +142,8 @@ class WorkerRegistry implements Registry {
     const foreign = this.#foreign.up().filter((worker) => worker.panel === panel);
     // One that is not up yet is waited for.
     const isCordoned = newest.link.state().kind === 'up' && !takesNew(newest);
-    const first = isCordoned ? foreign.find(takesNew) : undefined;
-    const all: readonly ReachableWorker[] = [newest, ...retiring, ...foreign];
-    return first === undefined
-      ? [newest, ...retiring, ...foreign]
-      : [first, ...all.filter((worker) => worker !== first)];
+    const first: ReachableWorker = (isCordoned ? foreign.find(takesNew) : undefined) ?? newest;
+    return [first, ...[newest, ...retiring, ...foreign].filter((worker) => worker !== first)];
   }
 
   #own(worker: ReachableWorker): NodeWorker | undefined {

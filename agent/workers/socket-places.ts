@@ -1,7 +1,7 @@
-import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { systemCode } from '#common/errors/storage-error.js';
+import { PaneletError } from '#common/errors/errors.js';
 import type { PanelConfig } from '../config/config.js';
+import { namesIn } from './names-in.js';
 import { podDirectory } from './pod-directory.js';
 
 /** Paths at which a worker may listen; the first is where it belongs. */
@@ -44,6 +44,16 @@ export function socketPlaces(place: RunPlace, panel: PanelPlace, number = 1): So
   return [join(runDir, kind, name, 'worker.sock'), join(runDir, kind, `${name}.sock`)];
 }
 
+// sockaddr_un holds 108 bytes with the terminating zero (unix(7)).
+const maxSocketPathBytes = 107;
+
+/** @throws PaneletError CONFIG_INVALID when the path at which a worker is to listen is longer than a socket's may be */
+export function requireShortSocket(place: RunPlace, panel: PanelPlace, number = 1): void {
+  const [path] = socketPlaces(place, panel, number);
+  if (Buffer.byteLength(path) <= maxSocketPathBytes) return;
+  throw new PaneletError('CONFIG_INVALID', `runDir: ${path} is too long for a socket; choose a shorter directory.`);
+}
+
 /** Directories in which a panel's socket may appear, those above first. */
 export function socketDirectories(place: RunPlace, panel: PanelPlace): readonly string[] {
   return socketPlaces(place, panel)
@@ -74,13 +84,4 @@ export function workerNumbers(place: RunPlace, panel: PanelPlace): readonly numb
     return of === name && /^[1-9]\d{0,8}$/.test(number ?? '') ? Number(number) : 1;
   });
   return [...new Set([1, ...found])].sort((a, b) => a - b);
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 import { keyOf } from '#kube/api.js';
 import type { DaemonSet, Pod } from '#kube/objects.js';
-import type { PanelRestart } from './api/panel-restart.js';
+import { isFinished, type PanelRestart } from './api/panel-restart.js';
 import type { ClusterView } from './api/ports.js';
 import { OutstandingList } from './decide/outstanding-list.js';
 import { uidOf } from './facts/pods.js';
@@ -51,7 +51,7 @@ export class KeptPods {
       const restarts = new Map(this.#view.restartsOf(keyOf(target)).map((restart) => [uidOf(restart), restart]));
       for (const [uid, list] of kept.outstanding) {
         const restart = restarts.get(uid);
-        if (restart === undefined) kept.outstanding.delete(uid);
+        if (restart === undefined || isFinished(restart)) kept.outstanding.delete(uid);
         else list.update({ restart, nodes: this.#view.nodes() }, changes);
       }
     }

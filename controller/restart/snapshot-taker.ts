@@ -39,7 +39,9 @@ export class SnapshotTaker {
     const uid = uidOf(restart);
     const target = view.target(targetKey);
     if (target === undefined) this.#kept.forget(targetKey);
-    const outstanding = target === undefined ? [] : this.#kept.outstandingOf(target, restart);
+    // Nothing is restarted any more for one that is over.
+    const isAtWork = target !== undefined && !isFinished(restart);
+    const outstanding = isAtWork ? this.#kept.outstandingOf(target, restart) : [];
     const pods = target === undefined ? new TargetPods() : this.#kept.podsOf(targetKey, target);
     this.#watchClaims(restart, pods);
     const neighbours = target === undefined ? [] : this.neighboursOf(target);
