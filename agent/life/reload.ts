@@ -7,7 +7,7 @@ import type { PodFacts } from '../kube/cluster.js';
 import { prepareDirectories } from './directories.js';
 import type { AttachmentReviews } from '../access/attachment-reviews.js';
 import type { Identity } from '../access/identity.js';
-import { removePanel } from './retire.js';
+import { removePanel } from './end-worker.js';
 import type { CertificateSource } from '../tls/certificate-source.js';
 import type { Registry } from '../workers/registry.js';
 import { newestWorkers, type NodeWorker } from '../workers/node-worker.js';

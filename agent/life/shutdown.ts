@@ -6,12 +6,12 @@ import { shutdownPrefix } from '../gate/admission.js';
 import { killedWith, liveWorkers } from '../gate/node-workers.js';
 import type { Cordons } from '../gate/cordons.js';
 import type { DrainOutcome } from '../gate/drain.js';
-import { drainForEnd, endCommand, endUnit, removalUid, type EndBounds, type RetireDeps } from './retire.js';
+import { drainForEnd, endCommand, endWorker, removalUid, type EndBounds, type EndWorkerDeps } from './end-worker.js';
 import { callWorker } from '../workers/call-worker.js';
 import type { NodeWorker } from '../workers/node-worker.js';
 
 /** What the end of an agent needs. */
-export interface ShutdownDeps extends RetireDeps {
+export interface ShutdownDeps extends EndWorkerDeps {
   readonly cordons: Cordons;
   /** Bound of everything here, in milliseconds. */
   readonly graceMs: number;
@@ -55,8 +55,8 @@ async function endAll(deps: ShutdownDeps, endMs: number): Promise<boolean> {
   const going = killedWith(deps.registry, Target.AGENT);
   const clean = await Promise.all(
     going.map(async (worker) => {
-      const drained = await drainUnitForShutdown(deps, worker);
-      return (await endUnit(deps, worker, boundsUntil(endMs - deps.clock.nowMs()))) && drained;
+      const drained = await drainForShutdown(deps, worker);
+      return (await endWorker(deps, worker, boundsUntil(endMs - deps.clock.nowMs()))) && drained;
     }),
   );
   await handOver(deps, Math.max(handoffMs, Math.min(longestHandoffMs, endMs - deps.clock.nowMs())));
@@ -69,7 +69,7 @@ function boundsUntil(leftMs: number): EndBounds {
   return { exitMs: Math.min(longestEnd.exitMs, 2 * shareMs), termMs: Math.min(longestEnd.termMs, shareMs) };
 }
 
-async function drainUnitForShutdown(deps: ShutdownDeps, worker: NodeWorker): Promise<boolean> {
+async function drainForShutdown(deps: ShutdownDeps, worker: NodeWorker): Promise<boolean> {
   const inForce = deps.cordons.get(Target.AGENT);
   // One that leaves is drained already: it is only told that there is less time.
   const own = worker.leaving ? removalUid(deps.instance, worker.panel.name) : `${shutdownPrefix}${deps.instance}`;

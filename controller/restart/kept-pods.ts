@@ -39,7 +39,7 @@ export class KeptPods {
     return list.of({ restart, nodes: this.#view.nodes() }, pods);
   }
 
-  /** Forgets what looks at a target that is gone went by. */
+  /** Forgets what looks at a target went by: its pods, and those of others that it looks at. */
   forget(lookerKey: string): void {
     this.#kept.delete(lookerKey);
   }

@@ -65,6 +65,7 @@ class TargetReconciler implements Reconciler {
     const target = view.target(targetKey);
     const waits = target === undefined ? [] : await this.#takeRequests(targetKey, target);
     const restarts = [...view.restartsOf(targetKey)].sort(compareAge);
+    if (target === undefined || restarts.length === 0) this.#snapshots.forget(targetKey);
     for (const restart of restarts) waits.push((await this.#advance(targetKey, uidOf(restart))).requeueAfterMs);
     return soonest(...waits);
   }

@@ -38,7 +38,6 @@ export class SnapshotTaker {
     const { view, asker, watchTimes, leadership, clock } = this.#deps;
     const uid = uidOf(restart);
     const target = view.target(targetKey);
-    if (target === undefined) this.#kept.forget(targetKey);
     // Nothing is restarted any more for one that is over.
     const isAtWork = target !== undefined && !isFinished(restart);
     const outstanding = isAtWork ? this.#kept.outstandingOf(target, restart) : [];
@@ -63,6 +62,11 @@ export class SnapshotTaker {
       fencingLimit: leadership.fencingLimit(),
     };
     return { ...seen, gates: await asker.ask(gatesToAsk(seen), uid) };
+  }
+
+  /** Nothing of the target is under way: what looks at it went by is forgotten. */
+  forget(targetKey: string): void {
+    this.#kept.forget(targetKey);
   }
 
   /** The targets that share their nodes' gates with this one. */

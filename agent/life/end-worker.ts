@@ -13,7 +13,7 @@ import { isRetirement, viewWorker, type NodeWorker } from '../workers/node-worke
 import { targetOf } from '../workers/worker-command.js';
 
 /** What draining and ending single workers needs. */
-export interface RetireDeps {
+export interface EndWorkerDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
@@ -51,7 +51,7 @@ const answerMs = 2_000;
 
 /** Drains one worker at once, without notice; undefined when it could not be drained in time. */
 export async function drainForEnd(
-  deps: RetireDeps,
+  deps: EndWorkerDeps,
   worker: NodeWorker,
   bounds: DrainBounds,
 ): Promise<DrainOutcome | undefined> {
@@ -77,7 +77,7 @@ export async function drainForEnd(
 }
 
 /** Ends a worker's process; true when that lost nothing the worker did not already give a receipt for. */
-export async function endUnit(deps: RetireDeps, worker: NodeWorker, bounds = defaultEndBounds): Promise<boolean> {
+export async function endWorker(deps: EndWorkerDeps, worker: NodeWorker, bounds = defaultEndBounds): Promise<boolean> {
   const { supervisor } = worker;
   if (supervisor === undefined) return true;
   const { exitMs, termMs } = bounds;
@@ -90,7 +90,7 @@ export async function endUnit(deps: RetireDeps, worker: NodeWorker, bounds = def
 }
 
 async function askToEnd(
-  { clock, log }: RetireDeps,
+  { clock, log }: EndWorkerDeps,
   worker: NodeWorker,
   timeoutMs: number,
 ): Promise<'asked' | 'refused'> {
@@ -119,7 +119,7 @@ export function removalUid(instance: string, panel: string): string {
  * Drains and ends the workers of a panel that was removed, in bounded time, also one that never answers; then starts what a
  * reload has brought in its place meanwhile.
  */
-export async function removePanel(deps: RetireDeps, newest: NodeWorker): Promise<void> {
+export async function removePanel(deps: EndWorkerDeps, newest: NodeWorker): Promise<void> {
   const { registry, log } = deps;
   const { name } = newest.panel;
   const leaving = registry.workers().filter(({ panel }) => panel.name === name);
@@ -133,13 +133,13 @@ export async function removePanel(deps: RetireDeps, newest: NodeWorker): Promise
   if (newest.successor !== undefined) registry.add(newest.successor);
 }
 
-async function endRemoved(deps: RetireDeps, worker: NodeWorker): Promise<void> {
+async function endRemoved(deps: EndWorkerDeps, worker: NodeWorker): Promise<void> {
   if (worker.supervisor === undefined) return;
   const { name } = worker.panel;
   const command = endCommand(worker, { restartUid: removalUid(deps.instance, name), generation: 1 });
   const reason = `The panel "${name}" was removed from this node.`;
   await drainForEnd(deps, worker, { command, timeoutMs: removalMs, limitMs: removalMs + answerMs, reason });
-  await endUnit(deps, worker);
+  await endWorker(deps, worker);
 }
 
 /**
