@@ -20,9 +20,9 @@ test('kills what works below a directory, also what is started meanwhile, and no
   writeFileSync(`${dir}-beside`, '');
   const beside = spawn('tail', ['-f', `${dir}-beside`], { stdio: 'ignore' });
   others.push(beside);
-  // Starts one detached process after the other, and dies with none of them.
+  // Starts one detached process after the other, and dies with none of them. What it waits by works below the directory, too.
   const program = join(dir, 'starter.sh');
-  writeFileSync(program, 'while :; do setsid tail -f "$1" & echo; sleep 0.01; done\n');
+  writeFileSync(program, 'while :; do setsid tail -f "$1" & echo; timeout 0.01 tail -f "$1"; done\n');
   const env = { ...process.env, KILL_TEST: dir };
   const starter = spawn('sh', [program, file], { env, stdio: ['ignore', 'pipe', 'ignore'] });
   const gone = once(starter, 'exit');
