@@ -21,7 +21,7 @@ import {
 } from '#controller/tls/authority.js';
 import { createCaKeeper, type CaKeeper } from '#controller/tls/ca-keeper.js';
 import { defaultCaTimes } from '#controller/tls/ca-plan.js';
-import { rotateAnnotation } from '#controller/tls/ca-secret.js';
+import { publishedAnnotation, rotateAnnotation } from '#controller/tls/ca-secret.js';
 import { createCertificateFiles } from '#controller/tls/certificate-files.js';
 import { createOwnCertificates, type OwnCertificates } from '#controller/tls/own-certificates.js';
 import type { KeyedCertificate } from '#controller/tls/transport-identity.js';
@@ -66,6 +66,14 @@ afterEach(async () => {
 
 const until = (what: string, condition: () => boolean | Promise<boolean>): Promise<void> =>
   waitFor(what, condition, 10_000);
+
+/** Moves the clock by a minute each time it is called, at most so many times. */
+function minutesUpTo(most: number): () => void {
+  let left = most;
+  return () => {
+    if (left-- > 0) clock.advance(60_000);
+  };
+}
 
 async function keyed(
   authority: Authority,
@@ -186,8 +194,15 @@ describe('the controller and a gate over TLS', () => {
       ...rest,
       metadata: { ...metadata, annotations: { ...metadata.annotations, [rotateAnnotation]: 'now' } },
     }));
+    // Keys take time of their own to be made, and a certificate of a time after now would not be valid yet.
+    const first30Minutes = minutesUpTo(30);
+    await until('the next authority is published', () => {
+      first30Minutes();
+      return kube.find(secrets, key)?.metadata.annotations?.[publishedAnnotation] !== undefined;
+    });
+    const twoHoursMore = minutesUpTo(120);
     await until('the switch', () => {
-      clock.advance(60_000);
+      twoHoursMore();
       return keeper.current()!.active.certificate !== first.certificate && own.current() !== firstClient;
     });
     await until('a certificate of the next authority', () => own.current()!.trust === keeper.current()!.bundle);
