@@ -49,6 +49,19 @@ describe('system clock', () => {
     expect([fired, jest.getTimerCount()]).toEqual([1, 0]);
   });
 
+  test('never fires early by its own time, whenever in a turn of the loop a timer was set', async () => {
+    const clock = createSystemClock({ keepsAlive: true });
+    const early: number[] = [];
+    const timers = Array.from({ length: 300 }, async (_, index) => {
+      await sleep(clock, (index % 7) / 3);
+      const dueMs = clock.nowMs() + 1 + (index % 50) / 10;
+      await sleep(clock, dueMs - clock.nowMs());
+      if (clock.nowMs() < dueMs) early.push(dueMs - clock.nowMs());
+    });
+    await Promise.all(timers);
+    expect(early).toEqual([]);
+  });
+
   test('is stopped in the middle of a long time, and never fires after an endless one', () => {
     jest.useFakeTimers();
     let fired = 0;

@@ -9,7 +9,10 @@ export interface Clock {
   nowMs(): number;
   /** Wall-clock time, for people and for Kubernetes objects; never for measuring. */
   date(): Date;
-  /** Calls `fire` once after `delayMs` milliseconds, however many; never when there is no end to them. The timer does not keep the process alive unless the clock says so. */
+  /**
+   * Calls `fire` once when `nowMs` has moved by `delayMs` milliseconds, however many, and never before; not at all when
+   * there is no end to them. The timer does not keep the process alive unless the clock says so.
+   */
   after(delayMs: number, fire: () => void): Timer;
 }
 
@@ -22,11 +25,17 @@ export function createSystemClock(options: { readonly keepsAlive?: boolean } = {
     nowMs: () => performance.now(),
     date: () => new Date(),
     after: (delayMs, fire) => {
+      const dueMs = performance.now() + delayMs;
       let handle: NodeJS.Timeout;
+      // Node counts whole milliseconds from when the turn of its loop began, so its timers fire up to 1 ms early and more.
       const wait = (leftMs: number): void => {
-        const isLast = leftMs <= longestMs;
-        handle = setTimeout(() => (isLast ? fire() : wait(leftMs - longestMs)), Math.min(leftMs, longestMs));
+        handle = setTimeout(look, Math.min(Math.ceil(leftMs), longestMs));
         if (options.keepsAlive !== true) handle.unref();
+      };
+      const look = (): void => {
+        const leftMs = dueMs - performance.now();
+        if (leftMs > 0) wait(leftMs);
+        else fire();
       };
       wait(delayMs);
       return { stop: () => clearTimeout(handle) };
