@@ -112,6 +112,12 @@ describe('the notices of the workers of a node', () => {
     expect(logs.drains()).toEqual([DrainPhase.NOTICE, DrainPhase.CANCELLED]);
   }, 30_000);
 
+  test('end when their time is over, though one worker is busy and nothing else happens', async () => {
+    keepEchoBusy();
+    startDrain(clients.gate, { noticeMs: 300, timeoutMs: 600_000 });
+    await waitFor('the log is frozen', () => logs.drains().includes(DrainPhase.FREEZE));
+  }, 30_000);
+
   test('end at once when all are idle', async () => {
     const receipt = await receiptOfDrain(startDrain(clients.gate, { noticeMs, timeoutMs: 60_000 }));
     expect(durationToMs(receipt.took, Infinity)).toBeLessThan(noticeMs);
