@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { showsTraces } from '#test/support/model-sample.js';
 import type { ModelConfig } from './config.js';
 import { describeFailure, explore } from './explore.js';
 
@@ -128,9 +129,6 @@ const cases: readonly Case[] = [
     lastStep: /meets an intruder/,
   },
 ];
-
-// Between the lines of passing tests, a way to a broken rule reads as a failure.
-const showsTraces = process.env['PANELET_SHOW_TRACES'] !== undefined;
 
 describe('the model finds', () => {
   test.each(cases)('$mistake', ({ mistake, config, ignoresRefusals = false, rule, lastStep }) => {

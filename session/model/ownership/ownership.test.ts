@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { isExhaustive } from '#test/support/exhaustive.js';
+import { showsTraces } from '#test/support/model-sample.js';
 import { exploreOwnership } from './explore-ownership.js';
 import type { OwnershipConfig } from './rules.js';
 
@@ -21,8 +22,9 @@ describe('who has a session, over every order of takers, kills and time-outs', (
     ['one taker, a drain that seals, and a kill', { ...small, ...sealing, takers: 1, kills: 1, seals: 2 }, 500],
     ['one taker, a drain that seals, and a power cut', { ...small, ...sealing, takers: 1, powerCuts: 1 }, 500],
     ...(isExhaustive ? exhaustive : []),
-  ])('%s: one accepts, nothing is lost untold', (_, config, atLeast) => {
+  ])('%s: one accepts, nothing is lost untold', (story, config, atLeast) => {
     const { situations, failure } = exploreOwnership(config);
+    if (showsTraces) process.stdout.write(`${story}: ${situations} situations\n`);
     expect(failure).toBeUndefined();
     expect(situations).toBeGreaterThan(atLeast);
   });
@@ -43,7 +45,7 @@ describe('who has a session, over every order of takers, kills and time-outs', (
     expect(failure?.rule).toMatch(rule);
     const trace = failure?.trace ?? [];
     expect(trace.length).toBeLessThan(20);
-    if (process.env['PANELET_SHOW_TRACES'] === '1')
+    if (showsTraces)
       process.stdout.write(`${failure?.rule ?? ''}, in ${trace.length} steps\n  ${trace.join('\n  ')}\n`);
   });
 });
