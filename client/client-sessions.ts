@@ -5,7 +5,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { AttachMode } from '#proto/session/v1/session.js';
 import { createClientLink, type ClientLink, type ClientLinkOptions } from '#session/client/client-link.js';
-import type { AddressBook } from './connect/address-book.js';
+import type { LearningBook } from './connect/address-book.js';
 import type { ChannelPool } from './connect/channel-pool.js';
 import type { PaneletClientOptions, ResumeOptions } from './connect/client-options.js';
 import type { TlsOption } from './connect/endpoint-address.js';
@@ -20,7 +20,7 @@ export interface ClientSessionsDeps {
   readonly options: Pick<PaneletClientOptions, 'token' | 'times' | 'reattach' | 'liveness' | 'resolve'>;
   /** How connections are protected now. */
   readonly tls: () => TlsOption;
-  readonly book: AddressBook;
+  readonly book: LearningBook;
   readonly pool: ChannelPool;
   readonly metadata: () => Promise<Metadata>;
   /** Ends a session for good. @throws SESSION_UNKNOWN, SESSION_ENDED when there is none. */

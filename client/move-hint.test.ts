@@ -78,6 +78,22 @@ describe('an address that a worker names', () => {
     expect(tokens).toEqual(['127.0.0.1 Bearer secret', '127.0.0.2 Bearer secret']);
   });
 
+  test('is what its client knows from then on: the address that was given is gone with its agent', async () => {
+    hint = '';
+    const port = await startAgent('127.0.0.1', 0);
+    hint = `127.0.0.2:${port}`;
+    await startAgent('127.0.0.2', port);
+    const session = await open(port);
+    await waitFor('it has moved', () => session.stats().moves === 1);
+    for (const agent of agents.splice(0)) agent.forceShutdown();
+    await waitFor('it is cut', () => session.phase === 'reattaching');
+    await startAgent('127.0.0.2', port);
+    await waitFor('it is attached again', () => session.stats().resumes === 1);
+    expect(tokens.at(-1)).toBe('127.0.0.2 Bearer secret');
+    // Calls about no session go there, too; this agent answers that it has none of them.
+    await expect(client.listPanels()).rejects.toMatchObject({ code: 'VERSION_UNSUPPORTED' });
+  });
+
   test.each([
     ['another authority has signed for it', async () => issue(agentNames, await createTestAuthority('panelet'))],
     ['it is the agent of another node', () => issue(['panelet-agent', nodeServerName('node-b')])],

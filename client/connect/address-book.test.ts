@@ -26,6 +26,29 @@ describe('an address book', () => {
     expect(await book.resolve({ ...query, node: 'node-b' })).toEqual([{ address: 'any:1', node: 'node-b' }]);
   });
 
+  test('knows where a session was welcomed that a worker has sent elsewhere, until a given address is reached again', async () => {
+    const book = createAddressBook({ address: 'old:1' });
+    const found = async (node: string): Promise<readonly string[]> =>
+      (await book.resolve({ ...query, node })).map(({ address }) => address);
+    book.reached({ address: 'new:1', node: 'node-a' });
+    expect(await found('node-a')).toEqual(['new:1', 'old:1']);
+    expect(await found('')).toEqual(['old:1', 'new:1']);
+    expect(await found('node-b')).toEqual(['old:1']);
+    book.reached({ address: 'newer:1', node: 'node-a' });
+    expect(await found('node-a')).toEqual(['newer:1', 'old:1']);
+    book.reached({ address: 'old:1', node: 'node-a' });
+    expect(await found('node-a')).toEqual(['old:1']);
+  });
+
+  test('keeps to its resolver, and to addresses whose node is known', async () => {
+    const resolving = createAddressBook({ resolve: () => 'found:1' });
+    resolving.reached({ address: 'new:1', node: 'node-a' });
+    expect(await resolving.resolve({ ...query, node: 'node-a' })).toEqual([{ address: 'found:1', node: 'node-a' }]);
+    const given = createAddressBook({ address: 'old:1' });
+    given.reached({ address: 'new:1', node: '' });
+    expect(await given.resolve(query)).toEqual([{ address: 'old:1', node: '' }]);
+  });
+
   test('says that none is known where a resolver finds none, and that none is given', async () => {
     const none = createAddressBook({ resolve: () => [] });
     await expect(none.resolve(query)).rejects.toMatchObject({ code: 'AGENT_UNREACHABLE' });

@@ -11,7 +11,7 @@ import { AttachBudget } from './attach-budget.js';
 import { Attachment, type AttachmentResult } from './attachment.js';
 import { AttachmentPair, type HeldAttachment } from './attachment-pair.js';
 import { MoveAttempts, type MoveAttempt } from './move-attempts.js';
-import type { AddressBook } from '../connect/address-book.js';
+import type { LearningBook } from '../connect/address-book.js';
 import type { ChannelLease, ChannelPool } from '../connect/channel-pool.js';
 import { dial } from '../connect/dial.js';
 import type { LivenessOptions } from '../connect/liveness.js';
@@ -54,7 +54,7 @@ export interface AttachmentLoopDeps {
   readonly node: string;
   readonly pool: ChannelPool;
   readonly reachability: Reachability;
-  readonly book: AddressBook;
+  readonly book: LearningBook;
   /** True for an address that a worker names and that may be followed from the current agent. */
   readonly mayFollow: (hint: string, current: CurrentAgent) => boolean;
   /** True when another attempt may have another token. */
@@ -220,8 +220,9 @@ export class AttachmentLoop {
   }
 
   #welcomed({ node, incarnation, resumeTtlMs }: ClientEffect & { kind: 'welcomed' }, lease: ChannelLease): void {
-    const { link, log, reachability } = this.#deps;
+    const { link, log, reachability, book } = this.#deps;
     reachability.announce(lease.address);
+    book.reached({ address: lease.address, node });
     this.#everAttached = true;
     this.#attempt = 0;
     this.#refusedTokens = 0;

@@ -54,6 +54,7 @@ class Scene {
           reachability: createReachability({ clock, random }),
           book: {
             mayMove: () => false,
+            reached: () => undefined,
             resolve: (query) => {
               this.queries.push(query);
               const [first = '', ...others] = this.addresses;
