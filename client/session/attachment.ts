@@ -164,7 +164,10 @@ export class Attachment {
         this.#endWithin(readyTimeoutMs, () => this.#cut('no status after READY'));
         return;
       case 'detach':
-        this.#endWithin(readyTimeoutMs, () => this.#end(ownStatus(status.OK, '')));
+        this.#endWithin(readyTimeoutMs, () => {
+          this.#transport.cancel();
+          this.#end(ownStatus(status.OK, ''));
+        });
         return;
       case 'lost':
       case 'move':
@@ -193,7 +196,9 @@ export class Attachment {
 
   #endWithin(limitMs: number, end: () => void): void {
     // A former one has its time already.
-    if (!this.#isFormer) this.#deadline = this.#deps.clock.after(limitMs, end);
+    if (this.#isFormer) return;
+    this.#deadline?.stop();
+    this.#deadline = this.#deps.clock.after(limitMs, end);
   }
 
   #tellSilent(isSilent: boolean): void {

@@ -1,8 +1,5 @@
-import { Metadata } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
 import { PaneletError } from '#common/errors/errors.js';
-import { createSilentLog } from '#common/log.js';
-import { createSeededRandom } from '#common/random.js';
 import { createFakeClock } from '#common/time/clock.js';
 import {
   Channel,
@@ -15,11 +12,9 @@ import {
 import { detachMessage, supersededMessage } from '#session/messages/detach-message.js';
 import { arrive, readText, talkClient, talkWorker } from '#session/model/conversation.js';
 import { ScriptedAgents, type ScriptedCall } from '#test/support/scripted-agents.js';
+import { startScriptedSession } from '#test/support/scripted-session.js';
 import { settle } from '#test/support/settle.js';
 import type { AddressQuery } from '../connect/client-options.js';
-import { createReachability } from '../connect/reachability.js';
-import { AttachmentLoop } from './attachment-loop.js';
-import { startSession } from './create-session.js';
 import type { PaneletSession } from './panelet-session.js';
 
 const unavailable = new PaneletError('WORKER_UNAVAILABLE', 'The agent restarts. Attach again.');
@@ -43,30 +38,16 @@ class Scene {
 
   constructor() {
     const { clock, link, agents } = this;
-    const random = createSeededRandom(1);
-    const log = createSilentLog();
-    const { session, opened } = startSession({
-      ...{ link, panel: 'echo', onLoss: 'continue', clock, log, endSession: () => Promise.resolve() },
-      loop: (events) =>
-        new AttachmentLoop({
-          ...{ link, panel: 'echo', node: '', pool: agents, clock, random, log, events },
-          ...{ tokensRotate: false, resumes: false, times: {}, reattach: {}, liveness: { idleMs: 100, silentMs: 50 } },
-          reachability: createReachability({ clock, random }),
-          book: {
-            mayMove: () => false,
-            reached: () => undefined,
-            resolve: (query) => {
-              this.queries.push(query);
-              const [first = '', ...others] = this.addresses;
-              const place = (address: string) => ({ address, node: query.node });
-              return Promise.resolve([place(first), ...others.map(place)]);
-            },
-          },
-          mayFollow: () => this.mayFollow,
-          metadata: () => Promise.resolve(new Metadata()),
-        }),
+    const session = startScriptedSession({
+      ...{ clock, link, agents, liveness: { idleMs: 100, silentMs: 50 } },
+      resolve: (query) => {
+        this.queries.push(query);
+        const [first = '', ...others] = this.addresses;
+        const place = (address: string) => ({ address, node: query.node });
+        return Promise.resolve([place(first), ...others.map(place)]);
+      },
+      mayFollow: () => this.mayFollow,
     });
-    opened.catch(() => undefined);
     this.session = session;
     session.on('moved', ({ node }) => this.heard.push(`moved ${node}`));
     session.on('reattaching', ({ planned }) => this.heard.push(planned ? 'reattaching as told' : 'reattaching'));
