@@ -193,6 +193,7 @@ export class AttachmentLoop {
     const { link, clock, random, liveness, events } = this.#deps;
     const nonce = random.uuid();
     const { welcomeMs } = this.#budget;
+    const openedMs = clock.nowMs();
     const attachment = new Attachment({
       ...{ link, lease, metadata, nonce, moves, clock, liveness },
       attachTimeoutMs: moves ? Math.min(nextTimeoutMs, welcomeMs) : welcomeMs,
@@ -204,7 +205,7 @@ export class AttachmentLoop {
       pinged: (ms) => events.pinged(ms),
       silent: (isSilent) => events.silent(isSilent),
     });
-    const held: HeldAttachment = { attachment, lease };
+    const held: HeldAttachment = { attachment, lease, openedMs };
     this.#pair.add(held);
   }
 
@@ -212,15 +213,16 @@ export class AttachmentLoop {
     if (effect.kind === 'welcomed') {
       this.#pair.welcomed(held);
       this.#moves.drop();
-      this.#welcomed(effect, held.lease);
+      this.#welcomed(effect, held);
     }
     if (effect.kind === 'move') this.#moves.wished(effect.move);
     // The attachment ends by itself now, and what follows needs no other one beside it.
     if (effect.kind === 'drain' && effect.drain.phase === DrainPhase.READY) this.#moves.drop();
   }
 
-  #welcomed({ node, incarnation, resumeTtlMs }: ClientEffect & { kind: 'welcomed' }, lease: ChannelLease): void {
-    const { link, log, reachability, book } = this.#deps;
+  #welcomed(effect: ClientEffect & { kind: 'welcomed' }, { lease, openedMs }: HeldAttachment): void {
+    const { link, log, reachability, book, clock } = this.#deps;
+    const { node, incarnation, resumeTtlMs, moved } = effect;
     reachability.announce(lease.address);
     book.reached({ address: lease.address, node });
     this.#everAttached = true;
@@ -229,7 +231,8 @@ export class AttachmentLoop {
     if (node !== '') lease.leadsTo(node);
     this.#home.found(node);
     this.#budget.welcomed(resumeTtlMs);
-    log.debug({ sessionId: link.sessionId, incarnation, node: this.#home.node }, 'Attached');
+    const welcomeMs = clock.nowMs() - openedMs;
+    log.debug({ sessionId: link.sessionId, incarnation, node: this.#home.node, moved, welcomeMs }, 'Attached');
   }
 
   #ended(result: AttachmentResult, { held, nonce }: { readonly held: HeldAttachment; readonly nonce: string }): void {

@@ -5,6 +5,8 @@ import type { Attachment } from './attachment.js';
 export interface HeldAttachment {
   readonly attachment: Attachment;
   readonly lease: ChannelLease;
+  /** When its Hello went out, by the session's clock. */
+  readonly openedMs: number;
 }
 
 /**

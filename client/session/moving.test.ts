@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
 import { PaneletError } from '#common/errors/errors.js';
 import { createFakeClock } from '#common/time/clock.js';
 import {
@@ -30,6 +31,7 @@ class Scene {
   readonly link = talkClient('a', { takesMoves: true });
   readonly worker = talkWorker();
   readonly heard: string[] = [];
+  readonly logged: Record<string, unknown>[] = [];
   readonly queries: AddressQuery[] = [];
   readonly session: PaneletSession;
   addresses = ['old:1', 'new:1'];
@@ -38,7 +40,9 @@ class Scene {
 
   constructor() {
     const { clock, link, agents } = this;
+    const write = (line: string): void => void this.logged.push(JSON.parse(line) as Record<string, unknown>);
     const session = startScriptedSession({
+      log: pino({ level: 'debug' }, { write }),
       ...{ clock, link, agents, liveness: { idleMs: 100, silentMs: 50 } },
       resolve: (query) => {
         this.queries.push(query);
@@ -161,6 +165,19 @@ describe('a session that is wished elsewhere', () => {
     expect(scene.heard).toEqual(['moved node-a']);
     expect(scene.session.stats()).toMatchObject({ moves: 1, resumes: 0, gapsMs: [] });
     expect(scene.agents.size).toBe(1);
+  });
+
+  test('logs how long each welcome took from its Hello, and that the session moved', async () => {
+    const scene = await attached();
+    await scene.pass(30);
+    await scene.wish(scene.call(0));
+    await scene.pass(20);
+    await scene.letIn(scene.call(1));
+    const attaches = scene.logged.filter(({ msg }) => msg === 'Attached');
+    expect(attaches).toMatchObject([
+      { moved: false, welcomeMs: 0, incarnation: 1 },
+      { moved: true, welcomeMs: 20 },
+    ]);
   });
 
   test('reads what is still under way over the one before, for two seconds', async () => {

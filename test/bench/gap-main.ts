@@ -77,10 +77,14 @@ async function run(test: TestCluster, kubectl: string): Promise<void> {
   const open = async (): Promise<GapSubject> =>
     panelSubject(await test.client(node.name).open({ panel: 'echo' }), clock);
   const panelet: Row = { name: 'Panelet', subjects: await Promise.all(many.map(open)), gapsMs: [] };
-  const plain: Row = { name: 'plain gRPC', subjects: many.map(() => plainSubject(address, clock, {})), gapsMs: [] };
+  const plain: Row = {
+    name: 'plain gRPC',
+    subjects: many.map(() => plainSubject(address, { clock, channel: {} })),
+    gapsMs: [],
+  };
   const quick: Row = {
     name: 'plain gRPC, back-off 50 ms',
-    subjects: many.map(() => plainSubject(address, clock, tuned)),
+    subjects: many.map(() => plainSubject(address, { clock, channel: tuned })),
     gapsMs: [],
   };
   await sleep(clock, settleMs);

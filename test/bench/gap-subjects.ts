@@ -12,6 +12,9 @@ const messageBytes = 32;
 /** One stream under measurement: it sends a small message every 5 ms and hears it back. */
 export interface GapSubject {
   readonly meter: SilenceMeter;
+  /** Sends nothing until `resume`, and hears what is on its way. */
+  pause(): void;
+  resume(): void;
   /** Stops sending, waits for what is on its way, and ends the stream. @returns messages that never came back. */
   finish(): Promise<number>;
 }
@@ -23,7 +26,7 @@ export function panelSubject(session: PaneletSession, clock: Clock, periodMs = m
   let sentBytes = 0;
   let heardBytes = 0;
   let finishing = false;
-  const beat = everyMs(clock, periodMs, () => {
+  const beat = pausableBeat(clock, periodMs, () => {
     sentBytes += messageBytes;
     session.write(Buffer.alloc(messageBytes)).catch(() => undefined);
   });
@@ -38,9 +41,9 @@ export function panelSubject(session: PaneletSession, clock: Clock, periodMs = m
   };
   read().catch(() => done.resolve());
   return {
-    meter,
+    ...{ meter, pause: beat.pause, resume: beat.resume },
     finish: async () => {
-      beat.stop();
+      beat.pause();
       finishing = true;
       if (heardBytes >= sentBytes) done.resolve();
       await done.promise;
@@ -50,10 +53,18 @@ export function panelSubject(session: PaneletSession, clock: Clock, periodMs = m
   };
 }
 
+/** How a plain stream is driven. */
+export interface PlainSubjectOptions {
+  readonly clock: Clock;
+  readonly channel: ChannelOptions;
+  /** Time between two messages, in milliseconds. @default 5 */
+  readonly periodMs?: number;
+}
+
 /** A plain gRPC stream whose client calls again when it breaks. */
-export function plainSubject(address: string, clock: Clock, options: ChannelOptions): GapSubject {
+export function plainSubject(address: string, { clock, channel, periodMs }: PlainSubjectOptions): GapSubject {
   const client = new Client(address, credentials.createInsecure(), {
-    ...options,
+    ...channel,
     'grpc.use_local_subchannel_pool': 1,
   });
   const meter = createSilenceMeter(clock);
@@ -75,14 +86,14 @@ export function plainSubject(address: string, clock: Clock, options: ChannelOpti
     fresh.on('status', connect);
   };
   connect();
-  const beat: Timer = everyMs(clock, measuredMs, () => {
+  const beat = pausableBeat(clock, periodMs ?? measuredMs, () => {
     sent += 1;
     call?.write(Buffer.alloc(messageBytes));
   });
   return {
-    meter,
+    ...{ meter, pause: beat.pause, resume: beat.resume },
     finish: () => {
-      beat.stop();
+      beat.pause();
       stopped = true;
       const ended = createLatch<number>();
       call?.once('end', () => {
@@ -91,6 +102,19 @@ export function plainSubject(address: string, clock: Clock, options: ChannelOpti
       });
       call?.end();
       return ended.promise;
+    },
+  };
+}
+
+function pausableBeat(clock: Clock, periodMs: number, beat: () => void): Pick<GapSubject, 'pause' | 'resume'> {
+  let timer: Timer | undefined = everyMs(clock, periodMs, beat);
+  return {
+    pause: () => {
+      timer?.stop();
+      timer = undefined;
+    },
+    resume: () => {
+      timer ??= everyMs(clock, periodMs, beat);
     },
   };
 }

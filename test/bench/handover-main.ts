@@ -1,25 +1,24 @@
-import { rm } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { chdir } from 'node:process';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { createPaneletClient } from '#client/sdk.js';
+import { onStop } from '#common/process/on-stop.js';
 import { createSystemClock, sleep } from '#common/time/clock.js';
-import { command, receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
-import { summarizeDurations } from '#test/support/percentiles.js';
-import { temporaryDirectory } from '#test/support/running-worker.js';
-import { formatMs, textTable } from '#test/support/text-table.js';
-import { startWorkerFront } from '#test/support/worker-front.js';
-import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
-import { panelSubject, type GapSubject } from './gap-subjects.js';
-import { handoverParts, type HandoverParts } from './handover-parts.js';
+import { panelSubject, plainSubject, type GapSubject } from './gap-subjects.js';
+import { createBenchNode, type BenchNode } from './handover/bench-node.js';
+import { handoverParts } from './handover/handover-parts.js';
+import { startPlainServers, type PlainServers } from './handover/plain-servers.js';
+import { divideSilence, nothingMeasured, reportLines, type Measured } from './handover/report.js';
+import { openEcho, openTerminal, type WatchedSession } from './handover/watched-session.js';
 import { positiveCount } from './positive-count.js';
 
 interface Options {
   readonly handovers: number;
   readonly sessions: number;
   readonly measured: number;
+  readonly terminals: number;
 }
 
 const clock = createSystemClock({ keepsAlive: true });
@@ -30,117 +29,156 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const options = new Command('panelet-bench-handover')
   .description(
-    'How long a client hears nothing while its session moves from a worker to a newer one beside it, and where the time ' +
-      'goes: sessions that send every 5 ms among others that send now and then, by the SDK over a relay that knows nothing of them.',
+    'How long a client hears nothing while a worker, or an agent, is replaced by one beside it, and where the time goes: sessions ' +
+      'that send every 5 ms among others that send now and then, by the SDK over real agents; and plain gRPC streams in the same run.',
   )
-  .option('--handovers <count>', 'how often', positiveCount, 5)
-  .option('--sessions <count>', 'that move', positiveCount, 100)
+  .option('--handovers <count>', 'of each kind', positiveCount, 5)
+  .option('--sessions <count>', 'of echo, and as many plain streams', positiveCount, 100)
   .option('--measured <count>', 'of them send every 5 ms, the others once a second', positiveCount, 10)
+  .option('--terminals <count>', 'besides, that stay and change their way; each sends every 5 ms', positiveCount, 10)
   .parse()
   .opts<Options>();
 
-interface Measured {
-  readonly silencesMs: number[];
-  readonly parts: HandoverParts[];
-  /** Longest delays of this process's event loop, which has all clients and the relay in it. */
-  readonly loopMs: number[];
-  moved: number;
+/** Streams of one kind, those under measurement and the others. */
+interface Streams<Stream extends GapSubject> {
+  readonly measured: readonly Stream[];
+  readonly others: readonly GapSubject[];
 }
 
-chdir(join(dirname(fileURLToPath(import.meta.url)), '..', '..'));
-const dir = await temporaryDirectory();
-const front = await startWorkerFront({ dir });
-const client = createPaneletClient({ address: front.address });
-const workers: WorkerProcess[] = [];
-const start = async (): Promise<WorkerProcess> => {
-  const socket = join(dir, 'run', `${workers.length}.sock`);
-  const worker = spawnWorker({ dir, socket, args: ['--beside', '--log-level', 'debug'] });
-  workers.push(worker);
-  await worker.ready;
-  return worker;
-};
+/** Those under measurement are spread over the order in which streams were opened. */
+async function openStreams<Stream extends GapSubject>(
+  count: number,
+  open: () => Promise<Stream>,
+  openOther: () => Promise<GapSubject>,
+): Promise<Streams<Stream>> {
+  const measured: Stream[] = [];
+  const others: GapSubject[] = [];
+  const every = Math.max(1, Math.floor(count / options.measured));
+  for (let index = 0; index < count; index += 1) {
+    if (index % every === 0 && measured.length < options.measured) measured.push(await open());
+    else others.push(await openOther());
+    for (const stream of [measured.at(-1), others.at(-1)]) stream?.pause();
+  }
+  return { measured, others };
+}
 
-async function handOver(old: WorkerProcess, subjects: readonly GapSubject[], to: Measured): Promise<WorkerProcess> {
-  const young = await start();
-  front.lead([young.socket, old.socket]);
+interface Group {
+  readonly to: Measured;
+  readonly streams: Streams<GapSubject>;
+}
+
+/** Has streams send while something is replaced. `replace` calls back when what takes over serves. */
+async function measure(groups: readonly Group[], replace: (serves: () => void) => Promise<void>): Promise<void> {
+  const all = groups.flatMap(({ streams: { measured, others } }) => [...measured, ...others]);
+  for (const stream of all) stream.resume();
   await sleep(clock, settleMs);
   const loop = monitorEventLoopDelay({ resolution: 1 });
-  loop.enable();
-  for (const { meter } of subjects) meter.begin();
-  const drain = startDrain(old.gate, { command: command(old.socket), noticeMs: 20_000, timeoutMs: 60_000 });
-  const { counts } = await receiptOfDrain(drain);
+  for (const { streams } of groups) for (const { meter } of streams.measured) meter.begin();
+  await replace(() => {
+    loop.enable();
+    for (const { to, streams } of groups) to.startingMs.push(...streams.measured.map(({ meter }) => meter.next()));
+  });
   await sleep(clock, settleMs / 2);
-  to.silencesMs.push(...subjects.map(({ meter }) => meter.end()));
   loop.disable();
-  to.loopMs.push(loop.max / 1e6);
-  to.parts.push(...handoverParts(old.stderr(), young.stderr()).values());
-  to.moved += counts?.moved ?? 0;
-  await old.end();
-  front.lead([young.socket]);
-  return young;
+  for (const { to, streams } of groups) {
+    to.silencesMs.push(...streams.measured.map(({ meter }) => meter.end()));
+    to.loopMs.push(loop.max / 1e6);
+  }
+  for (const stream of all) stream.pause();
 }
 
-function report({ silencesMs, parts, loopMs, moved }: Measured, lost: number): void {
-  const row = (name: string, durations: readonly number[]): string[] => {
-    const { p50, p99, max } = summarizeDurations(durations);
-    return [name, formatMs(p50), formatMs(p99), formatMs(max)];
-  };
-  const rows = [
-    row('silence', silencesMs),
-    row(
-      '  freeze and take',
-      parts.map(({ freezeMs }) => freezeMs),
-    ),
-    row(
-      '  socket',
-      parts.map(({ socketMs }) => socketMs),
-    ),
-    row(
-      '  restore',
-      parts.map(({ restoreMs }) => restoreMs),
-    ),
-    row(
-      '  live',
-      parts.map(({ liveMs }) => liveMs),
-    ),
-    row('event loop of the clients, worst of each', loopMs),
-  ];
-  say('');
-  for (const line of textTable(['', 'p50', 'p99', 'max'], rows)) say(line);
-  say('');
-  const all = options.handovers * options.sessions;
-  say(`${moved} of ${all} sessions moved, the others were written down; ${lost} messages lost.`);
-  say('The rest of a silence is the way to the client and back: READY, Hello, Welcome, and the event loops between.');
+/** Divides the silences of the last replacement by their causes. */
+function divide(to: Measured, sessions: readonly WatchedSession[], log: string): void {
+  const parts = handoverParts(log);
+  const silencesMs = to.silencesMs.slice(-sessions.length);
+  sessions.forEach(({ sessionId, attachments }, index) => {
+    const seen = attachments.take();
+    to.movesMs.push(...seen.filter(({ leftAtMs }) => leftAtMs === undefined).map(({ welcomeMs }) => welcomeMs));
+    const [worker, client] = [parts.get(sessionId), seen.find(({ leftAtMs }) => leftAtMs !== undefined)];
+    if (worker !== undefined && client !== undefined)
+      to.parts.push(divideSilence(silencesMs[index] ?? 0, worker, client));
+  });
 }
 
-try {
-  let worker = await start();
-  front.lead([worker.socket]);
-  const open = async (periodMs?: number): Promise<GapSubject> =>
-    panelSubject(await client.open({ panel: 'echo' }), clock, periodMs);
-  const subjects: GapSubject[] = [];
-  const others: GapSubject[] = [];
-  // The measured ones are spread over the order in which sessions were opened.
-  const every = Math.max(1, Math.floor(options.sessions / options.measured));
-  for (let index = 0; index < options.sessions; index += 1) {
-    const isMeasured = index % every === 0 && subjects.length < options.measured;
-    if (isMeasured) subjects.push(await open());
-    else others.push(await open(seldomMs));
-  }
-  const measured: Measured = { silencesMs: [], parts: [], loopMs: [], moved: 0 };
-  for (let index = 1; index <= options.handovers; index += 1) {
-    worker = await handOver(worker, subjects, measured);
-    say(`handover ${index}/${options.handovers} done`);
-  }
-  const lost = (await Promise.all([...subjects, ...others].map((subject) => subject.finish()))).reduce(
-    (a, b) => a + b,
-    0,
+const settled = (serves: () => void) => (): Promise<void> => sleep(clock, settleMs).then(serves);
+
+async function run(node: BenchNode, servers: PlainServers): Promise<void> {
+  const { resolve } = node;
+  const client = createPaneletClient({ resolve });
+  const channel = { 'grpc.initial_reconnect_backoff_ms': 50, 'grpc.max_reconnect_backoff_ms': 500 };
+  const plain = (periodMs?: number): Promise<GapSubject> =>
+    Promise.resolve(plainSubject(servers.target, { clock, channel, ...(periodMs === undefined ? {} : { periodMs }) }));
+  const openOther = async (): Promise<GapSubject> =>
+    panelSubject(await client.open({ panel: 'echo' }), clock, seldomMs);
+  const echoes = await openStreams(options.sessions, () => openEcho({ clock, resolve }), openOther);
+  const terminals = await Promise.all(
+    Array.from({ length: options.terminals }, () => openTerminal({ clock, resolve })),
   );
-  report(measured, lost);
-  if (lost > 0) process.exitCode = 1;
-} finally {
-  await Promise.all(workers.map((each) => each.end()));
+  for (const terminal of terminals) terminal.pause();
+  const peers = await openStreams(options.sessions, plain, () => plain(seldomMs));
+  const names = ['worker', 'agent', 'agent, terminals', 'plain gRPC'] as const;
+  const [ofWorker, ofAgent, ofTerminals, ofPeer] = names.map(nothingMeasured) as [
+    Measured,
+    Measured,
+    Measured,
+    Measured,
+  ];
+  let moved = 0;
+  for (let index = 1; index <= options.handovers; index += 1) {
+    node.workerLog();
+    await measure([{ to: ofWorker, streams: echoes }], async (serves) => {
+      moved += await node.replaceWorker(serves);
+    });
+    divide(ofWorker, echoes.measured, node.workerLog());
+    const both = [
+      { to: ofAgent, streams: echoes },
+      { to: ofTerminals, streams: { measured: terminals, others: [] } },
+    ];
+    await measure(both, async (serves) => {
+      moved += await node.replaceAgent(settled(serves));
+    });
+    divide(ofAgent, echoes.measured, node.workerLog());
+    divide(ofTerminals, terminals, '');
+    await measure([{ to: ofPeer, streams: peers }], (serves) => servers.replace(settled(serves)));
+    say(`handover ${index}/${options.handovers} of each done`);
+  }
+  say('');
+  for (const line of reportLines([ofWorker, ofAgent, ofTerminals, ofPeer])) say(line);
+  say('');
+  const lost = await finish([...echoes.measured, ...echoes.others, ...terminals]);
   await client.close();
-  await front.close();
-  await rm(dir, { recursive: true, force: true });
+  say(`${moved} of ${2 * options.handovers * options.sessions} sessions moved, the others were written down.`);
+  say(`Messages lost: ${lost} by Panelet, ${await finish([...peers.measured, ...peers.others])} by plain gRPC.`);
+  if (lost > 0) process.exitCode = 1;
+}
+
+async function finish(streams: readonly GapSubject[]): Promise<number> {
+  return (await Promise.all(streams.map((stream) => stream.finish()))).reduce((a, b) => a + b, 0);
+}
+
+const built = (name: string): string => join(dirname(fileURLToPath(import.meta.url)), `${name}.js`);
+const programs = {
+  agent: built('panelet-agent'),
+  worker: built('panelet-worker'),
+  stub: built('panelet-stub-worker'),
+};
+const part = (): number => randomInt(1, 255);
+const host = (): string => `127.${part()}.${part()}.${part()}`;
+const open: { close(): void }[] = [];
+const close = (): void => {
+  for (const each of open.splice(0)) each.close();
+};
+onStop(process, () => {
+  close();
+  return Promise.resolve();
+});
+try {
+  const node = createBenchNode(programs);
+  open.push(node);
+  await node.start();
+  const servers = await startPlainServers(built('panelet-bench-plain-echo'), [host(), host()]);
+  open.push(servers);
+  await run(node, servers);
+} finally {
+  close();
 }

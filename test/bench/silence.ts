@@ -6,6 +6,8 @@ export interface SilenceMeter {
   heard(): void;
   /** Begins to watch another restart. */
   begin(): void;
+  /** Ends a part of it. A pause that still lasts counts in the next part. @returns the longest pause in milliseconds */
+  next(): number;
   /** Ends it. @returns the longest pause in milliseconds, one that still lasts included. */
   end(): number;
 }
@@ -24,6 +26,11 @@ export function createSilenceMeter(clock: Clock): SilenceMeter {
     begin: () => {
       note();
       longestMs = 0;
+    },
+    next: () => {
+      const partMs = longestMs;
+      longestMs = 0;
+      return partMs;
     },
     end: () => {
       note();

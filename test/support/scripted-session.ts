@@ -6,7 +6,7 @@ import { createReachability } from '#client/connect/reachability.js';
 import { AttachmentLoop } from '#client/session/attachment-loop.js';
 import { startSession } from '#client/session/create-session.js';
 import type { PaneletSession } from '#client/session/panelet-session.js';
-import { createSilentLog } from '#common/log.js';
+import { createSilentLog, type Log } from '#common/log.js';
 import { createSeededRandom } from '#common/random.js';
 import type { Clock } from '#common/time/clock.js';
 import type { ClientLink } from '#session/client/client-link.js';
@@ -21,15 +21,25 @@ export interface ScriptedSession {
   /** Whether an address that the worker names may be followed. @default never */
   readonly mayFollow?: (hint: string, current: CurrentAgent) => boolean;
   readonly liveness: LivenessOptions;
+  /** @default silent */
+  readonly log?: Log;
   /** Decides nonces and delays. @default 1 */
   readonly seed?: number;
 }
 
 /** Starts a session of the SDK, for the panel `echo`. */
 export function startScriptedSession(scripted: ScriptedSession): PaneletSession {
-  const { clock, link, agents, liveness, resolve, mayFollow = () => false, seed = 1 } = scripted;
+  const {
+    clock,
+    link,
+    agents,
+    liveness,
+    resolve,
+    mayFollow = () => false,
+    seed = 1,
+    log = createSilentLog(),
+  } = scripted;
   const random = createSeededRandom(seed);
-  const log = createSilentLog();
   const { session, opened } = startSession({
     ...{ link, panel: 'echo', onLoss: 'continue', clock, log, endSession: () => Promise.resolve() },
     loop: (events) =>

@@ -3,6 +3,7 @@ import { findingLines, type Finding } from './finding.js';
 import { fleetFindings } from './fleet-findings.js';
 import { footprintFindings } from './footprint-findings.js';
 import { gapFindings } from './gap-findings.js';
+import { divideSilence, nothingMeasured, reportLines, type Measured } from '../handover/report.js';
 import { handoverFindings } from './handover-findings.js';
 import { relayFindings } from './relay-findings.js';
 
@@ -107,22 +108,56 @@ describe('findings of a short run of bench:fleet', () => {
 });
 
 describe('findings of a short run of bench:handover', () => {
-  const table = `                     p50     p99     max
-silence            204 ms  441 ms  581 ms
-  freeze and take    0 ms    3 ms    6 ms
-  socket             9 ms   57 ms   77 ms
-  restore            3 ms   47 ms   56 ms
-  live               3 ms   48 ms   65 ms
+  const expected = { handovers: 2, sessions: 4, measured: 1, terminals: 3 };
+  const silencesMs = [20, 30];
+  const name = 'agent, terminals';
+  const measured = (of: string, more: Partial<Measured> = {}): Measured => ({
+    ...nothingMeasured(of),
+    ...{ silencesMs, startingMs: silencesMs, loopMs: silencesMs, ...more },
+  });
+  const worker = { freezeMs: 1, socketMs: 2, restoreMs: 3, liveMs: 4, toldAtMs: 100 };
+  const parts = silencesMs.map((ms) => divideSilence(ms, worker, { leftAtMs: 102, connectMs: 1, welcomeMs: 2 }));
+  const six = [1, 2, 3, 4, 5, 6];
+  const outputOf = (terminals: Partial<Measured>, end: readonly string[]): string => {
+    const first = [measured('worker', { parts }), measured('agent', { parts })];
+    const last = [measured(name, terminals), measured('plain gRPC')];
+    return [...reportLines([...first, ...last]), ...end].join('\n');
+  };
+  const good = { silencesMs: six, startingMs: six, movesMs: six };
+  const end = [
+    '16 of 16 sessions moved, the others were written down.',
+    'Messages lost: 0 by Panelet, 7 by plain gRPC.',
+  ];
 
-2 of 2 sessions moved, the others were written down; 0 messages lost.
-`;
+  it('finds nothing wrong with what is printed when all is measured', () => {
+    const findings = handoverFindings(outputOf(good, end), expected);
+    expect(problems(findings)).toEqual([]);
+    expect(findings).toHaveLength(31);
+  });
 
-  it('finds nothing wrong with numbers for every part, and reports what is missing', () => {
-    expect(problems(handoverFindings(table, 2))).toEqual([]);
-    expect(problems(handoverFindings(table.replace('3 ms    6 ms', '3 ms'), 4))).toEqual([
-      'freeze and take: No row with all its numbers.',
-      'sessions moved: 2 sessions of 4.',
+  it('reports what is missing, was measured too seldom, stayed, or was lost', () => {
+    const wrong = ['15 of 16 sessions moved.', 'Messages lost: 1 by Panelet, 7 by plain gRPC.'];
+    expect(problems(handoverFindings(outputOf({ ...good, movesMs: [], startingMs: [1] }, wrong), expected))).toEqual([
+      `${name}: silence while it starts: 1 of 6 were measured.`,
+      `${name}: Hello to Welcome beside the old way: No row with all its numbers.`,
+      'sessions moved: 15 sessions of 16.',
+      'messages lost: 1 by Panelet.',
     ]);
+    const noNumber = outputOf(good, []).replace('1.00 ×', '–');
+    expect(problems(handoverFindings(noNumber, expected))).toContain('worker: silence: No row with all its numbers.');
+  });
+
+  it('divides a silence into what is known, and the rest', () => {
+    const [first, second] = parts;
+    expect(first).toEqual({
+      ...{ freezeMs: 1, socketMs: 2, restoreMs: 3, liveMs: 4 },
+      ...{ toldMs: 2, connectMs: 1, welcomeMs: 2, restMs: 5 },
+    });
+    expect(second?.restMs).toBe(15);
+    expect(divideSilence(1, worker, { leftAtMs: 99, connectMs: 1, welcomeMs: 2 })).toMatchObject({
+      toldMs: 0,
+      restMs: 0,
+    });
   });
 });
 

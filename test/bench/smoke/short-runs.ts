@@ -21,6 +21,7 @@ const idleCounts = [20, 150];
 const fleet = [4, 8];
 const restarts = 1;
 const sessions = 2;
+const handover = { handovers: 1, sessions: 2, measured: 1, terminals: 1 };
 const started = ['panelet', 'worker echo', 'agent', 'controller'];
 const held = ['agent', 'controller', 'worker echo', 'worker logs', 'worker terminal'];
 
@@ -52,8 +53,8 @@ export function shortRuns(agent: string, options: Pick<PlanOptions, 'clock' | 's
     },
     {
       ...{ script: 'bench:handover', program: 'panelet-bench-handover.js' },
-      args: ['--handovers', '1', '--sessions', String(sessions), '--measured', '1'],
-      find: (output) => handoverFindings(output, sessions),
+      args: Object.entries(handover).flatMap(([name, count]) => [`--${name}`, String(count)]),
+      find: (output) => handoverFindings(output, handover),
     },
     {
       ...{ script: 'bench:footprint', program: 'panelet-bench-footprint.js' },

@@ -1,4 +1,4 @@
-/** The parts of one session's handover, in milliseconds, as the two workers log them at level debug. */
+/** The parts of one session's handover between two workers, in milliseconds, as both log them at level debug. */
 export interface HandoverParts {
   /** Bringing it to rest and taking its state. */
   readonly freezeMs: number;
@@ -7,9 +7,12 @@ export interface HandoverParts {
   readonly restoreMs: number;
   /** Deciding that the new one has it. */
   readonly liveMs: number;
+  /** When the old one told its client, in milliseconds of the epoch. */
+  readonly toldAtMs: number;
 }
 
 interface Line {
+  readonly time?: string;
   readonly sessionId?: string;
   readonly freezeMs?: number;
   readonly giveMs?: number;
@@ -17,15 +20,17 @@ interface Line {
   readonly liveMs?: number;
 }
 
-/** Puts the parts of both logs together. @returns by session; those of which one log lacks a part are left out */
-export function handoverParts(giverLog: string, takerLog: string): ReadonlyMap<string, HandoverParts> {
-  const taken = new Map(linesOf(takerLog).map((line) => [line.sessionId, line]));
+/** Puts the parts together that both workers have written to a log. @returns by session; those of which a part is missing are left out */
+export function handoverParts(log: string): ReadonlyMap<string, HandoverParts> {
+  const lines = linesOf(log);
+  const taken = new Map(lines.flatMap((line) => (line.restoreMs === undefined ? [] : [[line.sessionId, line]])));
   const parts = new Map<string, HandoverParts>();
-  for (const { sessionId, freezeMs, giveMs } of linesOf(giverLog)) {
+  for (const { time = '', sessionId, freezeMs, giveMs } of lines) {
     const { restoreMs, liveMs } = taken.get(sessionId) ?? {};
     if (sessionId === undefined || freezeMs === undefined || giveMs === undefined) continue;
     if (restoreMs === undefined || liveMs === undefined) continue;
-    parts.set(sessionId, { freezeMs, socketMs: Math.max(0, giveMs - restoreMs - liveMs), restoreMs, liveMs });
+    const socketMs = Math.max(0, giveMs - restoreMs - liveMs);
+    parts.set(sessionId, { freezeMs, socketMs, restoreMs, liveMs, toldAtMs: Date.parse(time) });
   }
   return parts;
 }
