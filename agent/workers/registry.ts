@@ -41,7 +41,7 @@ export interface Registry {
   ready(wanted: WantedSession, signal: AbortSignal): Promise<AttachTarget>;
   /** Workers of other agents that answer: their sessions are let through to them, and they are nothing else to this agent. */
   foreign(): readonly ForeignWorker[];
-  /** From now on no attachment is let through; those that come wait. */
+  /** From now on no attachment is let through; those that come wait, or are sent to another agent whose workers answer. */
   holdAttaches(): void;
   /** Arguments that a worker would be started with now, were its panel this one. */
   argv(worker: NodeWorker, panel: PanelConfig): readonly string[];
@@ -132,7 +132,11 @@ class WorkerRegistry implements Registry {
   #letsThrough(panel: string): true | undefined {
     if (this.#isClosed) throw new PaneletError('WORKER_UNAVAILABLE', 'The agent restarts. Attach again.');
     this.#known(panel);
-    return this.#holding ? undefined : true;
+    if (!this.#holding) return true;
+    // Who waits here waits for the end of this agent, and there is another one already.
+    if (this.#foreign.up().length > 0)
+      throw new PaneletError('WORKER_UNAVAILABLE', 'This agent goes. Try another one.');
+    return undefined;
   }
 
   /** Workers of a panel that may have a session. New ones go to the first: the newest, or another agent's while that one takes none any more. */

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createProcessTable, type ProcessId } from '#agent/workers/process-table.js';
 import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
@@ -7,6 +8,7 @@ import { lockDirectory } from '#common/files/directory-lock.js';
 import { messageOf } from '#common/errors/errors.js';
 import { createSystemRandom } from '#common/random.js';
 import { createSystemClock } from '#common/time/clock.js';
+import { createRawClient, helloBytes, statusOfCall } from '#test/support/agent/raw-session.js';
 import {
   builtPrograms,
   connectAgent,
@@ -145,6 +147,28 @@ describe('two agents of a node, each of a pod', () => {
     process.stdout.write(
       `SIGTERM of the older agent: the longest silence is ${Math.round(Math.max(...silences))} ms\n`,
     );
+  });
+
+  test('send away at once who comes to the one that goes, whatever its end still waits for', async () => {
+    home.configure({ gracePeriodSeconds: 90 });
+    const old = await startServing(u1);
+    await startServing(u2);
+    const session = await open(u2);
+    await waitFor('the old one reaches it, too', () => /"foreign":"[^"]+","from":"\w+","to":"up"/.test(old.log()));
+    const [slow] = workersOf(u1);
+    process.kill(slow?.pid ?? 0, 'SIGSTOP');
+    old.child.kill('SIGTERM');
+    await untilText(old, 'Agent stops');
+    const client = createRawClient(addressOf(u1));
+    const stream = client.open();
+    const ended = statusOfCall(stream);
+    stream.write(helloBytes('echo'));
+    const { code, details } = await ended;
+    client.close();
+    expect([code, details]).toEqual([status.UNAVAILABLE, 'This agent goes. Try another one.']);
+    expect([old.child.exitCode, old.child.signalCode]).toEqual([null, null]);
+    old.child.kill('SIGKILL');
+    expect(await echoed(session, 'as before')).toBe('as before');
   });
 
   test('leave the workers of the other alone when they are killed and start again', async () => {

@@ -23,12 +23,13 @@ export interface WantedSession {
 export interface AttachTargets {
   /** @throws PaneletError PANEL_UNKNOWN when this node does not offer the panel */
   requireKnown(panel: string): void;
-  /** True once the agent goes: no attachment is let through, and those that come wait. */
+  /** True once the agent goes: no attachment is let through, and those that come wait, unless another agent of the node is there. */
   readonly isHolding: boolean;
   /**
    * Resolves with the way to the worker that has the session, as soon as it takes attachments; nobody's sessions and new ones go to the
    * panel's newest worker.
-   * @throws PaneletError PANEL_UNKNOWN at once; the signal's reason when it aborts.
+   * @throws PaneletError PANEL_UNKNOWN at once; WORKER_UNAVAILABLE once the agent goes and another one is there; the signal's reason when
+   * it aborts.
    */
   ready(wanted: WantedSession, signal: AbortSignal): Promise<AttachTarget>;
 }
