@@ -18,6 +18,7 @@ const panelSchema = z.strictObject({
   name: panelName,
   target: z.enum(['agent', 'host']).default('agent'),
   run: z.enum(['spawn', 'external']).default('spawn'),
+  beside: z.boolean().optional(),
   parameters: z.record(z.string(), parameter).default({}),
   command: z.array(z.string().min(1)).min(1).optional(),
   idleTimeoutSeconds: positive.optional(),

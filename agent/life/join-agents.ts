@@ -4,6 +4,7 @@ import { joinInstances, type MeetingPlace } from '#common/files/join-instances.j
 import { takeDirectory, type TakeOptions } from '#common/files/take-directory.js';
 import type { AgentConfig } from '../config/config.js';
 import { podDirectory, podLock } from '../workers/pod-directory.js';
+import { sharesState } from '../workers/socket-places.js';
 
 /** What joining the agents of a node needs. */
 export interface JoinAgentsDeps extends Omit<TakeOptions, 'waitMs'> {
@@ -23,8 +24,8 @@ export interface JoinedAgents {
 
 /**
  * Takes the place of a pod's agent, and joins the agents of other pods that have the run directory: two of them serve beside each other while
- * one replaces the other. One that is in no pod has the run directory to itself, and so has one beside which something else
- * runs its panels, or which starts programs of one's own for them: these have one place and one state each on a node, which the next pod's take once they are free. Agents of the release before, which know
+ * one replaces the other. One that is in no pod has the run directory to itself, and so has one a panel of which does not say that its workers share their
+ * state (`beside`), being run by something else or by a program of one's own: there is one state on a node, which the next pod's worker takes once it is free. Agents of the release before, which know
  * one lock, are neither overlapped nor let in.
  * @throws ALREADY_RUNNING when another one has the directory to the end of the wait; STATE_DIR_UNUSABLE; the signal's reason
  */
@@ -56,9 +57,9 @@ export async function joinAgents(
   }
 }
 
-/** Whether all workers that go with this agent are started by it, so that each pod has its own, and are of a kind that shares its state. */
+/** Whether all workers that go with this agent are of a kind that shares its state, so that each pod may have its own. */
 function sharesNode({ panels }: Pick<AgentConfig, 'panels'>): boolean {
-  return panels.every(({ run, target, command }) => target === 'host' || (run === 'spawn' && command === undefined));
+  return panels.every((panel) => panel.target === 'host' || sharesState(panel));
 }
 
 function meetingPlace(runDir: string): MeetingPlace {

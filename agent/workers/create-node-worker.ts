@@ -8,10 +8,11 @@ import type { GateStatus, Target } from '#proto/gate/v1/gate.js';
 import type { WatchRequest } from '#proto/worker/v1/worker.js';
 import type { PanelConfig } from '../config/config.js';
 import { createUpstream } from '../front/upstream/upstream.js';
+import { linkForEarlierAgents } from './earlier-place.js';
 import type { Launcher } from './launcher.js';
 import type { NodeWorker, WorkerStage } from './node-worker.js';
 import type { ProcessTable } from './process-table.js';
-import { isOfPod, numberedName, socketPlaces, type RunPlace } from './socket-places.js';
+import { isOfPod, numberedName, placesNow, sharesState, socketPlaces, type RunPlace } from './socket-places.js';
 import { createSupervisor, type Supervisor } from './supervisor.js';
 import type { WorkerClients } from './worker-clients.js';
 import { targetOf, workerArgv, type WorkerCommandOptions } from './worker-command.js';
@@ -71,7 +72,7 @@ export function numberedArgv(
   }: { readonly number: number; readonly place: RunPlace; readonly command: WorkerCommandOptions },
 ): readonly string[] {
   const [socketPath] = socketPlaces(place, panel, number);
-  const isBeside = number > 1 || (isOfPod(place, panel) && panel.command === undefined);
+  const isBeside = number > 1 || (isOfPod(place, panel) && sharesState(panel));
   return [...workerArgv(panel, socketPath, command), ...(isBeside ? ['--beside'] : [])];
 }
 
@@ -79,7 +80,7 @@ export function numberedArgv(
 export function createNodeWorker(deps: NodeWorkerDeps, options: NodeWorkerOptions): NodeWorker {
   const { panel, number, changes } = options;
   const target = targetOf(panel);
-  const socket = createWorkerSocket(socketPlaces(deps.place, panel, number));
+  const socket = createWorkerSocket(() => placesNow(deps.place, panel, number));
   const log = deps.log.child(number === 1 ? { panel: panel.name } : { panel: panel.name, number });
   const upstream = createUpstream({
     get socketPath() {
@@ -94,10 +95,21 @@ export function createNodeWorker(deps: NodeWorkerDeps, options: NodeWorkerOption
     log,
     backoff: createBackoff(deps.random, { initialMs: 20, maxMs: 1_000 }),
     prepare: (clients, status) => deps.admission.prepare(target, clients, status),
-    onChange: () => changes.notify(),
+    onChange: () => {
+      if (panel.run === 'external' && panel.target === 'host') noteHost();
+      changes.notify();
+    },
     // Clients whose worker hangs are told, and come again when it does; nothing is lost by that.
     onSilent: () => upstream.cut(),
   });
+  let linked = '';
+  const noteHost = (): void => {
+    const now = link.state();
+    const isOfPodNow = !socketPlaces(deps.place, panel).includes(socket.path);
+    if (now.kind !== 'up' || now.about.instance === linked || !isOfPodNow) return;
+    linked = now.about.instance;
+    void linkForEarlierAgents(socket.path, log);
+  };
   let supervisor: Supervisor | undefined;
   const worker: NodeWorker = {
     ...{ panel, number, link, upstream, stage: options.stage, leaving: false, successor: undefined },

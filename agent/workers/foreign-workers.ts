@@ -1,5 +1,4 @@
 import { watch, type FSWatcher } from 'node:fs';
-import { join } from 'node:path';
 import type { Changes } from '#common/changes.js';
 import { systemCode } from '#common/errors/storage-error.js';
 import type { Log } from '#common/log.js';
@@ -8,13 +7,12 @@ import { createBackoff } from '#common/time/backoff.js';
 import type { Clock } from '#common/time/clock.js';
 import type { WatchRequest } from '#proto/worker/v1/worker.js';
 import { createUpstream, type Upstream } from '../front/upstream/upstream.js';
-import { namesIn } from './names-in.js';
-import { podDirectory, podsDirectory } from './pod-directory.js';
-import { panelOfSocket, type RunPlace } from './socket-places.js';
+import { findForeignSockets } from './foreign-sockets.js';
+import type { RunPlace } from './socket-places.js';
 import { createWorkerConnection, type WorkerConnection } from './worker-connection.js';
 import { createWorkerSocket } from './worker-socket.js';
 
-/** A worker that another pod's agent has started: clients are let through to it, and it is nothing else to this agent. */
+/** A worker that belongs to another pod: clients are let through to it, and it is nothing else to this agent. */
 export interface ForeignWorker {
   readonly panel: string;
   readonly link: WorkerConnection;
@@ -29,9 +27,11 @@ export interface ForeignWorkersDeps {
   readonly random: Random;
   readonly log: Log;
   readonly changes: Changes;
+  /** A host of a panel may have come: the agent looks for it at once. */
+  readonly onHost: (panel: string) => void;
 }
 
-/** The workers that the agents of other pods of this node have started, found by their sockets as these come and go. */
+/** The workers of other pods of this node, found by their sockets as these come and go. */
 export class ForeignWorkers {
   readonly #deps: ForeignWorkersDeps;
   readonly #found = new Map<string, ForeignWorker>();
@@ -57,29 +57,18 @@ export class ForeignWorkers {
 
   #look(): void {
     if (this.#isClosed) return;
-    const { runDir, podUid } = this.#deps.place;
-    const pods = podsDirectory(runDir);
+    const entered = new Set<string>();
     // Watched before it is read: what comes in between is seen twice, and not missed.
-    this.#watch(pods);
-    const others = namesIn(pods).map((name) => join(pods, name));
-    const directories = others.filter((directory) => directory !== podDirectory(runDir, podUid));
-    const there = new Set<string>();
-    for (const directory of directories) {
+    const { sockets, hosts } = findForeignSockets(this.#deps.place, (directory) => {
+      entered.add(directory);
       this.#watch(directory);
-      for (const name of namesIn(directory)) {
-        const panel = panelOfSocket(name);
-        if (panel === undefined) continue;
-        const path = join(directory, name);
-        there.add(path);
-        this.#meet(path, panel);
-      }
-    }
-    for (const watched of [...this.#watchers.keys()]) {
-      if (watched !== pods && !directories.includes(watched)) this.#unwatch(watched);
-    }
+    });
+    for (const [path, panel] of sockets) this.#meet(path, panel);
+    for (const watched of [...this.#watchers.keys()]) if (!entered.has(watched)) this.#unwatch(watched);
     for (const [path, { link }] of [...this.#found]) {
-      if (!there.has(path) && link.state().kind !== 'up') this.#forget(path);
+      if (!sockets.has(path) && link.state().kind !== 'up') this.#forget(path);
     }
+    for (const panel of hosts) this.#deps.onHost(panel);
   }
 
   #meet(path: string, panel: string): void {
@@ -93,7 +82,7 @@ export class ForeignWorkers {
     const upstream = createUpstream({ socketPath: path, clock });
     const link = createWorkerConnection({
       ...{ panel, clock, log, self },
-      socket: createWorkerSocket([path]),
+      socket: createWorkerSocket(() => [path]),
       backoff: createBackoff(random, { initialMs: 20, maxMs: 1_000 }),
       // Its own agent says what is in force there.
       prepare: (_clients, status) => Promise.resolve(status),
@@ -120,7 +109,8 @@ export class ForeignWorkers {
       watcher.on('error', () => this.#unwatch(directory));
       this.#watchers.set(directory, watcher);
     } catch (err) {
-      if (systemCode(err) !== 'ENOENT')
+      // One that the kubelet has just made is not this user's yet; when it is, that is a change in the directory above.
+      if (!['ENOENT', 'EACCES'].includes(systemCode(err) ?? ''))
         this.#deps.log.warn({ err, directory }, 'Workers of other agents may not be found');
     }
   }

@@ -36,7 +36,8 @@ export async function locateWorker<W extends Pick<NodeWorker, 'link'>>(
   }
 }
 
-function instanceOf({ link }: Pick<NodeWorker, 'link'>): string | undefined {
+/** Which process a worker is, while it answers. */
+export function instanceOf({ link }: Pick<NodeWorker, 'link'>): string | undefined {
   const state = link.state();
   return state.kind === 'up' ? state.about.instance : undefined;
 }

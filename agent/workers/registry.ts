@@ -2,7 +2,7 @@ import { watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import { PaneletError } from '#common/errors/errors.js';
 import { createChanges, type Changes } from '#common/changes.js';
-import { locateWorker } from './locate-worker.js';
+import { instanceOf, locateWorker } from './locate-worker.js';
 import type { PanelConfig } from '../config/config.js';
 import type { AttachTarget, WantedSession } from '../front/calls/attach-relay.js';
 import { closeNodeWorker, createNodeWorker, numberedArgv, type NodeWorkerDeps } from './create-node-worker.js';
@@ -39,7 +39,7 @@ export interface Registry {
   readonly isHolding: boolean;
   /** As {@link AttachTargets.ready}. */
   ready(wanted: WantedSession, signal: AbortSignal): Promise<AttachTarget>;
-  /** Workers of other agents that answer: their sessions are let through to them, and they are nothing else to this agent. */
+  /** Workers of other pods that answer: their sessions are let through to them, and they are nothing else to this agent. */
   foreign(): readonly ForeignWorker[];
   /** From now on no attachment is let through; those that come wait, or are sent to another agent whose workers answer. */
   holdAttaches(): void;
@@ -73,7 +73,11 @@ class WorkerRegistry implements Registry {
 
   constructor(deps: NodeWorkerDeps) {
     this.#deps = deps;
-    this.#foreign = new ForeignWorkers({ ...deps, changes: this.changes });
+    this.#foreign = new ForeignWorkers({
+      ...deps,
+      changes: this.changes,
+      onHost: (panel) => this.#kick((worker) => worker.panel.name === panel && worker.link.state().kind !== 'up'),
+    });
   }
 
   get isHolding(): boolean {
@@ -143,7 +147,7 @@ class WorkerRegistry implements Registry {
   #candidates(panel: string): readonly [ReachableWorker, ...ReachableWorker[]] {
     const newest = this.#known(panel);
     const retiring = this.#of(panel).filter(({ stage }) => stage === 'retiring');
-    const foreign = this.#foreign.up().filter((worker) => worker.panel === panel);
+    const foreign = this.foreign().filter((worker) => worker.panel === panel);
     // One that is not up yet is waited for.
     const isCordoned = newest.link.state().kind === 'up' && !takesNew(newest);
     const first: ReachableWorker = (isCordoned ? foreign.find(takesNew) : undefined) ?? newest;
@@ -159,7 +163,7 @@ class WorkerRegistry implements Registry {
   }
 
   #isThere(worker: ReachableWorker): boolean {
-    return this.#own(worker) !== undefined || this.#foreign.up().some((foreign) => foreign === worker);
+    return this.#own(worker) !== undefined || this.foreign().some((foreign) => foreign === worker);
   }
 
   /** The session may move while its worker is waited for, or the worker end or be replaced. */
@@ -170,7 +174,9 @@ class WorkerRegistry implements Registry {
   }
 
   foreign(): readonly ForeignWorker[] {
-    return this.#foreign.up();
+    // Of several hosts one is this agent's own, whichever it has found.
+    const own = new Set(this.workers().map(instanceOf));
+    return this.#foreign.up().filter((worker) => !own.has(instanceOf(worker)));
   }
 
   holdAttaches(): void {
@@ -226,15 +232,17 @@ class WorkerRegistry implements Registry {
     this.changes.notify();
   }
 
+  #kick(isMeant: (worker: NodeWorker) => boolean): void {
+    for (const worker of this.#workers) if (isMeant(worker)) worker.link.kick();
+  }
+
   // A socket that appears is tried at once, instead of after the backoff.
   #watch(directory: string): void {
     if (this.#watchers.has(directory)) return;
     const { place } = this.#deps;
     const watcher = watch(directory, { persistent: false }, (_event, file) => {
       if (file === null) return;
-      for (const { panel, number, link } of this.#workers) {
-        if (socketPlaces(place, panel, number).includes(join(directory, file))) link.kick();
-      }
+      this.#kick(({ panel, number }) => socketPlaces(place, panel, number).includes(join(directory, file)));
     });
     watcher.on('error', () => watcher.close());
     this.#watchers.set(directory, watcher);

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { panelOfSocket, socketDirectories, socketPlaces, workerNumbers } from './socket-places.js';
+import { panelOfSocket, placesNow, socketDirectories, socketPlaces, workerNumbers } from './socket-places.js';
 
 const external = { run: 'external' } as const;
 const place = { runDir: '/run/panelet', podUid: '' };
@@ -17,6 +17,29 @@ test('a worker that something else starts has a directory to itself, and may sti
     '/run/panelet/host/terminal/worker.sock',
     '/run/panelet/host/terminal.sock',
   ]);
+});
+
+test('a container beside an agent has a directory of its pod’s; where others may be beside it, its socket is nowhere else', () => {
+  const own = '/run/panelet/workers/logs/0b1c2d3e-4f50-4161-8273-8495a6b7c8d9/worker.sock';
+  const logs = { ...external, name: 'logs', target: 'agent' } as const;
+  expect(socketPlaces(ofPod, { ...logs, beside: true })).toEqual([own]);
+  expect(socketPlaces(ofPod, logs)).toEqual([own, ...socketPlaces(place, logs)]);
+});
+
+test('hosts are looked for in the directories of their pods, the one that came last first, and then where earlier releases have them', () => {
+  const of = { ...ofPod, runDir: mkdtempSync(join(tmpdir(), 'ph-')) };
+  const shell = { ...external, name: 'shell', target: 'host' } as const;
+  expect(placesNow(of, shell)).toEqual(socketPlaces(of, shell));
+  const sockets = ['old', 'young'].map((pod, index) => {
+    const directory = join(of.runDir, 'host', 'shell', pod);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'worker.sock'), '');
+    utimesSync(join(directory, 'worker.sock'), 1_000, 1_000 + index);
+    return join(directory, 'worker.sock');
+  });
+  mkdirSync(join(of.runDir, 'host', 'shell', 'nobody-yet'));
+  expect(placesNow(of, shell)).toEqual([...sockets.reverse(), ...socketPlaces(of, shell)]);
+  rmSync(of.runDir, { recursive: true });
 });
 
 test('no two workers that something else starts share a directory', () => {
@@ -34,8 +57,10 @@ test('the agent’s own processes, which are one user’s anyway, stay where the
 });
 
 test('the longest name fits into a socket’s path below the chart’s directory', () => {
-  const [path] = socketPlaces(place, { ...external, name: 'x'.repeat(32), target: 'agent' });
-  expect(Buffer.byteLength(path)).toBeLessThan(108);
+  for (const each of [place, ofPod]) {
+    const [path] = socketPlaces(each, { ...external, name: 'x'.repeat(32), target: 'agent' });
+    expect(Buffer.byteLength(path)).toBeLessThan(108);
+  }
 });
 
 test('an agent in a pod has the workers to itself that it starts for itself, and shares those of hosts', () => {

@@ -2,7 +2,8 @@ import { dirname, join } from 'node:path';
 import { PaneletError } from '#common/errors/errors.js';
 import type { PanelConfig } from '../config/config.js';
 import { namesIn } from './names-in.js';
-import { podDirectory } from './pod-directory.js';
+import { containerSockets } from './container-sockets.js';
+import { containerDirectory, containerSocket, podDirectory } from './pod-directory.js';
 
 /** Paths at which a worker may listen; the first is where it belongs. */
 export type SocketPlaces = readonly [string, ...string[]];
@@ -14,7 +15,7 @@ export interface RunPlace {
   readonly podUid: string;
 }
 
-type PanelPlace = Pick<PanelConfig, 'name' | 'run' | 'target'>;
+type PanelPlace = Pick<PanelConfig, 'name' | 'run' | 'target' | 'beside'>;
 
 /**
  * Whether a panel's worker belongs to the agent's pod alone, and is ended with it: another pod's agent has another one, beside it. The agents of a node
@@ -24,24 +25,49 @@ export function isOfPod({ podUid }: RunPlace, { run, target }: Pick<PanelConfig,
   return podUid !== '' && run === 'spawn' && target === 'agent';
 }
 
+/** Whether a panel's worker shares its state with the workers of other pods, which may be there at the same time. */
+export function sharesState({ run, command, beside }: Pick<PanelConfig, 'run' | 'command' | 'beside'>): boolean {
+  // A program of one's own need not know how to share what it keeps.
+  return beside ?? (run === 'spawn' && command === undefined);
+}
+
 /** Directory of the workers of a panel that agents start. */
 function spawnDirectory(place: RunPlace, panel: Pick<PanelConfig, 'run' | 'target'>): string {
   const own = isOfPod(place, panel) ? podDirectory(place.runDir, place.podUid) : undefined;
   return own ?? join(place.runDir, 'workers');
 }
 
+/** Directories, below the run directory, of those of the panels whose workers something else starts, by what the workers are killed with. */
+export const containerKinds = { agent: 'workers', host: 'host' } as const;
+
+/** Directory of the sockets of a panel's workers that something else starts. */
+export function panelDirectory({ runDir }: RunPlace, { name, target }: Pick<PanelConfig, 'name' | 'target'>): string {
+  return join(runDir, containerKinds[target], name);
+}
+
 /**
- * Where a panel's worker listens, below the run directory; beside the place where it belongs the one at which a worker of the release before may
+ * Where a panel's worker listens, below the run directory; beside the place where it belongs those at which a worker of an earlier release may
  * still listen, because hosts outlive an upgrade. Whoever can connect to a worker's socket is believed about who calls, so a worker that is not the
  * agent's own process has a directory for itself: its container mounts that one, and reaches no other worker. Of several workers that the agent
- * starts for a panel, each has a number.
+ * starts for a panel, each has a number. One that is beside those of other pods is in its own pod's directory and nowhere else; hosts are in other
+ * pods than the agent: {@link placesNow} has these too.
  */
 export function socketPlaces(place: RunPlace, panel: PanelPlace, number = 1): SocketPlaces {
   const { name, run, target } = panel;
   if (run === 'spawn') return [join(spawnDirectory(place, panel), `${numberedName(name, number)}.sock`)];
-  const { runDir } = place;
-  const kind = target === 'host' ? 'host' : 'workers';
-  return [join(runDir, kind, name, 'worker.sock'), join(runDir, kind, `${name}.sock`)];
+  const directory = panelDirectory(place, panel);
+  const shared: SocketPlaces = [join(directory, containerSocket), `${directory}.sock`];
+  if (target === 'host' || place.podUid === '') return shared;
+  const own = join(containerDirectory(directory, place.podUid), containerSocket);
+  return panel.beside === true ? [own] : [own, ...shared];
+}
+
+/** Where a panel's worker may listen at this moment: as {@link socketPlaces}, and before these, of hosts, the sockets of pods, the last one first. */
+export function placesNow(place: RunPlace, panel: PanelPlace, number = 1): SocketPlaces {
+  const fixed = socketPlaces(place, panel, number);
+  if (panel.run === 'spawn' || panel.target !== 'host') return fixed;
+  const [first, ...others] = containerSockets(panelDirectory(place, panel)).map(({ path }) => path);
+  return first === undefined ? fixed : [first, ...others, ...fixed];
 }
 
 // sockaddr_un holds 108 bytes with the terminating zero (unix(7)).

@@ -102,7 +102,7 @@ function openLink(socketPath: string) {
   const link = createWorkerConnection({
     ...{
       panel: 'echo',
-      socket: createWorkerSocket([socketPath]),
+      socket: createWorkerSocket(() => [socketPath]),
       self: WatchRequest.fromPartial({ agentInstance: 'a' }),
       clock,
       log: createSilentLog(),

@@ -30,13 +30,13 @@ const close = (server: Server): Promise<void> =>
   });
 
 test('nobody is there only when nobody is in any of the places', async () => {
-  const socket = createWorkerSocket([at('own'), at('earlier')]);
+  const socket = createWorkerSocket(() => [at('own'), at('earlier')]);
   expect(await socket.find()).toEqual({ kind: 'absent' });
   expect(socket.path).toBe(at('own'));
 });
 
 test('one that is sure to be nowhere else is found where it was before, and where it belongs once it is there', async () => {
-  const socket = createWorkerSocket([at('own'), at('earlier')]);
+  const socket = createWorkerSocket(() => [at('own'), at('earlier')]);
   const earlier = await listen('earlier');
   expect(await socket.find()).toBe('open');
   expect(socket.path).toBe(at('earlier'));
@@ -49,7 +49,7 @@ test('one that is sure to be nowhere else is found where it was before, and wher
 test('a place that cannot be looked at proves nothing', async () => {
   // A path that leads through a socket is ENOTDIR, which says nothing about who listens.
   await listen('file');
-  const socket = createWorkerSocket([join(at('file'), 'own'), at('earlier')]);
+  const socket = createWorkerSocket(() => [join(at('file'), 'own'), at('earlier')]);
   expect(await socket.find()).toMatchObject({ kind: 'unknown' });
   await listen('earlier');
   expect(await socket.find()).toBe('open');

@@ -12,16 +12,16 @@ export interface WorkerSocket {
   find(): Promise<'open' | Unreached>;
 }
 
-/** The socket of a worker that may be in one of several places; the first is where it belongs. */
-export function createWorkerSocket(places: SocketPlaces): WorkerSocket {
-  let [path] = places;
+/** The socket of a worker that may be in one of several places, of which the first is tried first; they are asked for anew each time. */
+export function createWorkerSocket(places: () => SocketPlaces): WorkerSocket {
+  let [path] = places();
   return {
     get path() {
       return path;
     },
     find: async () => {
       let found: Unreached = { kind: 'absent' };
-      for (const place of places) {
+      for (const place of places()) {
         const probe = await probeSocket(place);
         if (probe === 'open') {
           path = place;

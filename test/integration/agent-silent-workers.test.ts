@@ -108,7 +108,7 @@ test('a worker that is stopped becomes unknown after 15 s at most, and is up aga
   const link = createWorkerConnection({
     ...{
       panel: 'echo',
-      socket: createWorkerSocket([join(at.dir, 'run', 'workers', 'echo.sock')]),
+      socket: createWorkerSocket(() => [join(at.dir, 'run', 'workers', 'echo.sock')]),
       self: WatchRequest.fromPartial({}),
     },
     ...{ clock, log: createSilentLog(), onChange: () => undefined },

@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { containerSockets, podsBelow } from './container-sockets.js';
+import { namesIn } from './names-in.js';
+import { containerDirectory, podDirectory, podsDirectory } from './pod-directory.js';
+import { containerKinds, panelOfSocket, type RunPlace } from './socket-places.js';
+
+/** What {@link findForeignSockets} finds. */
+export interface ForeignSockets {
+  /** Panels by the sockets of their workers. */
+  readonly sockets: ReadonlyMap<string, string>;
+  /** Panels of hosts of whose containers there is a socket, this agent's or not. */
+  readonly hosts: ReadonlySet<string>;
+}
+
+/**
+ * Looks for sockets of workers that belong to other pods: those that agents have started, those of containers beside other agents, and, where a panel
+ * has several hosts, those of hosts, of which the agent itself has one. `enter` is called with each directory before it is read.
+ * @throws what the system says when a directory of this agent's user cannot be read
+ */
+export function findForeignSockets(place: RunPlace, enter: (directory: string) => void): ForeignSockets {
+  const sockets = new Map<string, string>();
+  const hosts = new Set<string>();
+  findStarted(place, enter, sockets);
+  for (const target of ['agent', 'host'] as const) {
+    for (const { panel, directory } of panelsBelow(join(place.runDir, containerKinds[target]), enter)) {
+      for (const pod of podsBelow(directory)) enter(join(directory, pod));
+      const found = containerSockets(directory).map(({ path }) => path);
+      if (target === 'host' && found.length > 0) hosts.add(panel);
+      // The only one is the agent's own.
+      if (target === 'host' && found.length === 1) continue;
+      const own = containerDirectory(directory, place.podUid);
+      for (const path of found) if (!path.startsWith(`${own}/`)) sockets.set(path, panel);
+    }
+  }
+  return { sockets, hosts };
+}
+
+function findStarted(place: RunPlace, enter: (directory: string) => void, sockets: Map<string, string>): void {
+  const pods = podsDirectory(place.runDir);
+  enter(pods);
+  const own = podDirectory(place.runDir, place.podUid);
+  for (const directory of namesIn(pods).map((name) => join(pods, name))) {
+    if (directory === own) continue;
+    enter(directory);
+    for (const name of namesIn(directory)) {
+      const panel = panelOfSocket(name);
+      if (panel !== undefined) sockets.set(join(directory, name), panel);
+    }
+  }
+}
+
+function panelsBelow(kind: string, enter: (directory: string) => void): { panel: string; directory: string }[] {
+  enter(kind);
+  const panels = namesIn(kind).filter((name) => /^[a-z0-9-]+$/.test(name));
+  return panels.map((panel) => {
+    const directory = join(kind, panel);
+    enter(directory);
+    return { panel, directory };
+  });
+}
