@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { lockDirectory } from '#common/files/directory-lock.js';
 import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
@@ -56,6 +56,60 @@ test('what is in use stays: a worker without its agent, an agent without its wor
   closers.push(() => lock.release());
   await sweepPods({ runDir, clock: ahead(60), log });
   expect([existsSync(worker), existsSync(agent)]).toEqual([true, true]);
+});
+
+describe('of containers', () => {
+  const uid = '55555555-bbbb-4ccc-8ddd-eeeeeeeeeeee';
+  const panelOf = (kind: string): string => {
+    const directory = join(runDir, kind, 'echo', uid);
+    mkdirSync(directory, { recursive: true });
+    return directory;
+  };
+  const week = 7 * 24 * 60;
+  /** What a socket is that its process left when it was killed: nobody answers, and the file is there. */
+  const leave = async (path: string): Promise<void> => {
+    const server = await listen(`${path}.living`);
+    linkSync(`${path}.living`, path);
+    await new Promise((closed) => server.close(closed));
+  };
+
+  test.each(['workers', 'host'])(
+    'a socket below %s is removed after ten minutes, and its directory after a week',
+    async (kind) => {
+      const directory = panelOf(kind);
+      const socket = join(directory, 'worker.sock');
+      await leave(socket);
+      await sweepPods({ runDir, clock: ahead(9), log });
+      expect(existsSync(socket)).toBe(true);
+      await sweepPods({ runDir, clock: ahead(11), log });
+      expect([existsSync(socket), existsSync(directory)]).toEqual([false, true]);
+      await sweepPods({ runDir, clock: ahead(week - 1), log });
+      expect(existsSync(directory)).toBe(true);
+      await sweepPods({ runDir, clock: ahead(week + 1), log });
+      expect(existsSync(directory)).toBe(false);
+      expect(existsSync(join(runDir, kind, 'echo'))).toBe(true);
+    },
+  );
+
+  test('what is in use stays: a socket that answers, and the directory of a pod whose agent lives', async () => {
+    const used = join(panelOf('host'), 'worker.sock');
+    const server = await listen(used);
+    closers.push(() => server.close());
+    const lock = await lockDirectory(podLock(made(uid)), { random: createSystemRandom() });
+    closers.push(() => lock.release());
+    const ofAgent = panelOf('workers');
+    await sweepPods({ runDir, clock: ahead(week + 1), log });
+    expect([existsSync(used), existsSync(ofAgent)]).toEqual([true, true]);
+  });
+
+  test('the places of panels themselves, and the sockets in them, are no pods’', async () => {
+    panelOf('workers');
+    writeFileSync(join(runDir, 'workers', 'logs.sock'), '');
+    writeFileSync(join(runDir, 'workers', 'echo', 'worker.sock'), '');
+    await sweepPods({ runDir, clock: ahead(week + 1), log });
+    expect(readdirSync(join(runDir, 'workers')).sort()).toEqual(['echo', 'logs.sock']);
+    expect(readdirSync(join(runDir, 'workers', 'echo'))).toEqual(['worker.sock']);
+  });
 });
 
 test('only the newest agent looks', async () => {

@@ -1,12 +1,14 @@
 import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Instances } from '#common/files/instances.js';
 import { livingInstances } from '#common/files/instance-lock.js';
 import { systemCode } from '#common/errors/storage-error.js';
 import type { Log } from '#common/log.js';
 import type { Clock } from '#common/time/clock.js';
 import { startSweeping } from '#common/time/sweep.js';
-import { podLock, podsDirectory } from '../workers/pod-directory.js';
+import { podsBelow } from '../workers/container-sockets.js';
+import { containerSocket, podDirectory, podLock, podsDirectory } from '../workers/pod-directory.js';
+import { containerKinds } from '../workers/socket-places.js';
 import { probeSocket } from '../workers/worker-socket.js';
 
 /** What looking for what pods have left needs. */
@@ -20,6 +22,9 @@ export interface PodSweepDeps {
 const everyMs = 60_000;
 // A pod that is about to start its workers has made its directory, and nobody listens in it yet.
 const leftAfterMs = 600_000;
+// The kubelet makes it once for a pod, and no container could give it to this user again: a pod whose image cannot be pulled, or whose worker waits for
+// the one before it, has nobody there for long.
+const directoryAfterMs = 7 * 86_400_000;
 
 /** Removes what pods have left that are gone, again and again: the newest agent of a node does it. */
 export function startPodSweep(deps: PodSweepDeps, signal: AbortSignal): void {
@@ -30,24 +35,60 @@ export function startPodSweep(deps: PodSweepDeps, signal: AbortSignal): void {
   });
 }
 
-/** Removes the directories of pods in which nobody listens, and nothing has changed for ten minutes. */
-export async function sweepPods({ runDir, clock, log }: Omit<PodSweepDeps, 'agents'>): Promise<void> {
-  for (const name of await namesIn(podsDirectory(runDir))) {
-    const directory = join(podsDirectory(runDir), name);
-    const { mtimeMs } = await stat(directory);
-    const isOld = clock.date().getTime() - mtimeMs > leftAfterMs;
-    if (!isOld || (await isInUse(directory))) continue;
-    await rm(directory, { recursive: true, force: true });
-    log.info({ directory }, 'What a pod has left is removed');
+/**
+ * Removes what pods have left: the directories of agents in which nobody listens, and nothing has changed for ten minutes; sockets of containers after
+ * the same time, and their directories after a week without one.
+ */
+export async function sweepPods(deps: Omit<PodSweepDeps, 'agents'>): Promise<void> {
+  const { runDir } = deps;
+  for (const name of await namesIn(podsDirectory(runDir))) await sweepStarted(deps, join(podsDirectory(runDir), name));
+  for (const kind of Object.values(containerKinds)) {
+    for (const panel of await namesIn(join(runDir, kind))) {
+      for (const directory of podsBelow(join(runDir, kind, panel)).map((pod) => join(runDir, kind, panel, pod))) {
+        await sweepContainer(deps, directory).catch((err: unknown) => {
+          // One that is not this user's keeps nobody from removing the others.
+          deps.log.warn({ err, directory }, 'What a pod has left cannot be removed now');
+        });
+      }
+    }
   }
+}
+
+async function sweepStarted({ clock, log }: Omit<PodSweepDeps, 'agents'>, directory: string): Promise<void> {
+  if ((await ageMs(clock, directory)) <= leftAfterMs || (await isInUse(directory))) return;
+  await rm(directory, { recursive: true, force: true });
+  log.info({ directory }, 'What a pod has left is removed');
+}
+
+async function sweepContainer({ runDir, clock, log }: Omit<PodSweepDeps, 'agents'>, directory: string): Promise<void> {
+  const socket = join(directory, containerSocket);
+  const before = await stat(socket).catch(() => undefined);
+  if (before !== undefined) {
+    if ((await ageMs(clock, socket)) <= leftAfterMs || !(await isLeft(socket))) return;
+    // A worker that has come back at this moment has made another one.
+    if ((await stat(socket).catch(() => undefined))?.ino === before.ino) await rm(socket, { force: true });
+    return;
+  }
+  const ofAgent = podDirectory(runDir, basename(directory));
+  if ((await ageMs(clock, directory)) <= directoryAfterMs) return;
+  if (ofAgent !== undefined && (await livingInstances(podLock(ofAgent))).length > 0) return;
+  await rm(directory, { recursive: true, force: true });
+  log.info({ directory }, 'What a pod has left is removed');
+}
+
+async function ageMs(clock: Clock, path: string): Promise<number> {
+  return clock.date().getTime() - (await stat(path)).mtimeMs;
+}
+
+async function isLeft(socket: string): Promise<boolean> {
+  const probe = await probeSocket(socket);
+  return probe !== 'open' && probe.kind === 'absent';
 }
 
 async function isInUse(directory: string): Promise<boolean> {
   if ((await livingInstances(podLock(directory))).length > 0) return true;
   for (const name of await readdir(directory)) {
-    if (!name.endsWith('.sock')) continue;
-    const probe = await probeSocket(join(directory, name));
-    if (probe === 'open' || probe.kind !== 'absent') return true;
+    if (name.endsWith('.sock') && !(await isLeft(join(directory, name)))) return true;
   }
   return false;
 }
