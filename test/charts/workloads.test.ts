@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { readAgentConfig } from '#agent/config/config.js';
-import { socketPlaces } from '#agent/workers/socket-places.js';
+import { containerDirectory, containerSocket } from '#agent/workers/pod-directory.js';
+import { panelDirectory, socketPlaces } from '#agent/workers/socket-places.js';
 import { gateAddressOf } from '#controller/restart/facts/gate-provider.js';
 import { parseWorkerArguments } from '#worker/arguments.js';
 import { stateFormat } from '#worker/handover/state-parts.js';
@@ -28,6 +29,11 @@ const agent = podOf(rendered.get('DaemonSet', 'panelet-agent'))!;
 const host = podOf(rendered.get('DaemonSet', 'panelet-host'))!;
 const workersOf = (pod: PodSpec): Container[] => containersOf(pod).filter(({ name }) => name.startsWith('worker-'));
 const argumentsOf = ({ args }: Container) => parseWorkerArguments(args!)!;
+const place = { runDir: '/run/panelet', podUid: '0b1c2d3e-4f50-4161-8273-8495a6b7c8d9' };
+const { podUid } = place;
+/** The format in which a DaemonSet's pods say that their workers hand sessions over. */
+const handoverOf = ({ spec }: ReturnType<typeof rendered.get>): unknown =>
+  spec?.template?.metadata.annotations?.['panelet.dev/handover'];
 const configOf = (values: Values) =>
   parse(renderEcho(values).get('ConfigMap', 'panelet-agent').data!['agent.yaml']!) as {
     panels: { name: string; target: string; run: string }[];
@@ -40,11 +46,6 @@ test.each(['panelet-agent', 'panelet-host'])('pods of %s are only replaced when 
   const set = rendered.get('DaemonSet', name);
   expect(set.spec?.updateStrategy).toEqual({ type: 'OnDelete' });
   expect(set.metadata.annotations).toMatchObject({ 'panelet.dev/rollout': 'managed' });
-});
-
-test.each(['panelet-agent', 'panelet-host'])('pods of %s say in which format their workers hand sessions over', (name) => {
-  const { template } = rendered.get('DaemonSet', name).spec as { template: { metadata: { annotations: object } } };
-  expect(template.metadata.annotations).toMatchObject({ 'panelet.dev/handover': String(stateFormat) });
 });
 
 test('the gate of a host’s pod is the agent’s on the same node', () => {
@@ -62,11 +63,47 @@ test('a worker reaches its own socket only, where the agent looks for it: whoeve
     expect(workers.length).toBeGreaterThan(1);
     for (const worker of workers) {
       const { panel, socket } = argumentsOf(worker);
-      expect(socket).toBe(socketPlaces({ runDir: '/run/panelet', podUid: '' }, { name: panel, run: 'external', target })[0]);
-      const mounts = worker.volumeMounts!.filter(({ name }) => name === 'run');
-      expect(mounts).toEqual([{ name: 'run', mountPath: `/run/panelet/${kind}/${panel}`, subPath: `${kind}/${panel}` }]);
+      const [mount, ...more] = worker.volumeMounts!.filter(({ name }) => name === 'run');
+      expect(mount).toEqual({
+        ...{ name: 'run', mountPath: `/run/panelet/${kind}/${panel}` },
+        subPathExpr: `${kind}/${panel}/$(PANELET_POD_UID)`,
+      });
+      expect(more).toEqual([]);
+      expect(worker.env).toContainEqual({ name: 'PANELET_POD_UID', valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } });
+      const onNode = socket.replace(mount!.mountPath, `/run/panelet/${mount!.subPathExpr!}`).replace('$(PANELET_POD_UID)', podUid);
+      // A host is in another pod than the agent, which knows the panel's directory only.
+      const lookedAt = target === 'host' ? containerDirectory(panelDirectory(place, { name: panel, target }), podUid) : '';
+      const [found] = socketPlaces(place, { name: panel, run: 'external', target });
+      expect(onNode).toBe(target === 'host' ? join(lookedAt, containerSocket) : found);
+      expect(Buffer.byteLength(onNode)).toBeLessThan(108);
     }
   }
+});
+
+describe('workers that share their state with those of other pods', () => {
+  const own = { image: 'example/panel:1' };
+  test.each([
+    ['are Panelet’s own', {}, true],
+    ['are not one’s own', { logs: own }, false],
+    ['are one’s own that say so', { logs: { ...own, beside: true } }, true],
+    ['are not those that are told not to', { logs: { beside: false } }, false],
+  ])('%s', (_which, panels, expected) => {
+    const { get } = render({ values: { panels } });
+    const [logs] = workersOf(podOf(get('DaemonSet', 'panelet-agent'))!);
+    expect(argumentsOf(logs!).isBeside).toBe(expected);
+    const { panels: known } = parse(get('ConfigMap', 'panelet-agent').data!['agent.yaml']!) as { panels: object[] };
+    expect(known).toContainEqual({ name: 'logs', target: 'agent', run: 'external', ...(expected ? { beside: true } : {}) });
+    // Only then may a pod be made beside another one.
+    const format = handoverOf(get('DaemonSet', 'panelet-agent'));
+    expect(format).toBe(expected ? String(stateFormat) : undefined);
+    expect(handoverOf(get('DaemonSet', 'panelet-host'))).toBe(String(stateFormat));
+  });
+
+  test('wait for those of an earlier release', () => {
+    for (const worker of [...workersOf(agent), ...workersOf(host)]) {
+      expect(argumentsOf(worker)).toMatchObject({ isBeside: true, lockWaitMs: 86_400_000 });
+    }
+  });
 });
 
 test('programs find pods by one label that says what they are', () => {
@@ -185,8 +222,8 @@ describe('the agents’ configuration', () => {
 
   test('names every worker that there is, and no other', () => {
     expect(configOf({}).panels).toEqual([
-      { name: 'echo', target: 'agent', run: 'external' },
-      { name: 'logs', target: 'agent', run: 'external' },
+      { name: 'echo', target: 'agent', run: 'external', beside: true },
+      { name: 'logs', target: 'agent', run: 'external', beside: true },
       { name: 'terminal', target: 'host', run: 'external' },
     ]);
     expect(configOf({ host: { enabled: false }, panels: { echo: null } }).panels.map(({ name }) => name)).toEqual([
@@ -270,7 +307,7 @@ describe('nodes that share one file system', () => {
       const [prepare, ...others] = containersOf(pod);
       expect(prepare?.name).toBe('prepare');
       // The agent uses the directories of sockets, hosts' too, by its mount of the whole run directory.
-      const below = pod === pods[0] ? ['workers', 'host', 'host/terminal'] : ['host'];
+      const below = pod === pods[0] ? ['workers', 'workers/logs', 'host', 'host/terminal'] : ['host', 'host/terminal'];
       const used = others.flatMap(mountsOf).concat(below.map((name) => `run:$(PANELET_NODE_NAME)/${name}`));
       expect(mountsOf(prepare!).sort()).toEqual([...new Set(used)].sort());
     }

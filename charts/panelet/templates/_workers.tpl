@@ -38,6 +38,13 @@ drain, and up to 6 s to end), then a reserve.
   {{- end }}
 {{- end }}
 
+{{/* The same of a directory that the kubelet makes for the pod, below the one given, and that no other pod mounts. */}}
+{{- define "panelet.podMount" -}}
+- name: {{ index . 1 }}
+  mountPath: {{ index . 2 }}
+  subPathExpr: {{ if (index . 0).Values.hostPaths.perNode }}$(PANELET_NODE_NAME)/{{ end }}{{ index . 3 }}/$(PANELET_POD_UID)
+{{- end }}
+
 {{/* Volumes of the node's directories, and those that panels of a target bring. Called with (list . "agent"). */}}
 {{- define "panelet.hostVolumes" -}}
 {{- $root := index . 0 -}}
@@ -102,11 +109,13 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
         mv "/owners/names/.$f" "/owners/names/$f"
       done
       {{- end }}
-  {{- if $root.Values.hostPaths.perNode }}
   env:
+    {{- if $root.Values.hostPaths.perNode }}
     - name: PANELET_NODE_NAME
       valueFrom: { fieldRef: { fieldPath: spec.nodeName } }
-  {{- end }}
+    {{- end }}
+    - name: PANELET_POD_UID
+      valueFrom: { fieldRef: { fieldPath: metadata.uid } }
   securityContext:
     runAsUser: 0
     runAsGroup: 0
@@ -132,6 +141,9 @@ CAP_FOWNER root can only change the mode of what it owns. Called with (list . "a
     {{- range include "panelet.panelNames" (list $root $kind) | fromJsonArray }}
     {{- $sockets := include "panelet.socketDirectory" (list . $kind) }}
     {{- include "panelet.nodeMount" (list $root "run" (printf "/prepare/run-%s" (replace "/" "-" $sockets)) $sockets) | nindent 4 }}
+    {{- if eq $kind $target }}
+    {{- include "panelet.podMount" (list $root "run" (printf "/prepare/pod-%s" (replace "/" "-" $sockets)) $sockets) | nindent 4 }}
+    {{- end }}
     {{- end }}
     {{- end }}
     {{- end }}
@@ -170,7 +182,35 @@ one's own. Called with (list . "host"); gives JSON.
 1
 {{- end }}
 
-{{/* Directory of a worker's socket, below the run directory; agent/workers/socket-places.ts. Called with (list "logs" "agent"). */}}
+{{/*
+"true" when a panel's worker shares its state with those of other pods, which may be there at the same time: Panelet's own does, one of your own
+where `beside` says so. Called with (list . "logs").
+*/}}
+{{- define "panelet.isBeside" -}}
+{{- $panel := index (index . 0).Values.panels (index . 1) -}}
+{{- if eq (toString (hasKey $panel "beside" | ternary $panel.beside (not (or $panel.image $panel.command)))) "true" -}}
+true
+{{- end -}}
+{{- end }}
+
+{{/* "true" when all panels of a target do. Called with (list . "agent"). */}}
+{{- define "panelet.allBeside" -}}
+{{- $root := index . 0 -}}
+{{- $others := list -}}
+{{- range include "panelet.panelNames" . | fromJsonArray -}}
+{{- if not (include "panelet.isBeside" (list $root .)) -}}
+{{- $others = append $others . -}}
+{{- end -}}
+{{- end -}}
+{{- if not $others -}}
+true
+{{- end -}}
+{{- end }}
+
+{{/*
+Directory of the sockets of a panel's workers, below the run directory; agent/workers/socket-places.ts. Each pod's are in one of its own below it.
+Called with (list "logs" "agent").
+*/}}
 {{- define "panelet.socketDirectory" -}}
 {{ eq (index . 1) "host" | ternary "host" "workers" }}/{{ index . 0 }}
 {{- end }}
@@ -232,7 +272,11 @@ one's own. Called with (list . "host"); gives JSON.
     {{- with $panel.maxAgeSeconds }}
     - --max-age={{ int . }}
     {{- end }}
-    # A pod that was deleted with force, or of an earlier release, may still drain on this node.
+    {{- if include "panelet.isBeside" (list $root $name) }}
+    # Workers of other pods keep their sessions, and give them to this one when they drain.
+    - --beside
+    {{- end }}
+    # A pod of an earlier release, or, where the state is not shared, one that was deleted with force, may still drain on this node.
     - --lock-wait=86400
     - --log-level={{ $root.Values.logLevel }}
     {{- range $key, $value := $panel.parameters }}
@@ -263,9 +307,9 @@ one's own. Called with (list . "host"); gives JSON.
   volumeMounts:
     # Of the state only its own part: the agent's key and what other panels keep are out of reach.
     {{- include "panelet.nodeMount" (list $root "state" (printf "/var/lib/panelet/sessions/%s" $name) (printf "sessions/%s" $name)) | nindent 4 }}
-    # And of the sockets its own: whoever reaches another worker's is believed about who calls.
+    # And of the sockets its own, in this pod's directory: whoever reaches another worker's is believed about who calls.
     {{- $sockets := include "panelet.socketDirectory" (list $name $target) }}
-    {{- include "panelet.nodeMount" (list $root "run" (printf "/run/panelet/%s" $sockets) $sockets) | nindent 4 }}
+    {{- include "panelet.podMount" (list $root "run" (printf "/run/panelet/%s" $sockets) $sockets) | nindent 4 }}
     - { name: tmp, mountPath: /tmp }
     {{- if $ofOwners }}
     # Who has which uid, for good, and what is theirs, for all hosts of the node: those before and after this one too.

@@ -28,7 +28,7 @@ metrics:
   listen: {{ include "panelet.listen" (list . 7444) | quote }}
 panels:
   {{- range include "panelet.panelNames" (list . "agent") | fromJsonArray }}
-  - { name: {{ . }}, target: agent, run: external }
+  - { name: {{ . }}, target: agent, run: external{{ if include "panelet.isBeside" (list $ .) }}, beside: true{{ end }} }
   {{- end }}
   {{- if .Values.host.enabled }}
   {{- range include "panelet.panelNames" (list . "host") | fromJsonArray }}
