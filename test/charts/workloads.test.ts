@@ -279,6 +279,21 @@ describe('the port for controllers', () => {
   });
 });
 
+test('every variable in the path of a mount is one that its container has, as the kubelet demands', () => {
+  const expressions: string[] = [];
+  for (const pod of [agent, host]) {
+    for (const { env = [], volumeMounts = [] } of containersOf(pod)) {
+      for (const { subPathExpr = '' } of volumeMounts) {
+        for (const [expression, variable = ''] of subPathExpr.matchAll(/\$\((\w+)\)/g)) {
+          expressions.push(expression);
+          expect(env.map(({ name }) => name)).toContain(variable);
+        }
+      }
+    }
+  }
+  expect(new Set(expressions)).toEqual(new Set(['$(PANELET_POD_UID)']));
+});
+
 describe('nodes that share one file system', () => {
   const pods = ['panelet-agent', 'panelet-host'].map(
     (name) => podOf(render({ values: { hostPaths: { perNode: true } } }).get('DaemonSet', name))!,
