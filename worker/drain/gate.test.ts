@@ -154,6 +154,41 @@ describe('a drain of sessions that all take their time', () => {
   });
 });
 
+describe('a drain that follows what happens to its sessions', () => {
+  test('tells of those that end in the same moment together', () => {
+    echo.drain({ noticeMs: 30_000, holdsNotice: true });
+    let told = 0;
+    let left: number | undefined;
+    echo.gate.listen(() => {
+      told += 1;
+      left = echo.gate.status().sessions;
+    });
+    for (const driver of others) driver.end({ kind: 'asked', message: '' });
+    expect(told).toBe(0);
+    echo.clock.advance(2);
+    expect([told, left]).toEqual([1, 1]);
+  });
+
+  test('leaves four times as long as a look takes until it looks again', () => {
+    echo.drain({ noticeMs: 30_000, holdsNotice: true });
+    const nowMs = echo.clock.nowMs.bind(echo.clock);
+    let [slowMs, looks] = [0, 0];
+    echo.clock.nowMs = () => nowMs() + slowMs;
+    echo.gate.listen(() => {
+      looks += 1;
+      slowMs += 10;
+    });
+    echo.gate.changed();
+    echo.clock.advance(2);
+    expect(looks).toBe(1);
+    echo.gate.changed();
+    echo.clock.advance(39);
+    expect(looks).toBe(1);
+    echo.clock.advance(1);
+    expect(looks).toBe(2);
+  });
+});
+
 describe('the end of a worker', () => {
   const terminate = (): void => echo.gate.command({ kind: 'terminate', graceMs: 10_000, restartUid: 'shutdown' });
 

@@ -32,6 +32,8 @@ export interface GateDeps {
 const lookMs = 50;
 /** How long a change waits for others, so that a thousand sessions are looked at together, in milliseconds. */
 const soonMs = 2;
+/** A look at many sessions takes its time, and so does telling of it: looks that changes bring about are a fifth of the worker's time at most. */
+const lookPause = 4;
 
 const attachPhases = new Set(['SERVING', 'CORDONED', 'NOTIFIED', 'FROZEN', 'QUIESCED']);
 const servingPhases = new Set(['SERVING', 'CORDONED', 'NOTIFIED']);
@@ -45,6 +47,8 @@ export class Gate implements RegistryGate {
   #state: DrainState;
   #timer: Timer | undefined;
   #observing = false;
+  /** How long a change waits for others now, in milliseconds. */
+  #pauseMs = soonMs;
   /** As of the last look; whatever opens the gate forgets it. */
   #isIdle = false;
   #receipt: Receipt | undefined;
@@ -104,7 +108,7 @@ export class Gate implements RegistryGate {
   changed(): void {
     if (this.#observing || this.#state.plan === undefined) return;
     this.#observing = true;
-    this.#deps.clock.after(soonMs, () => {
+    this.#deps.clock.after(this.#pauseMs, () => {
       this.#observing = false;
       this.#look();
     });
@@ -120,8 +124,9 @@ export class Gate implements RegistryGate {
   sessionEnded(kind: string): void {
     if (kind === 'moved') this.#sessions.moved();
     else if (this.#state.plan !== undefined && kind !== 'forced') this.#sessions.finished();
-    this.#notify();
-    this.changed();
+    // In a drain sessions end by the hundred, and each who listens looks at all that are left.
+    if (this.#state.plan === undefined) this.#notify();
+    else this.changed();
   }
 
   /** A session has moved to a newer instance: its client is told to attach again, which leads it there. */
@@ -176,6 +181,8 @@ export class Gate implements RegistryGate {
   }
 
   #observe(): void {
+    const { clock } = this.#deps;
+    const fromMs = clock.nowMs();
     for (;;) {
       const before = this.#state;
       this.#keepUp();
@@ -186,6 +193,7 @@ export class Gate implements RegistryGate {
     }
     this.#schedule();
     this.#notify();
+    this.#pauseMs = Math.min(lookMs, Math.max(soonMs, lookPause * (clock.nowMs() - fromMs)));
   }
 
   #notify(): void {
