@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createSystemClock } from '#common/time/clock.js';
 import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
 import { summarizeDurations } from '#test/support/percentiles.js';
+import type { PythonEcho } from '#test/support/python-client.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { podDeletes, recordedReceipts } from './support/audit-log.js';
 import { readAuditEvents } from './support/audit-tail.js';
@@ -21,13 +22,6 @@ beforeAll(async () => {
   await world.settled();
 });
 afterAll(() => world.close());
-
-interface PythonEcho {
-  readonly equal: boolean;
-  readonly blocks: { readonly lost: number; readonly duplicated: number; readonly reordered: number };
-  readonly gaps_ms: readonly number[];
-  readonly attachments: readonly { readonly outcome: string }[];
-}
 
 /** Files for a client in another language; the address file follows the node's agent. */
 async function filesFor(node: string): Promise<{ address: string; token: string; ca: string }> {
