@@ -13,7 +13,7 @@ import {
 import type { AttachmentEnd, ClientLink } from './client-link.js';
 import { meet, readText, talk, talkClient, talkWorker } from '../model/conversation.js';
 import { supersededMessage } from '../messages/detach-message.js';
-import { overTheWire } from '../model/wire-end.js';
+import { overTheWire, tinyLimits } from '../model/wire-end.js';
 import type { WorkerLink } from '../worker/worker-link.js';
 
 function opened(): { client: ClientLink; worker: WorkerLink } {
@@ -185,6 +185,22 @@ describe('taking over', () => {
     expect(readText(second.endpoint)).toBe('kept');
     const again = second.hello('n3').frames[0]?.kind;
     expect(again?.$case === 'hello' && again.value.takeover).toBe(false);
+  });
+
+  test('takes what a worker of the release before sends at once, by the credit of the client before', () => {
+    const { client, worker } = opened();
+    for (let sent = 0; sent < 4 * tinyLimits.windowBytes; sent += 10) {
+      write(worker, '0123456789');
+      talk(client, worker, 'n1');
+      readText(client.endpoint);
+    }
+    const { creditReceived } = worker.endpoint.save();
+    write(worker, 'kept');
+    const second = talkClient('b', { mode: AttachMode.RESUME, takeover: true, resumeToken: client.resumeToken });
+    meet({ client: second, worker, attachment: 'n2' });
+    worker.endpoint.receive({ ack: 0, credit: creditReceived, frames: [] });
+    second.receive(overTheWire(worker.pull('n2', false)!));
+    expect(readText(second.endpoint)).toBe('kept');
   });
 
   test('gets a picture instead of the output before it, in one piece, and events after it', () => {

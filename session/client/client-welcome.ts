@@ -32,8 +32,10 @@ export function continueWith(context: WelcomeContext): Continued {
   const isExact = welcome.outcome === ResumeOutcome.EXACT;
   if (isExact && incarnation > 0) return { endpoint, reset: false, leftover: [], loss: undefined };
 
-  // A client that was blank gave credit with its Hello, which the worker has taken.
-  const creditGiven = incarnation === 0 ? endpoint.save().creditGiven : 0;
+  // A client that was blank gave credit with its Hello, which the worker has taken. A worker of the release before also uses what the
+  // client before has given: no more than a window beyond what is acknowledged, which this one gives with its next message.
+  const atOnce = welcome.txDataBytes + context.limits.windowBytes;
+  const creditGiven = incarnation === 0 ? Math.max(endpoint.save().creditGiven, atOnce) : 0;
   const adopted = adopt(welcome, context.limits, creditGiven);
   if (incarnation === 0) {
     const unwritten = rewrite(endpoint, adopted);

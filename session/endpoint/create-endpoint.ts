@@ -187,6 +187,10 @@ class BufferedEndpoint implements Endpoint {
     return inspected.unnumbered;
   }
 
+  replaceCredit(credit: number): void {
+    this.#creditReceived = credit;
+  }
+
   skipInput(nextRx: number, dataBytes: number): void {
     this.#window.skipTo(nextRx, dataBytes);
   }

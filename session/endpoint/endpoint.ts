@@ -115,6 +115,8 @@ export interface Endpoint {
    * @throws FRAME_INVALID, CREDIT_EXCEEDED, LIMIT_EXCEEDED; the state is then as before the call.
    */
   receive(message: Frames): readonly Frame[];
+  /** Another peer has taken the place of the one before, which may have given more: from now on this credit counts. */
+  replaceCredit(credit: number): void;
   /**
    * A snapshot or a reset covers the peer's frames below `nextRx`: they will not come, and those waiting for `read` are
    * dropped. Does nothing when more than that was received already. `dataBytes` is the total of their data bytes.

@@ -10,7 +10,7 @@ import {
   talkOptions,
   talkWorker,
 } from '../model/conversation.js';
-import { overTheWire, resizeFrame } from '../model/wire-end.js';
+import { overTheWire, resizeFrame, tinyLimits } from '../model/wire-end.js';
 import { supersededMessage } from '../messages/detach-message.js';
 import { sealBytes, unsealBytes } from '../codec/sealed-bytes.js';
 import { decodeWorkerLinkState, encodeWorkerLinkState, sealedView } from './worker-link-codec.js';
@@ -113,6 +113,26 @@ describe('an attachment', () => {
     const anew = talkClient('b', { ...taking, resumeToken: other.resumeToken });
     meet({ client: anew, worker, attachment: 'n4' });
     expect(worker.save().heldFromSeq).toBe(3);
+  });
+
+  test('of a client without state gets no data for which only the one before has given credit', () => {
+    const worker = talkWorker();
+    const client = talkClient('a');
+    meet({ client, worker, attachment: 'n1', view: undefined });
+    const all = 'x'.repeat(4 * tinyLimits.windowBytes);
+    for (let at = 0; at < all.length; at += tinyLimits.maxDataBytes) {
+      worker.endpoint.writeData(Channel.STDOUT, Buffer.from(all.slice(at, at + tinyLimits.maxDataBytes)));
+      talk(client, worker, 'n1');
+      readText(client.endpoint);
+    }
+    worker.endpoint.writeData(Channel.STDOUT, Buffer.from('y'));
+    const taking = { mode: AttachMode.RESUME, takeover: true, resumeToken: client.resumeToken };
+    const other = talkClient('b', taking);
+    meet({ client: other, worker, attachment: 'n2' });
+    // The worker is quicker than the first message after the Welcome.
+    expect(worker.pull('n2', false)).toBeUndefined();
+    talk(other, worker, 'n2');
+    expect(readText(other.endpoint)).toBe('y');
   });
 
   test('whose hello contradicts the session changes nothing', () => {

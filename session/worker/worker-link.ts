@@ -185,6 +185,7 @@ class EndpointWorkerLink implements WorkerLink {
     const { endpoint } = this;
     const { decision, hello, message } = request;
     endpoint.receive(helloEnvelope(decision, hello, message));
+    if (isBlank(decision, hello)) endpoint.replaceCredit(message.credit);
     const output = decision.kind === 'open' ? fromStart : decision.output;
     const picture = output.kind === 'behind' ? pictureFor(request) : undefined;
     const { txBase } = endpoint.cursors;
@@ -280,15 +281,19 @@ function continuesLife(decision: Admitted, hello: Hello): boolean {
   return decision.outcome === 'EXACT' && hello.incarnation > 0;
 }
 
+/** True for a client that has a token and no state: what the one before has given and received is not its. */
+function isBlank(decision: Admitted, hello: Hello): boolean {
+  return decision.outcome !== 'ROLLED_BACK' && hello.incarnation === 0;
+}
+
 const fromStart: OutputStart = { kind: 'replay', seq: 1 };
 
 // The ack of another life means nothing here; neither does its credit. A client without state has received nothing.
 function helloEnvelope(decision: Admitted, hello: Hello, message: Frames): Frames {
   const isSameLife = continuesLife(decision, hello);
-  const isBlank = decision.outcome !== 'ROLLED_BACK' && hello.incarnation === 0;
   return {
     ack: isSameLife ? message.ack : 0,
-    credit: isSameLife || isBlank ? message.credit : 0,
+    credit: isSameLife || isBlank(decision, hello) ? message.credit : 0,
     frames: [],
   };
 }
