@@ -104,10 +104,17 @@ async function replaceOne(
     say(ReloadStep.SERVES, { pid: newest.supervisor?.status().process?.pid ?? 0 });
   } catch (error) {
     deps.log.error({ err: error, panel: name }, 'A worker was not replaced; it goes on, and nothing was drained');
-    say(ReloadStep.FAILED, { message: `${messageOf(error)} The worker before goes on; nothing was drained.` });
+    say(ReloadStep.FAILED, {
+      message: `${sentence(messageOf(error))} The worker before goes on; nothing was drained.`,
+    });
     return [];
   }
   return [retire(deps, old, say)];
+}
+
+// What a supervisor shows is no sentence.
+function sentence(words: string): string {
+  return words.endsWith('.') ? words : `${words}.`;
 }
 
 async function retire(

@@ -7,21 +7,21 @@ import type { PanelConfig } from '../config/config.js';
 import type { Cordons } from '../gate/cordons.js';
 import { viewWorker, type NodeWorker } from '../workers/node-worker.js';
 import type { Registry } from '../workers/registry.js';
+import type { StartTimes } from '../workers/start-times.js';
 import { targetOf } from '../workers/worker-command.js';
 
 /** What replacing a worker needs. */
 export interface ReplaceDeps {
-  readonly registry: Registry;
+  readonly registry: Pick<Registry, 'changes' | 'workers' | 'addBeside' | 'promote' | 'remove'>;
   readonly cordons: Pick<Cordons, 'get'>;
   readonly clock: Clock;
   readonly log: Log;
+  readonly startTimes: Pick<StartTimes, 'serveMs'>;
 }
 
 /** Workers of a panel that may retire at the same time: each is a process that stays as long as its sessions. */
 export const maxRetiring = 4;
 
-// A supervisor gives up on one that does not answer before.
-const serveMs = 20_000;
 const termMs = 5_000;
 
 /** Says why the worker of a panel cannot be replaced now; undefined when it can. */
@@ -70,7 +70,8 @@ interface Coming {
 }
 
 async function untilServing(deps: ReplaceDeps, { coming, newest, onStarted }: Coming): Promise<void> {
-  const { registry, clock } = deps;
+  const { registry, clock, startTimes } = deps;
+  const { serveMs } = startTimes;
   let told = false;
   const failed = (why: string): PaneletError => new PaneletError('WORKER_UNAVAILABLE', why);
   const look = (): true | undefined => {

@@ -29,7 +29,7 @@ import { targetOf } from '../workers/worker-command.js';
 
 /** What retiring workers needs. */
 export interface RetirementDeps {
-  readonly registry: Registry;
+  readonly registry: Pick<Registry, 'changes' | 'workers' | 'remove'>;
   readonly cordons: Pick<Cordons, 'get'>;
   readonly clock: Clock;
   readonly log: Log;

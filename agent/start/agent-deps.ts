@@ -6,6 +6,7 @@ import type { ConfigOverrides } from '../config/config.js';
 import type { PodFacts } from '../kube/cluster.js';
 import type { Launcher } from '../workers/launcher.js';
 import type { ProcessTable } from '../workers/process-table.js';
+import type { StartTimes } from '../workers/start-times.js';
 
 /** What an agent needs from the outside. */
 export interface AgentDeps {
@@ -23,6 +24,8 @@ export interface AgentDeps {
   readonly random: Random;
   readonly table: ProcessTable;
   readonly launch: Launcher;
+  /** @default defaultStartTimes */
+  readonly startTimes?: StartTimes;
   /** Calls the start off, while it waits for another agent to end or for a certificate. */
   readonly signal: AbortSignal;
 }

@@ -2,6 +2,7 @@ import { createWorkerAdmission } from '../gate/admission.js';
 import { createCordons, type Cordons } from '../gate/cordons.js';
 import { createFencing, type Fencing } from '../gate/fencing.js';
 import { openFencingFile } from '../gate/fencing-file.js';
+import { defaultStartTimes } from '../workers/start-times.js';
 import { isOfPod } from '../workers/socket-places.js';
 import { reachableAddress } from './reachable-address.js';
 import { createRegistry, type Registry } from '../workers/registry.js';
@@ -41,10 +42,10 @@ function createNodeRegistry(
   instance: string,
   admission: ReturnType<typeof createWorkerAdmission>,
 ): Registry {
-  const { clock, random, env, table, launch } = deps;
+  const { clock, random, env, table, launch, startTimes = defaultStartTimes } = deps;
   const place = { runDir: config.runDir, podUid: deps.pod.uid };
   return createRegistry({
-    ...{ clock, random, env, table, launch, admission },
+    ...{ clock, random, env, table, launch, startTimes, admission },
     log: deps.log,
     self: {
       agentInstance: instance,

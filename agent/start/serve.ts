@@ -16,6 +16,7 @@ import { openServices, type Services } from '../services/services.js';
 import { createSessionService } from '../services/session-service.js';
 import { newestWorkers } from '../workers/node-worker.js';
 import type { Registry } from '../workers/registry.js';
+import { defaultStartTimes } from '../workers/start-times.js';
 import type { AgentBase } from './open-base.js';
 import { openFronts, type Fronts } from './open-fronts.js';
 import { openRegistry, type RegistryParts } from './open-registry.js';
@@ -62,7 +63,7 @@ export async function serve(base: AgentBase): Promise<Serving> {
   base.cleanup.add(() => retirements.close());
   const configured = new Map(config.panels.map((panel) => [panel.name, panel]));
   const workerReload = createWorkerReload({
-    ...{ registry, cordons, clock, log, retirements },
+    ...{ registry, cordons, clock, log, retirements, startTimes: deps.startTimes ?? defaultStartTimes },
     configured: (panel) => configured.get(panel),
   });
   let reload: ReloadCall = () => Promise.resolve();

@@ -13,6 +13,7 @@ import type { Launcher } from './launcher.js';
 import type { NodeWorker, WorkerStage } from './node-worker.js';
 import type { ProcessTable } from './process-table.js';
 import { isOfPod, numberedName, placesNow, sharesState, socketPlaces, type RunPlace } from './socket-places.js';
+import type { StartTimes } from './start-times.js';
 import { createSupervisor, type Supervisor } from './supervisor.js';
 import type { WorkerClients } from './worker-clients.js';
 import { targetOf, workerArgv, type WorkerCommandOptions } from './worker-command.js';
@@ -40,6 +41,7 @@ export interface NodeWorkerDeps {
   readonly env: NodeJS.ProcessEnv;
   readonly table: ProcessTable;
   readonly launch: Launcher;
+  readonly startTimes: StartTimes;
   readonly admission: WorkerAdmission;
   /** Whether this agent is the one that keeps a panel's workers running: those of hosts are shared by the agents of a node. */
   readonly isInCharge: (panel: PanelConfig) => boolean;
@@ -55,7 +57,6 @@ export interface NodeWorkerOptions {
   readonly onGone: (worker: NodeWorker) => void;
 }
 
-const startMs = 15_000;
 const answerMs = 5_000;
 const termMs = 5_000;
 
@@ -145,7 +146,7 @@ function superviseWorker(deps: NodeWorkerDeps, options: SuperviseOptions): Super
   const link: WorkerConnection = worker.link;
   return createSupervisor({
     ...{ clock: deps.clock, random: deps.random, table: deps.table, launch: deps.launch, env: deps.env },
-    ...{ link, log, changes, socketPath, startMs, answerMs, termMs },
+    ...{ link, log, changes, socketPath, startMs: deps.startTimes.answerMs, answerMs, termMs },
     argv: numberedArgv(panel, { number, ...deps }),
     panel: panel.name,
     recordFile: join(dirname(socketPath), `${numberedName(panel.name, number)}.json`),

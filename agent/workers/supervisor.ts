@@ -233,10 +233,13 @@ async function untilGone(supervision: Supervision): Promise<string> {
   const abort = (): void => aborted.reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
+  // Why it is ended here, which says more than the signal.
+  let why: string | undefined;
   const silent = waitForUp(supervision, gone.signal).then(async (instance) => {
     if (instance === undefined) {
+      why = `it did not answer within ${deps.startMs / 1000} s`;
       await endProcess(deps.table, running.id, deps);
-      return 'it did not answer';
+      return why;
     }
     state.instance = instance;
     await writeRecord(deps, running.id, state);
@@ -249,7 +252,7 @@ async function untilGone(supervision: Supervision): Promise<string> {
     state.process = undefined;
     for (const orphan of deps.table.leftBehind(running.id)) deps.table.signal(orphan, 'SIGKILL');
     await forgetWorker(deps);
-    return how;
+    return why ?? how;
   } finally {
     gone.abort(new Error('gone'));
     signal.removeEventListener('abort', abort);
