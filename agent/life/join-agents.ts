@@ -24,9 +24,9 @@ export interface JoinedAgents {
 
 /**
  * Takes the place of a pod's agent, and joins the agents of other pods that have the run directory: two of them serve beside each other while
- * one replaces the other. One that is in no pod has the run directory to itself, and so has one a panel of which does not say that its workers share their
- * state (`beside`), being run by something else or by a program of one's own: there is one state on a node, which the next pod's worker takes once it is free. Agents of the release before, which know
- * one lock, are neither overlapped nor let in.
+ * one replaces the other. One that is in no pod has the run directory to itself. So has one with a panel whose worker does not share its state, being
+ * run by something else or a program of one's own that does not say so (`beside`): the next pod's worker takes the state once it is free. Agents of the
+ * release before, which know one lock, are neither overlapped nor let in.
  * @throws ALREADY_RUNNING when another one has the directory to the end of the wait; STATE_DIR_UNUSABLE; the signal's reason
  */
 export async function joinAgents(

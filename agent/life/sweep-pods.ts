@@ -22,8 +22,8 @@ export interface PodSweepDeps {
 const everyMs = 60_000;
 // A pod that is about to start its workers has made its directory, and nobody listens in it yet.
 const leftAfterMs = 600_000;
-// The kubelet makes it once for a pod, and no container could give it to this user again: a pod whose image cannot be pulled, or whose worker waits for
-// the one before it, has nobody there for long.
+// Made again, by the kubelet, it would be root's, and `prepare` does not run again in a pod that lives. One whose image cannot be pulled, or whose
+// worker waits for the one before it, has nobody there for long.
 const directoryAfterMs = 7 * 86_400_000;
 
 /** Removes what pods have left that are gone, again and again: the newest agent of a node does it. */

@@ -4,35 +4,26 @@ import { systemCode } from '#common/errors/storage-error.js';
 import { containerSocket } from './pod-directory.js';
 import { namesIn } from './names-in.js';
 
-/** A socket that the container of a pod has made for a panel's worker. */
-export interface ContainerSocket {
-  readonly path: string;
-  /** The directory's name: the uid of the pod. */
-  readonly pod: string;
-  /** When it was made, in milliseconds since the epoch. */
-  readonly madeMs: number;
-}
-
 /** Directories of pods below that of a panel, whether a worker listens there or not. */
 export function podsBelow(panelDirectory: string): readonly string[] {
   try {
     // Sockets of workers that have the panel's directory to themselves have a dot in their names.
     return namesIn(panelDirectory).filter((name) => /^[A-Za-z0-9-]+$/.test(name));
   } catch (error) {
-    // The kubelet has made it for another pod, of which a container will give it to this user.
+    // The kubelet has just made it for another pod, one of whose containers gives it to this user.
     if (systemCode(error) === 'EACCES') return [];
     throw error;
   }
 }
 
-/** The sockets of a panel's containers, the one that was made last first. A directory that may not be entered yet has none. */
-export function containerSockets(panelDirectory: string): readonly ContainerSocket[] {
+/** Paths of the sockets of a panel's containers, the one that was made last first. A directory that may not be entered yet has none. */
+export function containerSockets(panelDirectory: string): readonly string[] {
   const found = podsBelow(panelDirectory).flatMap((pod) => {
     const path = join(panelDirectory, pod, containerSocket);
     const madeMs = timeOf(path);
-    return madeMs === undefined ? [] : [{ path, pod, madeMs }];
+    return madeMs === undefined ? [] : [{ path, madeMs }];
   });
-  return found.sort((a, b) => b.madeMs - a.madeMs);
+  return found.sort((a, b) => b.madeMs - a.madeMs).map(({ path }) => path);
 }
 
 function timeOf(path: string): number | undefined {

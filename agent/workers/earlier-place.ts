@@ -1,5 +1,5 @@
 import { link, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { systemCode } from '#common/errors/storage-error.js';
 import type { Log } from '#common/log.js';
 import { containerSockets } from './container-sockets.js';
@@ -12,7 +12,7 @@ import { probeSocket } from './worker-socket.js';
  */
 export async function linkForEarlierAgents(socketPath: string, log: Log): Promise<void> {
   const panelDirectory = dirname(dirname(socketPath));
-  const place = `${panelDirectory}/${containerSocket}`;
+  const place = join(panelDirectory, containerSocket);
   // Named after the pod: another agent that does the same at this moment makes the same link.
   const next = `${place}.${basename(dirname(socketPath))}`;
   try {
@@ -32,7 +32,7 @@ async function isToBeReplaced(place: string, socketPath: string, panelDirectory:
   const there = await inodeOf(place);
   if (there === undefined) return true;
   if (there === (await inodeOf(socketPath))) return false;
-  const ofPods = await Promise.all(containerSockets(panelDirectory).map(({ path }) => inodeOf(path)));
+  const ofPods = await Promise.all(containerSockets(panelDirectory).map((path) => inodeOf(path)));
   if (ofPods.includes(there)) return true;
   const probe = await probeSocket(place);
   return probe !== 'open' && probe.kind === 'absent';

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { containerSockets, podsBelow } from './container-sockets.js';
 import { namesIn } from './names-in.js';
 import { containerDirectory, podDirectory, podsDirectory } from './pod-directory.js';
@@ -24,12 +24,12 @@ export function findForeignSockets(place: RunPlace, enter: (directory: string) =
   for (const target of ['agent', 'host'] as const) {
     for (const { panel, directory } of panelsBelow(join(place.runDir, containerKinds[target]), enter)) {
       for (const pod of podsBelow(directory)) enter(join(directory, pod));
-      const found = containerSockets(directory).map(({ path }) => path);
+      const found = containerSockets(directory);
       if (target === 'host' && found.length > 0) hosts.add(panel);
       // The only one is the agent's own.
       if (target === 'host' && found.length === 1) continue;
       const own = containerDirectory(directory, place.podUid);
-      for (const path of found) if (!path.startsWith(`${own}/`)) sockets.set(path, panel);
+      for (const path of found) if (dirname(path) !== own) sockets.set(path, panel);
     }
   }
   return { sockets, hosts };

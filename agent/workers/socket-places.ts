@@ -66,7 +66,7 @@ export function socketPlaces(place: RunPlace, panel: PanelPlace, number = 1): So
 export function placesNow(place: RunPlace, panel: PanelPlace, number = 1): SocketPlaces {
   const fixed = socketPlaces(place, panel, number);
   if (panel.run === 'spawn' || panel.target !== 'host') return fixed;
-  const [first, ...others] = containerSockets(panelDirectory(place, panel)).map(({ path }) => path);
+  const [first, ...others] = containerSockets(panelDirectory(place, panel));
   return first === undefined ? fixed : [first, ...others, ...fixed];
 }
 

@@ -94,9 +94,15 @@ const flawless = async (one: EchoLoad): Promise<void> => {
   const verdict = await one.finish(30_000);
   expect([isFlawless(verdict), verdict.errors]).toEqual([true, []]);
 };
-/** Whether an agent that starts has come so far that it serves. */
-const isOver = (starting: Promise<unknown>): Promise<boolean> =>
-  Promise.race([starting.then(() => true), new Promise<boolean>((resolve) => setImmediate(() => resolve(false)))]);
+/** Until the agent that was started last says that it waits for another one. */
+const untilLastWaits = (): Promise<void> => {
+  let text = '';
+  home
+    .children()
+    .at(-1)
+    ?.stderr?.on('data', (part: string) => (text += part));
+  return waitFor('it waits', () => text.includes('still has the directory: waiting'));
+};
 const answers = (path: string): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(path, () => {
@@ -205,11 +211,8 @@ describe('a pod of the release before, which knows one place and one lock', () =
     const one = await load(u1, u2);
     const worker = startWorker(placeOf(u2, 'agent'), 'agent', '--beside');
     const starting = startAgent(u2, { panels: [{ name: 'echo', run: 'external', beside: true }] });
-    await waitFor('it is there', () =>
-      existsSync(join(home.dir, 'run', 'pods', u2.slice(0, 8), 'agent-lock', 'owner')),
-    );
+    await untilLastWaits();
     await flows(one);
-    expect(await isOver(starting)).toBe(false);
     await endPod(old);
     await untilText(await starting, 'Agent serves');
     await worker.ready;
@@ -221,11 +224,8 @@ describe('a pod of the release before, which knows one place and one lock', () =
     const young = await startPod(u1);
     const one = await load(u1, u2);
     const starting = startBefore(u2);
-    await waitFor('it is there', () =>
-      existsSync(join(home.dir, 'run', 'pods', u2.slice(0, 8), 'agent-lock', 'owner')),
-    );
+    await untilLastWaits();
     await flows(one);
-    expect(await isOver(starting)).toBe(false);
     await endPod(young);
     await untilText((await starting).agent, 'Agent serves');
     await flows(one);
