@@ -14,7 +14,8 @@ export interface GapSubject {
   readonly meter: SilenceMeter;
   /** Sends nothing until `resume`, and hears what is on its way. */
   pause(): void;
-  resume(): void;
+  /** Sends again, the first time after `afterMs` milliseconds. @default the time between two messages */
+  resume(afterMs?: number): void;
   /** Stops sending, waits for what is on its way, and ends the stream. @returns messages that never came back. */
   finish(): Promise<number>;
 }
@@ -113,8 +114,10 @@ function pausableBeat(clock: Clock, periodMs: number, beat: () => void): Pick<Ga
       timer?.stop();
       timer = undefined;
     },
-    resume: () => {
-      timer ??= everyMs(clock, periodMs, beat);
+    resume: (afterMs = periodMs) => {
+      timer ??= clock.after(afterMs, () => {
+        timer = everyMs(clock, periodMs, beat);
+      });
     },
   };
 }

@@ -69,8 +69,11 @@ interface Group {
 
 /** Has streams send while something is replaced. `replace` calls back when what takes over serves. */
 async function measure(groups: readonly Group[], replace: (serves: () => void) => Promise<void>): Promise<void> {
-  const all = groups.flatMap(({ streams: { measured, others } }) => [...measured, ...others]);
-  for (const stream of all) stream.resume();
+  for (const { measured, others } of groups.map(({ streams }) => streams)) {
+    for (const stream of measured) stream.resume();
+    // Those that send seldom do not all do so in the same moment.
+    others.forEach((stream, index) => stream.resume((seldomMs * index) / others.length));
+  }
   await sleep(clock, settleMs);
   const loop = monitorEventLoopDelay({ resolution: 1 });
   for (const { streams } of groups) for (const { meter } of streams.measured) meter.begin();
@@ -84,7 +87,7 @@ async function measure(groups: readonly Group[], replace: (serves: () => void) =
     to.silencesMs.push(...streams.measured.map(({ meter }) => meter.end()));
     to.loopMs.push(loop.max / 1e6);
   }
-  for (const stream of all) stream.pause();
+  for (const { streams } of groups) for (const stream of [...streams.measured, ...streams.others]) stream.pause();
 }
 
 /** Divides the silences of the last replacement by their causes. */
