@@ -19,34 +19,35 @@ export interface CuttingProxy {
   close(): Promise<void>;
 }
 
-/** How a proxy breaks connections by itself. */
+/** Where a proxy leads, and how it breaks connections by itself. */
 export interface CuttingOptions {
-  readonly random: Random;
-  /** A connection breaks after this many bytes, both ways together, chosen anew for each. */
-  readonly cutAfterBytes: readonly [minimum: number, maximum: number];
+  readonly random?: Random;
+  /** With `random`: a connection breaks after this many bytes, both ways together, chosen anew for each. @default never */
+  readonly cutAfterBytes?: readonly [minimum: number, maximum: number];
   /** Where it connects to. @default 127.0.0.1 */
   readonly targetHost?: string;
 }
 
 /** Starts a proxy on a free port of 127.0.0.1. */
-export async function startCuttingProxy(targetPort: () => number, options?: CuttingOptions): Promise<CuttingProxy> {
+export async function startCuttingProxy(targetPort: () => number, options: CuttingOptions = {}): Promise<CuttingProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
-  let calm = options === undefined;
+  const { random, cutAfterBytes, targetHost = '127.0.0.1' } = options;
+  const [minimum, maximum] = cutAfterBytes ?? [0, 0];
+  let calm = random === undefined || cutAfterBytes === undefined;
   let cuts = 0;
   const destroy = (pair: readonly [Socket, Socket]): void => {
     if (!pairs.delete(pair)) return;
     for (const socket of pair) socket.destroy();
   };
-  const server = createServer((near) => {
+  const server = createServer({ noDelay: true }, (near) => {
     if (proxy.refusing) {
       near.destroy();
       return;
     }
-    const far = connect(targetPort(), options?.targetHost ?? '127.0.0.1');
+    const far = connect({ port: targetPort(), host: targetHost, noDelay: true });
     const pair = [near, far] as const;
     pairs.add(pair);
-    const [minimum, maximum] = options?.cutAfterBytes ?? [0, 0];
-    let left = minimum + (options?.random.number() ?? 0) * (maximum - minimum);
+    let left = minimum + (random?.number() ?? 0) * (maximum - minimum);
     const forward = (from: Socket, to: Socket): void => {
       from.on('data', (chunk) => {
         if (proxy.frozen) return;
@@ -62,7 +63,11 @@ export async function startCuttingProxy(targetPort: () => number, options?: Cutt
       });
       to.on('drain', () => from.resume());
       from.on('error', () => destroy(pair));
-      from.on('close', () => destroy(pair));
+      // What was said before the end still arrives.
+      from.on('close', () => {
+        if (to.destroyed) pairs.delete(pair);
+        else to.destroySoon();
+      });
     };
     forward(near, far);
     forward(far, near);
