@@ -1,30 +1,26 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { createPaneletClient } from '#client/sdk.js';
-import { createSeededRandom, type Random } from '#common/random.js';
+import { messageOf } from '#common/errors/errors.js';
 import { sleep, type Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
 import { startTimeline, type Timeline } from '#test/chaos/timeline.js';
-import { command, receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
-import { temporaryDirectory } from '#test/support/running-worker.js';
-import { startWorkerFront, type WorkerFront } from '#test/support/worker-front.js';
-import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
-import { startMovedSessions, type SessionOutcome } from './moved-sessions.js';
-
-/** What is broken in a handover. */
-export const faults = ['none', 'old killed', 'new killed', 'both killed', 'clients cut'] as const;
-/** One of them. */
-export type Fault = (typeof faults)[number];
+import { createAgentHome, type AgentHome } from '#test/support/agent/running-agent.js';
+import { waitFor } from '#test/support/wait-for.js';
+import { planHandover, type Plan, type PlanOptions } from './fault.js';
+import { handOver } from './hand-over.js';
+import { startMovedSessions, type MovedSessions, type SessionOutcome } from './moved-sessions.js';
+import { processesBelow } from './processes-below.js';
+import { createServingPods, type ServingPods } from './serving-pods.js';
+import { whatIsLeft } from './what-is-left.js';
+import { whatIsWrong, type HandoverRecord } from './what-is-wrong.js';
 
 /** How handovers are run. */
-export interface HandoversOptions {
+export interface HandoversOptions extends PlanOptions {
   /** How often a worker is replaced. */
   readonly count: number;
+  /** Number of the first one: what happens in one follows from seed and number. @default 1 */
+  readonly first?: number;
   readonly sessions: number;
-  /** Decides bytes, faults and their moments. */
-  readonly seed: number;
-  /** Share of the handovers in which something is broken, from 0 to 1. */
-  readonly faultShare: number;
   readonly clock: Clock;
   /** Of another release. @default this one's */
   readonly createClient?: typeof createPaneletClient | undefined;
@@ -36,18 +32,6 @@ export interface HandoversOptions {
   readonly signal?: AbortSignal;
 }
 
-/** One replacement of a worker. */
-export interface HandoverRecord {
-  readonly index: number;
-  readonly fault: Fault;
-  /** From the drain to the end of the old process, in milliseconds of the run. */
-  readonly fromMs: number;
-  readonly toMs: number;
-  /** Of its receipt; undefined when the old one was killed. */
-  readonly moved: number | undefined;
-  readonly checkpointed: number | undefined;
-}
-
 /** What came of a run. */
 export interface HandoversReport {
   readonly handovers: readonly HandoverRecord[];
@@ -56,142 +40,129 @@ export interface HandoversReport {
   readonly wrong: readonly string[];
 }
 
-// A drain of a few sessions takes a tenth of a second, a few tenths on a busy machine.
-const faultWithinMs = 150;
 const settleMs = 100;
-const shortNoticeMs = 500;
-const longNoticeMs = 10_000;
 // Far longer than a busy machine makes it: what takes longer hangs.
 const stillMs = 60_000;
-const handoverMs = 90_000;
+const handoverMs = 150_000;
 
 interface Run {
   readonly options: HandoversOptions;
-  readonly dir: string;
-  readonly random: Random;
+  readonly home: AgentHome;
+  readonly pods: ServingPods;
   readonly timeline: Timeline;
-  readonly front: WorkerFront;
-  readonly workers: WorkerProcess[];
+  readonly sessions: MovedSessions;
 }
 
-/** Replaces a worker again and again by a newer one beside it, under load, and judges every session. */
+/**
+ * Replaces the worker of a node again and again by a newer one beside it, under load, through real agents, and judges every session.
+ * @throws what hangs, with what the agents have said last
+ */
 export async function runHandovers(options: HandoversOptions): Promise<HandoversReport> {
-  const { clock, seed, count } = options;
-  const dir = await temporaryDirectory();
-  const front = await startWorkerFront({ dir });
-  const client = (options.createClient ?? createPaneletClient)({ address: front.address });
-  const timeline = startTimeline(clock);
-  const workers: WorkerProcess[] = [];
-  const handovers: HandoverRecord[] = [];
+  const { count, first = 1 } = options;
+  // Found from the root of the repository, as this may be a bundle.
+  const program = (name: string): string => resolve('dist', 'bin', `panelet-${name}.js`);
+  const programs = { agent: program('agent'), worker: program('worker'), stub: program('stub-worker') };
+  const home = createAgentHome(programs, {
+    workerCommand: [process.execPath, programs.worker],
+    panels: [{ name: 'echo' }],
+    sessionsPerOwner: { default: 1_000 },
+    gracePeriodSeconds: 30,
+  });
+  const pods = createServingPods(home);
   try {
-    let old = startNext(dir, workers);
-    await old.ready;
-    front.lead([old.socket]);
-    options.onServing?.(front.address);
-    const sessions = startMovedSessions({ client, count: options.sessions, seed, clock, timeline });
-    const run: Run = { options, dir, random: createSeededRandom(seed), timeline, front, workers };
-    for (let index = 1; index <= count && options.signal?.aborted !== true; index += 1) {
-      await sessions.full(stillMs);
-      const done = await bounded(clock, index, handOver(run, index, old));
-      ({ next: old } = done);
-      handovers.push(done.record);
-      options.onHandover?.(done.record);
+    await startFirst(pods);
+    options.onServing?.((await pods.network()).service);
+    const run = startRun(options, home, pods);
+    const handovers: HandoverRecord[] = [];
+    for (let index = first; index < first + count && options.signal?.aborted !== true; index += 1) {
+      const done = await one(run, planHandover(index, options));
+      handovers.push(done);
+      options.onHandover?.(done);
     }
-    const outcomes = await sessions.finish();
-    return { handovers, outcomes, wrong: whatIsWrong(handovers, outcomes, options) };
+    const outcomes = await run.sessions.finish();
+    const left = await endLast(run);
+    return { handovers, outcomes, wrong: [...whatIsWrong(handovers, outcomes, options.sessions), ...left] };
   } finally {
-    await Promise.all(workers.map((worker) => worker.end()));
-    await client.close();
-    await front.close();
-    await rm(dir, { recursive: true, force: true });
+    await pods.close();
+    home.remove();
   }
 }
 
-function bounded<T>(clock: Clock, index: number, work: Promise<T>): Promise<T> {
-  const error = (): Error => new Error(`Handover ${index} is not over after ${handoverMs} ms.`);
-  return withDeadline({ clock, limitMs: handoverMs, error }, () => work);
+async function startFirst(pods: ServingPods): Promise<void> {
+  const pod = pods.create();
+  await pod.start();
+  await pod.serves();
+  pods.serving = [pod];
 }
 
-function startNext(dir: string, workers: WorkerProcess[]): WorkerProcess {
-  const socket = join(dir, 'run', `${workers.length}.sock`);
-  const made = spawnWorker({ dir, socket, args: ['--beside', '--log-level', 'warn'] });
-  workers.push(made);
-  return made;
+function startRun(options: HandoversOptions, home: AgentHome, pods: ServingPods): Run {
+  const { clock, sessions: count, seed, createClient = createPaneletClient } = options;
+  const timeline = startTimeline(clock);
+  const network = (): ReturnType<ServingPods['network']> => pods.network();
+  return {
+    options,
+    home,
+    pods,
+    timeline,
+    sessions: startMovedSessions({ network, agents: () => pods.serving, createClient, clock, timeline, count, seed }),
+  };
 }
 
-function drawFault({ random, options }: Run): Fault {
-  if (random.number() >= options.faultShare) return 'none';
-  return faults[1 + Math.floor(random.number() * (faults.length - 1))] ?? 'none';
-}
-
-async function handOver(
-  run: Run,
-  index: number,
-  old: WorkerProcess,
-): Promise<{ readonly next: WorkerProcess; readonly record: HandoverRecord }> {
-  const { front, random, timeline, options } = run;
-  const fault = drawFault(run);
-  const delayMs = random.number() * faultWithinMs;
-  const young = startNext(run.dir, run.workers);
-  await young.ready;
-  front.lead([young.socket, old.socket]);
-  const fromMs = timeline.nowMs();
-  // Where nobody is left to give to, the notice is waited for.
-  const noticeMs = fault === 'new killed' ? shortNoticeMs : longNoticeMs;
-  const drain = startDrain(old.gate, { command: command(`handover-${index}`), noticeMs, timeoutMs: 40_000 });
-  const receipt = receiptOfDrain(drain).then(
-    ({ counts }) => counts,
-    () => undefined,
-  );
-  if (fault !== 'none') await sleep(options.clock, delayMs);
-  if (fault === 'clients cut') front.cut();
-  if (fault === 'old killed' || fault === 'both killed') old.child.kill('SIGKILL');
-  if (fault === 'new killed' || fault === 'both killed') young.child.kill('SIGKILL');
-  const counts = await receipt;
-  const next = fault === 'new killed' || fault === 'both killed' ? await replaced(run, old, young) : young;
-  if (fault === 'none' || fault === 'clients cut' || fault === 'new killed') {
-    old.child.kill('SIGTERM');
-    await old.exited;
-  }
-  await old.end();
-  front.lead([next.socket]);
-  await sleep(options.clock, settleMs);
-  const { moved, checkpointed } = counts ?? {};
-  return { next, record: { index, fault, fromMs, toMs: timeline.nowMs(), moved, checkpointed } };
-}
-
-/** Another worker in the place of one that was killed. */
-async function replaced(run: Run, old: WorkerProcess, dead: WorkerProcess): Promise<WorkerProcess> {
-  await dead.end();
-  const next = startNext(run.dir, run.workers);
-  await next.ready;
-  run.front.lead([next.socket, old.socket]);
-  return next;
-}
-
-function whatIsWrong(
-  handovers: readonly HandoverRecord[],
-  outcomes: readonly SessionOutcome[],
-  { sessions }: HandoversOptions,
-): string[] {
-  const wrong: string[] = [];
-  const kills = handovers.filter(({ fault }) => fault.endsWith('killed'));
-  // Whoever comes back hears of a kill after it, at the latest in the handover that follows.
-  const mayBeTold = (toldMs: number): boolean =>
-    kills.some(({ index, fromMs, toMs }) => {
-      const following = handovers.find((other) => other.index === index + 1);
-      return toldMs >= fromMs && toldMs <= (following?.toMs ?? Math.max(toMs, toldMs));
+async function one(run: Run, plan: Plan): Promise<HandoverRecord> {
+  const { options, timeline, sessions } = run;
+  const { index, way, fault } = plan;
+  let now = 'every session gets something back';
+  const step = (what: string): void => {
+    now = what;
+  };
+  const name = `Handover ${index} (${way}, ${fault})`;
+  const error = (): Error => new Error(`not over after ${handoverMs} ms`);
+  try {
+    return await withDeadline({ clock: options.clock, limitMs: handoverMs, error }, async () => {
+      await sessions.full(stillMs);
+      const fromMs = timeline.nowMs();
+      const { counts, wrong } = await handOver({ ...run, clock: options.clock, step }, plan);
+      step('one agent and one worker are left');
+      await settled(run);
+      await sleep(options.clock, settleMs);
+      const { moved, checkpointed } = counts ?? {};
+      return { index, way, fault, fromMs, toMs: timeline.nowMs(), moved, checkpointed, wrong };
     });
-  for (const { outcome, evidence, toldMs } of outcomes) {
-    if (outcome === 'broken') wrong.push(`a session is broken: ${evidence}`);
-    if (outcome === 'told' && (toldMs === undefined || !mayBeTold(toldMs))) {
-      wrong.push(`a session lost something at ${Math.round(toldMs ?? 0)} ms, and nobody was killed: ${evidence}`);
-    }
+  } catch (cause) {
+    throw new Error(`${name} waits until: ${now}. ${messageOf(cause)}\n${lastWords(run)}`, { cause });
   }
-  for (const { index, fault, moved = 0, checkpointed = 0 } of handovers) {
-    if (fault !== 'none' && fault !== 'clients cut') continue;
-    if (moved + checkpointed === sessions) continue;
-    wrong.push(`handover ${index}: ${moved} sessions moved and ${checkpointed} were written down, of ${sessions}`);
-  }
-  return wrong;
+}
+
+/** Resolves once the newest pod serves, and nothing runs but its agent and one worker. */
+async function settled({ pods, home }: Run): Promise<void> {
+  const [pod] = pods.serving;
+  await pod?.serves();
+  const isOne = (): boolean => pod?.workers().length === 1 && processesBelow(home.dir).length === 2;
+  await waitFor('the end of all other processes', isOne, stillMs);
+}
+
+/** Ends the last pod. @returns what is left then */
+async function endLast({ pods, home }: Run): Promise<readonly string[]> {
+  const [pod] = pods.serving;
+  pods.serving = [];
+  const code = await pod?.terminate();
+  pod?.close();
+  const left = await whatIsLeft(home.dir);
+  return [
+    ...(code === 0 ? [] : [`the last agent ended with ${code}`]),
+    ...left.map((what) => `left at the end: ${what}`),
+  ];
+}
+
+const lastLines = 25;
+
+/** For whoever looks for the cause: what is there, and what agents and workers wrote last. */
+function lastWords({ home, pods }: Run): string {
+  const running = processesBelow(home.dir).map(({ pid, words }) => `${pid} ${words.join(' ')}`);
+  const logs = pods.serving.flatMap(({ uid, process: agent }) => [`agent of pod ${uid}:`, ...tail(agent.log())]);
+  return [...running, ...logs, 'workers:', ...tail(home.workerLog('echo'))].join('\n');
+}
+
+function tail(text: string): readonly string[] {
+  return text.trimEnd().split('\n').slice(-lastLines);
 }

@@ -16,6 +16,8 @@ export interface EchoLoadOptions {
   readonly largestWriteBytes?: number;
   /** Longest pause between two writes; 0 for full speed. @default 0 */
   readonly longestPauseMs?: number;
+  /** Bytes of the same seed's stream that the panel has had, and that have come back, before this load. @default none */
+  readonly goesOnAt?: number;
 }
 
 /** What became of an echo session, by three independent counts: what was sent, what the panel hashed, what came back. */
@@ -39,6 +41,8 @@ export interface EchoLoad {
   readonly session: PaneletSession;
   /** Bytes that came back so far. */
   receivedBytes(): number;
+  /** Stops writing and leaves all else as it is, as for a client that has died. @returns bytes that were written, at most */
+  abandon(): number;
   /** Stops writing, waits for every byte to come back and for the panel's own digest, and ends the session. */
   finish(limitMs: number): Promise<EchoVerdict>;
 }
@@ -72,11 +76,16 @@ export function startEchoLoad(options: EchoLoadOptions): EchoLoad {
   const digest = createLatch<Digest>();
   const caughtUp = createLatch();
   const stopping = new AbortController();
-  let sentBytes = 0;
+  let sentBytes = options.goesOnAt ?? 0;
   let finished = false;
   let lastItemMs = clock.nowMs();
   let longestSilenceMs = 0;
 
+  if (sentBytes > 0) {
+    const before = codec.bytes(0, sentBytes);
+    sentHash.update(before);
+    receiver.take(before);
+  }
   const fail = (where: string, error: unknown): void => {
     errors.push(`${where}: ${messageOf(error)}`);
     caughtUp.resolve();
@@ -153,6 +162,10 @@ export function startEchoLoad(options: EchoLoadOptions): EchoLoad {
   return {
     session,
     receivedBytes: () => receiver.bytes,
+    abandon: () => {
+      stopping.abort(new Error('abandoned'));
+      return sentBytes;
+    },
     finish: async (limitMs) => {
       stopping.abort(new Error('enough'));
       const panel = await collect(limitMs).catch((error: unknown) => {

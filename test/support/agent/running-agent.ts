@@ -44,6 +44,8 @@ export interface AgentHome {
   /** Processes that were started with sockets of this home. */
   workers(panel: string): readonly ProcessId[];
   record(panel: string): { pid: number; startTime: string } | undefined;
+  /** What the workers of a panel have written; empty where they have not. */
+  workerLog(panel: string): string;
   /** Ends every process that is left, and removes the directories. */
   remove(): void;
 }
@@ -92,6 +94,13 @@ export function createAgentHome(programs: Programs, change: Record<string, unkno
       // One look for both, so that nothing goes on looking once it has ended.
       await untilText({ ...agent, log: () => (isOver ? serves : agent.log()) }, serves);
       return agent;
+    },
+    workerLog: (panel) => {
+      try {
+        return readFileSync(join(dir, 'state', 'logs', `${panel}.log`), 'utf8');
+      } catch {
+        return '';
+      }
     },
     record: (panel) => {
       try {
