@@ -47,7 +47,8 @@ const stopping = new AbortController();
 onStop(process, () => {
   say('Stopping after this handover.');
   stopping.abort();
-  return Promise.resolve();
+  // It ends by itself then, with a report.
+  return undefined;
 });
 
 const sdk =

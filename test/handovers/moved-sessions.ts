@@ -26,6 +26,8 @@ export interface MovedSessions {
   kill(place: number): void;
   /** Stops writing, waits for everything to come back, and judges. @returns all */
   finish(): Promise<readonly SessionOutcome[]>;
+  /** Leaves everything as it is; no client tries anything any more. */
+  abandon(): Promise<void>;
 }
 
 /** What they are made of. */
@@ -83,6 +85,12 @@ class Sessions implements MovedSessions {
     this.#stopping.resolve();
     await this.#keeping;
     return this.#outcomes;
+  }
+
+  async abandon(): Promise<void> {
+    this.#isStopping = true;
+    for (const { load } of this.#places.values()) load.abandon();
+    await Promise.all([...this.#places.values()].map((place) => leavePlace(place)));
   }
 
   /** What has got nothing back since `before` was looked at. */

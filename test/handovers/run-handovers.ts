@@ -69,10 +69,11 @@ export async function runHandovers(options: HandoversOptions): Promise<Handovers
     gracePeriodSeconds: 30,
   });
   const pods = createServingPods(home);
+  let run: Run | undefined;
   try {
     await startFirst(pods);
     options.onServing?.((await pods.network()).service);
-    const run = startRun(options, home, pods);
+    run = startRun(options, home, pods);
     const handovers: HandoverRecord[] = [];
     for (let index = first; index < first + count && options.signal?.aborted !== true; index += 1) {
       const done = await one(run, planHandover(index, options));
@@ -83,6 +84,7 @@ export async function runHandovers(options: HandoversOptions): Promise<Handovers
     const left = await endLast(run);
     return { handovers, outcomes, wrong: [...whatIsWrong(handovers, outcomes, options.sessions), ...left] };
   } finally {
+    await run?.sessions.abandon();
     await pods.close();
     home.remove();
   }
