@@ -19,9 +19,10 @@ import type { Permissions } from '../access/permissions.js';
 import { workerIdentity } from '../front/calls/headers.js';
 import type { VerifiedCall } from '../front/calls/verified-calls.js';
 import { sumSessions } from '../gate/aggregate.js';
-import { liveWorkers, type LiveWorker } from '../gate/node-workers.js';
+import { liveWorkers } from '../gate/node-workers.js';
 import { callWorker } from '../workers/call-worker.js';
 import type { Registry } from '../workers/registry.js';
+import type { WorkerClients } from '../workers/worker-clients.js';
 import { newestWorkers, viewWorker, workerMessage, type NodeWorker } from '../workers/node-worker.js';
 import type { CallerReader } from './caller.js';
 import { answerOf } from './errors.js';
@@ -77,19 +78,20 @@ export function createSessionService(deps: SessionServiceDeps): SessionServiceSe
       return { panels: panels.sort((a, b) => (a.name < b.name ? -1 : 1)), node: deps.node };
     }),
     listSessions: answer(acts.listSessions, async ({ panel }, who): Promise<ListSessionsResponse> => {
-      const workers = registry.workers().filter((worker) => panel === '' || worker.panel.name === panel);
-      if (panel !== '' && workers.length === 0) {
+      const isWanted = (name: string): boolean => panel === '' || name === panel;
+      if (!registry.workers().some((worker) => isWanted(worker.panel.name)) && panel !== '') {
         throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
       }
       const metadata = await who();
-      const lists = await Promise.all(liveWorkers(workers).map((worker) => listOf(deps, worker, { panel, metadata })));
+      const asked = workersOfNode(registry).filter((worker) => isWanted(worker.panel));
+      const lists = await Promise.all(asked.map((worker) => listOf(deps, worker, { panel, metadata })));
       return { sessions: eachOnce(lists.flat()).sort(byAge) };
     }),
     endSession: answer(acts.endSession, async ({ sessionId }, who): Promise<EndSessionResponse> => {
       const metadata = await who();
       // One that another worker of the panel has taken meanwhile is ended there.
       let busy: Error | undefined;
-      for (const worker of liveWorkers(registry.workers())) {
+      for (const worker of workersOfNode(registry)) {
         try {
           if (await endAt(deps, worker, { sessionId, metadata })) return {};
         } catch (error) {
@@ -122,13 +124,28 @@ function describePanel(worker: NodeWorker, all: readonly NodeWorker[]): Panel {
   };
 }
 
+/** A worker that answers, of this agent or of another one of the node: whichever agent is asked, it speaks of all sessions. */
+interface NodesWorker {
+  readonly panel: string;
+  readonly clients: WorkerClients;
+}
+
+function workersOfNode(registry: Registry): readonly NodesWorker[] {
+  const own = liveWorkers(registry.workers()).map(({ worker, clients }) => ({ panel: worker.panel.name, clients }));
+  const others = registry.foreign().flatMap(({ panel, link }) => {
+    const state = link.state();
+    return state.kind === 'up' ? [{ panel, clients: state.clients }] : [];
+  });
+  return [...own, ...others];
+}
+
 interface Asked {
   readonly panel: string;
   readonly metadata: Metadata;
 }
 
 // A worker that fails is left out: its panel's message says so.
-async function listOf(deps: SessionServiceDeps, { clients, worker }: LiveWorker, asked: Asked): Promise<Session[]> {
+async function listOf(deps: SessionServiceDeps, { clients, panel }: NodesWorker, asked: Asked): Promise<Session[]> {
   const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata: asked.metadata };
   try {
     const request = { panel: asked.panel };
@@ -138,7 +155,7 @@ async function listOf(deps: SessionServiceDeps, { clients, worker }: LiveWorker,
     );
     return response.sessions;
   } catch (error) {
-    deps.log.warn({ err: error, panel: worker.panel.name }, 'A worker could not list its sessions');
+    deps.log.warn({ err: error, panel }, 'A worker could not list its sessions');
     return [];
   }
 }
@@ -150,7 +167,7 @@ interface Ending {
 
 async function endAt(
   deps: SessionServiceDeps,
-  { clients }: LiveWorker,
+  { clients }: NodesWorker,
   { sessionId, metadata }: Ending,
 ): Promise<boolean> {
   const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata };

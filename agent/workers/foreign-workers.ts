@@ -12,7 +12,7 @@ import type { RunPlace } from './socket-places.js';
 import { createWorkerConnection, type WorkerConnection } from './worker-connection.js';
 import { createWorkerSocket } from './worker-socket.js';
 
-/** A worker that belongs to another pod: clients are let through to it, and it is nothing else to this agent. */
+/** A worker that belongs to another pod: clients are let through to it, its sessions are listed, and it is nothing else to this agent. */
 export interface ForeignWorker {
   readonly panel: string;
   readonly link: WorkerConnection;

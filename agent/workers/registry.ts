@@ -39,7 +39,7 @@ export interface Registry {
   readonly isHolding: boolean;
   /** As {@link AttachTargets.ready}. */
   ready(wanted: WantedSession, signal: AbortSignal): Promise<AttachTarget>;
-  /** Workers of other pods that answer: their sessions are let through to them, and they are nothing else to this agent. */
+  /** Workers of other pods that answer: their sessions are let through to them, and listed; they are nothing else to this agent. */
   foreign(): readonly ForeignWorker[];
   /** From now on no attachment is let through; those that come wait, or are sent to another agent whose workers answer. */
   holdAttaches(): void;

@@ -136,6 +136,30 @@ describe('two agents of a node, each of a pod', () => {
     await flawless(ofBoth);
   });
 
+  test('speak of all sessions of the node, whichever of them has their worker, and end any', async () => {
+    await startServing(u1);
+    const older = await open(u1);
+    const young = await startServing(u2);
+    const newer = await open(u2);
+    await waitFor('the new one reaches the old worker', () =>
+      /"foreign":"[^"]+","from":"\w+","to":"up"/.test(young.log()),
+    );
+    const ids = [older, newer].map(({ sessionId }) => sessionId).sort();
+    for (const uid of [u1, u2]) {
+      const client = createPaneletClient({ address: addressOf(uid) });
+      clients.push(client);
+      await waitFor('both are listed', async () => {
+        const listed = (await client.listSessions()).map(({ sessionId }) => sessionId).sort();
+        return String(listed) === String(ids);
+      });
+    }
+    const [, , ofOld, ofYoung] = clients;
+    await ofYoung?.endSession(older.sessionId);
+    await ofOld?.endSession(newer.sessionId);
+    expect(await ofOld?.listSessions()).toEqual([]);
+    await expect(ofYoung?.endSession(older.sessionId)).rejects.toMatchObject({ code: 'SESSION_UNKNOWN' });
+  });
+
   test('SIGTERM of the older one moves what its clients have to the newer one', async () => {
     const old = await startServing(u1);
     const loads = await Promise.all([1, 2, 3, 4].map(() => load(() => [u1, u2])));
