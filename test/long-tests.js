@@ -12,6 +12,7 @@ export const longTests = [
   'test/integration/agent-silent-workers.test.ts',
   'test/integration/agent-workers.test.ts',
   'test/integration/cli-cluster.test.ts',
+  'test/integration/containers-of-two-pods.test.ts',
   'test/integration/controller-process.test.ts',
   'test/integration/crowded-agent.test.ts',
   'test/integration/devcluster-process.test.ts',
