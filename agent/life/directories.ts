@@ -6,7 +6,7 @@ import { makeDirectory } from '#common/files/make-directory.js';
 import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { podsDirectory } from '../workers/pod-directory.js';
 import { requireShortSocket, socketDirectories } from '../workers/socket-places.js';
-import { probeSocket } from '../workers/worker-socket.js';
+import { isAbandoned } from '../workers/worker-socket.js';
 import type { AgentConfig } from '../config/config.js';
 
 /**
@@ -55,7 +55,6 @@ export async function removeStaleSockets(runDir: string, { agents, clock }: Sock
   const names = await readdir(runDir);
   for (const name of names.filter((entry) => /^agent-.*\.sock$/.test(entry))) {
     const path = join(runDir, name);
-    const probe = await probeSocket(path);
-    if (probe !== 'open' && probe.kind === 'absent' && (await isStale(path))) await rm(path, { force: true });
+    if ((await isAbandoned(path)) && (await isStale(path))) await rm(path, { force: true });
   }
 }

@@ -7,6 +7,7 @@ import { killedWith, liveWorkers } from '../gate/node-workers.js';
 import type { Cordons } from '../gate/cordons.js';
 import type { DrainOutcome } from '../gate/drain.js';
 import { drainForEnd, endCommand, endWorker, removalUid, type EndBounds, type EndWorkerDeps } from './end-worker.js';
+import { answering } from '../workers/foreign-workers.js';
 import { callWorker } from '../workers/call-worker.js';
 import type { NodeWorker } from '../workers/node-worker.js';
 
@@ -106,13 +107,12 @@ function lostNothing(outcome: DrainOutcome): boolean {
 }
 
 async function handOver({ registry, clock, log, instance }: ShutdownDeps, timeoutMs: number): Promise<void> {
-  const staying = liveWorkers(killedWith(registry, Target.HOST));
-  const foreign = registry.foreign().flatMap(({ panel, link }) => {
-    const state = link.state();
-    return state.kind === 'up' ? [{ clients: state.clients, worker: { panel: { name: panel } } }] : [];
-  });
+  const staying = liveWorkers(killedWith(registry, Target.HOST)).map(({ worker, clients }) => ({
+    panel: worker.panel.name,
+    clients,
+  }));
   await Promise.all(
-    [...staying, ...foreign].map(async ({ clients, worker }) => {
+    [...staying, ...answering(registry.foreign())].map(async ({ panel, clients }) => {
       // The clients of another agent, which may be here already, have nothing to do with the end of this one.
       const within = timeoutMs > 2 * readyMs ? msToDuration(timeoutMs - readyMs) : undefined;
       const request = { reason, retryAfter: msToDuration(0), agentInstance: instance, within };
@@ -122,10 +122,7 @@ async function handOver({ registry, clock, log, instance }: ShutdownDeps, timeou
           timeoutMs,
         });
       } catch (error) {
-        log.warn(
-          { err: error, panel: worker.panel.name },
-          'A worker could not hand its clients over; they notice the loss',
-        );
+        log.warn({ err: error, panel }, 'A worker could not hand its clients over; they notice the loss');
       }
     }),
   );

@@ -9,7 +9,7 @@ import { startSweeping } from '#common/time/sweep.js';
 import { podsBelow } from '../workers/container-sockets.js';
 import { containerSocket, podDirectory, podLock, podsDirectory } from '../workers/pod-directory.js';
 import { containerKinds } from '../workers/socket-places.js';
-import { probeSocket } from '../workers/worker-socket.js';
+import { isAbandoned } from '../workers/worker-socket.js';
 
 /** What looking for what pods have left needs. */
 export interface PodSweepDeps {
@@ -64,7 +64,7 @@ async function sweepContainer({ runDir, clock, log }: Omit<PodSweepDeps, 'agents
   const socket = join(directory, containerSocket);
   const before = await stat(socket).catch(() => undefined);
   if (before !== undefined) {
-    if ((await ageMs(clock, socket)) <= leftAfterMs || !(await isLeft(socket))) return;
+    if ((await ageMs(clock, socket)) <= leftAfterMs || !(await isAbandoned(socket))) return;
     // A worker that has come back at this moment has made another one.
     if ((await stat(socket).catch(() => undefined))?.ino === before.ino) await rm(socket, { force: true });
     return;
@@ -80,15 +80,10 @@ async function ageMs(clock: Clock, path: string): Promise<number> {
   return clock.date().getTime() - (await stat(path)).mtimeMs;
 }
 
-async function isLeft(socket: string): Promise<boolean> {
-  const probe = await probeSocket(socket);
-  return probe !== 'open' && probe.kind === 'absent';
-}
-
 async function isInUse(directory: string): Promise<boolean> {
   if ((await livingInstances(podLock(directory))).length > 0) return true;
   for (const name of await readdir(directory)) {
-    if (name.endsWith('.sock') && !(await isLeft(join(directory, name)))) return true;
+    if (name.endsWith('.sock') && !(await isAbandoned(join(directory, name)))) return true;
   }
   return false;
 }

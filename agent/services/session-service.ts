@@ -20,9 +20,9 @@ import { workerIdentity } from '../front/calls/headers.js';
 import type { VerifiedCall } from '../front/calls/verified-calls.js';
 import { sumSessions } from '../gate/aggregate.js';
 import { liveWorkers } from '../gate/node-workers.js';
+import { answering, type AnsweringWorker } from '../workers/foreign-workers.js';
 import { callWorker } from '../workers/call-worker.js';
 import type { Registry } from '../workers/registry.js';
-import type { WorkerClients } from '../workers/worker-clients.js';
 import { newestWorkers, viewWorker, workerMessage, type NodeWorker } from '../workers/node-worker.js';
 import type { CallerReader } from './caller.js';
 import { answerOf } from './errors.js';
@@ -124,19 +124,10 @@ function describePanel(worker: NodeWorker, all: readonly NodeWorker[]): Panel {
   };
 }
 
-/** A worker that answers, of this agent or of another one of the node: whichever agent is asked, it speaks of all sessions. */
-interface NodesWorker {
-  readonly panel: string;
-  readonly clients: WorkerClients;
-}
-
-function workersOfNode(registry: Registry): readonly NodesWorker[] {
+/** Workers that answer, of this agent and of others of the node: whichever agent is asked, it speaks of all sessions. */
+function workersOfNode(registry: Registry): readonly AnsweringWorker[] {
   const own = liveWorkers(registry.workers()).map(({ worker, clients }) => ({ panel: worker.panel.name, clients }));
-  const others = registry.foreign().flatMap(({ panel, link }) => {
-    const state = link.state();
-    return state.kind === 'up' ? [{ panel, clients: state.clients }] : [];
-  });
-  return [...own, ...others];
+  return [...own, ...answering(registry.foreign())];
 }
 
 interface Asked {
@@ -145,7 +136,7 @@ interface Asked {
 }
 
 // A worker that fails is left out: its panel's message says so.
-async function listOf(deps: SessionServiceDeps, { clients, panel }: NodesWorker, asked: Asked): Promise<Session[]> {
+async function listOf(deps: SessionServiceDeps, { clients, panel }: AnsweringWorker, asked: Asked): Promise<Session[]> {
   const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata: asked.metadata };
   try {
     const request = { panel: asked.panel };
@@ -167,7 +158,7 @@ interface Ending {
 
 async function endAt(
   deps: SessionServiceDeps,
-  { clients }: NodesWorker,
+  { clients }: AnsweringWorker,
   { sessionId, metadata }: Ending,
 ): Promise<boolean> {
   const bounds = { clock: deps.clock, timeoutMs: callTimeoutMs, metadata };

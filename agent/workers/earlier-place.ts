@@ -4,7 +4,7 @@ import { systemCode } from '#common/errors/storage-error.js';
 import type { Log } from '#common/log.js';
 import { containerSockets } from './container-sockets.js';
 import { containerSocket } from './pod-directory.js';
-import { probeSocket } from './worker-socket.js';
+import { isAbandoned } from './worker-socket.js';
 
 /**
  * Links a host's socket where agents of the release before look for it, one directory above that of its pod: after a rollback they find the host that
@@ -33,9 +33,7 @@ async function isToBeReplaced(place: string, socketPath: string, panelDirectory:
   if (there === undefined) return true;
   if (there === (await inodeOf(socketPath))) return false;
   const ofPods = await Promise.all(containerSockets(panelDirectory).map((path) => inodeOf(path)));
-  if (ofPods.includes(there)) return true;
-  const probe = await probeSocket(place);
-  return probe !== 'open' && probe.kind === 'absent';
+  return ofPods.includes(there) || isAbandoned(place);
 }
 
 async function inodeOf(path: string): Promise<number | undefined> {

@@ -9,6 +9,7 @@ import type { WatchRequest } from '#proto/worker/v1/worker.js';
 import { createUpstream, type Upstream } from '../front/upstream/upstream.js';
 import { findForeignSockets } from './foreign-sockets.js';
 import type { RunPlace } from './socket-places.js';
+import type { WorkerClients } from './worker-clients.js';
 import { createWorkerConnection, type WorkerConnection } from './worker-connection.js';
 import { createWorkerSocket } from './worker-socket.js';
 
@@ -17,6 +18,20 @@ export interface ForeignWorker {
   readonly panel: string;
   readonly link: WorkerConnection;
   readonly upstream: Upstream;
+}
+
+/** What a worker of another pod is asked by. */
+export interface AnsweringWorker {
+  readonly panel: string;
+  readonly clients: WorkerClients;
+}
+
+/** Those of workers of other pods that answer at this moment. */
+export function answering(workers: readonly ForeignWorker[]): readonly AnsweringWorker[] {
+  return workers.flatMap(({ panel, link }) => {
+    const state = link.state();
+    return state.kind === 'up' ? [{ panel, clients: state.clients }] : [];
+  });
 }
 
 /** What finding them needs. */

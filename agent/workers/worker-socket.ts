@@ -48,3 +48,9 @@ export function probeSocket(socketPath: string): Promise<'open' | Unreached> {
     });
   });
 }
+
+/** Whether it is certain that nobody listens there. */
+export async function isAbandoned(socketPath: string): Promise<boolean> {
+  const probe = await probeSocket(socketPath);
+  return probe !== 'open' && probe.kind === 'absent';
+}

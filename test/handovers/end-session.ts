@@ -5,8 +5,8 @@ import { call, connectAgent } from '#test/support/agent/running-agent.js';
 import { waitFor } from '#test/support/wait-for.js';
 
 /**
- * Ends a session of which it is not known whether it is there: asks each agent of the node, since each knows the sessions of its own workers, and
- * again while one is away. @throws after `limitMs`, with the last answer
+ * Ends a session of which it is not known whether it is there: asks each agent of the node, since one need not have found the workers of
+ * the other yet, and again while one is away. @throws after `limitMs`, with the last answer
  */
 export async function endForSure(
   agents: () => readonly { readonly address: string }[],

@@ -17,9 +17,10 @@ import {
   type AgentHome,
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
-import { isFlawless, startEchoLoad, type EchoLoad, type EchoVerdict } from '#test/support/echo-load.js';
+import type { EchoLoad } from '#test/support/echo-load.js';
 import { echoed } from '#test/support/echoed.js';
 import { receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
+import { flawless, flows, keepBusy } from '#test/support/running-load.js';
 import { waitFor } from '#test/support/wait-for.js';
 
 jest.setTimeout(120_000);
@@ -58,16 +59,7 @@ const load = async (uids: () => readonly string[]): Promise<EchoLoad> => {
   const client = createPaneletClient({ resolve: () => uids().map(addressOf) });
   clients.push(client);
   const session = await client.open({ panel: 'echo' });
-  return startEchoLoad({ session, seed: 3, clock, longestPauseMs: 5, largestWriteBytes: 2_048 });
-};
-const flows = (one: EchoLoad): Promise<void> => {
-  const before = one.receivedBytes();
-  return waitFor('bytes come back', () => one.receivedBytes() > before + 4_096, 30_000);
-};
-const flawless = async (one: EchoLoad): Promise<EchoVerdict> => {
-  const verdict = await one.finish(30_000);
-  expect([isFlawless(verdict), verdict.errors]).toEqual([true, []]);
-  return verdict;
+  return keepBusy(session, clock);
 };
 /** How often an agent has reached a worker of the terminal. */
 const ups = (agent: AgentProcess): number => agent.log().split(/"panel":"terminal","from":"\w+","to":"up"/).length - 1;

@@ -17,9 +17,10 @@ import {
   type AgentHome,
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
-import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
+import type { EchoLoad } from '#test/support/echo-load.js';
 import { echoed } from '#test/support/echoed.js';
 import { receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
+import { flawless, flows, keepBusy } from '#test/support/running-load.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
 
@@ -84,15 +85,7 @@ const open = (...uids: readonly string[]): Promise<PaneletSession> => {
 /** A session that is written to and read all the time. */
 const load = async (...uids: readonly string[]): Promise<EchoLoad> => {
   const session = await open(...uids);
-  return startEchoLoad({ session, seed: 3, clock, longestPauseMs: 5, largestWriteBytes: 2_048 });
-};
-const flows = (one: EchoLoad): Promise<void> => {
-  const before = one.receivedBytes();
-  return waitFor('bytes come back', () => one.receivedBytes() > before + 4_096, 30_000);
-};
-const flawless = async (one: EchoLoad): Promise<void> => {
-  const verdict = await one.finish(30_000);
-  expect([isFlawless(verdict), verdict.errors]).toEqual([true, []]);
+  return keepBusy(session, clock);
 };
 /** Until the agent that was started last says that it waits for another one. */
 const untilLastWaits = (): Promise<void> => {
