@@ -5,6 +5,7 @@ import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { createBackoff } from '#common/time/backoff.js';
 import type { Clock } from '#common/time/clock.js';
+import { Target } from '#proto/gate/v1/gate.js';
 import type { WatchRequest } from '#proto/worker/v1/worker.js';
 import { createUpstream, type Upstream } from '../front/upstream/upstream.js';
 import { findForeignSockets } from './foreign-sockets.js';
@@ -32,6 +33,12 @@ export function answering(workers: readonly ForeignWorker[]): readonly Answering
     const state = link.state();
     return state.kind === 'up' ? [{ panel, clients: state.clients }] : [];
   });
+}
+
+/** Whether a worker of another pod shows that this pod has an agent: it is killed together with that one. A second host shows nothing of the kind. */
+export function isBesideAgent({ link }: ForeignWorker): boolean {
+  const state = link.state();
+  return state.kind === 'up' && state.about.target === Target.AGENT;
 }
 
 /** What finding them needs. */

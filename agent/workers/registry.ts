@@ -6,7 +6,7 @@ import { instanceOf, locateWorker } from './locate-worker.js';
 import type { PanelConfig } from '../config/config.js';
 import type { AttachTarget, WantedSession } from '../front/calls/attach-relay.js';
 import { closeNodeWorker, createNodeWorker, numberedArgv, type NodeWorkerDeps } from './create-node-worker.js';
-import { ForeignWorkers, type ForeignWorker } from './foreign-workers.js';
+import { ForeignWorkers, isBesideAgent, type ForeignWorker } from './foreign-workers.js';
 import { requireShortSocket, socketDirectories, socketPlaces, workerNumbers } from './socket-places.js';
 import {
   attachTarget,
@@ -138,7 +138,7 @@ class WorkerRegistry implements Registry {
     this.#known(panel);
     if (!this.#holding) return true;
     // Who waits here waits for the end of this agent, and there is another one already.
-    if (this.#foreign.up().length > 0)
+    if (this.#foreign.up().some(isBesideAgent))
       throw new PaneletError('WORKER_UNAVAILABLE', 'This agent goes. Try another one.');
     return undefined;
   }

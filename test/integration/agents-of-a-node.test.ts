@@ -2,7 +2,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { containerDirectory, containerSocket } from '#agent/workers/pod-directory.js';
 import { createProcessTable, type ProcessId } from '#agent/workers/process-table.js';
+import { panelDirectory } from '#agent/workers/socket-places.js';
 import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
 import { lockDirectory } from '#common/files/directory-lock.js';
 import { messageOf } from '#common/errors/errors.js';
@@ -22,6 +24,7 @@ import { echoed } from '#test/support/echoed.js';
 import { receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
 import { flawless, flows, keepBusy } from '#test/support/running-load.js';
 import { waitFor } from '#test/support/wait-for.js';
+import { spawnWorker } from '#test/support/worker-process.js';
 
 jest.setTimeout(120_000);
 
@@ -185,6 +188,36 @@ describe('two agents of a node, each of a pod', () => {
     expect([old.child.exitCode, old.child.signalCode]).toEqual([null, null]);
     old.child.kill('SIGKILL');
     expect(await echoed(session, 'as before')).toBe('as before');
+  });
+
+  test('one that goes alone keeps who comes until its end, though a panel of it has two hosts', async () => {
+    const panels = [{ name: 'terminal' }, { name: 'echo', target: 'host', run: 'external', beside: true }];
+    const hosts = panelDirectory({ runDir: join(home.dir, 'run'), podUid: '' }, { name: 'echo', target: 'host' });
+    const workers = [u1, u2].map((uid) => {
+      const socket = join(containerDirectory(hosts, uid), containerSocket);
+      return spawnWorker({ dir: home.dir, socket, args: ['--target', 'host', '--beside'] });
+    });
+    await Promise.all(workers.map(({ ready }) => ready));
+    const agent = await start(u1, { panels, gracePeriodSeconds: 90 });
+    await untilText(agent, 'Agent serves');
+    await waitFor('it reaches its own worker and both hosts', () =>
+      ['"panel":"terminal",', '"panel":"echo",', '"foreign":"[^"]+",'].every((of) =>
+        new RegExp(`${of}"from":"\\w+","to":"up"`).test(agent.log()),
+      ),
+    );
+    const [slow] = table.findByArgument('--socket', join(home.dir, 'run', 'pods', u1.slice(0, 8), 'terminal.sock'));
+    process.kill(slow?.pid ?? 0, 'SIGSTOP');
+    agent.child.kill('SIGTERM');
+    await untilText(agent, 'Agent stops');
+    const client = createRawClient(addressOf(u1));
+    const stream = client.open();
+    const ended = statusOfCall(stream);
+    stream.write(helloBytes('echo'));
+    await waitFor('it has come', () => agent.log().includes('"method":"Attach"'));
+    process.kill(slow?.pid ?? 0, 'SIGCONT');
+    expect(await ended).toMatchObject({ code: status.UNAVAILABLE, details: 'The agent restarts. Attach again.' });
+    client.close();
+    await Promise.all(workers.map((worker) => worker.end()));
   });
 
   test('leave the workers of the other alone when they are killed and start again', async () => {
