@@ -25,6 +25,7 @@ import { createGateService } from './services/gate-service.js';
 import { createSessionService, sessionServiceDefinition } from './services/session-service.js';
 import { createWorkerService, type WorkerService } from './services/worker-service.js';
 import { createAttachHandler, type AttachHandler } from './sessions/attach-handler.js';
+import { ExpectedSessions } from './sessions/expected-sessions.js';
 import { createOwnerQuota, type SessionsPerOwner } from './sessions/owner-quota.js';
 import { SessionRegistry } from './sessions/session-registry.js';
 import { prepareSocket } from './socket.js';
@@ -132,6 +133,7 @@ interface Core {
   readonly attach: AttachHandler;
   readonly gate: Gate;
   readonly giver: Giver;
+  readonly expected: ExpectedSessions;
   readonly instance: string;
   readonly target: Target;
 }
@@ -139,7 +141,7 @@ interface Core {
 async function assemble(deps: WorkerDeps): Promise<Parts> {
   const { definition, storage, clock, log } = deps;
   const core = await openCore(deps);
-  const { registry, gate, health } = core;
+  const { registry, gate, health, expected } = core;
   const workerService = createService(deps, core);
   const stopping = new AbortController();
   startWatchers(deps, { registry, gate, signal: stopping.signal, isWatched: () => workerService.watchers() > 0 });
@@ -149,7 +151,7 @@ async function assemble(deps: WorkerDeps): Promise<Parts> {
   return {
     gate,
     registry,
-    taker: createHandoverTaker({ definition, storage, registry, admitsNew, offer, clock, log }),
+    taker: createHandoverTaker({ definition, storage, registry, expected, admitsNew, offer, clock, log }),
     server,
     stopping,
     stop: async () => {
@@ -170,6 +172,7 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
   const instance = storage.instances.own.id;
   const health = createHealth([]);
   health.set('', true);
+  const expected = new ExpectedSessions();
   // The gate counts the sessions, and the sessions tell the gate what changes.
   const registry: SessionRegistry = new SessionRegistry({
     definition,
@@ -179,6 +182,7 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     log,
     node,
     maxSessions,
+    expected,
     quota: createOwnerQuota({ clock, panel: definition.name, sessions: options.sessionsPerOwner }),
     limits: defaultLimits,
     resumeTtlMs: options.detachTtlMs,
@@ -216,7 +220,7 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     onAdmission: (admits) => health.set('panelet.session.v1.SessionService', admits),
   });
   health.set('panelet.session.v1.SessionService', true);
-  return { health, registry, attach, gate, giver, instance, target };
+  return { health, registry, attach, gate, giver, expected, instance, target };
 }
 
 function createService(deps: WorkerDeps, { registry, attach, gate, instance, target }: Core): WorkerService {

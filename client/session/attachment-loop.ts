@@ -168,17 +168,22 @@ export class AttachmentLoop {
     else this.#attach({ lease, metadata, moves: false });
   }
 
-  /** Opens the next attachment, over a connection that leads to another agent if there is one. */
+  /**
+   * Opens the next attachment: where only the worker is another one, over the connection that is there; else, or if that came to nothing, over one that
+   * leads to another agent if there is one.
+   */
   async #openNext({ move, attempt, signal }: MoveAttempt): Promise<void> {
     const { link, panel, pool, clock, book, mayFollow } = this.#deps;
     const { current } = this.#pair;
     if (current === undefined) return;
-    // What stands behind its address goes away: a fresh connection may find what comes instead.
-    current.lease.retire();
     const { address } = current.lease;
     const { node } = this.#home;
     const { address: hint = '', uid: podUid = '' } = move.reattach ?? {};
-    const hinted = mayFollow(hint, { address, node }) ? { address: hint, node } : undefined;
+    const isAgentKept = move.reattach === undefined && attempt === 1;
+    // What stands behind its address goes away: a fresh connection may find what comes instead.
+    if (!isAgentKept) current.lease.retire();
+    const isFollowed = isAgentKept || mayFollow(hint, { address, node });
+    const hinted = isFollowed ? { address: isAgentKept ? address : hint, node } : undefined;
     const metadata = await this.#deps.metadata();
     const lease = await dial({
       ...{ pool, clock, signal, limitMs: nextTimeoutMs },
@@ -240,8 +245,9 @@ export class AttachmentLoop {
     const { lease } = held;
     const which = this.#pair.ended(held);
     // An answer with a reason shows that the connection works; after everything else a fresh one is faster. One that did not lead to
-    // another agent may, too.
-    if (which === 'next' || reasonOf(rpc.metadata) === undefined) lease.retire();
+    // another agent may, too. Where the session goes on over the same connection, it works.
+    const isShared = this.#pair.uses(lease.client);
+    if (!isShared && (which === 'next' || reasonOf(rpc.metadata) === undefined)) lease.retire();
     // The agent of another node has answered for it: nobody's word on the session.
     const exists = this.#everAttached || this.#deps.resumes;
     const elsewhere = exists && violation === undefined ? this.#home.answeredElsewhere(rpc, lease) : undefined;

@@ -55,6 +55,11 @@ export class AttachmentPair {
     return 'former';
   }
 
+  /** True while the current or the next one is open on this channel. */
+  uses(channel: ChannelLease['client']): boolean {
+    return [this.#current, this.#next].some((held) => held?.lease.client === channel);
+  }
+
   /** Cuts those that are not the current one. */
   stopOthers(): void {
     drop(this.#next);

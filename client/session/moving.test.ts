@@ -98,6 +98,13 @@ class Scene {
     await settle();
   }
 
+  /** The session is about to move to another worker: its client is to wait there, over the same agent. */
+  async wishWithin(call: ScriptedCall, generation = 1): Promise<void> {
+    const value = { generation, reattach: undefined, within: undefined };
+    call.say(this.worker.endpoint.wrap([{ seq: 0, kind: { $case: 'move', value } }]));
+    await settle();
+  }
+
   async pass(ms: number): Promise<void> {
     this.clock.advance(ms);
     await settle();
@@ -222,7 +229,7 @@ describe('a session that is wished elsewhere', () => {
     expect(scene.agents.calls).toHaveLength(2);
     await scene.pass(1);
     scene.call(2).cut();
-    await scene.pass(200);
+    await scene.pass(1_000);
     expect(scene.call(3).hello.moves).toBe(true);
     await scene.pass(2_000);
     expect(scene.call(3).isCancelled).toBe(true);
@@ -352,5 +359,43 @@ describe('an address that a worker names', () => {
     scene.call(1).cut();
     await scene.pass(1_000);
     expect(scene.agents.leased.map(({ address }) => address)).not.toContain('named:1');
+  });
+});
+
+describe('a session that moves to another worker of its agent', () => {
+  test('opens its next attachment over the connection that it has, which goes on', async () => {
+    const scene = await attached();
+    await scene.wishWithin(scene.call(0));
+    expect(scene.call(1)).toMatchObject({ address: 'old:1', hello: { moves: true } });
+    await scene.letIn(scene.call(1));
+    scene.call(0).say(scene.worker.drainMessage(ready));
+    scene.call(0).endOk();
+    await scene.pass(10_000);
+    expect([scene.heard.filter((what) => what !== 'silent'), scene.agents.retired]).toEqual([['moved node-a'], []]);
+    await scene.session.write('in');
+    await scene.carry(scene.call(1));
+    expect(scene.taken()).toBe('in');
+  });
+
+  test('waits on with the next one when the current one ends first, and opens no third', async () => {
+    const scene = await attached();
+    await scene.wishWithin(scene.call(0));
+    scene.call(0).say(scene.worker.drainMessage(ready));
+    scene.call(0).endOk();
+    await scene.pass(1_000);
+    expect([scene.agents.calls.length, scene.agents.retired]).toEqual([2, []]);
+    await scene.letIn(scene.call(1));
+    expect(scene.heard).toEqual(['reattaching as told', 'resumed']);
+  });
+
+  test('looks for another agent where that one lets nobody through', async () => {
+    const scene = await attached();
+    await scene.wishWithin(scene.call(0));
+    scene.call(1).refuse(unavailable);
+    await scene.pass(1_000);
+    expect(scene.call(2)).toMatchObject({ address: 'new:1', hello: { moves: true } });
+    expect(scene.agents.retired).toEqual(['old:1']);
+    await scene.letIn(scene.call(2));
+    expect(scene.heard.at(-1)).toBe('moved node-a');
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isPaneletError } from '#common/errors/errors.js';
-import { AttachMode, Channel, type Frames } from '#proto/session/v1/session.js';
+import { AttachMode, Channel, DrainPhase, SessionFate, type Drain, type Frames } from '#proto/session/v1/session.js';
 import { isExhaustive } from '#test/support/exhaustive.js';
 import type { AttachmentEnd, ClientLink } from '../client/client-link.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
@@ -38,7 +38,7 @@ type Op =
   | { readonly op: 'write' | 'event' | 'pull' | 'read'; readonly side: Side; readonly size: number }
   | { readonly op: 'deliver'; readonly to: Side; readonly way: number; readonly size: number }
   | { readonly op: 'cut' | 'notice' | 'repeat'; readonly way: number }
-  | { readonly op: 'attach' | 'move' }
+  | { readonly op: 'attach' | 'move' | 'give' }
   | { readonly op: 'restore'; readonly keeps: boolean };
 
 const side = fc.constantFrom<Side>('client', 'worker');
@@ -53,7 +53,13 @@ const anyOp: fc.Arbitrary<Op> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('cut', 'notice', 'repeat'), way }) },
   { weight: 6, arbitrary: fc.record({ op: fc.constantFrom('attach', 'move', 'move', 'move') }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('restore'), keeps: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('give') }) },
 );
+
+const ready: Drain = {
+  ...{ generation: 1, phase: DrainPhase.READY, remaining: undefined, reason: 'upgrade' },
+  ...{ fate: SessionFate.KEPT, node: '', retryAfter: undefined },
+};
 
 /** A client with up to two attachments, a worker, and what is under way between them. */
 class Story {
@@ -62,6 +68,8 @@ class Story {
   readonly owners: Readonly<Record<Side, Owner>> = { client: newOwner(), worker: newOwner() };
   readonly ways: Way[] = [];
   moves = 0;
+  /** Times that the session moved to a worker where its client waited already. */
+  waiting = 0;
   /** Of two at the worker, the one that is kept until the other one is confirmed. */
   #former: { readonly of: Way; readonly kept: Way } | undefined;
   #isOpen = false;
@@ -97,6 +105,9 @@ class Story {
         return;
       case 'restore':
         this.#restore(step.keeps);
+        return;
+      case 'give':
+        this.#give();
         return;
     }
   }
@@ -185,7 +196,8 @@ class Story {
     const message = along.toClient.shift();
     if (message !== undefined) {
       for (const effect of this.client.receive(message, along.nonce)) {
-        must(effect.kind === 'welcomed' || effect.kind === 'detach', `nobody asked for the effect ${effect.kind}`);
+        const isDue = effect.kind === 'welcomed' || effect.kind === 'detach' || effect.kind === 'drain';
+        must(isDue, `nobody asked for the effect ${effect.kind}`);
         if (effect.kind === 'welcomed' && effect.moved) this.moves += 1;
       }
       return true;
@@ -277,6 +289,20 @@ class Story {
     }
   }
 
+  /** The session goes on in another worker. Hellos that have not arrived yet wait there for it; whoever is attached is told to attach again. */
+  #give(): void {
+    if (!this.#isOpen) return;
+    const giver = this.worker;
+    const state = decodeWorkerLinkState(encodeWorkerLinkState(giver.save()));
+    this.worker = restoreWorkerLink(talkOptions, state, giver.incarnation + 1);
+    for (const along of [...this.ways]) {
+      if (!along.workerOpen || along.toWorker.includes(along.hello)) continue;
+      if (along.clientOpen) this.waiting += this.ways.some(({ hello, toWorker }) => toWorker.includes(hello)) ? 1 : 0;
+      along.toClient.push(overTheWire(giver.drainMessage(ready)));
+      this.#endAtWorker(along, { kind: 'ok' });
+    }
+  }
+
   #sweep(): void {
     for (const along of [...this.ways]) {
       if (!along.clientOpen && !along.workerOpen) this.ways.splice(this.ways.indexOf(along), 1);
@@ -310,8 +336,9 @@ function settle(story: Story): void {
 }
 
 describe('two attachments of one client', () => {
-  test('carry everything once and in order, whatever is delivered first, cut, repeated or restored', () => {
+  test('carry everything once and in order, whatever is delivered first, cut, repeated, restored or given', () => {
     let moves = 0;
+    let waiting = 0;
     fc.assert(
       fc.property(fc.array(anyOp, { minLength: 100, maxLength: 200 }), (ops) => {
         const story = new Story();
@@ -326,9 +353,11 @@ describe('two attachments of one client', () => {
         expect(story.owners.worker.read).toEqual(story.owners.client.wrote);
         expect(story.client.endpoint.unackedCount() + story.worker.endpoint.unackedCount()).toBe(0);
         moves += story.moves;
+        waiting += story.waiting;
       }),
       { numRuns: isExhaustive ? 1000 : 100 },
     );
     expect(moves).toBeGreaterThan(50);
+    expect(waiting).toBeGreaterThan(5);
   });
 });

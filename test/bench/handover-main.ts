@@ -96,10 +96,12 @@ function divide(to: Measured, sessions: readonly WatchedSession[], log: string):
   const silencesMs = to.silencesMs.slice(-sessions.length);
   sessions.forEach(({ sessionId, attachments }, index) => {
     const seen = attachments.take();
-    to.movesMs.push(...seen.filter(({ leftAtMs }) => leftAtMs === undefined).map(({ welcomeMs }) => welcomeMs));
-    const [worker, client] = [parts.get(sessionId), seen.find(({ leftAtMs }) => leftAtMs !== undefined)];
+    to.movesMs.push(...seen.filter(({ isBeside }) => isBeside).map(({ welcomeMs }) => welcomeMs));
+    const worker = parts.get(sessionId);
+    // It may change its way again afterwards.
+    const client = seen.find(({ welcomedAtMs }) => worker !== undefined && welcomedAtMs >= worker.decidedAtMs);
     if (worker !== undefined && client !== undefined)
-      to.parts.push(divideSilence(silencesMs[index] ?? 0, worker, client));
+      to.parts.push(divideSilence(silencesMs[index] ?? 0, worker, client.welcomedAtMs));
   });
 }
 

@@ -9,6 +9,7 @@ import { isExhaustive } from '#test/support/exhaustive.js';
 import { ask, receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
 import { callerMetadata, createSessionClient, LinkClient } from '#test/support/link-client.js';
 import { createSharedWorkers, type SharedWorker, type SharedWorkers } from '#test/support/node/shared-workers.js';
+import { MovingClient } from '#test/support/moving-client.js';
 import { temporaryDirectory } from '#test/support/running-worker.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { withMethods } from '#test/support/with-methods.js';
@@ -86,6 +87,118 @@ describe('a worker that drains beside a newer one', () => {
     expect(alice?.next).toMatchObject({ kind: 'reattach', afterMs: 0, backoff: false });
     // It says who has the session.
     await expect(alice!.comeBack()).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
+  });
+
+  describe('and has clients that can open their next attachment', () => {
+    const movers: MovingClient[] = [];
+    const arrived = async (count: number, takesMoves = true): Promise<readonly MovingClient[]> => {
+      const made = Array.from({ length: count }, () => new MovingClient(workers.socket, takesMoves));
+      movers.push(...made);
+      for (const one of made) {
+        one.attach(false);
+        await waitFor('the first Welcome', () => one.link.attached);
+      }
+      return made;
+    };
+    const echoes = async (one: MovingClient, text: string): Promise<void> => {
+      one.write(text);
+      await waitFor('it is back', () => one.received === one.written);
+    };
+    const isAsked = (one: MovingClient): boolean => one.told.includes('move');
+    const welcomesOf = ({ effects }: MovingClient) => effects.filter(({ kind }) => kind === 'welcomed').slice(1);
+    const movedOnce = { incarnation: 2, outcome: ResumeOutcome.EXACT };
+
+    afterEach(() => {
+      for (const one of movers.splice(0)) one.close();
+    });
+
+    test('has them wait at the newer one first, while their sessions go on', async () => {
+      const old = await workers.start();
+      await workers.lead(old);
+      const made = await arrived(4);
+      const young = await workers.start();
+      const drain = startDrain(old.gate, { noticeMs: 10_000 });
+      for (const one of made) {
+        await waitFor('it is asked', () => isAsked(one));
+        expect(one.effects.find(({ kind }) => kind === 'move')).toMatchObject({ move: { reattach: undefined } });
+        await echoes(one, 'before the next attachment, ');
+        one.attach(true, { socket: young.socket });
+        one.write('beside it, ');
+      }
+      expect((await receiptOfDrain(drain)).counts).toMatchObject({ moved: 4, checkpointed: 0, forced: 0 });
+      for (const one of made) {
+        await waitFor('the next Welcome', () => welcomesOf(one).length > 0);
+        await echoes(one, 'over it');
+        expect(welcomesOf(one)).toMatchObject([movedOnce]);
+        expect(one.refusals).toEqual([]);
+      }
+    });
+
+    test('does not wait for long for one that does not come, and tells it to attach again', async () => {
+      const old = await workers.start();
+      await workers.lead(old);
+      const [staying, cannot] = [...(await arrived(1)), ...(await arrived(1, false))];
+      const young = await workers.start();
+      expect((await receiptOfDrain(startDrain(old.gate, { noticeMs: 10_000 }))).counts).toMatchObject({ moved: 2 });
+      expect([staying?.told, cannot?.told]).toEqual([
+        ['drain', 'move', 'drain'],
+        ['drain', 'drain'],
+      ]);
+      for (const one of [staying, cannot]) {
+        await waitFor('its attachment is over', () => one?.link.attached === false);
+        one?.attach(false, { socket: young.socket });
+        await waitFor('the next Welcome', () => one?.link.attached === true);
+        await echoes(one!, 'as before');
+      }
+    });
+
+    test('sends those away who wait for a session that stays for now, and moves it in a later turn', async () => {
+      const old = await workers.start();
+      await workers.lead(old);
+      const [alice] = await arrived(1);
+      const young = await workers.start();
+      const hold = Buffer.from(JSON.stringify({ ms: 700 }));
+      alice!.link.endpoint.writeEvent({ kind: { $case: 'panel', value: { name: 'hold', payload: hold } } });
+      alice!.pump();
+      const drain = startDrain(old.gate, { noticeMs: 10_000 });
+      await waitFor('it is asked', () => isAsked(alice!));
+      alice!.attach(true, { socket: young.socket });
+      await waitFor('it is sent away', () => alice!.refusals.length > 0);
+      expect([alice!.refusals, welcomesOf(alice!)]).toEqual([['WORKER_UNAVAILABLE'], []]);
+      await waitFor('it is asked again', () => alice!.told.filter((kind) => kind === 'move').length === 2);
+      alice!.attach(true, { socket: young.socket });
+      expect((await receiptOfDrain(drain)).counts).toMatchObject({ moved: 1, checkpointed: 0, forced: 0 });
+      await waitFor('the next Welcome', () => welcomesOf(alice!).length > 0);
+      await echoes(alice!, 'goes on');
+      // The turn before has claimed an incarnation, too.
+      expect(welcomesOf(alice!)).toMatchObject([{ ...movedOnce, incarnation: 3 }]);
+    });
+
+    test('loses nothing of one that waits at a newer one that dies', async () => {
+      const old = await workers.start();
+      await workers.lead(old);
+      const [alice] = await arrived(1);
+      const restoring = createLatch();
+      const restore = (): Promise<never> => {
+        restoring.resolve();
+        return new Promise<never>(() => undefined);
+      };
+      const young = await workers.start({ panel: { ...createEchoPanel(), restore } });
+      const drain = startDrain(old.gate, { noticeMs: 10_000 });
+      await waitFor('it is asked', () => isAsked(alice!));
+      const next = alice!.attach(true, { socket: young.socket });
+      await restoring.promise;
+      alice!.write('written over the one before');
+      await young.crash();
+      expect((await receiptOfDrain(drain)).counts).toMatchObject({ moved: 0, checkpointed: 1, forced: 0 });
+      await next.promise;
+      await old.stop();
+      const third = await workers.start();
+      await waitFor('both attachments are over', () => !alice!.link.attached);
+      alice!.attach(false, { socket: third.socket });
+      await waitFor('the next Welcome', () => alice!.link.attached);
+      await echoes(alice!, ', and over the last one');
+    });
   });
 
   test.each([

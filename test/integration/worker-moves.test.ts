@@ -1,105 +1,15 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { once } from 'node:events';
-import type { ClientDuplexStream } from '@grpc/grpc-js';
-import { createLatch, type Latch } from '#common/time/latch.js';
 import { msToDuration } from '#common/time/duration.js';
-import {
-  AttachMode,
-  Channel,
-  type Frames,
-  type ListSessionsResponse,
-  type Move,
-  type SessionServiceClient,
-} from '#proto/session/v1/session.js';
+import type { Move } from '#proto/session/v1/session.js';
 import { HandoffRequest, WatchRequest, type HandoffResponse } from '#proto/worker/v1/worker.js';
-import { createClientLink, type ClientEffect, type ClientLink, type ClientNext } from '#session/client/client-link.js';
+import type { ClientEffect } from '#session/client/client-link.js';
 import { ask } from '#test/support/gate-calls.js';
-import { callerMetadata, createSessionClient } from '#test/support/link-client.js';
+import { MovingClient } from '#test/support/moving-client.js';
 import { startRunningWorker, type RunningWorker } from '#test/support/running-worker.js';
 import { waitFor } from '#test/support/wait-for.js';
 
 jest.setTimeout(60_000);
-
-type Call = ClientDuplexStream<Frames, Frames>;
-
-/** A client that may have two attachments, over real gRPC. */
-class MovingClient {
-  readonly link: ClientLink;
-  readonly effects: ClientEffect[] = [];
-  /** False: what the worker says over a next attachment is kept back. */
-  hears = true;
-  readonly kept: (() => void)[] = [];
-  /** False: what the worker has to hear is kept back. */
-  speaks = true;
-  written = '';
-  received = '';
-  readonly #grpc: SessionServiceClient;
-  readonly #calls = new Map<string, Call>();
-
-  constructor(socket: string, takesMoves = true) {
-    this.#grpc = createSessionClient(socket);
-    this.link = createClientLink({
-      ...{ panel: 'echo', sessionId: crypto.randomUUID(), clientId: crypto.randomUUID() },
-      ...{ mode: AttachMode.OPEN, takesMoves },
-    });
-  }
-
-  /** Kinds of what was told besides Welcomes. */
-  get told(): readonly string[] {
-    return this.effects.map(({ kind }) => kind).filter((kind) => kind !== 'welcomed');
-  }
-
-  /** Opens an attachment through an agent, beside another one if it moves. @returns what tells of its end */
-  attach(moves: boolean, agent = 'a'): Latch<ClientNext | undefined> {
-    const nonce = crypto.randomUUID();
-    const over = createLatch<ClientNext | undefined>();
-    const metadata = callerMetadata();
-    metadata.set('panelet-agent', agent);
-    const call = this.#grpc.attach(metadata);
-    this.#calls.set(nonce, call);
-    call.on('data', (message: Frames) => this.#take(message, nonce));
-    call.on('error', () => undefined);
-    call.on('end', () => over.resolve(this.link.ended({ kind: 'ok' }, nonce)));
-    call.write(this.link.hello(nonce, { moves }));
-    return over;
-  }
-
-  write(text: string): void {
-    this.written += text;
-    this.link.endpoint.writeData(Channel.STDIN, Buffer.from(text));
-    this.pump();
-  }
-
-  pump(): void {
-    const call = this.#calls.get(this.link.attachedAs ?? '');
-    if (call === undefined || !this.speaks) return;
-    const { endpoint } = this.link;
-    for (let message = endpoint.pull(true); message !== undefined; message = endpoint.pull(true)) call.write(message);
-  }
-
-  close(): void {
-    for (const call of this.#calls.values()) call.cancel();
-    this.#grpc.close();
-  }
-
-  /** Resolves when what was sent so far over this connection has arrived. */
-  arrived(): Promise<ListSessionsResponse> {
-    return ask((done) => this.#grpc.listSessions({ panel: '' }, callerMetadata(), done));
-  }
-
-  #take(message: Frames, nonce: string): void {
-    if (!this.hears && this.link.attached && nonce !== this.link.attachedAs) {
-      this.kept.push(() => this.#take(message, nonce));
-      return;
-    }
-    this.effects.push(...this.link.receive(message, nonce));
-    const { endpoint } = this.link;
-    for (let item = endpoint.read(); item !== undefined; item = endpoint.read()) {
-      if (item.kind === 'data') this.received += Buffer.from(item.payload).toString();
-    }
-    this.pump();
-  }
-}
 
 describe('a client with two attachments at a worker', () => {
   let running: RunningWorker;
@@ -176,7 +86,7 @@ describe('an agent that goes', () => {
   const attached = async (agent: string, takesMoves = true): Promise<MovingClient> => {
     const client = new MovingClient(running.socket, takesMoves);
     clients.push(client);
-    client.attach(false, agent);
+    client.attach(false, { agent });
     await waitFor('the Welcome', () => client.link.attached);
     return client;
   };
@@ -219,7 +129,7 @@ describe('an agent that goes', () => {
     expect(await wished(moving)).toMatchObject({ reattach: { pod: 'pod-b', uid: 'u', address } });
     moving.write('on and ');
     expect(released.told).toEqual([]);
-    moving.attach(true, 'b');
+    moving.attach(true, { agent: 'b' });
     await waitFor('the next Welcome', () =>
       moving.effects.some((effect) => effect.kind === 'welcomed' && effect.moved),
     );
@@ -259,11 +169,11 @@ describe('an agent that goes', () => {
     await waitFor('eight are asked', () => asked().length === 8);
     const first = asked();
     const [byItself, last] = all.filter((client) => !first.includes(client));
-    byItself?.attach(true, 'b');
+    byItself?.attach(true, { agent: 'b' });
     await waitFor('one has gone by itself', () => byItself?.told.includes('detach') === true);
-    for (const client of first) client.attach(true, 'b');
+    for (const client of first) client.attach(true, { agent: 'b' });
     await waitFor('the last one is asked', () => asked().length === 9);
-    last?.attach(true, 'b');
+    last?.attach(true, { agent: 'b' });
     expect(await answer).toEqual({ attachments: 9, moved: 9 });
     expect(byItself?.told).toEqual(['detach']);
   });

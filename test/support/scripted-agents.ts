@@ -68,16 +68,23 @@ export class ScriptedAgents implements ChannelPool {
   /** Addresses that give no answer. */
   readonly silent = new Set<string>();
   size = 0;
+  /** By address: channels that are not retired are shared. */
+  readonly #channels = new Map<string, SessionServiceClient>();
 
   lease(address: string, node: string): ChannelLease {
     this.leased.push({ address, node });
     this.size += 1;
     let isReleased = false;
+    const client = this.#channels.get(address) ?? this.#client(address);
+    this.#channels.set(address, client);
     return {
-      client: this.#client(address),
+      client,
       address,
       leadsTo: () => undefined,
-      retire: () => this.retired.push(address),
+      retire: () => {
+        this.retired.push(address);
+        if (this.#channels.get(address) === client) this.#channels.delete(address);
+      },
       release: () => {
         if (!isReleased) this.size -= 1;
         isReleased = true;

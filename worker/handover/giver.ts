@@ -7,6 +7,7 @@ import type { SessionGiver } from '../drain/drained-sessions.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
 import { newestOf, type InstanceName, type Instances } from '#common/files/instances.js';
 import type { SessionOwnership } from '../storage/session-ownership.js';
+import { inviteClient } from './invite-client.js';
 import type { HandoverPeer } from './peer.js';
 import { settleSession } from './settle-session.js';
 import type { MovingState } from './state-parts.js';
@@ -24,8 +25,10 @@ export interface GiverDeps {
   readonly onMoved: (driver: SessionDriver) => void;
 }
 
-/** Enough to use two processors, few enough that none waits long for its own turn while it is frozen. */
-const givenAtATime = 4;
+/** Few enough that none waits long for its own turn while it is frozen. */
+const givenAtATime = 2;
+/** So many are prepared at a time, and their clients asked to come, while they go on. */
+const preparedAtATime = 8;
 /** Longest that a session is frozen for its move, in milliseconds; then it goes on and gets another turn. */
 const frozenMs = 250;
 /** Of that, for coming to rest: an answer that comes too late costs a look at who has the session. */
@@ -39,6 +42,7 @@ export class Giver implements SessionGiver {
   readonly #deps: GiverDeps;
   /** Those that are being given, or were not tried yet. */
   readonly #waiting = new Set<SessionDriver>();
+  readonly #freezing = pLimit(givenAtATime);
   #giving: AbortController | undefined;
 
   constructor(deps: GiverDeps) {
@@ -77,7 +81,7 @@ export class Giver implements SessionGiver {
     // It may have died just now.
     if (newest === instances.own.number) return;
     const peer = this.#deps.connect(newest);
-    const slots = pLimit(givenAtATime);
+    const slots = pLimit(preparedAtATime);
     try {
       let round = drivers.toSorted((a, b) => urgency(a) - urgency(b));
       while (round.length > 0 && !signal.aborted) {
@@ -120,6 +124,19 @@ export class Giver implements SessionGiver {
       log.info({ sessionId, declined }, 'A session stays: the newer instance does not take it');
       return 'stays';
     }
+    const invitation = inviteClient({ driver, peer, clock, signal: stop });
+    try {
+      await invitation.answered;
+      return await this.#freezing(() => (stop.aborted ? 'stays' : this.#move(driver, incarnation, peer)));
+    } finally {
+      invitation.end();
+    }
+  }
+
+  /** Moves a session that the peer has claimed. Its client waits there already, if it could be asked to. */
+  async #move(driver: SessionDriver, incarnation: number, peer: HandoverPeer): Promise<'moved' | 'held'> {
+    const { clock, log } = this.#deps;
+    const { id: sessionId } = driver.record;
     const fromMs = clock.nowMs();
     const untilMs = fromMs + frozenMs;
     const content = await driver.give(restMs);

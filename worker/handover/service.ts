@@ -1,10 +1,12 @@
-import type { ServerReadableStream } from '@grpc/grpc-js';
+import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js';
 import { messageOf, PaneletError } from '#common/errors/errors.js';
 import { statusOf } from '#common/grpc/grpc-status.js';
 import type { Log } from '#common/log.js';
 import type {
   CommitRequest,
   CommitResponse,
+  ExpectRequest,
+  ExpectResponse,
   HandoverServiceServer,
   PrepareRequest,
   PrepareResponse,
@@ -16,6 +18,8 @@ import { StateAssembly, stateFormat, type MovingState } from './state-parts.js';
 export interface HandoverTaker {
   /** Claims a session that `giver` has. @returns the incarnation, or why it cannot come */
   prepare(sessionId: string, giver: string): Promise<number | { readonly declined: string }>;
+  /** Lets clients of a session wait here for it. @returns ends that */
+  expect(sessionId: string, onWaiting: () => void): () => void;
   /**
    * Restores a session and decides that it is here, unless the signal, by which the giver gives up, comes first.
    * @returns false when somebody else has it. @throws why it cannot
@@ -35,6 +39,12 @@ export function createHandoverService(taker: HandoverTaker, log: Log): HandoverS
         ? { incarnation: answer, declined: '' }
         : { incarnation: 0, declined: answer.declined };
     }),
+    expect: (call: ServerWritableStream<ExpectRequest, ExpectResponse>) => {
+      const end = taker.expect(call.request.sessionId, () => call.write({ waiting: true }));
+      call.on('cancelled', end);
+      call.on('error', end);
+      call.write({ waiting: false });
+    },
     commit: (call, callback) => {
       const gone = new AbortController();
       call.on('cancelled', () => gone.abort());

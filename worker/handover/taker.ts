@@ -3,6 +3,7 @@ import type { Log } from '#common/log.js';
 import type { Clock } from '#common/time/clock.js';
 import type { PanelDefinition } from '../panel/panel.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
+import type { ExpectedSessions } from '../sessions/expected-sessions.js';
 import type { PanelStorage } from '../storage/panel-storage.js';
 import type { HandoverTaker } from './service.js';
 import { settleSession, type SettleDeps } from './settle-session.js';
@@ -13,6 +14,7 @@ export interface TakerDeps {
   readonly definition: PanelDefinition;
   readonly storage: PanelStorage;
   readonly registry: Pick<SessionRegistry, 'adopt' | 'hasRoom'>;
+  readonly expected: ExpectedSessions;
   /** False once this one is cordoned itself. */
   readonly admitsNew: () => boolean;
   readonly offer: SettleDeps['offer'];
@@ -24,7 +26,9 @@ export interface TakerDeps {
 export function createHandoverTaker(deps: TakerDeps): HandoverTaker {
   return {
     prepare: (sessionId, giver) => prepare(deps, sessionId, giver),
-    commit: (state, signal) => commit(deps, state, signal),
+    expect: (sessionId, onWaiting) => deps.expected.expect(sessionId, onWaiting),
+    // Who waits for it need not wait until the giver has heard.
+    commit: (state, signal) => commit(deps, state, signal).finally(() => deps.expected.settle(state.sessionId)),
   };
 }
 

@@ -32,7 +32,6 @@ export class Handoff {
   readonly #deps: HandoffDeps;
   /** Agents that go: nobody is sent there. */
   readonly #leaving = new Set<string>();
-  #wishes = 0;
 
   constructor(deps: HandoffDeps) {
     this.#deps = deps;
@@ -73,7 +72,6 @@ export class Handoff {
     if (request.agentInstance === '' || other === undefined || limitMs <= 0) return 0;
     const endMs = clock.nowMs() + limitMs;
     const { pod, podUid: uid, address } = other;
-    this.#wishes += 1;
     const reattach = { pod, uid, address };
     const slots = pLimit(movedAtATime);
     const drivers = [...registry.live.values()].filter((driver) => driver.isAttachedBy(this.#meant(request)));
@@ -81,7 +79,7 @@ export class Handoff {
       drivers.map((driver) =>
         slots(() => {
           const leftMs = endMs - clock.nowMs();
-          const move = { generation: this.#wishes, reattach, within: msToDuration(Math.max(0, leftMs)) };
+          const move = { reattach, within: msToDuration(Math.max(0, leftMs)) };
           // It may have gone on by itself while it waited for its turn.
           const isThere = driver.isAttachedBy(this.#meant(request));
           return isThere && leftMs > 0 && this.#moveOne(driver, move, Math.min(movingMs, leftMs));
@@ -93,7 +91,7 @@ export class Handoff {
     return moved;
   }
 
-  async #moveOne(driver: SessionDriver, move: Move, limitMs: number): Promise<boolean> {
+  async #moveOne(driver: SessionDriver, move: Omit<Move, 'generation'>, limitMs: number): Promise<boolean> {
     const over = driver.askToMove(move);
     if (over === undefined) return false;
     try {

@@ -95,6 +95,8 @@ export class SessionDriver {
   #panel: PanelSession | undefined;
   #attachment: SessionAttachment | undefined;
   #takesMoves = false;
+  /** Wishes that its client moves, so far. */
+  #wishes = 0;
   #inputSince: number | undefined;
   /** Resolves when the input under way is taken, or was not. */
   #inputTaken: Promise<void> = Promise.resolve();
@@ -251,11 +253,17 @@ export class SessionDriver {
     return this.#attachment !== undefined && attachments.has(this.#attachment);
   }
 
-  /** Asks the client to open its next attachment elsewhere. @returns what resolves once its attachment of now is over; undefined where it cannot, or has to wait */
-  askToMove(move: Move): Promise<void> | undefined {
+  /** True while its client can be asked to open its next attachment. */
+  get mayMove(): boolean {
+    return this.#attachment !== undefined && this.#takesMoves && !this.freezer.frozen;
+  }
+
+  /** Asks the client to open its next attachment. @returns what resolves once its attachment of now is over; undefined where it cannot, or has to wait */
+  askToMove(move: Omit<Move, 'generation'>): Promise<void> | undefined {
     const attachment = this.#attachment;
-    if (attachment === undefined || !this.#takesMoves || this.freezer.frozen) return undefined;
-    attachment.send([moveMessage(this.link.endpoint, move)]);
+    if (attachment === undefined || !this.mayMove) return undefined;
+    this.#wishes += 1;
+    attachment.send([moveMessage(this.link.endpoint, { generation: this.#wishes, ...move })]);
     return attachment.over;
   }
 

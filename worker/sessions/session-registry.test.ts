@@ -3,6 +3,7 @@ import { PaneletError } from '#common/errors/errors.js';
 import { createSilentLog } from '#common/log.js';
 import { AttachMode, Hello } from '#proto/session/v1/session.js';
 import type { Standing } from '../storage/session-ownership.js';
+import { ExpectedSessions } from './expected-sessions.js';
 import { SessionRegistry, type AttachRequest, type SessionRegistryDeps } from './session-registry.js';
 
 const sessionId = '3f2b8f4e-0c1d-4b7a-9a55-000000000001';
@@ -14,11 +15,13 @@ let standing: Standing;
 let isStored: boolean;
 let others: number[];
 let registry: SessionRegistry;
+let expected: ExpectedSessions;
 
 beforeEach(() => {
   standing = nobodys;
   isStored = true;
   others = [7];
+  expected = new ExpectedSessions();
   const record = { id: sessionId, panel: 'echo', owner: 'alice', tokenKey: '00', clientId: 'client', parameters: {} };
   const storage = {
     ownership: { look: () => Promise.resolve(standing) },
@@ -30,7 +33,7 @@ beforeEach(() => {
     instances: { own: { number: 6, id: 'this one' }, others: () => Promise.resolve(others) },
   };
   const gate = () => ({ admitsNew: true, admitsAttach: true, admitsRestore: true });
-  const deps = { storage, gate, definition: { name: 'echo' }, log: createSilentLog() };
+  const deps = { storage, gate, definition: { name: 'echo' }, log: createSilentLog(), expected };
   registry = new SessionRegistry(deps as unknown as SessionRegistryDeps);
 });
 
@@ -65,5 +68,14 @@ describe('a registry beside another one', () => {
     isStored = false;
     await registry.refresh();
     expect(registry.dormant.size).toBe(0);
+  });
+
+  test('says that it has a session which the other one is about to give, and the other one as long as it is not', async () => {
+    standing = anothers;
+    expect(await registry.locate(sessionId)).toBe('the other one');
+    const end = expected.expect(sessionId, () => undefined);
+    expect(await registry.locate(sessionId)).toBe('this one');
+    end();
+    expect(await registry.locate(sessionId)).toBe('the other one');
   });
 });

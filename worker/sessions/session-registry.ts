@@ -9,6 +9,7 @@ import { requireSessionId } from '../storage/session-id.js';
 import type { SessionAttachment } from './attachment.js';
 import { DormantSessions, type DormantSession } from './dormant-sessions.js';
 import { createKeyedLock } from '#common/keyed-lock.js';
+import type { ExpectedSessions } from './expected-sessions.js';
 import type { OwnedSession, OwnerQuota } from './owner-quota.js';
 import type { SessionDriver, WorkerSessionEnd } from './session-driver.js';
 import { SessionLookup, type Known } from './session-lookup.js';
@@ -48,6 +49,8 @@ export interface SessionRegistryDeps extends Omit<SessionOpeningDeps, 'onEnded'>
   readonly maxSessions: number;
   /** What one owner may take of them. */
   readonly quota: OwnerQuota;
+  /** Sessions that another instance is about to give. */
+  readonly expected: ExpectedSessions;
   /** There is one live session more. */
   readonly onOpened: () => void;
   /** A session is over; called once for each. */
@@ -145,22 +148,25 @@ export class SessionRegistry {
   }
 
   /**
-   * Lets a client in, opening or bringing back its session where that is due.
+   * Lets a client in, opening or bringing back its session where that is due. One that is expected is waited for.
    * @throws what the table of status codes in docs/reference/session-protocol.md names
    */
-  attach(request: AttachRequest): Promise<SessionDriver> {
-    const { hello } = request;
+  async attach(request: AttachRequest): Promise<SessionDriver> {
+    const { hello, attachment } = request;
     const { name } = this.#deps.definition;
     if (hello.panel !== name) {
       throw new PaneletError('PANEL_UNKNOWN', `This worker runs panel ${name}, not ${hello.panel.slice(0, 64)}.`);
     }
-    return this.#lock.run(requireSessionId(hello.sessionId), () => this.#admit(request));
+    const id = requireSessionId(hello.sessionId);
+    await this.#deps.expected.wait(id, attachment.over);
+    return this.#lock.run(id, () => this.#admit(request));
   }
 
-  /** Id of the instance that has a session; empty when nobody has. @throws SESSION_UNKNOWN for what is no session id; STATE_DIR_UNUSABLE */
+  /** Id of the instance that has a session, or is about to get it; empty when nobody has. @throws SESSION_UNKNOWN for what is no session id; STATE_DIR_UNUSABLE */
   async locate(sessionId: string): Promise<string> {
     const { instances, ownership } = this.#deps.storage;
-    if (this.live.has(requireSessionId(sessionId))) return instances.own.id;
+    const isHere = this.live.has(requireSessionId(sessionId)) || this.#deps.expected.has(sessionId);
+    if (isHere) return instances.own.id;
     const standing = await ownership.look(sessionId);
     if (standing.kind === 'elsewhere') return standing.instance.id;
     return standing.kind === 'here' ? instances.own.id : '';

@@ -2,13 +2,13 @@ import { pino } from 'pino';
 import type { Log } from '#common/log.js';
 import type { PaneletSession } from '#client/sdk.js';
 
-/** How a client came to its next attachment, in milliseconds. */
+/** How a client came to its next attachment. */
 export interface ClientParts {
-  /** When its attachment had ended, in milliseconds of the epoch; undefined where it moved, and was attached all the time. */
-  readonly leftAtMs: number | undefined;
-  /** Finding a connection; 0 where it moved: the next one is sought while the current one goes on. */
-  readonly connectMs: number;
-  /** From its Hello to the Welcome. */
+  /** True where it was attached all the time. */
+  readonly isBeside: boolean;
+  /** When its Welcome came, in milliseconds of the epoch. */
+  readonly welcomedAtMs: number;
+  /** From its Hello to the Welcome, in milliseconds. */
   readonly welcomeMs: number;
 }
 
@@ -38,19 +38,11 @@ export function createAttachLog(): AttachLog {
 /** Begins to watch a session. @param nowMs the time in milliseconds of the epoch */
 export function watchClient(session: PaneletSession, log: AttachLog, nowMs: () => number): ClientWatch {
   let seen: ClientParts[] = [];
-  let leftAtMs: number | undefined;
-  session.on('reattaching', () => {
-    leftAtMs ??= nowMs();
-  });
-  session.on('resumed', ({ gapMs }) => {
-    const welcomeMs = log.welcomeMs();
-    seen.push({ leftAtMs, connectMs: Math.max(0, gapMs - welcomeMs), welcomeMs });
-    leftAtMs = undefined;
-  });
-  session.on('moved', () => {
-    seen.push({ leftAtMs: undefined, connectMs: 0, welcomeMs: log.welcomeMs() });
-    leftAtMs = undefined;
-  });
+  const welcomed = (isBeside: boolean) => (): void => {
+    seen.push({ isBeside, welcomedAtMs: nowMs(), welcomeMs: log.welcomeMs() });
+  };
+  session.on('resumed', welcomed(false));
+  session.on('moved', welcomed(true));
   return {
     take: () => {
       const taken = seen;

@@ -7,8 +7,8 @@ export interface HandoverParts {
   readonly restoreMs: number;
   /** Deciding that the new one has it. */
   readonly liveMs: number;
-  /** When the old one told its client, in milliseconds of the epoch. */
-  readonly toldAtMs: number;
+  /** When that was, in milliseconds of the epoch. */
+  readonly decidedAtMs: number;
 }
 
 interface Line {
@@ -25,12 +25,12 @@ export function handoverParts(log: string): ReadonlyMap<string, HandoverParts> {
   const lines = linesOf(log);
   const taken = new Map(lines.flatMap((line) => (line.restoreMs === undefined ? [] : [[line.sessionId, line]])));
   const parts = new Map<string, HandoverParts>();
-  for (const { time = '', sessionId, freezeMs, giveMs } of lines) {
-    const { restoreMs, liveMs } = taken.get(sessionId) ?? {};
+  for (const { sessionId, freezeMs, giveMs } of lines) {
+    const { time = '', restoreMs, liveMs } = taken.get(sessionId) ?? {};
     if (sessionId === undefined || freezeMs === undefined || giveMs === undefined) continue;
     if (restoreMs === undefined || liveMs === undefined) continue;
     const socketMs = Math.max(0, giveMs - restoreMs - liveMs);
-    parts.set(sessionId, { freezeMs, socketMs, restoreMs, liveMs, toldAtMs: Date.parse(time) });
+    parts.set(sessionId, { freezeMs, socketMs, restoreMs, liveMs, decidedAtMs: Date.parse(time) });
   }
   return parts;
 }

@@ -1,6 +1,5 @@
 import { summarizeDurations } from '#test/support/percentiles.js';
 import { formatMs, textTable } from '#test/support/text-table.js';
-import type { ClientParts } from './client-parts.js';
 import type { HandoverParts } from './handover-parts.js';
 
 /** What was measured of one kind of stream over replacements of one kind, in milliseconds. */
@@ -26,9 +25,7 @@ const partNames = {
   socketMs: 'socket',
   restoreMs: 'restore',
   liveMs: 'live',
-  toldMs: 'told to the client',
-  connectMs: 'connection',
-  welcomeMs: 'Hello to Welcome',
+  welcomeMs: 'Welcome',
   restMs: 'the rest',
 } as const;
 
@@ -37,12 +34,14 @@ export function nothingMeasured(name: string): Measured {
   return { name, startingMs: [], silencesMs: [], parts: [], movesMs: [], loopMs: [] };
 }
 
-/** Divides a silence by its causes. */
-export function divideSilence(silenceMs: number, { toldAtMs, ...worker }: HandoverParts, client: ClientParts): Parts {
-  const { leftAtMs = toldAtMs, connectMs, welcomeMs } = client;
+/** Divides a silence by its causes. @param welcomedAtMs when the client had its Welcome, in milliseconds of the epoch */
+export function divideSilence(
+  silenceMs: number,
+  { decidedAtMs, ...worker }: HandoverParts,
+  welcomedAtMs: number,
+): Parts {
   // Two clocks of whole milliseconds.
-  const toldMs = Math.max(0, leftAtMs - toldAtMs);
-  const known = { ...worker, toldMs, connectMs, welcomeMs };
+  const known = { ...worker, welcomeMs: Math.max(0, welcomedAtMs - decidedAtMs) };
   const knownMs = Object.values(known).reduce((sum, ms) => sum + ms, 0);
   return { ...known, restMs: Math.max(0, silenceMs - knownMs) };
 }

@@ -8,16 +8,7 @@ export interface HandoverExpectation {
   readonly terminals: number;
 }
 
-const causes = [
-  'freeze and take',
-  'socket',
-  'restore',
-  'live',
-  'told to the client',
-  'connection',
-  'Hello to Welcome',
-  'the rest',
-];
+const causes = ['freeze and take', 'socket', 'restore', 'live', 'Welcome', 'the rest'];
 const beside = 'Hello to Welcome beside the old way';
 const ms = /^\d+(\.\d+)? (ms|s)$/;
 const ratio = /^\d+\.\d\d ×$/;

@@ -8,9 +8,11 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
   type ClientWritableStream,
   type handleClientStreamingCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -35,6 +37,18 @@ export interface PrepareResponse {
   incarnation: number;
   /** Why it cannot come, for people. */
   declined: string;
+}
+
+/** ExpectRequest names a session that the caller is about to give. */
+export interface ExpectRequest {
+  /** The session. */
+  sessionId: string;
+}
+
+/** ExpectResponse says that clients may come, or that one has. */
+export interface ExpectResponse {
+  /** True once a client waits. */
+  waiting: boolean;
 }
 
 /** CommitRequest is one part of a session's state. */
@@ -214,6 +228,116 @@ export const PrepareResponse: MessageFns<PrepareResponse> = {
     const message = createBasePrepareResponse();
     message.incarnation = object.incarnation ?? 0;
     message.declined = object.declined ?? "";
+    return message;
+  },
+};
+
+function createBaseExpectRequest(): ExpectRequest {
+  return { sessionId: "" };
+}
+
+export const ExpectRequest: MessageFns<ExpectRequest> = {
+  encode(message: ExpectRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExpectRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExpectRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExpectRequest>): ExpectRequest {
+    return ExpectRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExpectRequest>): ExpectRequest {
+    const message = createBaseExpectRequest();
+    message.sessionId = object.sessionId ?? "";
+    return message;
+  },
+};
+
+function createBaseExpectResponse(): ExpectResponse {
+  return { waiting: false };
+}
+
+export const ExpectResponse: MessageFns<ExpectResponse> = {
+  encode(message: ExpectResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.waiting !== false) {
+      writer.uint32(8).bool(message.waiting);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExpectResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExpectResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.waiting = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExpectResponse>): ExpectResponse {
+    return ExpectResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExpectResponse>): ExpectResponse {
+    const message = createBaseExpectResponse();
+    message.waiting = object.waiting ?? false;
     return message;
   },
 };
@@ -488,6 +612,20 @@ export const HandoverServiceService = {
     responseDeserialize: (value: Buffer): PrepareResponse => PrepareResponse.decode(value),
   },
   /**
+   * Expect lets clients of a session that was prepared wait here for it, as long as the call lasts, instead of sending them
+   * away. It is answered at once, and again when the first client waits. Who gives the session ends the call: after Commit, or
+   * when the session stays where it is.
+   */
+  expect: {
+    path: "/panelet.handover.v1.HandoverService/Expect" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExpectRequest): Buffer => Buffer.from(ExpectRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExpectRequest => ExpectRequest.decode(value),
+    responseSerialize: (value: ExpectResponse): Buffer => Buffer.from(ExpectResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExpectResponse => ExpectResponse.decode(value),
+  },
+  /**
    * Commit brings the state of a session that is frozen since. The session is restored, and decided; only then is it
    * answered. The first message holds the head, each further one a chunk of the state.
    */
@@ -508,6 +646,12 @@ export interface HandoverServiceServer extends UntypedServiceImplementation {
    * session that is not given afterwards stays where it is.
    */
   prepare: handleUnaryCall<PrepareRequest, PrepareResponse>;
+  /**
+   * Expect lets clients of a session that was prepared wait here for it, as long as the call lasts, instead of sending them
+   * away. It is answered at once, and again when the first client waits. Who gives the session ends the call: after Commit, or
+   * when the session stays where it is.
+   */
+  expect: handleServerStreamingCall<ExpectRequest, ExpectResponse>;
   /**
    * Commit brings the state of a session that is frozen since. The session is restored, and decided; only then is it
    * answered. The first message holds the head, each further one a chunk of the state.
@@ -535,6 +679,17 @@ export interface HandoverServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PrepareResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Expect lets clients of a session that was prepared wait here for it, as long as the call lasts, instead of sending them
+   * away. It is answered at once, and again when the first client waits. Who gives the session ends the call: after Commit, or
+   * when the session stays where it is.
+   */
+  expect(request: ExpectRequest, options?: Partial<CallOptions>): ClientReadableStream<ExpectResponse>;
+  expect(
+    request: ExpectRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExpectResponse>;
   /**
    * Commit brings the state of a session that is frozen since. The session is restored, and decided; only then is it
    * answered. The first message holds the head, each further one a chunk of the state.

@@ -418,14 +418,17 @@ export interface Drain {
 }
 
 /**
- * Move asks a client to open its next attachment elsewhere, before it gives up this one. It is sent only to clients whose
- * Hello has the capability "move", and is a wish: a client that cannot follow stays, and is asked to attach again by a Drain
- * when the time has come.
+ * Move asks a client to open its next attachment before it gives up this one: to another agent, or to another worker that the
+ * session is about to move to. It is sent only to clients whose Hello has the capability "move", and is a wish: a client that
+ * cannot follow stays, and is asked to attach again by a Drain when the time has come.
  */
 export interface Move {
   /** Rises with every wish of the worker; one that is repeated is the same wish. */
   generation: number;
-  /** Where to. */
+  /**
+   * The agent to attach to. Not set: the session moves to another worker, and the agent of now leads there; the connection of now
+   * will do. The Welcome comes when the session has moved.
+   */
   reattach:
     | Reattach
     | undefined;
