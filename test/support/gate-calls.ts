@@ -104,7 +104,8 @@ export async function statusOfGate(gate: GateServiceClient): Promise<GateStatus>
 
 /** The receipt that a drain ended with. */
 export async function receiptOfDrain(drain: FollowedDrain): Promise<Receipt> {
-  const { receipt } = await drain.done;
-  if (receipt === undefined) throw new Error('The drain ended without a receipt.');
+  const last = await drain.done;
+  const { receipt } = last;
+  if (receipt === undefined) throw new Error(`The drain ended without a receipt: ${JSON.stringify(last)}`);
   return receipt;
 }

@@ -106,7 +106,12 @@ class Node implements BenchNode {
     await this.#startPod();
     await serves();
     const clients = connectAgent(old.address);
-    const asked = { command: command(`bench-${this.#starts}`, this.#starts), noticeMs: 20_000, timeoutMs: 60_000 };
+    const asked = {
+      command: command(`bench-${this.#starts}`, this.#starts),
+      noticeMs: 60_000,
+      timeoutMs: 120_000,
+      leaseMs: 120_000,
+    };
     const { counts } = await receiptOfDrain(startDrain(clients.gate, asked)).finally(() => clients.close());
     old.agent.child.kill('SIGTERM');
     const code = await old.agent.exited;
