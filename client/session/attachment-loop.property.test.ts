@@ -7,7 +7,7 @@ import { TwoWays, twoWaysLiveness, type LastWord, type Way } from '#test/support
 
 type Op =
   | { readonly op: 'write' | 'print' | 'overtake'; readonly size: number }
-  | { readonly op: 'take' | 'pull' | 'wish' | 'endFormer' }
+  | { readonly op: 'take' | 'pull' | 'wish' | 'wishWithin' | 'endFormer' }
   | { readonly op: 'say'; readonly word: LastWord }
   | { readonly op: 'toWorker' | 'toClient'; readonly way: number; readonly count: number }
   | { readonly op: 'talk' | 'cut' | 'notice' | 'hole'; readonly way: number }
@@ -40,7 +40,7 @@ const often = (weight: number, arbitrary: fc.Arbitrary<unknown>) => ({
 });
 const anyOp: fc.Arbitrary<Op> = fc.oneof(
   often(6, fc.record({ op: fc.constantFrom('write', 'print'), size })),
-  often(10, fc.record({ op: fc.constantFrom('take', 'pull', 'pull', 'pull', 'wish', 'wish', 'endFormer') })),
+  often(10, fc.record({ op: fc.constantFrom('take', 'pull', 'pull', 'pull', 'wish', 'wishWithin', 'endFormer') })),
   often(24, fc.record({ op: fc.constantFrom('toWorker', 'toClient'), way, count: fc.integer({ min: 1, max: 4 }) })),
   often(12, fc.record({ op: fc.constant('talk'), way })),
   often(3, fc.record({ op: fc.constant('overtake'), size })),
@@ -65,9 +65,12 @@ async function run(story: TwoWays, step: Op): Promise<void> {
       break;
     case 'take':
     case 'pull':
-    case 'wish':
     case 'endFormer':
       story[step.op]();
+      break;
+    case 'wish':
+    case 'wishWithin':
+      story.wish(step.op === 'wishWithin');
       break;
     case 'say':
       story.say(step.word);

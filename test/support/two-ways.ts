@@ -156,9 +156,9 @@ export class TwoWays {
     this.talk(this.ways.at(-1));
   }
 
-  /** The worker asks the client to go on over another agent. */
-  wish(): void {
-    const reattach = { pod: '', uid: 'uid-2', address: '' };
+  /** The worker asks the client to open its next attachment: over another agent, or over this one, as the session is about to move. */
+  wish(isAgentKept: boolean): void {
+    const reattach = isAgentKept ? undefined : { pod: '', uid: 'uid-2', address: '' };
     this.#generation += 1;
     const message = moveMessage(this.worker.endpoint, { generation: this.#generation, reattach, within: undefined });
     this.#attached()?.toClient.push(message);
