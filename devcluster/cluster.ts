@@ -12,7 +12,7 @@ import { openClusterDirectory, type ClusterDirectory, type ClusterState } from '
 import { lockDirectory } from './host/cluster-lock.js';
 import { readToken, tokenFile, writeIdentities, type DevIdentity } from './host/identities.js';
 import { agentPort, createInitialObjects, gatePort, paneletNamespace } from './host/initial-objects.js';
-import { chooseSubnet, nodeAddress } from './host/loopback-subnet.js';
+import { chooseSubnet, nodeAddress, podAddresses } from './host/loopback-subnet.js';
 import { createSupervisedProgram, type SupervisedProgram } from './host/supervised-program.js';
 import type { PodLogRequest } from './http/handlers/pod-logs.js';
 import type { RestartDelays } from './launcher/back-off.js';
@@ -60,7 +60,7 @@ export interface DevClusterDeps {
 /** One node of a dev cluster. */
 export interface DevNode {
   readonly name: string;
-  /** Its pods' address. */
+  /** Address of the node, and of the first of its pods. */
   readonly address: string;
   /** Where its agent listens, `host:port`. */
   readonly agentAddress: string;
@@ -167,7 +167,7 @@ function createLaunchers(plan: Plan, store: ObjectStore): NodeLauncher[] {
     programs: options.programs,
     allowAnyProgram: options.allowAnyProgram ?? false,
   });
-  return plan.nodes.map((node) =>
+  return plan.nodes.map((node, index) =>
     createNodeLauncher({
       ...deps,
       store,
@@ -177,7 +177,7 @@ function createLaunchers(plan: Plan, store: ObjectStore): NodeLauncher[] {
       recorder: createEventRecorder({ ...deps, store, component: 'kubelet', host: node.name }),
       delays: options.restartDelays ?? {},
       nodeName: node.name,
-      podIp: node.address,
+      addresses: podAddresses(state.subnet, index),
       directory: directory.node(state, node.name).directory,
       clusterId: state.id,
       baseEnvironment: options.environment,

@@ -11,6 +11,7 @@ import { createSystemRandom } from '#common/random.js';
 import { createDevCluster, type DevCluster } from './cluster.js';
 import { ensurePackagedProgram, findInPath, oldestKubectlMinor, versionOfKubectl } from './kubectl-binary.js';
 import { localPrograms, podEnvironment } from './host/local-programs.js';
+import { mostNodes } from './host/loopback-subnet.js';
 import { quoteForShell } from './host/quote-for-shell.js';
 import { readShellEnvironment, writeShellEnvironment } from './host/shell-environment.js';
 import { tryText } from './host/try-text.js';
@@ -118,7 +119,7 @@ function main(): Promise<unknown> {
     .description('A Kubernetes-compatible cluster on this machine that runs Panelet: API server, nodes, controllers.')
     .enablePositionalOptions()
     .option('--dir <directory>', 'where it keeps everything; made if it is not there', defaultDirectory)
-    .option('--nodes <count>', 'number of nodes of a new cluster (default: 2)', wholeNumber(1, 20))
+    .option('--nodes <count>', 'number of nodes of a new cluster (default: 2)', wholeNumber(1, mostNodes))
     .option('--port <port>', 'port of the API server (default: the one it had, or a free one)', wholeNumber(1, 65535))
     .option('--allow-any-program', 'let pods run any program of this machine, with your rights', false)
     .option('--log-level <level>', 'of this program', 'warn')

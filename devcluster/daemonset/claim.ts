@@ -48,7 +48,9 @@ export async function claimPods(store: ObjectStore, set: StoredDaemonSet): Promi
   const orphans = selected.filter((pod) => isOrphan(pod) && pod.metadata.deletionTimestamp === undefined);
   for (const pod of orphans) {
     const adopted = await rewriteOwners(store, pod, (stored) => {
-      stored.metadata.ownerReferences = [...(stored.metadata.ownerReferences ?? []), ownedBy(set)];
+      // A reference that is there already, without being the controller's, becomes that.
+      const others = (stored.metadata.ownerReferences ?? []).filter((owner) => owner.uid !== set.metadata.uid);
+      stored.metadata.ownerReferences = [...others, ownedBy(set)];
     });
     if (adopted) mine.push(pod);
   }

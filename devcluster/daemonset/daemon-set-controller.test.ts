@@ -167,6 +167,41 @@ describe('DaemonSet controller', () => {
     expect(store.get<StoredPod>('pods', 'ns', name)?.metadata.deletionTimestamp).toBeUndefined();
   });
 
+  test('leaves a pod alone that was taken out with another controller, and removes the newer one when it comes back', async () => {
+    const [pod] = pods();
+    const { name, uid } = pod!.metadata;
+    const [own] = pod!.metadata.ownerReferences ?? [];
+    const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', name: 'controller', uid: 'lease' };
+    const detached = [
+      { ...own!, controller: false },
+      { ...lease, controller: true },
+    ];
+    const change = (
+      label: string | undefined,
+      ownerReferences: NonNullable<typeof pod>['metadata']['ownerReferences'],
+    ) =>
+      store.mutate<StoredPod>('pods', { ns: 'ns', name }, (stored) => {
+        const labels = Object.entries(stored.metadata.labels ?? {}).filter(([key]) => key !== 'app');
+        stored.metadata.labels = { ...Object.fromEntries(labels), ...(label === undefined ? {} : { app: label }) };
+        stored.metadata.ownerReferences = ownerReferences ?? [];
+      });
+    await change(undefined, detached);
+    await until(() => pods().length === 3 && daemonSet().status?.currentNumberScheduled === 2);
+    const newer = pods().find((each) => each.spec.nodeName === pod!.spec.nodeName && each.metadata.name !== name)!;
+    // A change of the template is none of its business either.
+    await setImage('two');
+    await until(() => daemonSet().status?.observedGeneration === 2);
+    expect(store.get<StoredPod>('pods', 'ns', name)?.metadata).toMatchObject({ uid, ownerReferences: detached });
+    await change('agent', [{ ...own!, controller: false }]);
+    await until(
+      () => store.get<StoredPod>('pods', 'ns', newer.metadata.name)?.metadata.deletionTimestamp !== undefined,
+    );
+    const back = store.get<StoredPod>('pods', 'ns', name)?.metadata;
+    expect(back?.deletionTimestamp).toBeUndefined();
+    // Adopted by the reference that it had, not by a second one.
+    expect(back?.ownerReferences).toEqual([own]);
+  });
+
   test('removes the pod of a node that is gone from the selector, and follows new nodes', async () => {
     await store.create('nodes', {
       apiVersion: 'v1',

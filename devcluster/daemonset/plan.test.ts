@@ -142,6 +142,29 @@ describe('plan of a DaemonSet', () => {
     expect(planDaemonSet(view({ pods })).remove.map(({ why }) => why)).toEqual(['ended', 'excess']);
   });
 
+  test('of two pods of a node removes the one that waits for room, else the newer one, else the later in name', () => {
+    const born = (each: StoredPod, creationTimestamp: string): StoredPod => ({
+      ...each,
+      metadata: { ...each.metadata, creationTimestamp },
+    });
+    const waiting = pod('old', '', { phase: 'Pending', ready: false });
+    const values = ['a'];
+    const terms = [{ matchFields: [{ key: 'metadata.name', operator: 'In', values }] }];
+    waiting.spec = {
+      containers: [],
+      affinity: {
+        nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } },
+      },
+    };
+    const removedOf = (...pods: StoredPod[]): string[] =>
+      removedNames(planDaemonSet(view({ nodes: [node('a')], pods })));
+    const [early, late] = ['2026-01-01T00:00:00Z', '2026-01-01T00:00:01Z'];
+    expect(removedOf(born(waiting, early), born(pod('new', 'a'), late))).toEqual(['old']);
+    expect(removedOf(born(pod('a', 'a'), late), born(pod('b', 'a'), early))).toEqual(['a']);
+    expect(removedOf(born(pod('b', 'a'), early), born(pod('a', 'a'), early))).toEqual(['b']);
+    expect(planDaemonSet(view({ nodes: [node('a')], pods: [waiting] })).create).toEqual([]);
+  });
+
   test('counts a pod as available only after minReadySeconds, and says when to look again', () => {
     const slow = set({ minReadySeconds: 90 });
     const plan = planDaemonSet(view({ set: slow, nodes: [node('a')], pods: [pod('p', 'a')] }));

@@ -1,5 +1,7 @@
 import { isTerminal, podCondition, type StoredPod } from '../launcher/pod.js';
 import type { Node } from '../launcher/node.js';
+import { targetNodeOf } from '../launcher/target-node.js';
+import { compareText } from '../store/compare-text.js';
 import { revisionLabel, type StoredDaemonSet, type DaemonSetStatus } from './daemon-set.js';
 import { placeOn } from './placement.js';
 
@@ -51,14 +53,24 @@ function isUpdated(view: DaemonSetView, pod: StoredPod): boolean {
   return pod.metadata.labels?.[revisionLabel] === view.hash;
 }
 
+/** Those that have a node first, then the oldest, then by name, as the controller of Kubernetes sorts pods of a node. */
+function compareAge(a: StoredPod, b: StoredPod): number {
+  const waits = (pod: StoredPod): number => Number((pod.spec.nodeName ?? '') === '');
+  return (
+    waits(a) - waits(b) ||
+    compareText(a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? '') ||
+    compareText(a.metadata.name, b.metadata.name)
+  );
+}
+
 function byNode(view: DaemonSetView): NodePods[] {
   return view.nodes.map((node) => ({
     node,
     ...placeOn(node, view.set.spec.template.spec),
     pods: view.pods
-      .filter((pod) => pod.spec.nodeName === node.metadata.name)
+      .filter((pod) => targetNodeOf(pod) === node.metadata.name)
       .filter((pod) => pod.metadata.deletionTimestamp === undefined || !isTerminal(pod))
-      .sort((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '')),
+      .sort(compareAge),
   }));
 }
 

@@ -24,6 +24,13 @@ const labels = {
   'panelet.dev/component': 'agent',
 };
 
+/** Without this label a pod is no longer its DaemonSet's, which makes another one beside it; all else goes on finding it. */
+const detachLabel = 'panelet.dev/in-daemonset';
+const selected = { 'app.kubernetes.io/name': 'panelet-agent', [detachLabel]: 'true' };
+
+/** As the chart has it, with the format that the workers of this version hand sessions over in. */
+const handoverFormat = '1';
+
 function fieldVariable(
   name: string,
   fieldPath: string,
@@ -42,16 +49,19 @@ export function agentDaemonSetObject(directory: string): StoredDaemonSet {
       namespace: paneletNamespace,
       labels,
       // A changed template, also that of `kubectl rollout restart`, is rolled out by draining, as the chart has it.
-      annotations: { 'panelet.dev/rollout': 'managed' },
+      annotations: { 'panelet.dev/rollout': 'managed', 'panelet.dev/detach-label': detachLabel },
     },
     spec: {
-      selector: { matchLabels: { 'app.kubernetes.io/name': 'panelet-agent' } },
+      selector: { matchLabels: selected },
       // Pods are deleted by the controller only, after their sessions are safe.
       updateStrategy: { type: 'OnDelete' },
       revisionHistoryLimit: 10,
       template: {
         // Pods are processes of this machine: the CLI goes to their addresses, there is no port-forward.
-        metadata: { labels, annotations: { 'panelet.dev/via': 'address' } },
+        metadata: {
+          labels: { ...labels, ...selected },
+          annotations: { 'panelet.dev/via': 'address', 'panelet.dev/handover': handoverFormat },
+        },
         spec: {
           restartPolicy: 'Always',
           terminationGracePeriodSeconds: 30,

@@ -7,11 +7,22 @@ export type LoopbackSubnet = string;
 
 // Node addresses start at .10: .0 and .255 look like network and broadcast, .1 is what other tools pick first.
 const firstHost = 10;
+/** Nodes that a subnet has room for. */
+export const mostNodes = 20;
+const lastHost = 254;
 const attempts = 50;
 
 /** Address of the node number `index`, from 0. */
 export function nodeAddress(subnet: LoopbackSubnet, index: number): string {
   return `${subnet}.${firstHost + index}`;
+}
+
+/** Addresses for the pods of the node number `index`, from 0; the first one is the node's own. */
+export function podAddresses(subnet: LoopbackSubnet, index: number): readonly [string, ...string[]] {
+  const first = firstHost + index;
+  // So far apart that the addresses of all nodes lie between them.
+  const more = Array.from({ length: Math.floor((lastHost - first) / mostNodes) }, (_, step) => (step + 1) * mostNodes);
+  return [nodeAddress(subnet, index), ...more.map((distance) => `${subnet}.${first + distance}`)];
 }
 
 /** True when nobody listens on that port of that address. */

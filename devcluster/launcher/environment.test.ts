@@ -4,7 +4,7 @@ import { createEntryPoints } from './entry-points.js';
 import { expandReferences } from './expand.js';
 import type { Container, StoredPod } from './pod.js';
 
-const place = { nodeName: 'node-a', podIp: '127.1.2.3' };
+const place = { nodeName: 'node-a', podIp: '127.1.2.3', hostIp: '127.1.2.4' };
 const pod: StoredPod = {
   apiVersion: 'v1',
   kind: 'Pod',

@@ -6,6 +6,7 @@ import type { Container, EnvVar, StoredPod } from './pod.js';
 export interface PodPlace {
   readonly nodeName: string;
   readonly podIp: string;
+  readonly hostIp: string;
 }
 
 function mapField(pod: StoredPod, path: string): string | undefined {
@@ -24,8 +25,8 @@ function fieldValue(pod: StoredPod, place: PodPlace, path: string): string {
     'spec.serviceAccountName': pod.spec.serviceAccountName ?? 'default',
     'status.podIP': place.podIp,
     'status.podIPs': place.podIp,
-    'status.hostIP': place.podIp,
-    'status.hostIPs': place.podIp,
+    'status.hostIP': place.hostIp,
+    'status.hostIPs': place.hostIp,
   };
   const value = fields[path] ?? mapField(pod, path);
   if (value !== undefined) return value;

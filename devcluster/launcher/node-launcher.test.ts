@@ -67,7 +67,7 @@ beforeEach(async () => {
     log,
     delays: { firstMs: 20, secondMs: 60_000 },
     nodeName: 'node-a',
-    podIp: '127.0.0.1',
+    addresses: ['127.0.0.1', '127.0.0.61'],
     directory,
     clusterId: directory,
     baseEnvironment: { PATH: '/usr/bin:/bin' },
@@ -80,11 +80,11 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-async function createPod(script: string, parts: Partial<Container> = {}, grace = 30): Promise<StoredPod> {
+async function createPod(script: string, parts: Partial<Container> = {}, grace = 30, name = 'p'): Promise<StoredPod> {
   const pod: StoredPod = {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: 'p', namespace: 'ns' },
+    metadata: { name, namespace: 'ns' },
     spec: {
       nodeName: 'node-a',
       terminationGracePeriodSeconds: grace,
@@ -113,6 +113,28 @@ describe('node launcher', () => {
     const node = store.get<Node>('nodes', undefined, 'node-a');
     expect(node?.status?.conditions).toContainEqual(expect.objectContaining({ type: 'Ready', status: 'True' }));
     expect(store.get('leases', 'kube-node-lease', 'node-a')).toMatchObject({ spec: { holderIdentity: 'node-a' } });
+  });
+
+  test('gives two pods beside each other an address, a log and processes each, and the free one again', async () => {
+    const script = 'echo at $WHERE; exec sleep 60';
+    const env = [{ name: 'WHERE', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }];
+    const first = await createPod(script, { env });
+    const second = await createPod(script, { env }, 30, 'q');
+    const podOf = (name: string): StoredPod | undefined => store.get<StoredPod>('pods', 'ns', name);
+    const address = (name: string): string | undefined => podOf(name)?.status?.podIP;
+    await until(() => address('p') !== undefined && address('q') !== undefined);
+    expect([address('p'), address('q')]).toEqual(['127.0.0.1', '127.0.0.61']);
+    expect(podOf('q')?.status?.hostIP).toBe('127.0.0.1');
+    const logs = [first, second].map((pod) => launcher.logFile(pod, 'main', false) ?? '');
+    await until(() => logs.every((file) => readFileSync(file, 'utf8') !== ''));
+    expect(logs.map((file) => readFileSync(file, 'utf8'))).toEqual(['at 127.0.0.1\n', 'at 127.0.0.61\n']);
+    const pid = launcher.containerPid(second, 'main');
+    await store.delete('pods', 'ns', 'p');
+    await until(() => podOf('p') === undefined);
+    expect(launcher.containerPid(second, 'main')).toBe(pid);
+    await createPod(script, { env }, 30, 'r');
+    await until(() => address('r') !== undefined);
+    expect([address('q'), address('r')]).toEqual(['127.0.0.61', '127.0.0.1']);
   });
 
   test('runs a pod with its environment, keeps its log, and reports it Ready', async () => {

@@ -6,12 +6,15 @@ import type { StoreEvent } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
 import { createNodeHeartbeat, type NodeHeartbeat } from './node-heartbeat.js';
 import { isTerminal, type StoredPod } from './pod.js';
+import { choosePodAddress, type PodAddresses } from './pod-addresses.js';
 import { createPodRecords, type PodRecord, type PodRecords } from './pod-records.js';
 import { createPodRunner, type PodRunner, type PodRunnerDeps } from './pod-runner.js';
 import type { Processes } from './processes.js';
 
 /** What a launcher of one node needs. */
-export interface NodeLauncherDeps extends Omit<PodRunnerDeps, 'records' | 'logFile' | 'baseEnvironment'> {
+export interface NodeLauncherDeps extends Omit<PodRunnerDeps, 'records' | 'logFile' | 'baseEnvironment' | 'hostIp'> {
+  /** Addresses of the node's pods; the first one is the node's own. */
+  readonly addresses: PodAddresses;
   /** Records and logs of the node's pods go here. */
   readonly directory: string;
   /** Names the dev cluster in the environment of everything it starts. */
@@ -56,11 +59,11 @@ class ProcessNodeLauncher implements NodeLauncher {
   readonly #heartbeat: NodeHeartbeat;
   readonly #runners = new Map<string, PodRunner>();
   /** Pods whose objects are gone and whose processes are not, yet. */
-  readonly #vanishing = new Set<Promise<void>>();
+  readonly #vanishing = new Map<PodRunner, Promise<void>>();
   #stopWatch: (() => void) | undefined;
 
   constructor(deps: NodeLauncherDeps) {
-    const { store, clock, nodeName, podIp, directory } = deps;
+    const { store, clock, nodeName, addresses, directory } = deps;
     const log = deps.log.child({ node: nodeName });
     this.nodeName = nodeName;
     this.#deps = deps;
@@ -68,7 +71,7 @@ class ProcessNodeLauncher implements NodeLauncher {
     this.#logDirectory = join(directory, 'logs');
     this.#marker = `${deps.clusterId}/${nodeName}`;
     this.#records = createPodRecords({ directory: join(directory, 'pods'), log });
-    this.#heartbeat = createNodeHeartbeat({ store, clock, log, nodeName, nodeIp: podIp });
+    this.#heartbeat = createNodeHeartbeat({ store, clock, log, nodeName, nodeIp: addresses[0] });
   }
 
   async start(): Promise<void> {
@@ -78,7 +81,10 @@ class ProcessNodeLauncher implements NodeLauncher {
     const fieldSelector = `spec.nodeName=${this.nodeName}`;
     const { items, resourceVersion } = store.list<StoredPod>('pods', { fieldSelector });
     const old = new Map(this.#records.load().map((record) => [record.uid, record]));
-    for (const pod of items) this.#take(pod, old.get(pod.metadata.uid ?? ''));
+    const records = items.map((pod) => ({ pod, record: old.get(pod.metadata.uid ?? '') }));
+    // Those that have an address already keep it.
+    records.sort((a, b) => Number(a.record === undefined) - Number(b.record === undefined));
+    for (const { pod, record } of records) this.#take(pod, record);
     const gone = [...old.values()].filter((record) => !items.some((pod) => pod.metadata.uid === record.uid));
     const options = { fieldSelector, fromResourceVersion: resourceVersion };
     this.#stopWatch = store.watch<StoredPod>('pods', options, (event) => this.#onEvent(event));
@@ -88,7 +94,7 @@ class ProcessNodeLauncher implements NodeLauncher {
   async stop(graceMs: number): Promise<void> {
     this.#stopFollowing();
     const ended = [...this.#runners.values()].map((runner) => runner.shutDown(graceMs));
-    await Promise.all([...this.#vanishing, ...ended]);
+    await Promise.all([...this.#vanishing.values(), ...ended]);
     await this.#endLeftovers(Math.min(graceMs, leftoverGraceMs));
     await this.#heartbeat.stop();
   }
@@ -122,8 +128,8 @@ class ProcessNodeLauncher implements NodeLauncher {
     const runner = this.#runners.get(uid);
     this.#runners.delete(uid);
     if (runner === undefined) return;
-    const vanished = runner.vanish().finally(() => this.#vanishing.delete(vanished));
-    this.#vanishing.add(vanished);
+    const vanished = runner.vanish().finally(() => this.#vanishing.delete(runner));
+    this.#vanishing.set(runner, vanished);
   }
 
   #take(pod: StoredPod, record?: PodRecord): void {
@@ -132,14 +138,22 @@ class ProcessNodeLauncher implements NodeLauncher {
     if (known !== undefined) known.update(pod);
     else if (isTerminal(pod)) void this.#removeTerminal(pod);
     else {
-      this.#runners.set(uid, createPodRunner(this.#runnerDeps(), pod, record));
+      const podIp = this.#addressFor(pod, record);
+      this.#runners.set(uid, createPodRunner(this.#runnerDeps(), pod, { podIp, record }));
       this.#pruneLogs();
     }
+  }
+
+  #addressFor(pod: StoredPod, record: PodRecord | undefined): string {
+    const running = [...this.#runners.values(), ...this.#vanishing.keys()].filter((runner) => !runner.isOver());
+    const taken = new Set(running.map(({ podIp }) => podIp));
+    return choosePodAddress(this.#deps.addresses, { taken, hostNetwork: pod.spec.hostNetwork, before: record?.podIp });
   }
 
   #runnerDeps(): PodRunnerDeps {
     return {
       ...this.#deps,
+      hostIp: this.#deps.addresses[0],
       log: this.#log,
       records: this.#records,
       baseEnvironment: { ...this.#deps.baseEnvironment, PANELET_DEVCLUSTER_NODE: this.#marker },

@@ -19,6 +19,7 @@ const podRecordSchema = z.object({
   namespace: z.string(),
   name: z.string(),
   startTime: z.string(),
+  podIp: z.string().optional(),
   containers: z.record(
     z.string(),
     z.object({

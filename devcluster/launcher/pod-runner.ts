@@ -28,7 +28,8 @@ export interface PodRunnerDeps {
   readonly log: Log;
   readonly delays: RestartDelays;
   readonly nodeName: string;
-  readonly podIp: string;
+  /** Address of the node. */
+  readonly hostIp: string;
   /** Variables that every container gets besides its own, for example PATH. */
   readonly baseEnvironment: Readonly<Record<string, string>>;
   /** Where a container writes its output. */
@@ -38,12 +39,15 @@ export interface PodRunnerDeps {
 /** Runs one pod. */
 export interface PodRunner {
   readonly uid: string;
+  readonly podIp: string;
   /** Takes a newer state of the object; a deletion timestamp ends the pod. */
   update(pod: StoredPod): void;
   /** The object is gone from the API: ends what runs, with a short grace. */
   vanish(): Promise<void>;
   /** Ends the containers as when a node shuts down; the object stays. */
   shutDown(graceMs: number): Promise<void>;
+  /** True once nothing runs and nothing will be started again: its address is free. */
+  isOver(): boolean;
   /** Process id of a container while it runs. */
   containerPid(container: string): number | undefined;
   /** SIGKILL to everything, as in a power cut. */
@@ -53,15 +57,23 @@ export interface PodRunner {
 // A kubelet gives at least this much even to a pod that was deleted with grace 0.
 const leastGraceMs = 2000;
 
-/** A pod that is started at once, or continued from `record`. */
-export function createPodRunner(deps: PodRunnerDeps, initial: StoredPod, record: PodRecord | undefined): PodRunner {
-  const runner = new ProcessPodRunner(deps, initial, record?.startTime ?? timestamp(deps.clock.date()));
-  runner.begin(record);
+/** Where and from what a pod begins. */
+export interface PodBeginning {
+  readonly podIp: string;
+  /** What is known of it from before. */
+  readonly record: PodRecord | undefined;
+}
+
+/** A pod that is started at once, or continued from its record. */
+export function createPodRunner(deps: PodRunnerDeps, initial: StoredPod, beginning: PodBeginning): PodRunner {
+  const runner = new ProcessPodRunner(deps, initial, beginning);
+  runner.begin(beginning.record);
   return runner;
 }
 
 class ProcessPodRunner implements PodRunner {
   readonly uid: string;
+  readonly podIp: string;
   readonly #deps: PodRunnerDeps;
   readonly #log: Log;
   /** As the pod was when this runner began: what cannot change is read from it. */
@@ -77,12 +89,13 @@ class ProcessPodRunner implements PodRunner {
   #dirty = false;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(deps: PodRunnerDeps, initial: StoredPod, startTime: string) {
+  constructor(deps: PodRunnerDeps, initial: StoredPod, { podIp, record }: PodBeginning) {
     this.uid = initial.metadata.uid ?? '';
+    this.podIp = podIp;
     this.#deps = deps;
     this.#log = deps.log.child({ pod: { namespace: initial.metadata.namespace, name: initial.metadata.name } });
     this.#initial = initial;
-    this.#startTime = startTime;
+    this.#startTime = record?.startTime ?? timestamp(deps.clock.date());
     this.#pod = initial;
     this.#runners = initial.spec.containers.map((container) => this.#createRunner(container));
   }
@@ -121,6 +134,10 @@ class ProcessPodRunner implements PodRunner {
     await this.#end(graceMs);
   }
 
+  isOver(): boolean {
+    return this.#runners.every((runner) => runner.isOver());
+  }
+
   containerPid(container: string): number | undefined {
     return this.#runners.find((runner) => runner.view().name === container)?.record().process?.pid;
   }
@@ -154,6 +171,7 @@ class ProcessPodRunner implements PodRunner {
       namespace: this.#initial.metadata.namespace ?? '',
       name: this.#initial.metadata.name,
       startTime: this.#startTime,
+      podIp: this.podIp,
       containers: Object.fromEntries(this.#runners.map((runner) => [runner.view().name, runner.record()])),
     });
     // A node that goes down says nothing more about its pods: they come back with it.
@@ -179,10 +197,11 @@ class ProcessPodRunner implements PodRunner {
     return derivePodStatus({
       pod,
       containers: this.#runners.map((runner) => runner.view()),
-      podIp: this.#deps.podIp,
+      podIp: this.podIp,
+      hostIp: this.#deps.hostIp,
       startTime: this.#startTime,
       now: timestamp(this.#deps.clock.date()),
-      ending: this.#runners.every((runner) => runner.isOver()),
+      ending: this.isOver(),
     });
   }
 
@@ -209,7 +228,8 @@ class ProcessPodRunner implements PodRunner {
   }
 
   #watchReadiness(container: Container, wasReady: boolean, tell: (isReady: boolean) => void): () => void {
-    const { clock, prober, podIp } = this.#deps;
+    const { clock, prober } = this.#deps;
+    const { podIp } = this;
     const onUnhealthy = (failure: string): void =>
       this.#record('Warning', 'Unhealthy', `Readiness probe failed: ${failure}`);
     return startReadinessLoop({ clock, prober, container, podIp, onUnhealthy }, wasReady, tell);
@@ -220,8 +240,8 @@ class ProcessPodRunner implements PodRunner {
   }
 
   #specOf(container: Container, restartCount: number): ProcessSpec {
-    const { nodeName, podIp, entryPoints, baseEnvironment, logFile } = this.#deps;
-    const environment = containerEnvironment(container, this.#pod, { nodeName, podIp });
+    const { nodeName, hostIp, entryPoints, baseEnvironment, logFile } = this.#deps;
+    const environment = containerEnvironment(container, this.#pod, { nodeName, hostIp, podIp: this.podIp });
     return {
       command: entryPoints.resolve(containerCommand(container, environment)),
       environment: {

@@ -11,7 +11,7 @@ function container(parts: Partial<ContainerView>): ContainerView {
 
 function view(containers: ContainerView[], parts: Partial<PodView> = {}): PodView {
   const pod: StoredPod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { containers: [] } };
-  return { pod, containers, podIp: '127.0.0.2', startTime: now, now, ending: false, ...parts };
+  return { pod, containers, podIp: '127.0.0.2', hostIp: '127.0.0.1', startTime: now, now, ending: false, ...parts };
 }
 
 function condition(status: PodStatus, type: string): PodCondition | undefined {

@@ -23,6 +23,7 @@ export interface PodView {
   readonly pod: StoredPod;
   readonly containers: readonly ContainerView[];
   readonly podIp: string;
+  readonly hostIp: string;
   /** RFC 3339. */
   readonly startTime: string;
   /** RFC 3339. */
@@ -111,8 +112,8 @@ export function derivePodStatus(view: PodView): PodStatus {
   return {
     phase,
     conditions: [...own.map((condition) => withTransition(view, condition)), ...others],
-    hostIP: view.podIp,
-    hostIPs: [{ ip: view.podIp }],
+    hostIP: view.hostIp,
+    hostIPs: [{ ip: view.hostIp }],
     podIP: view.podIp,
     podIPs: [{ ip: view.podIp }],
     startTime: view.startTime,

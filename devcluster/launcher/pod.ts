@@ -46,6 +46,7 @@ export interface Container {
 export interface PodSpec {
   readonly nodeName?: string;
   readonly schedulerName?: string;
+  readonly hostNetwork?: boolean;
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[];
   readonly restartPolicy?: 'Always' | 'OnFailure' | 'Never';

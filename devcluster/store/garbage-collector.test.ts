@@ -17,7 +17,12 @@ const kinds = [
 let store: ObjectStore;
 let stop: () => void;
 
-const create = (resource: string, name: string, owners: readonly AnyObject[] = []): Promise<AnyObject> =>
+const create = (
+  resource: string,
+  name: string,
+  owners: readonly AnyObject[] = [],
+  blockOwnerDeletion = true,
+): Promise<AnyObject> =>
   store.create<AnyObject>(resource, {
     apiVersion: 'v1',
     kind: resource === 'nodes' ? 'Node' : 'Thing',
@@ -28,9 +33,13 @@ const create = (resource: string, name: string, owners: readonly AnyObject[] = [
         kind,
         name: metadata.name,
         uid: metadata.uid ?? '',
+        blockOwnerDeletion,
       })),
     },
   });
+
+const ownersOf = (name: string): string[] =>
+  (store.get('things', undefined, name)?.metadata.ownerReferences ?? []).map((owner) => owner.name);
 
 const left = (): string[] => store.list('things').items.map((object) => object.metadata.name);
 
@@ -58,6 +67,7 @@ describe('the garbage collector', () => {
     await store.delete('nodes', undefined, 'first');
     await settle();
     expect(left()).toEqual(['shared']);
+    expect(ownersOf('shared')).toEqual(['second']);
     await store.delete('nodes', undefined, 'second');
     await settle();
     expect(left()).toEqual([]);
@@ -87,6 +97,49 @@ describe('the garbage collector', () => {
     await settle();
     expect(store.get('nodes', undefined, 'owner')).toBeUndefined();
     expect(left()).toEqual([]);
+  });
+
+  test('keeps what has another owner left, also from one that is deleted in the foreground', async () => {
+    const [first, second] = [await create('nodes', 'first'), await create('nodes', 'second')];
+    await create('things', 'own', [first]);
+    await create('things', 'shared', [first, second]);
+    await store.delete('nodes', undefined, 'first', { propagationPolicy: 'Foreground' });
+    await settle();
+    expect(store.get('nodes', undefined, 'first')).toBeUndefined();
+    expect(left()).toEqual(['shared']);
+    expect(ownersOf('shared')).toEqual(['second']);
+  });
+
+  test('lets an owner go, in the foreground, before what does not block its deletion', async () => {
+    const owner = await create('nodes', 'owner');
+    await create('things', 'child', [owner], false);
+    await store.mutate<AnyObject>('things', { name: 'child' }, (object) => {
+      object.metadata.finalizers = ['panelet.dev/hold'];
+    });
+    await store.delete('nodes', undefined, 'owner', { propagationPolicy: 'Foreground' });
+    await settle();
+    expect(store.get('nodes', undefined, 'owner')).toBeUndefined();
+    expect(store.get('things', undefined, 'child')?.metadata.deletionTimestamp).toBeDefined();
+  });
+
+  test('lets an owner go, in the foreground, once what held it belongs to somebody else', async () => {
+    const [first, second] = [await create('nodes', 'first'), await create('nodes', 'second')];
+    await create('things', 'child', [first]);
+    await store.mutate<AnyObject>('things', { name: 'child' }, (object) => {
+      object.metadata.finalizers = ['panelet.dev/hold'];
+    });
+    await store.delete('nodes', undefined, 'first', { propagationPolicy: 'Foreground' });
+    await settle();
+    expect(store.get('nodes', undefined, 'first')).toBeDefined();
+    await store.mutate<AnyObject>('things', { name: 'child' }, (object) => {
+      object.metadata.ownerReferences = (object.metadata.ownerReferences ?? []).map((owner) => ({
+        ...owner,
+        name: 'second',
+        uid: second.metadata.uid ?? '',
+      }));
+    });
+    await settle();
+    expect(store.get('nodes', undefined, 'first')).toBeUndefined();
   });
 
   test('lets the owned live without an owner when asked for orphans', async () => {

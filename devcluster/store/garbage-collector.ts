@@ -17,9 +17,13 @@ interface Known {
   readonly object: AnyObject;
 }
 
+/** How an owner stands to what it owns. */
+type OwnerState = 'there' | 'gone' | 'waits for its dependents';
+
 /**
  * Deletes objects all of whose owners are gone, as the garbage collector of Kubernetes does: in the background; before the owner
- * (finalizer foregroundDeletion); or not at all (finalizer orphan: the references are removed).
+ * (finalizer foregroundDeletion), which waits for those that block its deletion; or not at all (finalizer orphan: the references
+ * are removed). Of an object that has another owner left, the reference to one that is gone or that waits is removed.
  * @returns a function that ends it.
  */
 export function startGarbageCollector(deps: GarbageCollectorDeps): () => void {
@@ -44,7 +48,7 @@ class GarbageCollector {
     );
     for (const known of [...this.#byUid.values()]) {
       this.#advance(known);
-      this.#collectIfOrphan(known);
+      this.#look(known);
     }
     return () => {
       for (const stop of stops) stop();
@@ -59,7 +63,8 @@ class GarbageCollector {
     const known = { resource, object: event.object };
     this.#remember(known);
     this.#advance(known);
-    this.#collectIfOrphan(known);
+    this.#look(known);
+    if (event.previous !== undefined) this.#advanceOwnersOf(event.previous);
   }
 
   #remember(known: Known): void {
@@ -69,9 +74,14 @@ class GarbageCollector {
   #forget(object: AnyObject): void {
     const uid = object.metadata.uid ?? '';
     this.#byUid.delete(uid);
-    for (const dependent of this.#dependentsOf(uid)) this.#collectIfOrphan(dependent);
-    for (const ownerUid of ownersOf(object)) {
-      const owner = this.#byUid.get(ownerUid);
+    for (const dependent of this.#dependentsOf(uid)) this.#look(dependent);
+    this.#advanceOwnersOf(object);
+  }
+
+  /** One that waited for this object may have nothing to wait for any more. */
+  #advanceOwnersOf(object: AnyObject): void {
+    for (const { uid } of ownersOf(object)) {
+      const owner = this.#byUid.get(uid);
       if (owner !== undefined) this.#advance(owner);
     }
   }
@@ -82,17 +92,30 @@ class GarbageCollector {
     if (deletionTimestamp === undefined) return;
     const dependents = this.#dependentsOf(uid);
     if (finalizers.includes('orphan')) {
-      for (const dependent of dependents) this.#disown(dependent, uid);
+      for (const dependent of dependents) this.#disown(dependent, [uid]);
       this.#dropFinalizer(owner, 'orphan');
     } else if (finalizers.includes('foregroundDeletion')) {
-      for (const dependent of dependents) this.#collect(dependent);
-      if (dependents.length === 0) this.#dropFinalizer(owner, 'foregroundDeletion');
+      for (const dependent of dependents) this.#look(dependent);
+      const blocks = ({ object }: Known): boolean =>
+        ownersOf(object).some((reference) => reference.uid === uid && reference.blockOwnerDeletion);
+      if (!dependents.some(blocks)) this.#dropFinalizer(owner, 'foregroundDeletion');
     }
   }
 
-  #collectIfOrphan(known: Known): void {
-    const owners = ownersOf(known.object);
-    if (owners.length > 0 && !owners.some((uid) => this.#byUid.has(uid))) this.#collect(known);
+  /** Deletes an object that has no owner left, and lets one go on without those that it has lost. */
+  #look(known: Known): void {
+    const uids = ownersOf(known.object).map(({ uid }) => uid);
+    const lost = uids.filter((uid) => this.#stateOf(uid) !== 'there');
+    if (lost.length === 0) return;
+    if (lost.length < uids.length) this.#disown(known, lost);
+    else this.#collect(known);
+  }
+
+  #stateOf(uid: string): OwnerState {
+    const owner = this.#byUid.get(uid)?.object.metadata;
+    if (owner === undefined) return 'gone';
+    const waits = owner.deletionTimestamp !== undefined && owner.finalizers?.includes('foregroundDeletion') === true;
+    return waits ? 'waits for its dependents' : 'there';
   }
 
   #collect({ resource, object }: Known): void {
@@ -101,9 +124,9 @@ class GarbageCollector {
     this.#attempt(this.#deps.store.delete(resource, namespace, name, { uid, propagationPolicy: 'Background' }));
   }
 
-  #disown(known: Known, uid: string): void {
+  #disown(known: Known, uids: readonly string[]): void {
     this.#change(known, ({ metadata }) => {
-      metadata.ownerReferences = (metadata.ownerReferences ?? []).filter((owner) => owner.uid !== uid);
+      metadata.ownerReferences = (metadata.ownerReferences ?? []).filter((owner) => !uids.includes(owner.uid));
     });
   }
 
@@ -126,10 +149,13 @@ class GarbageCollector {
   }
 
   #dependentsOf(uid: string): Known[] {
-    return [...this.#byUid.values()].filter(({ object }) => ownersOf(object).includes(uid));
+    return [...this.#byUid.values()].filter(({ object }) => ownersOf(object).some((owner) => owner.uid === uid));
   }
 }
 
-function ownersOf(object: AnyObject): string[] {
-  return listAt(object, 'metadata', 'ownerReferences').map((owner) => String(owner['uid']));
+function ownersOf(object: AnyObject): { readonly uid: string; readonly blockOwnerDeletion: boolean }[] {
+  return listAt(object, 'metadata', 'ownerReferences').map((owner) => ({
+    uid: String(owner['uid']),
+    blockOwnerDeletion: owner['blockOwnerDeletion'] === true,
+  }));
 }

@@ -2,6 +2,7 @@ import type { Clock } from '#common/time/clock.js';
 import type { Random } from '#common/random.js';
 import { admitNew, admitUpdate } from './admission.js';
 import { createChangeFeed, createFilter } from './change-feed.js';
+import { compareText } from './compare-text.js';
 import { checkPreconditions, isReleased, planDeletion } from './deletion.js';
 import type { Journal, JournalContent } from './journal.js';
 import { copyOf, deepFreeze, isSameJson } from './json-copy.js';
@@ -30,8 +31,6 @@ export interface ObjectStoreDeps {
   /** Size of the log at which it is folded into the snapshot, in bytes. @default 16 MiB */
   readonly compactBytes?: number;
 }
-
-const compareText = (left: string, right: string): number => (left < right ? -1 : Number(left > right));
 
 /** Objects by resource and key. */
 class State {

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isProcessAlive, readGroupedProcess } from '#devcluster/launcher/proc-fs.js';
+import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
+import { echoed } from '#test/support/echoed.js';
 import { agentPid, signalAgent } from '#test/support/restarts.js';
 import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
 import { waitFor } from '#test/support/wait-for.js';
@@ -65,6 +67,31 @@ describe('dev cluster', () => {
       restartCount: 1,
       lastState: { terminated: { exitCode: 137, signal: 9 } },
     });
+  }, 60_000);
+
+  test('a pod that is taken out of its DaemonSet serves on beside its replacement, and goes to it with its sessions', async () => {
+    const old = running.agentPods().get('node-a')!;
+    const { name, uid } = old.metadata;
+    const session = await running.client('node-a').open({ panel: 'echo' });
+    expect(await echoed(session, 'before')).toBe('before');
+    await running.cluster.store.mutate<StoredPod>('pods', { ns: 'panelet-system', name }, (pod) => {
+      const labels = Object.entries(pod.metadata.labels ?? {});
+      pod.metadata.labels = Object.fromEntries(labels.filter(([key]) => key !== 'panelet.dev/in-daemonset'));
+    });
+    await waitFor('the replacement', () => uidOn('node-a') !== uid && uidOn('node-a') !== undefined, limitMs);
+    const newer = running.agentPods().get('node-a')!;
+    const now = running.cluster.store.get<StoredPod>('pods', 'panelet-system', name)!;
+    expect([now.metadata.uid, podCondition(now, 'Ready')?.status]).toEqual([uid, 'True']);
+    expect(now.metadata.ownerReferences).toBeUndefined();
+    expect(newer.status?.podIP).not.toBe(now.status?.podIP);
+    expect(await echoed(session, 'between')).toBe('between');
+    await running.cluster.store.delete('pods', 'panelet-system', name);
+    const isGone = (): boolean => running.cluster.store.get('pods', 'panelet-system', name) === undefined;
+    await waitFor('the old pod to be gone', isGone, limitMs);
+    expect(await echoed(session, 'after')).toBe('after');
+    expect(session.stats().losses).toBe(0);
+    expect(uidOn('node-a')).toBe(newer.metadata.uid);
+    await session.close();
   }, 60_000);
 
   test('a power cut ends every process of the node, and leaves the other node alone', async () => {

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { createSystemClock } from '#common/time/clock.js';
 import { createSilentLog, type Log } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
-import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
-import { createDevCluster, type DevCluster, type DevClusterOptions } from '#devcluster/cluster.js';
+import { createPaneletClient, type AddressQuery, type PaneletClient } from '#client/sdk.js';
+import { createDevCluster, type DevCluster, type DevClusterOptions, type DevNode } from '#devcluster/cluster.js';
+import { agentPort, paneletNamespace } from '#devcluster/host/initial-objects.js';
 import { localPrograms, podEnvironment } from '#devcluster/host/local-programs.js';
 import { findProcessesByEnvironment, type ProcessIdentity } from '#devcluster/launcher/proc-fs.js';
 import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
@@ -24,9 +25,9 @@ export interface TestClusterOptions extends Partial<DevClusterOptions> {
 export interface TestCluster {
   readonly cluster: DevCluster;
   readonly dir: string;
-  /** Client of one node's agent, as alice. */
+  /** Client of one node's agent, as alice: of the newest one that is Ready, or of the pod that is asked for. */
   client(nodeName: string): PaneletClient;
-  /** Pods of the agents, by node. */
+  /** Ready pods of the agents, by node; of two on a node the one that its DaemonSet counts. */
   agentPods(): ReadonlyMap<string, StoredPod>;
   /** Resolves when every node has a Ready agent. @throws after `limitMs`. */
   agentsReady(limitMs: number): Promise<void>;
@@ -37,6 +38,14 @@ export interface TestCluster {
 }
 
 const clock = createSystemClock({ keepsAlive: true });
+
+const inDaemonSet = (pod: StoredPod): number => Number(pod.metadata.labels?.['panelet.dev/in-daemonset'] === 'true');
+
+/** Agents of a cluster, the one that counts last. */
+function agentsOf(cluster: DevCluster): StoredPod[] {
+  const options = { ns: paneletNamespace, labelSelector: 'panelet.dev/component=agent' };
+  return cluster.store.list<StoredPod>('pods', options).items.toSorted((a, b) => inDaemonSet(a) - inDaemonSet(b));
+}
 
 function isReady(pod: StoredPod): boolean {
   return pod.metadata.deletionTimestamp === undefined && podCondition(pod, 'Ready')?.status === 'True';
@@ -64,8 +73,16 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
   );
   const clients = new Map<string, PaneletClient>();
   const agentPods = (): Map<string, StoredPod> => {
-    const pods = cluster.store.list<StoredPod>('pods', { ns: 'panelet-system' }).items.filter(isReady);
-    return new Map(pods.map((pod) => [pod.spec.nodeName ?? '', pod]));
+    return new Map(
+      agentsOf(cluster)
+        .filter(isReady)
+        .map((pod) => [pod.spec.nodeName ?? '', pod]),
+    );
+  };
+  const addressOf = (node: DevNode, podUid: string | undefined): string => {
+    const named = agentsOf(cluster).find(({ metadata }) => metadata.uid === podUid);
+    const podIp = (named ?? agentPods().get(node.name))?.status?.podIP;
+    return podIp === undefined ? node.agentAddress : `${podIp}:${agentPort}`;
   };
   const processes = (nodeName?: string): ProcessIdentity[] => {
     const all = [...cluster.nodes.map((node) => cluster.marker(node.name)), cluster.marker()];
@@ -78,8 +95,8 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     client: (nodeName) => {
       const node = cluster.nodes.find((candidate) => candidate.name === nodeName);
       if (node === undefined) throw new Error(`There is no node ${nodeName}.`);
-      const client =
-        clients.get(nodeName) ?? createPaneletClient({ address: node.agentAddress, token: cluster.token('alice') });
+      const resolve = ({ podUid }: AddressQuery): string => addressOf(node, podUid);
+      const client = clients.get(nodeName) ?? createPaneletClient({ resolve, token: cluster.token('alice') });
       clients.set(nodeName, client);
       return client;
     },
