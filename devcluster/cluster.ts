@@ -23,7 +23,7 @@ import { createPodLogReader, type ContainerLog } from './launcher/pod-log-reader
 import { createProber } from './launcher/probe.js';
 import { createProcesses } from './launcher/processes.js';
 import type { ObjectStore } from './store/object-store.js';
-import { reportUnplacedPods } from './launcher/unplaced-pods.js';
+import { startScheduler } from './scheduler/scheduler.js';
 
 /** What a dev cluster is made with. */
 export interface DevClusterOptions {
@@ -132,7 +132,7 @@ interface Parts {
   readonly launchers: readonly NodeLauncher[];
   readonly daemonSets: DaemonSetController;
   readonly controller: SupervisedProgram | undefined;
-  readonly endReports: () => void;
+  readonly endScheduler: () => void;
 }
 
 /** Output of a container, wherever it ran. */
@@ -226,18 +226,18 @@ async function startParts(plan: Plan): Promise<Parts> {
   const recorder = createEventRecorder({ ...deps, store: api.store, component: 'daemonset-controller' });
   const daemonSets = createDaemonSetController({ ...deps, store: api.store, recorder });
   daemonSets.start();
-  const scheduler = createEventRecorder({ ...deps, store: api.store, component: 'default-scheduler' });
-  const endReports = reportUnplacedPods({ ...deps, store: api.store, recorder: scheduler });
+  const scheduled = createEventRecorder({ ...deps, store: api.store, component: 'default-scheduler' });
+  const endScheduler = startScheduler({ ...deps, store: api.store, recorder: scheduled });
   endLeftController(plan);
   const controller = createController(plan);
   await controller?.start();
-  return { api, launchers, daemonSets, controller, endReports };
+  return { api, launchers, daemonSets, controller, endScheduler };
 }
 
 async function stopParts(parts: Parts): Promise<void> {
-  parts.endReports();
   await parts.controller?.stop(controllerGraceMs);
   await parts.daemonSets.stop();
+  parts.endScheduler();
   await Promise.all(parts.launchers.map((launcher) => launcher.stop(stopGraceMs)));
   await parts.api.close();
 }

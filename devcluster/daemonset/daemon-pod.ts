@@ -16,7 +16,7 @@ export interface DaemonPodOptions {
   readonly hash: string;
 }
 
-/** A pod of a DaemonSet for one node, bound to it: the dev cluster has no scheduler. */
+/** A pod of a DaemonSet for one node, which it names in its affinity: the scheduler gives it that node. */
 export function newDaemonPod({ set, nodeName, hash }: DaemonPodOptions): StoredPod {
   const { template } = set.spec;
   const generateName = `${set.metadata.name}-`;
@@ -37,7 +37,6 @@ export function newDaemonPod({ set, nodeName, hash }: DaemonPodOptions): StoredP
     },
     spec: {
       ...spec,
-      nodeName,
       tolerations: [...(spec.tolerations ?? []), ...daemonTolerations],
       affinity: {
         nodeAffinity: {

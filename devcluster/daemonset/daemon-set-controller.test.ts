@@ -4,8 +4,10 @@ import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { createEventRecorder } from '../store/event-recorder.js';
+import { startScheduler } from '../scheduler/scheduler.js';
 import { builtinKinds } from '../kinds/builtin-kinds.js';
 import type { StoredPod, PodStatus } from '../launcher/pod.js';
+import { targetNodeOf } from '../launcher/target-node.js';
 import type { StoredObject } from '../store/kube-object.js';
 import { createObjectStore } from '../store/memory-object-store.js';
 import type { ObjectStore } from '../store/object-store.js';
@@ -21,6 +23,7 @@ const key = { ns: 'ns', name: 'agent' };
 
 let store: ObjectStore;
 let controller: DaemonSetController;
+let stopScheduler: () => void;
 
 function until(condition: () => boolean): Promise<void> {
   return waitFor('the cluster is so', condition);
@@ -78,11 +81,13 @@ beforeEach(async () => {
   const recorder = createEventRecorder({ store, clock, random, log, component: 'daemonset-controller' });
   controller = createDaemonSetController({ store, recorder, clock, log });
   controller.start();
+  stopScheduler = startScheduler({ store, clock, log, recorder: { record: () => undefined } });
   await until(() => pods().length === 2 && daemonSet().status?.currentNumberScheduled === 2);
 });
 
 afterEach(async () => {
   await controller.stop();
+  stopScheduler();
 });
 
 describe('DaemonSet controller', () => {
@@ -95,7 +100,7 @@ describe('DaemonSet controller', () => {
       'pod-template-generation': '1',
     });
     expect(pod?.metadata.ownerReferences).toMatchObject([{ kind: 'DaemonSet', name: 'agent', controller: true }]);
-    expect(pods().map((each) => each.spec.nodeName)).toEqual(expect.arrayContaining(['node-a', 'node-b']));
+    expect(pods().map(targetNodeOf)).toEqual(expect.arrayContaining(['node-a', 'node-b']));
     expect(daemonSet().status).toMatchObject({ desiredNumberScheduled: 2, numberReady: 0, observedGeneration: 1 });
   });
 
@@ -187,7 +192,7 @@ describe('DaemonSet controller', () => {
       });
     await change(undefined, detached);
     await until(() => pods().length === 3 && daemonSet().status?.currentNumberScheduled === 2);
-    const newer = pods().find((each) => each.spec.nodeName === pod!.spec.nodeName && each.metadata.name !== name)!;
+    const newer = pods().find((each) => targetNodeOf(each) === targetNodeOf(pod!) && each.metadata.name !== name)!;
     // A change of the template is none of its business either.
     await setImage('two');
     await until(() => daemonSet().status?.observedGeneration === 2);

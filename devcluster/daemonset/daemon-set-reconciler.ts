@@ -69,8 +69,6 @@ export class DaemonSetReconciler {
     const { store, recorder } = this.#deps;
     const pod = await store.create('pods', newDaemonPod({ set, nodeName, hash }));
     recorder.record(set, { type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${pod.metadata.name}` });
-    const bound = `Successfully assigned ${keyOf(pod.metadata.namespace, pod.metadata.name)} to ${nodeName}`;
-    recorder.record(pod, { type: 'Normal', reason: 'Scheduled', message: bound });
   }
 
   async #writeStatus(set: StoredDaemonSet, status: DaemonSetStatus): Promise<void> {

@@ -100,6 +100,40 @@ describe('container runner', () => {
     expect(events).toEqual(['Started']);
   });
 
+  test('asks again for an image of a registry that cannot be there, and has never started meanwhile', async () => {
+    const { runner, clock, processes, events } = setUp({ image: 'registry.invalid:5000/panelet:2' });
+    runner.begin(fresh);
+    await settle();
+    const problem = expect.stringContaining('lookup registry.invalid: no such host') as unknown;
+    expect(runner.view()).toMatchObject({
+      state: { waiting: { reason: 'ErrImagePull', message: problem } },
+      ready: false,
+      restartCount: 0,
+    });
+    expect(events).toEqual(['Failed', 'Failed']);
+    clock.advance(1000);
+    expect(runner.view().state.waiting).toMatchObject({ reason: 'ImagePullBackOff', message: problem });
+    clock.advance(9999);
+    expect(events).toEqual(['Failed', 'Failed', 'BackOff', 'Failed']);
+    clock.advance(1);
+    expect(events).toHaveLength(6);
+    expect(runner.view()).toMatchObject({ restartCount: 0, last: undefined });
+    await runner.end(1000);
+    clock.advance(60_000);
+    expect(events).toHaveLength(6);
+    expect(processes.started).toEqual([]);
+  });
+
+  test.each(['nginx', 'invalid/x', 'registry.example/x.invalid', 'panelet/panelet:dev'])(
+    'needs no image %s',
+    async (image) => {
+      const { runner } = setUp({ image });
+      runner.begin(fresh);
+      await settle();
+      expect(runner.view().state.running).toBeDefined();
+    },
+  );
+
   test('restarts after 1 s, 10 s, 20 s, and says CrashLoopBackOff while it waits', async () => {
     const { runner, clock, processes, events } = setUp();
     runner.begin(fresh);

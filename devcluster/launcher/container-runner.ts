@@ -2,6 +2,7 @@ import { type Clock, type Timer, timestamp } from '#common/time/clock.js';
 import { createLatch } from '#common/time/latch.js';
 import type { Log } from '#common/log.js';
 import { isRestartForgotten, restartDelayMs, type RestartDelays } from './back-off.js';
+import { pullProblem } from './image-pull.js';
 import type { StoredContainerState, ContainerTermination } from './pod.js';
 import type { ContainerView } from './pod-status.js';
 import type { LocalProcess, ProcessExit, Processes, ProcessSpec } from './processes.js';
@@ -69,6 +70,8 @@ class ProcessContainerRunner implements ContainerRunner {
   #last: ContainerTermination | undefined;
   #restartCount = 0;
   #restartsInRow = 0;
+  /** Attempts to get the image that have failed. */
+  #pulls = 0;
   #containerId: string | undefined;
   #running: LocalProcess | undefined;
   #startedAtMs = 0;
@@ -144,7 +147,12 @@ class ProcessContainerRunner implements ContainerRunner {
   }
 
   async #start(count: number): Promise<void> {
-    const { name, processes, clock, log, listener } = this.#deps;
+    const { name, image, processes, clock, log, listener } = this.#deps;
+    const problem = pullProblem(image);
+    if (problem !== undefined) {
+      this.#failToPull(problem, count);
+      return;
+    }
     this.#restartCount = count;
     this.#starting = true;
     try {
@@ -158,6 +166,21 @@ class ProcessContainerRunner implements ContainerRunner {
       this.#starting = false;
       this.#failToStart(error);
     }
+  }
+
+  /** Asks for the image again later; the container has not been started, so nothing has ended. */
+  #failToPull(problem: string, count: number): void {
+    const { image, clock, delays, listener } = this.#deps;
+    const isFirst = this.#pulls === 0;
+    const reason = isFirst ? 'ErrImagePull' : 'ImagePullBackOff';
+    const message = isFirst ? problem : `Back-off pulling image "${image}": ErrImagePull: ${problem}`;
+    this.#state = { waiting: { reason, message } };
+    if (isFirst) listener.event('Warning', 'Failed', `Failed to pull image "${image}": ${problem}`);
+    else listener.event('Normal', 'BackOff', `Back-off pulling image "${image}"`);
+    listener.event('Warning', 'Failed', `Error: ${reason}`);
+    this.#timer = clock.after(restartDelayMs(this.#pulls, delays), () => void this.#start(count));
+    this.#pulls += 1;
+    listener.changed();
   }
 
   #failToStart(error: unknown): void {

@@ -30,6 +30,17 @@ export interface Probe {
   readonly failureThreshold?: number;
 }
 
+/** Amounts by resource, such as `cpu: 500m`. */
+export type Quantities = Readonly<Record<string, string>>;
+
+/** A port that a container listens at. */
+export interface ContainerPort {
+  readonly name?: string;
+  readonly containerPort: number;
+  readonly hostPort?: number;
+  readonly protocol?: string;
+}
+
 /** One container of a pod: here, one local process. */
 export interface Container {
   readonly name: string;
@@ -38,7 +49,10 @@ export interface Container {
   readonly args?: readonly string[];
   readonly workingDir?: string;
   readonly env?: readonly EnvVar[];
-  readonly ports?: readonly { readonly name?: string; readonly containerPort: number; readonly protocol?: string }[];
+  readonly ports?: readonly ContainerPort[];
+  readonly resources?: { readonly requests?: Quantities; readonly limits?: Quantities };
+  /** Only of an init container: `Always` for one that runs beside the others. */
+  readonly restartPolicy?: 'Always';
   readonly readinessProbe?: Probe;
 }
 

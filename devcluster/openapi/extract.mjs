@@ -15,7 +15,7 @@ const documents = [
   'apis__authorization.k8s.io__v1',
 ];
 const kinds = {
-  'io.k8s.api.core.v1': ['Pod', 'Namespace', 'Node', 'Event', 'ConfigMap', 'ServiceAccount'],
+  'io.k8s.api.core.v1': ['Pod', 'Namespace', 'Node', 'Event', 'ConfigMap', 'ServiceAccount', 'ResourceQuota'],
   'io.k8s.api.apps.v1': ['DaemonSet', 'ControllerRevision'],
   'io.k8s.api.coordination.v1': ['Lease'],
   'io.k8s.api.events.v1': ['Event'],

@@ -87,8 +87,11 @@ function keepSystemFields(object: AnyObject, old: AnyObject): void {
   object.metadata = kept as unknown as AnyObject['metadata'];
 }
 
-/** Object without what does not count for its generation. */
-const desired = (object: AnyObject): unknown => ({ ...object, metadata: undefined, status: undefined });
+/** Object without what does not count for its generation; the node that a scheduler gives to a pod is no change of it. */
+function desired(object: AnyObject): unknown {
+  const rest = { ...object, metadata: undefined, status: undefined };
+  return object.kind === 'Pod' ? { ...rest, spec: { ...(object['spec'] as object), nodeName: undefined } } : rest;
+}
 
 function checkVersion(kind: ResourceKind, asked: AnyObject, old: AnyObject): void {
   const { name, uid, resourceVersion } = tidyMetadata(asked.metadata);
