@@ -11,6 +11,7 @@ import { targetNodeOf } from '../launcher/target-node.js';
 import type { StoredObject } from '../store/kube-object.js';
 import { createObjectStore } from '../store/memory-object-store.js';
 import type { ObjectStore } from '../store/object-store.js';
+import { refuseOverQuota } from '../store/pod-quota.js';
 import { createDaemonSetController, type DaemonSetController } from './daemon-set-controller.js';
 import type { StoredRevision, StoredDaemonSet } from './daemon-set.js';
 
@@ -59,7 +60,7 @@ async function report(pod: StoredPod, status: PodStatus): Promise<void> {
 beforeEach(async () => {
   // Events have two names and are stored once.
   const kinds = builtinKinds.map(({ kind }) => kind).filter(({ group }) => group !== 'events.k8s.io');
-  store = createObjectStore({ kinds, clock, random });
+  store = createObjectStore({ kinds, clock, random, refuse: refuseOverQuota });
   await store.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
   for (const name of ['node-a', 'node-b']) {
     await store.create('nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name } });
@@ -205,6 +206,31 @@ describe('DaemonSet controller', () => {
     expect(back?.deletionTimestamp).toBeUndefined();
     // Adopted by the reference that it had, not by a second one.
     expect(back?.ownerReferences).toEqual([own]);
+  });
+
+  test('tells what is refused to it, does the rest, and tries again', async () => {
+    await store.create('resourcequotas', {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'few', namespace: 'ns' },
+      spec: { hard: { pods: '2' } },
+    } as StoredObject);
+    await store.create('nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-c' } });
+    const refusals = (): string[] =>
+      store
+        .list<StoredObject & { reason: string; message: string; involvedObject: { kind: string } }>('events', {
+          ns: 'ns',
+        })
+        .items.filter(({ reason, involvedObject }) => reason === 'FailedCreate' && involvedObject.kind === 'DaemonSet')
+        .map(({ message }) => message);
+    await until(() => refusals().length > 0);
+    expect(refusals()[0]).toMatch(
+      /^Error creating: pods "agent-[a-z0-9]{5}" is forbidden: exceeded quota: few, requested: pods=1, used: pods=2, limited: pods=2$/,
+    );
+    await until(() => daemonSet().status?.desiredNumberScheduled === 3);
+    expect(pods()).toHaveLength(2);
+    await store.delete('resourcequotas', 'ns', 'few');
+    await until(() => pods().length === 3);
   });
 
   test('removes the pod of a node that is gone from the selector, and follows new nodes', async () => {

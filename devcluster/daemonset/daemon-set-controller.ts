@@ -23,8 +23,9 @@ export interface DaemonSetController {
   stop(): Promise<void>;
 }
 
-// After a write that the store refused; the next change of an object may come sooner.
-const retryMs = 500;
+// After a write that the store refused, twice as long each time in a row; the next change of an object may come sooner.
+const firstRetryMs = 500;
+const lastRetryMs = 4000;
 
 /** Controller of every DaemonSet of the dev cluster. */
 export function createDaemonSetController(deps: DaemonSetControllerDeps): DaemonSetController {
@@ -36,6 +37,7 @@ class StoreDaemonSetController implements DaemonSetController {
   readonly #deps: DaemonSetControllerDeps;
   readonly #reconciler: DaemonSetReconciler;
   readonly #dirty = new Set<string>();
+  readonly #failures = new Map<string, number>();
   readonly #timers = new Map<string, Timer>();
   readonly #stopWatches: (() => void)[] = [];
   #working: Promise<void> | undefined;
@@ -111,11 +113,14 @@ class StoreDaemonSetController implements DaemonSetController {
   async #attempt(key: string): Promise<void> {
     try {
       const againMs = await this.#reconciler.reconcile(this.#find(key));
+      this.#failures.delete(key);
       if (againMs !== undefined) this.#enqueueAfter(key, againMs);
     } catch (err) {
       if (isStatusError(err, 'NotFound') && this.#find(key) === undefined) return;
       this.#deps.log.warn({ err, daemonSet: key }, 'DaemonSet not reconciled, trying again');
-      this.#enqueueAfter(key, retryMs);
+      const failures = this.#failures.get(key) ?? 0;
+      this.#failures.set(key, failures + 1);
+      this.#enqueueAfter(key, Math.min(lastRetryMs, firstRetryMs * 2 ** failures));
     }
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '#common/errors/errors.js';
 import type { Clock } from '#common/time/clock.js';
 import type { Node } from '../launcher/node.js';
 import type { ClusterEventRecorder } from '../store/event-recorder.js';
@@ -30,7 +31,7 @@ export class DaemonSetReconciler {
   /**
    * Brings one DaemonSet to what its spec says; does nothing for one that is gone or going.
    * @returns when to look again although nothing changed, in milliseconds.
-   * @throws the error of the store where that refuses a write; trying again is safe.
+   * @throws the error of the store where that refuses a write; what else is to be done has been done, trying again is safe.
    */
   async reconcile(set: StoredDaemonSet | undefined): Promise<number | undefined> {
     if (set === undefined || set.metadata.deletionTimestamp !== undefined) return undefined;
@@ -41,11 +42,15 @@ export class DaemonSetReconciler {
     const view = { set, nodes, hash, nowMs: clock.date().getTime() };
     const plan = planDaemonSet({ ...view, pods: await claimPods(store, set) });
     for (const entry of plan.remove) await this.#remove(set, entry);
-    for (const nodeName of plan.create) await this.#create(set, nodeName, hash);
+    const refusals: unknown[] = [];
+    for (const nodeName of plan.create) {
+      await this.#create(set, nodeName, hash).catch((error: unknown) => refusals.push(error));
+    }
     const pods = await claimPods(store, set);
     const after = planDaemonSet({ ...view, pods });
     await this.#writeStatus(set, after.status);
     await this.#revisions.prune(set, new Set(pods.map((pod) => pod.metadata.labels?.[revisionLabel] ?? '')));
+    if (refusals.length > 0) throw refusals[0];
     return after.againMs;
   }
 
@@ -67,7 +72,11 @@ export class DaemonSetReconciler {
 
   async #create(set: StoredDaemonSet, nodeName: string, hash: string): Promise<void> {
     const { store, recorder } = this.#deps;
-    const pod = await store.create('pods', newDaemonPod({ set, nodeName, hash }));
+    const pod = await store.create('pods', newDaemonPod({ set, nodeName, hash })).catch((error: unknown) => {
+      const message = `Error creating: ${messageOf(error)}`;
+      recorder.record(set, { type: 'Warning', reason: 'FailedCreate', message });
+      throw error;
+    });
     recorder.record(set, { type: 'Normal', reason: 'SuccessfulCreate', message: `Created pod: ${pod.metadata.name}` });
   }
 

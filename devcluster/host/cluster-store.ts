@@ -13,6 +13,7 @@ import type { AnyObject } from '../store/kube-object.js';
 import { createObjectStore } from '../store/memory-object-store.js';
 import { startNamespaceCleaner } from '../store/namespace-cleaner.js';
 import type { ObjectStore } from '../store/object-store.js';
+import { refuseOverQuota, startQuotaStatus } from '../store/pod-quota.js';
 
 /** What {@link openClusterStore} needs. */
 export interface ClusterStoreDeps {
@@ -69,7 +70,13 @@ export async function openClusterStore(deps: ClusterStoreDeps): Promise<ClusterS
     (served) => !served.isReview && served.kind.plural === served.storedAs && served.fromView === served.toView,
   );
   const disk = deps.directory === undefined ? {} : { disk: openJournal(deps.directory) };
-  const store = createObjectStore({ kinds: stored.map((served) => served.kind), clock, random, ...disk });
+  const store = createObjectStore({
+    kinds: stored.map((served) => served.kind),
+    clock,
+    random,
+    refuse: refuseOverQuota,
+    ...disk,
+  });
   await ensureNamespaces(store);
   for (const definition of definitions) await ensureDefinition(store, definition, timestampOf(clock));
   const resources = stored.map((served) => served.kind.plural);
@@ -77,6 +84,7 @@ export async function openClusterStore(deps: ClusterStoreDeps): Promise<ClusterS
   const stops = [
     startGarbageCollector({ store, resources, log }),
     startNamespaceCleaner({ store, resources: namespaced, log }),
+    startQuotaStatus({ store, log }),
     startEventExpiry({ store, clock, log }),
   ];
   return {

@@ -3,7 +3,14 @@ import { isFields, textAt } from '../store/json-copy.js';
 import type { AnyObject } from '../store/kube-object.js';
 import { requiredValue } from '../store/refusals.js';
 import { controllerRevisionColumns, daemonSetColumns } from '../table/apps-columns.js';
-import { configMapColumns, eventColumns, leaseColumns, namespaceColumns, nodeColumns } from '../table/core-columns.js';
+import {
+  configMapColumns,
+  eventColumns,
+  leaseColumns,
+  namespaceColumns,
+  nodeColumns,
+  quotaColumns,
+} from '../table/core-columns.js';
 import { definitionColumns } from '../table/definition-columns.js';
 import { podColumns } from '../table/pod-columns.js';
 import { validateConfigMap } from './config-map-rules.js';
@@ -11,6 +18,7 @@ import { reviewKinds, serviceAccounts } from './account-kinds.js';
 import { applyDaemonSetDefaults, validateDaemonSet } from './daemon-set-rules.js';
 import { applyEventDefaults, fromEventsView, toEventsView } from './event-views.js';
 import { validateLease } from './lease-rules.js';
+import { validateQuota } from './quota-rules.js';
 import { applyPodDefaults, qosClassOf } from './pod-defaults.js';
 import { validatePodSpec, validatePodUpdate } from './pod-validation.js';
 import { serveBuiltin, type Builtin } from './serve-builtin.js';
@@ -134,6 +142,19 @@ const configMaps = serveBuiltin({
   validate: validateConfigMap,
 });
 
+const resourceQuotas = serveBuiltin({
+  group: '',
+  version: 'v1',
+  kind: 'ResourceQuota',
+  plural: 'resourcequotas',
+  shortNames: ['quota'],
+  hasStatus: true,
+  schemaName: 'io.k8s.api.core.v1.ResourceQuota',
+  columns: quotaColumns,
+  newStatus: () => ({}),
+  validate: validateQuota,
+});
+
 const daemonSets = serveBuiltin({
   group: 'apps',
   version: 'v1',
@@ -194,6 +215,7 @@ export const builtinKinds: readonly ServedKind[] = [
   namespaces,
   nodes,
   pods,
+  resourceQuotas,
   serviceAccounts,
   controllerRevisions,
   daemonSets,

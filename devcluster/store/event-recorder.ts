@@ -1,16 +1,9 @@
 import { type Clock, timestamp } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
+import { createEventCorrelator, rememberLatest, type EventNote } from './event-correlator.js';
 import type { StoredObject } from './kube-object.js';
 import type { ObjectStore } from './object-store.js';
-
-/** One thing that happened to an object, as `kubectl describe` shows it. */
-export interface EventNote {
-  readonly type: 'Normal' | 'Warning';
-  /** One word, for example `SuccessfulCreate`. */
-  readonly reason: string;
-  readonly message: string;
-}
 
 /** Writes events; never throws, and nobody waits for it. */
 export interface ClusterEventRecorder {
@@ -19,6 +12,7 @@ export interface ClusterEventRecorder {
 
 interface EventObject extends StoredObject {
   count: number;
+  message: string;
   lastTimestamp: string;
 }
 
@@ -33,12 +27,10 @@ export interface ClusterEventRecorderDeps {
   readonly host?: string;
 }
 
-// Repetitions are counted in one event, as client-go's correlator does; only the latest few are remembered.
-const rememberedEvents = 256;
-
 /** Recorder for one component. */
 export function createEventRecorder(deps: ClusterEventRecorderDeps): ClusterEventRecorder {
   const names = new Map<string, string>();
+  const correlate = createEventCorrelator(deps.clock);
 
   const create = async (about: StoredObject, note: EventNote): Promise<string> => {
     const now = timestamp(deps.clock.date());
@@ -62,24 +54,23 @@ export function createEventRecorder(deps: ClusterEventRecorderDeps): ClusterEven
     return name;
   };
 
-  const repeat = async (namespace: string, name: string): Promise<void> => {
+  const repeat = async (namespace: string, name: string, message: string): Promise<void> => {
     await deps.store.mutate<EventObject>('events', { ns: namespace, name }, (event) => {
       event.count += 1;
+      event.message = message;
       event.lastTimestamp = timestamp(deps.clock.date());
     });
   };
 
   const write = async (about: StoredObject, note: EventNote): Promise<void> => {
-    const identity = [about.metadata.uid, note.reason, note.message].join('\n');
+    const { identity, message } = correlate(about, note);
     const known = names.get(identity);
     const namespace = about.metadata.namespace ?? 'default';
     if (known !== undefined && deps.store.get('events', namespace, known) !== undefined) {
-      await repeat(namespace, known);
+      await repeat(namespace, known, message);
       return;
     }
-    names.set(identity, await create(about, note));
-    const [oldest] = names.keys();
-    if (names.size > rememberedEvents && oldest !== undefined) names.delete(oldest);
+    rememberLatest(names, identity, await create(about, { ...note, message }));
   };
 
   return {

@@ -24,6 +24,8 @@ export interface ObjectStoreDeps {
   readonly kinds: readonly ResourceKind[];
   readonly clock: Clock;
   readonly random: Random;
+  /** The last word on a new object, which is complete but for its resource version. @throws StatusError to refuse it. */
+  readonly refuse?: (store: ObjectStore, kind: ResourceKind, object: AnyObject) => void;
   /** Where changes are kept; in memory only when left out. */
   readonly disk?: { readonly journal: Journal; readonly content: JournalContent };
   /** Changes kept at least for watches that begin in the past. @default 10000 */
@@ -99,6 +101,7 @@ class MemoryObjectStore implements ObjectStore {
     this.checkNamespace(kind, namespace, name);
     const twin = this.get(resource, namespace, name);
     if (twin !== undefined) throw alreadyExists(kind, name, twin.metadata.deletionTimestamp !== undefined);
+    this.deps.refuse?.(this, kind, admitted);
     if (options.dryRun === true) return admitted as unknown as T;
     return (await this.commit('ADDED', kind, admitted, undefined)) as unknown as T;
   }

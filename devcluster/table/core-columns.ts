@@ -26,6 +26,27 @@ function nodeAddress(node: AnyObject, type: string): string {
   return or(textAt(found, 'address'), '<none>');
 }
 
+/** Columns of quotas. */
+export const quotaColumns: ColumnSet = {
+  columns: [
+    nameColumn,
+    column('Request', 'string', 'Request represents a minimum amount of cpu/memory that a container may consume.'),
+    column(
+      'Limit',
+      'string',
+      'Limits control the maximum amount of cpu/memory that a container may use independent of contention on the node.',
+    ),
+    ageColumn,
+  ],
+  cells: (quota, nowMs) => {
+    const hard = valueAt(quota, 'status', 'hard');
+    const parts = Object.keys(isFields(hard) ? hard : {})
+      .sort()
+      .map((name) => `${name}: ${textAt(quota, 'status', 'used', name)}/${textAt(quota, 'status', 'hard', name)}`);
+    return [quota.metadata.name, parts.join(', '), '', ageOf(quota, nowMs)];
+  },
+};
+
 /** Columns of nodes. */
 export const nodeColumns: ColumnSet = {
   columns: [

@@ -3,6 +3,8 @@ import { timestamp } from '#common/time/clock.js';
 import { anyKubectl, createKubectl, packagedKubectl, type Kubectl } from '#test/support/kubectl.js';
 import { agentDaemonSet, nodeA, restart, webPod } from '#test/support/kube-manifests.js';
 import { startRunningApi, type RunningApi } from '#test/support/running-api.js';
+import { waitFor } from '#test/support/wait-for.js';
+import type { StoredObject } from '#devcluster/store/kube-object.js';
 
 jest.setTimeout(60_000);
 
@@ -355,6 +357,55 @@ describe('writing with kubectl', () => {
   test('changes nothing in a dry run', async () => {
     expect(await kubectl.out('apply --dry-run=server -f -', webPod)).toBe('pod/web created (server dry run)\n');
     expect(await kubectl.out('get pods -o name')).toBe('');
+  });
+
+  test('keeps to a quota of pods', async () => {
+    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'few' }, spec: { hard: { pods: '1' } } };
+    expect(await kubectl.out('apply -f -', JSON.stringify(quota))).toBe('resourcequota/few created\n');
+    await kubectl.out('apply -f -', webPod);
+    const { stderr } = await kubectl.run('create -f -', webPod.replace('name: web', 'name: more'));
+    expect(stderr).toMatch(
+      /pods "more" is forbidden: exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1/,
+    );
+    expect(words(lines(await kubectl.out('get quota'))[1]).slice(0, 2)).toEqual(['few', 'pods: 1/1']);
+    expect(await kubectl.out('describe quota few')).toMatch(/pods +1 +1/);
+  });
+
+  test('drains a node of a pod that was taken out of its daemonset, and deletes it when all its owners are gone', async () => {
+    await kubectl.out('create -f -', nodeA);
+    await kubectl.out('apply -f -', agentDaemonSet);
+    const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' };
+    await kubectl.out('create -f -', JSON.stringify({ ...lease, metadata: { name: 'panelet-controller' } }));
+    const uidOf = (what: string): Promise<string> => kubectl.out(`get ${what} -o jsonpath={.metadata.uid}`);
+    const daemonSet = { apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'panelet-agent' };
+    const owners = [{ ...daemonSet, uid: await uidOf('ds/panelet-agent'), controller: true, blockOwnerDeletion: true }];
+    const labels = { 'app.kubernetes.io/name': 'panelet-agent' };
+    const metadata = { name: 'agent-1', namespace: 'default', labels, ownerReferences: owners };
+    const spec = { nodeName: 'node-a', containers: [{ name: 'a', image: 'b' }] };
+    await api.store.create('pods', { apiVersion: 'v1', kind: 'Pod', metadata, spec } as StoredObject);
+    const drain = 'drain node-a --ignore-daemonsets --dry-run=client';
+    expect((await kubectl.run(drain)).stdout).not.toMatch(/evicting/);
+    const detach = {
+      metadata: {
+        uid: await uidOf('pod/agent-1'),
+        resourceVersion: await kubectl.out('get pod agent-1 -o jsonpath={.metadata.resourceVersion}'),
+        labels: { 'app.kubernetes.io/name': null },
+        ownerReferences: [
+          { ...daemonSet, uid: owners[0]?.uid, controller: false },
+          { ...lease, name: 'panelet-controller', uid: await uidOf('lease/panelet-controller'), controller: true },
+        ],
+      },
+    };
+    const patch = ['patch', 'pod', 'agent-1', '--type=merge', '-p', JSON.stringify(detach)];
+    expect(await kubectl.out(patch)).toBe('pod/agent-1 patched\n');
+    expect((await kubectl.run(patch)).stderr).toMatch(/Conflict|has been modified/);
+    expect((await kubectl.run(drain)).stdout).toMatch(/agent-1/);
+    const ownersOf = 'get pod agent-1 -o jsonpath={.metadata.ownerReferences[*].kind}';
+    expect(await kubectl.out(ownersOf)).toBe('DaemonSet Lease');
+    await kubectl.out('delete lease panelet-controller');
+    await waitFor('the reference to the Lease to be gone', async () => (await kubectl.out(ownersOf)) === 'DaemonSet');
+    await kubectl.out('delete ds panelet-agent');
+    expect(await kubectl.out('get pod agent-1 -o jsonpath={.metadata.deletionTimestamp}')).not.toBe('');
   });
 
   test('cordons a node', async () => {
