@@ -55,7 +55,7 @@ const otherChanges: Readonly<Record<string, Change>> = {
 const people = [
   ...[annotations.restartAnnotation, annotations.reasonAnnotation, annotations.drainTimeoutAnnotation],
   ...[annotations.noticeAnnotation, annotations.onTimeoutAnnotation, annotations.onUnreachableAnnotation],
-  annotations.maxUnavailableAnnotation,
+  ...[annotations.maxUnavailableAnnotation, 'panelet.dev/max-surge', 'panelet.dev/warm-timeout'],
 ];
 const controllers = [
   ...[annotations.observedAnnotation, annotations.resultAnnotation, annotations.errorAnnotation],
@@ -63,6 +63,7 @@ const controllers = [
 ];
 const decisive = [
   ...[annotations.gateDaemonSetAnnotation, annotations.gateTargetAnnotation, annotations.rolloutAnnotation],
+  ...['panelet.dev/detach-label', 'panelet.dev/handover'],
   ...[annotations.requestedByAnnotation, 'kubectl.kubernetes.io/last-applied-configuration', 'a'],
 ];
 
@@ -153,8 +154,54 @@ describe.each(['controller', 'cleanup-pre-delete', 'cleanup-post-delete'])('the 
     expect(by(annotate(annotations.claimAnnotation))).toBeUndefined();
   });
 
+  const daemonSet = { ...owner, blockOwnerDeletion: true };
+  const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', name: 'panelet-controller', uid: 'u2', controller: true };
+  const inDaemonSet = { 'panelet.dev/in-daemonset': 'true' };
+  const taken = { 'panelet.dev/detached': 'r1' };
+  const podOfDaemonSet: Change = ({ metadata }) => {
+    metadata.labels = { ...metadata.labels, ...inDaemonSet };
+    metadata.ownerReferences = [daemonSet];
+  };
+  const podTakenOut: Change = ({ metadata }) => {
+    metadata.labels = { app: 'panelet', ...taken };
+    metadata.ownerReferences = [{ ...owner, controller: false }, lease];
+    metadata.annotations = {
+      ...metadata.annotations,
+      [annotations.claimAnnotation]: '{}',
+      'cluster-autoscaler.kubernetes.io/daemonset-pod': 'true',
+    };
+  };
+  const owners =
+    (...references: object[]): Change =>
+    ({ metadata }) => {
+      metadata.ownerReferences = references;
+    };
+  const between = (before: Change, ...after: Change[]): string | undefined => {
+    const oldObject = targetOf();
+    before(oldObject);
+    const object = structuredClone(oldObject);
+    for (const change of after) change(object);
+    const plain = (value: object): object => JSON.parse(JSON.stringify(value)) as object;
+    return judge(policyOf('claims-only'), { username: account(name), object: plain(object), oldObject: plain(oldObject) });
+  };
+
+  test('takes a pod out of its DaemonSet, and puts it back', () => {
+    expect(between(podOfDaemonSet, podTakenOut)).toBeUndefined();
+    expect(between(podTakenOut, podOfDaemonSet, owners(owner))).toBeUndefined();
+  });
+
+  test.each<[string, Change]>([
+    ['gives it no other owner', owners({ ...owner, controller: false }, { ...lease, kind: 'ConfigMap' })],
+    ['gives it no other Lease', owners({ ...owner, controller: false }, { ...lease, name: 'a' })],
+    ['gives it no other DaemonSet', owners({ ...owner, uid: 'u3' }, lease)],
+    ['does not take its DaemonSet from it', owners(lease)],
+    ['lets it hold up no deletion', owners({ ...owner, controller: false }, { ...lease, blockOwnerDeletion: true })],
+  ])('%s', (_what, change) => {
+    expect(between(podOfDaemonSet, change)).toMatch(/nothing else/);
+  });
+
   test.each(Object.keys(otherChanges))('does not change %s of a pod', (change) => {
-    expect(by(otherChanges[change]!)).toMatch(/panelet\.dev\/claim, nothing else/);
+    expect(by(otherChanges[change]!)).toMatch(/whether it is in its DaemonSet, nothing else/);
   });
 
   test('writes no other annotation at a pod', () => {

@@ -40,6 +40,31 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
+{{/*
+The label by which a pod is its DaemonSet's, beside those of its component. Without it the DaemonSet makes another one beside it, while everything
+else goes on finding it. In selectors, which cannot be changed.
+*/}}
+{{- define "panelet.detachLabel" -}}
+panelet.dev/in-daemonset
+{{- end }}
+
+{{/* What the pods of a DaemonSet have that are still its own. Called with (list . "agent"). */}}
+{{- define "panelet.daemonSetSelector" -}}
+{{ include "panelet.selector" . }}
+{{ include "panelet.detachLabel" . }}: 'true'
+{{- end }}
+
+{{/* How a DaemonSet's pods are replaced by ones beside them: annotations of the DaemonSet. */}}
+{{- define "panelet.surge" -}}
+panelet.dev/detach-label: {{ include "panelet.detachLabel" . }}
+{{- with .Values.strategy }}
+{{- if and (hasKey . "maxSurge") (ne (toString .maxSurge) "") }}
+panelet.dev/max-surge: {{ toString .maxSurge | quote }}
+{{- end }}
+panelet.dev/warm-timeout: {{ printf "%ds" (int .warmTimeoutSeconds) }}
+{{- end }}
+{{- end }}
+
 {{/* Labels of a pod: no versions, so that only what matters to the pod is a rollout. Called with (list . "agent"). */}}
 {{- define "panelet.podLabels" -}}
 {{- $root := index . 0 -}}

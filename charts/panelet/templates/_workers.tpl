@@ -177,6 +177,17 @@ one's own. Called with (list . "host"); gives JSON.
 {{ toJson $names }}
 {{- end }}
 
+{{/*
+"true" when a panel's worker has a /tmp: all of a host's, and beside an agent a shell's, or one of your own. The others write nothing there, and a pod with
+a directory of its own is one that `kubectl drain` asks about. Called with (list . "logs" "agent").
+*/}}
+{{- define "panelet.hasTmp" -}}
+{{- $panel := index (index . 0).Values.panels (index . 1) -}}
+{{- if or (eq (index . 2) "host") (eq (index . 1) "terminal") $panel.image $panel.command -}}
+true
+{{- end -}}
+{{- end }}
+
 {{/* Format in which a pod's workers hand sessions over to newer ones; worker/handover/state-parts.ts. */}}
 {{- define "panelet.handover" -}}
 1
@@ -310,7 +321,9 @@ Called with (list "logs" "agent").
     # And of the sockets its own, in this pod's directory: whoever reaches another worker's is believed about who calls.
     {{- $sockets := include "panelet.socketDirectory" (list $name $target) }}
     {{- include "panelet.podMount" (list $root "run" (printf "/run/panelet/%s" $sockets) $sockets) | nindent 4 }}
+    {{- if include "panelet.hasTmp" (list $root $name $target) }}
     - { name: tmp, mountPath: /tmp }
+    {{- end }}
     {{- if $ofOwners }}
     # Who has which uid, for good, and what is theirs, for all hosts of the node: those before and after this one too.
     {{- include "panelet.nodeMount" (list $root "state" "/var/lib/panelet/owners" "owners") | nindent 4 }}

@@ -4,8 +4,12 @@ the server's own.
 */}}
 {{- define "panelet.sameMetadata" -}}
 (has(object.metadata.labels) ? object.metadata.labels : {}) == (has(oldObject.metadata.labels) ? oldObject.metadata.labels : {})
-&& (has(object.metadata.finalizers) ? object.metadata.finalizers : []) == (has(oldObject.metadata.finalizers) ? oldObject.metadata.finalizers : [])
+&& {{ include "panelet.sameFinalizers" . }}
 && (has(object.metadata.ownerReferences) ? object.metadata.ownerReferences : []) == (has(oldObject.metadata.ownerReferences) ? oldObject.metadata.ownerReferences : [])
+{{- end }}
+
+{{- define "panelet.sameFinalizers" -}}
+(has(object.metadata.finalizers) ? object.metadata.finalizers : []) == (has(oldObject.metadata.finalizers) ? oldObject.metadata.finalizers : [])
 {{- end }}
 
 {{/* Variables of a policy: annotations now and before, and the keys of those that differ. */}}
@@ -18,6 +22,18 @@ the server's own.
   expression: >-
     variables.now.filter(key, !(key in variables.before) || variables.before[key] != variables.now[key])
     + variables.before.filter(key, !(key in variables.now))
+{{- end }}
+
+{{/* The same of labels. */}}
+{{- define "panelet.labelVariables" -}}
+- name: labels
+  expression: "has(object.metadata.labels) ? object.metadata.labels : {}"
+- name: labelsBefore
+  expression: "has(oldObject.metadata.labels) ? oldObject.metadata.labels : {}"
+- name: changedLabels
+  expression: >-
+    variables.labels.filter(key, !(key in variables.labelsBefore) || variables.labelsBefore[key] != variables.labels[key])
+    + variables.labelsBefore.filter(key, !(key in variables.labels))
 {{- end }}
 
 {{/* CEL: names of service accounts of the release's namespace. Called with (list . "controller" …). */}}
