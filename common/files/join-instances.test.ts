@@ -108,6 +108,20 @@ describe('the instances of a panel’s directory', () => {
     await Promise.all([lock.release(), instance.release()]);
   });
 
+  test('start beside one that has just taken the lock, as soon as it has said so', async () => {
+    const instance = await takeInstanceLock(join(directory, 'instances'), { ...base, onDeath: () => undefined });
+    const lock = await lockDirectory(join(directory, 'lock'), { random });
+    const started = start({ isBeside: true, waitMs: 60_000 });
+    let isJoined = false;
+    void started.then(() => (isJoined = true));
+    await waitFor('it has been refused', () => readdirSync(join(directory, 'instances')).includes('lock-3'));
+    expect(isJoined).toBe(false);
+    const word = JSON.stringify({ lock: lock.number, instance: instance.number });
+    writeFileSync(join(directory, 'lock', 'instance'), word);
+    expect(await (await started).others()).toEqual([instance.number]);
+    await Promise.all([lock.release(), instance.release()]);
+  });
+
   test('are waited for also where the lock is free', async () => {
     const instance = await takeInstanceLock(join(directory, 'instances'), { ...base, onDeath: () => undefined });
     expect(await refusal({})).toBe('ALREADY_RUNNING');

@@ -37,7 +37,7 @@ export interface JoinOptions extends TakeOptions {
  */
 export async function joinInstances(place: MeetingPlace, options: JoinOptions): Promise<Instances> {
   const joined = new JoinedInstances(place, options);
-  if (!options.isBeside || !(await joined.besideOthers())) await joined.afterOthers();
+  await (options.isBeside ? joined.besideOthers() : joined.afterOthers());
   return joined;
 }
 
@@ -70,15 +70,36 @@ class JoinedInstances implements Instances {
     return { number: this.#instance?.number ?? 0, id: this.#id };
   }
 
-  /** Joins those who live. @returns false where one has the directory that cannot be overlapped */
-  async besideOthers(): Promise<boolean> {
+  /**
+   * Joins those who live. Where one has the directory that cannot be overlapped, its end is waited for; so it is where an instance has just taken the
+   * lock and has not said so yet.
+   */
+  async besideOthers(): Promise<void> {
+    const { clock, log, signal, waitMs } = this.#options;
+    const { lock } = this.#place;
+    const untilMs = clock.nowMs() + waitMs;
+    for (let tries = 1; ; tries++) {
+      signal.throwIfAborted();
+      const refusal = await this.#tryBeside();
+      if (refusal === undefined) return;
+      if (clock.nowMs() >= untilMs) throw refusal;
+      if (tries === soonTries)
+        log.info({ directory: lock, waitMs }, 'Another process still has the directory: waiting');
+      await sleep(clock, tries < soonTries ? soonMs : lookAgainMs, signal);
+    }
+  }
+
+  /** @returns why not, where one has the directory that cannot be overlapped */
+  async #tryBeside(): Promise<PaneletError | undefined> {
     // First, so that one who waits for everybody to leave sees this one, or is seen.
     this.#instance = await this.#takeInstance();
+    let refusal: PaneletError | undefined;
     try {
-      if (await this.#tryExclusive()) return true;
+      refusal = await this.#tryExclusive();
+      if (refusal === undefined) return undefined;
       if (await this.#isHeldByInstance()) {
         this.#holding = this.#holdWhenFree();
-        return true;
+        return undefined;
       }
     } catch (error) {
       await this.#instance.release();
@@ -86,7 +107,7 @@ class JoinedInstances implements Instances {
     }
     await this.#instance.release();
     this.#instance = undefined;
-    return false;
+    return refusal;
   }
 
   /** Waits until nobody has the directory. */
@@ -162,16 +183,16 @@ class JoinedInstances implements Instances {
     }
   }
 
-  /** @returns false while another process has it */
-  async #tryExclusive(): Promise<boolean> {
+  /** @returns the refusal while another process has it */
+  async #tryExclusive(): Promise<PaneletError | undefined> {
     try {
       this.#exclusive = await lockDirectory(this.#place.lock, this.#options);
     } catch (error) {
-      if (isPaneletError(error, 'ALREADY_RUNNING')) return false;
+      if (isPaneletError(error, 'ALREADY_RUNNING')) return error;
       throw error;
     }
     await this.#nameHolder();
-    return true;
+    return undefined;
   }
 
   /** Takes the lock as soon as whoever has it ends: nobody of an earlier release may slip in while this one lives. */
@@ -182,7 +203,7 @@ class JoinedInstances implements Instances {
       const died = createLatch();
       const off = this.onDeath(() => died.resolve());
       try {
-        if (await this.#tryExclusive()) break;
+        if ((await this.#tryExclusive()) === undefined) break;
       } catch (err) {
         log.warn({ err }, 'The lock of the directory cannot be taken now');
       }

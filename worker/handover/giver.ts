@@ -33,7 +33,8 @@ const preparedAtATime = 8;
 const frozenMs = 250;
 /** Of that, for coming to rest: an answer that comes too late costs a look at who has the session. */
 const restMs = 125;
-const prepareMs = 1_000;
+/** Its session goes on meanwhile; a busy machine may need long, one that is not there refuses at once. */
+const prepareMs = 3_000;
 /** Pause before those that held something are tried again, in milliseconds. */
 const againMs = 500;
 
