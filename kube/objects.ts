@@ -1,3 +1,5 @@
+import type { PlacedSpec, Taint } from '#common/daemon-placement.js';
+
 /** Owner of an object. */
 export interface OwnerReference {
   readonly apiVersion: string;
@@ -81,15 +83,34 @@ export interface ContainerStatus {
   readonly lastState?: ContainerState;
 }
 
+/** Which nodes a pod may be on; of what Kubernetes knows, what is read. */
+export interface Affinity {
+  readonly nodeAffinity?: {
+    readonly requiredDuringSchedulingIgnoredDuringExecution?: {
+      readonly nodeSelectorTerms?: readonly {
+        readonly matchFields?: readonly { readonly key: string; readonly values?: readonly string[] }[];
+      }[];
+    };
+  };
+}
+
 /** What the controller reads of a pod. */
 export interface Pod extends KubeObject {
   readonly spec?: {
     readonly nodeName?: string;
+    readonly affinity?: Affinity;
+    readonly hostNetwork?: boolean;
+    readonly priorityClassName?: string;
+    readonly preemptionPolicy?: string;
     readonly terminationGracePeriodSeconds?: number;
     readonly initContainers?: readonly { readonly name: string; readonly restartPolicy?: string }[];
     readonly containers?: readonly {
       readonly name: string;
-      readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
+      readonly ports?: readonly {
+        readonly name?: string;
+        readonly containerPort: number;
+        readonly hostPort?: number;
+      }[];
     }[];
   };
   readonly status?: {
@@ -107,6 +128,10 @@ export interface DaemonSet extends KubeObject {
   readonly spec?: {
     readonly selector?: LabelSelector;
     readonly updateStrategy?: { readonly type?: string };
+    readonly template?: {
+      readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
+      readonly spec?: PlacedSpec;
+    };
   };
   readonly status?: { readonly desiredNumberScheduled?: number };
 }
@@ -135,6 +160,7 @@ export interface PodDisruptionBudget extends KubeObject {
 
 /** What the controller reads of a node. */
 export interface KubeNode extends KubeObject {
+  readonly spec?: { readonly taints?: readonly Taint[] };
   readonly status?: { readonly conditions?: readonly LooseCondition[] };
 }
 

@@ -7,7 +7,7 @@ import type { Random } from '#common/random.js';
 import { fencingOf, nextTransitions, raisedAnnotation, raiseLimit } from './fencing-count.js';
 import { leases, type KubeApi, type ObjectKey } from '#kube/api.js';
 import { microTime } from '#common/time/micro-time.js';
-import type { Lease } from '#kube/objects.js';
+import type { Lease, OwnerReference } from '#kube/objects.js';
 
 /** What an elector is made of. */
 export interface LeaderElectorDeps {
@@ -32,6 +32,8 @@ export interface Lead {
   fencing(): number;
   /** The highest number that {@link Lead.raise} may come to now. */
   fencingLimit(): number;
+  /** The lease as an owner of other objects; undefined where the server did not say its uid. */
+  lease(): OwnerReference | undefined;
   /** Makes {@link Lead.fencing} higher than `above`, where {@link Lead.fencingLimit} allows it. */
   raise(above: number): Promise<void>;
   /** Aborts when the lead is lost or given up. */
@@ -100,9 +102,16 @@ class LeaseElector implements LeaderElector {
     return {
       fencing: () => fencingOf(this.#held),
       fencingLimit: () => raiseLimit(this.#held, this.#deps.clock.date()),
+      lease: () => this.#ownerReference(),
       raise: (above) => this.#raise(above),
       signal,
     };
+  }
+
+  #ownerReference(): OwnerReference | undefined {
+    const { name, uid } = this.#held?.metadata ?? {};
+    if (name === undefined || uid === undefined) return undefined;
+    return { apiVersion: `${leases.group}/${leases.version}`, kind: leases.kind, name, uid };
   }
 
   async #raise(above: number): Promise<void> {

@@ -3,6 +3,7 @@ import type { DaemonSet, Pod } from '#kube/objects.js';
 import { isFinished, type PanelRestart } from './api/panel-restart.js';
 import type { ClusterView } from './api/ports.js';
 import { OutstandingList } from './decide/outstanding-list.js';
+import { ownerOf } from './facts/cluster-view.js';
 import { uidOf } from './facts/pods.js';
 import { TargetPods } from './facts/target-pods.js';
 
@@ -46,7 +47,7 @@ export class KeptPods {
 
   #update(lookerKey: string, target: DaemonSet): Kept {
     const kept = this.#keptFor(lookerKey, target);
-    const changes = kept.pods.update(this.#view.podsOf(target));
+    const changes = kept.pods.update(this.#allPodsOf(target));
     if (kept.outstanding.size > 0 && changes.before.length + changes.after.length > 0) {
       const restarts = new Map(this.#view.restartsOf(keyOf(target)).map((restart) => [uidOf(restart), restart]));
       for (const [uid, list] of kept.outstanding) {
@@ -56,6 +57,14 @@ export class KeptPods {
       }
     }
     return kept;
+  }
+
+  /** What the target owns, and what its restarts have although it does not own it, or not any more. */
+  #allPodsOf(target: DaemonSet): readonly Pod[] {
+    const owned = this.#view.podsOf(target);
+    const held = this.#view.restartsOf(keyOf(target)).flatMap((restart) => this.#view.podsHeldBy(uidOf(restart)));
+    const strangers = [...new Set(held)].filter((pod) => ownerOf(pod)?.uid !== uidOf(target));
+    return strangers.length === 0 ? owned : [...owned, ...strangers];
   }
 
   #keptFor(lookerKey: string, target: DaemonSet): Kept {

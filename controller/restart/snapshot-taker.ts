@@ -1,11 +1,12 @@
 import type { Clock } from '#common/time/clock.js';
-import { keyOf } from '#kube/api.js';
+import { keyOf, type KubeApi } from '#kube/api.js';
 import type { DaemonSet } from '#kube/objects.js';
 import type { GateAsker } from './act/gate-asker.js';
 import { isFinished, type PanelRestart } from './api/panel-restart.js';
 import type { ClusterView, Leadership } from './api/ports.js';
 import { busyNodesOf, rolloutAhead, type Neighbour } from './decide/neighbours.js';
-import { gatesToAsk } from './decide/next-steps.js';
+import { gatesToAsk } from './decide/gate-questions.js';
+import { watchedNameOf } from './decide/pod-situation.js';
 import type { Snapshot } from './decide/snapshot.js';
 import { gateProviderKeyOf, gateProvidersOf, type GateProviders } from './facts/gate-provider.js';
 import { isTerminating, uidOf } from './facts/pods.js';
@@ -13,6 +14,7 @@ import { newestRevisionOf, rolloutOf } from './facts/revisions.js';
 import { TargetPods } from './facts/target-pods.js';
 import type { WatchTimes } from './facts/watch-times.js';
 import { KeptPods } from './kept-pods.js';
+import { MissingPods } from './missing-pods.js';
 
 /** What snapshots are taken with. */
 export interface SnapshotTakerDeps {
@@ -21,16 +23,19 @@ export interface SnapshotTakerDeps {
   readonly watchTimes: WatchTimes;
   readonly leadership: Leadership;
   readonly clock: Clock;
+  readonly api: Pick<KubeApi, 'get'>;
 }
 
 /** Gathers everything that the next steps of a restart are derived from. */
 export class SnapshotTaker {
   readonly #deps: SnapshotTakerDeps;
   readonly #kept: KeptPods;
+  readonly #missing: MissingPods;
 
   constructor(deps: SnapshotTakerDeps) {
     this.#deps = deps;
     this.#kept = new KeptPods(deps.view);
+    this.#missing = new MissingPods(deps.api);
   }
 
   /** What there is to know now about a restart of the target; the gates that have to be are asked. */
@@ -41,7 +46,7 @@ export class SnapshotTaker {
     // Nothing is restarted any more for one that is over.
     const isAtWork = target !== undefined && !isFinished(restart);
     const outstanding = isAtWork ? this.#kept.outstandingOf(target, restart) : [];
-    const pods = target === undefined ? new TargetPods() : this.#kept.podsOf(targetKey, target);
+    const pods = await this.#podsFor(targetKey, target, restart);
     this.#watchClaims(restart, pods);
     const neighbours = target === undefined ? [] : this.neighboursOf(target);
     const seen = {
@@ -62,6 +67,13 @@ export class SnapshotTaker {
       fencingLimit: leadership.fencingLimit(),
     };
     return { ...seen, gates: await asker.ask(gatesToAsk(seen), uid) };
+  }
+
+  async #podsFor(targetKey: string, target: DaemonSet | undefined, restart: PanelRestart): Promise<TargetPods> {
+    const held = (): TargetPods => new TargetPods(this.#deps.view.podsHeldBy(uidOf(restart)));
+    const known = target === undefined ? held() : this.#kept.podsOf(targetKey, target);
+    const hidden = await this.#missing.find(restart, known);
+    return hidden.length === 0 ? known : new TargetPods([...known.all, ...hidden]);
   }
 
   /** Nothing of the target is under way: what looks at it went by is forgotten. */
@@ -87,7 +99,7 @@ export class SnapshotTaker {
   /** From here on the time runs for which the restart, and its claims on pods, have been watched. */
   #watchClaims(restart: PanelRestart, pods: TargetPods): void {
     const uid = uidOf(restart);
-    const claimed = pods.claimedBy(uid).map(uidOf);
+    const claimed = pods.claimedBy(uid).map(watchedNameOf);
     const isOver = isFinished(restart) || isTerminating(restart);
     this.#deps.watchTimes.event(uid, isOver ? claimed : [uid, ...claimed]);
   }

@@ -1,3 +1,4 @@
+import { daemonTolerations } from '#common/daemon-placement.js';
 import type { StoredPod } from '../launcher/pod.js';
 import {
   revisionLabel,
@@ -5,7 +6,6 @@ import {
   templateGenerationLabel,
   type StoredDaemonSet,
 } from './daemon-set.js';
-import { daemonTolerations } from './placement.js';
 import { ownedBy } from './revisions.js';
 
 /** What a pod of a DaemonSet is made from. */

@@ -1,9 +1,9 @@
+import { placeOn } from '#common/daemon-placement.js';
 import { isTerminal, podCondition, type StoredPod } from '../launcher/pod.js';
 import type { Node } from '../launcher/node.js';
 import { targetNodeOf } from '../launcher/target-node.js';
 import { compareText } from '../store/compare-text.js';
 import { revisionLabel, type StoredDaemonSet, type DaemonSetStatus } from './daemon-set.js';
-import { placeOn } from './placement.js';
 
 /** What a reconcile looks at. */
 export interface DaemonSetView {

@@ -1,11 +1,5 @@
+import type { Taint } from '#common/daemon-placement.js';
 import type { StoredObject } from '../store/kube-object.js';
-
-/** A taint keeps pods away that do not tolerate it. */
-export interface Taint {
-  readonly key: string;
-  readonly value?: string;
-  readonly effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
-}
 
 /** One condition of a node. */
 export interface NodeCondition {

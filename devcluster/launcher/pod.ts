@@ -1,3 +1,4 @@
+import type { Toleration } from '#common/daemon-placement.js';
 import type { StoredObject, StoredMeta } from '../store/kube-object.js';
 
 /** One variable of a container. */
@@ -70,14 +71,6 @@ export interface PodSpec {
   readonly tolerations?: readonly Toleration[];
   readonly serviceAccountName?: string;
   readonly affinity?: unknown;
-}
-
-/** Which taints of a node a pod bears. */
-export interface Toleration {
-  readonly key?: string;
-  readonly operator?: 'Exists' | 'Equal';
-  readonly value?: string;
-  readonly effect?: string;
 }
 
 /** One condition of a pod. */

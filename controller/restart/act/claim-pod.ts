@@ -7,24 +7,27 @@ import {
   type ActionResult,
   type ActionTools,
 } from './action-tools.js';
-import { recordAt, writeClaim } from './pod-claim.js';
+import { recordAt, writeClaim, writeDetached } from './pod-claim.js';
 
 /** Claims a pod: one claim on a node at a time, also where two targets are looked at side by side. */
 export async function claimPod(
   tools: ActionTools,
   context: ActionContext,
-  { pod, claim, event }: ActionOf<'claim'>,
+  action: ActionOf<'claim'> | ActionOf<'detach'>,
 ): Promise<ActionResult> {
   const { claiming } = tools;
+  const { pod, claim, event } = action;
   const node = pod.spec?.nodeName ?? '';
   if (claiming.has(node) || context.isBusy(node)) return retryIn(retrySoonMs);
   claiming.add(node);
   try {
-    await writeClaim(tools, pod, claim);
+    if (action.kind === 'claim') await writeClaim(tools, pod, claim);
+    else if (!(await writeDetached(tools, action))) return retryIn(retrySoonMs);
   } finally {
     claiming.delete(node);
   }
-  tools.audit.decided(context.restart, 'claimed', { pod: pod.metadata.name, node, deadline: claim.deadline });
+  const details = { pod: pod.metadata.name, node, deadline: claim.deadline };
+  tools.audit.decided(context.restart, action.kind === 'claim' ? 'claimed' : 'detached', details);
   recordAt(tools, context, pod, event);
   return progress;
 }

@@ -1,5 +1,5 @@
 import { msToDuration } from '#common/time/duration.js';
-import { cordonLeaseMs } from '../decide/pod-step.js';
+import { cordonLeaseMs } from '../decide/gate-actions.js';
 import { quiet, type ActionContext, type ActionOf, type ActionResult, type ActionTools } from './action-tools.js';
 import { commandOf, mustHaveAddress, tryGate } from './gate-call.js';
 

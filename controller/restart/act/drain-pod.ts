@@ -1,7 +1,7 @@
 import { msToDuration } from '#common/time/duration.js';
 import { OnTimeout, type DrainRequest } from '#proto/gate/v1/gate.js';
 import type { TimeoutPolicy } from '../api/panel-restart.js';
-import { cordonLeaseMs } from '../decide/pod-step.js';
+import { cordonLeaseMs } from '../decide/gate-actions.js';
 import { gateAddressOf, gatePodOf } from '../facts/gate-provider.js';
 import { uidOf } from '../facts/pods.js';
 import {

@@ -11,10 +11,12 @@ import { claimPod } from './claim-pod.js';
 import { cordonPod } from './cordon-pod.js';
 import { drainPod } from './drain-pod.js';
 import { killPod } from './kill-pod.js';
+import { putBackPod } from './put-back.js';
 import { releasePod } from './release-pod.js';
 import { reopenGate } from './reopen-gate.js';
 import { reportResult } from './report-result.js';
 import { addFinalizer, removeFinalizer, removeRestart } from './restart-object.js';
+import { stagePod } from './stage-pod.js';
 
 /** Does what {@link Action}s say. */
 export interface Executor {
@@ -33,6 +35,9 @@ const performers: { readonly [K in Action['kind']]: Perform<ActionOf<K>> } = {
   removeRestart,
   report: reportResult,
   claim: claimPod,
+  detach: claimPod,
+  stage: stagePod,
+  putBack: putBackPod,
   release: releasePod,
   cordon: cordonPod,
   drain: drainPod,

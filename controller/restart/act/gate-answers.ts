@@ -1,6 +1,6 @@
 import type { Clock } from '#common/time/clock.js';
 import { State } from '#proto/gate/v1/gate.js';
-import type { GateQuestion } from '../decide/next-steps.js';
+import type { GateQuestion } from '../decide/gate-questions.js';
 import type { GateView } from '../decide/snapshot.js';
 
 /** How long an answer is good while nothing is heard that says otherwise, in milliseconds. */

@@ -8,7 +8,7 @@ import type { Pod } from '#kube/objects.js';
 import { gateAddressOf } from '../facts/gate-provider.js';
 import { uidOf } from '../facts/pods.js';
 import type { GateCalls } from '../api/ports.js';
-import type { GateQuestion } from '../decide/next-steps.js';
+import type { GateQuestion } from '../decide/gate-questions.js';
 import type { GateView } from '../decide/snapshot.js';
 import { messageOf } from '#common/errors/errors.js';
 import { GateAnswers } from './gate-answers.js';

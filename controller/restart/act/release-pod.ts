@@ -27,7 +27,8 @@ export async function releasePod(
   return progress;
 }
 
-async function openGate(tools: ActionTools, context: ActionContext, pod: Pod): Promise<void> {
+/** Has the gate of a pod serve again, if it is this restart that keeps it from that. */
+export async function openGate(tools: ActionTools, context: ActionContext, pod: Pod): Promise<void> {
   const address = gateAddressOf(gatePodOf(context.gateProviders, pod));
   if (address === undefined) return;
   try {

@@ -21,6 +21,14 @@ export const noticeAnnotation = 'panelet.dev/notice';
 export const onTimeoutAnnotation = 'panelet.dev/on-timeout';
 /** Annotation on a target: pods that may be away at once, a number or a percentage. */
 export const maxUnavailableAnnotation = 'panelet.dev/max-unavailable';
+/** Annotation on a target: pods that may have their replacement beside them at once, a number or a percentage. */
+export const maxSurgeAnnotation = 'panelet.dev/max-surge';
+/** Annotation on a target: how long a replacement beside the old pod may take to serve, as `90s`, `5m` or a number of seconds. */
+export const warmTimeoutAnnotation = 'panelet.dev/warm-timeout';
+/** Annotation on a target: which label of its selector takes a pod out of it, so that its replacement is made beside it. */
+export const detachLabelAnnotation = 'panelet.dev/detach-label';
+/** Annotation on a pod and on the template: format in which its workers hand sessions over to newer ones beside them. */
+export const handoverAnnotation = 'panelet.dev/handover';
 /** Annotation on a target: what to do with a pod whose gate does not answer by the deadline; Force, Wait or Abort. */
 export const onUnreachableAnnotation = 'panelet.dev/on-unreachable';
 /** Annotation on a target: `managed` has a changed pod template rolled out by the controller. */
@@ -43,19 +51,33 @@ export const gateTargetAnnotation = 'panelet.dev/gate-target';
 export const requestedAnnotation = 'panelet.dev/restart-requested';
 /** Annotation on a pod: which restart has it. Written by the controller. */
 export const claimAnnotation = 'panelet.dev/claim';
+/** Label on a pod that was taken out of its DaemonSet: uid of the restart that did. Written by the controller. */
+export const detachedLabel = 'panelet.dev/detached';
+/** Annotation on a pod that a DaemonSet does not control: the cluster-autoscaler counts it as a DaemonSet's all the same. */
+export const daemonSetPodAnnotation = 'cluster-autoscaler.kubernetes.io/daemonset-pod';
 /** Finalizer of a PanelRestart: what it cordoned is uncordoned before it goes. */
 export const uncordonFinalizer = 'panelet.dev/uncordon';
 
-/** A restart's hold on a pod, written once. */
+/**
+ * How far a pod is that was taken out of its DaemonSet: `warm` while its replacement starts beside it, `beside` once that
+ * serves, `alone` where none comes, `back` while it is given back.
+ */
+export type SurgeStage = 'warm' | 'beside' | 'alone' | 'back';
+
+const stages: ReadonlySet<unknown> = new Set<SurgeStage>(['warm', 'beside', 'alone', 'back']);
+
+/** A restart's hold on a pod; of one that was taken out of its DaemonSet it is written anew at each stage. */
 export interface Claim {
   /** Uid of the restart. */
   readonly restart: string;
-  /** When the drain has to be over, RFC 3339. */
+  /** When the stage, of an ordinary pod its drain, has to be over, RFC 3339. */
   readonly deadline: string;
   /** Fencing number of the leader that claimed. */
   readonly fencing: number;
   /** Generation of the restart's spec then. */
   readonly generation: number;
+  /** Of a pod that was taken out of its DaemonSet. */
+  readonly surge?: SurgeStage;
 }
 
 /** The claim on a pod; undefined when there is none or it is not readable. */
@@ -71,8 +93,15 @@ export function claimOf(pod: KubeObject): Claim | undefined {
       deadline: value.deadline,
       fencing: value.fencing ?? 0,
       generation: value.generation ?? 0,
+      ...(stages.has(value.surge) && value.surge !== undefined ? { surge: value.surge } : {}),
     };
   } catch {
     return undefined;
   }
+}
+
+/** Uid of the restart that took a pod out of its DaemonSet; undefined of one that is in it. */
+export function detachedBy(pod: KubeObject): string | undefined {
+  const uid = pod.metadata.labels?.[detachedLabel];
+  return uid === '' ? undefined : uid;
 }

@@ -67,6 +67,30 @@ export const events = {
     action: 'Drain',
     text: `Draining ${where(pod)}: it takes no new session and has ${Math.round(settings.timeoutMs / 1000)} s to bring its sessions to safety.`,
   }),
+  warming: (pod: Pod, settings: Settings): RestartEvent => ({
+    type: 'Normal',
+    reason: 'Warming',
+    action: 'Warm',
+    text: `Has a replacement of ${where(pod)} made beside it, which has ${Math.round(settings.warmTimeoutMs / 1000)} s to serve; nothing is drained before.`,
+  }),
+  notWanted: (pod: Pod): RestartEvent => ({
+    type: 'Normal',
+    reason: 'NotReplaced',
+    action: 'Warm',
+    text: `No replacement comes beside ${where(pod)}: its DaemonSet wants none on that node. It is drained and deleted.`,
+  }),
+  noRoom: (pod: Pod, why: string): RestartEvent => ({
+    type: 'Warning',
+    reason: 'NoRoom',
+    action: 'Warm',
+    text: `Drains ${where(pod)} before its replacement is there. ${why}`,
+  }),
+  putBack: (pod: Pod, why: string): RestartEvent => ({
+    type: 'Normal',
+    reason: 'PutBack',
+    action: 'PutBack',
+    text: `Gave ${where(pod)} back to its DaemonSet: ${why}`,
+  }),
   drained: (pod: Pod, receipt: RecordedReceipt, given: Receipt): RestartEvent => ({
     type: (receipt.forced ?? 0) > 0 ? 'Warning' : 'Normal',
     reason: 'Drained',
@@ -122,6 +146,8 @@ export const events = {
     `PodDisruptionBudget ${budget} allows no disruption now; the pod is drained and goes as soon as it does.`,
   budgetWaits: (budget: string): string =>
     `Waits until PodDisruptionBudget ${budget} allows a disruption; nothing is cordoned meanwhile.`,
+  cannotSurge: (pod: Pod, why: string): string =>
+    `Pod ${pod.metadata.name} cannot have its replacement beside it: ${why}. Let maxUnavailable be at least 1, so that it may go first.`,
   nodeBusy: (pod: Pod, restart: string): string =>
     `Waits until ${restart} is done on node ${pod.spec?.nodeName ?? ''}, whose gate it shares.`,
   awayFor: (away: readonly string[], limit: number): string => {

@@ -1,11 +1,13 @@
 import type { KubeObject } from '#kube/objects.js';
 import {
   drainTimeoutAnnotation,
+  maxSurgeAnnotation,
   maxUnavailableAnnotation,
   noticeAnnotation,
   onUnreachableAnnotation,
   onTimeoutAnnotation,
   reasonAnnotation,
+  warmTimeoutAnnotation,
 } from './annotations.js';
 import type { PanelRestartSpec, TimeoutPolicy } from './panel-restart.js';
 
@@ -44,11 +46,23 @@ function policyOf(annotation: string, value: string): TimeoutPolicy {
   return policy ?? wrong(annotation, value, 'use Force, Wait or Abort.');
 }
 
-function maxUnavailableOf(value: string): number | string {
+function warmTimeoutOf(value: string): number {
+  const seconds = secondsOf(value);
+  if (seconds >= 1 && seconds <= 3600) return seconds;
+  return wrong(warmTimeoutAnnotation, value, 'give a time from 1s to 1h, such as 90s, 5m or 120.');
+}
+
+function countOf(annotation: string, value: string): number | string {
   const text = value.trim();
   if (/^([1-9]\d?|100)%$/.test(text)) return text;
-  if (/^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= 50) return Number(text);
-  return wrong(maxUnavailableAnnotation, value, 'give a number from 1 to 50 or a percentage from 1% to 100%.');
+  if (/^\d{1,2}$/.test(text) && Number(text) <= 50) return Number(text);
+  return wrong(annotation, value, 'give a number from 0 to 50 or a percentage from 1% to 100%.');
+}
+
+/** No pod could ever go. */
+function bothZero({ maxSurge, maxUnavailable }: NonNullable<PanelRestartSpec['strategy']>): string | undefined {
+  if (maxUnavailable !== 0 || maxSurge !== 0) return undefined;
+  return `Annotations ${maxSurgeAnnotation} and ${maxUnavailableAnnotation} are both 0; let at least one be 1.`;
 }
 
 function reasonOf(value: string): string {
@@ -75,7 +89,16 @@ export function restartOptionsOf(target: KubeObject): RestartOptions {
   const noticeSeconds = read(noticeAnnotation, noticeOf);
   const onTimeout = read(onTimeoutAnnotation, (value) => policyOf(onTimeoutAnnotation, value));
   const onUnreachable = read(onUnreachableAnnotation, (value) => policyOf(onUnreachableAnnotation, value));
-  const maxUnavailable = read(maxUnavailableAnnotation, maxUnavailableOf);
+  const maxSurge = read(maxSurgeAnnotation, (value) => countOf(maxSurgeAnnotation, value));
+  const maxUnavailable = read(maxUnavailableAnnotation, (value) => countOf(maxUnavailableAnnotation, value));
+  const warmTimeoutSeconds = read(warmTimeoutAnnotation, warmTimeoutOf);
+  const strategy = {
+    ...(maxSurge === undefined ? {} : { maxSurge }),
+    ...(maxUnavailable === undefined ? {} : { maxUnavailable }),
+    ...(warmTimeoutSeconds === undefined ? {} : { warmTimeoutSeconds }),
+  };
+  const problem = bothZero(strategy);
+  if (problem !== undefined) problems.push(problem);
   if (problems.length > 0) return { kind: 'wrong', problems };
   const drain = {
     ...(noticeSeconds === undefined ? {} : { noticeSeconds }),
@@ -87,7 +110,7 @@ export function restartOptionsOf(target: KubeObject): RestartOptions {
     kind: 'valid',
     spec: {
       ...(reason === undefined ? {} : { reason }),
-      ...(maxUnavailable === undefined ? {} : { strategy: { maxUnavailable } }),
+      ...(Object.keys(strategy).length === 0 ? {} : { strategy }),
       ...(Object.keys(drain).length === 0 ? {} : { drain }),
     },
   };

@@ -80,6 +80,7 @@ const activeKeys: AllKeys<Status['active'][number]> = {
   gateState: true,
   sessions: true,
   replacement: true,
+  surge: true,
   receipt: true,
   holders: true,
   message: true,
@@ -98,6 +99,7 @@ const receiptKeys: AllKeys<NonNullable<Status['active'][number]['receipt']>> = {
 const podKeys: AllKeys<Status['pods']> = {
   total: true,
   pending: true,
+  warm: true,
   cordoned: true,
   draining: true,
   killed: true,
@@ -182,6 +184,7 @@ describe('the definition of PanelRestart', () => {
       'Pods',
       'Sessions',
       'Forced',
+      'Moved',
       'Step',
       'Reason',
       'Age',

@@ -1,5 +1,6 @@
 import type { Resource } from '#kube/api.js';
 import type { Condition, KubeObject, LabelSelector } from '#kube/objects.js';
+import type { SurgeStage } from './annotations.js';
 
 /** What happens at a timeout. */
 export type TimeoutPolicy = 'Force' | 'Wait' | 'Abort';
@@ -11,7 +12,12 @@ export interface PanelRestartSpec {
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly reason?: string;
   readonly notBefore?: string;
-  readonly strategy?: { readonly maxUnavailable?: number | string; readonly minReadySeconds?: number };
+  readonly strategy?: {
+    readonly maxSurge?: number | string;
+    readonly maxUnavailable?: number | string;
+    readonly minReadySeconds?: number;
+    readonly warmTimeoutSeconds?: number;
+  };
   readonly drain?: {
     readonly noticeSeconds?: number;
     readonly timeoutSeconds?: number;
@@ -42,7 +48,7 @@ export type Phase =
   | 'Superseded';
 
 /** How far a pod under way is. */
-export type PodStep = 'Cordoned' | 'Draining' | 'Drained' | 'Killed' | 'Replaced';
+export type PodStep = 'Warm' | 'Returning' | 'Cordoned' | 'Draining' | 'Drained' | 'Killed' | 'Replaced';
 
 /** What the agent stated about its drain, or why the pod is deleted without that. */
 export interface RecordedReceipt {
@@ -68,6 +74,8 @@ export interface ActivePod {
   readonly gateState?: string;
   readonly sessions?: number;
   readonly replacement?: string;
+  /** Of a pod that was taken out of its DaemonSet. */
+  readonly surge?: SurgeStage;
   readonly receipt?: RecordedReceipt;
   readonly holders?: readonly string[];
   readonly message?: string;
@@ -87,6 +95,7 @@ export interface FailedPod {
 export interface PodCounts {
   readonly total: number;
   readonly pending: number;
+  readonly warm: number;
   readonly cordoned: number;
   readonly draining: number;
   readonly killed: number;

@@ -14,6 +14,7 @@ import type {
   KubeNode,
   KubeObject,
   ObjectReference,
+  OwnerReference,
   Pod,
   PodDisruptionBudget,
 } from '#kube/objects.js';
@@ -54,8 +55,10 @@ export interface GateCalls {
 /** What is known of the cluster; may be behind, every write is conditional. */
 export interface ClusterView {
   target(key: string): DaemonSet | undefined;
-  /** Pods the target owns. */
+  /** Pods the target owns, also those that were taken out of it. */
   podsOf(target: DaemonSet): readonly Pod[];
+  /** Pods that the restart of this uid has claimed or taken out of their DaemonSet, whatever owns them. */
+  podsHeldBy(restartUid: string): readonly Pod[];
   /** Restarts of the target of this key, finished ones too. */
   restartsOf(key: string): readonly PanelRestart[];
   /** Templates that the target has or had. */
@@ -79,6 +82,8 @@ export interface Recorder {
 export interface Leadership {
   /** Rises with every change of leader; commands to gates carry it. */
   fencing(): number;
+  /** The lease itself, which owns what is taken out of a DaemonSet; undefined while it is not known. */
+  lease(): OwnerReference | undefined;
   /** The highest number that it may be raised to now. */
   fencingLimit(): number;
   /** Makes the number higher than `above`, after a lease that was lost with its count; not beyond the limit. */

@@ -15,8 +15,14 @@ export interface Settings {
   readonly onUnreachable: TimeoutPolicy;
   readonly replacementTimeoutMs: number;
   readonly minReadyMs: number;
-  /** A number, or a percentage of all pods. */
+  /** Pods that may be away at once, a number, or a percentage of all pods. */
   readonly maxUnavailable: number | string;
+  /** Pods that may have their replacement beside them at once, a number, or a percentage of all pods. */
+  readonly maxSurge: number | string;
+  /** True when `maxSurge` was asked for, and is not the default. */
+  readonly isSurgeAskedFor: boolean;
+  /** How long a replacement may take to serve beside the old pod. */
+  readonly warmTimeoutMs: number;
   readonly maxForcedSessions: number;
   readonly maxFailedPods: number;
   /** What the gates drain. */
@@ -37,6 +43,9 @@ export function settingsOf(restart: PanelRestart, target: DaemonSet | undefined)
     replacementTimeoutMs: (replacementTimeoutSeconds ?? 300) * 1000,
     minReadyMs: (strategy?.minReadySeconds ?? 0) * 1000,
     maxUnavailable: strategy?.maxUnavailable ?? 1,
+    maxSurge: strategy?.maxSurge ?? 1,
+    isSurgeAskedFor: strategy?.maxSurge !== undefined,
+    warmTimeoutMs: (strategy?.warmTimeoutSeconds ?? 60) * 1000,
     maxForcedSessions: failurePolicy?.maxForcedSessions ?? Infinity,
     maxFailedPods: failurePolicy?.maxFailedPods ?? 0,
     gateTarget: target?.metadata.annotations?.[gateTargetAnnotation] === 'host' ? Target.HOST : Target.AGENT,

@@ -31,6 +31,11 @@ function replacementFailed({ snapshot, entry }: KilledCase, verdict: Verdict): P
   return { ...outcome, done: { entry, resumed: verdict.resumed, lost } };
 }
 
+/** A replacement that was there before has its time from when the pod went; 0 for any other. */
+function killedMs({ surge, step, since }: KilledCase['entry']): number {
+  return surge !== undefined && (step === 'Killed' || step === 'Replaced') ? (timeMs(since) ?? 0) : 0;
+}
+
 /** The pod is gone or going: verify what takes its place. `stop` says why the restart goes no further, if it does not. */
 export function afterKill(c: KilledCase, stop: string | undefined): PodOutcome {
   const { snapshot, settings, entry, pod } = c;
@@ -41,19 +46,21 @@ export function afterKill(c: KilledCase, stop: string | undefined): PodOutcome {
   const verdict = verdictOn(c, replacement);
   const lostWithout = entry.receipt === undefined ? (entry.sessions ?? 0) : 0;
   const actions = reopenActions(c);
-  if (verdict.missing === undefined && known && !unasked && actions.length === 0) {
+  // Of two pods of a node the older one has to be gone, too.
+  const isStillThere = pod !== undefined && entry.surge !== undefined;
+  if (verdict.missing === undefined && known && !unasked && actions.length === 0 && !isStillThere) {
     return {
       done: { entry, resumed: verdict.resumed, lost: lostWithout },
       events: replacement === undefined ? [] : [events.replaced(entry, replacement, verdict.resumed)],
     };
   }
   const since = timeMs(replacement?.metadata.creationTimestamp ?? pod?.metadata.deletionTimestamp ?? entry.since);
-  const deadlineMs = (since ?? snapshot.now.getTime()) + settings.replacementTimeoutMs;
+  const deadlineMs = Math.max(since ?? snapshot.now.getTime(), killedMs(entry)) + settings.replacementTimeoutMs;
   const leftMs = deadlineMs - snapshot.now.getTime();
   // What does not run under the old request is the next one's to replace, at once.
   const hopeless = stop !== undefined && replacement !== undefined && waitingReasonOf(replacement) !== undefined;
   if ((leftMs <= 0 || hopeless) && verdict.missing !== undefined) return replacementFailed(c, verdict);
-  const step = replacement === undefined ? 'Killed' : 'Replaced';
+  const step = replacement === undefined || isStillThere ? 'Killed' : 'Replaced';
   const next = withStep(snapshot.now, entry, step, {
     ...(replacement === undefined ? {} : { replacement: replacement.metadata.name }),
     ...(verdict.missing === undefined ? {} : { message: verdict.missing.message.slice(0, 1024) }),

@@ -1,9 +1,11 @@
 import type { Pod } from '#kube/objects.js';
-import { claimOf } from '../api/annotations.js';
-import { budgetsOf, createAllowance, unsupportedBudget } from '../facts/budgets.js';
+import { claimOf, type SurgeStage } from '../api/annotations.js';
+import type { ActivePod } from '../api/panel-restart.js';
+import { budgetsOf, createAllowance, unsupportedBudget, type Allowance } from '../facts/budgets.js';
 import { waitingReasonOf, waitingReasonText } from '../facts/containers.js';
-import { maxUnavailableOf, roomFor } from './outstanding-pods.js';
-import { isTerminating, uidOf } from '../facts/pods.js';
+import { surgeProblem } from '../facts/surge.js';
+import { maxActivePods, maxSurgeOf, maxUnavailableOf, roomFor } from './outstanding-pods.js';
+import { isPodReady, isTerminating, uidOf } from '../facts/pods.js';
 import { events } from '../api/events.js';
 import type { Settings } from '../api/settings.js';
 import type { Snapshot } from './snapshot.js';
@@ -17,13 +19,20 @@ const settleMs = 1_000;
 /** What keeps a restart from starting its next pod. */
 export interface Wait {
   /** In one word. */
-  readonly reason: 'PodsNotReady' | 'NodeBusy' | 'RolloutAhead' | 'DisruptionBudget';
+  readonly reason: 'PodsNotReady' | 'NodeBusy' | 'RolloutAhead' | 'DisruptionBudget' | 'CannotSurge';
   readonly message: string;
+}
+
+/** A pod to claim. */
+export interface Start {
+  readonly pod: Pod;
+  /** True when its replacement is made beside it. */
+  readonly isBeside: boolean;
 }
 
 /** Pods to claim now, or how long to wait until some may be, or what for. */
 export interface NextPods {
-  readonly pods: readonly Pod[];
+  readonly pods: readonly Start[];
   readonly wakeMs?: number;
   /** Set when nothing is under way and nothing may be started. */
   readonly wait?: Wait;
@@ -41,40 +50,103 @@ export function budgetProblem(snapshot: Snapshot): string | undefined {
   return undefined;
 }
 
+/** True for a pod that has its replacement beside it, or is to have it: it takes nothing away. */
+export function isBesideStage(surge: SurgeStage | undefined): boolean {
+  return surge !== undefined && surge !== 'alone';
+}
+
 /** Chooses the pods to start: in the order of the plan, where no neighbour is at work, as budgets allow. */
-export function nextPodsOf(snapshot: Snapshot, settings: Settings, underWay: ReadonlySet<string>): NextPods {
+export function nextPodsOf(snapshot: Snapshot, settings: Settings, underWay: readonly ActivePod[]): NextPods {
   const settledInMs = settleMs - snapshot.watchedMs(uidOf(snapshot.restart));
   if (settledInMs > 0) return { pods: [], wakeMs: settledInMs };
   if (snapshot.rolloutAhead !== undefined) {
-    if (underWay.size > 0 || snapshot.outstanding.length === 0) return { pods: [] };
+    if (underWay.length > 0 || snapshot.outstanding.length === 0) return { pods: [] };
     return { pods: [], wait: { reason: 'RolloutAhead', message: snapshot.rolloutAhead } };
   }
-  const rivals = new Set(snapshot.rivals.map(uidOf));
-  const { count, away } = roomFor(snapshot, settings.maxUnavailable, underWay);
-  const known = [...underWay].flatMap((uid) => snapshot.pods.withUid(uid) ?? []);
+  const places = placesFor(snapshot, settings, underWay);
+  const known = underWay.flatMap(({ uid }) => snapshot.pods.withUid(uid) ?? []);
   const aboutToGo = known.filter((pod) => !isTerminating(pod));
-  const allowance = createAllowance(snapshot.budgets, aboutToGo);
-  const pods: Pod[] = [];
+  const choice = choose(snapshot, settings, places, createAllowance(snapshot.budgets, aboutToGo));
+  const { pods, waits, isWaiting } = choice;
+  if (pods.length > 0 || underWay.length > 0 || !isWaiting) return { pods };
+  if (places.unavailable === 0 && waits.length === 0) {
+    const limit = maxUnavailableOf(settings.maxUnavailable, snapshot.pods.size);
+    waits.push({ reason: 'PodsNotReady', message: events.awayFor(places.away.map(awayText), limit) });
+  }
+  const [wait] = waits;
+  return { pods, ...(wait === undefined ? {} : { wait }) };
+}
+
+/** How many pods may be started, each way. */
+interface Places {
+  readonly beside: number;
+  readonly unavailable: number;
+  /** Whether a pod may ever go without a replacement beside it. */
+  readonly isNoneUnavailable: boolean;
+  readonly away: readonly Pod[];
+}
+
+function placesFor(snapshot: Snapshot, settings: Settings, underWay: readonly ActivePod[]): Places {
+  const beside = underWay.filter(({ surge }) => isBesideStage(surge)).length;
+  const alone = new Set(underWay.filter(({ surge }) => !isBesideStage(surge)).map(({ uid }) => uid));
+  const { count, away } = roomFor(snapshot, settings.maxUnavailable, alone);
+  const total = snapshot.pods.size;
+  const rest = maxActivePods - underWay.length;
+  const isNoneUnavailable = maxUnavailableOf(settings.maxUnavailable, total) === 0;
+  return {
+    beside: Math.min(rest, maxSurgeOf(settings.maxSurge, total) - beside),
+    // Then only one that is not ready goes so: it takes nothing away.
+    unavailable: isNoneUnavailable ? Math.max(0, 1 - alone.size) : count,
+    isNoneUnavailable,
+    away,
+  };
+}
+
+interface Choice {
+  readonly pods: Start[];
+  readonly waits: Wait[];
+  readonly isWaiting: boolean;
+}
+
+function choose(snapshot: Snapshot, settings: Settings, places: Places, allowance: Allowance): Choice {
+  const rivals = new Set(snapshot.rivals.map(uidOf));
+  const pods: Start[] = [];
   const waits: Wait[] = [];
+  let { beside, unavailable } = places;
   let isWaiting = false;
   for (const pod of snapshot.outstanding) {
     if (rivals.has(claimOf(pod)?.restart ?? '')) continue;
     isWaiting = true;
-    if (pods.length >= count) break;
-    const neighbour = snapshot.busyNodes.get(pod.spec?.nodeName ?? '');
-    const budget = neighbour === undefined ? allowance.take(pod) : undefined;
-    if (neighbour !== undefined) waits.push({ reason: 'NodeBusy', message: events.nodeBusy(pod, neighbour) });
-    else if (budget !== undefined)
-      waits.push({ reason: 'DisruptionBudget', message: events.budgetWaits(budget.metadata.name) });
-    else pods.push(pod);
+    const problem = besideProblem(snapshot, settings, pod);
+    if (problem !== undefined && places.isNoneUnavailable && isPodReady(pod)) {
+      waits.push({ reason: 'CannotSurge', message: events.cannotSurge(pod, problem) });
+      continue;
+    }
+    if ((problem === undefined ? beside : unavailable) <= 0) break;
+    const wait = waitOf(snapshot, pod, allowance);
+    if (wait !== undefined) waits.push(wait);
+    else {
+      pods.push({ pod, isBeside: problem === undefined });
+      if (problem === undefined) beside--;
+      else unavailable--;
+    }
   }
-  if (pods.length > 0 || underWay.size > 0 || !isWaiting) return { pods };
-  if (count === 0) {
-    const limit = maxUnavailableOf(settings.maxUnavailable, snapshot.pods.all.length);
-    waits.push({ reason: 'PodsNotReady', message: events.awayFor(away.map(awayText), limit) });
-  }
-  const [wait] = waits;
-  return { pods, ...(wait === undefined ? {} : { wait }) };
+  return { pods, waits, isWaiting };
+}
+
+function besideProblem({ target, gateProviders }: Snapshot, settings: Settings, pod: Pod): string | undefined {
+  if (target === undefined) return 'its DaemonSet is gone';
+  return surgeProblem({ target, pod, settings, hasOwnGate: gateProviders === undefined });
+}
+
+/** What keeps a pod from being started although there is a place for it. */
+function waitOf(snapshot: Snapshot, pod: Pod, allowance: Allowance): Wait | undefined {
+  const neighbour = snapshot.busyNodes.get(pod.spec?.nodeName ?? '');
+  if (neighbour !== undefined) return { reason: 'NodeBusy', message: events.nodeBusy(pod, neighbour) };
+  const budget = allowance.take(pod);
+  return budget === undefined
+    ? undefined
+    : { reason: 'DisruptionBudget', message: events.budgetWaits(budget.metadata.name) };
 }
 
 function awayText(pod: Pod): string {

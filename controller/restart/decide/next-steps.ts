@@ -1,20 +1,20 @@
 import type { Pod } from '#kube/objects.js';
-import { uncordonFinalizer, type Claim } from '../api/annotations.js';
+import { claimOf, uncordonFinalizer, type Claim } from '../api/annotations.js';
 import { waitingReasonOf } from '../facts/containers.js';
 import { phaseDecisions, phaseEvents, type PhaseDecision } from './phase.js';
-import { gatePodOf } from '../facts/gate-provider.js';
-import { selectsNothing } from './outstanding-pods.js';
+import { roomFor, selectsNothing } from './outstanding-pods.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
 import type { PodOutcome } from './pod-outcome.js';
-import { podStep, releaseAction } from './pod-step.js';
-import { maxPreviewed, previewOf, previewText, type Preview } from './preview.js';
+import { heldBy, podStep, returned } from './pod-step.js';
+import type { SpareRoom } from './surge-step.js';
+import { previewOf, previewText, type Preview } from './preview.js';
 import { replacementOf } from './replacement.js';
 import { reportOf } from './target-result.js';
 import { isOnDelete } from '../facts/revisions.js';
 import { events } from '../api/events.js';
 import { settingsOf, type Settings } from '../api/settings.js';
 import { dueInMs, precedenceOf } from './precedence.js';
-import { budgetProblem, nextPodsOf, type NextPods } from './next-pods.js';
+import { budgetProblem, isBesideStage, nextPodsOf, type NextPods, type Start } from './next-pods.js';
 import { assembleStatus } from './status.js';
 import { isFinished, type FailedPod, type PanelRestart } from '../api/panel-restart.js';
 import type { Action, Decision, Snapshot } from './snapshot.js';
@@ -26,14 +26,18 @@ function underWayOf(snapshot: Snapshot): Set<string> {
   return new Set([...(snapshot.restart.status?.active ?? []).map((entry) => entry.uid), ...claimed]);
 }
 
+/** Failures of a pod after which no other is touched: they say that what takes its place does not work. */
+const brokenReasons: ReadonlySet<string> = new Set(['ReplacementNotReady', 'ReplacementStuck', 'SessionsNotRestored']);
+
 /** Why a restart that has started goes no further; undefined while it goes on. */
 function stopOf(snapshot: Snapshot, settings: Settings, failures: readonly FailedPod[]): PhaseDecision | undefined {
   const { restart, target } = snapshot;
   const precedence = precedenceOf(restart, snapshot);
+  if (isTerminating(restart)) return phaseDecisions.deleted();
   if (restart.spec.abort === true) return phaseDecisions.aborted();
   if (precedence.kind === 'superseded') return phaseDecisions.superseded(precedence.by);
   if (target === undefined || isTerminating(target)) return phaseDecisions.targetGone(restart);
-  const broken = failures.find(({ reason }) => reason === 'ReplacementNotReady' || reason === 'SessionsNotRestored');
+  const broken = failures.find(({ reason }) => brokenReasons.has(reason));
   if (broken !== undefined) return phaseDecisions.failed(broken.reason, broken.message ?? broken.reason);
   if (failures.length > settings.maxFailedPods) return phaseDecisions.tooManyFailed(failures, settings.maxFailedPods);
   const receipts = (restart.status?.active ?? []).map(({ receipt }) => receipt?.forced ?? 0);
@@ -63,7 +67,7 @@ function blockOf(snapshot: Snapshot): PhaseDecision | undefined {
 /** A replacement that does not run, in its kubelet's words: nobody has to wait for the time limit to see why. */
 function stuckOf(snapshot: Snapshot, outcomes: readonly PodOutcome[]): PhaseDecision | undefined {
   for (const { entry } of outcomes) {
-    if (entry?.step !== 'Replaced' || entry.message === undefined) continue;
+    if ((entry?.step !== 'Replaced' && entry?.step !== 'Warm') || entry.message === undefined) continue;
     const replacement = replacementOf(snapshot, entry);
     if (replacement !== undefined && waitingReasonOf(replacement) !== undefined)
       return phaseDecisions.replacementStuck(entry.message);
@@ -108,11 +112,28 @@ function hasFinalizer(restart: PanelRestart): boolean {
   return restart.metadata.finalizers?.includes(uncordonFinalizer) ?? false;
 }
 
+/** Pods that the restart has and that are not going. */
+function heldPods(snapshot: Snapshot): { readonly pod: Pod; readonly claim: Claim }[] {
+  const pods = snapshot.pods.claimedBy(uidOf(snapshot.restart)).filter((pod) => !isTerminating(pod));
+  return pods.flatMap((pod) => {
+    const claim = heldBy(snapshot, pod);
+    return claim === undefined ? [] : [{ pod, claim }];
+  });
+}
+
 /** The restart is over or being deleted: give back what it holds, then let it go. */
-function letGo(snapshot: Snapshot, why: string): Decision {
+function letGo(snapshot: Snapshot, settings: Settings, why: string): Decision {
   const { restart, now } = snapshot;
-  const held = snapshot.pods.claimedBy(uidOf(restart)).filter((pod) => !isTerminating(pod));
-  if (held.length > 0) return { ...idle, actions: held.map((pod) => releaseAction(snapshot, pod, why)) };
+  const outcomes = heldPods(snapshot).map(({ pod, claim }) => returned({ snapshot, settings, pod, claim }, why));
+  if (outcomes.length > 0) {
+    const wakes = outcomes.flatMap(({ wakeMs }) => wakeMs ?? []);
+    return {
+      ...idle,
+      actions: outcomes.flatMap(({ actions = [] }) => actions),
+      askAgain: outcomes.flatMap(({ ask }) => ask ?? []),
+      requeueAfterMs: wakes.length === 0 ? undefined : Math.min(...wakes),
+    };
+  }
   if (hasFinalizer(restart)) return { ...idle, actions: [{ kind: 'removeFinalizer' }] };
   const { completionTime, observedGeneration } = restart.status ?? {};
   if (isTerminating(restart) || completionTime === undefined) return idle;
@@ -130,23 +151,38 @@ function letGo(snapshot: Snapshot, why: string): Decision {
   return { ...idle, status, actions: [...actions, { kind: 'removeRestart' }] };
 }
 
-function claimAction(snapshot: Snapshot, settings: Settings, pod: Pod): Action {
+function claimAction(snapshot: Snapshot, settings: Settings, { pod, isBeside }: Start): Action {
+  const { target, restart, now, fencing } = snapshot;
+  const forMs = isBeside ? settings.warmTimeoutMs : settings.timeoutMs;
   const claim: Claim = {
-    restart: uidOf(snapshot.restart),
-    deadline: new Date(snapshot.now.getTime() + settings.timeoutMs).toISOString(),
-    fencing: snapshot.fencing,
-    generation: snapshot.restart.metadata.generation ?? 0,
+    restart: uidOf(restart),
+    deadline: new Date(now.getTime() + forMs).toISOString(),
+    fencing,
+    generation: restart.metadata.generation ?? 0,
   };
-  return { kind: 'claim', pod, claim, event: events.claimed(pod, settings) };
+  return isBeside && target !== undefined
+    ? { kind: 'detach', pod, target, claim: { ...claim, surge: 'warm' }, event: events.warming(pod, settings) }
+    : { kind: 'claim', pod, claim, event: events.claimed(pod, settings) };
+}
+
+/** What is left of `maxUnavailable` for pods that were to have a replacement beside them, and do not get one. */
+function roomLeft(snapshot: Snapshot, settings: Settings): SpareRoom {
+  const { pods, restart } = snapshot;
+  const claimed = pods.claimedBy(uidOf(restart)).filter((pod) => !isBesideStage(claimOf(pod)?.surge));
+  const gone = (restart.status?.active ?? []).filter(({ uid }) => pods.withUid(uid) === undefined);
+  const away = new Set([...claimed.map(uidOf), ...gone.map(({ uid }) => uid)]);
+  let { count } = roomFor(snapshot, settings.maxUnavailable, away);
+  return { take: () => count-- > 0 };
 }
 
 function run(snapshot: Snapshot, settings: Settings): Decision {
   const { restart } = snapshot;
+  const room = roomLeft(snapshot, settings);
   const priorFailures = restart.status?.failures ?? [];
   const stop = stopOf(snapshot, settings, priorFailures);
   const outcomes = [...underWayOf(snapshot)].map((uid) => {
     const goesOn = stop === undefined || isFinishedUnder(stop, restart, uid);
-    return podStep(snapshot, settings, uid, goesOn ? undefined : stop.message);
+    return podStep(snapshot, settings, { uid, stop: goesOn ? undefined : stop.message, room });
   });
   const fresh = outcomes.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
   const stopping = stop ?? stopOf(snapshot, settings, [...priorFailures, ...fresh]);
@@ -154,21 +190,21 @@ function run(snapshot: Snapshot, settings: Settings): Decision {
   const busy = fresh.length > 0 || outcomes.some(({ entry, actions }) => entry !== undefined || actions !== undefined);
   const block = blockOf(snapshot) ?? stuckOf(snapshot, outcomes);
   const held = stopping !== undefined || restart.spec.paused === true || block !== undefined;
-  const active = new Set(outcomes.flatMap(({ entry }) => (entry === undefined ? [] : [entry.uid])));
+  const active = outcomes.flatMap(({ entry }) => entry ?? []);
   const starts: NextPods = held || !hasFinalizer(restart) ? { pods: [] } : nextPodsOf(snapshot, settings, active);
   const over = !busy && (stopping !== undefined || outstanding.length === 0);
   const failures = [...priorFailures, ...fresh];
   const phaseDecision = phaseDecisions.running({ snapshot, stop: stopping, over, block, wait: starts.wait, failures });
   const actions = outcomes.flatMap((outcome) => outcome.actions ?? []);
   const told = outcomes.flatMap((outcome) => outcome.events ?? []);
-  if (!hasFinalizer(restart) && !over) actions.unshift({ kind: 'addFinalizer' });
+  if (!hasFinalizer(restart) && !over && !isTerminating(restart)) actions.unshift({ kind: 'addFinalizer' });
   const wakes = [...outcomes.map(({ wakeMs }) => wakeMs), starts.wakeMs].filter((ms) => ms !== undefined);
   return {
     status: assembleStatus(snapshot, { phaseDecision, outcomes, pending: outstanding.length }),
     events: over
       ? [...told, ...phaseEvents(restart, phaseDecision)]
       : [...phaseEvents(restart, phaseDecision), ...told],
-    actions: [...actions, ...starts.pods.map((pod) => claimAction(snapshot, settings, pod))],
+    actions: [...actions, ...starts.pods.map((start) => claimAction(snapshot, settings, start))],
     askAgain: outcomes.flatMap(({ ask }) => (ask === undefined ? [] : [ask])),
     requeueAfterMs: wakes.length === 0 ? undefined : Math.max(0, Math.min(...wakes)),
   };
@@ -181,9 +217,13 @@ function run(snapshot: Snapshot, settings: Settings): Decision {
  */
 export function nextSteps(snapshot: Snapshot): Decision {
   const { restart } = snapshot;
-  if (isTerminating(restart)) return letGo(snapshot, 'The restart was deleted.');
-  if (isFinished(restart)) return letGo(snapshot, 'The restart is over.');
   const settings = settingsOf(restart, snapshot.target);
+  if (isFinished(restart)) return letGo(snapshot, settings, 'The restart is over.');
+  if (isTerminating(restart)) {
+    // What has begun to move to the replacement is finished.
+    const isMoving = heldPods(snapshot).some(({ claim }) => claim.surge === 'beside');
+    return isMoving ? run(snapshot, settings) : letGo(snapshot, settings, phaseDecisions.deleted().message);
+  }
   if (restart.status?.startTime !== undefined) return run(snapshot, settings);
   const hold = holdOf(snapshot);
   if (hold === undefined) return run(snapshot, settings);
@@ -196,27 +236,4 @@ export function nextSteps(snapshot: Snapshot): Decision {
     ...(preview === undefined ? {} : { preview }),
   });
   return { ...idle, status, events: phaseEvents(restart, phaseDecision), requeueAfterMs: hold.wakeMs };
-}
-
-/** A pod about which a gate has to be asked, and the pod whose gate that is; undefined when nobody answers for it. */
-export interface GateQuestion {
-  readonly uid: string;
-  readonly gate: Pod | undefined;
-}
-
-/** Gates to ask before {@link nextSteps}: of the pods under way and of what replaces them; for a dry run, of all. */
-export function gatesToAsk(snapshot: Omit<Snapshot, 'gates'>): GateQuestion[] {
-  const { restart, pods, outstanding, gateProviders } = snapshot;
-  const dryRun = restart.spec.dryRun === true && !isFinished(restart);
-  const own = dryRun ? outstanding.slice(0, maxPreviewed) : pods.claimedBy(uidOf(restart));
-  const active = restart.status?.active ?? [];
-  const places = new Set(active.map(({ node }) => node));
-  const asked = [...own, ...[...places].flatMap((node) => pods.onNode(node))];
-  const questions = asked
-    .filter((pod) => !isTerminating(pod))
-    .map((pod) => ({ uid: uidOf(pod), gate: gatePodOf(gateProviders, pod) }));
-  // Whoever answers for a pod that is gone is still there.
-  const gone = active.filter(({ uid }) => gateProviders !== undefined && pods.withUid(uid) === undefined);
-  const left = gone.map(({ uid, node }) => ({ uid, gate: gateProviders?.get(node ?? '') }));
-  return [...new Map([...questions, ...left].map((question) => [question.uid, question])).values()];
 }

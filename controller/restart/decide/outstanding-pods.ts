@@ -1,6 +1,6 @@
 import type { KubeNode, Pod } from '#kube/objects.js';
 import { claimOf } from '../api/annotations.js';
-import { createdMs, isPodReady, isTerminating, matchesSelector, uidOf } from '../facts/pods.js';
+import { createdMs, isPodReady, isTerminating, matchesSelector, nodeNameOf, uidOf } from '../facts/pods.js';
 import { rolloutOf, templateHashOf } from '../facts/revisions.js';
 import type { PanelRestart } from '../api/panel-restart.js';
 import type { TargetPods } from '../facts/target-pods.js';
@@ -78,11 +78,22 @@ function hasFailed({ status }: PanelRestart, pod: Pod): boolean {
   return status?.failures?.some(({ uid }) => uid === uidOf(pod)) ?? false;
 }
 
-/** How many pods may be away at once: at least 1, at most {@link maxActivePods}. */
+/** How many pods may be away at once, at most {@link maxActivePods}; of a percentage at least 1. */
 export function maxUnavailableOf(value: number | string, total: number): number {
-  const number = typeof value === 'number' ? value : (total * Number.parseInt(value, 10)) / 100;
-  const whole = Number.isFinite(number) ? Math.floor(number) : 1;
-  return Math.min(maxActivePods, Math.max(1, whole));
+  if (typeof value === 'number') return Math.min(maxActivePods, Math.max(0, Math.floor(value)));
+  const share = Math.floor(shareOf(value, total));
+  return Math.min(maxActivePods, Math.max(1, share));
+}
+
+/** How many pods may have their replacement beside them at once, at most {@link maxActivePods}; a share is rounded up. */
+export function maxSurgeOf(value: number | string, total: number): number {
+  const whole = typeof value === 'number' ? Math.floor(value) : Math.ceil(shareOf(value, total));
+  return Math.min(maxActivePods, Math.max(0, whole));
+}
+
+function shareOf(percentage: string, total: number): number {
+  const percent = Number.parseInt(percentage, 10);
+  return Number.isNaN(percent) ? 1 : (total * percent) / 100;
 }
 
 /** How many more pods may be started, and which ones take the room away. */
@@ -98,18 +109,17 @@ export interface PodRoom {
  */
 export function roomFor(input: PlanInput, maxUnavailable: number | string, underWay: ReadonlySet<string>): PodRoom {
   const { restart, pods } = input;
-  const nodesUnderWay = new Set(
-    (restart.status?.active ?? []).map(({ node }) => node).filter((node) => node !== undefined),
-  );
+  const held = pods.claimedBy(uidOf(restart)).map(nodeNameOf);
+  const nodesUnderWay = new Set([...(restart.status?.active ?? []).map(({ node }) => node), ...held]);
   const away = pods
     .notReady()
     .filter(
       (pod) =>
         !underWay.has(uidOf(pod)) &&
         !hasFailed(restart, pod) &&
-        !nodesUnderWay.has(pod.spec?.nodeName ?? '') &&
+        !nodesUnderWay.has(nodeNameOf(pod)) &&
         !isOutstanding(input, pod),
     );
-  const count = maxUnavailableOf(maxUnavailable, pods.all.length) - underWay.size - away.length;
+  const count = maxUnavailableOf(maxUnavailable, pods.size) - underWay.size - away.length;
   return { count: Math.max(0, count), away };
 }

@@ -85,6 +85,7 @@ function running({ snapshot, stop, over, block, wait, failures }: RunningInput):
   }
   if (block !== undefined) return block;
   if (restart.spec.paused === true) return phaseDecisions.paused();
+  if (wait?.reason === 'CannotSurge') return phaseDecisions.cannotSurge(wait.message);
   if (wait !== undefined)
     return phaseDecision('Running', wait.reason, wait.message, firstEvent('Normal', wait.reason, wait.message));
   const why = restart.spec.reason === undefined ? '' : ` Reason: ${restart.spec.reason}.`;
@@ -101,6 +102,12 @@ export const phaseDecisions = {
       stalled: true,
       ...firstEvent('Warning', 'UnsupportedDisruptionBudget', message),
     }),
+  /** It goes on by itself when a pod may be away after all. */
+  cannotSurge: (message: string): PhaseDecision =>
+    phaseDecision('Stalled', 'CannotSurge', message, {
+      stalled: true,
+      ...firstEvent('Warning', 'CannotSurge', message),
+    }),
   /** It goes on by itself if what takes the pod's place runs after all, until the time for that is over. */
   replacementStuck: (message: string): PhaseDecision =>
     phaseDecision('Stalled', 'ReplacementStuck', message, {
@@ -110,6 +117,10 @@ export const phaseDecisions = {
   aborted: (): PhaseDecision => {
     const message = 'The restart was aborted.';
     return phaseDecision('Aborted', 'Aborted', message, { over: true, ...firstEvent('Normal', 'Aborted', message) });
+  },
+  deleted: (): PhaseDecision => {
+    const message = 'The restart was deleted.';
+    return phaseDecision('Aborted', 'Deleted', message, { over: true, ...firstEvent('Normal', 'Aborted', message) });
   },
   superseded: (by: string): PhaseDecision => {
     const message = `A newer ${by}, takes the place of this one.`;

@@ -29,6 +29,13 @@ export function without<K extends keyof ActivePod>(entry: ActivePod, ...keys: K[
   return rest;
 }
 
+/** An outcome of a pod that is under way no more, and has something left to do. */
+export function withoutEntry(outcome: PodOutcome): Omit<PodOutcome, 'entry'> {
+  const rest = { ...outcome };
+  Reflect.deleteProperty(rest, 'entry');
+  return rest;
+}
+
 /** An entry at a step; what it waited for is forgotten unless `rest` says it again. */
 export function withStep(
   now: Date,

@@ -1,5 +1,5 @@
 import type { KubeNode, Pod, PodDisruptionBudget } from '#kube/objects.js';
-import type { Claim } from '../api/annotations.js';
+import { claimOf, type Claim } from '../api/annotations.js';
 import { neverRan } from '../api/events.js';
 import type { ActivePod } from '../api/panel-restart.js';
 import type { Settings } from '../api/settings.js';
@@ -57,7 +57,7 @@ export function situationOf(
     settings,
     now: snapshot.now,
     leftMs: Date.parse(claim.deadline) - snapshot.now.getTime(),
-    watchedMs: snapshot.watchedMs(uid),
+    watchedMs: snapshot.watchedMs(watchedNameOf(pod)),
     restartUid: uidOf(snapshot.restart),
     fencing: snapshot.fencing,
     fencingLimit: snapshot.fencingLimit,
@@ -71,15 +71,22 @@ export function entryOf(snapshot: Snapshot, pod: Pod, claim: Claim | undefined):
   const entry: ActivePod = {
     pod: pod.metadata.name,
     uid,
-    step: 'Cordoned',
+    step: claim?.surge === 'warm' ? 'Warm' : 'Cordoned',
     since: snapshot.now.toISOString(),
     ...(pod.spec?.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
-    ...(claim === undefined ? {} : { deadline: claim.deadline }),
     ...known,
+    ...(claim === undefined ? {} : { deadline: claim.deadline }),
+    ...(claim?.surge === undefined ? {} : { surge: claim.surge }),
   };
   // It has come to life after all: what was said of it then is void.
   const isVoid = entry.receipt?.withoutReceipt === neverRan && !isTerminating(pod) && !isLifeless(snapshot, pod);
   return isVoid ? without(entry, 'receipt') : entry;
+}
+
+/** What is watched when a pod is: the claim on it, which is another one at each stage of a pod that was taken out of its DaemonSet. */
+export function watchedNameOf(pod: Pod): string {
+  const surge = claimOf(pod)?.surge;
+  return surge === undefined ? uidOf(pod) : `${uidOf(pod)}/${surge}`;
 }
 
 function isLifeless(snapshot: Snapshot, pod: Pod): boolean {

@@ -1,23 +1,22 @@
-import { durationToMs } from '#common/time/duration.js';
 import { State, type GateStatus, type Receipt } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '#kube/objects.js';
 import { afterKill } from './after-kill.js';
-import { claimOf } from '../api/annotations.js';
+import { claimOf, detachedBy, type Claim } from '../api/annotations.js';
 import { allowedBy, isFreeOf } from '../facts/budgets.js';
 import { causeOf, isNodeDown, isTerminating, uidOf } from '../facts/pods.js';
-import { failed, isSameReceipt, viewOf, without, withStep, type PodOutcome } from './pod-outcome.js';
+import { gateActions, isSettledState, leaseLeftMs, renewBelowMs } from './gate-actions.js';
+import { failed, isSameReceipt, without, withoutEntry, withStep, type PodOutcome } from './pod-outcome.js';
 import { entryOf, situationOf, type PodSituation } from './pod-situation.js';
-import { recordReceipt } from '../facts/receipts.js';
+import { recordReceipt, validReceipt } from '../facts/receipts.js';
+import { giveBack } from './give-back.js';
+import { releaseAction } from './release.js';
+import { surgeStep, type SpareRoom } from './surge-step.js';
 import { gateStateName, holderTexts, neverRan, events } from '../api/events.js';
 import type { Settings } from '../api/settings.js';
 import type { ActivePod, RecordedReceipt } from '../api/panel-restart.js';
 import type { Action, Snapshot } from './snapshot.js';
 
-/** How long a cordon lasts without a renewal. */
-export const cordonLeaseMs = 60_000;
-/** A cordon with less than this left is renewed. */
-const renewBelowMs = 30_000;
 /** A budget that refuses is tried again after this, should nobody tell that it has changed. */
 const budgetRetryMs = 10_000;
 /** How long after the deadline an agent that answers may still carry out its own policy. */
@@ -25,34 +24,61 @@ const deadlineSlackMs = 5_000;
 /** A gate that serves again this close to the deadline has called its drain off. */
 const calledOffMs = 1_000;
 
-/** Next step of one pod that this restart has claimed or recorded; `stop` says why it goes no further, if it does not. */
-export function podStep(snapshot: Snapshot, settings: Settings, uid: string, stop: string | undefined): PodOutcome {
+/** A pod to find the next step of. */
+export interface PodQuestion {
+  readonly uid: string;
+  /** Why the restart goes no further; undefined while it does. */
+  readonly stop: string | undefined;
+  readonly room: SpareRoom;
+}
+
+/** Next step of one pod that this restart has claimed or recorded. */
+export function podStep(snapshot: Snapshot, settings: Settings, { uid, stop, room }: PodQuestion): PodOutcome {
   const pod = snapshot.pods.withUid(uid);
-  const claim = pod === undefined ? undefined : claimOf(pod);
-  const mine = claim?.restart === uidOf(snapshot.restart);
   const recorded = snapshot.restart.status?.active?.find((entry) => entry.uid === uid);
-  const failure = snapshot.restart.status?.failures?.find((entry) => entry.uid === uid);
   if (pod === undefined)
     return recorded === undefined ? {} : afterKill({ snapshot, settings, entry: recorded, pod }, stop);
+  const failure = snapshot.restart.status?.failures?.find((entry) => entry.uid === uid);
+  const claim = heldBy(snapshot, pod);
   if (failure !== undefined) {
-    return isTerminating(pod) || !mine
-      ? {}
-      : { actions: [releaseAction(snapshot, pod, failure.message ?? failure.reason)] };
+    if (isTerminating(pod) || claim === undefined) return {};
+    return withoutEntry(returned({ snapshot, settings, pod, claim }, failure.message ?? failure.reason));
   }
-  const entry = entryOf(snapshot, pod, mine ? claim : undefined);
+  const entry = entryOf(snapshot, pod, claim);
   if (isTerminating(pod)) return afterKill({ snapshot, settings, entry, pod }, stop);
-  if (!mine) return {};
-  if (stop !== undefined) return { entry, actions: [releaseAction(snapshot, pod, stop)] };
+  if (claim === undefined) return {};
+  if (claimOf(pod) === undefined) return returned({ snapshot, settings, pod, claim }, 'Its claim was removed.');
+  const surge = surgeStep({ snapshot, settings, pod, entry, claim }, stop, room);
+  if (surge !== undefined) return surge;
+  if (stop !== undefined && claim.surge === undefined) return { entry, actions: [releaseAction(snapshot, pod, stop)] };
   const situation = situationOf(snapshot, settings, { pod, entry, claim });
   const { view } = situation;
   return view?.kind === 'answered' ? knownGate(situation, view.status, view.receipt) : unknownGate(situation);
 }
 
-/** Gives a pod back: its gate, if this restart has it, and its claim. */
-export function releaseAction(snapshot: Snapshot, pod: Pod, why: string): Action {
-  const view = viewOf(snapshot, pod);
-  const mine = view?.kind !== 'answered' || view.status.restartUid === uidOf(snapshot.restart);
-  return { kind: 'release', pod, uncordon: mine, event: events.released(pod, why) };
+/** A pod that a restart has, and how. */
+interface Held {
+  readonly snapshot: Snapshot;
+  readonly settings: Settings;
+  readonly pod: Pod;
+  readonly claim: Claim;
+}
+
+/** A pod that this restart is done with, and has not deleted, goes back to where it was. */
+export function returned(held: Held, why: string): PodOutcome {
+  const { snapshot, pod, claim } = held;
+  const entry = entryOf(snapshot, pod, claim);
+  if (claim.surge !== undefined) return giveBack({ ...held, entry }, why);
+  return { entry, actions: [releaseAction(snapshot, pod, why)] };
+}
+
+/** The claim of this restart on a pod. One that it took out of its DaemonSet, and whose claim somebody removed, goes back. */
+export function heldBy({ restart }: Snapshot, pod: Pod): Claim | undefined {
+  const uid = uidOf(restart);
+  const claim = claimOf(pod);
+  if (claim?.restart === uid) return claim;
+  if (claim !== undefined || detachedBy(pod) !== uid) return undefined;
+  return { restart: uid, deadline: new Date(0).toISOString(), fencing: 0, generation: 0, surge: 'alone' };
 }
 
 function knownGate(s: PodSituation, status: GateStatus, given: Receipt | undefined): PodOutcome {
@@ -66,7 +92,7 @@ function knownGate(s: PodSituation, status: GateStatus, given: Receipt | undefin
   if (s.leftMs < -deadlineSlackMs || idleLate) {
     const about = { foreign, unsafe: unsafeSessions(s, status), before: s.entry.holders ?? [] };
     const outcome = overdue({ ...s, entry }, s.settings.onTimeout, events.timeoutCause(s.pod, status, about));
-    return waits && outcome.entry !== undefined ? { ...outcome, actions: gateActions(s, status, 0) } : outcome;
+    return waits && outcome.entry !== undefined ? { ...outcome, actions: gateActions(s.pod, status, 0) } : outcome;
   }
   const untilOverdueMs = s.leftMs + deadlineSlackMs + 1;
   if (foreign) {
@@ -74,7 +100,7 @@ function knownGate(s: PodSituation, status: GateStatus, given: Receipt | undefin
   }
   return {
     entry,
-    actions: gateActions(s, status, s.leftMs),
+    actions: gateActions(s.pod, status, s.leftMs),
     wakeMs: Math.max(0, Math.min(untilOverdueMs, leaseLeftMs(status) - renewBelowMs + 1)),
     ...(isSettledState(status.state) ? {} : { ask: s.uid }),
   };
@@ -127,14 +153,6 @@ function laterLeader(s: PodSituation, { fencing: above }: GateStatus): PodOutcom
   return { entry: withStep(s.now, entry, entry.step, { message }), wakeMs: leftMs, ask: uid };
 }
 
-/** A receipt counts only for this restart, this instance of the agent and this target. */
-function validReceipt(s: PodSituation, status: GateStatus, receipt: Receipt | undefined): Receipt | undefined {
-  if (receipt?.restartUid !== s.restartUid) return undefined;
-  if (receipt.instance === '' || receipt.instance !== status.instance) return undefined;
-  if (receipt.target !== s.settings.gateTarget) return undefined;
-  return status.state === State.CLOSED || status.state === State.FORCED ? receipt : undefined;
-}
-
 function drained(s: PodSituation, status: GateStatus, receipt: Receipt): PodOutcome {
   const { entry, pod } = s;
   const recorded = entry.receipt;
@@ -180,37 +198,6 @@ function kill(s: PodSituation, receipt: RecordedReceipt, renewals: readonly Acti
   const event = events.killing(pod, receipt);
   const remove: Action = { kind: 'delete', pod, receipt, evict: budgets.length > 0, event };
   return { entry: withStep(s.now, entry, 'Drained'), actions: [...renewals, remove] };
-}
-
-function gateActions({ pod }: PodSituation, status: GateStatus, leftMs: number): readonly Action[] {
-  const drain: Action = { kind: 'drain', pod, timeoutMs: Math.max(1, leftMs) };
-  const renew: Action = { kind: 'cordon', pod, renewal: true };
-  const endsSoon = leaseLeftMs(status) < renewBelowMs;
-  switch (status.state) {
-    case State.UNSPECIFIED:
-    case State.UNRECOGNIZED:
-    case State.SERVING:
-      return [{ kind: 'cordon', pod, renewal: false }];
-    case State.CLOSED:
-    case State.FORCED:
-      return endsSoon ? [renew] : [];
-    case State.CORDONED:
-    case State.NOTIFIED:
-    case State.FROZEN:
-    case State.QUIESCED:
-    case State.CHECKPOINTED:
-    case State.RELEASED:
-      return endsSoon ? [renew, drain] : [drain];
-  }
-}
-
-/** How long the cordon still lasts. */
-function leaseLeftMs(status: GateStatus): number {
-  return durationToMs(status.leaseRemaining, cordonLeaseMs);
-}
-
-function isSettledState(state: State): boolean {
-  return state >= State.CORDONED && state <= State.RELEASED;
 }
 
 /** Sessions that are not safe. An agent that called its host's drain off tells of its own again, but of each worker too. */

@@ -1,6 +1,7 @@
 import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '#kube/objects.js';
+import { detachedBy } from '../api/annotations.js';
 import { waitingReasonOf, waitingReasonText } from '../facts/containers.js';
 import { createdMs, isPodReady, isTerminating, readySinceMs, uidOf } from '../facts/pods.js';
 import { viewOf } from './pod-outcome.js';
@@ -34,7 +35,7 @@ export interface Verdict {
 export function replacementOf(snapshot: Snapshot, entry: ActivePod): Pod | undefined {
   return snapshot.pods
     .onNode(entry.node)
-    .filter((pod) => uidOf(pod) !== entry.uid && !isTerminating(pod))
+    .filter((pod) => uidOf(pod) !== entry.uid && !isTerminating(pod) && detachedBy(pod) === undefined)
     .sort((a, b) => createdMs(b) - createdMs(a))[0];
 }
 

@@ -54,6 +54,26 @@ export type Action =
   /** The target says what became of its request. */
   | { readonly kind: 'report'; readonly target: DaemonSet; readonly result: string }
   | { readonly kind: 'claim'; readonly pod: Pod; readonly claim: Claim; readonly event: RestartEvent }
+  /** Takes a pod out of its DaemonSet, so that its replacement is made beside it, with the claim, in one. */
+  | {
+      readonly kind: 'detach';
+      readonly pod: Pod;
+      readonly target: DaemonSet;
+      readonly claim: Claim;
+      readonly event: RestartEvent;
+    }
+  /** The next stage of a pod that was taken out. */
+  | { readonly kind: 'stage'; readonly pod: Pod; readonly claim: Claim; readonly event?: RestartEvent }
+  /** Gives a pod back to its DaemonSet, which then removes the newer one. */
+  | {
+      readonly kind: 'putBack';
+      readonly pod: Pod;
+      readonly target: DaemonSet;
+      /** The newer pod and the receipt that it has given; not set where it has nothing to lose. */
+      readonly drained?: { readonly newer: Pod; readonly receipt: Receipt };
+      readonly uncordon: boolean;
+      readonly event: RestartEvent;
+    }
   | { readonly kind: 'release'; readonly pod: Pod; readonly uncordon: boolean; readonly event: RestartEvent }
   | { readonly kind: 'cordon'; readonly pod: Pod; readonly renewal: boolean }
   | { readonly kind: 'drain'; readonly pod: Pod; readonly timeoutMs: number }

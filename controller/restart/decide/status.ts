@@ -77,6 +77,7 @@ function podCounts(snapshot: Snapshot, { outcomes, pending }: StatusInput): PodC
   return {
     total,
     pending,
+    warm: at('Warm', 'Returning'),
     cordoned: at('Cordoned'),
     draining: at('Draining', 'Drained'),
     killed: at('Killed'),

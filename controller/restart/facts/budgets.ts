@@ -41,11 +41,14 @@ export function isFreeOf({ spec, status }: PodDisruptionBudget, pod: Pod): boole
   return desiredHealthy > 0 && currentHealthy >= desiredHealthy;
 }
 
+/** Asks budgets for one pod after the other. */
+export interface Allowance {
+  /** The budget that refuses; undefined when the pod may go, and has taken its part. */
+  readonly take: (pod: Pod) => PodDisruptionBudget | undefined;
+}
+
 /** Whether pods may go, one after the other, as budgets allow; those that are about to go have taken their part. */
-export function createAllowance(
-  budgets: readonly PodDisruptionBudget[],
-  aboutToGo: readonly Pod[],
-): { readonly take: (pod: Pod) => PodDisruptionBudget | undefined } {
+export function createAllowance(budgets: readonly PodDisruptionBudget[], aboutToGo: readonly Pod[]): Allowance {
   const left = new Map<PodDisruptionBudget, number>(budgets.map((budget) => [budget, allowedBy(budget)]));
   const spend = (pod: Pod): PodDisruptionBudget | undefined => {
     const counted = budgetsOf(budgets, pod).filter((budget) => !isFreeOf(budget, pod));

@@ -1,7 +1,17 @@
 import { controllerRevisions, daemonSets, keyOf, nodes, podDisruptionBudgets, pods, type Resource } from '#kube/api.js';
-import type { ControllerRevision, DaemonSet, KubeNode, KubeObject, Pod, PodDisruptionBudget } from '#kube/objects.js';
+import type {
+  ControllerRevision,
+  DaemonSet,
+  KubeNode,
+  KubeObject,
+  OwnerReference,
+  Pod,
+  PodDisruptionBudget,
+} from '#kube/objects.js';
 import { createStore, type Store } from '#kube/store.js';
 import { gateProviderKeyOf } from './gate-provider.js';
+import { uidOf } from './pods.js';
+import { holdersOf } from './target-pods.js';
 import type { ClusterView } from '../api/ports.js';
 import { panelRestarts, type PanelRestart } from '../api/panel-restart.js';
 
@@ -37,6 +47,8 @@ export function mapReflected<R>(stores: ClusterStores, reflect: <T extends KubeO
 
 const byOwner = 'owner';
 const byTarget = 'target';
+const byHolder = 'holder';
+const byUid = 'uid';
 
 /** Key of the target of a restart, `namespace/name`. */
 export function targetKeyOf(restart: PanelRestart): string {
@@ -45,24 +57,27 @@ export function targetKeyOf(restart: PanelRestart): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
-/** Uid of the DaemonSet that a pod or revision belongs to. */
-export function ownerUidOf(pod: KubeObject): string | undefined {
-  const owner = pod.metadata.ownerReferences?.find(
-    ({ kind, controller }) => controller === true && kind === 'DaemonSet',
-  );
-  return owner?.uid;
+/** The DaemonSet that a pod or revision belongs to: one that controls it, else one that a pod was taken out of. */
+export function ownerOf({ metadata }: KubeObject): OwnerReference | undefined {
+  const owners = metadata.ownerReferences?.filter(({ kind }) => kind === 'DaemonSet') ?? [];
+  return owners.find(({ controller }) => controller === true) ?? owners[0];
+}
+
+function ownerUidsOf(object: KubeObject): readonly string[] {
+  return [ownerOf(object)?.uid].filter((uid) => uid !== undefined);
 }
 
 /** Empty stores with the indexes that a view needs. */
 export function createClusterStores(): ClusterStores {
   return {
     targets: createStore<DaemonSet>(),
-    pods: createStore<Pod>({ [byOwner]: (pod) => [ownerUidOf(pod)].filter((uid) => uid !== undefined) }),
+    pods: createStore<Pod>({ [byOwner]: ownerUidsOf, [byHolder]: holdersOf }),
     nodes: createStore<KubeNode>(),
-    restarts: createStore<PanelRestart>({ [byTarget]: (restart) => [targetKeyOf(restart)] }),
-    revisions: createStore<ControllerRevision>({
-      [byOwner]: (revision) => [ownerUidOf(revision)].filter((uid) => uid !== undefined),
+    restarts: createStore<PanelRestart>({
+      [byTarget]: (restart) => [targetKeyOf(restart)],
+      [byUid]: (restart) => [uidOf(restart)],
     }),
+    revisions: createStore<ControllerRevision>({ [byOwner]: ownerUidsOf }),
     budgets: createStore<PodDisruptionBudget>(),
   };
 }
@@ -80,6 +95,7 @@ export function createClusterView(stores: ClusterStores): ClusterView {
   return {
     target: (key) => stores.targets.get(key),
     podsOf: (target) => stores.pods.byIndex(byOwner, target.metadata.uid ?? ''),
+    podsHeldBy: (restartUid) => stores.pods.byIndex(byHolder, restartUid),
     restartsOf: (key) => stores.restarts.byIndex(byTarget, key),
     revisionsOf: (target) => stores.revisions.byIndex(byOwner, target.metadata.uid ?? ''),
     budgetsOf: (target) => stores.budgets.list().filter((budget) => isBeside(target, budget)),
@@ -106,10 +122,14 @@ export function enqueueOnChange(stores: ClusterStores, enqueue: (targetKey: stri
     for (const other of stores.targets.list()) if (gateProviderKeyOf(other) === key) enqueue(keyOf(other));
   };
   const enqueueOwner = (object: KubeObject | undefined): void => {
-    const uid = object === undefined ? undefined : ownerUidOf(object);
-    const owner = object?.metadata.ownerReferences?.find((reference) => reference.uid === uid);
-    if (object === undefined || owner === undefined) return;
-    enqueueTarget(`${object.metadata.namespace ?? ''}/${owner.name}`);
+    const owner = object === undefined ? undefined : ownerOf(object);
+    if (object !== undefined && owner !== undefined) enqueueTarget(`${object.metadata.namespace ?? ''}/${owner.name}`);
+  };
+  /** A pod that a restart has is its target's, whatever owns it. */
+  const enqueueHolders = (pod: Pod): void => {
+    for (const uid of holdersOf(pod)) {
+      for (const restart of stores.restarts.byIndex(byUid, uid)) enqueueTarget(targetKeyOf(restart));
+    }
   };
   const enqueueAtWork = (): void => {
     for (const restart of stores.restarts.list()) {
@@ -124,7 +144,10 @@ export function enqueueOnChange(stores: ClusterStores, enqueue: (targetKey: stri
     const restart = after ?? before;
     if (restart !== undefined) enqueueTarget(targetKeyOf(restart));
   });
-  stores.pods.onChange(({ before, after }) => enqueueOwner(after ?? before));
+  stores.pods.onChange(({ before, after }) => {
+    enqueueOwner(after ?? before);
+    for (const pod of [before, after]) if (pod !== undefined) enqueueHolders(pod);
+  });
   stores.revisions.onChange(({ before, after }) => enqueueOwner(after ?? before));
   stores.budgets.onChange(enqueueAtWork);
   stores.nodes.onChange(({ before, after }) => {

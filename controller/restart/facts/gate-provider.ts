@@ -1,7 +1,7 @@
 import { nodeServerName } from '#common/node-server-name.js';
 import type { DaemonSet, Pod } from '#kube/objects.js';
 import { gateDaemonSetAnnotation } from '../api/annotations.js';
-import { createdMs, isTerminating } from './pods.js';
+import { createdMs, isPodReady, isTerminating } from './pods.js';
 import type { GateAddress } from '../api/ports.js';
 import type { TargetPods } from './target-pods.js';
 
@@ -16,14 +16,14 @@ export function gateProviderKeyOf(target: DaemonSet): string | undefined {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
-/** The youngest pod of a node that is not going. */
+/** The youngest pod of a node that is not going, of those that are ready if any are: one that starts beside it does not answer yet. */
 export function gateProvidersOf(pods: TargetPods): NonNullable<GateProviders> {
   return {
     get: (node) =>
       pods
         .onNode(node)
         .filter((pod) => !isTerminating(pod))
-        .sort((a, b) => createdMs(a) - createdMs(b))
+        .sort((a, b) => Number(isPodReady(a)) - Number(isPodReady(b)) || createdMs(a) - createdMs(b))
         .at(-1),
   };
 }

@@ -1,5 +1,5 @@
 import { durationToMs } from '#common/time/duration.js';
-import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
+import { State, type GateStatus, type Receipt, type Target } from '#proto/gate/v1/gate.js';
 
 import type { RecordedReceipt } from '../api/panel-restart.js';
 
@@ -33,4 +33,22 @@ export function resumedOf(
     resumed: Math.min(checkpointed, restored),
     missing: Math.max(0, checkpointed - restored - ended),
   };
+}
+
+/** For whom a receipt has to be. */
+export interface ReceiptNeeds {
+  readonly restartUid: string;
+  readonly settings: { readonly gateTarget: Target };
+}
+
+/** The receipt of a gate if it counts: for this restart, this instance of the agent and this target. */
+export function validReceipt(
+  { restartUid, settings }: ReceiptNeeds,
+  status: GateStatus,
+  receipt: Receipt | undefined,
+): Receipt | undefined {
+  if (receipt?.restartUid !== restartUid) return undefined;
+  if (receipt.instance === '' || receipt.instance !== status.instance) return undefined;
+  if (receipt.target !== settings.gateTarget) return undefined;
+  return status.state === State.CLOSED || status.state === State.FORCED ? receipt : undefined;
 }

@@ -1,6 +1,6 @@
 import type { Pod } from '#kube/objects.js';
-import { claimOf } from '../api/annotations.js';
-import { isPodReady, uidOf } from './pods.js';
+import { claimOf, detachedBy } from '../api/annotations.js';
+import { isPodReady, nodeNameOf, uidOf } from './pods.js';
 
 /** What an update brought: states of pods that are no longer theirs, and those that are now. */
 export interface PodChanges {
@@ -18,6 +18,7 @@ export class TargetPods {
   readonly #byNode = new Map<string, Set<Pod>>();
   readonly #byClaim = new Map<string, Set<Pod>>();
   readonly #notReady = new Set<Pod>();
+  readonly #detached = new Set<Pod>();
 
   constructor(pods: readonly Pod[] = []) {
     this.update(pods);
@@ -35,13 +36,24 @@ export class TargetPods {
     return [...(this.#byNode.get(node ?? '') ?? [])];
   }
 
-  /** Pods that a restart has claimed, by its uid. */
+  /** Pods that a restart has, by its uid: claimed, or taken out of their DaemonSet. */
   claimedBy(restartUid: string): readonly Pod[] {
     return [...(this.#byClaim.get(restartUid) ?? [])];
   }
 
   notReady(): readonly Pod[] {
     return [...this.#notReady];
+  }
+
+  /** Pods that were taken out of their DaemonSet. */
+  detached(): readonly Pod[] {
+    return [...this.#detached];
+  }
+
+  /** How many pods the target has or is to have: a pod that has its replacement beside it does not count twice. */
+  get size(): number {
+    const isDouble = (pod: Pod): boolean => (this.#byNode.get(nodeNameOf(pod) ?? '')?.size ?? 0) > 1;
+    return this.#all.length - this.detached().filter(isDouble).length;
   }
 
   /** Takes over a list, in which pods that have not changed are the same objects; it costs least in the order of the one before. */
@@ -56,17 +68,24 @@ export class TargetPods {
 
   #remove(pod: Pod): void {
     this.#byUid.delete(uidOf(pod));
-    removeFrom(this.#byNode, pod.spec?.nodeName ?? '', pod);
-    removeFrom(this.#byClaim, claimOf(pod)?.restart, pod);
+    removeFrom(this.#byNode, nodeNameOf(pod) ?? '', pod);
+    for (const holder of holdersOf(pod)) removeFrom(this.#byClaim, holder, pod);
     this.#notReady.delete(pod);
+    this.#detached.delete(pod);
   }
 
   #add(pod: Pod): void {
     this.#byUid.set(uidOf(pod), pod);
-    addTo(this.#byNode, pod.spec?.nodeName ?? '', pod);
-    addTo(this.#byClaim, claimOf(pod)?.restart, pod);
+    addTo(this.#byNode, nodeNameOf(pod) ?? '', pod);
+    for (const holder of holdersOf(pod)) addTo(this.#byClaim, holder, pod);
     if (!isPodReady(pod)) this.#notReady.add(pod);
+    if (detachedBy(pod) !== undefined) this.#detached.add(pod);
   }
+}
+
+/** Uids of the restarts that have a pod: by its claim, and by the label of one that was taken out of its DaemonSet. */
+export function holdersOf(pod: Pod): readonly string[] {
+  return [...new Set([claimOf(pod)?.restart, detachedBy(pod)])].filter((uid) => uid !== undefined);
 }
 
 const nothing: PodChanges = { before: [], after: [] };

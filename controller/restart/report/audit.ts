@@ -10,6 +10,8 @@ export type AuditDecision =
   | 'refused'
   | 'started'
   | 'claimed'
+  | 'detached'
+  | 'putBack'
   | 'forced'
   | 'killed'
   | 'released'

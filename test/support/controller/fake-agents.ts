@@ -27,6 +27,10 @@ export interface AgentOptions {
   stateMs: number;
   /** Sessions restored at the start. */
   restored: number;
+  /** Says what becomes of the sessions that are not stuck once a drain is over. @default what the other options say */
+  settle?: () => { readonly checkpointed: number; readonly moved: number };
+  /** A drain that was over is taken back. */
+  unsettle?: () => void;
 }
 
 /** An agent's gate in memory. */
@@ -205,6 +209,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
   };
   const serve = (gate: Gate): void => {
     stopTimers(gate);
+    if (gate.state === State.CLOSED) gate.options.unsettle?.();
     gate.state = State.SERVING;
     gate.restartUid = '';
     gate.receipt = undefined;
@@ -218,11 +223,12 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
   const close = (gate: Gate, forced: number): void => {
     gate.deadlineTimer?.stop();
     gate.state = State.CLOSED;
-    const { kept, checkpointable, moved = 0 } = gate.options;
+    const { kept, checkpointable, moved: told = 0, settle } = gate.options;
+    const { checkpointed, moved } = settle?.() ?? { checkpointed: checkpointable, moved: told };
     gate.receipt = {
       restartUid: gate.restartUid,
       instance: '',
-      counts: { finished: 0, kept, checkpointed: checkpointable, forced, remaining: 0, restored: 0, moved },
+      counts: { finished: 0, kept, checkpointed, forced, remaining: 0, restored: 0, moved },
       forced: [],
       took: msToDuration(100),
       target: gate.target,

@@ -21,6 +21,8 @@ export interface FakeKube extends KubeApi {
   refusesEviction: (pod: Pod) => boolean;
   /** Called after every change, with the object as it is, or was last. */
   onChange: (resource: Resource<KubeObject>, object: KubeObject, how: 'there' | 'gone') => void;
+  /** Called like {@link FakeKube.onChange}, for the cluster's own parts. */
+  readonly alsoOnChange: FakeKube['onChange'][];
   all<T extends KubeObject>(resource: Resource<T>): T[];
   find<T extends KubeObject>(resource: Resource<T>, key: ObjectKey): T | undefined;
   /** Changes an object as somebody else. */
@@ -69,8 +71,12 @@ export function createFakeKube(clock: Clock): FakeKube {
     const gone = saved.metadata.deletionTimestamp !== undefined && saved.metadata.finalizers?.length === 0;
     if (gone) bucket(resource.plural).delete(textOf(saved.metadata));
     else bucket(resource.plural).set(textOf(saved.metadata), saved);
-    kube.onChange(resource, saved, gone ? 'gone' : 'there');
+    tellChange(resource, saved, gone ? 'gone' : 'there');
     return saved;
+  };
+  const tellChange: FakeKube['onChange'] = (...change) => {
+    kube.onChange(...change);
+    for (const listener of kube.alsoOnChange) listener(...change);
   };
   const put = <T extends KubeObject>(resource: Resource<T>, object: T): T => {
     const metadata = { uid: `uid-${version + 1}`, creationTimestamp: stamp(), generation: 1, ...object.metadata };
@@ -111,6 +117,7 @@ export function createFakeKube(clock: Clock): FakeKube {
     onDelete: () => undefined,
     refusesEviction: () => false,
     onChange: () => undefined,
+    alsoOnChange: [],
     all: (resource) => [...bucket(resource.plural).values()] as never,
     mutate,
     put,
@@ -118,7 +125,7 @@ export function createFakeKube(clock: Clock): FakeKube {
     remove: (resource, key) => {
       const object = known(resource, key);
       bucket(resource.plural).delete(textOf(key));
-      kube.onChange(resource, object, 'gone');
+      tellChange(resource, object, 'gone');
     },
     get: async (resource, key) => {
       await Promise.resolve();

@@ -1,19 +1,23 @@
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { controllerRevisions, daemonSets, nodes, podDisruptionBudgets, pods, type Resource } from '#kube/api.js';
 import type {
+  Affinity,
   ContainerStatus,
   ControllerRevision,
   DaemonSet,
   KubeNode,
   KubeObject,
+  OwnerReference,
   Pod,
   PodDisruptionBudget,
 } from '#kube/objects.js';
 import { panelRestarts, type PanelRestart, type PanelRestartSpec } from '#controller/restart/api/panel-restart.js';
+import { nodeNameOf } from '#controller/restart/facts/pods.js';
 import { State } from '#proto/gate/v1/gate.js';
 
 import { createFakeAgents, type AgentOptions, type FakeAgent, type FakeAgents, type FakeHost } from './fake-agents.js';
 import { createFakeKube, type FakeKube } from './fake-kube.js';
+import { watchAsDaemonSet, type Replacement } from './sim-daemon-set.js';
 
 /** How a simulated cluster behaves. */
 export interface SimOptions {
@@ -25,6 +29,16 @@ export interface SimOptions {
   readonly stopMs?: number;
   /** From then until its replacement is ready. */
   readonly startMs?: number | (() => number);
+  /** Pods of the agents can be taken out of their DaemonSet, and their sessions move to newer ones beside them. */
+  readonly surge?: SimSurge;
+}
+
+/** How pods beside each other behave. */
+export interface SimSurge {
+  /** How far the cache of the DaemonSet's controller is behind, in milliseconds. @default 20 */
+  readonly lagMs?: number | (() => number);
+  /** Sessions that a newer pod admits as soon as it is ready. @default 1 */
+  readonly admits?: number;
 }
 
 /** What pods of a template do. */
@@ -37,9 +51,17 @@ export interface SimCluster {
   readonly agents: FakeAgents;
   /** Pods whose replacement never becomes ready, by node. */
   readonly broken: Set<string>;
+  /** What becomes of pods that the DaemonSet's controller makes from now on, where they can be beside others. */
+  replacement: Replacement;
+  /** Where pods can be beside others: sessions of a node that are alive or sealed, and those that there have been. */
+  sessionsOn(node: string): { readonly there: number; readonly ever: number };
+  /** A pod ends with its sessions sealed, as when its kubelet ends it; the DaemonSet's controller hears of it. */
+  kill(pod: Pod): void;
   /** What went against the rules, in words. Empty at the end of every test. */
   readonly violations: string[];
   readonly target: { readonly namespace: string; readonly name: string };
+  /** The lease of the controllers, as an owner. */
+  readonly lease: OwnerReference;
   /** Key of every DaemonSet. */
   targetKeys(): string[];
   /** Pods of the agents. */
@@ -63,6 +85,8 @@ export interface SimCluster {
 const namespace = 'panelet-system';
 const ds = 'panelet-agent';
 const hostDs = 'panelet-host';
+const inDaemonSet = 'panelet.dev/in-daemonset';
+const handover = { 'panelet.dev/handover': '1' };
 
 function ownerOf(set: DaemonSet): NonNullable<Pod['metadata']['ownerReferences']> {
   const { name, uid = '' } = set.metadata;
@@ -70,7 +94,16 @@ function ownerOf(set: DaemonSet): NonNullable<Pod['metadata']['ownerReferences']
 }
 
 function isOwnedBy(object: KubeObject, name: string): boolean {
-  return object.metadata.ownerReferences?.[0]?.name === name;
+  return object.metadata.ownerReferences?.some((owner) => owner.name === name) === true;
+}
+
+function isReady({ status }: Pod): boolean {
+  return status?.conditions?.some(({ type, status: holds }) => type === 'Ready' && holds === 'True') === true;
+}
+
+function onlyOn(node: string): Affinity {
+  const terms = [{ matchFields: [{ key: 'metadata.name', values: [node] }] }];
+  return { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } } };
 }
 
 function containerOf(image: Image): ContainerStatus {
@@ -112,7 +145,20 @@ export function createSimCluster(options: SimOptions): SimCluster {
   const base: AgentOptions = { ...defaults, ...options.agent };
   const hostBase: AgentOptions = { ...defaults, checkpointable: 0, kept: 3, ...options.host };
   const strategy = { updateStrategy: { type: 'OnDelete' } };
-  const owner = kube.put<DaemonSet>(daemonSets, { metadata: { namespace, name: ds }, spec: strategy });
+  const { surge } = options;
+  const owner = kube.put<DaemonSet>(
+    daemonSets,
+    surge === undefined
+      ? { metadata: { namespace, name: ds }, spec: strategy }
+      : {
+          metadata: { namespace, name: ds, annotations: { 'panelet.dev/detach-label': inDaemonSet } },
+          spec: {
+            ...strategy,
+            selector: { matchLabels: { [inDaemonSet]: 'true' } },
+            template: { metadata: { annotations: handover } },
+          },
+        },
+  );
   const annotations = { 'panelet.dev/gate-target': 'host', 'panelet.dev/gate-daemonset': ds };
   const hostOwner =
     options.host === undefined
@@ -151,11 +197,64 @@ export function createSimCluster(options: SimOptions): SimCluster {
       },
     }));
   };
+  const kinds = new Map<string, Replacement>();
+  let replacement: Replacement = 'good';
+  const ever = new Map<string, number>();
+  /** Sessions that nobody has, by node. */
+  const sealed = new Map<string, number>();
+  const agentsOn = (node: string): FakeAgent[] => [...agents.byAddress.values()].filter((one) => one.node === node);
+  const addMovingAgent = (pod: Pod, ip: string, node: string, isUp: boolean): void => {
+    const mine: AgentOptions = { ...base, checkpointable: 0, restored: 0 };
+    const agent = agents.add(ip, pod.metadata.uid ?? '', node, mine);
+    agent.reachable = isUp;
+    let written = 0;
+    mine.settle = () => {
+      const count = mine.checkpointable;
+      mine.checkpointable = 0;
+      const newest = agentsOn(node).at(-1);
+      const isTaken = newest !== undefined && newest !== agent && newest.reachable && newest.state === State.SERVING;
+      if (isTaken) newest.options.checkpointable += count;
+      else written = count;
+      seals.set(agent, written);
+      return isTaken ? { checkpointed: 0, moved: count } : { checkpointed: count, moved: 0 };
+    };
+    mine.unsettle = () => {
+      mine.checkpointable += seals.get(agent) ?? 0;
+      seals.delete(agent);
+    };
+  };
+  /** Sessions that an agent has sealed and not lost to another one yet. */
+  const seals = new Map<FakeAgent, number>();
+  const takeUp = (agent: FakeAgent, node: string): void => {
+    const count = sealed.get(node) ?? 0;
+    sealed.set(node, 0);
+    agent.options.checkpointable += count;
+    agent.options.restored += count;
+  };
+  const admit = (pod: Pod, node: string): void => {
+    const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
+    if (agent === undefined) return;
+    takeUp(agent, node);
+    const fresh = ever.has(node) ? (surge?.admits ?? 1) : base.checkpointable;
+    agent.options.checkpointable += fresh;
+    ever.set(node, (ever.get(node) ?? 0) + fresh);
+  };
+  /** Whatever an agent has when it ends is sealed, and taken up by one that lives. */
+  const leave = (agent: FakeAgent | undefined, node: string): void => {
+    const left = agent === undefined ? 0 : agent.options.checkpointable + (seals.get(agent) ?? 0);
+    if (agent !== undefined) seals.delete(agent);
+    sealed.set(node, (sealed.get(node) ?? 0) + left);
+    const heir = agentsOn(node).find((one) => one.reachable && !one.terminating && one.options.settle !== undefined);
+    if (heir !== undefined && podsOn(node).some((pod) => pod.metadata.uid === heir.podUid && isReady(pod)))
+      takeUp(heir, node);
+  };
   const startPod = (set: DaemonSet, node: string, restored: number): Pod => {
     const ip = `10.0.0.${++ips}`;
     const hash = newest(set.metadata.name)?.metadata.labels?.['controller-revision-hash'] ?? '';
-    const image = images.get(hash) ?? 'good';
     const isAgent = set.metadata.name === ds;
+    const how = isAgent && surge !== undefined ? replacement : 'good';
+    const image = how === 'crashing' || how === 'unpullable' ? how : (images.get(hash) ?? 'good');
+    const isWaiting = how === 'unschedulable';
     const name = `${set.metadata.name}-${ips}`;
     placed.set(node, (placed.get(node) ?? new Set()).add(name));
     const ports = isAgent ? { ports: [{ name: 'gate', containerPort: 7443 }] } : {};
@@ -163,17 +262,29 @@ export function createSimCluster(options: SimOptions): SimCluster {
       metadata: {
         namespace,
         name,
-        labels: { 'controller-revision-hash': hash, app: set.metadata.name },
+        labels: {
+          'controller-revision-hash': hash,
+          app: set.metadata.name,
+          ...(isAgent && surge !== undefined ? { [inDaemonSet]: 'true' } : {}),
+        },
+        ...(isAgent && surge !== undefined ? { annotations: handover } : {}),
         ownerReferences: ownerOf(set),
       },
-      spec: { nodeName: node, containers: [{ name: 'agent', ...ports }] },
-      status: {
-        phase: image === 'unpullable' ? 'Pending' : 'Running',
-        podIP: ip,
-        containerStatuses: [containerOf(image)],
+      spec: {
+        ...(isWaiting ? { affinity: onlyOn(node) } : { nodeName: node }),
+        containers: [{ name: 'agent', ...ports }],
       },
+      status: isWaiting
+        ? { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', message: 'Insufficient cpu.' }] }
+        : {
+            phase: image === 'unpullable' ? 'Pending' : 'Running',
+            podIP: ip,
+            containerStatuses: [containerOf(image)],
+          },
     });
-    if (isAgent) {
+    kinds.set(name, how);
+    if (isAgent && !isWaiting && surge !== undefined) addMovingAgent(pod, ip, node, image === 'good');
+    else if (isAgent) {
       const agent = agents.add(ip, pod.metadata.uid ?? '', node, { ...base, restored });
       agent.reachable = image === 'good';
     }
@@ -182,20 +293,26 @@ export function createSimCluster(options: SimOptions): SimCluster {
   const podsOn = (node: string): Pod[] =>
     [...(placed.get(node) ?? [])].flatMap((name) => kube.find(pods, { namespace, name }) ?? []);
   const isGood = (pod: Pod): boolean =>
+    (kinds.get(pod.metadata.name) ?? 'good') === 'good' &&
     (images.get(pod.metadata.labels?.['controller-revision-hash'] ?? '') ?? 'good') === 'good';
   const becomeReady = (pod: Pod): void => {
     const node = pod.spec?.nodeName ?? '';
     const ready = isGood(pod) && !broken.has(node);
     if (ready && isOwnedBy(pod, hostDs)) hosts.set(node, agents.addHost(node, { ...hostBase }));
     setReady(pod.metadata.name, ready);
+    if (ready && surge !== undefined && isOwnedBy(pod, ds)) admit(pod, node);
   };
   const replace = (pod: Pod): void => {
-    const node = pod.spec?.nodeName ?? '';
+    const node = nodeNameOf(pod) ?? '';
     const set = isOwnedBy(pod, hostDs) && hostOwner !== undefined ? hostOwner : owner;
     const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
     agents.byAddress.delete(`${pod.status?.podIP ?? ''}:7443`);
     placed.get(node)?.delete(pod.metadata.name);
     kube.remove(pods, pod.metadata);
+    if (surge !== undefined && set === owner) {
+      leave(agent, node);
+      return;
+    }
     const sealed = agent?.receipt?.counts?.checkpointed ?? 0;
     const next = startPod(set, node, sealed);
     const { startMs = 300 } = options;
@@ -239,6 +356,44 @@ export function createSimCluster(options: SimOptions): SimCluster {
     if (host !== undefined) host.up = false;
     clock.after(options.stopMs ?? 100, () => replace(pod));
   };
+  const end = (pod: Pod): void => {
+    const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
+    if (agent !== undefined) agent.terminating = true;
+    kube.mutate(pods, pod.metadata, (before) => ({
+      ...before,
+      metadata: { ...before.metadata, deletionTimestamp: clock.date().toISOString() },
+    }));
+    clock.after(options.stopMs ?? 100, () => replace(pod));
+  };
+  const removeExcess = (pod: Pod): void => {
+    const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
+    const has = agent?.options.checkpointable ?? 0;
+    if (has > 0) violations.push(`${pod.metadata.name} removed by its DaemonSet with ${has} sessions`);
+    const isOlder = podsOn(pod.spec?.nodeName ?? '').at(0)?.metadata.uid === pod.metadata.uid;
+    if (isOlder) violations.push(`${pod.metadata.name} removed by its DaemonSet, and is the older one`);
+    end(pod);
+  };
+  if (surge !== undefined) {
+    const { lagMs = 20 } = surge;
+    const look = watchAsDaemonSet({
+      clock,
+      kube,
+      uid: owner.metadata.uid ?? '',
+      label: inDaemonSet,
+      lagMs: () => (typeof lagMs === 'number' ? lagMs : lagMs()),
+      podsOn,
+      make: (node) => {
+        if (replacement === 'quota' || replacement === 'unwanted' || !placed.has(node)) return;
+        const { startMs = 300 } = options;
+        const next = startPod(owner, node, 0);
+        clock.after(typeof startMs === 'number' ? startMs : startMs(), () => becomeReady(next));
+      },
+      remove: removeExcess,
+    });
+    kube.alsoOnChange.push(({ plural }, object) => {
+      if (plural === 'pods' && isOwnedBy(object, ds)) look(nodeNameOf(object) ?? '');
+    });
+  }
   for (let index = 0; index < options.nodes; index++) {
     const node = `node-${index}`;
     const ready = [{ type: 'Ready', status: 'True' as const }];
@@ -252,7 +407,6 @@ export function createSimCluster(options: SimOptions): SimCluster {
     for (let index = 0; index < options.nodes; index++) becomeReady(startPod(hostOwner, `node-${index}`, 0));
   }
   clock.advance(5_000);
-
   const podsOf = (name: string): Pod[] => kube.all(pods).filter((pod) => isOwnedBy(pod, name));
   const healthy = (): number =>
     podsOf(ds).filter(
@@ -282,7 +436,21 @@ export function createSimCluster(options: SimOptions): SimCluster {
     agents,
     broken,
     violations,
+    get replacement() {
+      return replacement;
+    },
+    set replacement(next) {
+      replacement = next;
+      const taints = next === 'unwanted' ? { taints: [{ key: 'away', effect: 'NoSchedule' as const }] } : {};
+      for (const { metadata } of kube.all(nodes)) kube.mutate(nodes, metadata, (node) => ({ ...node, spec: taints }));
+    },
+    sessionsOn: (node) => {
+      const own = agentsOn(node).map((agent) => agent.options.checkpointable + (seals.get(agent) ?? 0));
+      return { there: own.reduce((sum, count) => sum + count, sealed.get(node) ?? 0), ever: ever.get(node) ?? 0 };
+    },
+    kill: end,
     target: { namespace, name: ds },
+    lease: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', name: 'panelet-controller', uid: 'lease' },
     targetKeys: () => kube.all(daemonSets).map(({ metadata }) => `${namespace}/${metadata.name}`),
     pods: () => podsOf(ds),
     hostPods: () => podsOf(hostDs),

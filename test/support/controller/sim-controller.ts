@@ -5,6 +5,7 @@ import { controllerRevisions, daemonSets, keyOf, nodes, podDisruptionBudgets, po
 import type { KubeObject } from '#kube/objects.js';
 import type { RestartMetrics } from '#controller/metrics/restart-metrics.js';
 import type { ClusterView, Recorder } from '#controller/restart/api/ports.js';
+import { holdersOf } from '#controller/restart/facts/target-pods.js';
 import { createRestartController } from '#controller/restart/restart-controller.js';
 import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/api/panel-restart.js';
 import { Crash, createFault, type Fault, type FaultPoint } from './faults.js';
@@ -51,6 +52,7 @@ export function createSimView(sim: SimCluster, lagMs = 0): ClusterView {
     target: (key) => all(daemonSets).find((target) => keyOf(target) === key),
     podsOf: (target) =>
       all(pods).filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === target.metadata.uid) === true),
+    podsHeldBy: (uid) => all(pods).filter((pod) => holdersOf(pod).includes(uid)),
     restartsOf: (key) =>
       all(panelRestarts).filter(
         (restart) => `${restart.metadata.namespace ?? ''}/${restart.spec.targetRef.name}` === key,
@@ -115,6 +117,7 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagM
       leadership: {
         fencing: () => Math.max(fencing, raised),
         fencingLimit: () => Math.max(fencing, raised) + 10_000,
+        lease: () => sim.lease,
         raise: (above) => {
           raised = above + 1;
           return Promise.resolve();

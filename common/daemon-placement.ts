@@ -1,5 +1,30 @@
-import type { Node, Taint } from '../launcher/node.js';
-import type { PodSpec, Toleration } from '../launcher/pod.js';
+/** A taint keeps pods away that do not tolerate it. */
+export interface Taint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+}
+
+/** Which taints of a node a pod bears. */
+export interface Toleration {
+  readonly key?: string;
+  readonly operator?: 'Exists' | 'Equal';
+  readonly value?: string;
+  readonly effect?: string;
+}
+
+/** What is read of a node. */
+export interface PlacedNode {
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly spec?: { readonly taints?: readonly Taint[] };
+}
+
+/** What is read of a pod's spec. */
+export interface PlacedSpec {
+  readonly nodeName?: string;
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  readonly tolerations?: readonly Toleration[];
+}
 
 /** What a node means to a DaemonSet. */
 export interface Placement {
@@ -33,14 +58,14 @@ function tolerates(toleration: Toleration, taint: Taint): boolean {
  * Whether a DaemonSet with this pod spec belongs on a node: selector first, then taints. `spec.unschedulable` keeps
  * nothing away, because a DaemonSet tolerates that taint.
  */
-export function placeOn(node: Node, spec: PodSpec): Placement {
+export function placeOn(node: PlacedNode, spec: PlacedSpec): Placement {
   const labels = node.metadata.labels ?? {};
   const selected = Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
   if (!selected || (spec.nodeName !== undefined && spec.nodeName !== node.metadata.name)) {
     return { shouldRun: false, shouldContinue: false };
   }
   const tolerations = [...(spec.tolerations ?? []), ...daemonTolerations];
-  const repelling = (node.spec.taints ?? []).filter(
+  const repelling = (node.spec?.taints ?? []).filter(
     (taint) => !tolerations.some((toleration) => tolerates(toleration, taint)),
   );
   return {

@@ -1,0 +1,46 @@
+import { uidOf } from '../facts/pods.js';
+import {
+  progress,
+  retryIn,
+  retrySoonMs,
+  type ActionContext,
+  type ActionOf,
+  type ActionResult,
+  type ActionTools,
+} from './action-tools.js';
+import { mustHaveAddress, tryGate } from './gate-call.js';
+import { recordAt, writePutBack } from './pod-claim.js';
+import { openGate } from './release-pod.js';
+
+/** Gives a pod back to its DaemonSet; where the newer one was drained for that, only if it is to this very moment. */
+export async function putBackPod(
+  tools: ActionTools,
+  context: ActionContext,
+  action: ActionOf<'putBack'>,
+): Promise<ActionResult> {
+  const { pod, drained, uncordon, event } = action;
+  if (drained !== undefined) {
+    const look = { isDrained: false };
+    const asked = await tryGate(tools, drained.newer, async () => {
+      look.isDrained = await isStillDrained(tools, context, drained);
+    });
+    if (!asked.progress) return asked;
+    if (!look.isDrained) return retryIn(retrySoonMs);
+    tools.streams.stop(uidOf(drained.newer));
+  }
+  tools.streams.stop(uidOf(pod));
+  if (uncordon) await openGate(tools, context, pod);
+  await writePutBack(tools, action);
+  tools.audit.decided(context.restart, 'putBack', { pod: pod.metadata.name, node: pod.spec?.nodeName });
+  recordAt(tools, context, pod, event);
+  return progress;
+}
+
+async function isStillDrained(
+  { gates }: ActionTools,
+  context: ActionContext,
+  { newer, receipt }: NonNullable<ActionOf<'putBack'>['drained']>,
+): Promise<boolean> {
+  const given = await gates.receipt(mustHaveAddress(context, newer), uidOf(context.restart));
+  return given?.digest === receipt.digest && given.instance === receipt.instance;
+}

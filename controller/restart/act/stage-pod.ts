@@ -1,0 +1,15 @@
+import { progress, type ActionContext, type ActionOf, type ActionResult, type ActionTools } from './action-tools.js';
+import { recordAt, writeClaim } from './pod-claim.js';
+
+/** Writes the next stage of a pod that was taken out of its DaemonSet. */
+export async function stagePod(
+  tools: ActionTools,
+  context: ActionContext,
+  { pod, claim, event }: ActionOf<'stage'>,
+): Promise<ActionResult> {
+  await writeClaim(tools, pod, claim);
+  const details = { pod: pod.metadata.name, node: pod.spec?.nodeName, deadline: claim.deadline, surge: claim.surge };
+  tools.audit.decided(context.restart, 'claimed', details);
+  if (event !== undefined) recordAt(tools, context, pod, event);
+  return progress;
+}

@@ -1,0 +1,30 @@
+import type { Pod } from '#kube/objects.js';
+import { isFinished } from '../api/panel-restart.js';
+import { gatePodOf } from '../facts/gate-provider.js';
+import { isTerminating, nodeNameOf, uidOf } from '../facts/pods.js';
+import { maxPreviewed } from './preview.js';
+import type { Snapshot } from './snapshot.js';
+
+/** A pod about which a gate has to be asked, and the pod whose gate that is; undefined when nobody answers for it. */
+export interface GateQuestion {
+  readonly uid: string;
+  readonly gate: Pod | undefined;
+}
+
+/** Gates to ask before the next steps are derived: of the pods under way and of what replaces them; for a dry run, of all. */
+export function gatesToAsk(snapshot: Omit<Snapshot, 'gates'>): GateQuestion[] {
+  const { restart, pods, outstanding, gateProviders } = snapshot;
+  const dryRun = restart.spec.dryRun === true && !isFinished(restart);
+  const own = dryRun ? outstanding.slice(0, maxPreviewed) : pods.claimedBy(uidOf(restart));
+  const active = restart.status?.active ?? [];
+  const held = pods.claimedBy(uidOf(restart)).map(nodeNameOf);
+  const places = new Set([...active.map(({ node }) => node), ...held]);
+  const asked = [...own, ...[...places].flatMap((node) => pods.onNode(node))];
+  const questions = asked
+    .filter((pod) => !isTerminating(pod))
+    .map((pod) => ({ uid: uidOf(pod), gate: gatePodOf(gateProviders, pod) }));
+  // Whoever answers for a pod that is gone is still there.
+  const gone = active.filter(({ uid }) => gateProviders !== undefined && pods.withUid(uid) === undefined);
+  const left = gone.map(({ uid, node }) => ({ uid, gate: gateProviders?.get(node ?? '') }));
+  return [...new Map([...questions, ...left].map((question) => [question.uid, question])).values()];
+}

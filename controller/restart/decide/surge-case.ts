@@ -1,0 +1,54 @@
+import { State } from '#proto/gate/v1/gate.js';
+
+import type { Pod } from '#kube/objects.js';
+import { type Claim, type SurgeStage } from '../api/annotations.js';
+import type { ActivePod } from '../api/panel-restart.js';
+import type { RestartEvent } from '../api/restart-event.js';
+import type { Settings } from '../api/settings.js';
+import { isPodReady, isTerminating, uidOf } from '../facts/pods.js';
+import { viewOf } from './pod-outcome.js';
+import type { Action, Snapshot } from './snapshot.js';
+
+/** A pod under way that was taken out of its DaemonSet. */
+export interface SurgeCase {
+  readonly snapshot: Snapshot;
+  readonly settings: Settings;
+  readonly pod: Pod;
+  readonly entry: ActivePod;
+  readonly claim: Claim;
+}
+
+/** Milliseconds until the stage has to be over; below 0 once it should be. */
+export function stageLeftMs({ snapshot, claim }: SurgeCase): number {
+  return Date.parse(claim.deadline) - snapshot.now.getTime();
+}
+
+/** Has the next stage written at the pod, which then has `forMs`. */
+export function stageAction(c: SurgeCase, surge: SurgeStage, forMs: number, event?: RestartEvent): Action {
+  const { snapshot, pod } = c;
+  const claim: Claim = {
+    restart: uidOf(snapshot.restart),
+    deadline: new Date(snapshot.now.getTime() + forMs).toISOString(),
+    fencing: snapshot.fencing,
+    generation: snapshot.restart.metadata.generation ?? 0,
+    surge,
+  };
+  return { kind: 'stage', pod, claim, ...(event === undefined ? {} : { event }) };
+}
+
+/** Has the gate of a pod serve again, where this restart keeps it from that; nothing where it does not. */
+export function reopenOwn(snapshot: Snapshot, pod: Pod): readonly Action[] {
+  const view = viewOf(snapshot, pod);
+  if (view?.kind !== 'answered' || view.status.restartUid !== uidOf(snapshot.restart)) return [];
+  return view.status.state === State.SERVING ? [] : [{ kind: 'reopen', gate: pod }];
+}
+
+/** True when sessions may be in a pod: it is ready, or its gate answers. */
+export function mayServe(snapshot: Snapshot, pod: Pod | undefined): pod is Pod {
+  return pod !== undefined && (isPodReady(pod) || viewOf(snapshot, pod)?.kind === 'answered');
+}
+
+/** Whether there is a target that pods can be given back to. */
+export function hasTarget({ target }: Snapshot): boolean {
+  return target !== undefined && !isTerminating(target);
+}

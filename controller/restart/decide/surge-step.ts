@@ -1,0 +1,129 @@
+import { State } from '#proto/gate/v1/gate.js';
+
+import type { Pod } from '#kube/objects.js';
+import { events } from '../api/events.js';
+import { waitingReasonOf, waitingReasonText } from '../facts/containers.js';
+import { isNodeDown, isPodReady, uidOf } from '../facts/pods.js';
+import { rolloutOf } from '../facts/revisions.js';
+import { hasNoRoom, isWantedOn, schedulerText } from '../facts/surge.js';
+import { giveBack } from './give-back.js';
+import type { ActivePod } from '../api/panel-restart.js';
+import type { RestartEvent } from '../api/restart-event.js';
+import { failed, viewOf, withStep, type PodOutcome } from './pod-outcome.js';
+import { replacementOf, verdictOn, type Verdict } from './replacement.js';
+import { hasTarget, reopenOwn, stageAction, stageLeftMs, type SurgeCase } from './surge-case.js';
+
+/** What a restart has left for pods that go without a replacement beside them. */
+export interface SpareRoom {
+  /** Takes a place for one more; false when there is none now. */
+  readonly take: () => boolean;
+}
+
+const pausedText = 'The restart is paused.';
+
+/**
+ * Next step of a pod that was taken out of its DaemonSet, until it is drained as any other pod: undefined from then on. Before that it
+ * may be given back: `stop` says why the restart goes no further, if it does not.
+ */
+export function surgeStep(c: SurgeCase, stop: string | undefined, room: SpareRoom): PodOutcome | undefined {
+  const { claim, snapshot } = c;
+  const paused = snapshot.restart.spec.paused === true ? pausedText : undefined;
+  if (claim.surge === undefined) return undefined;
+  switch (claim.surge) {
+    case 'warm':
+      return stop === undefined && paused === undefined ? warm(c, room) : giveBack(c, stop ?? paused ?? '');
+    case 'back':
+      return giveBack(c, stop ?? paused ?? 'It is given back.');
+    case 'alone':
+      return stop === undefined ? undefined : giveBack(c, stop);
+    case 'beside':
+      // Sessions have begun to move: what was begun is finished, unless nothing is left to give it to.
+      return stop !== undefined && !hasTarget(snapshot) ? giveBack(c, stop) : beside(c);
+  }
+}
+
+/** Its replacement starts; it serves as before. */
+function warm(c: SurgeCase, room: SpareRoom): PodOutcome {
+  const { snapshot, settings, entry, pod } = c;
+  const { now, target, nodes } = snapshot;
+  const newer = replacementOf(snapshot, entry);
+  const verdict = verdictOn({ snapshot, settings, entry, pod: undefined }, newer);
+  const next = warmEntry(c, newer, verdict.missing?.message);
+  if (verdict.missing === undefined) {
+    return { entry: next, actions: [stageAction(c, 'beside', settings.timeoutMs, events.claimed(pod, settings))] };
+  }
+  const node = nodes.get(entry.node ?? '');
+  if (newer === undefined && target !== undefined && !isWantedOn(target, node)) return alone(c, events.notWanted(pod));
+  const leftMs = stageLeftMs(c);
+  // One that is ready has only to stay so.
+  if (leftMs > 0 || verdict.wakeMs !== undefined) {
+    return {
+      entry: next,
+      // It was drained when this pod was to be given back, and is still there.
+      actions: newer === undefined ? [] : reopenOwn(snapshot, newer),
+      wakeMs: Math.min(leftMs > 0 ? leftMs : Infinity, verdict.wakeMs ?? Infinity),
+      ...(verdict.ask === true && newer !== undefined ? { ask: uidOf(newer) } : {}),
+    };
+  }
+  if (isNodeDown(node)) return failed(now, next, 'NodeUnreachable', `Node ${entry.node ?? ''} is not ready.`);
+  if (!hasNoRoom(newer)) return failed(now, next, 'ReplacementStuck', stuckText(c, verdict, newer));
+  const noRoom = noRoomText(c, newer);
+  if (settings.maxUnavailable === 0) return failed(now, next, 'NoRoom', `${noRoom} ${givenBackText}`);
+  if (!room.take()) return { entry: { ...next, message: noRoom }, actions: [] };
+  return alone(c, events.noRoom(pod, noRoom));
+}
+
+const givenBackText = 'The pod was given back to its DaemonSet, and nothing was drained.';
+
+function warmEntry({ snapshot, entry }: SurgeCase, newer: Pod | undefined, message: string | undefined): ActivePod {
+  return withStep(snapshot.now, entry, 'Warm', {
+    ...(newer === undefined ? {} : { replacement: newer.metadata.name }),
+    ...(message === undefined ? {} : { message: message.slice(0, 1024) }),
+  });
+}
+
+function stuckText({ snapshot }: SurgeCase, verdict: Verdict, newer: Pod | undefined): string {
+  const waits = newer === undefined ? '' : waitingReasonText(waitingReasonOf(newer));
+  const said = verdict.missing?.message ?? '';
+  const why = said.includes(waits.trim()) ? said : `${said}${waits}`;
+  const undo = rolloutOf(snapshot.restart) === undefined ? '' : ' Put the template right or undo it (helm rollback).';
+  return `${why} ${givenBackText}${undo}`;
+}
+
+function noRoomText({ entry, settings }: SurgeCase, newer: Pod | undefined): string {
+  const seconds = Math.round(settings.warmTimeoutMs / 1000);
+  const where = entry.node === undefined ? '' : ` on ${entry.node}`;
+  if (newer === undefined) {
+    return `No pod was made beside ${entry.pod}${where} within ${seconds} s; a quota may forbid it, see the events of the DaemonSet.`;
+  }
+  return `Pod ${newer.metadata.name} found no room beside ${entry.pod}${where} within ${seconds} s.${schedulerText(newer)}`;
+}
+
+/** No replacement comes while the pod is there: it is drained and deleted as any other. */
+function alone(c: SurgeCase, event: RestartEvent): PodOutcome {
+  const { snapshot, entry, settings } = c;
+  const next = withStep(snapshot.now, entry, 'Warm', { message: event.text.slice(0, 1024) });
+  return { entry: next, actions: [stageAction(c, 'alone', settings.timeoutMs, event)] };
+}
+
+/** Its sessions move; as long as there is somebody to move to, or nothing is left to move. */
+function beside(c: SurgeCase): PodOutcome | undefined {
+  const { snapshot, entry, pod } = c;
+  const view = viewOf(snapshot, pod);
+  const newer = replacementOf(snapshot, entry);
+  const isSettled = view?.kind === 'answered' && view.status.state >= State.CHECKPOINTED;
+  if (isSettled || entry.receipt !== undefined || (newer !== undefined && isPodReady(newer))) return undefined;
+  const name = newer?.metadata.name;
+  const what = name === undefined ? 'No pod' : `Pod ${name}, which is not ready,`;
+  const message = `${what} takes the place of ${entry.pod} any more; it waits for one, and serves.`;
+  const leftMs = stageLeftMs(c);
+  if (leftMs <= 0) {
+    const waits = newer === undefined ? '' : waitingReasonText(waitingReasonOf(newer));
+    return failed(snapshot.now, entry, 'ReplacementNotReady', `${message}${waits}`);
+  }
+  return {
+    entry: warmEntry(c, newer, message),
+    actions: reopenOwn(snapshot, pod),
+    wakeMs: leftMs,
+  };
+}
