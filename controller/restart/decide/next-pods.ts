@@ -5,7 +5,7 @@ import { budgetsOf, createAllowance, unsupportedBudget, type Allowance } from '.
 import { waitingReasonOf, waitingReasonText } from '../facts/containers.js';
 import { surgeProblem } from '../facts/surge.js';
 import { maxActivePods, maxSurgeOf, maxUnavailableOf, roomFor } from './outstanding-pods.js';
-import { isPodReady, isTerminating, uidOf } from '../facts/pods.js';
+import { isPodReady, isTerminating, nodeNameOf, uidOf } from '../facts/pods.js';
 import { events } from '../api/events.js';
 import type { Settings } from '../api/settings.js';
 import type { Snapshot } from './snapshot.js';
@@ -123,6 +123,8 @@ function choose(snapshot: Snapshot, settings: Settings, places: Places, allowanc
       continue;
     }
     if ((problem === undefined ? beside : unavailable) <= 0) break;
+    // One that was given back a moment ago: its DaemonSet is about to remove the newer one.
+    if (problem === undefined && hasCompany(snapshot, pod)) continue;
     const wait = waitOf(snapshot, pod, allowance);
     if (wait !== undefined) waits.push(wait);
     else {
@@ -137,6 +139,10 @@ function choose(snapshot: Snapshot, settings: Settings, places: Places, allowanc
 function besideProblem({ target, gateProviders }: Snapshot, settings: Settings, pod: Pod): string | undefined {
   if (target === undefined) return 'its DaemonSet is gone';
   return surgeProblem({ target, pod, settings, hasOwnGate: gateProviders === undefined });
+}
+
+function hasCompany({ pods }: Snapshot, pod: Pod): boolean {
+  return pods.onNode(nodeNameOf(pod)).length > 1;
 }
 
 /** What keeps a pod from being started although there is a place for it. */

@@ -53,6 +53,8 @@ export interface SimCluster {
   readonly broken: Set<string>;
   /** What becomes of pods that the DaemonSet's controller makes from now on, where they can be beside others. */
   replacement: Replacement;
+  /** There is room: pods that wait for it start, and those that could not be made are. */
+  schedule(): void;
   /** Where pods can be beside others: sessions of a node that are alive or sealed, and those that there have been. */
   sessionsOn(node: string): { readonly there: number; readonly ever: number };
   /** A pod ends with its sessions sealed, as when its kubelet ends it; the DaemonSet's controller hears of it. */
@@ -155,7 +157,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
           spec: {
             ...strategy,
             selector: { matchLabels: { [inDaemonSet]: 'true' } },
-            template: { metadata: { annotations: handover } },
+            template: { metadata: { annotations: handover }, spec: {} },
           },
         },
   );
@@ -203,10 +205,10 @@ export function createSimCluster(options: SimOptions): SimCluster {
   /** Sessions that nobody has, by node. */
   const sealed = new Map<string, number>();
   const agentsOn = (node: string): FakeAgent[] => [...agents.byAddress.values()].filter((one) => one.node === node);
-  const addMovingAgent = (pod: Pod, ip: string, node: string, isUp: boolean): void => {
+  const addMovingAgent = (pod: Pod, ip: string, node: string): void => {
     const mine: AgentOptions = { ...base, checkpointable: 0, restored: 0 };
     const agent = agents.add(ip, pod.metadata.uid ?? '', node, mine);
-    agent.reachable = isUp;
+    agent.reachable = false;
     let written = 0;
     mine.settle = () => {
       const count = mine.checkpointable;
@@ -234,6 +236,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
   const admit = (pod: Pod, node: string): void => {
     const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
     if (agent === undefined) return;
+    agent.reachable = true;
     takeUp(agent, node);
     const fresh = ever.has(node) ? (surge?.admits ?? 1) : base.checkpointable;
     agent.options.checkpointable += fresh;
@@ -283,8 +286,8 @@ export function createSimCluster(options: SimOptions): SimCluster {
           },
     });
     kinds.set(name, how);
-    if (isAgent && !isWaiting && surge !== undefined) addMovingAgent(pod, ip, node, image === 'good');
-    else if (isAgent) {
+    if (isAgent && !isWaiting && surge !== undefined) addMovingAgent(pod, ip, node);
+    else if (isAgent && surge === undefined) {
       const agent = agents.add(ip, pod.metadata.uid ?? '', node, { ...base, restored });
       agent.reachable = image === 'good';
     }
@@ -296,6 +299,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     (kinds.get(pod.metadata.name) ?? 'good') === 'good' &&
     (images.get(pod.metadata.labels?.['controller-revision-hash'] ?? '') ?? 'good') === 'good';
   const becomeReady = (pod: Pod): void => {
+    if (kinds.get(pod.metadata.name) === 'unschedulable') return;
     const node = pod.spec?.nodeName ?? '';
     const ready = isGood(pod) && !broken.has(node);
     if (ready && isOwnedBy(pod, hostDs)) hosts.set(node, agents.addHost(node, { ...hostBase }));
@@ -373,9 +377,24 @@ export function createSimCluster(options: SimOptions): SimCluster {
     if (isOlder) violations.push(`${pod.metadata.name} removed by its DaemonSet, and is the older one`);
     end(pod);
   };
+  /** A pod that has waited for room has a node now. */
+  const bind = (pod: Pod): void => {
+    const { name } = pod.metadata;
+    const node = nodeNameOf(pod) ?? '';
+    const ip = `10.0.0.${name.split('-').at(-1) ?? ''}`;
+    kinds.set(name, 'good');
+    const placedPod = kube.mutate(pods, pod.metadata, (before) => ({
+      ...before,
+      spec: { ...before.spec, nodeName: node },
+      status: { phase: 'Running', podIP: ip, containerStatuses: [containerOf('good')] },
+    }));
+    addMovingAgent(placedPod, ip, node);
+    clock.after(300, () => becomeReady(placedPod));
+  };
+  let look: (node: string) => void = () => undefined;
   if (surge !== undefined) {
     const { lagMs = 20 } = surge;
-    const look = watchAsDaemonSet({
+    look = watchAsDaemonSet({
       clock,
       kube,
       uid: owner.metadata.uid ?? '',
@@ -447,6 +466,10 @@ export function createSimCluster(options: SimOptions): SimCluster {
     sessionsOn: (node) => {
       const own = agentsOn(node).map((agent) => agent.options.checkpointable + (seals.get(agent) ?? 0));
       return { there: own.reduce((sum, count) => sum + count, sealed.get(node) ?? 0), ever: ever.get(node) ?? 0 };
+    },
+    schedule: () => {
+      for (const node of placed.keys()) look(node);
+      for (const pod of podsOf(ds).filter(({ spec }) => spec?.nodeName === undefined)) bind(pod);
     },
     kill: end,
     target: { namespace, name: ds },
