@@ -178,6 +178,7 @@ function createLaunchers(plan: Plan, store: ObjectStore): NodeLauncher[] {
       delays: options.restartDelays ?? {},
       nodeName: node.name,
       addresses: podAddresses(state.subnet, index),
+      nodePort: agentPort,
       directory: directory.node(state, node.name).directory,
       clusterId: state.id,
       baseEnvironment: options.environment,

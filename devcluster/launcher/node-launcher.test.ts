@@ -51,12 +51,8 @@ function until(condition: () => boolean): Promise<void> {
   return waitFor('the pod is so', condition);
 }
 
-beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'panelet-launcher-'));
-  events = [];
-  store = createObjectStore({ kinds, clock, random });
-  await store.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
-  launcher = createNodeLauncher({
+function newLauncher(): NodeLauncher {
+  return createNodeLauncher({
     store,
     processes,
     prober: createProber({ clock }),
@@ -72,6 +68,14 @@ beforeEach(async () => {
     clusterId: directory,
     baseEnvironment: { PATH: '/usr/bin:/bin' },
   });
+}
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'panelet-launcher-'));
+  events = [];
+  store = createObjectStore({ kinds, clock, random });
+  await store.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
+  launcher = newLauncher();
   await launcher.start();
 });
 
@@ -202,6 +206,19 @@ describe('node launcher', () => {
     await until(() => pidOf('pid') > 0);
     await store.delete('pods', 'ns', 'p', { gracePeriodSeconds: 0 });
     await until(() => readGroupedProcess(pidOf('pid')) === undefined);
+  });
+
+  test('leaves a pod its address when the node comes back, though the first one is free', async () => {
+    await createPod('exec sleep 60');
+    await createPod('exec sleep 60', {}, 30, 'q');
+    const q = (): StoredPod | undefined => store.get<StoredPod>('pods', 'ns', 'q');
+    await until(() => q()?.status?.podIP === '127.0.0.61');
+    await store.delete('pods', 'ns', 'p', { gracePeriodSeconds: 0 });
+    await launcher.powerCut();
+    launcher = newLauncher();
+    await launcher.start();
+    await until(() => q()?.status?.containerStatuses?.[0]?.restartCount === 1);
+    expect(q()?.status?.podIP).toBe('127.0.0.61');
   });
 
   test('restarts a container that crashed, in the same pod', async () => {

@@ -2,19 +2,26 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '#common/log.js';
 import { sleep } from '#common/time/clock.js';
+import { compareText } from '../store/compare-text.js';
 import type { StoreEvent } from '../store/object-store.js';
 import { isStatusError } from '../store/status-error.js';
 import { createNodeHeartbeat, type NodeHeartbeat } from './node-heartbeat.js';
-import { isTerminal, type StoredPod } from './pod.js';
+import { createNodeDoor, type NodeDoor } from './node-door.js';
+import { isTerminal, podCondition, type StoredPod } from './pod.js';
 import { choosePodAddress, type PodAddresses } from './pod-addresses.js';
 import { createPodRecords, type PodRecord, type PodRecords } from './pod-records.js';
 import { createPodRunner, type PodRunner, type PodRunnerDeps } from './pod-runner.js';
 import type { Processes } from './processes.js';
 
 /** What a launcher of one node needs. */
-export interface NodeLauncherDeps extends Omit<PodRunnerDeps, 'records' | 'logFile' | 'baseEnvironment' | 'hostIp'> {
+export interface NodeLauncherDeps extends Omit<
+  PodRunnerDeps,
+  'records' | 'logFile' | 'baseEnvironment' | 'hostIp' | 'changed'
+> {
   /** Addresses of the node's pods; the first one is the node's own. */
   readonly addresses: PodAddresses;
+  /** Port at which the node's own address leads to its newest pod that is Ready, whatever address that has. @default none */
+  readonly nodePort?: number;
   /** Records and logs of the node's pods go here. */
   readonly directory: string;
   /** Names the dev cluster in the environment of everything it starts. */
@@ -57,6 +64,7 @@ class ProcessNodeLauncher implements NodeLauncher {
   readonly #marker: string;
   readonly #records: PodRecords;
   readonly #heartbeat: NodeHeartbeat;
+  readonly #door: NodeDoor | undefined;
   readonly #runners = new Map<string, PodRunner>();
   /** Pods whose objects are gone and whose processes are not, yet. */
   readonly #vanishing = new Map<PodRunner, Promise<void>>();
@@ -71,6 +79,7 @@ class ProcessNodeLauncher implements NodeLauncher {
     this.#logDirectory = join(directory, 'logs');
     this.#marker = `${deps.clusterId}/${nodeName}`;
     this.#records = createPodRecords({ directory: join(directory, 'pods'), log });
+    this.#door = this.#createDoor();
     this.#heartbeat = createNodeHeartbeat({ store, clock, log, nodeName, nodeIp: addresses[0] });
   }
 
@@ -85,6 +94,7 @@ class ProcessNodeLauncher implements NodeLauncher {
     // Those that have an address already keep it.
     records.sort((a, b) => Number(a.record === undefined) - Number(b.record === undefined));
     for (const { pod, record } of records) this.#take(pod, record);
+    this.#door?.update();
     const gone = [...old.values()].filter((record) => !items.some((pod) => pod.metadata.uid === record.uid));
     const options = { fieldSelector, fromResourceVersion: resourceVersion };
     this.#stopWatch = store.watch<StoredPod>('pods', options, (event) => this.#onEvent(event));
@@ -120,6 +130,11 @@ class ProcessNodeLauncher implements NodeLauncher {
   }
 
   #onEvent(event: StoreEvent<StoredPod>): void {
+    this.#follow(event);
+    this.#door?.update();
+  }
+
+  #follow(event: StoreEvent<StoredPod>): void {
     if (event.type !== 'DELETED') {
       this.#take(event.object);
       return;
@@ -144,9 +159,27 @@ class ProcessNodeLauncher implements NodeLauncher {
     }
   }
 
+  #runningPods(): PodRunner[] {
+    return [...this.#runners.values(), ...this.#vanishing.keys()].filter((runner) => !runner.isOver());
+  }
+
+  #createDoor(): NodeDoor | undefined {
+    const { addresses, nodePort: port, store } = this.#deps;
+    if (port === undefined) return undefined;
+    const [host] = addresses;
+    return createNodeDoor({
+      ...{ host, port, clock: this.#deps.clock, log: this.#log },
+      isFree: () => !this.#runningPods().some(({ podIp }) => podIp === host),
+      target: () => {
+        const { items } = store.list<StoredPod>('pods', { fieldSelector: `spec.nodeName=${this.nodeName}` });
+        return newestServing(items, port)?.status?.podIP;
+      },
+    });
+  }
+
   #addressFor(pod: StoredPod, record: PodRecord | undefined): string {
-    const running = [...this.#runners.values(), ...this.#vanishing.keys()].filter((runner) => !runner.isOver());
-    const taken = new Set(running.map(({ podIp }) => podIp));
+    const taken = new Set(this.#runningPods().map(({ podIp }) => podIp));
+    if (this.#door?.isOpen() === true) taken.add(this.#deps.addresses[0]);
     return choosePodAddress(this.#deps.addresses, { taken, hostNetwork: pod.spec.hostNetwork, before: record?.podIp });
   }
 
@@ -154,6 +187,7 @@ class ProcessNodeLauncher implements NodeLauncher {
     return {
       ...this.#deps,
       hostIp: this.#deps.addresses[0],
+      changed: () => this.#door?.update(),
       log: this.#log,
       records: this.#records,
       baseEnvironment: { ...this.#deps.baseEnvironment, PANELET_DEVCLUSTER_NODE: this.#marker },
@@ -209,7 +243,21 @@ class ProcessNodeLauncher implements NodeLauncher {
   }
 
   #stopFollowing(): void {
+    this.#door?.close();
     this.#stopWatch?.();
     this.#stopWatch = undefined;
   }
+}
+
+/** The pod that answers for its node: the newest that is Ready. */
+function newestServing(pods: readonly StoredPod[], port: number): StoredPod | undefined {
+  const serving = pods.filter(
+    (pod) =>
+      pod.metadata.deletionTimestamp === undefined &&
+      podCondition(pod, 'Ready')?.status === 'True' &&
+      pod.spec.containers.some(({ ports = [] }) => ports.some(({ containerPort }) => containerPort === port)),
+  );
+  return serving
+    .sort((a, b) => compareText(a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''))
+    .at(-1);
 }

@@ -32,6 +32,8 @@ export interface PodRunnerDeps {
   readonly hostIp: string;
   /** Variables that every container gets besides its own, for example PATH. */
   readonly baseEnvironment: Readonly<Record<string, string>>;
+  /** What runs of a pod is another than before. */
+  readonly changed: () => void;
   /** Where a container writes its output. */
   readonly logFile: (pod: StoredPod, container: string, restartCount: number) => string;
 }
@@ -165,6 +167,7 @@ class ProcessPodRunner implements PodRunner {
   }
 
   #changed(): void {
+    this.#deps.changed();
     if (this.#cut) return;
     this.#deps.records.save({
       uid: this.uid,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isProcessAlive, readGroupedProcess } from '#devcluster/launcher/proc-fs.js';
+import { createPaneletClient } from '#client/sdk.js';
 import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
 import { echoed } from '#test/support/echoed.js';
 import { agentPid, signalAgent } from '#test/support/restarts.js';
@@ -92,6 +93,17 @@ describe('dev cluster', () => {
     expect(session.stats().losses).toBe(0);
     expect(uidOn('node-a')).toBe(newer.metadata.uid);
     await session.close();
+    // The node is still reached by its own address.
+    const { agentAddress } = running.cluster.nodes[0]!;
+    const away = createPaneletClient({ address: agentAddress, token: running.cluster.token('alice') });
+    const another = await away.open({ panel: 'echo' });
+    expect(await echoed(another, 'by the address of the node')).toBe('by the address of the node');
+    await another.close();
+    await away.close();
+    // One that comes without another beside it has it again.
+    await running.cluster.store.delete('pods', 'panelet-system', newer.metadata.name);
+    const hasIt = (): boolean => running.agentPods().get('node-a')?.status?.podIP === running.cluster.nodes[0]?.address;
+    await waitFor('a pod at the address of the node', hasIt, limitMs);
   }, 60_000);
 
   test('a power cut ends every process of the node, and leaves the other node alone', async () => {

@@ -5,13 +5,24 @@ import { floorAnnotation, raisedAnnotation } from '#controller/lease/fencing-cou
 import * as annotations from '#controller/restart/api/annotations.js';
 import * as caSecret from '#controller/tls/ca-secret.js';
 
-test('docs/reference/annotations.md describes every annotation and finalizer, and no other', () => {
+test('docs/reference/annotations.md describes every annotation, label and finalizer, and no other', () => {
   const text = readFileSync(new URL('../../docs/reference/annotations.md', import.meta.url), 'utf8');
   const described = [...text.matchAll(/^\| `(panelet\.dev\/[a-z-]+)` \|/gm)].map((match) => match[1]);
   const ofTheLease = [floorAnnotation, raisedAnnotation];
   const ofTheCa = Object.values(caSecret).filter((value) => typeof value === 'string');
   const ofTheController = Object.values(annotations).filter((value) => typeof value === 'string');
-  const ofTheChart = ['panelet.dev/handover'];
-  const used = [...ofTheLease, ...ofTheCa, ...ofTheController, ...ofTheChart, viaAnnotation];
-  expect([...described].sort()).toEqual([...used].sort());
+  const ofTheChart = readFileSync(new URL('../../charts/panelet/templates/_helpers.tpl', import.meta.url), 'utf8')
+    .concat(
+      readFileSync(new URL('../../charts/panelet/templates/admission/least-privilege.yaml', import.meta.url), 'utf8'),
+    )
+    .match(/\bpanelet\.dev\/[a-z-]+/g);
+  const used = [
+    ...ofTheLease,
+    ...ofTheCa,
+    ...ofTheController,
+    ...(ofTheChart ?? []),
+    'panelet.dev/handover',
+    viaAnnotation,
+  ];
+  expect([...described].sort()).toEqual([...new Set(used)].sort());
 });
