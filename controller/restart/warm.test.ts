@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 
 import { createSimCluster, type SimCluster, type SimOptions } from '#test/support/controller/sim-cluster.js';
 import type { Replacement } from '#test/support/controller/sim-daemon-set.js';
+import { expectTidy } from '#test/support/controller/tidy-cluster.js';
 import { State } from '#proto/gate/v1/gate.js';
 import { createSimDriver, isOver, type SimDriver } from '#test/support/controller/sim-controller.js';
 
@@ -18,20 +19,6 @@ function setUp(
   const sim = createSimCluster({ nodes: 2, surge: {}, ...options });
   sim.request('r1', spec);
   return { sim, driver: createSimDriver(sim) };
-}
-
-const nodeNames = (sim: SimCluster): string[] => [...new Set(sim.pods().map((pod) => pod.spec?.nodeName ?? ''))];
-
-/** Whatever happened: nothing stays out of its DaemonSet, a node has one pod, and every session is somewhere. */
-function expectTidy(sim: SimCluster): void {
-  expect(sim.violations).toEqual([]);
-  expect(sim.pods().filter((pod) => detachedBy(pod) !== undefined)).toEqual([]);
-  expect(sim.kube.all(pods).some((pod) => pod.metadata.annotations?.['panelet.dev/claim'] !== undefined)).toBe(false);
-  expect(sim.pods().map((pod) => pod.spec?.nodeName)).toHaveLength(nodeNames(sim).length);
-  for (const node of nodeNames(sim)) {
-    const { there, ever } = sim.sessionsOn(node);
-    expect({ node, there }).toEqual({ node, there: ever });
-  }
 }
 
 const isDetached = (sim: SimCluster): boolean => sim.pods().some((pod) => detachedBy(pod) !== undefined);

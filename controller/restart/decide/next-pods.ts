@@ -87,7 +87,8 @@ interface Places {
 }
 
 function placesFor(snapshot: Snapshot, settings: Settings, underWay: readonly ActivePod[]): Places {
-  const beside = underWay.filter(({ surge }) => isBesideStage(surge)).length;
+  // One that was to have its replacement beside it keeps that place: where it found no room, the next one hardly does.
+  const beside = underWay.filter(({ surge }) => surge !== undefined).length;
   const alone = new Set(underWay.filter(({ surge }) => !isBesideStage(surge)).map(({ uid }) => uid));
   const { count, away } = roomFor(snapshot, settings.maxUnavailable, alone);
   const total = snapshot.pods.size;

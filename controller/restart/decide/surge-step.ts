@@ -3,7 +3,7 @@ import { State } from '#proto/gate/v1/gate.js';
 import type { Pod } from '#kube/objects.js';
 import { events } from '../api/events.js';
 import { waitingReasonOf, waitingReasonText } from '../facts/containers.js';
-import { isNodeDown, isPodReady, uidOf } from '../facts/pods.js';
+import { createdMs, isNodeDown, isPodReady, uidOf } from '../facts/pods.js';
 import { rolloutOf } from '../facts/revisions.js';
 import { hasNoRoom, isWantedOn, schedulerText } from '../facts/surge.js';
 import { giveBack } from './give-back.js';
@@ -54,7 +54,7 @@ function warm(c: SurgeCase, room: SpareRoom): PodOutcome {
   }
   const node = nodes.get(entry.node ?? '');
   if (newer === undefined && target !== undefined && !isWantedOn(target, node)) return alone(c, events.notWanted(pod));
-  const leftMs = stageLeftMs(c);
+  const leftMs = Math.max(stageLeftMs(c), newcomerLeftMs(c, newer));
   // One that is ready has only to stay so.
   if (leftMs > 0 || verdict.wakeMs !== undefined) {
     return {
@@ -71,6 +71,12 @@ function warm(c: SurgeCase, room: SpareRoom): PodOutcome {
   if (settings.maxUnavailable === 0) return failed(now, next, 'NoRoom', `${noRoom} ${givenBackText}`);
   if (!room.take()) return { entry: { ...next, message: noRoom }, actions: [] };
   return alone(c, events.noRoom(pod, noRoom));
+}
+
+/** A replacement that was made late, because there was no room before, has its time, too; one that has failed has none. */
+function newcomerLeftMs({ snapshot, settings }: SurgeCase, newer: Pod | undefined): number {
+  if (newer === undefined || newer.status?.phase === 'Failed' || hasNoRoom(newer)) return 0;
+  return createdMs(newer) + settings.warmTimeoutMs - snapshot.now.getTime();
 }
 
 const givenBackText = 'The pod was given back to its DaemonSet, and nothing was drained.';

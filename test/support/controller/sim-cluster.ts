@@ -233,10 +233,13 @@ export function createSimCluster(options: SimOptions): SimCluster {
     agent.options.checkpointable += count;
     agent.options.restored += count;
   };
+  /** When a pod's agent let sessions in first, by name of the pod. */
+  const admittedMs = new Map<string, number>();
   const admit = (pod: Pod, node: string): void => {
     const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
     if (agent === undefined) return;
     agent.reachable = true;
+    admittedMs.set(pod.metadata.name, clock.nowMs());
     takeUp(agent, node);
     const fresh = ever.has(node) ? (surge?.admits ?? 1) : base.checkpointable;
     agent.options.checkpointable += fresh;
@@ -369,10 +372,19 @@ export function createSimCluster(options: SimOptions): SimCluster {
     }));
     clock.after(options.stopMs ?? 100, () => replace(pod));
   };
+  /** When the last pod of a node was given back to the DaemonSet. */
+  const backMs = new Map<string, number>();
+  const out = new Set<string>();
+  const noteDetached = ({ metadata, spec }: Pod): void => {
+    if (metadata.labels?.[inDaemonSet] === undefined) out.add(metadata.name);
+    else if (out.delete(metadata.name)) backMs.set(spec?.nodeName ?? '', clock.nowMs());
+  };
   const removeExcess = (pod: Pod): void => {
     const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
     const has = agent?.options.checkpointable ?? 0;
-    if (has > 0) violations.push(`${pod.metadata.name} removed by its DaemonSet with ${has} sessions`);
+    // One that became ready only after the older one was given back could not be drained.
+    const isLate = (admittedMs.get(pod.metadata.name) ?? 0) >= (backMs.get(pod.spec?.nodeName ?? '') ?? 0);
+    if (has > 0 && !isLate) violations.push(`${pod.metadata.name} removed by its DaemonSet with ${has} sessions`);
     const isOlder = podsOn(pod.spec?.nodeName ?? '').at(0)?.metadata.uid === pod.metadata.uid;
     if (isOlder) violations.push(`${pod.metadata.name} removed by its DaemonSet, and is the older one`);
     end(pod);
@@ -410,7 +422,9 @@ export function createSimCluster(options: SimOptions): SimCluster {
       remove: removeExcess,
     });
     kube.alsoOnChange.push(({ plural }, object) => {
-      if (plural === 'pods' && isOwnedBy(object, ds)) look(nodeNameOf(object) ?? '');
+      if (plural !== 'pods' || !isOwnedBy(object, ds)) return;
+      noteDetached(object as Pod);
+      look(nodeNameOf(object) ?? '');
     });
   }
   for (let index = 0; index < options.nodes; index++) {
