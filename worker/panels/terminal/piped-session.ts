@@ -1,8 +1,8 @@
 import { Channel } from '#proto/session/v1/session.js';
 import type { InputItem } from '#session/endpoint/endpoint.js';
 import type { PanelContext, PanelSession } from '../../panel/panel.js';
-import { endProcesses } from './end-processes.js';
-import { createFamily, type Family } from './family.js';
+import { endProcesses } from '../../processes/end-processes.js';
+import { createFamily, type Family } from '../../processes/family.js';
 import { openPipes, type Pipes } from './pipes.js';
 import { createSessionProcesses } from '../../processes/session-processes.js';
 import { exitStatus, type ProgramEnd } from './program-exit.js';

@@ -1,6 +1,6 @@
 import type { OwnerAccount } from '../../owners/owner-accounts.js';
-import type { EndLimits } from './end-processes.js';
-import type { Family } from './family.js';
+import type { EndLimits } from '../../processes/end-processes.js';
+import type { Family } from '../../processes/family.js';
 import type { TerminalProgram } from './terminal-parameters.js';
 
 /** A program that is to be started, for whom, and how it ends. */

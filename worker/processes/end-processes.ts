@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { ProcessStat } from '#common/process/process-stat.js';
-import type { SessionProcesses } from '../../processes/session-processes.js';
+import type { SessionProcesses } from './session-processes.js';
 
 /** How long processes get to obey, in milliseconds. */
 export interface EndLimits {

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { ProcessStat } from '#common/process/process-stat.js';
-import type { SessionProcesses } from '../../processes/session-processes.js';
+import type { SessionProcesses } from './session-processes.js';
 
 /** The leader of a session of processes. */
 export interface Leader {
