@@ -7,6 +7,8 @@ import type { SessionsPerOwner } from './sessions/owner-quota.js';
 /** What the command line of a worker says. */
 export interface WorkerArguments {
   readonly panel: string;
+  /** Directory of a panel.yaml, or the file: a program of others. @default a panel that comes with Panelet */
+  readonly exec: string | undefined;
   /** Path of the Unix socket to serve on. */
   readonly socket: string;
   readonly stateDir: string;
@@ -36,6 +38,7 @@ export const workerUsage = `Usage: panelet-worker --panel <name> --socket <path>
 Runs the sessions of one panel and serves them on a Unix socket. Started by panelet-agent; by hand for a look.
 
   --panel <name>          panel to run
+  --exec <dir>            run a program of others, as <dir>/panel.yaml says, which is of this name: one process a session
   --socket <path>         Unix socket to serve on; its directory has mode 0700
   --state-dir <dir>       where session records and checkpoints live
   --node <name>           name of this node, told to clients
@@ -67,6 +70,7 @@ function parse(argv: readonly string[]) {
     allowPositionals: false,
     options: {
       panel: { type: 'string' },
+      exec: { type: 'string' },
       socket: { type: 'string' },
       'state-dir': { type: 'string' },
       node: { type: 'string' },
@@ -136,6 +140,7 @@ export function parseWorkerArguments(argv: readonly string[]): WorkerArguments |
   if (!levels.includes(level)) throw invalid(`--log-level ${level} is not one of ${levels.join(', ')}.`);
   return {
     panel: required('panel'),
+    exec: values.exec,
     socket: required('socket'),
     stateDir: required('state-dir'),
     node: required('node'),

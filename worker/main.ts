@@ -7,8 +7,10 @@ import { createSystemRandom } from '#common/random.js';
 import { version } from '#common/version.js';
 import { parseWorkerArguments, workerUsage, type WorkerArguments } from './arguments.js';
 import { createPanel } from './panels/catalogue.js';
+import type { PanelDefinition } from './panel/panel.js';
 import { hasSessionElsewhere } from './owners/has-session-elsewhere.js';
-import { openAccounts } from './owners/open-accounts.js';
+import { openAccounts, type OpenAccountsDeps, type OpenedAccounts } from './owners/open-accounts.js';
+import type { OwnerAccounts } from './owners/owner-accounts.js';
 import { ownersOf } from './owners/owners-of.js';
 import { meetingPlaceOf } from './storage/instances.js';
 import { openPanelStorage, type PanelStorage } from './storage/panel-storage.js';
@@ -24,6 +26,32 @@ function readArguments(): WorkerArguments {
   if (parsed !== undefined) return parsed;
   process.stdout.write(args.includes('--version') ? `${version}\n` : workerUsage);
   process.exit(0);
+}
+
+/** Accounts for those panels that run programs. */
+async function openAccountsOf(
+  { panel, exec }: WorkerArguments,
+  opening: Omit<OpenAccountsDeps, 'panel' | 'isOptional'>,
+): Promise<OpenedAccounts | undefined> {
+  if (exec === undefined && panel !== 'terminal') return undefined;
+  return openAccounts({ ...opening, panel, isOptional: exec !== undefined });
+}
+
+/** The panel, or what runs that of others. */
+async function definitionOf(
+  { panel, exec, parameters }: WorkerArguments,
+  accounts: OwnerAccounts | undefined,
+): Promise<PanelDefinition> {
+  const environment = process.env;
+  if (exec === undefined) return createPanel(panel, { environment, parameters, accounts });
+  // Only here: a worker of another panel does not pay for it.
+  const [{ createExecPanel }, { readPanelManifest }] = await Promise.all([
+    import('./panels/exec/exec-panel.js'),
+    import('./panels/exec/manifest.js'),
+  ]);
+  const manifest = await readPanelManifest(exec);
+  if (manifest.name === panel) return createExecPanel({ manifest, environment, accounts });
+  throw new PaneletError('CONFIG_INVALID', `--exec ${exec} is the panel ${manifest.name}, and --panel says ${panel}.`);
 }
 
 async function run(): Promise<number> {
@@ -42,8 +70,8 @@ async function run(): Promise<number> {
   const isElsewhere = async (owner: string): Promise<boolean> =>
     shared.storage !== undefined && (await hasSessionElsewhere(shared.storage, owner));
   const opening = { parameters, stateDir, loginShell, log, random, clock, isElsewhere };
-  const opened = panel === 'terminal' ? await openAccounts(opening) : undefined;
-  const definition = createPanel(panel, { environment: process.env, parameters, accounts: opened?.accounts });
+  const opened = await openAccountsOf(options, opening);
+  const definition = await definitionOf(options, opened?.accounts);
   const joining = { isBeside: options.isBeside, waitMs: options.lockWaitMs, clock, random, log, signal: asked.signal };
   const join = (directory: string): Promise<Instances> => joinInstances(meetingPlaceOf(directory), joining);
   const storage = await openPanelStorage({ stateDir, panel, clock, log, random, join });
@@ -62,7 +90,9 @@ async function run(): Promise<number> {
   };
   for (const signal of endSignals) process.off(signal, giveUp).on(signal, terminate);
   const ending = new AbortController();
-  void opened?.startHomeSweep({
+  // Those of a panel of others stay.
+  const swept = options.exec === undefined ? opened : undefined;
+  void swept?.startHomeSweep({
     isDue: () => isNewest(storage.instances),
     storedOwners: () => ownersOf(storage.records),
     signal: ending.signal,

@@ -139,7 +139,7 @@ interface Core {
 }
 
 async function assemble(deps: WorkerDeps): Promise<Parts> {
-  const { definition, storage, clock, log } = deps;
+  const { definition, storage, clock, random, log } = deps;
   const core = await openCore(deps);
   const { registry, gate, health, expected } = core;
   const workerService = createService(deps, core);
@@ -151,7 +151,7 @@ async function assemble(deps: WorkerDeps): Promise<Parts> {
   return {
     gate,
     registry,
-    taker: createHandoverTaker({ definition, storage, registry, expected, admitsNew, offer, clock, log }),
+    taker: createHandoverTaker({ definition, storage, registry, expected, admitsNew, offer, clock, random, log }),
     server,
     stopping,
     stop: async () => {

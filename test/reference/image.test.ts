@@ -50,7 +50,7 @@ function ownSources(): readonly string[] {
 // In KiB, a tenth above what they have: a package that nobody meant to bundle is more.
 test.each([
   ['agent/main.ts', 3900],
-  ['worker/main.ts', 3000],
+  ['worker/main.ts', 3400],
   ['controller/main.ts', 5200],
   ['client/cli/main.ts', 3300],
 ])('the bundle of %s has no more than %i KiB', (main, mostKiB) => {

@@ -100,9 +100,12 @@ export interface FakeContextOptions {
 /** A context with an output to look at and a clock that stands still unless another is given. */
 export function createFakePanelContext(
   options: FakeContextOptions = {},
-): PanelContext & { readonly output: RecordedOutput; readonly gate: OpGate } {
+): PanelContext & { readonly output: RecordedOutput; readonly gate: OpGate; readonly failures: readonly unknown[] } {
   const clock = options.clock ?? createFakeClock();
+  const failures: unknown[] = [];
   return {
+    failures,
+    fail: (error) => void failures.push(error),
     sessionId: '00000000-0000-4000-8000-000000000001',
     owner: 'alice',
     parameters: options.parameters ?? {},

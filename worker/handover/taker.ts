@@ -1,6 +1,7 @@
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
-import type { Clock } from '#common/time/clock.js';
+import type { Random } from '#common/random.js';
+import { sleep, type Clock } from '#common/time/clock.js';
 import type { PanelDefinition } from '../panel/panel.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
 import type { ExpectedSessions } from '../sessions/expected-sessions.js';
@@ -19,8 +20,12 @@ export interface TakerDeps {
   readonly admitsNew: () => boolean;
   readonly offer: SettleDeps['offer'];
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
 }
+
+/** How long a panel may prepare for a session, in milliseconds: the giver waits for it. */
+const prepareMs = 700;
 
 /** Takes sessions that another instance gives. */
 export function createHandoverTaker(deps: TakerDeps): HandoverTaker {
@@ -33,17 +38,36 @@ export function createHandoverTaker(deps: TakerDeps): HandoverTaker {
 }
 
 async function prepare(
-  { definition, storage, registry, admitsNew }: TakerDeps,
+  deps: TakerDeps,
   sessionId: string,
   giver: string,
 ): Promise<number | { readonly declined: string }> {
+  const { definition, storage, registry, admitsNew } = deps;
   if (definition.movable !== true) return { declined: `Sessions of panel ${definition.name} do not move.` };
   if (!admitsNew()) return { declined: 'This worker drains, too.' };
   if (!registry.hasRoom) return { declined: 'This worker has as many sessions as it may have.' };
   const record = await storage.records.read(sessionId);
   if (record?.panel !== definition.name) return { declined: 'There is no record of the session.' };
   const incarnation = await storage.ownership.claimFrom(sessionId, giver);
-  return incarnation ?? { declined: 'The session is not the giver’s, or somebody else claims it.' };
+  if (incarnation === undefined) return { declined: 'The session is not the giver’s, or somebody else claims it.' };
+  await preparePanel(deps, sessionId, record.owner);
+  return incarnation;
+}
+
+/** Whatever comes of it, the session may come. */
+async function preparePanel(deps: TakerDeps, sessionId: string, owner: string): Promise<void> {
+  const { definition, clock, random } = deps;
+  const log = deps.log.child({ sessionId });
+  const preparing = definition.prepare?.({ sessionId, owner, clock, random, log });
+  if (preparing === undefined) return;
+  const limit = new AbortController();
+  try {
+    await Promise.race([preparing, sleep(clock, prepareMs, limit.signal).catch(() => undefined)]);
+  } catch (err) {
+    log.warn({ err }, 'A panel could not prepare for a session that comes');
+  } finally {
+    limit.abort();
+  }
 }
 
 async function commit(

@@ -8,6 +8,8 @@ export interface OwnedProgram {
   /** The whole environment. */
   readonly environment: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** Descriptors that become the owner's. @default the three standard ones: his terminal, or pipes */
+  readonly streams?: readonly number[];
 }
 
 /** What a process of one owner may have. */
@@ -28,8 +30,6 @@ export interface LaunchCommand {
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const shell = '/bin/sh';
 const carried = 'PANELET_CARRIED_';
-// Runs with what the worker has: the terminal, or the pipes, that it stands on become the owner's, their group stays.
-const giveStreams = 'chown "$1" /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 || exit 126; shift; exec "$@"';
 // Runs as the owner. The names were checked when the environment was made.
 const becomeProgram = [
   'cd -- "$1" || exit 126',
@@ -46,12 +46,12 @@ const becomeProgram = [
  * Nothing that he chose is in the environment before: LD_PRELOAD would run with the worker's capabilities.
  */
 export function launchCommand(program: OwnedProgram, limits: ProcessLimits): LaunchCommand {
-  const { uid } = program;
+  const { uid, streams = [0, 1, 2] } = program;
   const names = Object.keys(program.environment);
   const carriedVariables = Object.entries(program.environment).map(([name, value]) => [`${carried}${name}`, value]);
   return {
     file: shell,
-    args: ['-c', giveStreams, 'panelet-launch', String(uid), ...dropTo(uid), ...limitTo(limits)].concat(
+    args: ['-c', giveStreams(streams), 'panelet-launch', String(uid), ...dropTo(uid), ...limitTo(limits)].concat(
       [shell, '-c', becomeProgram, 'panelet-launch', program.cwd, names.join(' '), program.file],
       program.args,
     ),
@@ -68,4 +68,10 @@ function dropTo(uid: number): string[] {
 
 function limitTo({ openFiles, processes }: ProcessLimits): string[] {
   return ['prlimit', `--nofile=${openFiles}`, `--nproc=${processes}`];
+}
+
+// Runs with what the worker has: the terminal, or the pipes, that it stands on become the owner's, their group stays.
+function giveStreams(streams: readonly number[]): string {
+  const paths = streams.map((fd) => ` /proc/self/fd/${fd}`).join('');
+  return `${paths === '' ? '' : `chown "$1"${paths} || exit 126; `}shift; exec "$@"`;
 }

@@ -20,6 +20,13 @@ import { checkUidRange, readUidRange, type UidRange } from './uid-range.js';
 
 /** What `openAccounts` needs. */
 export interface OpenAccountsDeps {
+  /** Name of the panel. */
+  readonly panel: string;
+  /**
+   * True for programs of others: where this process cannot start them as other users, all run as its own; HOMEs are the panel's own, and the
+   * end of an owner's last session ends no process, as his terminals may live beside them.
+   */
+  readonly isOptional: boolean;
   /** Parameters of the worker: `uids`, `allowSameUser`, `homes`, `homesKeepDays`, `temporaries`, `names`. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly stateDir: string;
@@ -45,27 +52,33 @@ const tools = ['/bin/sh', '/usr/bin/setpriv', '/usr/bin/prlimit'];
 const wishedLimits = { openFiles: 4096, processes: 512 };
 
 /**
- * The accounts of a terminal's owners; undefined when `allowSameUser` says that all may share the worker's user.
+ * The accounts of the owners of a panel's programs; undefined when `allowSameUser` says that all may share the worker's user.
  * @throws CONFIG_INVALID when this process cannot start programs as other users and nobody allowed to go on without.
  */
 export async function openAccounts(deps: OpenAccountsDeps): Promise<OpenedAccounts | undefined> {
-  const { parameters, stateDir, log } = deps;
+  const { panel, parameters, stateDir, log } = deps;
+  const invalid = (problem: string): PaneletError =>
+    new PaneletError('CONFIG_INVALID', `Worker of the panel ${panel}: ${problem}.`);
   const allowed = parameters['allowSameUser'] ?? 'false';
   if (allowed !== 'true' && allowed !== 'false') throw invalid('"allowSameUser" must be true or false');
   if (allowed === 'true') {
-    log.warn('Terminals of all owners run as the same user (allowSameUser): each can read and drive the others');
+    log.warn('Programs of all owners run as the same user (allowSameUser): each can read and drive the others');
     return undefined;
   }
   const reason = whyNot();
+  if (reason !== undefined && deps.isOptional) {
+    log.info({ reason }, 'Programs of all owners run as the user of this worker');
+    return undefined;
+  }
   if (reason !== undefined) {
     throw invalid(
-      `${reason}, so owners cannot have a uid each. Start it as root, or, where all who may open a terminal trust each other, set allowSameUser: 'true'`,
+      `${reason}, so owners cannot have a uid each. Start it as root, or, where all who may open a session trust each other, set allowSameUser: 'true'`,
     );
   }
   const range = readUidRange(parameters['uids']);
   checkUidRange(range, readFileSync('/proc/self/uid_map', 'utf8'));
   const keepMs = readKeepMs(parameters['homesKeepDays']);
-  log.info({ first: range.first, count: range.count }, 'Each owner of terminals has a uid of his own');
+  log.info({ first: range.first, count: range.count }, 'Each owner of programs has a uid of his own');
   // Where it is another's, as a mount's parent is, whoever made it has seen to it that owners pass.
   const owner = statSync(stateDir, { throwIfNoEntry: false })?.uid;
   if (owner === undefined || owner === process.geteuid?.()) await makePassage(stateDir);
@@ -74,13 +87,15 @@ export async function openAccounts(deps: OpenAccountsDeps): Promise<OpenedAccoun
 
 function assemble(deps: OpenAccountsDeps, range: UidRange, keepMs: number | undefined): OpenedAccounts {
   const { parameters, stateDir, log, random, clock } = deps;
-  const { homes = join(stateDir, 'homes'), temporaries = join(stateDir, 'tmp'), names } = parameters;
+  const place = deps.isOptional ? join(stateDir, 'panels', deps.panel) : stateDir;
+  const { homes = join(place, 'homes'), temporaries = join(place, 'tmp'), names } = parameters;
   const directory = join(stateDir, 'owners');
   const book = createUidBook({ directory, range, random });
   const lastUse = createLastUse({ directory, clock });
   const limits = processLimits(wishedLimits, readFileSync('/proc/self/limits', 'utf8'));
   const accounts = createOwnerAccounts({
-    ...{ book, lastUse, homes, temporaries, limits, log, clock, isElsewhere: deps.isElsewhere },
+    ...{ book, lastUse, homes, temporaries, limits, log, clock },
+    isElsewhere: deps.isOptional ? () => Promise.resolve(true) : deps.isElsewhere,
     ...(names === undefined ? {} : { names: createNameFiles({ directory: names, shell: deps.loginShell, log }) }),
   });
   const ownerHomes = createOwnerHomes({
@@ -111,6 +126,3 @@ function isExecutable(path: string): boolean {
     return false;
   }
 }
-
-const invalid = (reason: string): PaneletError =>
-  new PaneletError('CONFIG_INVALID', `Worker of the panel terminal: ${reason}.`);

@@ -29,6 +29,8 @@ export interface PanelContext {
   readonly output: PanelOutput;
   /** Every I/O operation of the session enters here under a name; nothing is closed under a hold. */
   readonly gate: OpGate;
+  /** The session cannot go on: it ends, and its client is told the error's message. For what goes wrong outside of a call. */
+  fail(error: unknown): void;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
@@ -66,6 +68,9 @@ export interface PanelSession {
   details(): Record<string, string>;
 }
 
+/** A session that is about to move here. */
+export type ComingSession = Pick<PanelContext, 'sessionId' | 'owner' | 'log' | 'clock' | 'random'>;
+
 /** A kind of session. */
 export interface PanelDefinition {
   readonly name: string;
@@ -81,6 +86,11 @@ export interface PanelDefinition {
   readonly afterCrash: 'fresh' | 'end';
   /** Starts a session. @throws PANEL_FAILED with a reason a person understands, for example a bad parameter. */
   open(context: PanelContext): Promise<PanelSession>;
+  /**
+   * A session is about to move here, and goes on elsewhere meanwhile: what takes long may begin. `restore` follows, or nothing does. It is not
+   * waited for longer than a moment. Movable panels only. @default nothing has to begin
+   */
+  prepare?(coming: ComingSession): Promise<void>;
   /** Continues a session from `checkpoint`'s bytes. Checkpointable panels only. @throws CHECKPOINT_UNREADABLE */
   restore?(context: PanelContext, state: Uint8Array): Promise<PanelSession>;
 }

@@ -93,6 +93,8 @@ export class SessionDriver {
   readonly #driven: DrivenOutput;
   readonly #former: FormerAttachment;
   #panel: PanelSession | undefined;
+  /** Of a panel that failed before the session was there. */
+  #failure: { readonly error: unknown } | undefined;
   #attachment: SessionAttachment | undefined;
   #takesMoves = false;
   /** Wishes that its client moves, so far. */
@@ -136,6 +138,7 @@ export class SessionDriver {
       parameters: deps.record.parameters,
       output: this.#driven.output,
       gate: this.gate,
+      fail: (error) => this.#failLater(error),
       log: deps.log,
       clock: deps.clock,
       random: deps.random,
@@ -158,6 +161,7 @@ export class SessionDriver {
   /** The panel session is there: input flows. */
   begin(panel: PanelSession): void {
     this.#panel = panel;
+    if (this.#failure !== undefined) this.#failLater(this.#failure.error);
     this.#pump();
   }
 
@@ -426,6 +430,12 @@ export class SessionDriver {
         this.#fail(error);
       },
     );
+  }
+
+  /** In a turn of its own: whoever begins with the session has it by then. */
+  #failLater(error: unknown): void {
+    if (this.#panel === undefined) this.#failure ??= { error };
+    else setImmediate(() => this.#fail(error));
   }
 
   #fail(error: unknown): void {

@@ -6,7 +6,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 /** Channel says which bytes these are. */
 export enum Channel {
-  /** UNSPECIFIED - Not set: of output the same as STDOUT. */
+  /** UNSPECIFIED - Not set: STDIN for input, STDOUT for output. */
   UNSPECIFIED = 0,
   /** STDIN - Input of the panel. */
   STDIN = 1,
@@ -64,7 +64,7 @@ export interface FromPanel {
   /** Which one. One that the worker does not know ends the session. */
   kind:
     | //
-    /** The session is there; the first message, where Exit is not. */
+    /** The session is there; the first message, where Started or Exit is not. */
     { $case: "opened"; value: Opened }
     | //
     /** Bytes for the client. */
@@ -81,6 +81,9 @@ export interface FromPanel {
     | //
     /** The session is over; the last message. */
     { $case: "exit"; value: Exit }
+    | //
+    /** The program is up, and reads. Before Opened, and only where its start takes long: a session moves once it is said. */
+    { $case: "started"; value: Started }
     | undefined;
 }
 
@@ -92,7 +95,7 @@ export interface Open {
   owner: string;
   /** Parameters as the schema in panel.yaml has them: each one that has a default is there. */
   parameters: { [key: string]: string };
-  /** Bytes of output that may be sent before the first Credit. */
+  /** Bytes of output that may be sent before the first Credit: 256 KiB or more. */
   outputCredit: number;
 }
 
@@ -111,6 +114,10 @@ export interface Restore {
   checkpoint: Buffer;
 }
 
+/** Started says that the program is up. */
+export interface Started {
+}
+
 /** Opened says that the session is there. */
 export interface Opened {
   /** Bytes of input that may be sent before the first Credit of the program. */
@@ -121,7 +128,7 @@ export interface Opened {
 export interface Input {
   /** At most 64 KiB. They count on the credit that the program gave. */
   data: Buffer;
-  /** STDIN or CONTROL. */
+  /** CONTROL; not set: STDIN. */
   channel: Channel;
 }
 
@@ -129,7 +136,7 @@ export interface Input {
 export interface Output {
   /** At most 64 KiB. They count on the credit that the worker gave. */
   data: Buffer;
-  /** STDOUT, STDERR or CONTROL. */
+  /** STDOUT, STDERR or CONTROL; not set: STDOUT. */
   channel: Channel;
 }
 
@@ -448,6 +455,9 @@ export const FromPanel: MessageFns<FromPanel> = {
       case "exit":
         Exit.encode(message.kind.value, writer.uint32(50).fork()).join();
         break;
+      case "started":
+        Started.encode(message.kind.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -513,6 +523,14 @@ export const FromPanel: MessageFns<FromPanel> = {
             message.kind = { $case: "exit", value: Exit.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.kind = { $case: "started", value: Started.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -564,6 +582,12 @@ export const FromPanel: MessageFns<FromPanel> = {
       case "exit": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "exit", value: Exit.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "started": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "started", value: Started.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -804,6 +828,49 @@ export const Restore: MessageFns<Restore> = {
     const message = createBaseRestore();
     message.open = (object.open !== undefined && object.open !== null) ? Open.fromPartial(object.open) : undefined;
     message.checkpoint = object.checkpoint ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseStarted(): Started {
+  return {};
+}
+
+export const Started: MessageFns<Started> = {
+  encode(_: Started, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Started {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStarted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Started>): Started {
+    return Started.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<Started>): Started {
+    const message = createBaseStarted();
     return message;
   },
 };
