@@ -192,8 +192,9 @@ export class SessionRegistry {
     await Promise.race([driver?.close(), sleep(this.#deps.clock, closeLimitMs)]);
   }
 
-  /** Resolves when the panel sessions that have ended have let go of everything, or after `limitMs`. */
+  /** The worker ends: resolves when all panel sessions, those written down too, have let go of everything, or after `limitMs`. */
   async settle(limitMs: number): Promise<void> {
+    for (const driver of this.live.values()) this.#closing.add(driver.close());
     await Promise.race([Promise.all(this.#closing), sleep(this.#deps.clock, limitMs)]);
   }
 
