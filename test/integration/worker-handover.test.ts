@@ -222,6 +222,28 @@ describe('a worker that drains beside a newer one', () => {
     }
   });
 
+  test('gives a session more time in its next turn, whose move took too long in the one before', async () => {
+    const echo = createEchoPanel();
+    let tries = 0;
+    const restore: typeof echo.restore = async (...args) => {
+      tries += 1;
+      await sleep(createSystemClock(), 350);
+      return echo.restore!(...args);
+    };
+    const old = await workers.start();
+    await workers.lead(old);
+    const [alice] = await opened(1);
+    const young = await workers.start({ panel: { ...echo, restore } });
+    // Its notice is over before the second turn, and waits for it.
+    const { counts } = await receiptOfDrain(startDrain(old.gate, { noticeMs: 100, timeoutMs: 20_000 }));
+    expect(counts).toMatchObject({ moved: 1, checkpointed: 0, forced: 0 });
+    expect(tries).toBeGreaterThan(1);
+    await workers.lead(young);
+    await alice?.over();
+    await alice?.comeBack();
+    await goesOn(alice!);
+  });
+
   test('gives a session in its first turn that has just begun with an input', async () => {
     const [begun, go] = [createLatch(), createLatch()];
     const echo = createEchoPanel();

@@ -29,14 +29,31 @@ export interface GiverDeps {
 const givenAtATime = 2;
 /** So many are prepared at a time, and their clients asked to come, while they go on. */
 const preparedAtATime = 8;
-/** Longest that a session is frozen for its move, in milliseconds; then it goes on and gets another turn. */
-const frozenMs = 250;
+/**
+ * Longest that a session is frozen for its move, in milliseconds, by its turns so far; then it goes on and gets another turn. A busy machine may need
+ * more than the first, and being written down and restored takes seconds.
+ */
+const frozenMs = [250, 500, 1_000] as const;
+const longestFrozenMs = 1_000;
 /** Of that, for coming to rest: an answer that comes too late costs a look at who has the session. */
-const restMs = 125;
+const restShare = 0.5;
 /** Its session goes on meanwhile; a busy machine may need long, one that is not there refuses at once. */
 const prepareMs = 3_000;
 /** Pause before those that held something are tried again, in milliseconds. */
 const againMs = 500;
+
+/** What became of a session in its turn; one that was held gets another one. */
+type TurnResult = 'moved' | 'stays' | 'held';
+
+interface Turn {
+  readonly peer: HandoverPeer;
+  /** Longest that the session is frozen, in milliseconds. */
+  readonly frozenMs: number;
+  /** True while the drain waits for another turn, should this one come to nothing. */
+  readonly isWaitedFor: boolean;
+  /** The drain brings all sessions to rest itself. */
+  readonly signal: AbortSignal;
+}
 
 /** Gives the sessions of a worker that drains to the newest instance, one by one, while the others go on. */
 export class Giver implements SessionGiver {
@@ -85,9 +102,12 @@ export class Giver implements SessionGiver {
     const slots = pLimit(preparedAtATime);
     try {
       let round = drivers.toSorted((a, b) => urgency(a) - urgency(b));
-      while (round.length > 0 && !signal.aborted) {
+      for (let count = 0; round.length > 0 && !signal.aborted; count += 1) {
+        const turn = { peer, frozenMs: frozenMs[count] ?? longestFrozenMs, isWaitedFor: count + 1 < frozenMs.length };
         const results = await Promise.all(
-          round.map((driver) => slots(async () => ({ driver, result: await this.#turn(driver, peer, signal) }))),
+          round.map((driver) =>
+            slots(async () => ({ driver, result: await this.#takeTurn(driver, { ...turn, signal }) })),
+          ),
         );
         round = results.filter(({ result }) => result === 'held').map(({ driver }) => driver);
         if (round.length > 0) await sleep(this.#deps.clock, againMs, signal);
@@ -97,15 +117,15 @@ export class Giver implements SessionGiver {
     }
   }
 
-  async #turn(driver: SessionDriver, peer: HandoverPeer, signal: AbortSignal): Promise<'moved' | 'stays' | 'held'> {
+  async #takeTurn(driver: SessionDriver, turn: Turn): Promise<TurnResult> {
+    let result: TurnResult = 'stays';
     try {
-      return signal.aborted || driver.ended !== undefined ? 'stays' : await this.#give(driver, peer, signal);
+      if (!turn.signal.aborted && driver.ended === undefined) result = await this.#give(driver, turn);
     } catch (err) {
       this.#deps.log.warn({ err, sessionId: driver.record.id }, 'A session stays: it could not be given away');
-      return 'stays';
-    } finally {
-      this.#done(driver);
     }
+    if (result !== 'held' || !turn.isWaitedFor) this.#done(driver);
+    return result;
   }
 
   #done(driver: SessionDriver): void {
@@ -113,7 +133,8 @@ export class Giver implements SessionGiver {
     this.#deps.onChange();
   }
 
-  async #give(driver: SessionDriver, peer: HandoverPeer, stop: AbortSignal): Promise<'moved' | 'stays' | 'held'> {
+  async #give(driver: SessionDriver, turn: Turn): Promise<TurnResult> {
+    const { peer, signal: stop } = turn;
     const { clock, log, instances } = this.#deps;
     const { id: sessionId } = driver.record;
     const { incarnation, declined } = await withDeadline({ clock, limitMs: prepareMs }, (signal) =>
@@ -128,19 +149,19 @@ export class Giver implements SessionGiver {
     const invitation = inviteClient({ driver, peer, clock, signal: stop });
     try {
       await invitation.answered;
-      return await this.#freezing(() => (stop.aborted ? 'stays' : this.#move(driver, incarnation, peer)));
+      return await this.#freezing(() => (stop.aborted ? 'stays' : this.#move(driver, incarnation, turn)));
     } finally {
       invitation.end();
     }
   }
 
   /** Moves a session that the peer has claimed. Its client waits there already, if it could be asked to. */
-  async #move(driver: SessionDriver, incarnation: number, peer: HandoverPeer): Promise<'moved' | 'held'> {
+  async #move(driver: SessionDriver, incarnation: number, { peer, frozenMs: limitMs }: Turn): Promise<TurnResult> {
     const { clock, log } = this.#deps;
     const { id: sessionId } = driver.record;
     const fromMs = clock.nowMs();
-    const untilMs = fromMs + frozenMs;
-    const content = await driver.give(restMs);
+    const untilMs = fromMs + limitMs;
+    const content = await driver.give(limitMs * restShare);
     const frozenAtMs = clock.nowMs();
     if (content === undefined) return 'held';
     const state: MovingState = { sessionId, incarnation, content, detachedMs: driver.detachedMs };
@@ -174,7 +195,7 @@ export class Giver implements SessionGiver {
     if (!(await this.#deps.instances.isAlive(number))) return false;
     const peer = this.#deps.connect(number);
     try {
-      return await this.#offer(peer, state, frozenMs);
+      return await this.#offer(peer, state, longestFrozenMs);
     } finally {
       peer.close();
     }
