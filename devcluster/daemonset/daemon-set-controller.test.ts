@@ -11,6 +11,7 @@ import { targetNodeOf } from '../launcher/target-node.js';
 import type { StoredObject } from '../store/kube-object.js';
 import { createObjectStore } from '../store/memory-object-store.js';
 import type { ObjectStore } from '../store/object-store.js';
+import { startGarbageCollector } from '../store/garbage-collector.js';
 import { refuseOverQuota } from '../store/pod-quota.js';
 import { createDaemonSetController, type DaemonSetController } from './daemon-set-controller.js';
 import type { StoredRevision, StoredDaemonSet } from './daemon-set.js';
@@ -206,6 +207,35 @@ describe('DaemonSet controller', () => {
     expect(back?.deletionTimestamp).toBeUndefined();
     // Adopted by the reference that it had, not by a second one.
     expect(back?.ownerReferences).toEqual([own]);
+  });
+
+  test('takes over the pods of another one that was deleted without them, as its selector cannot be changed', async () => {
+    const stopCollector = startGarbageCollector({
+      store,
+      resources: ['daemonsets', 'pods', 'controllerrevisions'],
+      log,
+    });
+    const before = pods().map(({ metadata }) => metadata.uid);
+    const { spec } = daemonSet();
+    await store.delete('daemonsets', 'ns', 'agent', { propagationPolicy: 'Orphan' });
+    await until(() => pods().every(({ metadata }) => metadata.ownerReferences === undefined));
+    for (const pod of pods()) {
+      await store.mutate<StoredPod>('pods', { ns: 'ns', name: pod.metadata.name }, (stored) => {
+        stored.metadata.labels = { ...stored.metadata.labels, own: 'true' };
+      });
+    }
+    const labels = { app: 'agent', own: 'true' };
+    const next: StoredDaemonSet = {
+      apiVersion: 'apps/v1',
+      kind: 'DaemonSet',
+      metadata: { name: 'agent', namespace: 'ns' },
+      spec: { ...spec, selector: { matchLabels: labels }, template: { ...spec.template, metadata: { labels } } },
+    };
+    await store.create('daemonsets', next);
+    await until(() => daemonSet().status?.currentNumberScheduled === 2);
+    stopCollector();
+    expect(pods().map(({ metadata }) => metadata.uid)).toEqual(before);
+    expect(daemonSet().status).not.toHaveProperty('updatedNumberScheduled');
   });
 
   test('tells what is refused to it, does the rest, and tries again', async () => {

@@ -102,9 +102,15 @@ class GarbageCollector {
     }
   }
 
-  /** Deletes an object that has no owner left, and lets one go on without those that it has lost. */
-  #look(known: Known): void {
-    const uids = ownersOf(known.object).map(({ uid }) => uid);
+  /**
+   * Deletes an object that has no owner left, and lets one go on without those that it has lost. It looks at the object as it is
+   * now: who has just been let go may be told of later than the end of its owner.
+   */
+  #look({ resource, object: { metadata } }: Known): void {
+    const object = this.#deps.store.get<AnyObject>(resource, metadata.namespace, metadata.name);
+    if (object === undefined || object.metadata.uid !== metadata.uid) return;
+    const known = { resource, object };
+    const uids = ownersOf(object).map(({ uid }) => uid);
     const lost = uids.filter((uid) => this.#stateOf(uid) !== 'there');
     if (lost.length === 0) return;
     if (lost.length < uids.length) this.#disown(known, lost);
