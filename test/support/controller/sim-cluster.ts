@@ -423,7 +423,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     });
     kube.alsoOnChange.push(({ plural }, object) => {
       if (plural !== 'pods' || !isOwnedBy(object, ds)) return;
-      noteDetached(object as Pod);
+      noteDetached(object);
       look(nodeNameOf(object) ?? '');
     });
   }
