@@ -1,7 +1,10 @@
+import type { Instances } from '#common/files/instances.js';
+import { joinInstances } from '#common/files/join-instances.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { createLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { parseWorkerArguments } from '#worker/arguments.js';
+import { meetingPlaceOf } from '#worker/storage/instances.js';
 import { openPanelStorage } from '#worker/storage/panel-storage.js';
 import { startWorker } from '#worker/worker.js';
 import { createGuestbookPanel } from './guestbook-panel.js';
@@ -15,9 +18,13 @@ export async function runGuestbookWorker(argv: readonly string[]): Promise<numbe
   const random = createSystemRandom();
   const clock = createSystemClock();
   process.on('SIGHUP', () => undefined);
+  // Agents serve beside each other at a restart, and so do their workers.
+  const { signal } = new AbortController();
+  const joining = { isBeside: options.isBeside, waitMs: options.lockWaitMs, clock, random, log, signal };
+  const join = (directory: string): Promise<Instances> => joinInstances(meetingPlaceOf(directory), joining);
   const worker = await startWorker({
     definition: createGuestbookPanel(),
-    storage: await openPanelStorage({ stateDir, panel, clock, log, random }),
+    storage: await openPanelStorage({ stateDir, panel, clock, log, random, join }),
     clock,
     random,
     log,

@@ -172,7 +172,7 @@ async function installPanel(stage: Stage): Promise<void> {
   for (const node of test.cluster.nodes) {
     if (await isPanelThere(test, node.name, 'guestbook'))
       stage.failures.push('The panel was there before it was installed.');
-    const entry = { name: 'guestbook', target: 'agent', run: 'spawn', command: guestbookCommand };
+    const entry = { name: 'guestbook', target: 'agent', run: 'spawn', command: guestbookCommand, beside: true };
     writeFileSync(join(node.panelsDirectory, 'guestbook.yaml'), stringify(entry));
   }
 }

@@ -89,9 +89,9 @@ function warmEntry({ snapshot, entry }: SurgeCase, newer: Pod | undefined, messa
 }
 
 function stuckText({ snapshot }: SurgeCase, verdict: Verdict, newer: Pod | undefined): string {
-  const waits = newer === undefined ? '' : waitingReasonText(waitingReasonOf(newer));
-  const said = verdict.missing?.message ?? '';
-  const why = said.includes(waits.trim()) ? said : `${said}${waits}`;
+  const isSilent = newer !== undefined && waitingReasonOf(newer) === undefined;
+  const hint = isSilent ? ` It runs and does not serve: see kubectl logs ${newer.metadata.name}.` : '';
+  const why = `${verdict.missing?.message ?? ''}${hint}`;
   const undo = rolloutOf(snapshot.restart) === undefined ? '' : ' Put the template right or undo it (helm rollback).';
   return `${why} ${givenBackText}${undo}`;
 }
