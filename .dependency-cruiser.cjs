@@ -6,7 +6,7 @@ const only = (from, allowed) => ({
   severity: 'error',
   from: { path: room(from), pathNot: '[.]test[.]ts$' },
   to: {
-    path: '^(common|kube|session|client|worker|agent|controller|devcluster|examples|test)/',
+    path: '^(common|kube|session|client|worker|panel|agent|controller|devcluster|examples|test)/',
     pathNot: [from, ...allowed].map(room),
   },
 });
@@ -19,6 +19,7 @@ module.exports = {
     only('session', ['common']),
     only('client', ['common', 'session']),
     only('worker', ['common', 'session']),
+    only('panel', ['common']),
     only('agent', ['common', 'kube']),
     only('controller', ['common', 'kube']),
     only('devcluster', ['common']),
@@ -26,7 +27,7 @@ module.exports = {
       name: 'kubernetes-client-in-kube-only',
       severity: 'error',
       from: {
-        path: '^(common|kube|session|client|worker|agent|controller|devcluster)/',
+        path: '^(common|kube|session|client|worker|panel|agent|controller|devcluster)/',
         pathNot: '^kube/client-node/',
       },
       to: { path: 'node_modules/@kubernetes/client-node', dependencyTypesNot: ['type-only'] },
@@ -41,7 +42,10 @@ module.exports = {
     {
       name: 'tests-stay-outside',
       severity: 'error',
-      from: { path: '^(common|kube|session|client|worker|agent|controller|devcluster)/', pathNot: '[.]test[.]ts$' },
+      from: {
+        path: '^(common|kube|session|client|worker|panel|agent|controller|devcluster)/',
+        pathNot: '[.]test[.]ts$',
+      },
       to: { path: '^(examples|test)/|[.]test[.]ts$' },
     },
     {

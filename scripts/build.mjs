@@ -59,6 +59,7 @@ const names = process.argv.slice(2);
 const isWanted = ([name, file]) => existsSync(file) && (names.length === 0 || names.includes(name));
 const entryPoints = Object.fromEntries(Object.entries(programs).filter(isWanted));
 await bundle({ ...common, entryPoints, outdir: 'dist/bin', banner: { js: `#!/usr/bin/env node\n${banner}` } });
-if (names.length === 0 && existsSync('client/sdk.ts')) {
-  await bundle({ ...common, entryPoints: { sdk: 'client/sdk.ts' }, outdir: 'dist', packages: 'external' });
+const libraries = Object.entries({ sdk: 'client/sdk.ts', panel: 'panel/sdk.ts', 'panel-testing': 'panel/testing.ts' });
+if (names.length === 0 && libraries.every(([, file]) => existsSync(file))) {
+  await bundle({ ...common, entryPoints: Object.fromEntries(libraries), outdir: 'dist', packages: 'external' });
 }

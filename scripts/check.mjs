@@ -14,6 +14,7 @@ const rooms = [
   'session',
   'client',
   'worker',
+  'panel',
   'agent',
   'controller',
   'devcluster',

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
 
-const rooms = ['common', 'kube', 'session', 'client', 'worker', 'agent', 'controller', 'devcluster'];
+const rooms = ['common', 'kube', 'session', 'client', 'worker', 'panel', 'agent', 'controller', 'devcluster'];
 const mostFiles = 25;
 const mostLines = 60;
 

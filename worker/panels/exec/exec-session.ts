@@ -13,7 +13,7 @@ import {
   type ConversationPhase,
 } from './conversation.js';
 import { encodeExecState, execStateOf } from './exec-state.js';
-import { createFrameReader, encodeFrame } from './framing.js';
+import { createFrameReader, encodeFrame } from '#common/framing.js';
 import { messageLimit, type PanelLimits } from './panel-limits.js';
 import { sessionChannelOf, sessionEventOf, toReadOf } from './panel-messages.js';
 import type { PanelProcessListener } from './panel-process.js';

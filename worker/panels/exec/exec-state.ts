@@ -1,7 +1,7 @@
 import { PaneletError } from '#common/errors/errors.js';
 import { ToPanel } from '#proto/panel/v1/panel.js';
 import type { Conversation, ToRead } from './conversation.js';
-import { decodeFrames, encodeFrame } from './framing.js';
+import { decodeFrames, encodeFrame } from '#common/framing.js';
 
 /** A session at rest, of a program that speaks panelet.panel.v1. */
 export type ExecState =
