@@ -63,9 +63,12 @@ describe('the controller', () => {
     expect((await shell.finish(20_000)).failures).toEqual([]);
   });
 
-  test('maxUnavailable 2 restarts both nodes at once; minReadySeconds is waited for', async () => {
+  test.each([
+    ['maxUnavailable', { maxSurge: 0, maxUnavailable: 2 }],
+    ['maxSurge', { maxSurge: 2, maxUnavailable: 0 }],
+  ])('%s 2 restarts both nodes at once; minReadySeconds is waited for', async (_, strategy) => {
     const before = uids();
-    const { metadata } = await createRestart(world, { strategy: { maxUnavailable: 2, minReadySeconds: 3 } });
+    const { metadata } = await createRestart(world, { strategy: { ...strategy, minReadySeconds: 3 } });
     let together = 0;
     await waitFor(
       'the restart to be over',
@@ -92,7 +95,11 @@ describe('the controller', () => {
 
   test('paused, it starts nothing; resumed, it goes on; aborted under way, it uncordons what it cordoned', async () => {
     const before = uids();
-    const { metadata } = await createRestart(world, { paused: true, drain: { timeoutSeconds: 60, noticeSeconds: 0 } });
+    const { metadata } = await createRestart(world, {
+      ...{ paused: true, drain: { timeoutSeconds: 60, noticeSeconds: 0 } },
+      // One whose sessions have begun to move to a replacement is not called off any more.
+      strategy: { maxSurge: 0, maxUnavailable: 1 },
+    });
     await restartIn(world, metadata.name, ['Paused']);
     expect(uids()).toEqual(before);
     const letGo = await holdNode(nodes[0] ?? '', 45_000);
@@ -136,6 +143,8 @@ describe('the controller', () => {
     );
     await world.kubectl('delete', 'prs', metadata.name, '--timeout=60s');
     expect(await Promise.all(nodes.map(isServing))).toEqual(nodes.map(() => true));
+    // A replacement that was made beside it goes.
+    await world.settled();
     expect(uids()).toEqual(before);
     await letGo();
   });
