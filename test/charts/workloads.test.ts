@@ -1,5 +1,5 @@
 import { describe, expect, jest, test } from '@jest/globals';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -344,6 +344,17 @@ test('a panel may bring a worker of its own', () => {
     securityContext: { runAsGroup: 0, readOnlyRootFilesystem: true },
   });
   expect(worker?.env).toContainEqual({ name: 'A', value: 'b' });
+});
+
+test('a panel in any language is run as the guide says', () => {
+  const guide = readFileSync('docs/guide/a-panel-in-any-language.md', 'utf8');
+  const [values = ''] = [...guide.matchAll(/```yaml\n([^]*?)```/g)].map(([, text = '']) => text).slice(-1);
+  const found = workersOf(agentOf(parse(values) as Values)).find(({ name }) => name === 'worker-echo-python');
+  expect(found?.image).toBe('registry.example/panel-echo-python:1');
+  const { command = [], args = [] } = found ?? {};
+  expect(parseWorkerArguments([...command.slice(1), ...args])).toMatchObject({
+    ...{ panel: 'echo-python', exec: '/opt/panels/echo-python', isBeside: true },
+  });
 });
 
 test.each([
