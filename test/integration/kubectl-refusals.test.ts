@@ -175,9 +175,9 @@ describe('what is wrong', () => {
   test('values that the rules of restarts do not allow', async () => {
     const wrong = restart
       .replace('name: first', 'name: other')
-      .replace('reason: a new version', 'strategy: {maxUnavailable: 0}');
+      .replace('reason: a new version', 'strategy: {maxUnavailable: 51}');
     expect(await refusal('apply -f -', wrong)).toBe(
-      'The PanelRestart "other" is invalid: spec.strategy.maxUnavailable: Invalid value: 0: maxUnavailable must be a number from 1 to 50 or a percentage from 1% to 100%\n',
+      'The PanelRestart "other" is invalid: spec.strategy.maxUnavailable: Invalid value: 51: maxUnavailable must be a number from 0 to 50 or a percentage from 1% to 100%\n',
     );
     const moved = restart.replace('name: panelet-agent', 'name: another');
     expect(await refusal('apply -f -', moved)).toBe(

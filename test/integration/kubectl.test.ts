@@ -369,6 +369,8 @@ describe('writing with kubectl', () => {
     );
     expect(words(lines(await kubectl.out('get quota'))[1]).slice(0, 2)).toEqual(['few', 'pods: 1/1']);
     expect(await kubectl.out('describe quota few')).toMatch(/pods +1 +1/);
+    expect(await kubectl.out('describe ns default')).toMatch(/Resource Quotas\n +Name: +few\n +Resource +Used +Hard/);
+    expect(await kubectl.out('describe ns kube-public')).toMatch(/No resource quota\.$/m);
   });
 
   test('drains a node of a pod that was taken out of its daemonset, and deletes it when all its owners are gone', async () => {

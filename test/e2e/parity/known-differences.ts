@@ -17,10 +17,10 @@ export const knownDifferences: readonly KnownDifference[] = [
     text: /\+panelet$/gm,
   },
   {
-    id: 'quotas',
-    reason: 'Quotas and limit ranges are for clusters that several teams share.',
+    id: 'limit-ranges',
+    reason: 'Limit ranges are for clusters that several teams share.',
     command: /^describe ns/,
-    text: /\s*No resource quota\.\s*No LimitRange resource\./g,
+    text: /\s*No LimitRange resource\./g,
   },
   {
     id: 'quoted-patch',
