@@ -40,17 +40,14 @@ describe.each(daemonSets.map((set) => [set.metadata.name, set] as const))('a pod
     expect(matches(selector, others)).toBe(false);
   });
 
-  test('is then found by all that found it, but by its DaemonSet and by who looks for any agent', () => {
+  test('is then found by all that found it, but by its DaemonSet', () => {
     const selecting = rendered.manifests.filter((manifest) => {
       const selector = selectorOf(manifest);
       return selector !== undefined && matches(selector, templateOf(set));
     });
     const lost = selecting.filter((manifest) => !matches(selectorOf(manifest)!, others));
     const isAgent = set.metadata.name === 'panelet-agent';
-    expect(lost.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
-      ...(isAgent ? ['Service panelet'] : []),
-      `DaemonSet ${set.metadata.name}`,
-    ]);
+    expect(lost.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([`DaemonSet ${set.metadata.name}`]);
     const kinds = selecting.map(({ kind }) => kind);
     expect(kinds).toEqual(
       expect.arrayContaining(isAgent ? ['NetworkPolicy', 'PodDisruptionBudget', 'PodMonitor', 'Service'] : ['NetworkPolicy']),
