@@ -179,6 +179,10 @@ describe('what is wrong', () => {
     expect(await refusal('apply -f -', wrong)).toBe(
       'The PanelRestart "other" is invalid: spec.strategy.maxUnavailable: Invalid value: 51: maxUnavailable must be a number from 0 to 50 or a percentage from 1% to 100%\n',
     );
+    const nothing = wrong.replace('maxUnavailable: 51', 'maxUnavailable: 0, maxSurge: 0');
+    expect(await refusal('apply -f -', nothing)).toBe(
+      'The PanelRestart "other" is invalid: spec.strategy: Invalid value: maxSurge and maxUnavailable must not both be 0\n',
+    );
     const moved = restart.replace('name: panelet-agent', 'name: another');
     expect(await refusal('apply -f -', moved)).toBe(
       'The PanelRestart "first" is invalid: spec.targetRef: Invalid value: targetRef cannot be changed; create another PanelRestart for another target\n',

@@ -7,7 +7,7 @@ import * as caSecret from '#controller/tls/ca-secret.js';
 
 test('docs/reference/annotations.md describes every annotation, label and finalizer, and no other', () => {
   const text = readFileSync(new URL('../../docs/reference/annotations.md', import.meta.url), 'utf8');
-  const described = [...text.matchAll(/^\| `([a-z.-]+\/[a-z-]+)` \|/gm)].map((match) => match[1]);
+  const described = [...text.matchAll(/^\| `([a-z-]+(?:\.[a-z-]+)+\/[a-z-]+)` \|/gm)].map((match) => match[1]);
   const ofTheLease = [floorAnnotation, raisedAnnotation];
   const ofTheCa = Object.values(caSecret).filter((value) => typeof value === 'string');
   const ofTheController = Object.values(annotations).filter((value) => typeof value === 'string');

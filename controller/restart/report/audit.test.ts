@@ -47,7 +47,7 @@ describe('the audit log', () => {
 
   test('says once why a request was refused', async () => {
     const sim = createSimCluster({ nodes: 1 });
-    sim.annotate({ 'panelet.dev/restart': 'a', 'panelet.dev/max-unavailable': '0' });
+    sim.annotate({ 'panelet.dev/restart': 'a', 'panelet.dev/max-unavailable': '51' });
     const driver = createSimDriver(sim);
     await driver.until(() => false, 20_000);
     expect(decisions(driver)).toEqual(['refused']);

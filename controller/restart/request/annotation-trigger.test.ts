@@ -35,6 +35,21 @@ describe('the annotation panelet.dev/restart', () => {
     expect(annotationsOf(sim)['panelet.dev/restart-observed']).toBe('3:A');
   });
 
+  test('with nothing that may be away and nothing that may be beside another restarts nothing, and says so', async () => {
+    const { sim, driver } = setUp();
+    const none = { 'panelet.dev/max-surge': '0', 'panelet.dev/max-unavailable': '0', 'panelet.dev/warm-timeout': '2h' };
+    sim.annotate({ 'panelet.dev/restart': 'A', ...none });
+    await driver.until(() => false, 1_000);
+    expect(driver.restarts()).toEqual([]);
+    const error = annotationsOf(sim)['panelet.dev/restart-error'];
+    expect(error).toContain('panelet.dev/max-surge and panelet.dev/max-unavailable are both 0');
+    expect(error).toContain('panelet.dev/warm-timeout is "2h"; give a time from 1s to 1h');
+    sim.annotate({ 'panelet.dev/max-surge': '25%', 'panelet.dev/warm-timeout': '90s' });
+    await driver.until(() => driver.restarts().length > 0, 1_000);
+    const strategy = { maxSurge: '25%', maxUnavailable: 0, warmTimeoutSeconds: 90 };
+    expect(driver.restarts()[0]?.spec.strategy).toEqual(strategy);
+  });
+
   test('with the value that was taken up does nothing', async () => {
     const { sim, driver } = setUp();
     sim.annotate({ 'panelet.dev/restart': 'A', 'panelet.dev/restart-observed': '7:A' });
@@ -128,7 +143,7 @@ describe('the annotation panelet.dev/restart', () => {
       'panelet.dev/restart': 'A',
       'panelet.dev/on-timeout': 'Frce',
       'panelet.dev/drain-timeout': 'soon',
-      'panelet.dev/max-unavailable': '0',
+      'panelet.dev/max-unavailable': '51',
     });
     await driver.until(() => false, 30_000);
     expect(driver.restarts()).toEqual([]);
@@ -137,7 +152,7 @@ describe('the annotation panelet.dev/restart', () => {
     const error = annotationsOf(sim)['panelet.dev/restart-error'];
     expect(error).toContain('Annotation panelet.dev/on-timeout is "Frce"; use Force, Wait or Abort.');
     expect(error).toContain('panelet.dev/drain-timeout is "soon"; give a time from 1s to 24h');
-    expect(error).toContain('panelet.dev/max-unavailable is "0"; give a number from 1 to 50 or a percentage');
+    expect(error).toContain('panelet.dev/max-unavailable is "51"; give a number from 0 to 50 or a percentage');
     sim.annotate({
       'panelet.dev/on-timeout': 'Force',
       'panelet.dev/drain-timeout': '90',

@@ -19,7 +19,13 @@ const firstRetryMs = 5 * 60_000;
 const longestRetryMs = 60 * 60_000;
 
 // What passes by itself: sessions that were not safe in time end, nodes come back.
-const passing: ReadonlySet<string> = new Set(['DrainTimeout', 'GateBusy', 'NodeUnreachable', 'AgentUnreachable', 'NoRoom']);
+const passing: ReadonlySet<string> = new Set([
+  'DrainTimeout',
+  'GateBusy',
+  'NodeUnreachable',
+  'AgentUnreachable',
+  'NoRoom',
+]);
 
 /** The next attempt at a rollout that failed. */
 interface Retry {
