@@ -33,7 +33,9 @@ class Echo {
 
   constructor(readonly session: PaneletSession) {
     session.on('lost', () => this.losses++);
-    session.on('resumed', ({ incarnation }) => (this.incarnation = incarnation));
+    for (const event of ['resumed', 'moved'] as const) {
+      session.on(event, ({ incarnation }) => (this.incarnation = incarnation));
+    }
     void this.#listen();
   }
 
