@@ -6,7 +6,7 @@ import { judgeEcho, judgeShell, type Told } from './outcome.js';
 const fine: EchoVerdict = {
   ...{ bytes: 2048, sha256: 'x', lost: 0, duplicated: 0, reordered: 0, corrupt: 0 },
   ...{ sentBytes: 2048, sentSha256: 'x', panelBytes: 2048, panelSha256: 'x' },
-  ...{ gapsMs: [], longestSilenceMs: 0, resumes: 0, errors: [] },
+  ...{ gapsMs: [], longestSilenceMs: 0, resumes: 0, moves: 0, errors: [] },
 };
 const cutOff: Partial<EchoVerdict> = { bytes: 1024, lost: 1, sha256: 'y', panelBytes: -1, errors: ['lost: {}'] };
 const shell: ShellVerdict = {

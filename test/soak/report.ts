@@ -18,6 +18,7 @@ function restartRows(result: SoakResult): string[][] {
 
 function sessionRows(verdicts: readonly EchoVerdict[]): string[][] {
   const gaps = summarizeDurations(verdicts.flatMap((verdict) => verdict.gapsMs));
+  const silences = summarizeDurations(verdicts.map(({ longestSilenceMs }) => longestSilenceMs));
   const equal = verdicts.filter((v) => v.sentSha256 === v.sha256 && v.sentSha256 === v.panelSha256).length;
   return [
     ['sessions', String(verdicts.length)],
@@ -30,9 +31,12 @@ function sessionRows(verdicts: readonly EchoVerdict[]): string[][] {
     ['corrupt', String(sum(verdicts, (verdict) => verdict.corrupt))],
     ['client-visible errors', String(sum(verdicts, (verdict) => verdict.errors.length))],
     ['resumes', String(sum(verdicts, (verdict) => verdict.resumes))],
+    ['moves, attached all the time', String(sum(verdicts, (verdict) => verdict.moves))],
     ['time without attachment, p50', formatMs(gaps.p50)],
     ['time without attachment, p99', formatMs(gaps.p99)],
     ['time without attachment, max', formatMs(gaps.max)],
+    ['longest silence of a session, p50', formatMs(silences.p50)],
+    ['longest silence of a session, max', formatMs(silences.max)],
   ];
 }
 

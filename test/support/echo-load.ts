@@ -32,6 +32,8 @@ export interface EchoVerdict extends StreamVerdict {
   /** Longest time without output while input was being written, in milliseconds. */
   readonly longestSilenceMs: number;
   readonly resumes: number;
+  /** Times that it changed its way, and was attached all the time. */
+  readonly moves: number;
   /** What a user of the client would have seen go wrong. */
   readonly errors: readonly string[];
 }
@@ -172,7 +174,7 @@ export function startEchoLoad(options: EchoLoadOptions): EchoLoad {
         fail('digest', error);
         return noDigest;
       });
-      const { gapsMs, resumes } = session.stats();
+      const { gapsMs, resumes, moves } = session.stats();
       await session.close().catch((error: unknown) => errors.push(`close: ${String(error)}`));
       await within(clock, limitMs, reading);
       return {
@@ -184,6 +186,7 @@ export function startEchoLoad(options: EchoLoadOptions): EchoLoad {
         gapsMs: [...gapsMs],
         longestSilenceMs,
         resumes,
+        moves,
         errors,
       };
     },
