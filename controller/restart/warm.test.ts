@@ -55,6 +55,13 @@ describe('a restart that makes before it breaks', () => {
     expect([...sim.deletes().keys()].sort()).toEqual([...old].sort());
   });
 
+  test('is not over before the old pods are gone', async () => {
+    const { sim, driver } = setUp({}, { stopMs: 5_000 });
+    const old = new Set(sim.pods().map(({ metadata }) => metadata.uid));
+    expect(await driver.until(() => sim.restart('r1').status?.phase === 'Succeeded', 600_000)).toBe(true);
+    expect(sim.pods().filter(({ metadata }) => old.has(metadata.uid))).toEqual([]);
+  });
+
   test('takes a pod out in one patch: with its claim, owned by the lease, counted as a pod of a DaemonSet', async () => {
     const { sim, driver } = setUp();
     const before = sim.pods()[0]!;
@@ -341,6 +348,20 @@ describe('a restart that is called off while a replacement is beside its pod', (
 });
 
 describe('a pod under way', () => {
+  test('has no replacement in another one that was taken out of its DaemonSet', async () => {
+    const { sim, driver } = setUp({}, { nodes: 1, startMs: 20_000 });
+    await driver.until(() => isDetached(sim));
+    const { namespace } = sim.target;
+    const { metadata, spec, status } = sim.pods().find((pod) => detachedBy(pod) !== undefined)!;
+    const labels = { ...metadata.labels, [detachedLabel]: 'another restart' };
+    const ownerReferences = metadata.ownerReferences ?? [];
+    // Left behind by a restart that is no more, and younger.
+    sim.kube.put(pods, { metadata: { namespace, name: 'left', labels, ownerReferences }, spec, status } as Pod);
+    await driver.until(() => false, 5_000);
+    expect(sim.restart('r1').status?.active?.[0]?.replacement).not.toBe('left');
+    expect(sim.agents.commands).toEqual([]);
+  });
+
   test('that somebody evicts is none that was restarted without a loss', async () => {
     const { sim, driver } = setUp({ strategy: { minReadySeconds: 30 } }, { nodes: 1 });
     await driver.until(() => isReady(newerOf(sim)));
