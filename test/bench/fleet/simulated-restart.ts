@@ -97,7 +97,12 @@ class Fleet {
       },
       view: createClusterView(stores),
       recorder: { record: () => undefined },
-      leadership: { fencing: () => 1, fencingLimit: () => 10_000, lease: () => undefined, raise: () => Promise.resolve() },
+      leadership: {
+        fencing: () => 1,
+        fencingLimit: () => 10_000,
+        lease: () => undefined,
+        raise: () => Promise.resolve(),
+      },
       clock: sim.clock,
       random: createSeededRandom(1),
       log: createSilentLog(),
