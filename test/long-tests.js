@@ -11,6 +11,7 @@ export const longTests = [
   'test/integration/agent-kubernetes-sidecars.test.ts',
   'test/integration/agent-silent-workers.test.ts',
   'test/integration/agent-workers.test.ts',
+  'test/integration/black-holes.test.ts',
   'test/integration/cli-cluster.test.ts',
   'test/integration/containers-of-two-pods.test.ts',
   'test/integration/controller-process.test.ts',
@@ -18,6 +19,7 @@ export const longTests = [
   'test/integration/devcluster-beside.test.ts',
   'test/integration/devcluster-process.test.ts',
   'test/integration/exec-hostile.test.ts',
+  'test/integration/exec-owners.test.ts',
   'test/integration/exec-panels.test.ts',
   'test/integration/exec.test.ts',
   'test/integration/fencing.test.ts',
@@ -27,6 +29,7 @@ export const longTests = [
   'test/integration/soak.test.ts',
   'test/integration/worker-beside.test.ts',
   'test/integration/worker-hostile.test.ts',
+  'test/integration/worker-one-holds.test.ts',
   'test/integration/worker-soak.test.ts',
 ];
 
