@@ -83,8 +83,7 @@ class JoinedInstances implements Instances {
       const refusal = await this.#tryBeside();
       if (refusal === undefined) return;
       if (clock.nowMs() >= untilMs) throw refusal;
-      if (tries === soonTries)
-        log.info({ directory: lock, waitMs }, 'Another process still has the directory: waiting');
+      if (tries === 1) log.info({ directory: lock, waitMs }, 'Another process still has the directory: waiting');
       await sleep(clock, tries < soonTries ? soonMs : lookAgainMs, signal);
     }
   }
