@@ -11,8 +11,10 @@ import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
 import { createSystemClock } from '#common/time/clock.js';
 import { ReloadStep, type ReloadResponse } from '#proto/agent/v1/agent.js';
+import type { WorkerStatus } from '#proto/gate/v1/gate.js';
 import { builtPrograms, createAgentHome, type AgentHome } from '#test/support/agent/running-agent.js';
 import { echoed } from '#test/support/echoed.js';
+import { waitFor } from '#test/support/wait-for.js';
 
 jest.setTimeout(120_000);
 
@@ -60,7 +62,11 @@ describe('a new worker that hangs at its start', () => {
   test('is ended when its time is over, which the reload says, and the one before serves on', async () => {
     const session = await client.open({ panel: 'echo' });
     expect(await echoed(session, 'before')).toBe('before');
-    const { workers: before } = await gate.status();
+    let before: readonly WorkerStatus[] = [];
+    await waitFor('the session is counted', async () => {
+      before = (await gate.status()).workers;
+      return before[0]?.sessions === 1;
+    });
     writeFileSync(program, `process.on('SIGTERM', () => undefined);\nsetInterval(() => undefined, 1_000);\n`);
     times.answerMs = 500;
     const steps = await reload();
