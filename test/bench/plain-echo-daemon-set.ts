@@ -14,6 +14,8 @@ export function plainEchoDaemonSet({ name, namespace }: { name: string; namespac
       template: {
         metadata: { labels },
         spec: {
+          // Its clients know the address of the node.
+          hostNetwork: true,
           terminationGracePeriodSeconds: 10,
           containers: [
             {
