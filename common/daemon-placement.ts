@@ -19,9 +19,25 @@ export interface PlacedNode {
   readonly spec?: { readonly taints?: readonly Taint[] };
 }
 
+/** Which nodes a pod may be on; of what Kubernetes knows, what is read. */
+export interface Affinity {
+  readonly nodeAffinity?: {
+    readonly requiredDuringSchedulingIgnoredDuringExecution?: {
+      readonly nodeSelectorTerms?: readonly {
+        readonly matchFields?: readonly {
+          readonly key: string;
+          readonly operator: string;
+          readonly values?: readonly string[];
+        }[];
+      }[];
+    };
+  };
+}
+
 /** What is read of a pod's spec. */
 export interface PlacedSpec {
   readonly nodeName?: string;
+  readonly affinity?: Affinity;
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly tolerations?: readonly Toleration[];
 }
@@ -46,6 +62,19 @@ export const daemonTolerations: readonly Toleration[] = [
   { key: 'node.kubernetes.io/pid-pressure', operator: 'Exists', effect: 'NoSchedule' },
   { key: 'node.kubernetes.io/unschedulable', operator: 'Exists', effect: 'NoSchedule' },
 ];
+
+/**
+ * Name of the node that a pod is on, or is made for: one of a DaemonSet that waits for room names its node in its affinity alone. Undefined for
+ * a pod that is for none in particular.
+ */
+export function nodeNameOf({ spec }: { readonly spec?: PlacedSpec }): string | undefined {
+  if (spec?.nodeName !== undefined && spec.nodeName !== '') return spec.nodeName;
+  const terms = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  const own = terms
+    .flatMap(({ matchFields = [] }) => matchFields)
+    .find(({ key, operator, values }) => key === 'metadata.name' && operator === 'In' && values?.length === 1);
+  return own?.values?.[0];
+}
 
 function tolerates(toleration: Toleration, taint: Taint): boolean {
   if (toleration.effect !== undefined && toleration.effect !== taint.effect) return false;

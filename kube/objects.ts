@@ -1,4 +1,4 @@
-import type { PlacedSpec, Taint } from '#common/daemon-placement.js';
+import type { Affinity, PlacedSpec, Taint } from '#common/daemon-placement.js';
 
 /** Owner of an object. */
 export interface OwnerReference {
@@ -81,17 +81,6 @@ export interface ContainerStatus {
   readonly started?: boolean;
   readonly state?: ContainerState;
   readonly lastState?: ContainerState;
-}
-
-/** Which nodes a pod may be on; of what Kubernetes knows, what is read. */
-export interface Affinity {
-  readonly nodeAffinity?: {
-    readonly requiredDuringSchedulingIgnoredDuringExecution?: {
-      readonly nodeSelectorTerms?: readonly {
-        readonly matchFields?: readonly { readonly key: string; readonly values?: readonly string[] }[];
-      }[];
-    };
-  };
 }
 
 /** What the controller reads of a pod. */

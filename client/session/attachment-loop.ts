@@ -172,26 +172,30 @@ export class AttachmentLoop {
    * Opens the next attachment: where only the worker is another one, over the connection that is there; else, or if that came to nothing, over one that
    * leads to another agent if there is one.
    */
-  async #openNext({ move, attempt, signal }: MoveAttempt): Promise<void> {
-    const { link, panel, pool, clock, book, mayFollow } = this.#deps;
+  async #openNext(wish: MoveAttempt): Promise<void> {
+    const { move, attempt, signal } = wish;
     const { current } = this.#pair;
     if (current === undefined) return;
     const { address } = current.lease;
-    const { node } = this.#home;
-    const { address: hint = '', uid: podUid = '' } = move.reattach ?? {};
     const isAgentKept = move.reattach === undefined && attempt === 1;
     // What stands behind its address goes away: a fresh connection may find what comes instead.
     if (!isAgentKept) current.lease.retire();
-    const isFollowed = isAgentKept || mayFollow(hint, { address, node });
-    const hinted = isFollowed ? { address: isAgentKept ? address : hint, node } : undefined;
     const metadata = await this.#deps.metadata();
-    const lease = await dial({
+    const lease = isAgentKept ? this.#deps.pool.lease(address, this.#home.node) : await this.#dialNext(wish, address);
+    if (signal.aborted) lease.release();
+    else this.#attach({ lease, metadata, moves: true });
+  }
+
+  #dialNext({ move, attempt, signal }: MoveAttempt, address: string): Promise<ChannelLease> {
+    const { link, panel, pool, clock, book, mayFollow } = this.#deps;
+    const { node } = this.#home;
+    const { address: hint = '', uid: podUid = '' } = move.reattach ?? {};
+    const hinted = mayFollow(hint, { address, node }) ? { address: hint, node } : undefined;
+    return dial({
       ...{ pool, clock, signal, limitMs: nextTimeoutMs },
       book: createMoveBook(book, address, hinted),
       query: { sessionId: link.sessionId, panel, node, attempt, podUid },
     });
-    if (signal.aborted) lease.release();
-    else this.#attach({ lease, metadata, moves: true });
   }
 
   #attach({ lease, metadata, moves }: Opening): void {

@@ -367,6 +367,8 @@ describe('a session that moves to another worker of its agent', () => {
     const scene = await attached();
     await scene.wishWithin(scene.call(0));
     expect(scene.call(1)).toMatchObject({ address: 'old:1', hello: { moves: true } });
+    // Nobody has to be asked where that is.
+    expect(scene.queries).toHaveLength(1);
     await scene.letIn(scene.call(1));
     scene.call(0).say(scene.worker.drainMessage(ready));
     scene.call(0).endOk();

@@ -8,7 +8,7 @@ import { lockDirectory, type DirectoryLock } from './directory-lock.js';
 import { livingInstances, takeInstanceLock, type InstanceLock } from './instance-lock.js';
 import type { InstanceName, Instances } from './instances.js';
 import { LockSockets } from './lock-sockets.js';
-import { takeDirectory, type TakeOptions } from './take-directory.js';
+import { lookAgainMs, takeDirectory, takeWhenFree, type TakeOptions } from './take-directory.js';
 
 /** Where processes that share a directory find each other. */
 export interface MeetingPlace {
@@ -41,7 +41,6 @@ export async function joinInstances(place: MeetingPlace, options: JoinOptions): 
   return joined;
 }
 
-const lookAgainMs = 500;
 /** The locks of a process that dies are free one after the other. */
 const soonMs = 20;
 const soonTries = 10;
@@ -74,39 +73,25 @@ class JoinedInstances implements Instances {
    * Joins those who live. Where one has the directory that cannot be overlapped, its end is waited for; so it is where an instance has just taken the
    * lock and has not said so yet.
    */
-  async besideOthers(): Promise<void> {
-    const { clock, log, signal, waitMs } = this.#options;
-    const { lock } = this.#place;
-    const untilMs = clock.nowMs() + waitMs;
-    for (let tries = 1; ; tries++) {
-      signal.throwIfAborted();
-      const refusal = await this.#tryBeside();
-      if (refusal === undefined) return;
-      if (clock.nowMs() >= untilMs) throw refusal;
-      if (tries === 1) log.info({ directory: lock, waitMs }, 'Another process still has the directory: waiting');
-      await sleep(clock, tries < soonTries ? soonMs : lookAgainMs, signal);
-    }
+  besideOthers(): Promise<void> {
+    const pauseMs = (refusals: number): number => (refusals < soonTries ? soonMs : lookAgainMs);
+    return takeWhenFree(this.#place.lock, this.#options, () => this.#takeBeside(), pauseMs);
   }
 
-  /** @returns why not, where one has the directory that cannot be overlapped */
-  async #tryBeside(): Promise<PaneletError | undefined> {
+  /** @throws ALREADY_RUNNING where one has the directory that cannot be overlapped */
+  async #takeBeside(): Promise<void> {
     // First, so that one who waits for everybody to leave sees this one, or is seen.
     this.#instance = await this.#takeInstance();
-    let refusal: PaneletError | undefined;
     try {
-      refusal = await this.#tryExclusive();
-      if (refusal === undefined) return undefined;
-      if (await this.#isHeldByInstance()) {
-        this.#holding = this.#holdWhenFree();
-        return undefined;
-      }
+      const refusal = await this.#tryExclusive();
+      if (refusal === undefined) return;
+      if (!(await this.#isHeldByInstance())) throw refusal;
+      this.#holding = this.#holdWhenFree();
     } catch (error) {
       await this.#instance.release();
+      this.#instance = undefined;
       throw error;
     }
-    await this.#instance.release();
-    this.#instance = undefined;
-    return refusal;
   }
 
   /** Waits until nobody has the directory. */

@@ -10,7 +10,7 @@ import { daemonSets, nodes, pods } from '#kube/api.js';
 import type { DaemonSet, Pod } from '#kube/objects.js';
 import { claimOf, detachedBy, detachedLabel } from './api/annotations.js';
 import { panelRestarts, type PanelRestartSpec } from './api/panel-restart.js';
-import { nodeNameOf } from './facts/pods.js';
+import { nodeNameOf } from '#common/daemon-placement.js';
 
 function setUp(
   spec: Partial<PanelRestartSpec> = {},

@@ -1,3 +1,4 @@
+import { nodeNameOf } from '#common/daemon-placement.js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createSystemClock } from '#common/time/clock.js';
 import { createSilentLog } from '#common/log.js';
@@ -7,7 +8,6 @@ import { createEventRecorder } from '../store/event-recorder.js';
 import { startScheduler } from '../scheduler/scheduler.js';
 import { builtinKinds } from '../kinds/builtin-kinds.js';
 import type { StoredPod, PodStatus } from '../launcher/pod.js';
-import { targetNodeOf } from '../launcher/target-node.js';
 import type { StoredObject } from '../store/kube-object.js';
 import { createObjectStore } from '../store/memory-object-store.js';
 import type { ObjectStore } from '../store/object-store.js';
@@ -102,7 +102,7 @@ describe('DaemonSet controller', () => {
       'pod-template-generation': '1',
     });
     expect(pod?.metadata.ownerReferences).toMatchObject([{ kind: 'DaemonSet', name: 'agent', controller: true }]);
-    expect(pods().map(targetNodeOf)).toEqual(expect.arrayContaining(['node-a', 'node-b']));
+    expect(pods().map(nodeNameOf)).toEqual(expect.arrayContaining(['node-a', 'node-b']));
     expect(daemonSet().status).toMatchObject({ desiredNumberScheduled: 2, numberReady: 0, observedGeneration: 1 });
   });
 
@@ -194,7 +194,7 @@ describe('DaemonSet controller', () => {
       });
     await change(undefined, detached);
     await until(() => pods().length === 3 && daemonSet().status?.currentNumberScheduled === 2);
-    const newer = pods().find((each) => targetNodeOf(each) === targetNodeOf(pod!) && each.metadata.name !== name)!;
+    const newer = pods().find((each) => nodeNameOf(each) === nodeNameOf(pod!) && each.metadata.name !== name)!;
     // A change of the template is none of its business either.
     await setImage('two');
     await until(() => daemonSet().status?.observedGeneration === 2);

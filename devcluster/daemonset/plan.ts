@@ -1,7 +1,6 @@
-import { placeOn } from '#common/daemon-placement.js';
+import { nodeNameOf, placeOn } from '#common/daemon-placement.js';
 import { isTerminal, podCondition, type StoredPod } from '../launcher/pod.js';
 import type { Node } from '../launcher/node.js';
-import { targetNodeOf } from '../launcher/target-node.js';
 import { compareText } from '../store/compare-text.js';
 import { revisionLabel, type StoredDaemonSet, type DaemonSetStatus } from './daemon-set.js';
 
@@ -68,7 +67,7 @@ function byNode(view: DaemonSetView): NodePods[] {
     node,
     ...placeOn(node, view.set.spec.template.spec),
     pods: view.pods
-      .filter((pod) => targetNodeOf(pod) === node.metadata.name)
+      .filter((pod) => nodeNameOf(pod) === node.metadata.name)
       .filter((pod) => pod.metadata.deletionTimestamp === undefined || !isTerminal(pod))
       .sort(compareAge),
   }));

@@ -1,4 +1,4 @@
-import type { Toleration } from '#common/daemon-placement.js';
+import type { Affinity, Toleration } from '#common/daemon-placement.js';
 import type { StoredObject, StoredMeta } from '../store/kube-object.js';
 
 /** One variable of a container. */
@@ -70,7 +70,7 @@ export interface PodSpec {
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly tolerations?: readonly Toleration[];
   readonly serviceAccountName?: string;
-  readonly affinity?: unknown;
+  readonly affinity?: Affinity;
 }
 
 /** One condition of a pod. */

@@ -1,8 +1,8 @@
+import { nodeNameOf } from '#common/daemon-placement.js';
 import { type Clock, timestamp } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Node } from '../launcher/node.js';
 import { isTerminal, podCondition, type StoredPod, type PodCondition } from '../launcher/pod.js';
-import { targetNodeOf } from '../launcher/target-node.js';
 import type { ClusterEventRecorder } from '../store/event-recorder.js';
 import { keyOf } from '../store/kube-object.js';
 import type { ObjectStore } from '../store/object-store.js';
@@ -70,7 +70,7 @@ class Scheduler {
   #placementOf(pod: StoredPod): Placement {
     const { store } = this.#deps;
     const nodes = store.list<Node>('nodes').items;
-    const name = targetNodeOf(pod);
+    const name = nodeNameOf(pod);
     const node = nodes.find(({ metadata }) => metadata.name === name);
     const none = `0/${nodes.length} nodes are available:`;
     if (name === undefined) {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createGateClient, type GateClient } from '#client/calls/gate-client.js';
-import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
+import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
 import { createSeededRandom } from '#common/random.js';
 import { findProcesses, readProcessFile } from '#common/process/process-stat.js';
 import { ReloadStep } from '#proto/agent/v1/agent.js';
@@ -15,46 +15,21 @@ import {
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
 import { receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
+import { HeardSession } from '#test/support/heard-session.js';
 import { waitFor } from '#test/support/wait-for.js';
 
 jest.setTimeout(180_000);
 
 const hasPython = spawnSync('python3', ['--version']).status === 0;
 
-/** A session with all that came out of it. */
-class Echo {
-  readonly #parts: Buffer[] = [];
-  readonly events: { readonly name: string; readonly text: string }[] = [];
+/** A session whose panel gives back what it is sent. */
+class Echo extends HeardSession {
   readonly #sent: Buffer[] = [];
   /** Messages that a panel had counted when it was asked last. */
   count = 0;
-  losses = 0;
-  incarnation = 1;
-
-  constructor(readonly session: PaneletSession) {
-    session.on('lost', () => this.losses++);
-    for (const event of ['resumed', 'moved'] as const) {
-      session.on(event, ({ incarnation }) => (this.incarnation = incarnation));
-    }
-    void this.#listen();
-  }
 
   get sent(): Buffer {
     return Buffer.concat(this.#sent);
-  }
-  get received(): Buffer {
-    return Buffer.concat(this.#parts);
-  }
-
-  async #listen(): Promise<void> {
-    try {
-      for await (const item of this.session) {
-        if (item.kind === 'data') this.#parts.push(Buffer.from(item.payload));
-        if (item.kind === 'event') this.events.push({ name: item.name, text: Buffer.from(item.payload).toString() });
-      }
-    } catch {
-      // The test ends.
-    }
   }
 
   async write(bytes: Buffer): Promise<void> {

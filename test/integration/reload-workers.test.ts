@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createGateClient, type GateClient } from '#client/calls/gate-client.js';
-import { createPaneletClient, type PaneletClient, type PaneletSession } from '#client/sdk.js';
+import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
 import { ReloadStep, type ReloadResponse } from '#proto/agent/v1/agent.js';
 import { State, type WorkerStatus } from '#proto/gate/v1/gate.js';
 import {
@@ -13,38 +13,10 @@ import {
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
 import { cordon, uncordon } from '#test/support/gate-calls.js';
+import { HeardSession } from '#test/support/heard-session.js';
 import { waitFor } from '#test/support/wait-for.js';
 
 jest.setTimeout(180_000);
-
-/** A session with everything that has come out of it. */
-class Heard {
-  text = '';
-  incarnation = 1;
-  losses = 0;
-
-  constructor(readonly session: PaneletSession) {
-    for (const event of ['resumed', 'moved'] as const) {
-      session.on(event, ({ incarnation }) => (this.incarnation = incarnation));
-    }
-    session.on('lost', () => this.losses++);
-    void this.#listen();
-  }
-
-  async #listen(): Promise<void> {
-    try {
-      for await (const item of this.session) {
-        if (item.kind === 'data') this.text += Buffer.from(item.payload).toString();
-      }
-    } catch {
-      // The test ends.
-    }
-  }
-
-  until(what: string | RegExp): Promise<void> {
-    return waitFor(`${what} in ${this.text}`, () => this.text.search(what) >= 0, 30_000);
-  }
-}
 
 describe('workers that are replaced while their agent runs', () => {
   let home: AgentHome;
@@ -72,8 +44,8 @@ describe('workers that are replaced while their agent runs', () => {
     for await (const step of gate.reload(request)) steps.push(step);
     return steps;
   };
-  const open = async (panel: string, parameters: Record<string, string> = {}): Promise<Heard> =>
-    new Heard(await client.open({ panel, parameters }));
+  const open = async (panel: string, parameters: Record<string, string> = {}): Promise<HeardSession> =>
+    new HeardSession(await client.open({ panel, parameters }));
   const workers = async (): Promise<readonly WorkerStatus[]> => (await gate.status()).workers;
   const namesOf = (steps: readonly ReloadResponse[], panel: string): readonly string[] =>
     steps.filter((step) => step.panel === panel).map(({ step }) => ReloadStep[step]);
@@ -97,7 +69,7 @@ describe('workers that are replaced while their agent runs', () => {
     await start([{ name: 'echo' }, { name: 'logs', parameters: { roots: stateDir } }, terminal]);
     const echo = await open('echo');
     const logs = await open('logs', { path: file, follow: 'true' });
-    const shells: { shell: Heard; pid: string | undefined }[] = [];
+    const shells: { shell: HeardSession; pid: string | undefined }[] = [];
     await logs.until('line 0');
     let sent = '';
     for (const round of [1, 2]) {

@@ -29,12 +29,12 @@ export interface GiverDeps {
 const givenAtATime = 2;
 /** So many are prepared at a time, and their clients asked to come, while they go on. */
 const preparedAtATime = 8;
+const longestFrozenMs = 1_000;
 /**
  * Longest that a session is frozen for its move, in milliseconds, by its turns so far; then it goes on and gets another turn. A busy machine may need
  * more than the first, and being written down and restored takes seconds.
  */
-const frozenMs = [250, 500, 1_000] as const;
-const longestFrozenMs = 1_000;
+const frozenMs = [250, 500, longestFrozenMs] as const;
 /** Of that, for coming to rest: an answer that comes too late costs a look at who has the session. */
 const restShare = 0.5;
 /** Its session goes on meanwhile; a busy machine may need long, one that is not there refuses at once. */

@@ -1,7 +1,8 @@
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import { sleep, type Clock } from '#common/time/clock.js';
+import type { Clock } from '#common/time/clock.js';
+import { withDeadline } from '#common/time/deadline.js';
 import type { PanelDefinition } from '../panel/panel.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
 import type { ExpectedSessions } from '../sessions/expected-sessions.js';
@@ -60,13 +61,10 @@ async function preparePanel(deps: TakerDeps, sessionId: string, owner: string): 
   const log = deps.log.child({ sessionId });
   const preparing = definition.prepare?.({ sessionId, owner, clock, random, log });
   if (preparing === undefined) return;
-  const limit = new AbortController();
   try {
-    await Promise.race([preparing, sleep(clock, prepareMs, limit.signal).catch(() => undefined)]);
+    await withDeadline({ clock, limitMs: prepareMs }, () => preparing);
   } catch (err) {
-    log.warn({ err }, 'A panel could not prepare for a session that comes');
-  } finally {
-    limit.abort();
+    log.warn({ err }, 'A panel is not prepared for a session that comes');
   }
 }
 

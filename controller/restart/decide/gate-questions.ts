@@ -1,7 +1,8 @@
+import { nodeNameOf } from '#common/daemon-placement.js';
 import type { Pod } from '#kube/objects.js';
 import { isFinished } from '../api/panel-restart.js';
 import { gatePodOf } from '../facts/gate-provider.js';
-import { isTerminating, nodeNameOf, uidOf } from '../facts/pods.js';
+import { isTerminating, uidOf } from '../facts/pods.js';
 import { maxPreviewed } from './preview.js';
 import type { Snapshot } from './snapshot.js';
 

@@ -6,7 +6,7 @@ import type { ActivePod } from '../api/panel-restart.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
 import { validReceipt } from '../facts/receipts.js';
 import { gateActions, isSettledState, leaseLeftMs, renewBelowMs } from './gate-actions.js';
-import { viewOf, withStep, type PodOutcome } from './pod-outcome.js';
+import { silenceOf, viewOf, withStep, type PodOutcome } from './pod-outcome.js';
 import { isOwnCordon, releaseAction } from './release.js';
 import { replacementOf } from './replacement.js';
 import { mayServe, reopenOwn, stageAction, stageLeftMs, type SurgeCase } from './surge-case.js';
@@ -84,8 +84,7 @@ function silentNewer(back: Back, entry: ActivePod, newer: Pod): PodOutcome {
   const view = viewOf(snapshot, newer);
   const isLate = view !== undefined && stageLeftMs(back.case) <= 0;
   if (isLate && settings.onUnreachable === 'Force') return { entry, actions: [putBack(back)] };
-  const said = view?.kind === 'unreachable' ? view.message : 'it has not been asked yet';
-  const message = `Waits for the gate of pod ${newer.metadata.name}, which may have sessions: ${said}`;
+  const message = `Waits for the gate of pod ${newer.metadata.name}, which may have sessions: ${silenceOf(view)}`;
   return { entry: { ...entry, message: message.slice(0, 1024) }, actions: [], ask: uidOf(newer) };
 }
 

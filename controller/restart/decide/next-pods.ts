@@ -1,3 +1,4 @@
+import { nodeNameOf } from '#common/daemon-placement.js';
 import type { Pod } from '#kube/objects.js';
 import { claimOf, type SurgeStage } from '../api/annotations.js';
 import type { ActivePod } from '../api/panel-restart.js';
@@ -5,7 +6,7 @@ import { budgetsOf, createAllowance, unsupportedBudget, type Allowance } from '.
 import { waitingReasonOf, waitingReasonText } from '../facts/containers.js';
 import { surgeProblem } from '../facts/surge.js';
 import { maxActivePods, maxSurgeOf, maxUnavailableOf, roomFor } from './outstanding-pods.js';
-import { isPodReady, isTerminating, nodeNameOf, uidOf } from '../facts/pods.js';
+import { isPodReady, isTerminating, uidOf } from '../facts/pods.js';
 import { events } from '../api/events.js';
 import type { Settings } from '../api/settings.js';
 import type { Snapshot } from './snapshot.js';

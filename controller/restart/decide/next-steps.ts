@@ -2,6 +2,7 @@ import type { Pod } from '#kube/objects.js';
 import { claimOf, uncordonFinalizer, type Claim } from '../api/annotations.js';
 import { waitingReasonOf } from '../facts/containers.js';
 import { phaseDecisions, phaseEvents, type PhaseDecision } from './phase.js';
+import { newClaim } from './new-claim.js';
 import { roomFor, selectsNothing } from './outstanding-pods.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
 import type { PodOutcome } from './pod-outcome.js';
@@ -152,17 +153,12 @@ function letGo(snapshot: Snapshot, settings: Settings, why: string): Decision {
 }
 
 function claimAction(snapshot: Snapshot, settings: Settings, { pod, isBeside }: Start): Action {
-  const { target, restart, now, fencing } = snapshot;
-  const forMs = isBeside ? settings.warmTimeoutMs : settings.timeoutMs;
-  const claim: Claim = {
-    restart: uidOf(restart),
-    deadline: new Date(now.getTime() + forMs).toISOString(),
-    fencing,
-    generation: restart.metadata.generation ?? 0,
-  };
-  return isBeside && target !== undefined
-    ? { kind: 'detach', pod, target, claim: { ...claim, surge: 'warm' }, event: events.warming(pod, settings) }
-    : { kind: 'claim', pod, claim, event: events.claimed(pod, settings) };
+  const { target } = snapshot;
+  if (isBeside && target !== undefined) {
+    const claim = newClaim(snapshot, settings.warmTimeoutMs, 'warm');
+    return { kind: 'detach', pod, target, claim, event: events.warming(pod, settings) };
+  }
+  return { kind: 'claim', pod, claim: newClaim(snapshot, settings.timeoutMs), event: events.claimed(pod, settings) };
 }
 
 /** What is left of `maxUnavailable` for pods that were to have a replacement beside them, and do not get one. */

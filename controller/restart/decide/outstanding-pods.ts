@@ -1,6 +1,7 @@
+import { nodeNameOf } from '#common/daemon-placement.js';
 import type { KubeNode, Pod } from '#kube/objects.js';
 import { claimOf } from '../api/annotations.js';
-import { createdMs, isPodReady, isTerminating, matchesSelector, nodeNameOf, uidOf } from '../facts/pods.js';
+import { createdMs, isPodReady, isTerminating, matchesSelector, uidOf } from '../facts/pods.js';
 import { rolloutOf, templateHashOf } from '../facts/revisions.js';
 import type { PanelRestart } from '../api/panel-restart.js';
 import type { TargetPods } from '../facts/target-pods.js';

@@ -22,17 +22,10 @@ export interface PodOutcome {
   readonly ask?: string;
 }
 
-/** An entry without some of its fields. */
-export function without<K extends keyof ActivePod>(entry: ActivePod, ...keys: K[]): Omit<ActivePod, K> {
-  const rest = { ...entry };
+/** An entry, or an outcome, without some of its fields. */
+export function without<T extends object, K extends keyof T>(whole: T, ...keys: K[]): Omit<T, K> {
+  const rest = { ...whole };
   for (const key of keys) Reflect.deleteProperty(rest, key);
-  return rest;
-}
-
-/** An outcome of a pod that is under way no more, and has something left to do. */
-export function withoutEntry(outcome: PodOutcome): Omit<PodOutcome, 'entry'> {
-  const rest = { ...outcome };
-  Reflect.deleteProperty(rest, 'entry');
   return rest;
 }
 
@@ -73,6 +66,11 @@ export function viewOf(snapshot: Snapshot, pod: Pod): GateView | undefined {
   const silent = snapshot.gateProviders === undefined && podUid === '';
   if (gate !== undefined && (silent || podUid === uidOf(gate))) return view;
   return { kind: 'unreachable', message: `what answers there is the gate of another pod (uid ${podUid}).` };
+}
+
+/** Why a gate that has not answered says nothing. */
+export function silenceOf(view: GateView | undefined): string {
+  return view?.kind === 'unreachable' ? view.message : 'it has not been asked yet';
 }
 
 /** What was written down when a drain was complete, compared with what is given now. */

@@ -6,7 +6,7 @@ import { claimOf, detachedBy, type Claim } from '../api/annotations.js';
 import { allowedBy, isFreeOf } from '../facts/budgets.js';
 import { causeOf, isNodeDown, isTerminating, uidOf } from '../facts/pods.js';
 import { gateActions, isSettledState, leaseLeftMs, renewBelowMs } from './gate-actions.js';
-import { failed, isSameReceipt, without, withoutEntry, withStep, type PodOutcome } from './pod-outcome.js';
+import { failed, isSameReceipt, silenceOf, without, withStep, type PodOutcome } from './pod-outcome.js';
 import { entryOf, situationOf, type PodSituation } from './pod-situation.js';
 import { recordReceipt, validReceipt } from '../facts/receipts.js';
 import { giveBack } from './give-back.js';
@@ -42,7 +42,8 @@ export function podStep(snapshot: Snapshot, settings: Settings, { uid, stop, roo
   const claim = heldBy(snapshot, pod);
   if (failure !== undefined) {
     if (isTerminating(pod) || claim === undefined) return {};
-    return withoutEntry(returned({ snapshot, settings, pod, claim }, failure.message ?? failure.reason));
+    // It is under way no more, and goes back to where it was.
+    return without(returned({ snapshot, settings, pod, claim }, failure.message ?? failure.reason), 'entry');
   }
   const entry = entryOf(snapshot, pod, claim);
   if (isTerminating(pod)) return afterKill({ snapshot, settings, entry, pod }, stop);
@@ -122,8 +123,7 @@ function heardEntry({ entry, now }: PodSituation, status: GateStatus): ActivePod
 function unknownGate(s: PodSituation): PodOutcome {
   const { entry, view, leftMs } = s;
   if (s.isLifeless) return withoutLife(s);
-  const text = view?.kind === 'unreachable' ? view.message : 'it has not been asked yet';
-  const cause = causeOf(s.pod, s.node, text);
+  const cause = causeOf(s.pod, s.node, silenceOf(view));
   if (leftMs <= 0 && view !== undefined) return overdue(s, s.settings.onUnreachable, cause);
   return {
     entry: withStep(s.now, entry, entry.step, { message: cause.message.slice(0, 1024) }),

@@ -4,7 +4,7 @@ import type { Pod } from '#kube/objects.js';
 import { detachedBy } from '../api/annotations.js';
 import { waitingReasonOf, waitingReasonText } from '../facts/containers.js';
 import { createdMs, isPodReady, isTerminating, readySinceMs, uidOf } from '../facts/pods.js';
-import { viewOf } from './pod-outcome.js';
+import { silenceOf, viewOf } from './pod-outcome.js';
 import { resumedOf } from '../facts/receipts.js';
 import { gateStateName } from '../api/events.js';
 import type { Settings } from '../api/settings.js';
@@ -80,8 +80,7 @@ export function verdictOn(c: KilledCase, pod: Pod | undefined): Verdict {
   }
   const view = viewOf(snapshot, pod);
   if (view?.kind !== 'answered') {
-    const text = view?.message ?? 'it has not been asked yet';
-    return notReady(`The gate of pod ${name} does not answer: ${text}`, { ask: true });
+    return notReady(`The gate of pod ${name} does not answer: ${silenceOf(view)}`, { ask: true });
   }
   const verdict = gateVerdict(c, name, view.status);
   if (verdict.missing !== undefined) return verdict;

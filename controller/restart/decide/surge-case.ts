@@ -6,6 +6,7 @@ import type { ActivePod } from '../api/panel-restart.js';
 import type { RestartEvent } from '../api/restart-event.js';
 import type { Settings } from '../api/settings.js';
 import { isPodReady, isTerminating, uidOf } from '../facts/pods.js';
+import { newClaim } from './new-claim.js';
 import { viewOf } from './pod-outcome.js';
 import type { Action, Snapshot } from './snapshot.js';
 
@@ -25,15 +26,8 @@ export function stageLeftMs({ snapshot, claim }: SurgeCase): number {
 
 /** Has the next stage written at the pod, which then has `forMs`. */
 export function stageAction(c: SurgeCase, surge: SurgeStage, forMs: number, event?: RestartEvent): Action {
-  const { snapshot, pod } = c;
-  const claim: Claim = {
-    restart: uidOf(snapshot.restart),
-    deadline: new Date(snapshot.now.getTime() + forMs).toISOString(),
-    fencing: snapshot.fencing,
-    generation: snapshot.restart.metadata.generation ?? 0,
-    surge,
-  };
-  return { kind: 'stage', pod, claim, ...(event === undefined ? {} : { event }) };
+  const claim = newClaim(c.snapshot, forMs, surge);
+  return { kind: 'stage', pod: c.pod, claim, ...(event === undefined ? {} : { event }) };
 }
 
 /** Has the gate of a pod serve again, where this restart keeps it from that; nothing where it does not. */

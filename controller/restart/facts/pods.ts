@@ -21,17 +21,6 @@ export function isTerminating(object: KubeObject): boolean {
   return object.metadata.deletionTimestamp !== undefined;
 }
 
-/**
- * Name of the node that a pod is on or is made for: one that waits for room there has only an affinity that says so. Undefined when
- * it is for none in particular.
- */
-export function nodeNameOf({ spec }: Pod): string | undefined {
-  if (spec?.nodeName !== undefined && spec.nodeName !== '') return spec.nodeName;
-  const terms = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  const fields = terms.flatMap(({ matchFields }) => matchFields ?? []);
-  return fields.find(({ key }) => key === 'metadata.name')?.values?.[0];
-}
-
 function readyCondition(object: Pod | KubeNode): LooseCondition | undefined {
   return object.status?.conditions?.find((condition) => condition.type === 'Ready');
 }

@@ -1,5 +1,5 @@
 import { placeOn } from '#common/daemon-placement.js';
-import type { DaemonSet, KubeNode, Pod } from '#kube/objects.js';
+import type { DaemonSet, KubeNode, LooseCondition, Pod } from '#kube/objects.js';
 import { Target } from '#proto/gate/v1/gate.js';
 import { detachLabelAnnotation, handoverAnnotation } from '../api/annotations.js';
 import type { Settings } from '../api/settings.js';
@@ -71,19 +71,17 @@ export function isWantedOn(target: DaemonSet, node: KubeNode | undefined): boole
  * where addresses have run out.
  */
 export function hasNoRoom(replacement: Pod | undefined): boolean {
-  if (replacement === undefined) return true;
-  const conditions = replacement.status?.conditions ?? [];
-  const isSo = (type: string, status: string): boolean =>
-    conditions.some((condition) => condition.type === type && condition.status === status);
-  if (isSo('PodScheduled', 'False')) return true;
-  const hasSandbox = isSo('PodReadyToStartContainers', 'True');
+  if (replacement === undefined || conditionOf(replacement, 'PodScheduled', 'False') !== undefined) return true;
+  const hasSandbox = conditionOf(replacement, 'PodReadyToStartContainers', 'True') !== undefined;
   return hasNeverRun(replacement) && waitingReasonOf(replacement) === undefined && !hasSandbox;
 }
 
 /** Why a pod waits, in its scheduler's words, with a space before them; empty where it says none. */
 export function schedulerText(replacement: Pod | undefined): string {
-  const said = replacement?.status?.conditions?.find(
-    ({ type, status }) => type === 'PodScheduled' && status === 'False',
-  )?.message;
+  const said = replacement && conditionOf(replacement, 'PodScheduled', 'False')?.message;
   return said === undefined || said === '' ? '' : ` ${said}`;
+}
+
+function conditionOf({ status: podStatus }: Pod, type: string, status: 'True' | 'False'): LooseCondition | undefined {
+  return podStatus?.conditions?.find((condition) => condition.type === type && condition.status === status);
 }

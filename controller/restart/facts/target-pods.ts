@@ -1,6 +1,7 @@
+import { nodeNameOf } from '#common/daemon-placement.js';
 import type { Pod } from '#kube/objects.js';
 import { claimOf, detachedBy } from '../api/annotations.js';
-import { isPodReady, nodeNameOf, uidOf } from './pods.js';
+import { isPodReady, uidOf } from './pods.js';
 
 /** What an update brought: states of pods that are no longer theirs, and those that are now. */
 export interface PodChanges {

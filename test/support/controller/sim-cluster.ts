@@ -1,7 +1,6 @@
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { controllerRevisions, daemonSets, nodes, podDisruptionBudgets, pods, type Resource } from '#kube/api.js';
 import type {
-  Affinity,
   ContainerStatus,
   ControllerRevision,
   DaemonSet,
@@ -12,7 +11,7 @@ import type {
   PodDisruptionBudget,
 } from '#kube/objects.js';
 import { panelRestarts, type PanelRestart, type PanelRestartSpec } from '#controller/restart/api/panel-restart.js';
-import { nodeNameOf } from '#controller/restart/facts/pods.js';
+import { nodeNameOf, type Affinity } from '#common/daemon-placement.js';
 import { State } from '#proto/gate/v1/gate.js';
 
 import { createFakeAgents, type AgentOptions, type FakeAgent, type FakeAgents, type FakeHost } from './fake-agents.js';
@@ -104,7 +103,7 @@ function isReady({ status }: Pod): boolean {
 }
 
 function onlyOn(node: string): Affinity {
-  const terms = [{ matchFields: [{ key: 'metadata.name', values: [node] }] }];
+  const terms = [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] }];
   return { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } } };
 }
 
@@ -424,7 +423,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     kube.alsoOnChange.push(({ plural }, object) => {
       if (plural !== 'pods' || !isOwnedBy(object, ds)) return;
       noteDetached(object);
-      look(nodeNameOf(object) ?? '');
+      look(nodeNameOf(object as Pod) ?? '');
     });
   }
   for (let index = 0; index < options.nodes; index++) {

@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 
 import { claimOf, detachedBy } from '#controller/restart/api/annotations.js';
-import { nodeNameOf } from '#controller/restart/facts/pods.js';
+import { nodeNameOf } from '#common/daemon-placement.js';
 import type { SimCluster } from './sim-cluster.js';
 
 /** Whatever happened: no rule was broken, nothing stays out of its DaemonSet, a node has one pod, and every session is somewhere. */
