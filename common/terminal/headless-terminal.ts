@@ -1,5 +1,6 @@
 import headless, { type Terminal } from '@xterm/headless';
 import { createCellWidths } from './cell-widths.js';
+import { saveOriginWithCursor } from './saved-origin.js';
 import type { TerminalSize } from './terminal-size.js';
 
 const widths = 'panelet';
@@ -13,5 +14,6 @@ export function createHeadlessTerminal({ rows, cols }: TerminalSize, scrollbackL
   const terminal = new headless.Terminal({ rows, cols, scrollback: scrollbackLines, allowProposedApi: true });
   terminal.unicode.register(createCellWidths(widths));
   terminal.unicode.activeVersion = widths;
+  saveOriginWithCursor(terminal);
   return terminal;
 }

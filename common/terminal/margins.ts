@@ -108,6 +108,7 @@ class TrackedMargins implements Margins {
     this.#cols = undefined;
     this.#hasLeftRight = false;
     this.#hasOrigin = false;
+    this.#savedOrigins.clear();
   }
 
   resized(): void {

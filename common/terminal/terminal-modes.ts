@@ -16,6 +16,7 @@ import {
 import { insertModeName, saveOwnModes, switchedModes, switchedRow } from './switched-modes.js';
 import {
   isCsi,
+  isCursorMode,
   isEscape,
   switchesOf,
   type RepaintedScreen,
@@ -148,7 +149,7 @@ class FollowedModes implements TerminalModes {
     if (isEscape(sequence, '7') || (isCsi(sequence, 's') && !this.#hasLeftRight)) return 'save';
     if (isEscape(sequence, '8') || isCsi(sequence, 'u')) return 'restore';
     const switches = switchesOf(sequence);
-    if (switches?.numbers.some((number) => number === 1048 || number === 1049) !== true) return undefined;
+    if (switches?.numbers.some(isCursorMode) !== true) return undefined;
     return switches.on ? 'save' : 'restore';
   }
 

@@ -67,3 +67,8 @@ export function isCsi(
 export function isEscape(sequence: ControlSequence, shape: string): boolean {
   return sequence.kind === 'escape' && sequence.intermediates + sequence.final === shape;
 }
+
+/** True for the numbers of modes that save the cursor where they are set, and restore it where they are reset. */
+export function isCursorMode(mode: number | number[]): boolean {
+  return mode === 1048 || mode === 1049;
+}

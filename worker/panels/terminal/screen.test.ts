@@ -117,6 +117,7 @@ describe('screen', () => {
   test.each([
     ['of the main screen while the alternate one is shown', '\x1b[2;5r\x1b[?1049h\x1b[?6h', '\x1b[2;1Hone\x1b[?1049l'],
     ['of the alternate screen', '\x1b[?1049h\x1b[2;5r\x1b[?6h', '\x1b[1;1Hone\r\n\r\n\r\n\r\ntwo'],
+    ['of an alternate screen that was left', '\x1b[?1049h\x1b[?6h\x1b[?1049l', '\x1b[2;4rone'],
     ['of both', '\x1b[2;3r\x1b[?1049h\x1b[3;5r', '\x1b[?6hone\x1b[?1049l\x1b[?6htwo'],
   ])('keeps the margins %s apart', async (_, before, after) => {
     const screen = open();
