@@ -75,6 +75,9 @@ async function measure(groups: readonly Group[], replace: (serves: () => void) =
     others.forEach((stream, index) => stream.resume((seldomMs * index) / others.length));
   }
   await sleep(clock, settleMs);
+  for (const { streams } of groups) for (const { meter } of streams.measured) meter.begin();
+  await sleep(clock, settleMs);
+  for (const { to, streams } of groups) to.quietMs.push(...streams.measured.map(({ meter }) => meter.end()));
   const loop = monitorEventLoopDelay({ resolution: 1 });
   for (const { streams } of groups) for (const { meter } of streams.measured) meter.begin();
   await replace(() => {

@@ -3,6 +3,7 @@ import { messageOf } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import { sleep, type Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
+import { createShortTurns } from '#common/time/short-turns.js';
 import type { SessionGiver } from '../drain/drained-sessions.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
 import { newestOf, type InstanceName, type Instances } from '#common/files/instances.js';
@@ -25,10 +26,10 @@ export interface GiverDeps {
   readonly onMoved: (driver: SessionDriver) => void;
 }
 
-/** Few enough that none waits long for its own turn while it is frozen. */
-const givenAtATime = 2;
-/** So many are prepared at a time, and their clients asked to come, while they go on. */
-const preparedAtATime = 8;
+/** Each is frozen for as long as one move takes. */
+const frozenAtATime = 1;
+/** While one is frozen, the client of the next one comes. A client that is far keeps no other one waiting. */
+const turnLimits = { short: 2, patienceMs: 100, all: 8 } as const;
 const longestFrozenMs = 1_000;
 /**
  * Longest that a session is frozen for its move, in milliseconds, by its turns so far; then it goes on and gets another turn. A busy machine may need
@@ -60,7 +61,7 @@ export class Giver implements SessionGiver {
   readonly #deps: GiverDeps;
   /** Those that are being given, or were not tried yet. */
   readonly #waiting = new Set<SessionDriver>();
-  readonly #freezing = pLimit(givenAtATime);
+  readonly #freezing = pLimit(frozenAtATime);
   #giving: AbortController | undefined;
 
   constructor(deps: GiverDeps) {
@@ -99,14 +100,14 @@ export class Giver implements SessionGiver {
     // It may have died just now.
     if (newest === instances.own.number) return;
     const peer = this.#deps.connect(newest);
-    const slots = pLimit(preparedAtATime);
+    const turns = createShortTurns(this.#deps.clock, turnLimits);
     try {
       let round = drivers.toSorted((a, b) => urgency(a) - urgency(b));
       for (let count = 0; round.length > 0 && !signal.aborted; count += 1) {
         const turn = { peer, frozenMs: frozenMs[count] ?? longestFrozenMs, isWaitedFor: count + 1 < frozenMs.length };
         const results = await Promise.all(
           round.map((driver) =>
-            slots(async () => ({ driver, result: await this.#takeTurn(driver, { ...turn, signal }) })),
+            turns(async () => ({ driver, result: await this.#takeTurn(driver, { ...turn, signal }) })),
           ),
         );
         round = results.filter(({ result }) => result === 'held').map(({ driver }) => driver);

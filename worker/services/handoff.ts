@@ -1,7 +1,7 @@
-import pLimit from 'p-limit';
 import type { Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
 import { durationToMs, msToDuration } from '#common/time/duration.js';
+import { createShortTurns } from '#common/time/short-turns.js';
 import type { Log } from '#common/log.js';
 import { DrainPhase, SessionFate, type Drain, type Move } from '#proto/session/v1/session.js';
 import type { HandoffRequest, HandoffResponse, WatchRequest } from '#proto/worker/v1/worker.js';
@@ -22,8 +22,8 @@ export interface HandoffDeps {
   readonly log: Log;
 }
 
-/** Few enough that the agent they come to is not asked for all at once. */
-const movedAtATime = 8;
+/** Few enough that the agent they come to is not asked for all at once, and each is there soon. */
+const turnLimits = { short: 2, patienceMs: 100, all: 8 } as const;
 /** A client that has no other way by then stays until the end, in milliseconds. */
 const movingMs = 2_500;
 
@@ -73,11 +73,11 @@ export class Handoff {
     const endMs = clock.nowMs() + limitMs;
     const { pod, podUid: uid, address } = other;
     const reattach = { pod, uid, address };
-    const slots = pLimit(movedAtATime);
+    const turns = createShortTurns(clock, turnLimits);
     const drivers = [...registry.live.values()].filter((driver) => driver.isAttachedBy(this.#meant(request)));
     const results = await Promise.all(
       drivers.map((driver) =>
-        slots(() => {
+        turns(async () => {
           const leftMs = endMs - clock.nowMs();
           const move = { reattach, within: msToDuration(Math.max(0, leftMs)) };
           // It may have gone on by itself while it waited for its turn.

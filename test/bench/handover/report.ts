@@ -5,6 +5,8 @@ import type { HandoverParts } from './handover-parts.js';
 /** What was measured of one kind of stream over replacements of one kind, in milliseconds. */
 export interface Measured {
   readonly name: string;
+  /** Longest silence of each stream in a second in which nothing was replaced: what the machine itself does; before each replacement. */
+  readonly quietMs: number[];
   /** Longest silence of each stream while what takes over started; of each replacement. */
   readonly startingMs: number[];
   /** The same from when that served. */
@@ -31,7 +33,7 @@ const partNames = {
 
 /** Nothing was measured yet. */
 export function nothingMeasured(name: string): Measured {
-  return { name, startingMs: [], silencesMs: [], parts: [], movesMs: [], loopMs: [] };
+  return { name, quietMs: [], startingMs: [], silencesMs: [], parts: [], movesMs: [], loopMs: [] };
 }
 
 /** Divides a silence by its causes. @param welcomedAtMs when the client had its Welcome, in milliseconds of the epoch */
@@ -57,7 +59,7 @@ export function reportLines(all: readonly Measured[]): readonly string[] {
 }
 
 function rowsOf(measured: Measured, peerMs: number): string[][] {
-  const { name, silencesMs, startingMs, parts, movesMs, loopMs } = measured;
+  const { name, silencesMs, quietMs, startingMs, parts, movesMs, loopMs } = measured;
   const row = (what: string, durationsMs: readonly number[], more = ''): string[] => {
     const { count, p50, p99, max } = summarizeDurations(durationsMs);
     return [`${name}: ${what}`, String(count), formatMs(p50), formatMs(p99), formatMs(max), more];
@@ -76,6 +78,7 @@ function rowsOf(measured: Measured, peerMs: number): string[][] {
         )),
     ...(movesMs.length === 0 ? [] : [row('  Hello to Welcome beside the old way', movesMs)]),
     row('silence while it starts', startingMs),
+    row('silence while nothing is replaced', quietMs),
     row('event loop of the clients', loopMs),
   ];
 }
