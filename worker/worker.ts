@@ -23,9 +23,11 @@ import type { HandoverTaker } from './handover/service.js';
 import { createHandoverTaker } from './handover/taker.js';
 import { createGateService } from './services/gate-service.js';
 import { createSessionService, sessionServiceDefinition } from './services/session-service.js';
+import { WorkerWatches } from './services/worker-watches.js';
 import { createWorkerService, type WorkerService } from './services/worker-service.js';
 import { createAttachHandler, type AttachHandler } from './sessions/attach-handler.js';
 import { ExpectedSessions } from './sessions/expected-sessions.js';
+import { NodeAgents } from './sessions/node-agents.js';
 import { createOwnerQuota, type SessionsPerOwner } from './sessions/owner-quota.js';
 import { SessionRegistry } from './sessions/session-registry.js';
 import { prepareSocket } from './socket.js';
@@ -133,6 +135,8 @@ interface Core {
   readonly attach: AttachHandler;
   readonly gate: Gate;
   readonly giver: Giver;
+  readonly watches: WorkerWatches;
+  readonly agents: NodeAgents;
   readonly expected: ExpectedSessions;
   readonly instance: string;
   readonly target: Target;
@@ -206,6 +210,7 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     connect: (number) => connectPeer(storage.instances.socketOf(number)),
     onChange: () => gate.changed(),
     onMoved: (driver) => gate.movedAway(driver),
+    wayBeside: (agentInstance) => agents.besideLeaving(agentInstance),
   });
   const gate: Gate = new Gate({
     clock,
@@ -220,10 +225,15 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     onAdmission: (admits) => health.set('panelet.session.v1.SessionService', admits),
   });
   health.set('panelet.session.v1.SessionService', true);
-  return { health, registry, attach, gate, giver, expected, instance, target };
+  const watches = new WorkerWatches({ gate, clock });
+  const agents = new NodeAgents({ watches, gate });
+  return { health, registry, attach, gate, giver, watches, agents, expected, instance, target };
 }
 
-function createService(deps: WorkerDeps, { registry, attach, gate, instance, target }: Core): WorkerService {
+function createService(
+  deps: WorkerDeps,
+  { registry, attach, gate, watches, agents, instance, target }: Core,
+): WorkerService {
   const { definition, clock, log, options } = deps;
   return createWorkerService({
     description: {
@@ -236,6 +246,8 @@ function createService(deps: WorkerDeps, { registry, attach, gate, instance, tar
       metadataKeys: [],
     },
     gate,
+    watches,
+    agents,
     registry,
     attach,
     clock,

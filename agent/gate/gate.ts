@@ -111,7 +111,9 @@ class NodeGate implements AgentGate {
 
   async drain(asked: DrainRequest, sender: CommandSender, { emit, signal }: DrainWatcher): Promise<void> {
     const target = targetIn(asked.target);
-    const request = await this.#beginDrain({ ...asked, target }, sender);
+    // What a restart of the agent kills is the agent itself, besides its workers.
+    const leavingAgent = target === Target.AGENT ? this.#deps.names.instance : undefined;
+    const request = await this.#beginDrain({ ...asked, target, leavingAgent }, sender);
     const { restartUid } = request.command;
     const { nodeWorkers } = this.#deps;
     const requestFor = (of: Target, asking: DrainRequest): DrainRequest => this.#notices.requestFor(of, asking);

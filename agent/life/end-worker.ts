@@ -28,6 +28,8 @@ export interface DrainBounds {
   /** Time after which nobody waits for its answer any more, in milliseconds; longer than `timeoutMs`. */
   readonly limitMs: number;
   readonly reason: string;
+  /** Instance of the agent that goes as well. @default it stays */
+  readonly leavingAgent?: string;
   /** Aborts when nobody waits any more, too. */
   readonly signal?: AbortSignal;
 }
@@ -63,6 +65,7 @@ export async function drainForEnd(
     onTimeout: OnTimeout.FORCE,
     reason: bounds.reason,
     lease: msToDuration(bounds.timeoutMs + 60_000),
+    leavingAgent: bounds.leavingAgent,
   };
   const { changes } = deps.registry;
   const deadline = { clock: deps.clock, limitMs: bounds.limitMs, signals: [bounds.signal] };

@@ -82,7 +82,10 @@ async function drainForShutdown(deps: ShutdownDeps, worker: NodeWorker): Promise
   const timeoutMs = Math.max(hurriedMs, deps.graceMs - reserveMs);
   const limitMs = timeoutMs + answerMs;
   const endMs = deps.clock.nowMs() + limitMs;
-  const outcome = await drainForEnd(deps, worker, { command, timeoutMs, limitMs, reason, signal: deps.hurry });
+  const outcome = await drainForEnd(deps, worker, {
+    ...{ command, timeoutMs, limitMs, reason, signal: deps.hurry },
+    ...(worker.leaving ? {} : { leavingAgent: deps.instance }),
+  });
   if (outcome !== undefined) return lostNothing(outcome);
   return deps.hurry.aborted && deps.clock.nowMs() < endMs
     ? await drainHurried(deps, worker, { command, endMs })

@@ -131,6 +131,29 @@ describe('two agents of a node, each of a pod', () => {
     await flawless(ofBoth);
   });
 
+  test('the clients of the older one that is drained have moved to the newer one when it is killed', async () => {
+    const old = await startServing(u1);
+    const loads = await Promise.all([1, 2, 3].map(() => load(() => [u1, u2])));
+    const young = await startServing(u2);
+    expect(await echoed(await open(u2), 'served')).toBe('served');
+    await waitFor('it reaches the worker of the old one', () =>
+      /"foreign":"[^"]+","from":"\w+","to":"up"/.test(young.log()),
+    );
+    await Promise.all(loads.map(flows));
+    const gate = connectAgent(addressOf(u1));
+    const { counts } = await receiptOfDrain(startDrain(gate.gate, { noticeMs: 2_000, timeoutMs: 60_000 }));
+    gate.close();
+    expect(counts).toMatchObject({ moved: 3, checkpointed: 0, forced: 0 });
+    await Promise.all(loads.map(flows));
+    const cuts: string[] = [];
+    for (const { session } of loads) session.on('reattaching', () => cuts.push('cut'));
+    old.child.kill('SIGKILL');
+    await old.exited;
+    await Promise.all(loads.map(flows));
+    expect(cuts).toEqual([]);
+    await Promise.all(loads.map(flawless));
+  });
+
   test('speak of all sessions of the node, whichever of them has their worker, and end any', async () => {
     await startServing(u1);
     const older = await open(u1);

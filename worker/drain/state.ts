@@ -27,6 +27,8 @@ export interface DrainPlan {
   readonly policyAtMs: number;
   readonly deadlineMs: number;
   readonly onTimeout: DrainTimeoutPolicy;
+  /** Instance of the agent that goes once the drain is complete. @default it stays */
+  readonly leavingAgent?: string | undefined;
 }
 
 /**
@@ -91,6 +93,7 @@ export type DrainEvent =
       readonly holdsNotice: boolean;
       readonly timeoutMs: number;
       readonly onTimeout: DrainTimeoutPolicy;
+      readonly leavingAgent?: string | undefined;
     }
   | { readonly kind: 'end-notice'; readonly fence: Fence }
   | { readonly kind: 'terminate'; readonly graceMs: number; readonly restartUid: string }

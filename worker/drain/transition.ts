@@ -154,7 +154,7 @@ function reopen(state: DrainState, reason: string, nowMs: number): Transition {
 
 function planOf(
   state: DrainState,
-  event: { noticeMs: number; holdsNotice: boolean; timeoutMs: number; onTimeout: DrainPlan['onTimeout'] },
+  event: { noticeMs: number; holdsNotice: boolean; timeoutMs: number } & Pick<DrainPlan, 'onTimeout' | 'leavingAgent'>,
   nowMs: number,
 ): DrainPlan {
   const deadlineMs = nowMs + event.timeoutMs;
@@ -170,6 +170,7 @@ function planOf(
     policyAtMs,
     deadlineMs,
     onTimeout: event.onTimeout,
+    leavingAgent: event.leavingAgent,
   };
 }
 
@@ -191,6 +192,7 @@ function drain(state: DrainState, event: Extract<DrainEvent, { kind: 'drain' }>,
     ...state.plan,
     noticeUntilMs: Math.min(state.plan.noticeUntilMs, asked.noticeUntilMs),
     holdsNotice: state.plan.holdsNotice && asked.holdsNotice,
+    leavingAgent: state.plan.leavingAgent ?? asked.leavingAgent,
   };
   if (!newer || state.terminating) return unchanged({ ...accepted, plan });
   const { deadlineMs, policyAtMs, onTimeout } = asked;

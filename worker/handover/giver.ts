@@ -4,6 +4,7 @@ import type { Log } from '#common/log.js';
 import { sleep, type Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
 import { createShortTurns } from '#common/time/short-turns.js';
+import type { Reattach } from '#proto/session/v1/session.js';
 import type { SessionGiver } from '../drain/drained-sessions.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
 import { newestOf, type InstanceName, type Instances } from '#common/files/instances.js';
@@ -24,6 +25,8 @@ export interface GiverDeps {
   readonly onChange: () => void;
   /** A session has moved: its client is to be told where to go on. */
   readonly onMoved: (driver: SessionDriver) => void;
+  /** Where clients of an agent go on that goes with the worker; undefined where it stays, or is the only one. */
+  readonly wayBeside: (agentInstance: string | undefined) => Reattach | undefined;
 }
 
 /** Each is frozen for as long as one move takes. */
@@ -147,7 +150,8 @@ export class Giver implements SessionGiver {
       log.info({ sessionId, declined }, 'A session stays: the newer instance does not take it');
       return 'stays';
     }
-    const invitation = inviteClient({ driver, peer, clock, signal: stop });
+    const reattach = this.#deps.wayBeside(driver.agentInstance);
+    const invitation = inviteClient({ driver, peer, reattach, clock, signal: stop });
     try {
       await invitation.answered;
       return await this.#freezing(() => (stop.aborted ? 'stays' : this.#move(driver, incarnation, turn)));

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import { settle } from '#test/support/settle.js';
+import type { Reattach } from '#proto/session/v1/session.js';
 import { inviteClient, type Invitation } from './invite-client.js';
 
 let clock: FakeClock;
@@ -10,6 +11,7 @@ let mayMove: boolean;
 let begun: Latch<void>;
 let waiting: Latch<void>;
 let left: Latch<void>;
+let reattach: Reattach | undefined;
 let done: string[];
 
 function invite(): Invitation {
@@ -30,7 +32,7 @@ function invite(): Invitation {
       return { begun: begun.promise, waiting: waiting.promise };
     },
   };
-  const invitation = inviteClient({ driver: driver as never, peer, clock, signal: drain.signal });
+  const invitation = inviteClient({ driver: driver as never, peer, reattach, clock, signal: drain.signal });
   void invitation.answered.then(() => done.push('answered'));
   return invitation;
 }
@@ -39,6 +41,7 @@ beforeEach(() => {
   clock = createFakeClock();
   drain = new AbortController();
   mayMove = true;
+  reattach = undefined;
   [begun, waiting, left] = [createLatch(), createLatch(), createLatch()];
   done = [];
 });
@@ -81,6 +84,18 @@ describe('a client that is asked to come along', () => {
     happen();
     await settle();
     expect(done).toEqual(['expects s', asked, 'answered']);
+  });
+
+  test('is asked to come over another agent where its own goes, and gets longer for that', async () => {
+    reattach = { pod: 'beside', uid: 'uid-2', address: '10.0.0.2:7443' };
+    invite();
+    begun.resolve();
+    clock.advance(2_999);
+    await settle();
+    expect(done).toEqual(['expects s', `asked ${JSON.stringify({ reattach, within: { seconds: 3, nanos: 0 } })}`]);
+    clock.advance(1);
+    await settle();
+    expect(done.at(-1)).toBe('answered');
   });
 
   test('is not asked by a worker beside which an instance of another release is, nor after its time', async () => {

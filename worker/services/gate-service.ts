@@ -50,6 +50,7 @@ function drainEventOf(request: DrainRequest): DrainEvent {
     timeoutMs: durationToMs(request.timeout, defaults.timeoutMs),
     // Where sessions cannot be written down, nobody ends them by default (and the proto says so).
     onTimeout: policyOf(request.onTimeout),
+    leavingAgent: request.leavingAgent,
   };
 }
 

@@ -4,10 +4,11 @@ import { durationToMs, msToDuration } from '#common/time/duration.js';
 import { createShortTurns } from '#common/time/short-turns.js';
 import type { Log } from '#common/log.js';
 import { DrainPhase, SessionFate, type Drain, type Move } from '#proto/session/v1/session.js';
-import type { HandoffRequest, HandoffResponse, WatchRequest } from '#proto/worker/v1/worker.js';
+import type { HandoffRequest, HandoffResponse } from '#proto/worker/v1/worker.js';
 import type { Gate } from '../drain/gate.js';
 import type { AttachHandler } from '../sessions/attach-handler.js';
 import type { SessionAttachment } from '../sessions/attachment.js';
+import type { NodeAgents } from '../sessions/node-agents.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
 
@@ -15,9 +16,8 @@ import type { SessionRegistry } from '../sessions/session-registry.js';
 export interface HandoffDeps {
   readonly gate: Gate;
   readonly registry: SessionRegistry;
-  readonly attach: Pick<AttachHandler, 'attachments' | 'attachmentsOf'>;
-  /** Agents that watch, the latest last. */
-  readonly agents: () => readonly WatchRequest[];
+  readonly attach: Pick<AttachHandler, 'attachments'>;
+  readonly agents: NodeAgents;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -30,8 +30,6 @@ const movingMs = 2_500;
 /** Lets the clients of an agent that goes go on with another one. */
 export class Handoff {
   readonly #deps: HandoffDeps;
-  /** Agents that go: nobody is sent there. */
-  readonly #leaving = new Set<string>();
 
   constructor(deps: HandoffDeps) {
     this.#deps = deps;
@@ -40,7 +38,7 @@ export class Handoff {
   /** Resolves once the RPCs of the agent's clients are over. */
   async run(request: HandoffRequest): Promise<HandoffResponse> {
     const { registry, gate } = this.#deps;
-    this.#leaving.add(request.agentInstance);
+    this.#deps.agents.leave(request.agentInstance);
     const moved = await this.#move(request);
     const drain: Drain = {
       generation: gate.state.drains,
@@ -61,33 +59,36 @@ export class Handoff {
   /** An agent that names itself in no Attach means all. */
   #meant({ agentInstance }: HandoffRequest): ReadonlySet<SessionAttachment> {
     const { attach } = this.#deps;
-    return agentInstance === '' ? new Set(attach.attachments) : attach.attachmentsOf(agentInstance);
+    const all = [...attach.attachments];
+    return new Set(agentInstance === '' ? all : all.filter((attachment) => attachment.agentInstance === agentInstance));
   }
 
   /** Has those move that can, where there is another agent. @returns their number */
   async #move(request: HandoffRequest): Promise<number> {
-    const { registry, clock, log } = this.#deps;
+    const { registry, clock, log, agents } = this.#deps;
+    const { agentInstance } = request;
     const limitMs = durationToMs(request.within, 0);
-    const other = this.#deps.agents().findLast(({ agentInstance }) => !this.#leaving.has(agentInstance));
-    if (request.agentInstance === '' || other === undefined || limitMs <= 0) return 0;
+    const reattach = agents.staying();
+    if (agentInstance === '' || reattach === undefined || limitMs <= 0) return 0;
     const endMs = clock.nowMs() + limitMs;
-    const { pod, podUid: uid, address } = other;
-    const reattach = { pod, uid, address };
     const turns = createShortTurns(clock, turnLimits);
-    const drivers = [...registry.live.values()].filter((driver) => driver.isAttachedBy(this.#meant(request)));
+    const drivers = [...registry.live.values()].filter((driver) => driver.agentInstance === agentInstance);
     const results = await Promise.all(
       drivers.map((driver) =>
         turns(async () => {
           const leftMs = endMs - clock.nowMs();
           const move = { reattach, within: msToDuration(Math.max(0, leftMs)) };
           // It may have gone on by itself while it waited for its turn.
-          const isThere = driver.isAttachedBy(this.#meant(request));
+          const isThere = driver.agentInstance === agentInstance;
           return isThere && leftMs > 0 && this.#moveOne(driver, move, Math.min(movingMs, leftMs));
         }),
       ),
     );
     const moved = results.filter(Boolean).length;
-    log.info({ moved, of: drivers.length, pod }, 'Clients of an agent that goes have moved to another one');
+    log.info(
+      { moved, of: drivers.length, pod: reattach.pod },
+      'Clients of an agent that goes have moved to another one',
+    );
     return moved;
   }
 

@@ -4,17 +4,20 @@ import type { Log } from '#common/log.js';
 import type { DescribeResponse, WorkerServiceServer } from '#proto/worker/v1/worker.js';
 import type { Gate } from '../drain/gate.js';
 import type { AttachHandler } from '../sessions/attach-handler.js';
+import type { NodeAgents } from '../sessions/node-agents.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
 import { Handoff } from './handoff.js';
 import { unary } from './unary-handler.js';
-import { WorkerWatches } from './worker-watches.js';
+import type { WorkerWatches } from './worker-watches.js';
 
 /** What the worker service needs. */
 export interface WorkerServiceDeps {
   readonly description: DescribeResponse;
   readonly gate: Gate;
+  readonly watches: WorkerWatches;
+  readonly agents: NodeAgents;
   readonly registry: SessionRegistry;
-  readonly attach: Pick<AttachHandler, 'attachments' | 'attachmentsOf' | 'revoke'>;
+  readonly attach: Pick<AttachHandler, 'attachments' | 'revoke'>;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends the process after the answer. */
@@ -32,9 +35,8 @@ export interface WorkerService {
 
 /** WorkerService of one worker. */
 export function createWorkerService(deps: WorkerServiceDeps): WorkerService {
-  const { log, registry } = deps;
-  const watches = new WorkerWatches(deps);
-  const handoff = new Handoff({ ...deps, agents: () => watches.agents });
+  const { log, registry, watches } = deps;
+  const handoff = new Handoff(deps);
   return {
     watchers: () => watches.count,
     close: () => watches.close(),

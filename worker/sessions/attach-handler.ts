@@ -31,8 +31,6 @@ export interface AttachHandler {
   readonly handle: (call: AttachStream) => void;
   /** RPCs that are not over yet. */
   readonly attachments: ReadonlySet<SessionAttachment>;
-  /** Those of them that came through this instance of an agent. */
-  readonly attachmentsOf: (agentInstance: string) => ReadonlySet<SessionAttachment>;
   /** Ends the attachment that the agent calls so and keeps its session. @returns false when there is none */
   readonly revoke: (agentName: string, message: string) => boolean;
 }
@@ -50,7 +48,8 @@ class AttachRpc {
     this.#deps = deps;
     this.#call = call;
     const { clock } = deps;
-    this.attachment = createAttachment({ id, wire: grpcWire(call), clock, ...timing });
+    const agentInstance = agentInstanceOf(call.metadata) ?? '';
+    this.attachment = createAttachment({ id, agentInstance, wire: grpcWire(call), clock, ...timing });
     this.#helloTimer = clock.after(timing.helloMs, () => {
       this.#refuse(new PaneletError('FRAME_INVALID', `No Hello came in ${timing.helloMs} ms.`));
     });
@@ -159,12 +158,9 @@ function helloOf(message: Frames): Hello {
 export function createAttachHandler(deps: AttachHandlerDeps): AttachHandler {
   const attachments = new Set<SessionAttachment>();
   const byAgentName = new Map<string, AttachRpc>();
-  const agents = new WeakMap<SessionAttachment, string>();
   let count = 0;
   return {
     attachments,
-    attachmentsOf: (agentInstance) =>
-      new Set([...attachments].filter((attachment) => agents.get(attachment) === agentInstance)),
     revoke: (agentName, message) => {
       const rpc = byAgentName.get(agentName);
       rpc?.revoke(message);
@@ -177,8 +173,6 @@ export function createAttachHandler(deps: AttachHandlerDeps): AttachHandler {
       attachments.add(attachment);
       const agentName = agentAttachmentOf(call.metadata);
       if (agentName !== undefined) byAgentName.set(agentName, rpc);
-      const agent = agentInstanceOf(call.metadata);
-      if (agent !== undefined) agents.set(attachment, agent);
       void attachment.over.then(() => {
         attachments.delete(attachment);
         if (agentName !== undefined && byAgentName.get(agentName) === rpc) byAgentName.delete(agentName);

@@ -43,7 +43,15 @@ describe('an attachment', () => {
     queue = [];
     pulls = [];
     urgency = 'none';
-    attachment = createAttachment({ id: 'a', wire, clock, ackDelayMs: 25, maxPendingBytes: 1000, endLimitMs: 5000 });
+    attachment = createAttachment({
+      agentInstance: 'an-agent',
+      id: 'a',
+      wire,
+      clock,
+      ackDelayMs: 25,
+      maxPendingBytes: 1000,
+      endLimitMs: 5000,
+    });
     attachment.start({
       ackUrgency: () => urgency,
       pull: (_id, ackNow) => {

@@ -27,6 +27,8 @@ export interface AttachmentSource {
 /** What `createAttachment` needs. */
 export interface SessionAttachmentDeps {
   readonly id: string;
+  /** Instance of the agent that it comes through; empty where that names itself not. */
+  readonly agentInstance: string;
   readonly wire: Wire;
   readonly clock: Clock;
   /** How long an acknowledgement waits for something to ride on, in milliseconds. */
@@ -40,6 +42,8 @@ export interface SessionAttachmentDeps {
 /** One Attach RPC of one client: sends what a session has, as fast as the client takes it and not faster. */
 export interface SessionAttachment {
   readonly id: string;
+  /** Instance of the agent that it comes through; empty where that names itself not. */
+  readonly agentInstance: string;
   /** From here on pulls from the source. */
   start(source: AttachmentSource): void;
   /** Sends messages at once, before anything that is pulled later. */
@@ -73,6 +77,7 @@ export function createAttachment(deps: SessionAttachmentDeps): SessionAttachment
 
 class WireAttachment implements SessionAttachment {
   readonly id: string;
+  readonly agentInstance: string;
   readonly over: Promise<void>;
   readonly #deps: SessionAttachmentDeps;
   readonly #over = createLatch();
@@ -89,6 +94,7 @@ class WireAttachment implements SessionAttachment {
   constructor(deps: SessionAttachmentDeps) {
     this.#deps = deps;
     this.id = deps.id;
+    this.agentInstance = deps.agentInstance;
     this.over = this.#over.promise;
   }
 

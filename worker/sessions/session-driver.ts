@@ -252,9 +252,9 @@ export class SessionDriver {
     return true;
   }
 
-  /** True while its client is attached by one of these. */
-  isAttachedBy(attachments: ReadonlySet<SessionAttachment>): boolean {
-    return this.#attachment !== undefined && attachments.has(this.#attachment);
+  /** Instance of the agent that its client comes through; empty where that names itself not, undefined while no client is there. */
+  get agentInstance(): string | undefined {
+    return this.#attachment?.agentInstance;
   }
 
   /** True while its client can be asked to open its next attachment. */

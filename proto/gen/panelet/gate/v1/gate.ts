@@ -241,7 +241,14 @@ export interface DrainRequest {
    * over before, it ends first those where somebody holds something, one after the other, the next when the sessions of
    * the one before are at rest, then all others together; a held one may last until the policy applies.
    */
-  noticeEnd?: NoticeEnd | undefined;
+  noticeEnd?:
+    | NoticeEnd
+    | undefined;
+  /**
+   * Instance of the agent that goes once the drain is complete, as an agent tells its workers; ignored by agents. Clients whose sessions move
+   * to a newer worker are asked to come there over another agent, so that they move once.
+   */
+  leavingAgent?: string | undefined;
 }
 
 /** DrainResponse is one state on the way. */
@@ -1171,6 +1178,7 @@ function createBaseDrainRequest(): DrainRequest {
     reason: "",
     lease: undefined,
     noticeEnd: undefined,
+    leavingAgent: undefined,
   };
 }
 
@@ -1199,6 +1207,9 @@ export const DrainRequest: MessageFns<DrainRequest> = {
     }
     if (message.noticeEnd !== undefined) {
       writer.uint32(64).int32(message.noticeEnd);
+    }
+    if (message.leavingAgent !== undefined) {
+      writer.uint32(98).string(message.leavingAgent);
     }
     return writer;
   },
@@ -1280,6 +1291,14 @@ export const DrainRequest: MessageFns<DrainRequest> = {
             message.noticeEnd = reader.int32() as any;
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.leavingAgent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1313,6 +1332,7 @@ export const DrainRequest: MessageFns<DrainRequest> = {
       ? Duration.fromPartial(object.lease)
       : undefined;
     message.noticeEnd = object.noticeEnd ?? undefined;
+    message.leavingAgent = object.leavingAgent ?? undefined;
     return message;
   },
 };
