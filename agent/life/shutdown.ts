@@ -29,7 +29,7 @@ const handoffMs = 500;
 const killMs = 1_000;
 const hurriedMs = 500;
 // Clients go on meanwhile: they open their next attachments over another agent, if there is one.
-const longestHandoffMs = 8_000;
+const longestHandoffMs = 15_000;
 // What is left for those that have not moved by then.
 const readyMs = 500;
 const longestEnd: EndBounds = { exitMs: 3_000, termMs: 2_000 };

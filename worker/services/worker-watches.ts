@@ -12,20 +12,25 @@ export interface WorkerWatchesDeps {
 
 /** Changes of a status are told together once in so many milliseconds. */
 const newsMs = 20;
+/** A status of many sessions takes its time: making it is a fifth of the worker's time at most. */
+const newsPause = 4;
 
 type Watch = ServerWritableStream<WatchRequest, WatchResponse>;
 
 /** The agents that watch the worker's status: each gets it at once, and then whenever it has changed. */
 export class WorkerWatches {
   readonly #gate: Gate;
+  readonly #clock: Clock;
   readonly #calls = new Set<Watch>();
   #told = '';
+  #pauseMs: number = newsMs;
   #timer: Timer | undefined;
 
   constructor({ gate, clock }: WorkerWatchesDeps) {
     this.#gate = gate;
+    this.#clock = clock;
     gate.listen(() => {
-      if (this.#calls.size > 0) this.#timer ??= clock.after(newsMs, () => this.#tell());
+      if (this.#calls.size > 0) this.#timer ??= clock.after(this.#pauseMs, () => this.#tell());
     });
   }
 
@@ -55,8 +60,10 @@ export class WorkerWatches {
 
   #tell(): void {
     this.#timer = undefined;
+    const fromMs = this.#clock.nowMs();
     const status = this.#gate.status();
     const news = newsOf(status);
+    this.#pauseMs = Math.max(newsMs, newsPause * (this.#clock.nowMs() - fromMs));
     if (news === this.#told) return;
     this.#told = news;
     for (const call of this.#calls) call.write({ status });
