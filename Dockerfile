@@ -9,11 +9,10 @@ WORKDIR /build/panelet
 COPY package.json package-lock.json .npmrc ./
 # The secret is optional: an .npmrc for machines that reach the registry in a way of their own.
 RUN --mount=type=cache,target=/root/.npm --mount=type=secret,id=npmrc,target=/root/.npmrc \
-    npm ci --no-progress \
-    && npm sbom --package-lock-only --omit dev --sbom-type application --sbom-format cyclonedx >/sbom.cdx.json
+    npm ci --no-progress
 COPY . .
 # The bundles hold every dependency but the pseudoterminals, whose native part is loaded from a folder of its own.
-RUN npm run --silent bundle \
+RUN npm run --silent bundle && node scripts/third-party.mjs \
     && mkdir -p /out/opt/panelet/bin /out/opt/panelet/node_modules/@lydell /out/usr/local/bin /out/usr/share/doc/panelet \
     && echo '{ "type": "module" }' >/out/opt/panelet/package.json \
     && for program in panelet panelet-agent panelet-worker panelet-controller; do \
@@ -22,7 +21,7 @@ RUN npm run --silent bundle \
        done \
     && ln -s /opt/panelet/bin/panelet.js /out/usr/local/bin/kubectl-panelet \
     && cp -r node_modules/@lydell/node-pty node_modules/@lydell/node-pty-linux-* /out/opt/panelet/node_modules/@lydell/ \
-    && cp LICENSE /sbom.cdx.json /out/usr/share/doc/panelet/
+    && cp LICENSE dist/THIRD-PARTY-NOTICES.txt dist/sbom.cdx.json /out/usr/share/doc/panelet/
 
 # Node.js without what a debugger of C++ reads, where there is something to strip it with. What addons link to stays.
 FROM ${BASE} AS node

@@ -44,7 +44,7 @@ const flagsOf = (words: ShellCommand): string[] =>
 
 /** Sources of the program that an npm script runs. */
 function sourcesOf(script: string): string {
-  const bundles = readFileSync('scripts/build.mjs', 'utf8');
+  const bundles = readFileSync('scripts/programs.mjs', 'utf8');
   const ours = /node (scripts\/[\w-]+\.mjs)$/.exec(script)?.[1];
   const text = ours === undefined ? script : script + readFileSync(ours, 'utf8');
   const named = /^node scripts\/run\.mjs ([\w-]+)$/.exec(script)?.[1];

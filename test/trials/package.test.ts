@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+
+const root = new URL('../../', import.meta.url).pathname;
+const mostBytes = 35_000_000;
+const dir = mkdtempSync(join(tmpdir(), 'panelet-package-'));
+const stranger = join(dir, 'stranger');
+let files: readonly string[] = [];
+
+const run = (program: string, args: readonly string[], cwd: string): string =>
+  execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const bytesOf = (path: string): number =>
+  readdirSync(path, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+
+beforeAll(() => {
+  const packed = JSON.parse(
+    run('npm', ['run', '--silent', 'package', '--', '--json', '--pack-destination', dir], root),
+  ) as [{ readonly filename: string; readonly files: readonly { readonly path: string }[] }];
+  const [{ filename, files: entries }] = packed;
+  files = entries.map(({ path }) => path);
+  mkdirSync(stranger);
+  writeFileSync(join(stranger, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n');
+  run('npm', ['install', '--no-audit', '--no-fund', '--no-progress', join(dir, filename)], stranger);
+}, 300_000);
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+test('the package has no tests and no tools in it', () => {
+  expect(files.length).toBeGreaterThan(100);
+  expect(
+    files.filter((path) => /(^|\/)test\/|\.test\.|bench|panelet-(demo|devcluster|soak|e2e|chaos)/.test(path)),
+  ).toEqual([]);
+});
+
+test('says what of others is in it, with the texts of their licences', () => {
+  const folder = join(stranger, 'node_modules/panelet/dist');
+  const notices = readFileSync(join(folder, 'THIRD-PARTY-NOTICES.txt'), 'utf8');
+  const bill = JSON.parse(readFileSync(join(folder, 'sbom.cdx.json'), 'utf8')) as {
+    readonly components: readonly { readonly name: string; readonly group?: string; readonly version: string }[];
+  };
+  const names = bill.components.map(({ name, group, version }) => `${group ? `${group}/` : ''}${name} ${version}`);
+  expect(names).toContain(
+    `zod ${(JSON.parse(readFileSync(join(root, 'node_modules/zod/package.json'), 'utf8')) as { version: string }).version}`,
+  );
+  expect(names.filter((name) => !notices.includes(`\n${name}\n`))).toEqual([]);
+  expect(names.filter((name) => /jest|eslint|esbuild|typescript/.test(name))).toEqual([]);
+});
+
+test('is small when it is installed', () => {
+  const bytes = bytesOf(join(stranger, 'node_modules'));
+  process.stdout.write(`Installed: ${(bytes / 1e6).toFixed(1)} MB\n`);
+  expect(bytes).toBeLessThan(mostBytes);
+});
+
+test('has programs that start, and modules that can be imported', () => {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly version: string };
+  for (const program of ['panelet', 'panelet-agent', 'panelet-worker', 'panelet-controller'])
+    expect(run(join(stranger, 'node_modules/.bin', program), ['--version'], stranger)).toContain(version);
+  const script = `
+    import { createPaneletClient, isPaneletError } from 'panelet';
+    import { definePanel, runPanel } from 'panelet/panel';
+    import { openPanel } from 'panelet/panel/testing';
+    console.log([createPaneletClient, isPaneletError, definePanel, runPanel, openPanel].map((each) => typeof each).join());`;
+  writeFileSync(join(stranger, 'imports.js'), script);
+  expect(run(process.execPath, ['imports.js'], stranger).trim()).toBe('function,function,function,function,function');
+});
+
+test('has types that stand by themselves', () => {
+  const source = `
+    import { createPaneletClient, type PaneletSession } from 'panelet';
+    import { definePanel } from 'panelet/panel';
+    const client = createPaneletClient({ address: '127.0.0.1:7443' });
+    const session: PaneletSession = await client.open({ panel: 'echo' });
+    for await (const item of session) if (item.kind === 'data') process.stdout.write(item.payload);
+    console.log(definePanel);`;
+  writeFileSync(join(stranger, 'client.ts'), source);
+  // What everybody has who writes TypeScript for Node.js.
+  for (const name of ['@types/node', 'undici-types'])
+    cpSync(join(root, 'node_modules', name), join(stranger, 'node_modules', name), { recursive: true });
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--target',
+    'es2023',
+    '--module',
+    'nodenext',
+    '--types',
+    'node',
+    'client.ts',
+  ];
+  expect(run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...options], stranger)).toBe('');
+}, 120_000);
