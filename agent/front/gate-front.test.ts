@@ -83,7 +83,10 @@ async function open(tls?: CertificateSource): Promise<Front> {
     socketPath,
     session: {} as Parameters<typeof openServices>[0]['session'],
     agent: { reload: (call) => call.end() },
-    gate: createGateService({ gate, node: 'n1', caller: createCallerReader(calls), permissions, log }),
+    gate: createGateService({
+      ...{ gate, node: 'n1', caller: createCallerReader(calls), permissions, log },
+      waiting: () => Promise.resolve([]),
+    }),
   });
   const upstream = createUpstream({ socketPath, clock });
   const health = createHealth(['']);

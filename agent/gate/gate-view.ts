@@ -71,6 +71,7 @@ export class NodeGateView {
       version: names.version,
       podUid: names.podUid,
       noticeMayEnd: state === State.NOTIFIED && noticesMayEnd(seen),
+      waiting: [],
     };
   }
 

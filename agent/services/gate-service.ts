@@ -1,6 +1,6 @@
 import type { Metadata, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Log } from '#common/log.js';
-import type { Command, DrainResponse, GateServiceServer } from '#proto/gate/v1/gate.js';
+import type { Command, DrainResponse, GateServiceServer, WaitingAgent } from '#proto/gate/v1/gate.js';
 import type { Permissions } from '../access/permissions.js';
 import type { CommandSender } from '../gate/fencing.js';
 import type { AgentGate } from '../gate/gate.js';
@@ -10,6 +10,8 @@ import { answerOf } from './errors.js';
 /** What the service needs. */
 export interface GateServiceDeps {
   readonly gate: AgentGate;
+  /** Agents of the node that cannot start beside this one. */
+  readonly waiting: () => Promise<readonly WaitingAgent[]>;
   readonly node: string;
   readonly caller: CallerReader;
   readonly permissions: Permissions;
@@ -52,7 +54,9 @@ export function createGateService(deps: GateServiceDeps): GateServiceServer {
     cordon: answer('drain', 'Cordon', (request, sender) => gate.cordon(request, sender)),
     uncordon: answer('drain', 'Uncordon', (request, sender) => gate.uncordon(request, sender)),
     getReceipt: answer('get', 'GetReceipt', ({ restartUid }) => gate.receipt(restartUid)),
-    status: answer('get', 'Status', () => ({ status: gate.status() })),
+    status: answer('get', 'Status', async () => ({
+      status: { ...gate.status(), waiting: [...(await deps.waiting())] },
+    })),
     drain: (call) => {
       const gone = new AbortController();
       call.once('cancelled', () => gone.abort(new Error('The caller has gone.')));

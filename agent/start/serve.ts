@@ -9,6 +9,7 @@ import { createRetirements } from '../life/retirements.js';
 import { createWorkerReload, type WorkerReload } from '../life/reload-workers.js';
 import { shutDownWorkers } from '../life/shutdown.js';
 import { startPodSweep } from '../life/sweep-pods.js';
+import { readWaiting } from '../life/waiting-agents.js';
 import { createAgentService, type AgentServiceDeps } from '../services/agent-service.js';
 import { createCallerReader } from '../services/caller.js';
 import { createGateService } from '../services/gate-service.js';
@@ -115,7 +116,7 @@ async function openOwnServices(base: AgentBase, { gate, registry, fronts, reload
   const services = await openServices({
     socketPath: fronts.socketPath,
     session: createSessionService({ registry, node, clock, caller, permissions, log }),
-    gate: createGateService({ gate, node, caller, permissions, log }),
+    gate: createGateService({ gate, node, caller, permissions, log, waiting: () => readWaiting(config.runDir) }),
     agent: createAgentService({ node, caller, permissions, log, reload }),
   });
   cleanup.add(() => services.close());

@@ -75,7 +75,7 @@ class JoinedInstances implements Instances {
    */
   besideOthers(): Promise<void> {
     const pauseMs = (refusals: number): number => (refusals < soonTries ? soonMs : lookAgainMs);
-    return takeWhenFree(this.#place.lock, this.#options, () => this.#takeBeside(), pauseMs);
+    return takeWhenFree(this.#place.lock, this.#options, () => this.#takeBeside(), { pauseMs, sureAfter: soonTries });
   }
 
   /** @throws ALREADY_RUNNING where one has the directory that cannot be overlapped */
@@ -156,13 +156,16 @@ class JoinedInstances implements Instances {
   }
 
   async #untilAlone(untilMs: number): Promise<void> {
-    const { clock, log, signal } = this.#options;
+    const { clock, log, signal, onWait } = this.#options;
     for (let waited = false; ; waited = true) {
       const living = await livingInstances(this.#place.instances);
       if (living.length === 0) return;
       signal.throwIfAborted();
       if (clock.nowMs() >= untilMs) throw othersLive(this.#place, living);
-      if (!waited) log.info({ directory: this.#place.directory }, 'Other instances still have the directory: waiting');
+      if (!waited) {
+        log.info({ directory: this.#place.directory }, 'Other instances still have the directory: waiting');
+        onWait?.();
+      }
       await sleep(clock, lookAgainMs, signal);
     }
   }

@@ -12,6 +12,16 @@ export interface TakeOptions {
   readonly random: Random;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Another process has it for sure; may be called again. */
+  readonly onWait?: () => void;
+}
+
+/** How a directory is tried again. */
+export interface Pace {
+  /** Pause after so many refusals, in milliseconds. */
+  readonly pauseMs: (refusals: number) => number;
+  /** So many refusals leave no doubt that another process has it. */
+  readonly sureAfter: number;
 }
 
 /** After a refusal a directory is tried again, in milliseconds. */
@@ -20,14 +30,13 @@ export const lookAgainMs = 500;
 /**
  * Takes a directory, again and again while another process has it.
  * @param take throws ALREADY_RUNNING while that is so
- * @param pauseMs pause after so many refusals, in milliseconds
  * @throws PaneletError ALREADY_RUNNING when another process has it to the end; what `take` throws; the signal's reason.
  */
 export async function takeWhenFree<T>(
   directory: string,
   options: TakeOptions,
   take: () => Promise<T>,
-  pauseMs: (refusals: number) => number = () => lookAgainMs,
+  pace: Pace = { pauseMs: () => lookAgainMs, sureAfter: 1 },
 ): Promise<T> {
   const { clock, log, signal, waitMs } = options;
   const untilMs = clock.nowMs() + waitMs;
@@ -38,8 +47,9 @@ export async function takeWhenFree<T>(
     } catch (error) {
       if (!isPaneletError(error, 'ALREADY_RUNNING') || clock.nowMs() >= untilMs) throw error;
       if (refusals === 1) log.info({ directory, waitMs }, 'Another process still has the directory: waiting');
+      if (refusals === pace.sureAfter) options.onWait?.();
     }
-    await sleep(clock, pauseMs(refusals), signal);
+    await sleep(clock, pace.pauseMs(refusals), signal);
   }
 }
 

@@ -43,6 +43,7 @@ const scenarios: readonly Scenario[] = [
     roomAfterMs: 40_000,
     annotations: tight,
   },
+  { what: 'that waits for the older one to go', replacement: 'waiting', phase: 'Succeeded', annotations: tight },
   {
     what: 'for which there is no room, where no pod may be away',
     replacement: 'unschedulable',

@@ -207,6 +207,32 @@ describe('a replacement that does not come to serve beside the old pod', () => {
     expect(sim.deletes().size).toBe(0);
   });
 
+  test('because it waits for the older one to go has that drained at once, where one may be away', async () => {
+    const { sim, driver } = setUp();
+    sim.replacement = 'waiting';
+    await driver.until(() => isDetached(sim));
+    const startMs = sim.clock.nowMs();
+    await driver.until(() => sim.agents.commands.length > 0, 60_000);
+    expect(sim.clock.nowMs() - startMs).toBeLessThan(20_000);
+    const told = driver.events.find(({ reason }) => reason === 'NotBeside');
+    expect(told?.text).toContain('It has the node to itself.');
+    await overIn(sim, driver);
+    expect(sim.restart('r1').status).toMatchObject({
+      phase: 'Succeeded',
+      sessions: { lost: 0, moved: 0, checkpointed: 6 },
+    });
+  });
+
+  test('because it waits for the older one to go has that go back where none may be away', async () => {
+    const { sim, driver } = setUp({ strategy: { maxUnavailable: 0 } });
+    sim.replacement = 'waiting';
+    await overIn(sim, driver);
+    const { phase, failures } = sim.restart('r1').status ?? {};
+    expect({ phase, reason: failures?.[0]?.reason }).toEqual({ phase: 'Failed', reason: 'CannotSurge' });
+    expect(failures?.[0]?.message).toContain('It has the node to itself.');
+    expect(sim.deletes().size).toBe(0);
+  });
+
   test('because its DaemonSet wants none there any more: the pod is drained and deleted, at once', async () => {
     const { sim, driver } = setUp({}, { nodes: 1 });
     const uid = sim.pods()[0]!.metadata.uid!;

@@ -21,7 +21,7 @@ import {
 } from '#test/support/agent/running-agent.js';
 import type { EchoLoad } from '#test/support/echo-load.js';
 import { echoed } from '#test/support/echoed.js';
-import { receiptOfDrain, startDrain } from '#test/support/gate-calls.js';
+import { receiptOfDrain, startDrain, statusOfGate } from '#test/support/gate-calls.js';
 import { flawless, flows, keepBusy } from '#test/support/running-load.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { spawnWorker } from '#test/support/worker-process.js';
@@ -295,6 +295,34 @@ describe('two agents of a node, each of a pod', () => {
     const held = (): number => readdirSync(join(home.dir, 'run', 'agent-lock')).length;
     await waitFor('it is handed on', () => held() > 0);
     await waitFor('it is kept out', async () => (await earlierRelease()) !== 'started');
+  });
+
+  const ownProgram = { panels: [{ name: 'echo', command: [process.execPath, builtPrograms.worker] }] };
+  test.each([
+    ['shares the node with nobody', ownProgram, { panels: [{ name: 'echo' }] }, 'The agent before it shares the node'],
+    [
+      'shares it, and the new one does not',
+      { panels: [{ name: 'echo' }] },
+      ownProgram,
+      'its panel "echo" does not say',
+    ],
+  ])('say through the gate of one that serves that another waits: where it %s', async (_what, change, newer, words) => {
+    const first = await start(u1, change);
+    await untilText(first, 'Agent serves');
+    const clientsOf = connectAgent(addressOf(u1));
+    try {
+      const told = async (): Promise<readonly string[]> =>
+        (await statusOfGate(clientsOf.gate)).waiting.map(({ podUid, message }) => `${podUid}: ${message}`);
+      expect(await told()).toEqual([]);
+      const starting = start(u2, newer);
+      await waitFor('the gate to tell', async () => (await told()).length === 1);
+      expect(await told()).toEqual([expect.stringMatching(`^${u2}: .*${words}`)]);
+      home.children().at(-1)?.kill('SIGKILL');
+      await starting;
+      await waitFor('one that is dead to wait no more', async () => (await told()).length === 0);
+    } finally {
+      clientsOf.close();
+    }
   });
 
   test.each([

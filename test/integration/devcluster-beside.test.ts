@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { createPaneletClient } from '#client/sdk.js';
@@ -101,6 +102,34 @@ describe('a restart in the dev cluster', () => {
       expectNothingLeft();
     } finally {
       await running.cluster.store.delete('resourcequotas', ns, 'few');
+    }
+  });
+
+  test('lets the old pod go first where the new one waits for it, and no time has to pass for that', async () => {
+    const { panelsDirectory } = running.cluster.nodes[0]!;
+    const file = join(panelsDirectory, 'own.yaml');
+    const program = join(process.cwd(), 'dist', 'bin', 'panelet-worker.js');
+    writeFileSync(file, JSON.stringify({ name: 'own', command: [process.execPath, program] }));
+    try {
+      const session = await running.client('node-a').open({ panel: 'echo' });
+      for (const value of ['waits', 'is waited for', 'both']) {
+        if (value === 'both') rmSync(file);
+        const { uid } = agent().metadata;
+        const { status } = await restartByAnnotation(running, {
+          ...{ kubectl: packagedKubectl(), value: value.replaceAll(' ', '-'), reason: 'a test', limitMs },
+          annotations: { 'panelet.dev/warm-timeout': '10m' },
+        });
+        expect(status?.sessions).toMatchObject({ moved: 0, checkpointed: 1, forced: 0, lost: 0 });
+        expect(agent().metadata.uid).not.toBe(uid);
+        expect(await echoed(session, 'after')).toBe('after');
+        expect(session.stats().losses).toBe(0);
+        expectNothingLeft();
+      }
+      const { items } = running.cluster.store.list<StoredObject & { note?: string; reason?: string }>('events', { ns });
+      expect(JSON.stringify(items.filter(({ reason }) => reason === 'NotBeside'))).toContain('own');
+      await session.close();
+    } finally {
+      rmSync(file, { force: true });
     }
   });
 

@@ -66,5 +66,6 @@ export function gateStatusOf(
     version: facts.version,
     podUid: '',
     noticeMayEnd: state.phase === 'NOTIFIED' && isIdle,
+    waiting: [],
   };
 }

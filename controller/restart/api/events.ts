@@ -85,6 +85,12 @@ export const events = {
     action: 'Warm',
     text: `Drains ${where(pod)} before its replacement is there. ${why}`,
   }),
+  waitsForOld: (pod: Pod, why: string): RestartEvent => ({
+    type: 'Normal',
+    reason: 'NotBeside',
+    action: 'Warm',
+    text: `Drains ${where(pod)} before its replacement serves. ${why}`,
+  }),
   putBack: (pod: Pod, why: string): RestartEvent => ({
     type: 'Normal',
     reason: 'PutBack',

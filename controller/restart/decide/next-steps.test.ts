@@ -56,6 +56,7 @@ function statusOf(state: State, rest: Partial<GateStatus> = {}): GateStatus {
     node: 'a',
     restartRequired: false,
     noticeMayEnd: false,
+    waiting: [],
     version: '0',
     podUid: 'pod',
     ...rest,

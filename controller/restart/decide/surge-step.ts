@@ -54,15 +54,18 @@ function warm(c: SurgeCase, room: SpareRoom): PodOutcome {
   }
   const node = nodes.get(entry.node ?? '');
   if (newer === undefined && target !== undefined && !isWantedOn(target, node)) return alone(c, events.notWanted(pod));
+  const waits = waitText(c, newer);
+  if (waits !== undefined) return notBeside(c, next, waits, room);
   const leftMs = Math.max(stageLeftMs(c), newcomerLeftMs(c, newer));
   // One that is ready has only to stay so.
   if (leftMs > 0 || verdict.wakeMs !== undefined) {
+    const limits = [leftMs, verdict.wakeMs ?? Infinity, askAboutWaitInMs(c, newer)];
     return {
       entry: next,
       // It was drained when this pod was to be given back, and is still there.
       actions: newer === undefined ? [] : reopenOwn(snapshot, newer),
-      wakeMs: Math.min(leftMs > 0 ? leftMs : Infinity, verdict.wakeMs ?? Infinity),
-      ...(verdict.ask === true && newer !== undefined ? { ask: uidOf(newer) } : {}),
+      wakeMs: Math.min(...limits.filter((ms) => ms > 0)),
+      ...askAbout(c, newer, verdict),
     };
   }
   if (isNodeDown(node)) return failed(now, next, 'NodeUnreachable', `Node ${entry.node ?? ''} is not ready.`);
@@ -71,6 +74,37 @@ function warm(c: SurgeCase, room: SpareRoom): PodOutcome {
   if (settings.maxUnavailable === 0) return failed(now, next, 'NoRoom', `${noRoom} ${givenBackText}`);
   if (!room.take()) return { entry: { ...next, message: noRoom }, actions: [] };
   return alone(c, events.noRoom(pod, noRoom));
+}
+
+/** Most replacements are ready before, and cost no question whether they wait. */
+const usualStartMs = 3_000;
+
+/** When a pod's gate is asked whether its replacement waits for it, in milliseconds from now; 0 once it is, infinite where it need not be. */
+function askAboutWaitInMs({ snapshot }: SurgeCase, newer: Pod | undefined): number {
+  if (newer === undefined || isPodReady(newer)) return Infinity;
+  return Math.max(0, createdMs(newer) + usualStartMs - snapshot.now.getTime());
+}
+
+/** Whose gate is to be asked again: that of a replacement which is ready, and before that the older one's, which knows if it waits. */
+function askAbout(c: SurgeCase, newer: Pod | undefined, verdict: Verdict): Pick<PodOutcome, 'ask'> {
+  if (newer !== undefined && verdict.ask === true) return { ask: uidOf(newer) };
+  return askAboutWaitInMs(c, newer) === 0 ? { ask: uidOf(c.pod) } : {};
+}
+
+/** Why a replacement cannot serve before the pod has gone, as the pod's agent tells; undefined while it tells of nothing. */
+function waitText({ snapshot, pod, entry }: SurgeCase, newer: Pod | undefined): string | undefined {
+  const view = newer === undefined || isPodReady(newer) ? undefined : viewOf(snapshot, pod);
+  if (newer === undefined || view?.kind !== 'answered') return undefined;
+  const word = view.status.waiting.find(({ podUid }) => podUid === uidOf(newer));
+  return word && `Pod ${newer.metadata.name} waits until ${entry.pod} has gone. ${word.message}`.slice(0, 512);
+}
+
+/** No time helps a replacement that waits for the pod to go. */
+function notBeside(c: SurgeCase, entry: ActivePod, why: string, room: SpareRoom): PodOutcome {
+  const { snapshot, settings, pod } = c;
+  if (settings.maxUnavailable === 0) return failed(snapshot.now, entry, 'CannotSurge', `${why} ${givenBackText}`);
+  if (!room.take()) return { entry: { ...entry, message: why }, actions: [] };
+  return alone(c, events.waitsForOld(pod, why));
 }
 
 /** A replacement that was made late, because there was no room before, has its time, too; one that has failed has none. */

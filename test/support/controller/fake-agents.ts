@@ -10,6 +10,7 @@ import {
   type DrainRequest,
   type GateStatus,
   type Receipt,
+  type WaitingAgent,
   type WorkerStatus,
 } from '#proto/gate/v1/gate.js';
 
@@ -47,6 +48,8 @@ export interface FakeAgent {
   /** Highest fencing number seen. */
   fencing: number;
   receipt: Receipt | undefined;
+  /** Agents of its node that cannot start beside it. */
+  waiting: WaitingAgent[];
   /** Ends the process: its drain is forgotten, its streams break. A new instance serves. */
   crash(): void;
   /** Goes on with a drain that waited for stuck sessions. */
@@ -181,6 +184,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     node: agent.node,
     restartRequired: false,
     noticeMayEnd: false,
+    waiting: agent.waiting,
     version: '0',
     podUid: agent.podUid,
   });
@@ -299,6 +303,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
         reachable: true,
         fencing: 0,
         terminating: false,
+        waiting: [],
         nudge: () => {
           if (agent.state === State.FROZEN) step(agent);
         },

@@ -300,9 +300,27 @@ export function createSimCluster(options: SimOptions): SimCluster {
   const isGood = (pod: Pod): boolean =>
     (kinds.get(pod.metadata.name) ?? 'good') === 'good' &&
     (images.get(pod.metadata.labels?.['controller-revision-hash'] ?? '') ?? 'good') === 'good';
+  /** One that cannot be beside another starts once that is gone; the other one's agent tells. */
+  const waitsFor = (pod: Pod, node: string): boolean => {
+    const uid = pod.metadata.uid ?? '';
+    const now = kube.find(pods, pod.metadata);
+    const isThere = now?.metadata.uid === uid && now.metadata.deletionTimestamp === undefined;
+    const others = agentsOn(node).filter(({ podUid }) => podUid !== uid);
+    const message = 'It has the node to itself.';
+    for (const other of others) other.waiting = isThere ? [{ podUid: uid, message }] : [];
+    if (!isThere) return true;
+    if (others.length === 0) {
+      kinds.set(pod.metadata.name, 'good');
+      return false;
+    }
+    setReady(pod.metadata.name, false);
+    clock.after(50, () => becomeReady(pod));
+    return true;
+  };
   const becomeReady = (pod: Pod): void => {
     if (kinds.get(pod.metadata.name) === 'unschedulable') return;
     const node = pod.spec?.nodeName ?? '';
+    if (kinds.get(pod.metadata.name) === 'waiting' && waitsFor(pod, node)) return;
     const ready = isGood(pod) && !broken.has(node);
     if (ready && isOwnedBy(pod, hostDs)) hosts.set(node, agents.addHost(node, { ...hostBase }));
     setReady(pod.metadata.name, ready);

@@ -4,7 +4,7 @@ import type { Pod } from '#kube/objects.js';
 import type { FakeKube } from './fake-kube.js';
 
 /** What becomes of pods that the controller of a DaemonSet makes. */
-export type Replacement = 'good' | 'crashing' | 'unpullable' | 'unschedulable' | 'quota' | 'unwanted';
+export type Replacement = 'good' | 'crashing' | 'unpullable' | 'unschedulable' | 'quota' | 'unwanted' | 'waiting';
 
 /** The world of a simulated controller of DaemonSets. */
 export interface SimDaemonSetDeps {

@@ -324,6 +324,19 @@ export interface GateStatus {
    * target. A gate that does not say is taken for busy.
    */
   noticeMayEnd: boolean;
+  /**
+   * Agents of other pods of the node that cannot start beside this one, and wait until it has gone. Set in the answer to
+   * Status only.
+   */
+  waiting: WaitingAgent[];
+}
+
+/** WaitingAgent is the agent of another pod, which serves only once this one has gone. */
+export interface WaitingAgent {
+  /** Uid of its pod. */
+  podUid: string;
+  /** Why it cannot start beside this one, in a sentence. */
+  message: string;
 }
 
 /** WorkerStatus is one worker behind an agent's gate. */
@@ -1637,6 +1650,7 @@ function createBaseGateStatus(): GateStatus {
     version: "",
     podUid: "",
     noticeMayEnd: false,
+    waiting: [],
   };
 }
 
@@ -1686,6 +1700,9 @@ export const GateStatus: MessageFns<GateStatus> = {
     }
     if (message.noticeMayEnd !== false) {
       writer.uint32(120).bool(message.noticeMayEnd);
+    }
+    for (const v of message.waiting) {
+      WaitingAgent.encode(v!, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -1823,6 +1840,14 @@ export const GateStatus: MessageFns<GateStatus> = {
             message.noticeMayEnd = reader.bool();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.waiting.push(WaitingAgent.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1861,6 +1886,74 @@ export const GateStatus: MessageFns<GateStatus> = {
     message.version = object.version ?? "";
     message.podUid = object.podUid ?? "";
     message.noticeMayEnd = object.noticeMayEnd ?? false;
+    message.waiting = object.waiting?.map((e) => WaitingAgent.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseWaitingAgent(): WaitingAgent {
+  return { podUid: "", message: "" };
+}
+
+export const WaitingAgent: MessageFns<WaitingAgent> = {
+  encode(message: WaitingAgent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.podUid !== "") {
+      writer.uint32(10).string(message.podUid);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WaitingAgent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWaitingAgent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WaitingAgent>): WaitingAgent {
+    return WaitingAgent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WaitingAgent>): WaitingAgent {
+    const message = createBaseWaitingAgent();
+    message.podUid = object.podUid ?? "";
+    message.message = object.message ?? "";
     return message;
   },
 };
