@@ -1,4 +1,4 @@
-import { daemonSets } from '#kube/api.js';
+import { daemonSets, type KubeApi } from '#kube/api.js';
 import type { DaemonSet } from '#kube/objects.js';
 import type { ActionContext } from './act/action-tools.js';
 import type { Executor } from './act/executor.js';
@@ -16,9 +16,11 @@ import { uidOf } from './facts/pods.js';
 import type { Progress } from './report/progress.js';
 import type { Trigger } from './request/annotation-trigger.js';
 import { SnapshotTaker, type SnapshotTakerDeps } from './snapshot-taker.js';
+import { StrayPods } from './stray-pods.js';
 
 /** What a reconciler is made of. */
 export interface ReconcilerDeps extends SnapshotTakerDeps {
+  readonly api: Pick<KubeApi, 'get' | 'list'>;
   /** In order. */
   readonly triggers: readonly Trigger[];
   readonly executor: Executor;
@@ -54,10 +56,12 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
 class TargetReconciler implements Reconciler {
   readonly #deps: ReconcilerDeps;
   readonly #snapshots: SnapshotTaker;
+  readonly #strays: StrayPods;
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
     this.#snapshots = new SnapshotTaker(deps);
+    this.#strays = new StrayPods(deps);
   }
 
   async reconcile(targetKey: string): Promise<ReconcileResult> {
@@ -66,6 +70,7 @@ class TargetReconciler implements Reconciler {
     const waits = target === undefined ? [] : await this.#takeRequests(targetKey, target);
     const restarts = [...view.restartsOf(targetKey)].sort(compareAge);
     if (target === undefined || restarts.length === 0) this.#snapshots.forget(targetKey);
+    if (target !== undefined) waits.push(await this.#giveBackStrays(targetKey, target));
     for (const restart of restarts) waits.push((await this.#advance(targetKey, uidOf(restart))).requeueAfterMs);
     return soonest(...waits);
   }
@@ -76,6 +81,17 @@ class TargetReconciler implements Reconciler {
     const waits: (number | undefined)[] = [];
     for (const trigger of triggers) waits.push(await trigger.take(view.target(targetKey) ?? target));
     return waits;
+  }
+
+  /** Whatever a restart had that is gone goes back to where it was. */
+  async #giveBackStrays(targetKey: string, target: DaemonSet): Promise<number | undefined> {
+    const waits: (number | undefined)[] = [];
+    for (const gone of await this.#strays.goneRestarts(target, this.#deps.clock.date())) {
+      const snapshot = await this.#snapshots.take(targetKey, gone);
+      const result = await this.#carryOut(targetKey, snapshot, nextSteps(snapshot));
+      waits.push(result === 'again' ? 0 : result.requeueAfterMs);
+    }
+    return soonest(...waits).requeueAfterMs;
   }
 
   async #advance(targetKey: string, uid: string): Promise<ReconcileResult> {

@@ -9,7 +9,7 @@ import { createSimDriver, isOver, type SimDriver } from '#test/support/controlle
 import { daemonSets, nodes, pods } from '#kube/api.js';
 import type { DaemonSet, Pod } from '#kube/objects.js';
 import { claimOf, detachedBy, detachedLabel } from './api/annotations.js';
-import { panelRestarts, type PanelRestartSpec } from './api/panel-restart.js';
+import { panelRestarts, type PanelRestart, type PanelRestartSpec } from './api/panel-restart.js';
 import { nodeNameOf } from '#common/daemon-placement.js';
 
 function setUp(
@@ -381,7 +381,9 @@ describe('a pod under way', () => {
     const { metadata, spec, status } = sim.pods().find((pod) => detachedBy(pod) !== undefined)!;
     const labels = { ...metadata.labels, [detachedLabel]: 'another restart' };
     const ownerReferences = metadata.ownerReferences ?? [];
-    // Left behind by a restart that is no more, and younger.
+    // Of a restart that somebody has pointed at another DaemonSet, and younger.
+    const elsewhere = { metadata: { namespace, name: 'other', uid: 'another restart' }, spec: { targetRef: { name: 'x' } } };
+    sim.kube.put<PanelRestart>(panelRestarts, elsewhere);
     sim.kube.put(pods, { metadata: { namespace, name: 'left', labels, ownerReferences }, spec, status } as Pod);
     await driver.until(() => false, 5_000);
     expect(sim.restart('r1').status?.active?.[0]?.replacement).not.toBe('left');

@@ -59,6 +59,8 @@ export interface ClusterView {
   podsOf(target: DaemonSet): readonly Pod[];
   /** Pods that the restart of this uid has claimed or taken out of their DaemonSet, whatever owns them. */
   podsHeldBy(restartUid: string): readonly Pod[];
+  /** Those of the target's pods that any restart has claimed or taken out, also one that is gone. */
+  heldPodsOf(target: DaemonSet): readonly Pod[];
   /** Restarts of the target of this key, finished ones too. */
   restartsOf(key: string): readonly PanelRestart[];
   /** Templates that the target has or had. */

@@ -48,6 +48,7 @@ export function mapReflected<R>(stores: ClusterStores, reflect: <T extends KubeO
 const byOwner = 'owner';
 const byTarget = 'target';
 const byHolder = 'holder';
+const byOwnerIfHeld = 'ownerIfHeld';
 const byUid = 'uid';
 
 /** Key of the target of a restart, `namespace/name`. */
@@ -71,7 +72,11 @@ function ownerUidsOf(object: KubeObject): readonly string[] {
 export function createClusterStores(): ClusterStores {
   return {
     targets: createStore<DaemonSet>(),
-    pods: createStore<Pod>({ [byOwner]: ownerUidsOf, [byHolder]: holdersOf }),
+    pods: createStore<Pod>({
+      [byOwner]: ownerUidsOf,
+      [byHolder]: holdersOf,
+      [byOwnerIfHeld]: (pod) => (holdersOf(pod).length === 0 ? [] : ownerUidsOf(pod)),
+    }),
     nodes: createStore<KubeNode>(),
     restarts: createStore<PanelRestart>({
       [byTarget]: (restart) => [targetKeyOf(restart)],
@@ -96,6 +101,7 @@ export function createClusterView(stores: ClusterStores): ClusterView {
     target: (key) => stores.targets.get(key),
     podsOf: (target) => stores.pods.byIndex(byOwner, target.metadata.uid ?? ''),
     podsHeldBy: (restartUid) => stores.pods.byIndex(byHolder, restartUid),
+    heldPodsOf: (target) => stores.pods.byIndex(byOwnerIfHeld, target.metadata.uid ?? ''),
     restartsOf: (key) => stores.restarts.byIndex(byTarget, key),
     revisionsOf: (target) => stores.revisions.byIndex(byOwner, target.metadata.uid ?? ''),
     budgetsOf: (target) => stores.budgets.list().filter((budget) => isBeside(target, budget)),

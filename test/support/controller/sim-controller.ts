@@ -53,6 +53,12 @@ export function createSimView(sim: SimCluster, lagMs = 0): ClusterView {
     podsOf: (target) =>
       all(pods).filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === target.metadata.uid) === true),
     podsHeldBy: (uid) => all(pods).filter((pod) => holdersOf(pod).includes(uid)),
+    heldPodsOf: (target) =>
+      all(pods).filter(
+        (pod) =>
+          holdersOf(pod).length > 0 &&
+          pod.metadata.ownerReferences?.some(({ uid }) => uid === target.metadata.uid) === true,
+      ),
     restartsOf: (key) =>
       all(panelRestarts).filter(
         (restart) => `${restart.metadata.namespace ?? ''}/${restart.spec.targetRef.name}` === key,
