@@ -382,7 +382,10 @@ describe('a pod under way', () => {
     const labels = { ...metadata.labels, [detachedLabel]: 'another restart' };
     const ownerReferences = metadata.ownerReferences ?? [];
     // Of a restart that somebody has pointed at another DaemonSet, and younger.
-    const elsewhere = { metadata: { namespace, name: 'other', uid: 'another restart' }, spec: { targetRef: { name: 'x' } } };
+    const elsewhere = {
+      metadata: { namespace, name: 'other', uid: 'another restart' },
+      spec: { targetRef: { name: 'x' } },
+    };
     sim.kube.put<PanelRestart>(panelRestarts, elsewhere);
     sim.kube.put(pods, { metadata: { namespace, name: 'left', labels, ownerReferences }, spec, status } as Pod);
     await driver.until(() => false, 5_000);
