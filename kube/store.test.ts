@@ -19,6 +19,37 @@ describe('store', () => {
     expect(store.byIndex('node', 'c')).toEqual([]);
   });
 
+  test('tells what has happened to objects of an index since a look, until that is too much', () => {
+    const store = createStore<Pod>({ node: (object) => [object.spec?.nodeName ?? ''] });
+    const told = (upTo: number | undefined): readonly string[] | undefined =>
+      store
+        .newsOf('node', 'a', upTo)
+        .changes?.map(({ before, after }) => `${before?.metadata.name ?? '-'}>${after?.metadata.name ?? '-'}`);
+    expect(told(undefined)).toBeUndefined();
+    store.observe(pod('p', 1));
+    expect(told(0)).toBeUndefined();
+    const { upTo } = store.newsOf('node', 'a', undefined);
+    expect(told(upTo)).toEqual([]);
+    store.observe(pod('q', 2));
+    store.observe(pod('r', 3, 'uid-r', 'b'));
+    store.observe(pod('p', 4));
+    const later = store.newsOf('node', 'a', upTo).upTo;
+    store.observe(pod('p', 5, 'uid-p', 'b'));
+    store.remove(pod('q', 6));
+    expect(told(upTo)).toBeUndefined();
+    expect(told(later)).toBeUndefined();
+    store.observe(pod('p', 7, 'uid-p', 'a'));
+    const again = store.newsOf('node', 'a', undefined).upTo;
+    store.observe(pod('q', 8, 'another'));
+    const between = store.newsOf('node', 'a', again).upTo;
+    store.observe(pod('p', 9, 'uid-p', 'b'));
+    expect(told(again)).toEqual(['->q', 'p>-']);
+    expect(told(between)).toEqual(['p>-']);
+    for (let version = 10; version < 600; version++) store.observe(pod('q', version, 'another'));
+    expect(told(again)).toBeUndefined();
+    expect(told(store.newsOf('node', 'a', undefined).upTo)).toEqual([]);
+  });
+
   test('keeps the newer state when an older one arrives late', () => {
     const store = createStore<Pod>();
     store.observe(pod('p', 10));

@@ -7,12 +7,25 @@ export interface Change<T extends KubeObject> {
   readonly after: T | undefined;
 }
 
+/** What has happened to objects of an index since somebody last looked. */
+export interface News<T extends KubeObject> {
+  /** To be handed in the next time. */
+  readonly upTo: number;
+  /** In order; undefined where too much has happened to be remembered, and all have to be looked at. */
+  readonly changes: readonly Change<T>[] | undefined;
+}
+
 /** Objects as they were last heard of. They are shared: never change them. */
 export interface Store<T extends KubeObject> {
   get(key: string): T | undefined;
   list(): readonly T[];
   /** Objects for which the index function of that name gave this value; the same array until one of them changes. */
   byIndex(index: string, value: string): readonly T[];
+  /**
+   * What has happened to the objects of {@link Store.byIndex} since a look that said `upTo`; one that was never looked at has
+   * everything to be looked at.
+   */
+  newsOf(index: string, value: string, upTo: number | undefined): News<T>;
   /** Takes over a complete list. */
   replace(objects: readonly T[]): void;
   /** Takes over a newer state of an object; an older one than is known is ignored. */
@@ -27,6 +40,8 @@ export type IndexFunctions<T> = Readonly<Record<string, (object: T) => readonly 
 
 /** How many deleted objects are remembered, so that a late answer does not bring one back. */
 const rememberedDeletes = 1_000;
+/** How many changes are remembered for each value of an index that somebody has asked for news of. */
+const rememberedChanges = 500;
 
 /** An empty store with indexes. */
 export function createStore<T extends KubeObject>(indexes: IndexFunctions<T> = {}): Store<T> {
@@ -41,6 +56,8 @@ class IndexedStore<T extends KubeObject> implements Store<T> {
   /** Uids, the one deleted longest ago first. */
   readonly #deleted = new Set<string>();
   readonly #listeners: ((change: Change<T>) => void)[] = [];
+  /** Changes so far. */
+  #count = 0;
 
   constructor(indexes: IndexFunctions<T>) {
     this.#indexes = indexes;
@@ -59,6 +76,16 @@ class IndexedStore<T extends KubeObject> implements Store<T> {
     if (found === undefined) return [];
     found.list ??= [...found.objects.values()];
     return found.list;
+  }
+
+  newsOf(index: string, value: string, upTo: number | undefined): News<T> {
+    const found = this.#indexed.get(index)?.get(value);
+    const now = { upTo: this.#count };
+    if (found === undefined) return { ...now, changes: undefined };
+    found.journal ??= { from: this.#count, changes: [] };
+    const { from, changes } = found.journal;
+    if (upTo === undefined || upTo < from) return { ...now, changes: undefined };
+    return { ...now, changes: changes.filter(({ at }) => at > upTo).map(({ change }) => change) };
   }
 
   replace(objects: readonly T[]): void {
@@ -97,6 +124,7 @@ class IndexedStore<T extends KubeObject> implements Store<T> {
   }
 
   #change(key: string, before: T | undefined, after: T | undefined): void {
+    this.#count++;
     if (after === undefined) this.#objects.delete(key);
     else this.#objects.set(key, after);
     for (const [name, valuesOf] of Object.entries(this.#indexes)) {
@@ -104,8 +132,9 @@ class IndexedStore<T extends KubeObject> implements Store<T> {
       const left = before === undefined ? [] : valuesOf(before).filter((value) => !values.includes(value));
       const byValue = this.#indexed.get(name) ?? new Map<string, Indexed<T>>();
       this.#indexed.set(name, byValue);
-      for (const value of left) removeFrom(byValue, value, key);
-      if (after !== undefined) for (const value of values) addTo(byValue, value, { key, object: after });
+      for (const value of left) removeFrom(byValue, value, { key, at: this.#count });
+      if (after !== undefined)
+        for (const value of values) addTo(byValue, value, { key, object: after, at: this.#count });
     }
     for (const listener of this.#listeners) listener({ before, after });
   }
@@ -117,23 +146,49 @@ interface Indexed<T> {
   readonly objects: Map<string, T>;
   /** The same as a list, once somebody has asked. */
   list: readonly T[] | undefined;
+  /** The last changes, once somebody has asked. */
+  journal: Journal<T> | undefined;
+}
+
+/** Changes that came after the one of the number `from`. */
+interface Journal<T> {
+  from: number;
+  readonly changes: {
+    readonly at: number;
+    readonly change: { readonly before: T | undefined; readonly after: T | undefined };
+  }[];
+}
+
+/** Forgets the older half once there are too many. */
+function note<T>({ journal }: Indexed<T>, at: number, before: T | undefined, after: T | undefined): void {
+  if (journal === undefined) return;
+  journal.changes.push({ at, change: { before, after } });
+  if (journal.changes.length <= rememberedChanges) return;
+  const forgotten = journal.changes.splice(0, rememberedChanges / 2);
+  journal.from = forgotten.at(-1)?.at ?? journal.from;
 }
 
 /** An object that was there already keeps its place. */
 function addTo<T>(
   byValue: Map<string, Indexed<T>>,
   value: string,
-  { key, object }: { readonly key: string; readonly object: T },
+  { key, object, at }: { readonly key: string; readonly object: T; readonly at: number },
 ): void {
-  const found = byValue.get(value) ?? { objects: new Map<string, T>(), list: undefined };
+  const found = byValue.get(value) ?? { objects: new Map<string, T>(), list: undefined, journal: undefined };
+  note(found, at, found.objects.get(key), object);
   found.objects.set(key, object);
   found.list = undefined;
   byValue.set(value, found);
 }
 
-function removeFrom(byValue: Map<string, Indexed<unknown>>, value: string, key: string): void {
+function removeFrom<T>(
+  byValue: Map<string, Indexed<T>>,
+  value: string,
+  { key, at }: { readonly key: string; readonly at: number },
+): void {
   const found = byValue.get(value);
   if (found === undefined) return;
+  note(found, at, found.objects.get(key), undefined);
   found.objects.delete(key);
   found.list = undefined;
   if (found.objects.size === 0) byValue.delete(value);

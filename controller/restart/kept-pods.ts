@@ -5,11 +5,15 @@ import type { ClusterView } from './api/ports.js';
 import { OutstandingList } from './decide/outstanding-list.js';
 import { ownerOf } from './facts/cluster-view.js';
 import { uidOf } from './facts/pods.js';
-import { TargetPods } from './facts/target-pods.js';
+import { TargetPods, type PodChanges } from './facts/target-pods.js';
 
 interface Kept {
   readonly targetUid: string;
   readonly pods: TargetPods;
+  /** How far what has happened to the target's own pods is known. */
+  upTo: number | undefined;
+  /** Pods that its restarts have although it does not own them, or not any more. */
+  strangers: readonly Pod[];
   /** By uid of the restart. */
   readonly outstanding: Map<string, OutstandingList>;
 }
@@ -47,7 +51,7 @@ export class KeptPods {
 
   #update(lookerKey: string, target: DaemonSet): Kept {
     const kept = this.#keptFor(lookerKey, target);
-    const changes = kept.pods.update(this.#allPodsOf(target));
+    const changes = this.#takeNews(kept, target);
     if (kept.outstanding.size > 0 && changes.before.length + changes.after.length > 0) {
       const restarts = new Map(this.#view.restartsOf(keyOf(target)).map((restart) => [uidOf(restart), restart]));
       for (const [uid, list] of kept.outstanding) {
@@ -59,12 +63,25 @@ export class KeptPods {
     return kept;
   }
 
-  /** What the target owns, and what its restarts have although it does not own it, or not any more. */
-  #allPodsOf(target: DaemonSet): readonly Pod[] {
-    const owned = this.#view.podsOf(target);
+  #takeNews(kept: Kept, target: DaemonSet): PodChanges {
+    const { upTo, changes } = this.#view.podNewsOf(target, kept.upTo);
+    const known = kept.strangers;
+    const strangers = this.#strangersOf(target);
+    kept.upTo = upTo;
+    kept.strangers = strangers;
+    if (changes === undefined) {
+      const owned = this.#view.podsOf(target);
+      return kept.pods.update(strangers.length === 0 ? owned : [...owned, ...strangers]);
+    }
+    const gone = known.filter((pod) => !strangers.includes(pod)).map((before) => ({ before, after: undefined }));
+    const came = strangers.filter((pod) => !known.includes(pod)).map((after) => ({ before: undefined, after }));
+    return kept.pods.apply([...gone, ...changes, ...came]);
+  }
+
+  /** What restarts of the target have although it does not own it, or not any more. */
+  #strangersOf(target: DaemonSet): readonly Pod[] {
     const held = this.#view.restartsOf(keyOf(target)).flatMap((restart) => this.#view.podsHeldBy(uidOf(restart)));
-    const strangers = [...new Set(held)].filter((pod) => ownerOf(pod)?.uid !== uidOf(target));
-    return strangers.length === 0 ? owned : [...owned, ...strangers];
+    return [...new Set(held)].filter((pod) => ownerOf(pod)?.uid !== uidOf(target));
   }
 
   #keptFor(lookerKey: string, target: DaemonSet): Kept {
@@ -72,7 +89,13 @@ export class KeptPods {
     this.#kept.set(lookerKey, own);
     const known = own.get(keyOf(target));
     if (known?.targetUid === uidOf(target)) return known;
-    const kept = { targetUid: uidOf(target), pods: new TargetPods(), outstanding: new Map<string, OutstandingList>() };
+    const kept: Kept = {
+      targetUid: uidOf(target),
+      pods: new TargetPods(),
+      upTo: undefined,
+      strangers: [],
+      outstanding: new Map<string, OutstandingList>(),
+    };
     own.set(keyOf(target), kept);
     return kept;
   }

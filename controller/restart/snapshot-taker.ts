@@ -99,7 +99,7 @@ export class SnapshotTaker {
   /** From here on the time runs for which the restart, and its claims on pods, have been watched. */
   #watchClaims(restart: PanelRestart, pods: TargetPods): void {
     const uid = uidOf(restart);
-    const claimed = pods.claimedBy(uid).map(watchedNameOf);
+    const claimed = pods.claimedBy(uid).map((pod) => watchedNameOf(pod, pods.claimOn(pod)));
     const isOver = isFinished(restart) || isTerminating(restart);
     this.#deps.watchTimes.event(uid, isOver ? claimed : [uid, ...claimed]);
   }

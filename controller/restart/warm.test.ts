@@ -55,6 +55,17 @@ describe('a restart that makes before it breaks', () => {
     expect([...sim.deletes().keys()].sort()).toEqual([...old].sort());
   });
 
+  test('writes no more than four times for each pod where several go at a time', async () => {
+    const nodes = 30;
+    let turn = 0;
+    // One after the other becomes ready, so that nothing falls together by itself.
+    const startMs = (): number => 300 + 70 * (turn++ % 10);
+    const { sim, driver } = setUp({ strategy: { maxSurge: 10, maxUnavailable: 0 } }, { nodes, startMs });
+    await overIn(sim, driver);
+    const perRestart = 4;
+    expect(sim.kube.writes.length).toBeLessThanOrEqual(4 * nodes + perRestart);
+  });
+
   test('is not over before the old pods are gone', async () => {
     const { sim, driver } = setUp({}, { stopMs: 5_000 });
     const old = new Set(sim.pods().map(({ metadata }) => metadata.uid));

@@ -45,6 +45,16 @@ describe('an answer of a gate', () => {
     expect(answers.of(question)).toBeUndefined();
   });
 
+  test.each([State.CLOSED, State.FORCED])('that it is closed (%s) is good until that is written down', (state) => {
+    const answers = new GateAnswers(createFakeClock());
+    const forRecord = { ...question, isForRecord: true };
+    answers.asking(forRecord)(said(state));
+    expect(answers.of(forRecord)).toEqual(said(state));
+    expect(answers.of(question)).toBeUndefined();
+    answers.asking(forRecord)({ kind: 'unreachable', message: 'nobody' });
+    expect(answers.of(forRecord)).toBeUndefined();
+  });
+
   test('is void when its pod has changed', () => {
     const { answers } = answersAfter(said(State.FROZEN));
     expect(answers.of({ uid: 'pod', gate: { ...gate } })).toBeUndefined();

@@ -15,7 +15,7 @@ interface Answer {
 
 /**
  * What gates said a moment ago, so that a look for the sake of one pod does not ask the gates of all others again. A receipt is
- * never remembered: what a pod is deleted for is asked just before.
+ * remembered only until it is written down: what a pod is deleted for is asked just before.
  */
 export class GateAnswers {
   readonly #clock: Clock;
@@ -28,20 +28,21 @@ export class GateAnswers {
   }
 
   /** What the gate said, if that is still good and its pod has not changed. */
-  of({ uid, gate }: GateQuestion): GateView | undefined {
+  of({ uid, gate, isForRecord = false }: GateQuestion): GateView | undefined {
     const answer = this.#answers.get(uid);
-    const isGood = answer !== undefined && answer.gate === gate && this.#clock.nowMs() < answer.untilMs;
-    return isGood ? answer.view : undefined;
+    if (answer === undefined || answer.gate !== gate || this.#clock.nowMs() >= answer.untilMs) return undefined;
+    return isForRecord || isPassing(answer.view) ? answer.view : undefined;
   }
 
   /** The gate is asked now. Returns what takes the answer, which counts for nothing if something happens meanwhile. */
-  asking({ uid, gate }: GateQuestion): (view: GateView) => void {
+  asking({ uid, gate, isForRecord = false }: GateQuestion): (view: GateView) => void {
     const mark = {};
     this.#asking.set(uid, mark);
     return (view) => {
       if (this.#asking.get(uid) !== mark) return;
       this.#asking.delete(uid);
-      if (isPassing(view)) this.#answers.set(uid, { gate, view, untilMs: this.#clock.nowMs() + goodMs });
+      const isKept = isPassing(view) || (isForRecord && view.kind === 'answered');
+      if (isKept) this.#answers.set(uid, { gate, view, untilMs: this.#clock.nowMs() + goodMs });
       else this.#answers.delete(uid);
     };
   }

@@ -3,11 +3,19 @@ import type { Clock } from '#common/time/clock.js';
 import { objectKey, type KubeApi } from '#kube/api.js';
 import { uidOf } from '../facts/pods.js';
 import type { ClusterView } from '../api/ports.js';
-import { mustWrite, tellsMore } from '../decide/status.js';
+import { urgencyOf, type Urgency } from '../decide/status.js';
 import { isFinished, panelRestarts, type PanelRestart, type PanelRestartStatus } from '../api/panel-restart.js';
 
 /** News that nothing depends on is written no more often than this. */
 const newsEveryMs = 2_000;
+/** What others gain by waiting with is written no more often than this. */
+const gatherMs = 250;
+
+const pauses: Readonly<Record<Exclude<Urgency, 'never'>, number>> = {
+  now: -Infinity,
+  soon: gatherMs,
+  later: newsEveryMs,
+};
 
 /** What became of a status. */
 export interface WriteResult {
@@ -19,7 +27,7 @@ export interface WriteResult {
   readonly retryInMs?: number;
 }
 
-/** Writes statuses: at once what the next step depends on, now and then what people like to see. */
+/** Writes statuses: at once what somebody waits for, soon what the next step depends on, now and then what people like to see. */
 export interface StatusWriter {
   /**
    * Writes a status if there is a reason to.
@@ -47,17 +55,17 @@ export function createStatusWriter({ api, view, clock }: StatusWriterDeps): Stat
   return {
     write: async (restart, next) => {
       const uid = uidOf(restart);
-      const must = mustWrite(restart.status, next);
-      if (!must && !tellsMore(restart.status, next)) return { written: false, essential: false };
-      const waitMs = (lastMs.get(uid) ?? -Infinity) + newsEveryMs - clock.nowMs();
-      if (!must && waitMs > 0) return { written: false, essential: false, retryInMs: waitMs };
+      const urgency = urgencyOf(restart.status, next);
+      if (urgency === 'never') return { written: false, essential: false };
+      const waitMs = (lastMs.get(uid) ?? -Infinity) + pauses[urgency] - clock.nowMs();
+      if (waitMs > 0) return { written: false, essential: false, retryInMs: waitMs };
       const metadata = { resourceVersion: restart.metadata.resourceVersion, uid };
       const patch = { metadata, status: withRemovals(restart.status, next) };
       const written = await api.patchStatus(panelRestarts, objectKey(restart), patch);
       view.observe(panelRestarts, written);
       if (isFinished(written)) lastMs.delete(uid);
       else lastMs.set(uid, clock.nowMs());
-      return { written: true, essential: must };
+      return { written: true, essential: urgency !== 'later' };
     },
   };
 }

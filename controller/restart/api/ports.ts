@@ -18,6 +18,7 @@ import type {
   Pod,
   PodDisruptionBudget,
 } from '#kube/objects.js';
+import type { News } from '#kube/store.js';
 import type { PanelRestart } from './panel-restart.js';
 import type { RestartEvent } from './restart-event.js';
 
@@ -57,6 +58,8 @@ export interface ClusterView {
   target(key: string): DaemonSet | undefined;
   /** Pods the target owns, also those that were taken out of it. */
   podsOf(target: DaemonSet): readonly Pod[];
+  /** What has happened to those since a look that said `upTo`. */
+  podNewsOf(target: DaemonSet, upTo: number | undefined): News<Pod>;
   /** Pods that the restart of this uid has claimed or taken out of their DaemonSet, whatever owns them. */
   podsHeldBy(restartUid: string): readonly Pod[];
   /** Those of the target's pods that any restart has claimed or taken out, also one that is gone. */

@@ -1,6 +1,6 @@
 import { nodeNameOf } from '#common/daemon-placement.js';
 import type { Pod } from '#kube/objects.js';
-import { isFinished } from '../api/panel-restart.js';
+import { isFinished, type ActivePod } from '../api/panel-restart.js';
 import { gatePodOf } from '../facts/gate-provider.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
 import { maxPreviewed } from './preview.js';
@@ -10,6 +10,8 @@ import type { Snapshot } from './snapshot.js';
 export interface GateQuestion {
   readonly uid: string;
   readonly gate: Pod | undefined;
+  /** True while that it is closed leads to no more than a word in the status, so that a moment ago is soon enough. @default false */
+  readonly isForRecord?: boolean;
 }
 
 /** Gates to ask before the next steps are derived: of the pods under way and of what replaces them; for a dry run, of all. */
@@ -21,11 +23,21 @@ export function gatesToAsk(snapshot: Omit<Snapshot, 'gates'>): GateQuestion[] {
   const held = pods.claimedBy(uidOf(restart)).map(nodeNameOf);
   const places = new Set([...active.map(({ node }) => node), ...held]);
   const asked = [...own, ...[...places].flatMap((node) => pods.onNode(node))];
+  const unrecorded = new Set(active.filter(isUnrecorded).map(({ uid }) => uid));
   const questions = asked
     .filter((pod) => !isTerminating(pod))
-    .map((pod) => ({ uid: uidOf(pod), gate: gatePodOf(gateProviders, pod) }));
+    .map((pod) => ({
+      uid: uidOf(pod),
+      gate: gatePodOf(gateProviders, pod),
+      isForRecord: unrecorded.has(uidOf(pod)),
+    }));
   // Whoever answers for a pod that is gone is still there.
   const gone = active.filter(({ uid }) => gateProviders !== undefined && pods.withUid(uid) === undefined);
-  const left = gone.map(({ uid, node }) => ({ uid, gate: gateProviders?.get(node ?? '') }));
+  const left = gone.map(({ uid, node }): GateQuestion => ({ uid, gate: gateProviders?.get(node ?? '') }));
   return [...new Map([...questions, ...left].map((question) => [question.uid, question])).values()];
+}
+
+/** True for a pod beside its replacement whose receipt is still to be written down, a moment later with those of others. */
+function isUnrecorded({ surge, receipt }: ActivePod): boolean {
+  return surge === 'beside' && receipt === undefined;
 }

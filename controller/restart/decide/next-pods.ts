@@ -1,6 +1,6 @@
 import { nodeNameOf } from '#common/daemon-placement.js';
 import type { Pod } from '#kube/objects.js';
-import { claimOf, detachedBy, type SurgeStage } from '../api/annotations.js';
+import { detachedBy, type SurgeStage } from '../api/annotations.js';
 import type { ActivePod } from '../api/panel-restart.js';
 import { budgetsOf, createAllowance, unsupportedBudget, type Allowance } from '../facts/budgets.js';
 import { waitingReasonOf, waitingReasonText } from '../facts/containers.js';
@@ -117,7 +117,7 @@ function choose(snapshot: Snapshot, settings: Settings, places: Places, allowanc
   let { beside, unavailable } = places;
   let isWaiting = false;
   for (const pod of snapshot.outstanding) {
-    if (rivals.has(claimOf(pod)?.restart ?? '')) continue;
+    if (rivals.has(snapshot.pods.claimOn(pod)?.restart ?? '')) continue;
     // Another restart, which is over or gone, has yet to give it back.
     if (detachedBy(pod) !== undefined && detachedBy(pod) !== uidOf(snapshot.restart)) continue;
     isWaiting = true;

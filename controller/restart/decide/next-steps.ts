@@ -1,5 +1,5 @@
 import type { Pod } from '#kube/objects.js';
-import { claimOf, uncordonFinalizer, type Claim } from '../api/annotations.js';
+import { uncordonFinalizer, type Claim } from '../api/annotations.js';
 import { waitingReasonOf } from '../facts/containers.js';
 import { phaseDecisions, phaseEvents, type PhaseDecision } from './phase.js';
 import { newClaim } from './new-claim.js';
@@ -163,12 +163,20 @@ function claimAction(snapshot: Snapshot, settings: Settings, { pod, isBeside }: 
 
 /** What is left of `maxUnavailable` for pods that were to have a replacement beside them, and do not get one. */
 function roomLeft(snapshot: Snapshot, settings: Settings): SpareRoom {
+  let left: number | undefined;
+  const take = (): boolean => {
+    left ??= countLeft(snapshot, settings);
+    return left-- > 0;
+  };
+  return { take };
+}
+
+function countLeft(snapshot: Snapshot, settings: Settings): number {
   const { pods, restart } = snapshot;
-  const claimed = pods.claimedBy(uidOf(restart)).filter((pod) => !isBesideStage(claimOf(pod)?.surge));
+  const claimed = pods.claimedBy(uidOf(restart)).filter((pod) => !isBesideStage(pods.claimOn(pod)?.surge));
   const gone = (restart.status?.active ?? []).filter(({ uid }) => pods.withUid(uid) === undefined);
   const away = new Set([...claimed.map(uidOf), ...gone.map(({ uid }) => uid)]);
-  let { count } = roomFor(snapshot, settings.maxUnavailable, away);
-  return { take: () => count-- > 0 };
+  return roomFor(snapshot, settings.maxUnavailable, away).count;
 }
 
 function run(snapshot: Snapshot, settings: Settings): Decision {

@@ -11,10 +11,16 @@ export class OutstandingList {
   /** Takes in changes of the target's pods, for the restart as it was. */
   update(selection: Selection, { before, after }: PodChanges): void {
     if (this.#madeFor === undefined || this.#madeFor !== nameOf(selection)) return;
-    const gone = new Set(before);
+    const gone = before.filter((pod) => isOutstanding(selection, pod));
     const added = after.filter((pod) => isOutstanding(selection, pod));
-    if (added.length === 0 && !before.some((pod) => isOutstanding(selection, pod))) return;
-    const list = this.#list.filter((pod) => !gone.has(pod));
+    if (gone.length + added.length === 0) return;
+    // Whoever has the list goes on with the one that there was.
+    const list = [...this.#list];
+    for (const pod of gone) {
+      const guess = placeOf(list, pod);
+      const place = list[guess] === pod ? guess : list.indexOf(pod);
+      if (place >= 0) list.splice(place, 1);
+    }
     for (const pod of added) list.splice(placeOf(list, pod), 0, pod);
     this.#list = list;
   }

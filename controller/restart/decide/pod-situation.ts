@@ -1,5 +1,5 @@
 import type { KubeNode, Pod, PodDisruptionBudget } from '#kube/objects.js';
-import { claimOf, type Claim } from '../api/annotations.js';
+import type { Claim } from '../api/annotations.js';
 import { neverRan } from '../api/events.js';
 import type { ActivePod } from '../api/panel-restart.js';
 import type { Settings } from '../api/settings.js';
@@ -57,7 +57,7 @@ export function situationOf(
     settings,
     now: snapshot.now,
     leftMs: Date.parse(claim.deadline) - snapshot.now.getTime(),
-    watchedMs: snapshot.watchedMs(watchedNameOf(pod)),
+    watchedMs: snapshot.watchedMs(watchedNameOf(pod, claim)),
     restartUid: uidOf(snapshot.restart),
     fencing: snapshot.fencing,
     fencingLimit: snapshot.fencingLimit,
@@ -84,8 +84,8 @@ export function entryOf(snapshot: Snapshot, pod: Pod, claim: Claim | undefined):
 }
 
 /** What is watched when a pod is: the claim on it, which is another one at each stage of a pod that was taken out of its DaemonSet. */
-export function watchedNameOf(pod: Pod): string {
-  const surge = claimOf(pod)?.surge;
+export function watchedNameOf(pod: Pod, claim: Claim | undefined): string {
+  const surge = claim?.surge;
   return surge === undefined ? uidOf(pod) : `${uidOf(pod)}/${surge}`;
 }
 

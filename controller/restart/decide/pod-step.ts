@@ -2,7 +2,7 @@ import { State, type GateStatus, type Receipt } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '#kube/objects.js';
 import { afterKill } from './after-kill.js';
-import { claimOf, detachedBy, type Claim } from '../api/annotations.js';
+import { detachedBy, type Claim } from '../api/annotations.js';
 import { allowedBy, isFreeOf } from '../facts/budgets.js';
 import { causeOf, isNodeDown, isTerminating, uidOf } from '../facts/pods.js';
 import { gateActions, isSettledState, leaseLeftMs, renewBelowMs } from './gate-actions.js';
@@ -48,7 +48,8 @@ export function podStep(snapshot: Snapshot, settings: Settings, { uid, stop, roo
   const entry = entryOf(snapshot, pod, claim);
   if (isTerminating(pod)) return afterKill({ snapshot, settings, entry, pod }, stop);
   if (claim === undefined) return {};
-  if (claimOf(pod) === undefined) return returned({ snapshot, settings, pod, claim }, 'Its claim was removed.');
+  if (snapshot.pods.claimOn(pod) === undefined)
+    return returned({ snapshot, settings, pod, claim }, 'Its claim was removed.');
   const surge = surgeStep({ snapshot, settings, pod, entry, claim }, stop, room);
   if (surge !== undefined) return surge;
   if (stop !== undefined && claim.surge === undefined) return { entry, actions: [releaseAction(snapshot, pod, stop)] };
@@ -74,9 +75,9 @@ export function returned(held: Held, why: string): PodOutcome {
 }
 
 /** The claim of this restart on a pod. One that it took out of its DaemonSet, and whose claim somebody removed, goes back. */
-export function heldBy({ restart }: Snapshot, pod: Pod): Claim | undefined {
+export function heldBy({ restart, pods }: Snapshot, pod: Pod): Claim | undefined {
   const uid = uidOf(restart);
-  const claim = claimOf(pod);
+  const claim = pods.claimOn(pod);
   if (claim?.restart === uid) return claim;
   if (claim !== undefined || detachedBy(pod) !== uid) return undefined;
   return { restart: uid, deadline: new Date(0).toISOString(), fencing: 0, generation: 0, surge: 'alone' };

@@ -146,13 +146,20 @@ export function assembleStatus(snapshot: Snapshot, input: StatusInput): PanelRes
   };
 }
 
-/** The part of a status that must be on record before the next step; the rest is told now and then. */
-function essence(status: PanelRestartStatus | undefined): unknown {
-  const recorded = status?.active?.filter((entry) => entry.receipt !== undefined || isKilled(entry)) ?? [];
-  const receipts = recorded.map(({ uid, receipt }) => [
-    uid,
-    [receipt?.instance, receipt?.digest, receipt?.withoutReceipt],
-  ]);
+/** Whether a status has to be on record at once, a moment later with what else comes, now and then, or need not be written. */
+export type Urgency = 'now' | 'soon' | 'later' | 'never';
+
+/**
+ * When `next` has to be written. What a client waits for, or a person, is written at once. Others gain by a moment in which what comes
+ * of other pods is gathered: a pod whose replacement serves already has no client that waits for its end, nor has one that is done.
+ */
+export function urgencyOf(before: PanelRestartStatus | undefined, next: PanelRestartStatus): Urgency {
+  if (!isEqualJson(pressing(before), pressing(next)) || hasPressingPod(before, next)) return 'now';
+  if (!isEqualJson(essence(before), essence(next))) return 'soon';
+  return tellsMore(before, next) ? 'later' : 'never';
+}
+
+function pressing(status: PanelRestartStatus | undefined): unknown {
   return [
     status?.phase,
     status?.observedGeneration,
@@ -160,24 +167,40 @@ function essence(status: PanelRestartStatus | undefined): unknown {
     status?.completionTime,
     // What a restart waits for comes and goes; what a person has to do does not.
     status?.conditions?.map(({ type, status: holds, reason }) => [type, holds, type === 'Stalled' ? reason : '']),
-    status?.pods?.succeeded,
     status?.failures?.map(({ uid, reason }) => [uid, reason]),
-    // In any order.
-    Object.fromEntries(receipts),
   ];
+}
+
+/** True when a pod has a new receipt, or is gone, and whatever follows is waited for. */
+function hasPressingPod(before: PanelRestartStatus | undefined, next: PanelRestartStatus): boolean {
+  const recorded = receiptsOf(before);
+  const pods = next.active?.filter(({ surge }) => surge !== 'beside') ?? [];
+  return [...receiptsOf({ active: pods })].some(([uid, receipt]) => recorded.get(uid) !== receipt);
+}
+
+/** The part of a status that must be on record before the next step of some pod. */
+function essence(status: PanelRestartStatus | undefined): unknown {
+  // In any order.
+  return [status?.pods?.succeeded, Object.fromEntries(receiptsOf(status))];
+}
+
+/** Receipts of pods under way, each as a text, by uid. */
+function receiptsOf(status: Pick<PanelRestartStatus, 'active'> | undefined): ReadonlyMap<string, string> {
+  const recorded = status?.active?.filter((entry) => entry.receipt !== undefined || isKilled(entry)) ?? [];
+  return new Map(
+    recorded.map(({ uid, receipt }) => [
+      uid,
+      JSON.stringify([receipt?.instance, receipt?.digest, receipt?.withoutReceipt]),
+    ]),
+  );
 }
 
 function isKilled({ step }: ActivePod): boolean {
   return step === 'Killed' || step === 'Replaced';
 }
 
-/** True when `next` has something that must be written before anything else is done. */
-export function mustWrite(before: PanelRestartStatus | undefined, next: PanelRestartStatus): boolean {
-  return !isEqualJson(essence(before), essence(next));
-}
-
 /** True when `next` tells anything new at all, the times of writing aside. */
-export function tellsMore(before: PanelRestartStatus | undefined, next: PanelRestartStatus): boolean {
+function tellsMore(before: PanelRestartStatus | undefined, next: PanelRestartStatus): boolean {
   const rest = (status: PanelRestartStatus | undefined): unknown => ({
     ...status,
     heartbeatTime: undefined,

@@ -50,6 +50,8 @@ const byTarget = 'target';
 const byHolder = 'holder';
 const byOwnerIfHeld = 'ownerIfHeld';
 const byUid = 'uid';
+const byNamespace = 'namespace';
+const byGateProvider = 'gate provider';
 
 /** Key of the target of a restart, `namespace/name`. */
 export function targetKeyOf(restart: PanelRestart): string {
@@ -71,7 +73,10 @@ function ownerUidsOf(object: KubeObject): readonly string[] {
 /** Empty stores with the indexes that a view needs. */
 export function createClusterStores(): ClusterStores {
   return {
-    targets: createStore<DaemonSet>(),
+    targets: createStore<DaemonSet>({
+      [byNamespace]: namespacesOf,
+      [byGateProvider]: (target) => [gateProviderKeyOf(target)].filter((key) => key !== undefined),
+    }),
     pods: createStore<Pod>({
       [byOwner]: ownerUidsOf,
       [byHolder]: holdersOf,
@@ -83,7 +88,7 @@ export function createClusterStores(): ClusterStores {
       [byUid]: (restart) => [uidOf(restart)],
     }),
     revisions: createStore<ControllerRevision>({ [byOwner]: ownerUidsOf }),
-    budgets: createStore<PodDisruptionBudget>(),
+    budgets: createStore<PodDisruptionBudget>({ [byNamespace]: namespacesOf }),
   };
 }
 
@@ -100,12 +105,13 @@ export function createClusterView(stores: ClusterStores): ClusterView {
   return {
     target: (key) => stores.targets.get(key),
     podsOf: (target) => stores.pods.byIndex(byOwner, target.metadata.uid ?? ''),
+    podNewsOf: (target, upTo) => stores.pods.newsOf(byOwner, target.metadata.uid ?? '', upTo),
     podsHeldBy: (restartUid) => stores.pods.byIndex(byHolder, restartUid),
     heldPodsOf: (target) => stores.pods.byIndex(byOwnerIfHeld, target.metadata.uid ?? ''),
     restartsOf: (key) => stores.restarts.byIndex(byTarget, key),
     revisionsOf: (target) => stores.revisions.byIndex(byOwner, target.metadata.uid ?? ''),
-    budgetsOf: (target) => stores.budgets.list().filter((budget) => isBeside(target, budget)),
-    targetsBeside: (target) => stores.targets.list().filter((other) => isBeside(target, other)),
+    budgetsOf: (target) => stores.budgets.byIndex(byNamespace, target.metadata.namespace ?? ''),
+    targetsBeside: (target) => stores.targets.byIndex(byNamespace, target.metadata.namespace ?? ''),
     nodes: () => stores.nodes,
     observe: <T extends KubeObject>(resource: Resource<T>, object: T) => {
       storeOf.get(resource.plural)?.observe(object as never);
@@ -113,8 +119,8 @@ export function createClusterView(stores: ClusterStores): ClusterView {
   };
 }
 
-function isBeside(target: DaemonSet, object: KubeObject): boolean {
-  return object.metadata.namespace === target.metadata.namespace;
+function namespacesOf({ metadata }: KubeObject): readonly string[] {
+  return [metadata.namespace ?? ''];
 }
 
 /** Calls `enqueue` with the key of every target that a change is about. */
@@ -125,7 +131,7 @@ export function enqueueOnChange(stores: ClusterStores, enqueue: (targetKey: stri
     const target = stores.targets.get(key);
     const gateProvider = target === undefined ? undefined : gateProviderKeyOf(target);
     if (gateProvider !== undefined) enqueue(gateProvider);
-    for (const other of stores.targets.list()) if (gateProviderKeyOf(other) === key) enqueue(keyOf(other));
+    for (const other of stores.targets.byIndex(byGateProvider, key)) enqueue(keyOf(other));
   };
   const enqueueOwner = (object: KubeObject | undefined): void => {
     const owner = object === undefined ? undefined : ownerOf(object);

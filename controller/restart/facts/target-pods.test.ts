@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Pod } from '#kube/objects.js';
 import { claimAnnotation, claimOf } from '../api/annotations.js';
+import type { Change } from '#kube/store.js';
 import { isPodReady, uidOf } from './pods.js';
 import { TargetPods } from './target-pods.js';
 
@@ -28,6 +29,23 @@ const anyPod = (uid: string): fc.Arbitrary<Pod> =>
       status: { conditions: [{ type: 'Ready', status }] },
     }));
 
+const asChanges = (known: ReadonlyMap<string, Pod>, now: readonly Pod[]): Change<Pod>[] => {
+  const uid = (pod: Pod): string => uidOf(pod);
+  const gone = [...known.values()].filter((pod) => !now.some((other) => uid(other) === uid(pod)));
+  const changed = now.filter((pod) => known.get(uid(pod)) !== pod);
+  return [
+    ...gone.map((before) => ({ before, after: undefined })),
+    // Each by way of a state that nobody sees.
+    ...changed.flatMap((pod) => {
+      const between: Pod = { ...pod, spec: { nodeName: 'n1' } };
+      return [
+        { before: known.get(uid(pod)), after: between },
+        { before: between, after: pod },
+      ];
+    }),
+  ];
+};
+
 /** Lists one after the other, in which pods come, go, change and swap places. */
 const lists = fc.array(
   fc
@@ -45,18 +63,19 @@ const sorted = (pods: readonly Pod[]): string[] => pods.map(uidOf).sort();
 describe('the pods of a target', () => {
   test('are found after any changes as by a look at all of them, and only what has changed is told', () => {
     fc.assert(
-      fc.property(lists, (steps) => {
+      fc.property(lists, fc.boolean(), (steps, isByChanges) => {
         const kept = new TargetPods();
         let known = new Map<string, Pod>();
         for (const { order, pods, changes } of steps) {
           const now = order.map((uid) => (changes ? pods[uid] : (known.get(uid) ?? pods[uid]))) as Pod[];
-          const { before, after } = kept.update(now);
+          const { before, after } = isByChanges ? kept.apply(asChanges(known, now)) : kept.update(now);
           const gone = [...known.values()].filter((pod) => !now.includes(pod));
           const came = now.filter((pod) => known.get(uidOf(pod)) !== pod);
           expect(before).toEqual(expect.arrayContaining(gone));
           expect(after).toEqual(expect.arrayContaining(came));
           known = new Map(now.map((pod) => [uidOf(pod), pod]));
-          expect(kept.all).toBe(now);
+          expect(sorted(kept.all)).toEqual(sorted(now));
+          for (const pod of now) expect(kept.claimOn(pod)).toEqual(claimOf(pod));
           for (const uid of uids) expect(kept.withUid(uid)).toBe(known.get(uid));
           for (const node of nodes)
             expect(sorted(kept.onNode(node))).toEqual(sorted(now.filter((pod) => pod.spec?.nodeName === node)));

@@ -1,6 +1,7 @@
 import { nodeNameOf } from '#common/daemon-placement.js';
 import type { Pod } from '#kube/objects.js';
-import { claimOf, detachedBy } from '../api/annotations.js';
+import type { Change } from '#kube/store.js';
+import { claimOf, detachedBy, type Claim } from '../api/annotations.js';
 import { isPodReady, uidOf } from './pods.js';
 
 /** What an update brought: states of pods that are no longer theirs, and those that are now. */
@@ -14,10 +15,13 @@ export interface PodChanges {
  * of a large fleet costs no more than one of a small fleet.
  */
 export class TargetPods {
-  #all: readonly Pod[] = [];
+  /** All of them as a list; undefined until somebody asks again. */
+  #all: readonly Pod[] | undefined = [];
   readonly #byUid = new Map<string, Pod>();
   readonly #byNode = new Map<string, Set<Pod>>();
   readonly #byClaim = new Map<string, Set<Pod>>();
+  /** Claims, read once. */
+  readonly #claims = new Map<Pod, Claim>();
   readonly #notReady = new Set<Pod>();
   readonly #detached = new Set<Pod>();
 
@@ -26,6 +30,7 @@ export class TargetPods {
   }
 
   get all(): readonly Pod[] {
+    this.#all ??= [...this.#byUid.values()];
     return this.#all;
   }
 
@@ -42,6 +47,11 @@ export class TargetPods {
     return [...(this.#byClaim.get(restartUid) ?? [])];
   }
 
+  /** The claim on one of the pods; undefined when there is none or it is not readable. */
+  claimOn(pod: Pod): Claim | undefined {
+    return this.#claims.get(pod);
+  }
+
   notReady(): readonly Pod[] {
     return [...this.#notReady];
   }
@@ -54,23 +64,37 @@ export class TargetPods {
   /** How many pods the target has or is to have: a pod that has its replacement beside it does not count twice. */
   get size(): number {
     const isDouble = (pod: Pod): boolean => (this.#byNode.get(nodeNameOf(pod) ?? '')?.size ?? 0) > 1;
-    return this.#all.length - this.detached().filter(isDouble).length;
+    return this.#byUid.size - this.detached().filter(isDouble).length;
   }
 
   /** Takes over a list, in which pods that have not changed are the same objects; it costs least in the order of the one before. */
   update(pods: readonly Pod[]): PodChanges {
     if (pods === this.#all) return nothing;
-    const changes = difference(this.#all, pods);
-    for (const pod of changes.before) this.#remove(pod);
-    for (const pod of changes.after) this.#add(pod);
+    const changes = difference(this.all, pods);
+    this.#take(changes);
     this.#all = pods;
     return changes;
+  }
+
+  /** Takes over changes, in order: what they cost does not depend on how many pods there are. */
+  apply(changes: readonly Change<Pod>[]): PodChanges {
+    const sum = sumOf(changes);
+    if (sum.before.length + sum.after.length === 0) return nothing;
+    this.#take(sum);
+    this.#all = undefined;
+    return sum;
+  }
+
+  #take({ before, after }: PodChanges): void {
+    for (const pod of before) this.#remove(pod);
+    for (const pod of after) this.#add(pod);
   }
 
   #remove(pod: Pod): void {
     this.#byUid.delete(uidOf(pod));
     removeFrom(this.#byNode, nodeNameOf(pod) ?? '', pod);
     for (const holder of holdersOf(pod)) removeFrom(this.#byClaim, holder, pod);
+    this.#claims.delete(pod);
     this.#notReady.delete(pod);
     this.#detached.delete(pod);
   }
@@ -79,6 +103,8 @@ export class TargetPods {
     this.#byUid.set(uidOf(pod), pod);
     addTo(this.#byNode, nodeNameOf(pod) ?? '', pod);
     for (const holder of holdersOf(pod)) addTo(this.#byClaim, holder, pod);
+    const claim = claimOf(pod);
+    if (claim !== undefined) this.#claims.set(pod, claim);
     if (!isPodReady(pod)) this.#notReady.add(pod);
     if (detachedBy(pod) !== undefined) this.#detached.add(pod);
   }
@@ -90,6 +116,17 @@ export function holdersOf(pod: Pod): readonly string[] {
 }
 
 const nothing: PodChanges = { before: [], after: [] };
+
+/** What has changed from before the first one until after the last one. */
+function sumOf(changes: readonly Change<Pod>[]): PodChanges {
+  const before = new Set<Pod>();
+  const after = new Set<Pod>();
+  for (const change of changes) {
+    if (change.before !== undefined && !after.delete(change.before)) before.add(change.before);
+    if (change.after !== undefined) after.add(change.after);
+  }
+  return { before: [...before], after: [...after] };
+}
 
 /** Both lists are walked once: pods keep their places, those that go leave a gap, those that come are at the end. */
 function difference(known: readonly Pod[], pods: readonly Pod[]): PodChanges {

@@ -9,13 +9,25 @@ import { createRestartController, type RestartController } from '#controller/res
 import { createSimCluster, type SimCluster } from '#test/support/controller/sim-cluster.js';
 import { withMethods } from '#test/support/with-methods.js';
 
+/** How pods follow each other: a replacement beside the old pod, or in its place. */
+export type FleetOrder = 'beside' | 'after';
+
+/** A fleet, and how it is restarted. */
+export interface FleetPlan {
+  readonly pods: number;
+  readonly order: FleetOrder;
+  /** How many pods at a time, as `maxSurge` and `maxUnavailable` have it. */
+  readonly atOnce: number | string;
+}
+
 /** What the restart of a simulated fleet cost the controller. */
 export interface FleetCost {
   readonly pods: number;
   /** Processor time of every look at the target, in milliseconds; the simulation's own is not in it, but for its answers to writes. */
   readonly cpuMs: number;
   readonly looks: number;
-  readonly writes: number;
+  /** By what was done to which kind, for example `patch pods`. */
+  readonly writes: ReadonlyMap<string, number>;
   /** Questions to gates. */
   readonly asks: number;
   /** Heap after the restart, with the objects of the simulation in it, in bytes. */
@@ -32,14 +44,16 @@ const limitMs = 24 * 3_600_000;
  * Restarts a DaemonSet of so many simulated nodes with the real controller, whose view is kept by changes as reflectors keep it.
  * @throws Error when it does not succeed, or when a pod was deleted against the rules
  */
-export async function restartFleet(count: number, maxUnavailable: number | string): Promise<FleetCost> {
+export async function restartFleet({ pods: count, order, atOnce }: FleetPlan): Promise<FleetCost> {
   const random = createSeededRandom(count);
-  const sim = createSimCluster({ nodes: count, startMs: () => 500 + 3_000 * random.number() });
+  const isBeside = order === 'beside';
+  const startMs = (): number => 500 + 3_000 * random.number();
+  const sim = createSimCluster({ nodes: count, startMs, ...(isBeside ? { surge: {} } : {}) });
   const fleet = new Fleet(sim);
-  sim.request(name, { strategy: { maxUnavailable } });
-  const startMs = sim.clock.nowMs();
+  sim.request(name, { strategy: isBeside ? { maxSurge: atOnce, maxUnavailable: 0 } : { maxUnavailable: atOnce } });
+  const begunMs = sim.clock.nowMs();
   while (!isFinished(sim.restart(name)) || (sim.restart(name).metadata.finalizers ?? []).length > 0) {
-    if (sim.clock.nowMs() - startMs > limitMs) throw new Error('The restart does not come to an end.');
+    if (sim.clock.nowMs() - begunMs > limitMs) throw new Error('The restart does not come to an end.');
     await fleet.step();
   }
   const { phase, pods: counted } = sim.restart(name).status ?? {};
@@ -49,10 +63,19 @@ export async function restartFleet(count: number, maxUnavailable: number | strin
   globalThis.gc?.();
   const { cpuMs, looks, asks } = fleet;
   return {
-    ...{ pods: count, cpuMs, looks, asks, writes: sim.kube.writes.length },
+    ...{ pods: count, cpuMs, looks, asks, writes: writesByKind(sim) },
     heapBytes: process.memoryUsage().heapUsed,
-    tookMs: sim.clock.nowMs() - startMs,
+    tookMs: sim.clock.nowMs() - begunMs,
   };
+}
+
+function writesByKind(sim: SimCluster): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { verb, plural } of sim.kube.writes) {
+    const kind = `${verb} ${plural}`;
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** A controller over a simulated cluster. */
@@ -100,7 +123,7 @@ class Fleet {
       leadership: {
         fencing: () => 1,
         fencingLimit: () => 10_000,
-        lease: () => undefined,
+        lease: () => sim.lease,
         raise: () => Promise.resolve(),
       },
       clock: sim.clock,

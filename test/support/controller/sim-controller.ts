@@ -52,6 +52,7 @@ export function createSimView(sim: SimCluster, lagMs = 0): ClusterView {
     target: (key) => all(daemonSets).find((target) => keyOf(target) === key),
     podsOf: (target) =>
       all(pods).filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === target.metadata.uid) === true),
+    podNewsOf: () => ({ upTo: 0, changes: undefined }),
     podsHeldBy: (uid) => all(pods).filter((pod) => holdersOf(pod).includes(uid)),
     heldPodsOf: (target) =>
       all(pods).filter(
