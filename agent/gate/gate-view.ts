@@ -70,6 +70,7 @@ export class NodeGateView {
       restartRequired: this.#deps.restartRequired(),
       version: names.version,
       podUid: names.podUid,
+      retiring: false,
       noticeMayEnd: state === State.NOTIFIED && noticesMayEnd(seen),
       waiting: [],
     };

@@ -1,6 +1,13 @@
-import type { Metadata, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
+import { status as grpcStatus, type Metadata, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 import type { Log } from '#common/log.js';
-import type { Command, DrainResponse, GateServiceServer, WaitingAgent } from '#proto/gate/v1/gate.js';
+import type {
+  Command,
+  DrainResponse,
+  GateServiceServer,
+  StatusRequest,
+  StatusResponse,
+  WaitingAgent,
+} from '#proto/gate/v1/gate.js';
 import type { Permissions } from '../access/permissions.js';
 import type { CommandSender } from '../gate/fencing.js';
 import type { AgentGate } from '../gate/gate.js';
@@ -54,9 +61,10 @@ export function createGateService(deps: GateServiceDeps): GateServiceServer {
     cordon: answer('drain', 'Cordon', (request, sender) => gate.cordon(request, sender)),
     uncordon: answer('drain', 'Uncordon', (request, sender) => gate.uncordon(request, sender)),
     getReceipt: answer('get', 'GetReceipt', ({ restartUid }) => gate.receipt(restartUid)),
-    status: answer('get', 'Status', async () => ({
+    status: answer<Commanded & StatusRequest, StatusResponse>('get', 'Status', async () => ({
       status: { ...gate.status(), waiting: [...(await deps.waiting())] },
     })),
+    retire: (_call, callback) => callback({ code: grpcStatus.UNIMPLEMENTED, details: 'It knows of no retiring.' }),
     drain: (call) => {
       const gone = new AbortController();
       call.once('cancelled', () => gone.abort(new Error('The caller has gone.')));

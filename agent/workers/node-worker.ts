@@ -134,5 +134,6 @@ export function workerStatus(worker: NodeWorker): WorkerStatus {
     message: workerMessage(worker),
     retiring: worker.stage === 'retiring',
     instance: up ? link.about.instance : '',
+    podUid: '',
   };
 }

@@ -65,6 +65,7 @@ export function gateStatusOf(
     restartRequired: false,
     version: facts.version,
     podUid: '',
+    retiring: false,
     noticeMayEnd: state.phase === 'NOTIFIED' && isIdle,
     waiting: [],
   };

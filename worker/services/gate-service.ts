@@ -1,4 +1,4 @@
-import type { ServerWritableStream } from '@grpc/grpc-js';
+import { status as grpcStatus, type ServerWritableStream } from '@grpc/grpc-js';
 import { durationToMs } from '#common/time/duration.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { statusOf } from '#common/grpc/grpc-status.js';
@@ -128,5 +128,6 @@ export function createGateService(deps: WorkerGateServiceDeps): GateServiceServe
       return { receipt };
     }),
     status: unary(log, () => ({ status: gate.status() })),
+    retire: (_call, callback) => callback({ code: grpcStatus.UNIMPLEMENTED, details: 'It knows of no retiring.' }),
   };
 }

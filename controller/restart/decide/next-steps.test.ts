@@ -59,6 +59,7 @@ function statusOf(state: State, rest: Partial<GateStatus> = {}): GateStatus {
     waiting: [],
     version: '0',
     podUid: 'pod',
+    retiring: false,
     ...rest,
   };
 }

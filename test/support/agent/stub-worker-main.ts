@@ -106,6 +106,7 @@ const gate: GateServiceServer = {
     else callback({ code: grpcStatus.NOT_FOUND, details: 'No receipt.' });
   },
   status: (_call, callback) => callback(null, { status }),
+  retire: (_call, callback) => callback({ code: grpcStatus.UNIMPLEMENTED, details: 'It knows of no retiring.' }),
 };
 
 // From SIGUSR2 on, the call that the parameter `never` names is taken and never answered; a file beside the socket says so.

@@ -149,6 +149,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     message: '',
     retiring: false,
     instance: '',
+    podUid: '',
   });
   const workersOf = (agent: Inner): WorkerStatus[] => {
     const host = hosts.get(agent.node);
@@ -187,6 +188,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     waiting: agent.waiting,
     version: '0',
     podUid: agent.podUid,
+    retiring: false,
   });
   const receiptOf = (agent: Inner, { receipt }: Gate): Receipt | undefined =>
     receipt === undefined

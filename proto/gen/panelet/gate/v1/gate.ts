@@ -18,6 +18,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../../google/protobuf/duration.js";
+import { Timestamp } from "../../../google/protobuf/timestamp.js";
 
 /** Target is what is about to be killed. Only the workers of the target are drained; others stay SERVING. */
 export enum Target {
@@ -164,8 +165,10 @@ export interface Receipt {
     | undefined;
   /** Target that was drained. */
   target: Target;
-  /** SHA-256, in hex, over the fields above: two receipts are the same only if this is. */
+  /** SHA-256, in hex, over the other fields: two receipts are the same only if this is. */
   digest: string;
+  /** The pod that was drained, where the drain named one: its counts are of that pod's workers only. */
+  podUid?: string | undefined;
 }
 
 /** CordonRequest asks to refuse new sessions. */
@@ -182,6 +185,11 @@ export interface CordonRequest {
   reason: string;
   /** What is going to be killed. */
   target: Target;
+  /**
+   * Only the host workers of this pod, where several host pods are on the node; not set: all of the target.
+   * NOT_FOUND when no host worker of this pod is on the node.
+   */
+  podUid?: string | undefined;
 }
 
 /** CordonResponse is given once every worker of the target has acknowledged. */
@@ -200,6 +208,11 @@ export interface UncordonRequest {
   target: Target;
   /** Uncordon whoever cordoned it: for a person at a terminal. */
   anyRestart: boolean;
+  /**
+   * Only the host workers of this pod, where several host pods are on the node; not set: all of the target.
+   * NOT_FOUND when no host worker of this pod is on the node.
+   */
+  podUid?: string | undefined;
 }
 
 /** UncordonResponse is given once every worker of the target serves again. */
@@ -245,6 +258,13 @@ export interface DrainRequest {
     | NoticeEnd
     | undefined;
   /**
+   * Only the host workers of this pod, where several host pods are on the node; not set: all of the target.
+   * NOT_FOUND when no host worker of this pod is on the node.
+   */
+  podUid?:
+    | string
+    | undefined;
+  /**
    * Instance of the agent that goes once the drain is complete, as an agent tells its workers; ignored by agents. Clients whose sessions move
    * to a newer worker are asked to come there over another agent, so that they move once.
    */
@@ -265,6 +285,8 @@ export interface DrainResponse {
 export interface GetReceiptRequest {
   /** Uid of the restart. */
   restartUid: string;
+  /** The pod that the drain named; not set: the drain named none. */
+  podUid?: string | undefined;
 }
 
 /** GetReceiptResponse returns the receipt. */
@@ -275,11 +297,39 @@ export interface GetReceiptResponse {
 
 /** StatusRequest asks for the state of the gate. */
 export interface StatusRequest {
+  /**
+   * Only the host workers of this pod; not set: all of the target that was cordoned last, else of the agent's. NOT_FOUND
+   * when no host worker of this pod is on the node.
+   */
+  podUid?: string | undefined;
 }
 
 /** StatusResponse returns it. */
 export interface StatusResponse {
   /** The gate now. */
+  status: GateStatus | undefined;
+}
+
+/** RetireRequest says which pod retires. */
+export interface RetireRequest {
+  /** Who asks. */
+  command:
+    | Command
+    | undefined;
+  /** What the pod's workers are killed with; only hosts retire. */
+  target: Target;
+  /** The pod. FAILED_PRECONDITION when empty at an agent; a worker asks only for itself and leaves it unread. */
+  podUid: string;
+  /**
+   * When sessions that are still there end: told to their clients from the beginning, then forced, as ON_TIMEOUT_FORCE
+   * does. Compared with the clock of the node; one that has passed means now. Not set: whenever they end by themselves.
+   */
+  retireAt?: Timestamp | undefined;
+}
+
+/** RetireResponse is given once every worker of the pod has stored it. */
+export interface RetireResponse {
+  /** The gate of the pod after the call. */
   status: GateStatus | undefined;
 }
 
@@ -317,13 +367,22 @@ export interface GateStatus {
   restartRequired: boolean;
   /** Version of the agent or worker. */
   version: string;
-  /** Uid of the pod, where there is one. */
+  /** Uid of the pod of the agent or worker, where there is one. Of what was asked about one pod, still the agent's own. */
   podUid: string;
   /**
    * True in NOTIFIED while the notice may end because all sessions are idle; for an agent those of all workers of the
    * target. A gate that does not say is taken for busy.
    */
   noticeMayEnd: boolean;
+  /**
+   * True when it retires: its state is then CORDONED without a restart_uid where no restart has cordoned it besides.
+   * For an agent, when all workers that are asked about do.
+   */
+  retiring: boolean;
+  /** When its sessions end at the latest; not set when they may stay as long as they like. */
+  retireAt?:
+    | Timestamp
+    | undefined;
   /**
    * Agents of other pods of the node that cannot start beside this one, and wait until it has gone. Set in the answer to
    * Status only.
@@ -354,12 +413,19 @@ export interface WorkerStatus {
   /** What is wrong with it, if anything. */
   message: string;
   /**
-   * True when there is a newer worker of the panel: it gets no new sessions, and ends once the last of its own has moved
-   * there or ended.
+   * True when it gets no new sessions and ends once the last of its own has moved or ended: there is a newer worker of
+   * the panel, or its pod retires.
    */
   retiring: boolean;
   /** Its instance; empty when it does not answer. */
   instance: string;
+  /**
+   * Uid of the pod that it belongs to; empty without Kubernetes, and where that is not known. An agent that says it of a
+   * host's worker also reads the pod_uid of requests; one that does not would drain all hosts of the node.
+   */
+  podUid: string;
+  /** When its sessions end at the latest, where its pod retires and has to be gone by then. */
+  retireAt?: Timestamp | undefined;
 }
 
 function createBaseCommand(): Command {
@@ -763,7 +829,16 @@ export const ForcedSession: MessageFns<ForcedSession> = {
 };
 
 function createBaseReceipt(): Receipt {
-  return { restartUid: "", instance: "", counts: undefined, forced: [], took: undefined, target: 0, digest: "" };
+  return {
+    restartUid: "",
+    instance: "",
+    counts: undefined,
+    forced: [],
+    took: undefined,
+    target: 0,
+    digest: "",
+    podUid: undefined,
+  };
 }
 
 export const Receipt: MessageFns<Receipt> = {
@@ -788,6 +863,9 @@ export const Receipt: MessageFns<Receipt> = {
     }
     if (message.digest !== "") {
       writer.uint32(58).string(message.digest);
+    }
+    if (message.podUid !== undefined) {
+      writer.uint32(66).string(message.podUid);
     }
     return writer;
   },
@@ -861,6 +939,14 @@ export const Receipt: MessageFns<Receipt> = {
             message.digest = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -887,12 +973,13 @@ export const Receipt: MessageFns<Receipt> = {
     message.took = (object.took !== undefined && object.took !== null) ? Duration.fromPartial(object.took) : undefined;
     message.target = object.target ?? 0;
     message.digest = object.digest ?? "";
+    message.podUid = object.podUid ?? undefined;
     return message;
   },
 };
 
 function createBaseCordonRequest(): CordonRequest {
-  return { command: undefined, lease: undefined, reason: "", target: 0 };
+  return { command: undefined, lease: undefined, reason: "", target: 0, podUid: undefined };
 }
 
 export const CordonRequest: MessageFns<CordonRequest> = {
@@ -908,6 +995,9 @@ export const CordonRequest: MessageFns<CordonRequest> = {
     }
     if (message.target !== 0) {
       writer.uint32(32).int32(message.target);
+    }
+    if (message.podUid !== undefined) {
+      writer.uint32(42).string(message.podUid);
     }
     return writer;
   },
@@ -957,6 +1047,14 @@ export const CordonRequest: MessageFns<CordonRequest> = {
             message.target = reader.int32() as any;
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -982,6 +1080,7 @@ export const CordonRequest: MessageFns<CordonRequest> = {
       : undefined;
     message.reason = object.reason ?? "";
     message.target = object.target ?? 0;
+    message.podUid = object.podUid ?? undefined;
     return message;
   },
 };
@@ -1044,7 +1143,7 @@ export const CordonResponse: MessageFns<CordonResponse> = {
 };
 
 function createBaseUncordonRequest(): UncordonRequest {
-  return { command: undefined, target: 0, anyRestart: false };
+  return { command: undefined, target: 0, anyRestart: false, podUid: undefined };
 }
 
 export const UncordonRequest: MessageFns<UncordonRequest> = {
@@ -1057,6 +1156,9 @@ export const UncordonRequest: MessageFns<UncordonRequest> = {
     }
     if (message.anyRestart !== false) {
       writer.uint32(24).bool(message.anyRestart);
+    }
+    if (message.podUid !== undefined) {
+      writer.uint32(34).string(message.podUid);
     }
     return writer;
   },
@@ -1098,6 +1200,14 @@ export const UncordonRequest: MessageFns<UncordonRequest> = {
             message.anyRestart = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1120,6 +1230,7 @@ export const UncordonRequest: MessageFns<UncordonRequest> = {
       : undefined;
     message.target = object.target ?? 0;
     message.anyRestart = object.anyRestart ?? false;
+    message.podUid = object.podUid ?? undefined;
     return message;
   },
 };
@@ -1191,6 +1302,7 @@ function createBaseDrainRequest(): DrainRequest {
     reason: "",
     lease: undefined,
     noticeEnd: undefined,
+    podUid: undefined,
     leavingAgent: undefined,
   };
 }
@@ -1220,6 +1332,9 @@ export const DrainRequest: MessageFns<DrainRequest> = {
     }
     if (message.noticeEnd !== undefined) {
       writer.uint32(64).int32(message.noticeEnd);
+    }
+    if (message.podUid !== undefined) {
+      writer.uint32(74).string(message.podUid);
     }
     if (message.leavingAgent !== undefined) {
       writer.uint32(98).string(message.leavingAgent);
@@ -1304,6 +1419,14 @@ export const DrainRequest: MessageFns<DrainRequest> = {
             message.noticeEnd = reader.int32() as any;
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
           case 12: {
             if (tag !== 98) {
               break;
@@ -1345,6 +1468,7 @@ export const DrainRequest: MessageFns<DrainRequest> = {
       ? Duration.fromPartial(object.lease)
       : undefined;
     message.noticeEnd = object.noticeEnd ?? undefined;
+    message.podUid = object.podUid ?? undefined;
     message.leavingAgent = object.leavingAgent ?? undefined;
     return message;
   },
@@ -1422,13 +1546,16 @@ export const DrainResponse: MessageFns<DrainResponse> = {
 };
 
 function createBaseGetReceiptRequest(): GetReceiptRequest {
-  return { restartUid: "" };
+  return { restartUid: "", podUid: undefined };
 }
 
 export const GetReceiptRequest: MessageFns<GetReceiptRequest> = {
   encode(message: GetReceiptRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.restartUid !== "") {
       writer.uint32(10).string(message.restartUid);
+    }
+    if (message.podUid !== undefined) {
+      writer.uint32(18).string(message.podUid);
     }
     return writer;
   },
@@ -1454,6 +1581,14 @@ export const GetReceiptRequest: MessageFns<GetReceiptRequest> = {
             message.restartUid = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1472,6 +1607,7 @@ export const GetReceiptRequest: MessageFns<GetReceiptRequest> = {
   fromPartial(object: DeepPartial<GetReceiptRequest>): GetReceiptRequest {
     const message = createBaseGetReceiptRequest();
     message.restartUid = object.restartUid ?? "";
+    message.podUid = object.podUid ?? undefined;
     return message;
   },
 };
@@ -1534,11 +1670,14 @@ export const GetReceiptResponse: MessageFns<GetReceiptResponse> = {
 };
 
 function createBaseStatusRequest(): StatusRequest {
-  return {};
+  return { podUid: undefined };
 }
 
 export const StatusRequest: MessageFns<StatusRequest> = {
-  encode(_: StatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: StatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.podUid !== undefined) {
+      writer.uint32(10).string(message.podUid);
+    }
     return writer;
   },
 
@@ -1555,6 +1694,14 @@ export const StatusRequest: MessageFns<StatusRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1570,8 +1717,9 @@ export const StatusRequest: MessageFns<StatusRequest> = {
   create(base?: DeepPartial<StatusRequest>): StatusRequest {
     return StatusRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<StatusRequest>): StatusRequest {
+  fromPartial(object: DeepPartial<StatusRequest>): StatusRequest {
     const message = createBaseStatusRequest();
+    message.podUid = object.podUid ?? undefined;
     return message;
   },
 };
@@ -1633,6 +1781,158 @@ export const StatusResponse: MessageFns<StatusResponse> = {
   },
 };
 
+function createBaseRetireRequest(): RetireRequest {
+  return { command: undefined, target: 0, podUid: "", retireAt: undefined };
+}
+
+export const RetireRequest: MessageFns<RetireRequest> = {
+  encode(message: RetireRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.command !== undefined) {
+      Command.encode(message.command, writer.uint32(10).fork()).join();
+    }
+    if (message.target !== 0) {
+      writer.uint32(16).int32(message.target);
+    }
+    if (message.podUid !== "") {
+      writer.uint32(26).string(message.podUid);
+    }
+    if (message.retireAt !== undefined) {
+      Timestamp.encode(message.retireAt, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetireRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetireRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.command = Command.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.target = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.retireAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetireRequest>): RetireRequest {
+    return RetireRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetireRequest>): RetireRequest {
+    const message = createBaseRetireRequest();
+    message.command = (object.command !== undefined && object.command !== null)
+      ? Command.fromPartial(object.command)
+      : undefined;
+    message.target = object.target ?? 0;
+    message.podUid = object.podUid ?? "";
+    message.retireAt = (object.retireAt !== undefined && object.retireAt !== null)
+      ? Timestamp.fromPartial(object.retireAt)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRetireResponse(): RetireResponse {
+  return { status: undefined };
+}
+
+export const RetireResponse: MessageFns<RetireResponse> = {
+  encode(message: RetireResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== undefined) {
+      GateStatus.encode(message.status, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetireResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetireResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.status = GateStatus.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetireResponse>): RetireResponse {
+    return RetireResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetireResponse>): RetireResponse {
+    const message = createBaseRetireResponse();
+    message.status = (object.status !== undefined && object.status !== null)
+      ? GateStatus.fromPartial(object.status)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseGateStatus(): GateStatus {
   return {
     state: 0,
@@ -1650,6 +1950,8 @@ function createBaseGateStatus(): GateStatus {
     version: "",
     podUid: "",
     noticeMayEnd: false,
+    retiring: false,
+    retireAt: undefined,
     waiting: [],
   };
 }
@@ -1701,8 +2003,14 @@ export const GateStatus: MessageFns<GateStatus> = {
     if (message.noticeMayEnd !== false) {
       writer.uint32(120).bool(message.noticeMayEnd);
     }
+    if (message.retiring !== false) {
+      writer.uint32(128).bool(message.retiring);
+    }
+    if (message.retireAt !== undefined) {
+      Timestamp.encode(message.retireAt, writer.uint32(138).fork()).join();
+    }
     for (const v of message.waiting) {
-      WaitingAgent.encode(v!, writer.uint32(130).fork()).join();
+      WaitingAgent.encode(v!, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -1841,7 +2149,23 @@ export const GateStatus: MessageFns<GateStatus> = {
             continue;
           }
           case 16: {
-            if (tag !== 130) {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.retiring = reader.bool();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.retireAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
               break;
             }
 
@@ -1886,6 +2210,10 @@ export const GateStatus: MessageFns<GateStatus> = {
     message.version = object.version ?? "";
     message.podUid = object.podUid ?? "";
     message.noticeMayEnd = object.noticeMayEnd ?? false;
+    message.retiring = object.retiring ?? false;
+    message.retireAt = (object.retireAt !== undefined && object.retireAt !== null)
+      ? Timestamp.fromPartial(object.retireAt)
+      : undefined;
     message.waiting = object.waiting?.map((e) => WaitingAgent.fromPartial(e)) || [];
     return message;
   },
@@ -1959,7 +2287,18 @@ export const WaitingAgent: MessageFns<WaitingAgent> = {
 };
 
 function createBaseWorkerStatus(): WorkerStatus {
-  return { panel: "", state: 0, sessions: 0, pid: 0, target: 0, message: "", retiring: false, instance: "" };
+  return {
+    panel: "",
+    state: 0,
+    sessions: 0,
+    pid: 0,
+    target: 0,
+    message: "",
+    retiring: false,
+    instance: "",
+    podUid: "",
+    retireAt: undefined,
+  };
 }
 
 export const WorkerStatus: MessageFns<WorkerStatus> = {
@@ -1987,6 +2326,12 @@ export const WorkerStatus: MessageFns<WorkerStatus> = {
     }
     if (message.instance !== "") {
       writer.uint32(66).string(message.instance);
+    }
+    if (message.podUid !== "") {
+      writer.uint32(74).string(message.podUid);
+    }
+    if (message.retireAt !== undefined) {
+      Timestamp.encode(message.retireAt, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -2068,6 +2413,22 @@ export const WorkerStatus: MessageFns<WorkerStatus> = {
             message.instance = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.retireAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2093,6 +2454,10 @@ export const WorkerStatus: MessageFns<WorkerStatus> = {
     message.message = object.message ?? "";
     message.retiring = object.retiring ?? false;
     message.instance = object.instance ?? "";
+    message.podUid = object.podUid ?? "";
+    message.retireAt = (object.retireAt !== undefined && object.retireAt !== null)
+      ? Timestamp.fromPartial(object.retireAt)
+      : undefined;
     return message;
   },
 };
@@ -2160,6 +2525,22 @@ export const GateServiceService = {
     responseSerialize: (value: StatusResponse): Buffer => Buffer.from(StatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StatusResponse => StatusResponse.decode(value),
   },
+  /**
+   * Retire has the workers of one pod take no new sessions for good, go on with those that they have, and end what is
+   * left at `retire_at`. It is stored before it is answered and cannot be undone: a worker that retired remembers it when
+   * its container starts again. Calling it again changes `retire_at`. A retired pod can be cordoned and drained as any
+   * other; uncordoned, it goes on retiring. NOT_FOUND when no worker of the pod is on this node. UNIMPLEMENTED at an
+   * agent or a worker that knows of no retiring: it has to be drained.
+   */
+  retire: {
+    path: "/panelet.gate.v1.GateService/Retire" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetireRequest): Buffer => Buffer.from(RetireRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetireRequest => RetireRequest.decode(value),
+    responseSerialize: (value: RetireResponse): Buffer => Buffer.from(RetireResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetireResponse => RetireResponse.decode(value),
+  },
 } as const;
 
 export interface GateServiceServer extends UntypedServiceImplementation {
@@ -2183,6 +2564,14 @@ export interface GateServiceServer extends UntypedServiceImplementation {
   getReceipt: handleUnaryCall<GetReceiptRequest, GetReceiptResponse>;
   /** Status returns the state of the gate. */
   status: handleUnaryCall<StatusRequest, StatusResponse>;
+  /**
+   * Retire has the workers of one pod take no new sessions for good, go on with those that they have, and end what is
+   * left at `retire_at`. It is stored before it is answered and cannot be undone: a worker that retired remembers it when
+   * its container starts again. Calling it again changes `retire_at`. A retired pod can be cordoned and drained as any
+   * other; uncordoned, it goes on retiring. NOT_FOUND when no worker of the pod is on this node. UNIMPLEMENTED at an
+   * agent or a worker that knows of no retiring: it has to be drained.
+   */
+  retire: handleUnaryCall<RetireRequest, RetireResponse>;
 }
 
 export interface GateServiceClient extends Client {
@@ -2266,6 +2655,28 @@ export interface GateServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StatusResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Retire has the workers of one pod take no new sessions for good, go on with those that they have, and end what is
+   * left at `retire_at`. It is stored before it is answered and cannot be undone: a worker that retired remembers it when
+   * its container starts again. Calling it again changes `retire_at`. A retired pod can be cordoned and drained as any
+   * other; uncordoned, it goes on retiring. NOT_FOUND when no worker of the pod is on this node. UNIMPLEMENTED at an
+   * agent or a worker that knows of no retiring: it has to be drained.
+   */
+  retire(
+    request: RetireRequest,
+    callback: (error: ServiceError | null, response: RetireResponse) => void,
+  ): ClientUnaryCall;
+  retire(
+    request: RetireRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetireResponse) => void,
+  ): ClientUnaryCall;
+  retire(
+    request: RetireRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetireResponse) => void,
   ): ClientUnaryCall;
 }
 
