@@ -29,7 +29,7 @@ import { createPermissions } from '../access/permissions.js';
 import { createRoleAuthorizer } from '../access/role-authorizer.js';
 import { createChanges, type Changes } from '#common/changes.js';
 import { readAgentConfig } from '../config/config.js';
-import type { AgentGate } from '../gate/gate.js';
+import type { NodeGate } from '../gate/node-gate.js';
 import { createCallerReader } from '../services/caller.js';
 import { createGateService } from '../services/gate-service.js';
 import { openServices } from '../services/services.js';
@@ -78,7 +78,7 @@ async function open(tls?: CertificateSource): Promise<Front> {
   writeFileSync(identityFile, identitiesYaml);
   const calls = createVerifiedCalls(createSystemRandom());
   const permissions = createPermissions({ authorizer: createRoleAuthorizer(), audit: createAudit(log) });
-  const gate = { status: () => GateStatus.fromPartial({ node: 'n1' }) } as unknown as AgentGate;
+  const gate = { status: () => GateStatus.fromPartial({ node: 'n1' }) } as unknown as NodeGate;
   const services = await openServices({
     socketPath,
     session: {} as Parameters<typeof openServices>[0]['session'],

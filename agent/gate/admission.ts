@@ -1,11 +1,12 @@
 import type { Clock } from '#common/time/clock.js';
 import { durationToMs, msToDuration } from '#common/time/duration.js';
 import type { Log } from '#common/log.js';
-import { State, type CordonRequest, type GateStatus, type Target } from '#proto/gate/v1/gate.js';
-import { isRetirement } from '../workers/node-worker.js';
+import { State, Target, type CordonRequest, type GateStatus } from '#proto/gate/v1/gate.js';
+import { isRetirement, isUncordoned } from '../workers/node-worker.js';
 import type { WorkerAdmission } from '../workers/create-node-worker.js';
 import { commandTo } from './command-to.js';
 import type { Cordons } from './cordons.js';
+import type { PodCordons } from './pod-cordons.js';
 import type { Fencing } from './fencing.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
 import { callTimeoutMs, cordonWorker, uncordonWorker } from './worker-calls.js';
@@ -19,29 +20,38 @@ export const defaultLeaseMs = 60_000;
 /** What admitting workers needs. */
 export interface WorkerAdmissionDeps {
   readonly cordons: Cordons;
+  readonly podCordons: PodCordons;
   readonly fencing: Fencing;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** What is in force, for workers that come up in the middle of it. */
-export function createWorkerAdmission({ cordons, fencing, clock, log }: WorkerAdmissionDeps): WorkerAdmission {
+export function createWorkerAdmission({
+  cordons,
+  podCordons,
+  fencing,
+  clock,
+  log,
+}: WorkerAdmissionDeps): WorkerAdmission {
   return {
     mayStart: (target) => cordons.get(target) === undefined,
-    prepare: async (target, clients, status) => {
+    prepare: async ({ target, podUid }, clients, status) => {
       if (status.fencing > fencing.highest()) {
         const known = { of: status.fencing, here: fencing.highest() };
         log.info(known, 'A worker knows of a later leader than its agent; that holds up nobody');
       }
-      const inForce = cordons.get(target);
+      // What is said of one pod's hosts is about no other's.
+      const ofPod = target === Target.HOST && podUid !== '' ? podCordons.of(podUid) : undefined;
+      const inForce = cordons.get(target) ?? ofPod?.get(target);
       if (inForce === undefined && status.restartUid.startsWith(shutdownPrefix)) {
         return reopen(clients, { status, target, clock });
       }
       if (inForce === undefined) {
-        learnCordon(cordons, target, { status, clock });
+        learnCordon(ofPod ?? cordons, target, { status, clock });
         return status;
       }
-      if (status.state !== State.SERVING) return status;
+      if (!isUncordoned(status)) return status;
       const { restartUid, generation, reason } = inForce;
       const request: CordonRequest = {
         command: commandTo(status, { restartUid, generation, fencing: fencing.highest() }),

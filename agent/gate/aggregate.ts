@@ -118,6 +118,15 @@ function pick(
   return values.length === 0 ? undefined : msToDuration(choose(...values));
 }
 
+/** Whether all that answer retire, and when the last of them has to be gone, where all have to be. */
+export function retirementOf(nodeWorkers: readonly AggregatedWorker[]): Pick<GateStatus, 'retiring' | 'retireAt'> {
+  const known = knownStatuses(nodeWorkers);
+  if (known.length === 0 || !known.every(({ retiring }) => retiring)) return { retiring: false };
+  const ends = known.map(({ retireAt }) => retireAt);
+  if (!ends.every((end) => end !== undefined)) return { retiring: true };
+  return { retiring: true, retireAt: ends.toSorted((a, b) => b.seconds - a.seconds || b.nanos - a.nanos)[0] };
+}
+
 /** Uid of the restart that has cordoned a worker; undefined when all serve. */
 export function restartOf(nodeWorkers: readonly AggregatedWorker[]): string | undefined {
   return knownStatuses(nodeWorkers).find((status) => status.state !== State.SERVING && status.restartUid !== '')

@@ -14,6 +14,8 @@ export interface GateReceiptsDeps {
   readonly view: NodeGateView;
   readonly nodeWorkers: NodeWorkers;
   readonly cordons: Cordons;
+  /** Pod whose hosts alone they are about, where it is one. */
+  readonly podUid?: string;
   /** Which agent signs for them. */
   readonly instance: string;
 }
@@ -32,9 +34,9 @@ export class GateReceipts {
 
   /** Sums up the receipts of a target's workers. The same receipts give the same receipt again. */
   give(restartUid: string, target: Target, workers: readonly Receipt[]): Receipt {
-    const { view, instance } = this.#deps;
+    const { view, instance, podUid } = this.#deps;
     const key = `${target}/${restartUid}`;
-    const make = (kept: number): Receipt => sumReceipts({ restartUid, instance, target, workers, kept });
+    const make = (kept: number): Receipt => sumReceipts({ restartUid, instance, target, workers, kept, podUid });
     // What others kept is as of the moment of the drain: it changes while the receipt is read again.
     const before = this.#given.get(key);
     if (before !== undefined) {

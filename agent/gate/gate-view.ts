@@ -9,6 +9,7 @@ import {
   longestDeadline,
   noticesMayEnd,
   restartOf,
+  retirementOf,
   shortestLease,
   sumCounts,
   type AggregatedWorker,
@@ -45,10 +46,10 @@ export class NodeGateView {
     this.#deps = deps;
   }
 
-  /** Status of a target. @default the one that was cordoned last, else the agent's */
+  /** Status of a target. @default the one that was cordoned last, else one that is cordoned, else the agent's */
   status(asked?: Target): GateStatus {
     const { clock, names, nodeWorkers, cordons, fencing } = this.#deps;
-    const target = asked ?? cordons.latest() ?? Target.AGENT;
+    const target = asked ?? cordons.latest() ?? this.#cordoned() ?? Target.AGENT;
     const seen = this.#views(target);
     const cordon = cordons.get(target);
     const counts = sumCounts(knownStatuses(seen).map((known) => known.counts));
@@ -70,7 +71,7 @@ export class NodeGateView {
       restartRequired: this.#deps.restartRequired(),
       version: names.version,
       podUid: names.podUid,
-      retiring: false,
+      ...retirementOf(seen),
       noticeMayEnd: state === State.NOTIFIED && noticesMayEnd(seen),
       waiting: [],
     };
@@ -91,9 +92,16 @@ export class NodeGateView {
     return sumSessions(others.map(viewWorker));
   }
 
-  /** States of the target's workers that answer. */
-  liveStates(target: Target): State[] {
-    return liveWorkers(workersOf(this.#deps.nodeWorkers, target)).map(({ view }) => view.status.state);
+  /** Statuses of the target's workers that answer. */
+  liveStatuses(target: Target): GateStatus[] {
+    return liveWorkers(workersOf(this.#deps.nodeWorkers, target)).map(({ view }) => view.status);
+  }
+
+  /** Hosts whose cordon an agent before this one has brought about are cordoned as a whole only if all are. */
+  #cordoned(): Target | undefined {
+    const seen = this.#views(Target.HOST);
+    const isCordoned = restartOf(seen) !== undefined && aggregateState(seen, State.SERVING) !== State.SERVING;
+    return isCordoned ? Target.HOST : undefined;
   }
 
   #views(target: Target): readonly AggregatedWorker[] {

@@ -23,6 +23,7 @@ import { GateReceipts } from './gate-receipts.js';
 import { NodeGateView, type GateViewDeps } from './gate-view.js';
 import { liveWorkers, settleWorkers, unanswered, untilSeen, workersOf } from './node-workers.js';
 import { SharedNotices } from './notices.js';
+import { isUncordoned } from '../workers/node-worker.js';
 import { recallRetiring } from './recall.js';
 import { createTurns, type Turns } from './turns.js';
 import { callAll, callTimeoutMs, cordonWorkers, drainWorkers, settleMs, uncordonWorker } from './worker-calls.js';
@@ -35,6 +36,8 @@ const seenWithinMs = 1_000;
 /** What the gate needs. */
 export interface AgentGateDeps extends GateViewDeps {
   readonly log: Log;
+  /** Pod whose hosts alone it stands for; all workers of the node where it is not set. */
+  readonly podUid?: string;
 }
 
 /** A request whose command was judged. */
@@ -62,10 +65,10 @@ export interface AgentGate {
 
 /** The node's gate over its nodeWorkers. */
 export function createAgentGate(deps: AgentGateDeps): AgentGate {
-  return new NodeGate(deps);
+  return new SummedGate(deps);
 }
 
-class NodeGate implements AgentGate {
+class SummedGate implements AgentGate {
   readonly #deps: AgentGateDeps;
   readonly #view: NodeGateView;
   readonly #receipts: GateReceipts;
@@ -95,7 +98,7 @@ class NodeGate implements AgentGate {
     const target = targetIn(request.target);
     return this.#turnOf(target)(async () => {
       await this.#cordonAll(target, await this.#judge(request, sender), false);
-      await this.#untilStates(target, (state) => state !== State.SERVING);
+      await this.#untilSeen(target, (status) => !isUncordoned(status));
       return { status: this.status(target) };
     });
   }
@@ -104,7 +107,7 @@ class NodeGate implements AgentGate {
     const target = targetIn(request.target);
     return this.#turnOf(target)(async () => {
       await this.#uncordonAll(target, request.anyRestart ? request : await this.#judge(request, sender));
-      await this.#untilStates(target, (state) => state === State.SERVING);
+      await this.#untilSeen(target, isUncordoned);
       return { status: this.status(target) };
     });
   }
@@ -231,13 +234,15 @@ class NodeGate implements AgentGate {
   #requireDrain(target: Target, { restartUid }: Command): void {
     const cordon = this.#deps.cordons.get(target);
     if (cordon?.restartUid === restartUid && cordon.draining) return;
+    // One that an agent before this one has begun, at the hosts of single pods.
+    if (cordon === undefined && this.#view.holder(target) === restartUid) return;
     throw new PaneletError('GATE_REFUSED', `The restart ${restartUid} has no drain under way here.`);
   }
 
   /** Waits a moment until the watches show what every worker of the target has answered. */
-  #untilStates(target: Target, isExpected: (state: State) => boolean): Promise<void> {
+  #untilSeen(target: Target, isExpected: (status: GateStatus) => boolean): Promise<void> {
     const { clock, nodeWorkers } = this.#deps;
-    const isSeen = (): boolean => this.#view.liveStates(target).every(isExpected);
+    const isSeen = (): boolean => this.#view.liveStatuses(target).every(isExpected);
     return untilSeen(nodeWorkers, isSeen, { clock, limitMs: seenWithinMs });
   }
 }

@@ -1,6 +1,6 @@
 import type { Log } from '#common/log.js';
-import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
-import type { NodeWorker } from '../workers/node-worker.js';
+import { Target, type GateStatus } from '#proto/gate/v1/gate.js';
+import { isUncordoned, type NodeWorker } from '../workers/node-worker.js';
 import type { Cordons } from './cordons.js';
 import { liveWorkers, workersOf, type NodeWorkers } from './node-workers.js';
 
@@ -24,13 +24,13 @@ export function watchLiftedCordons({ nodeWorkers, cordons, log }: LiftedCordonsD
     for (const target of targets) {
       const uid = cordons.get(target)?.restartUid;
       const own = statusesOf(workersOf(nodeWorkers, target));
-      const isHeld = own.some(({ state, restartUid }) => state !== State.SERVING && restartUid === uid);
-      const wasHeld = own.some(({ state, instance }) => state === State.SERVING && seen.get(instance) === uid);
+      const isHeld = own.some((status) => !isUncordoned(status) && status.restartUid === uid);
+      const wasHeld = own.some((status) => isUncordoned(status) && seen.get(status.instance) === uid);
       if (uid === undefined || isHeld || !wasHeld) continue;
       cordons.clear(target);
       log.info({ restartUid: uid, target }, 'Somebody else has uncordoned the gate');
     }
-    const cordoned = statusesOf(nodeWorkers.workers()).filter(({ state }) => state !== State.SERVING);
+    const cordoned = statusesOf(nodeWorkers.workers()).filter((status) => !isUncordoned(status));
     seen = new Map(cordoned.map(({ instance, restartUid }) => [instance, restartUid]));
   });
 }

@@ -12,6 +12,8 @@ export interface ReceiptParts {
   readonly workers: readonly Receipt[];
   /** Sessions of workers that are not of the target. */
   readonly kept: number;
+  /** Pod whose workers alone these are; undefined where all of the target are. */
+  readonly podUid?: string | undefined;
 }
 
 const maxForced = 50;
@@ -31,5 +33,6 @@ export function sumReceipts(parts: ReceiptParts): Receipt {
     forced,
     took: msToDuration(tookMs),
     target: parts.target,
+    ...(parts.podUid === undefined ? {} : { podUid: parts.podUid }),
   });
 }

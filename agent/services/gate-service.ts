@@ -10,13 +10,13 @@ import type {
 } from '#proto/gate/v1/gate.js';
 import type { Permissions } from '../access/permissions.js';
 import type { CommandSender } from '../gate/fencing.js';
-import type { AgentGate } from '../gate/gate.js';
+import type { NodeGate } from '../gate/node-gate.js';
 import type { CallerReader } from './caller.js';
 import { answerOf } from './errors.js';
 
 /** What the service needs. */
 export interface GateServiceDeps {
-  readonly gate: AgentGate;
+  readonly gate: NodeGate;
   /** Agents of the node that cannot start beside this one. */
   readonly waiting: () => Promise<readonly WaitingAgent[]>;
   readonly node: string;
@@ -60,9 +60,9 @@ export function createGateService(deps: GateServiceDeps): GateServiceServer {
   return {
     cordon: answer('drain', 'Cordon', (request, sender) => gate.cordon(request, sender)),
     uncordon: answer('drain', 'Uncordon', (request, sender) => gate.uncordon(request, sender)),
-    getReceipt: answer('get', 'GetReceipt', ({ restartUid }) => gate.receipt(restartUid)),
-    status: answer<Commanded & StatusRequest, StatusResponse>('get', 'Status', async () => ({
-      status: { ...gate.status(), waiting: [...(await deps.waiting())] },
+    getReceipt: answer('get', 'GetReceipt', (request) => gate.receipt(request)),
+    status: answer<Commanded & StatusRequest, StatusResponse>('get', 'Status', async (request) => ({
+      status: { ...gate.status(request), waiting: [...(await deps.waiting())] },
     })),
     retire: (_call, callback) => callback({ code: grpcStatus.UNIMPLEMENTED, details: 'It knows of no retiring.' }),
     drain: (call) => {

@@ -1,5 +1,6 @@
 import { createWorkerAdmission } from '../gate/admission.js';
 import { createCordons, type Cordons } from '../gate/cordons.js';
+import { createPodCordons, type PodCordons } from '../gate/pod-cordons.js';
 import { createFencing, type Fencing } from '../gate/fencing.js';
 import { openFencingFile } from '../gate/fencing-file.js';
 import { defaultStartTimes } from '../workers/start-times.js';
@@ -13,6 +14,7 @@ export interface RegistryParts {
   /** Name of this life of the agent. */
   readonly instance: string;
   readonly cordons: Cordons;
+  readonly podCordons: PodCordons;
   readonly fencing: Fencing;
   readonly registry: Registry;
 }
@@ -24,8 +26,10 @@ export async function openRegistry(base: AgentBase): Promise<RegistryParts> {
   const instance = deps.random.uuid();
   const cordons = createCordons(clock, () => registry.changes.notify());
   cleanup.add(() => cordons.close());
+  const podCordons = createPodCordons(clock, () => registry.changes.notify());
+  cleanup.add(() => podCordons.close());
   const fencing = createFencing(await openFencingFile(config.stateDir, log, String(agents.own.number)));
-  const admission = createWorkerAdmission({ cordons, fencing, clock, log });
+  const admission = createWorkerAdmission({ cordons, podCordons, fencing, clock, log });
   const registry = createNodeRegistry(base, instance, admission);
   cleanup.add(() => registry.close());
   const reconsider = (): void => {
@@ -34,7 +38,7 @@ export async function openRegistry(base: AgentBase): Promise<RegistryParts> {
   };
   cleanup.add(agents.onArrival(reconsider));
   cleanup.add(agents.onDeath(reconsider));
-  return { instance, cordons, fencing, registry };
+  return { instance, cordons, podCordons, fencing, registry };
 }
 
 function createNodeRegistry(

@@ -1,7 +1,7 @@
 import { startMetricsServer } from '#common/http/metrics-server.js';
 import { createMetricsReader } from '../access/metrics-reader.js';
 import type { Front } from '../front/front.js';
-import type { AgentGate } from '../gate/gate.js';
+import type { NodeGate } from '../gate/node-gate.js';
 import type { Registry } from '../workers/registry.js';
 import type { AgentBase } from './open-base.js';
 
@@ -10,7 +10,7 @@ export interface Observed {
   readonly front: Front;
   readonly gateFront: Front | undefined;
   readonly registry: Registry;
-  readonly gate: AgentGate;
+  readonly gate: NodeGate;
 }
 
 /** Observes what serves, and opens the port for metrics where one is configured. */
@@ -20,7 +20,7 @@ export async function serveMetrics(base: AgentBase, { front, gateFront, registry
     workers: () => registry.workers(),
     // Both agents of a node see the workers of its hosts; sums over agents count them once.
     isTold: ({ panel }) => panel.target !== 'host' || !agents.hasNewer,
-    gateStatus: (target) => gate.status(target),
+    gateStatus: (target) => gate.statusOf(target),
     connections: () => front.connections() + (gateFront?.connections() ?? 0),
     certificate: () => certificates?.current()?.cert,
   });

@@ -2,7 +2,7 @@ import { State, Target } from '#proto/gate/v1/gate.js';
 import type { AttachmentReviews } from '../access/attachment-reviews.js';
 import type { PanelConfig } from '../config/config.js';
 import type { Front } from '../front/front.js';
-import { createAgentGate, type AgentGate } from '../gate/gate.js';
+import { createNodeGate, type NodeGate } from '../gate/node-gate.js';
 import { watchLiftedCordons } from '../gate/lifted-cordons.js';
 import { removeStaleSockets } from '../life/directories.js';
 import { createRetirements } from '../life/retirements.js';
@@ -32,7 +32,7 @@ export interface Serving {
   /** For controllers only. */
   readonly gateFront: Front | undefined;
   readonly registry: Registry;
-  readonly gate: AgentGate;
+  readonly gate: NodeGate;
   readonly stale: Set<string>;
   readonly attachmentReviews: AttachmentReviews;
   readonly shutDown: (hurry: AbortSignal) => Promise<boolean>;
@@ -56,6 +56,7 @@ export async function serve(base: AgentBase): Promise<Serving> {
   const { front, gateFront, attachmentReviews, health } = fronts;
   const stale = new Set<string>();
   const gate = createGate(base, parts, stale);
+  base.cleanup.add(() => gate.close());
   base.cleanup.add(watchLiftedCordons({ nodeWorkers: registry, cordons, log }));
   const sweeping = new AbortController();
   base.cleanup.add(() => sweeping.abort());
@@ -79,19 +80,20 @@ export async function serve(base: AgentBase): Promise<Serving> {
       return shutDownWorkers({ registry, clock, log, instance, cordons, graceMs, hurry });
     },
     closeServices: () => services.close(),
-    showHealth: () => health.show(gate.status(Target.AGENT).state === State.SERVING),
+    showHealth: () => health.show(gate.statusOf(Target.AGENT).state === State.SERVING),
     stopHealth: () => health.stop(),
   };
 }
 
-function createGate({ deps, config }: AgentBase, parts: RegistryParts, stale: ReadonlySet<string>): AgentGate {
-  const { instance, registry, cordons, fencing } = parts;
-  return createAgentGate({
+function createGate({ deps, config }: AgentBase, parts: RegistryParts, stale: ReadonlySet<string>): NodeGate {
+  const { instance, registry, cordons, podCordons, fencing } = parts;
+  return createNodeGate({
     clock: deps.clock,
     log: deps.log,
     names: { instance, node: config.node, podUid: deps.pod.uid, version: deps.version },
     nodeWorkers: registry,
     cordons,
+    podCordons,
     fencing,
     restartRequired: () =>
       stale.size > 0 ||
@@ -100,7 +102,7 @@ function createGate({ deps, config }: AgentBase, parts: RegistryParts, stale: Re
 }
 
 interface OwnParts {
-  readonly gate: AgentGate;
+  readonly gate: NodeGate;
   readonly registry: Registry;
   readonly fronts: Fronts;
   readonly reload: ReloadCall;

@@ -26,6 +26,16 @@ export function containerSockets(panelDirectory: string): readonly string[] {
   return found.sort((a, b) => b.madeMs - a.madeMs).map(({ path }) => path);
 }
 
+/** Whether a path is another name of a container's socket. */
+export function isSocketOfContainer(path: string, panelDirectory: string): boolean {
+  const there = inodeAt(path);
+  return there !== undefined && containerSockets(panelDirectory).some((socket) => inodeAt(socket) === there);
+}
+
+function inodeAt(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
+}
+
 function timeOf(path: string): number | undefined {
   try {
     return statSync(path).mtimeMs;

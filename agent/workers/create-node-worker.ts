@@ -8,7 +8,7 @@ import type { GateStatus, Target } from '#proto/gate/v1/gate.js';
 import type { WatchRequest } from '#proto/worker/v1/worker.js';
 import type { PanelConfig } from '../config/config.js';
 import { createUpstream } from '../front/upstream/upstream.js';
-import { linkForEarlierAgents } from './earlier-place.js';
+import type { PodPlace } from './host-pods.js';
 import type { Launcher } from './launcher.js';
 import type { NodeWorker, WorkerStage } from './node-worker.js';
 import type { ProcessTable } from './process-table.js';
@@ -25,7 +25,14 @@ export interface WorkerAdmission {
   /** True while a worker of the target may be started. */
   mayStart(target: Target): boolean;
   /** Applies what is in force to a worker that has just answered; resolves with its status then. */
-  prepare(target: Target, clients: WorkerClients, status: GateStatus): Promise<GateStatus>;
+  prepare(worker: AdmittedWorker, clients: WorkerClients, status: GateStatus): Promise<GateStatus>;
+}
+
+/** Whose worker is admitted. */
+export interface AdmittedWorker {
+  readonly target: Target;
+  /** As {@link NodeWorker.podUid}. */
+  readonly podUid: string;
 }
 
 /** What holding workers needs. */
@@ -53,6 +60,10 @@ export interface NodeWorkerOptions {
   readonly number: number;
   readonly stage: WorkerStage;
   readonly changes: Changes;
+  /** A host of this pod, and of none where it is not set. */
+  readonly pod?: PodPlace;
+  /** Something about it has changed; tells `changes`. */
+  readonly onChange: () => void;
   /** Its process has ended, and none is started in its place. */
   readonly onGone: (worker: NodeWorker) => void;
 }
@@ -79,10 +90,13 @@ export function numberedArgv(
 
 /** Begins to hold a worker: looks for it at its socket, and supervises it where the agent starts it. */
 export function createNodeWorker(deps: NodeWorkerDeps, options: NodeWorkerOptions): NodeWorker {
-  const { panel, number, changes } = options;
+  const { panel, number, pod } = options;
+  const podUid = pod?.uid ?? podOf(deps.place, panel);
   const target = targetOf(panel);
-  const socket = createWorkerSocket(() => placesNow(deps.place, panel, number));
-  const log = deps.log.child(number === 1 ? { panel: panel.name } : { panel: panel.name, number });
+  const socket = createWorkerSocket(() =>
+    pod === undefined ? placesNow(deps.place, panel, number) : [pod.socketPath],
+  );
+  const log = deps.log.child(nameForLog(options));
   const upstream = createUpstream({
     get socketPath() {
       return socket.path;
@@ -95,25 +109,14 @@ export function createNodeWorker(deps: NodeWorkerDeps, options: NodeWorkerOption
     socket,
     log,
     backoff: createBackoff(deps.random, { initialMs: 20, maxMs: 1_000 }),
-    prepare: (clients, status) => deps.admission.prepare(target, clients, status),
-    onChange: () => {
-      if (panel.run === 'external' && panel.target === 'host') noteHost();
-      changes.notify();
-    },
+    prepare: (clients, status) => deps.admission.prepare({ target, podUid }, clients, status),
+    onChange: options.onChange,
     // Clients whose worker hangs are told, and come again when it does; nothing is lost by that.
     onSilent: () => upstream.cut(),
   });
-  let linked = '';
-  const noteHost = (): void => {
-    const now = link.state();
-    const isOfPodNow = !socketPlaces(deps.place, panel).includes(socket.path);
-    if (now.kind !== 'up' || now.about.instance === linked || !isOfPodNow) return;
-    linked = now.about.instance;
-    void linkForEarlierAgents(socket.path, log);
-  };
   let supervisor: Supervisor | undefined;
   const worker: NodeWorker = {
-    ...{ panel, number, link, upstream, stage: options.stage, leaving: false, successor: undefined },
+    ...{ panel, number, podUid, link, upstream, stage: options.stage, leaving: false, successor: undefined },
     get supervisor() {
       return supervisor;
     },
@@ -125,6 +128,16 @@ export function createNodeWorker(deps: NodeWorkerDeps, options: NodeWorkerOption
   };
   worker.supervise(deps.isInCharge(panel));
   return worker;
+}
+
+function nameForLog({ panel, number, pod }: NodeWorkerOptions): Record<string, unknown> {
+  if (pod !== undefined) return { panel: panel.name, hostPod: pod.uid };
+  return number === 1 ? { panel: panel.name } : { panel: panel.name, number };
+}
+
+/** The pod of a worker that lives and dies with the agent's. Who has started a host that the agents of a node share is not known. */
+function podOf({ podUid }: RunPlace, { target }: PanelConfig): string {
+  return target === 'agent' ? podUid : '';
 }
 
 /** Ends what the agent holds of a worker, and leaves its process alone. */

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { findForeignSockets } from './foreign-sockets.js';
@@ -20,14 +20,12 @@ const make = (...paths: readonly string[]): void => {
     writeFileSync(join(runDir, path), '');
   }
 };
-const find = () => {
+const find = (podUid = uid) => {
   const entered: string[] = [];
-  const { sockets, hosts } = findForeignSockets({ runDir, podUid: uid }, (path) =>
-    entered.push(relative(runDir, path)),
-  );
+  const { sockets, hosts } = findForeignSockets({ runDir, podUid }, (path) => entered.push(relative(runDir, path)));
   return {
     entered,
-    hosts: [...hosts],
+    hosts: [...hosts.keys()].map((path) => relative(runDir, path)),
     sockets: Object.fromEntries([...sockets].map(([path, panel]) => [relative(runDir, path), panel])),
   };
 };
@@ -51,11 +49,17 @@ test('workers of other pods are found, whoever has started them, and none of one
   });
 });
 
-test('of hosts the only one is the agent’s own; of several it is not known here which', () => {
-  make('host/shell/a/worker.sock', 'host/shell/worker.sock');
-  expect(find()).toMatchObject({ sockets: {}, hosts: ['shell'] });
-  make('host/shell/b/worker.sock');
-  expect(find().sockets).toEqual({ 'host/shell/a/worker.sock': 'shell', 'host/shell/b/worker.sock': 'shell' });
+test('hosts of all pods are found, the one that came first first, also by an agent in no pod, which has no neighbours', () => {
+  make(
+    'host/shell/b/worker.sock',
+    'host/shell/worker.sock',
+    'host/shell/a/worker.sock',
+    'workers/logs/other/worker.sock',
+  );
+  utimesSync(join(runDir, 'host/shell/b/worker.sock'), 1_000, 1_000);
+  const hosts = ['host/shell/b/worker.sock', 'host/shell/a/worker.sock'];
+  expect(find()).toMatchObject({ sockets: { 'workers/logs/other/worker.sock': 'logs' }, hosts });
+  expect(find('')).toMatchObject({ sockets: {}, hosts });
 });
 
 test('every directory in which a socket may appear is entered', () => {

@@ -8,26 +8,27 @@ import { containerKinds, panelOfSocket, type RunPlace } from './socket-places.js
 export interface ForeignSockets {
   /** Panels by the sockets of their workers. */
   readonly sockets: ReadonlyMap<string, string>;
-  /** Panels of hosts of whose containers there is a socket, this agent's or not. */
-  readonly hosts: ReadonlySet<string>;
+  /** The same of the containers of hosts, of whichever pod; those that came first come first. */
+  readonly hosts: ReadonlyMap<string, string>;
 }
 
 /**
- * Looks for sockets of workers that belong to other pods: those that agents have started, those of containers beside other agents, and, where a panel
- * has several hosts, those of hosts, of which the agent itself has one. `enter` is called with each directory before it is read.
+ * Looks for sockets of workers that belong to other pods: those that agents have started, those of containers beside other agents, and those of hosts.
+ * An agent in no pod has no neighbours, and finds hosts only. `enter` is called with each directory before it is read.
  * @throws what the system says when a directory of this agent's user cannot be read
  */
 export function findForeignSockets(place: RunPlace, enter: (directory: string) => void): ForeignSockets {
   const sockets = new Map<string, string>();
-  const hosts = new Set<string>();
-  findStarted(place, enter, sockets);
+  const hosts = new Map<string, string>();
+  const hasNeighbours = place.podUid !== '';
+  if (hasNeighbours) findStarted(place, enter, sockets);
   for (const target of ['agent', 'host'] as const) {
+    if (target === 'agent' && !hasNeighbours) continue;
     for (const { panel, directory } of panelsBelow(join(place.runDir, containerKinds[target]), enter)) {
       for (const pod of podsBelow(directory)) enter(join(directory, pod));
       const found = containerSockets(directory);
-      if (target === 'host' && found.length > 0) hosts.add(panel);
-      // The only one is the agent's own.
-      if (target === 'host' && found.length === 1) continue;
+      if (target === 'host') for (const path of found.toReversed()) hosts.set(path, panel);
+      if (target === 'host') continue;
       const own = containerDirectory(directory, place.podUid);
       for (const path of found) if (dirname(path) !== own) sockets.set(path, panel);
     }

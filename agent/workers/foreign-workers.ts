@@ -35,7 +35,7 @@ export function answering(workers: readonly ForeignWorker[]): readonly Answering
   });
 }
 
-/** Whether a worker of another pod shows that this pod has an agent: it is killed together with that one. A second host shows nothing of the kind. */
+/** Whether a worker of another pod shows that this pod has an agent: it is killed together with that one. */
 export function isBesideAgent({ link }: ForeignWorker): boolean {
   const state = link.state();
   return state.kind === 'up' && state.about.target === Target.AGENT;
@@ -49,8 +49,8 @@ export interface ForeignWorkersDeps {
   readonly random: Random;
   readonly log: Log;
   readonly changes: Changes;
-  /** A host of a panel may have come: the agent looks for it at once. */
-  readonly onHost: (panel: string) => void;
+  /** Sockets of hosts, of whichever pod, and their panels; those that came first come first. `isNews` where a directory has changed. */
+  readonly onHosts: (sockets: ReadonlyMap<string, string>, isNews: boolean) => void;
 }
 
 /** The workers of other pods of this node, found by their sockets as these come and go. */
@@ -60,10 +60,10 @@ export class ForeignWorkers {
   readonly #watchers = new Map<string, FSWatcher>();
   #isClosed = false;
 
-  /** Looks at once, and again whenever a directory of a pod changes. An agent in no pod has no neighbours. */
+  /** Looks at once, and again whenever a directory of a pod changes. */
   constructor(deps: ForeignWorkersDeps) {
     this.#deps = deps;
-    if (deps.place.podUid !== '') this.#look();
+    this.look(true);
   }
 
   /** Those that answer. */
@@ -77,7 +77,8 @@ export class ForeignWorkers {
     for (const path of [...this.#found.keys()]) this.#forget(path);
   }
 
-  #look(): void {
+  /** Looks again now. `isNews` where something may have come to a socket that is known: it is asked at once. */
+  look(isNews: boolean): void {
     if (this.#isClosed) return;
     const entered = new Set<string>();
     // Watched before it is read: what comes in between is seen twice, and not missed.
@@ -85,18 +86,18 @@ export class ForeignWorkers {
       entered.add(directory);
       this.#watch(directory);
     });
-    for (const [path, panel] of sockets) this.#meet(path, panel);
+    for (const [path, panel] of sockets) this.#meet(path, panel, isNews);
     for (const watched of [...this.#watchers.keys()]) if (!entered.has(watched)) this.#unwatch(watched);
     for (const [path, { link }] of [...this.#found]) {
       if (!sockets.has(path) && link.state().kind !== 'up') this.#forget(path);
     }
-    for (const panel of hosts) this.#deps.onHost(panel);
+    this.#deps.onHosts(hosts, isNews);
   }
 
-  #meet(path: string, panel: string): void {
+  #meet(path: string, panel: string, isNews: boolean): void {
     const known = this.#found.get(path);
     if (known !== undefined) {
-      if (known.link.state().kind !== 'up') known.link.kick();
+      if (isNews && known.link.state().kind !== 'up') known.link.kick();
       return;
     }
     const { clock, random, self, changes } = this.#deps;
@@ -110,7 +111,7 @@ export class ForeignWorkers {
       prepare: (_clients, status) => Promise.resolve(status),
       onChange: () => {
         changes.notify();
-        if (this.#found.get(path)?.link.state().kind === 'absent') this.#look();
+        if (this.#found.get(path)?.link.state().kind === 'absent') this.look(false);
       },
       onSilent: () => upstream.cut(),
     });
@@ -127,7 +128,7 @@ export class ForeignWorkers {
   #watch(directory: string): void {
     if (this.#watchers.has(directory)) return;
     try {
-      const watcher = watch(directory, { persistent: false }, () => this.#look());
+      const watcher = watch(directory, { persistent: false }, () => this.look(true));
       watcher.on('error', () => this.#unwatch(directory));
       this.#watchers.set(directory, watcher);
     } catch (err) {

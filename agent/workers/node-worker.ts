@@ -18,15 +18,19 @@ import { callWorker } from './call-worker.js';
 /**
  * What a worker is among those of its panel. `undecided`: found from before, and it is not known yet which of them is the newest; `coming`:
  * started beside the newest, and not known yet to serve; `newest`: gets all that is new; `retiring`: keeps its sessions until they have
- * moved or ended; `gone`: certainly ended.
+ * moved or ended; `beside`: a host of another pod, which gets nothing new while the newest takes it; `gone`: certainly ended.
  */
-export type WorkerStage = 'undecided' | 'coming' | 'newest' | 'retiring' | 'gone';
+export type WorkerStage = 'undecided' | 'coming' | 'newest' | 'beside' | 'retiring' | 'gone';
+
+const stagesOfNoNewest: ReadonlySet<WorkerStage> = new Set(['coming', 'beside', 'retiring', 'gone']);
 
 /** A worker of a panel of this node with everything the agent holds for it. A panel may have several, of which one is the newest. */
 export interface NodeWorker {
   readonly panel: PanelConfig;
   /** Tells it from the others of its panel; one that was started later has a higher number. */
   readonly number: number;
+  /** Uid of the pod that it belongs to; empty without Kubernetes, and where that is not known. */
+  readonly podUid: string;
   stage: WorkerStage;
   readonly link: WorkerConnection;
   readonly upstream: Upstream;
@@ -70,10 +74,19 @@ export function viewWorker(worker: NodeWorker): WorkerView {
 
 /** Of each panel the worker that speaks for it: the newest, or, while that is not known yet, the one that came last. */
 export function newestWorkers(workers: readonly NodeWorker[]): readonly NodeWorker[] {
-  const candidates = workers.filter(({ stage }) => stage !== 'coming' && stage !== 'retiring' && stage !== 'gone');
+  const candidates = workers.filter(({ stage }) => !stagesOfNoNewest.has(stage));
   const isSurpassed = (worker: NodeWorker): boolean =>
     candidates.some((other) => other.panel.name === worker.panel.name && other.number > worker.number);
   return candidates.filter((worker) => !isSurpassed(worker));
+}
+
+/** True of the status of a worker that nobody has cordoned, though its pod may retire. */
+export function isUncordoned({
+  state,
+  retiring,
+  restartUid,
+}: Pick<GateStatus, 'state' | 'retiring' | 'restartUid'>): boolean {
+  return state === State.SERVING || (retiring && restartUid === '');
 }
 
 /** How the restart uid of a drain begins that an agent does because there is a newer worker of the panel. */
@@ -132,8 +145,9 @@ export function workerStatus(worker: NodeWorker): WorkerStatus {
     pid: up ? link.about.pid : (worker.supervisor?.status().process?.pid ?? 0),
     target: targetOf(worker.panel),
     message: workerMessage(worker),
-    retiring: worker.stage === 'retiring',
+    retiring: worker.stage === 'retiring' || (up && link.status.retiring),
     instance: up ? link.about.instance : '',
-    podUid: '',
+    podUid: worker.podUid,
+    ...(up && link.status.retireAt !== undefined ? { retireAt: link.status.retireAt } : {}),
   };
 }

@@ -2,11 +2,12 @@ import { watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import { PaneletError } from '#common/errors/errors.js';
 import { createChanges, type Changes } from '#common/changes.js';
-import { instanceOf, locateWorker } from './locate-worker.js';
+import { locateWorker } from './locate-worker.js';
 import type { PanelConfig } from '../config/config.js';
 import type { AttachTarget, WantedSession } from '../front/calls/attach-relay.js';
 import { closeNodeWorker, createNodeWorker, numberedArgv, type NodeWorkerDeps } from './create-node-worker.js';
 import { ForeignWorkers, isBesideAgent, type ForeignWorker } from './foreign-workers.js';
+import { HostPods, type PodPlace } from './host-pods.js';
 import { requireShortSocket, socketDirectories, socketPlaces, workerNumbers } from './socket-places.js';
 import {
   attachTarget,
@@ -20,8 +21,10 @@ import {
 /** The panels of this node and their workers. */
 export interface Registry {
   readonly changes: Changes;
-  /** All of them: of a panel the newest, those that retire, and one that comes. */
+  /** All of them: of a panel the newest, those that retire, and one that comes; of hosts those of all pods. */
   workers(): readonly NodeWorker[];
+  /** Hosts of a pod, also those that are not running now; empty where this node has none of that pod. */
+  hostsOf(podUid: string): readonly NodeWorker[];
   /** Starts a panel, and takes up all workers of it that live from before; the one of them that came last is its newest. */
   add(panel: PanelConfig): void;
   /**
@@ -39,7 +42,7 @@ export interface Registry {
   readonly isHolding: boolean;
   /** As {@link AttachTargets.ready}. */
   ready(wanted: WantedSession, signal: AbortSignal): Promise<AttachTarget>;
-  /** Workers of other pods that answer: their sessions are let through to them, and listed; they are nothing else to this agent. */
+  /** Workers of other agents' pods that answer: their sessions are let through to them, and listed; they are nothing else to this agent. */
   foreign(): readonly ForeignWorker[];
   /** From now on no attachment is let through; those that come wait, or are sent to another agent whose workers answer. */
   holdAttaches(): void;
@@ -62,21 +65,39 @@ interface FoundWorker {
   readonly stage: WorkerStage | undefined;
 }
 
+interface WantedWorker {
+  readonly panel: PanelConfig;
+  readonly number: number;
+  readonly stage: WorkerStage;
+  readonly pod?: PodPlace;
+}
+
 class WorkerRegistry implements Registry {
   readonly changes = createChanges();
   readonly #deps: NodeWorkerDeps;
   readonly #workers = new Set<NodeWorker>();
   readonly #watchers = new Map<string, FSWatcher>();
+  readonly #hosts: HostPods;
   readonly #foreign: ForeignWorkers;
+  /** Sockets of hosts, as they were found last. */
+  #hostSockets: ReadonlyMap<string, string> = new Map();
   #holding = false;
   #isClosed = false;
 
   constructor(deps: NodeWorkerDeps) {
     this.#deps = deps;
+    this.#hosts = new HostPods({
+      log: deps.log,
+      create: (panel, number, pod) => this.#create({ panel, number, stage: 'beside', pod }),
+      close: (worker) => this.#forget(worker),
+    });
     this.#foreign = new ForeignWorkers({
       ...deps,
       changes: this.changes,
-      onHost: (panel) => this.#kick((worker) => worker.panel.name === panel && worker.link.state().kind !== 'up'),
+      onHosts: (sockets, isNews) => {
+        this.#hostSockets = sockets;
+        this.#meetHosts(isNews);
+      },
     });
   }
 
@@ -85,21 +106,32 @@ class WorkerRegistry implements Registry {
   }
 
   workers(): readonly NodeWorker[] {
-    return [...this.#workers];
+    const all = [...this.#workers];
+    return all.filter((worker) => this.#hosts.shown(worker.panel.name)?.includes(worker) ?? true);
+  }
+
+  hostsOf(podUid: string): readonly NodeWorker[] {
+    return this.#hosts.ofPod(podUid);
   }
 
   add(panel: PanelConfig): void {
     const { place } = this.#deps;
     for (const directory of socketDirectories(place, panel)) this.#watch(directory);
     const numbers = workerNumbers(place, panel);
-    if (numbers.length === 1) this.#create(panel, 1, 'newest');
-    else void this.#choose(numbers.map((number) => this.#create(panel, number, 'undecided')));
+    if (numbers.length > 1) {
+      void this.#choose(numbers.map((number) => this.#create({ panel, number, stage: 'undecided' })));
+      return;
+    }
+    const first = this.#create({ panel, number: 1, stage: 'newest' });
+    if (panel.run === 'spawn' || panel.target !== 'host') return;
+    this.#hosts.add(first);
+    this.#meetHosts(false);
   }
 
   addBeside({ number: last }: NodeWorker, panel: PanelConfig): NodeWorker {
     const number = Math.max(last, ...this.#of(panel.name).map((worker) => worker.number)) + 1;
     requireShortSocket(this.#deps.place, panel, number);
-    return this.#create(panel, number, 'coming');
+    return this.#create({ panel, number, stage: 'coming' });
   }
 
   promote(coming: NodeWorker): void {
@@ -109,8 +141,8 @@ class WorkerRegistry implements Registry {
   }
 
   remove(worker: NodeWorker): void {
-    closeNodeWorker(worker);
-    this.#workers.delete(worker);
+    for (const host of this.#hosts.forget(worker.panel.name)) this.#forget(host);
+    this.#forget(worker);
     this.changes.notify();
   }
 
@@ -146,12 +178,12 @@ class WorkerRegistry implements Registry {
   /** Workers of a panel that may have a session. New ones go to the first: the newest, or another agent's while that one takes none any more. */
   #candidates(panel: string): readonly [ReachableWorker, ...ReachableWorker[]] {
     const newest = this.#known(panel);
-    const retiring = this.#of(panel).filter(({ stage }) => stage === 'retiring');
+    const others = this.#of(panel).filter(({ stage }) => stage === 'retiring' || stage === 'beside');
     const foreign = this.foreign().filter((worker) => worker.panel === panel);
     // One that is not up yet is waited for.
     const isCordoned = newest.link.state().kind === 'up' && !takesNew(newest);
     const first: ReachableWorker = (isCordoned ? foreign.find(takesNew) : undefined) ?? newest;
-    return [first, ...[newest, ...retiring, ...foreign].filter((worker) => worker !== first)];
+    return [first, ...[newest, ...others, ...foreign].filter((worker) => worker !== first)];
   }
 
   #own(worker: ReachableWorker): NodeWorker | undefined {
@@ -174,9 +206,7 @@ class WorkerRegistry implements Registry {
   }
 
   foreign(): readonly ForeignWorker[] {
-    // Of several hosts one is this agent's own, whichever it has found.
-    const own = new Set(this.workers().map(instanceOf));
-    return this.#foreign.up().filter((worker) => !own.has(instanceOf(worker)));
+    return this.#foreign.up();
   }
 
   holdAttaches(): void {
@@ -211,13 +241,33 @@ class WorkerRegistry implements Registry {
     throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
   }
 
-  #create(panel: PanelConfig, number: number, stage: WorkerStage): NodeWorker {
+  #forget(worker: NodeWorker): void {
+    closeNodeWorker(worker);
+    this.#workers.delete(worker);
+  }
+
+  /** Takes hosts up whose sockets were found, and says which of them get what is new. */
+  #meetHosts(isNews: boolean): void {
+    if (this.#isClosed) return;
+    this.#hosts.found(this.#hostSockets, isNews);
+    for (const panel of new Set([...this.#workers].map((worker) => worker.panel.name))) this.#hosts.rank(panel);
+    this.changes.notify();
+  }
+
+  #create(wanted: WantedWorker): NodeWorker {
     const { changes } = this;
+    const { panel, pod } = wanted;
+    const onChange = (): void => {
+      this.#hosts.rank(panel.name);
+      changes.notify();
+      // Of one that has gone for good the socket is gone, too.
+      if (pod !== undefined && worker.link.state().kind === 'absent') this.#foreign.look(false);
+    };
     const onGone = (gone: NodeWorker): void => {
       gone.stage = 'gone';
       if (this.#workers.has(gone)) this.remove(gone);
     };
-    const worker = createNodeWorker(this.#deps, { panel, number, stage, changes, onGone });
+    const worker: NodeWorker = createNodeWorker(this.#deps, { ...wanted, changes, onChange, onGone });
     this.#workers.add(worker);
     return worker;
   }

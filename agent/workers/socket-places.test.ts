@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -26,19 +26,17 @@ test('a container beside an agent has a directory of its pod’s; where others m
   expect(socketPlaces(ofPod, logs)).toEqual([own, ...socketPlaces(place, logs)]);
 });
 
-test('hosts are looked for in the directories of their pods, the one that came last first, and then where earlier releases have them', () => {
+test('a host of no pod is looked for where earlier releases have it, and not at what is linked there of a pod’s', () => {
   const of = { ...ofPod, runDir: mkdtempSync(join(tmpdir(), 'ph-')) };
   const shell = { ...external, name: 'shell', target: 'host' } as const;
+  const directory = join(of.runDir, 'host', 'shell');
+  mkdirSync(join(directory, 'pod'), { recursive: true });
+  writeFileSync(join(directory, 'pod', 'worker.sock'), '');
+  writeFileSync(join(directory, 'worker.sock'), '');
   expect(placesNow(of, shell)).toEqual(socketPlaces(of, shell));
-  const sockets = ['old', 'young'].map((pod, index) => {
-    const directory = join(of.runDir, 'host', 'shell', pod);
-    mkdirSync(directory, { recursive: true });
-    writeFileSync(join(directory, 'worker.sock'), '');
-    utimesSync(join(directory, 'worker.sock'), 1_000, 1_000 + index);
-    return join(directory, 'worker.sock');
-  });
-  mkdirSync(join(of.runDir, 'host', 'shell', 'nobody-yet'));
-  expect(placesNow(of, shell)).toEqual([...sockets.reverse(), ...socketPlaces(of, shell)]);
+  rmSync(join(directory, 'worker.sock'));
+  linkSync(join(directory, 'pod', 'worker.sock'), join(directory, 'worker.sock'));
+  expect(placesNow(of, shell)).toEqual([`${directory}.sock`]);
   rmSync(of.runDir, { recursive: true });
 });
 

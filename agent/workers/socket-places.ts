@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { PaneletError } from '#common/errors/errors.js';
 import type { PanelConfig } from '../config/config.js';
 import { namesIn } from './names-in.js';
-import { containerSockets } from './container-sockets.js';
+import { isSocketOfContainer } from './container-sockets.js';
 import { containerDirectory, containerSocket, podDirectory } from './pod-directory.js';
 
 /** Paths at which a worker may listen; the first is where it belongs. */
@@ -49,8 +49,8 @@ export function panelDirectory({ runDir }: RunPlace, { name, target }: Pick<Pane
  * Where a panel's worker listens, below the run directory; beside the place where it belongs those at which a worker of an earlier release may
  * still listen, because hosts outlive an upgrade. Whoever can connect to a worker's socket is believed about who calls, so a worker that is not the
  * agent's own process has a directory for itself: its container mounts that one, and reaches no other worker. Of several workers that the agent
- * starts for a panel, each has a number. One that is beside those of other pods is in its own pod's directory and nowhere else; hosts are in other
- * pods than the agent: {@link placesNow} has these too.
+ * starts for a panel, each has a number. One that is beside those of other pods is in its own pod's directory and nowhere else; hosts of pods are in
+ * other pods than the agent, and found there.
  */
 export function socketPlaces(place: RunPlace, panel: PanelPlace, number = 1): SocketPlaces {
   const { name, run, target } = panel;
@@ -62,12 +62,13 @@ export function socketPlaces(place: RunPlace, panel: PanelPlace, number = 1): So
   return panel.beside === true ? [own] : [own, ...shared];
 }
 
-/** Where a panel's worker may listen at this moment: as {@link socketPlaces}, and before these, of hosts, the sockets of pods, the last one first. */
+/** Where a panel's worker may listen at this moment: as {@link socketPlaces}, but for what is linked there of the hosts of pods, which have places of their own. */
 export function placesNow(place: RunPlace, panel: PanelPlace, number = 1): SocketPlaces {
   const fixed = socketPlaces(place, panel, number);
   if (panel.run === 'spawn' || panel.target !== 'host') return fixed;
-  const [first, ...others] = containerSockets(panelDirectory(place, panel));
-  return first === undefined ? fixed : [first, ...others, ...fixed];
+  const directory = panelDirectory(place, panel);
+  const [first, ...others] = fixed.filter((path) => !isSocketOfContainer(path, directory));
+  return first === undefined ? fixed : [first, ...others];
 }
 
 // sockaddr_un holds 108 bytes with the terminating zero (unix(7)).

@@ -29,6 +29,7 @@ export const errorCodes = [
   'OPERATION_REFUSED',
   'PANEL_FAILED',
   'PANEL_UNKNOWN',
+  'POD_UNKNOWN',
   'PORT_TAKEN',
   'PROGRAM_UNKNOWN',
   'RECEIPT_MISSING',

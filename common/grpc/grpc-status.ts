@@ -43,6 +43,7 @@ const statusByCode: Readonly<Record<ErrorCode, status>> = {
   OPERATION_REFUSED: status.FAILED_PRECONDITION,
   PANEL_FAILED: status.FAILED_PRECONDITION,
   PANEL_UNKNOWN: status.NOT_FOUND,
+  POD_UNKNOWN: status.NOT_FOUND,
   PORT_TAKEN: status.UNAVAILABLE,
   PROGRAM_UNKNOWN: status.NOT_FOUND,
   RECEIPT_MISSING: status.NOT_FOUND,

@@ -31,6 +31,8 @@ export interface DrainOptions {
   /** @default "a new version" */
   readonly reason?: string;
   readonly target?: Target;
+  /** Only the hosts of this pod. */
+  readonly podUid?: string;
 }
 
 /** A drain that is followed. */
@@ -54,6 +56,7 @@ export function startDrain(gate: GateServiceClient, options: DrainOptions = {}):
     onTimeout: options.onTimeout ?? OnTimeout.FORCE,
     reason: options.reason ?? 'a new version',
     lease: msToDuration(options.leaseMs ?? 30_000),
+    podUid: options.podUid,
   });
   const states: State[] = [];
   const responses: DrainResponse[] = [];

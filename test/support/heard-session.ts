@@ -7,13 +7,15 @@ export class HeardSession {
   losses = 0;
   incarnation = 1;
   readonly #parts: Buffer[] = [];
+  /** Resolves when nothing comes any more. */
+  readonly over: Promise<void>;
 
   constructor(readonly session: PaneletSession) {
     for (const event of ['resumed', 'moved'] as const) {
       session.on(event, ({ incarnation }) => (this.incarnation = incarnation));
     }
     session.on('lost', () => this.losses++);
-    void this.#listen();
+    this.over = this.#listen();
   }
 
   get received(): Buffer {

@@ -17,6 +17,8 @@ export interface WorkerProcessOptions {
   readonly socket?: string;
   /** More arguments. */
   readonly args?: readonly string[];
+  /** Added to the environment. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** A real panelet-worker. */
@@ -47,6 +49,7 @@ export function spawnWorker(options: WorkerProcessOptions): WorkerProcess {
     [program, ...args, '--target', 'agent', '--owner-sessions', '1000', ...(options.args ?? [])],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...options.env },
     },
   );
   let stderr = '';
