@@ -12,6 +12,7 @@ export const programs = {
   'panelet-demo': 'examples/demo/main.ts',
   'panelet-pictures': 'test/pictures/main.ts',
   'panelet-soak': 'test/soak/main.ts',
+  'panelet-restarts': 'test/restarts/main.ts',
   'panelet-handovers': 'test/handovers/main.ts',
   'panelet-bench-relay': 'test/bench/relay-main.ts',
   'panelet-bench-gap': 'test/bench/gap-main.ts',

@@ -1,14 +1,14 @@
 import { isFlawless, type EchoVerdict } from '#test/support/echo-load.js';
 import { summarizeDurations } from '#test/support/percentiles.js';
 import { formatBytes, formatMs, textTable } from '#test/support/text-table.js';
-import { isSoakFlawless, restartKinds, type SoakResult } from './soak.js';
+import { isSoakFlawless, type SoakResult } from './soak.js';
 
 function sum(verdicts: readonly EchoVerdict[], field: (verdict: EchoVerdict) => number): number {
   return verdicts.reduce((total, verdict) => total + field(verdict), 0);
 }
 
 function restartRows(result: SoakResult): string[][] {
-  return restartKinds.map((kind) => {
+  return [...new Set(result.restarts.map(({ kind }) => kind))].sort().map((kind) => {
     const took = summarizeDurations(
       result.restarts.filter((record) => record.kind === kind).map(({ tookMs }) => tookMs),
     );

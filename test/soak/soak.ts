@@ -6,9 +6,9 @@ import type { TestCluster } from '#test/support/test-cluster.js';
 import { messageOf } from '#common/errors/errors.js';
 
 /** Ways in which the soak restarts agents. */
-export const restartKinds = ['annotate', 'SIGTERM', 'SIGKILL'] as const;
+const restartKinds = ['annotate', 'SIGTERM', 'SIGKILL'] as const;
 /** One of them. */
-export type RestartKind = (typeof restartKinds)[number];
+type RestartKind = (typeof restartKinds)[number];
 
 /** What a soak does. */
 export interface SoakOptions {
@@ -27,7 +27,7 @@ export interface SoakOptions {
 
 /** One restart that was made. */
 export interface RestartRecord {
-  readonly kind: RestartKind;
+  readonly kind: string;
   readonly node: string;
   readonly tookMs: number;
 }
