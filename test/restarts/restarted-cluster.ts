@@ -74,7 +74,7 @@ export class RestartedCluster {
 
   #completed(): readonly RestartObject[] {
     return this.restarts().filter(
-      ({ status }) => (status as { completionTime?: string })?.completionTime !== undefined,
+      ({ status }) => (status as { completionTime?: string } | undefined)?.completionTime !== undefined,
     );
   }
 
