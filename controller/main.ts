@@ -69,6 +69,8 @@ async function run(args: ControllerArguments): Promise<number> {
   metrics.watch({
     queueDepth: () => controller.queueDepth(),
     isLeading: () => controller.isLeading(),
+    detachedPods: () => controller.detachedPods(),
+    stalledRestarts: () => controller.stalledRestarts(),
     caExpirySeconds: () => transport.caExpirySeconds(),
   });
   await startServers(args, { api, clock, log, metrics, transport, controller });

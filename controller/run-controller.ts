@@ -18,6 +18,7 @@ import {
 } from './restart/facts/cluster-view.js';
 import type { GateCalls } from './restart/api/ports.js';
 import type { ReconcileResult } from './restart/reconciler.js';
+import { countDetached, countStalled, type DetachedCounts } from './restart/facts/restart-counts.js';
 import { createRestartController, type RestartController } from './restart/restart-controller.js';
 import { runControllerLoop } from './runtime/controller-loop.js';
 import { createWorkQueue, type WorkQueue } from './runtime/work-queue.js';
@@ -62,6 +63,9 @@ export interface RunningController {
   isLeading(): boolean;
   /** Targets that wait to be looked at. */
   queueDepth(): number;
+  detachedPods(): DetachedCounts;
+  /** Restarts that need a person, by reason. */
+  stalledRestarts(): ReadonlyMap<string, number>;
   /** Resolves when it is over, with how. */
   readonly ended: Promise<'released' | 'lost' | 'never led'>;
 }
@@ -120,6 +124,14 @@ class Controller implements RunningController {
 
   queueDepth(): number {
     return this.#queue?.length ?? 0;
+  }
+
+  detachedPods(): DetachedCounts {
+    return countDetached(this.#stores);
+  }
+
+  stalledRestarts(): ReadonlyMap<string, number> {
+    return countStalled(this.#stores);
   }
 
   async #lead(lead: Lead): Promise<void> {

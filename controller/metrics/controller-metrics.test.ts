@@ -66,7 +66,9 @@ describe('metrics of a controller', () => {
     metrics.restarts.drainState('FROZEN', 700);
     metrics.restarts.replacement(1_500);
     metrics.restarts.restartGap(2_500);
+    metrics.restarts.warmDone('noRoom', 60_000);
     metrics.reconciled(4);
+    expect(await lines('panelet_warm_seconds_sum')).toEqual(['panelet_warm_seconds_sum{outcome="no_room"} 60']);
     expect(await lines('panelet_restarts_total')).toEqual(['panelet_restarts_total{outcome="succeeded"} 1']);
     expect(await lines('panelet_pods_restarted_total')).toEqual([
       'panelet_pods_restarted_total{outcome="succeeded"} 1',
@@ -101,7 +103,18 @@ describe('metrics of a controller', () => {
 
   test('look at the gauges when they are read', async () => {
     const now: { expiry?: number } = {};
-    metrics.watch({ queueDepth: () => 3, isLeading: () => true, caExpirySeconds: () => now.expiry });
+    metrics.watch({
+      queueDepth: () => 3,
+      isLeading: () => true,
+      detachedPods: () => ({ underWay: 2, left: 1 }),
+      stalledRestarts: () => new Map([['CannotSurge', 1]]),
+      caExpirySeconds: () => now.expiry,
+    });
+    expect(await lines('panelet_pods_detached')).toEqual([
+      'panelet_pods_detached{restart="under_way"} 2',
+      'panelet_pods_detached{restart="over"} 1',
+    ]);
+    expect(await lines('panelet_restarts_stalled')).toEqual(['panelet_restarts_stalled{reason="CannotSurge"} 1']);
     expect(await lines('panelet_ca_certificate_expiry_seconds')).toEqual(['panelet_ca_certificate_expiry_seconds Nan']);
     now.expiry = 60;
     expect(await lines('panelet_queue_depth')).toEqual(['panelet_queue_depth 3']);

@@ -10,6 +10,10 @@ export interface GaugeSources {
   /** Targets that wait to be looked at. */
   readonly queueDepth: () => number;
   readonly isLeading: () => boolean;
+  /** Pods that are out of their DaemonSet, of restarts that go on, and left by those that do not. */
+  readonly detachedPods: () => { readonly underWay: number; readonly left: number };
+  /** Restarts that are not over and need a person, by reason. */
+  readonly stalledRestarts: () => ReadonlyMap<string, number>;
   /** Seconds until the certificate authority ends; undefined without one. */
   readonly caExpirySeconds: () => number | undefined;
 }
@@ -27,6 +31,24 @@ export interface ControllerMetrics {
   watchProcess(): void;
   /** Everything, in the Prometheus text format. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+/** A gauge with a number for each value of a label. */
+interface LabelledGauge {
+  readonly name: string;
+  readonly help: string;
+  readonly label: string;
+  readonly values: () => Iterable<readonly [string, number]>;
+}
+
+function registerLabelled(registry: Registry, { name, help, label, values }: LabelledGauge): void {
+  new Gauge({
+    ...{ name, help, registers: [registry], labelNames: [label] },
+    collect() {
+      this.reset();
+      for (const [value, count] of values()) this.set({ [label]: value }, count);
+    },
+  });
 }
 
 /** Metrics in a registry of their own. */
@@ -49,13 +71,30 @@ export function createControllerMetrics(): ControllerMetrics {
       },
     });
   };
+  const labelled = (gauge: LabelledGauge): void => registerLabelled(registry, gauge);
   return {
     restarts: createPromRestartMetrics(registry),
     reconciled: (tookMs) => reconciles.observe(tookMs / 1000),
     count: (api) => countRequests(api, registry),
-    watch: ({ queueDepth, isLeading, caExpirySeconds }) => {
+    watch: ({ queueDepth, isLeading, detachedPods, stalledRestarts, caExpirySeconds }) => {
       gauge('panelet_queue_depth', 'Targets that wait to be looked at.', queueDepth);
       gauge('panelet_leader', '1 while this controller leads, else 0.', () => (isLeading() ? 1 : 0));
+      labelled({
+        ...{ name: 'panelet_pods_detached', label: 'restart' },
+        help: 'Pods that are out of their DaemonSet.',
+        values: () => {
+          const { underWay, left } = detachedPods();
+          return [
+            ['under_way', underWay],
+            ['over', left],
+          ];
+        },
+      });
+      labelled({
+        ...{ name: 'panelet_restarts_stalled', label: 'reason' },
+        help: 'Restarts that are not over and need a person.',
+        values: stalledRestarts,
+      });
       gauge(
         'panelet_ca_certificate_expiry_seconds',
         'Time until the certificate authority that signs ends; NaN without one.',

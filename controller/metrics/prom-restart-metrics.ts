@@ -1,6 +1,27 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-import type { RestartMetrics } from './restart-metrics.js';
+import type { RestartMetrics, WarmOutcome } from './restart-metrics.js';
+
+const outcomeLabels: Readonly<Record<WarmOutcome, string>> = {
+  beside: 'beside',
+  alone: 'alone',
+  noRoom: 'no_room',
+  stuck: 'stuck',
+  unreachable: 'unreachable',
+  calledOff: 'called_off',
+};
+
+function warmSeconds(registry: Registry): Histogram<'outcome'> {
+  return new Histogram({
+    ...{
+      name: 'panelet_warm_seconds',
+      help: 'Time that replacements beside old pods took to serve, or that they had.',
+      registers: [registry],
+    },
+    labelNames: ['outcome'],
+    buckets: [0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600],
+  });
+}
 
 /** Restarts as Prometheus reads them; docs/reference/metrics.md describes each. */
 export function createPromRestartMetrics(registry: Registry): RestartMetrics {
@@ -34,6 +55,7 @@ export function createPromRestartMetrics(registry: Registry): RestartMetrics {
     buckets: [0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600],
     registers,
   });
+  const warm = warmSeconds(registry);
   const held = new Map<string, ReadonlyMap<string, number>>();
   new Gauge({
     ...{ name: 'panelet_held_operations', help: 'Operations that drains wait for now, by name.', registers },
@@ -49,6 +71,7 @@ export function createPromRestartMetrics(registry: Registry): RestartMetrics {
     drainState: (state, tookMs) => drains.observe({ state }, tookMs / 1000),
     replacement: (tookMs) => replacements.observe(tookMs / 1000),
     restartGap: (tookMs) => gaps.observe(tookMs / 1000),
+    warmDone: (outcome, tookMs) => warm.observe({ outcome: outcomeLabels[outcome] }, tookMs / 1000),
     restartDone: (outcome) => restarts.inc({ outcome }),
     podDone: (outcome, counts) => {
       pods.inc({ outcome });

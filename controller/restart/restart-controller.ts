@@ -51,7 +51,7 @@ export function createRestartController(deps: RestartControllerDeps): RestartCon
   const reconciler = createReconciler({
     ...deps,
     triggers: [createTrigger({ writer, audit, clock }), createRolloutTrigger({ view, writer, audit, clock })],
-    executor: createExecutor({ ...deps, targets: writer, streams, audit, timings }),
+    executor: createExecutor({ ...deps, targets: writer, streams, audit, timings, metrics }),
     asker: createGateAsker(deps),
     statusWriter: createStatusWriter(deps),
     watchTimes: createWatchTimes(clock),

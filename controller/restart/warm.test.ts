@@ -27,6 +27,9 @@ const newerOf = (sim: SimCluster): Pod | undefined => {
   const old = sim.pods().find((pod) => detachedBy(pod) !== undefined);
   return old && sim.pods().find((pod) => nodeNameOf(pod) === nodeNameOf(old) && pod !== old);
 };
+/** How the times ended in which replacements start, as the figures tell. */
+const warmEnds = ({ told }: SimDriver): unknown[] =>
+  told.flatMap(([name, outcome]) => (name === 'warmDone' ? [outcome] : []));
 const isReady = (pod: Pod | undefined): boolean => pod?.status?.conditions?.[0]?.status === 'True';
 
 async function overIn(sim: SimCluster, driver: SimDriver): Promise<void> {
@@ -52,6 +55,13 @@ describe('a restart that makes before it breaks', () => {
     const { status } = sim.restart('r1');
     expect(status).toMatchObject({ phase: 'Succeeded', pods: { succeeded: 2, failed: 0 } });
     expect(status?.sessions).toMatchObject({ moved: 6, checkpointed: 0, lost: 0 });
+    expect(warmEnds(driver)).toEqual(['beside', 'beside']);
+    for (const [, , tookMs] of driver.told.filter(([name]) => name === 'warmDone')) {
+      expect(Number(tookMs)).toBeGreaterThanOrEqual(300);
+      expect(Number(tookMs)).toBeLessThan(3_000);
+    }
+    // Nobody waited for a replacement.
+    expect(driver.told.filter(([name]) => name === 'replacement' || name === 'restartGap')).toEqual([]);
     expect([...sim.deletes().keys()].sort()).toEqual([...old].sort());
   });
 
@@ -183,6 +193,7 @@ describe('a replacement that does not come to serve beside the old pod', () => {
       });
       expect(failures?.[0]?.message).toContain(words);
       expect(failures?.[0]?.message).toContain('nothing was drained');
+      expect(warmEnds(driver)).toEqual(['stuck']);
       expect(sim.agents.commands).toEqual([]);
       expect(sim.deletes().size).toBe(0);
     },
@@ -202,6 +213,7 @@ describe('a replacement that does not come to serve beside the old pod', () => {
         phase: 'Succeeded',
         sessions: { lost: 0, moved: 3, checkpointed: 3 },
       });
+      expect(warmEnds(driver)).toEqual(['alone', 'beside']);
     },
   );
 
@@ -214,6 +226,7 @@ describe('a replacement that does not come to serve beside the old pod', () => {
     await overIn(sim, driver);
     const { phase, failures } = sim.restart('r1').status ?? {};
     expect({ phase, reason: failures?.[0]?.reason }).toEqual({ phase: 'Failed', reason: 'NoRoom' });
+    expect(warmEnds(driver)).toEqual(['noRoom']);
     expect(failures?.[0]?.message).toContain(words);
     expect(sim.deletes().size).toBe(0);
   });

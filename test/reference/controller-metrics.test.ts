@@ -12,7 +12,10 @@ test('docs/reference/metrics.md describes every metric of the controller, and no
   );
   const metrics = createControllerMetrics();
   metrics.count(createFakeKube(createFakeClock()));
-  metrics.watch({ queueDepth: () => 0, isLeading: () => true, caExpirySeconds: () => undefined });
+  metrics.watch({
+    ...{ queueDepth: () => 0, isLeading: () => true, caExpirySeconds: () => undefined },
+    ...{ detachedPods: () => ({ underWay: 0, left: 0 }), stalledRestarts: () => new Map<string, number>() },
+  });
   const { body } = await metrics.render();
   const given = [...body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`);
   expect([...described].sort()).toEqual([...given].sort());

@@ -1,6 +1,8 @@
+import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { KubeApi } from '#kube/api.js';
 import type { Pod } from '#kube/objects.js';
+import type { RestartMetrics } from '../../metrics/restart-metrics.js';
 import type { GateProviders } from '../facts/gate-provider.js';
 import type { PanelRestart } from '../api/panel-restart.js';
 import type { ClusterView, GateCalls, Leadership, Recorder } from '../api/ports.js';
@@ -23,6 +25,8 @@ export interface ExecutorDeps {
   readonly log: Log;
   readonly audit: RestartAudit;
   readonly timings: DrainTimings;
+  readonly metrics: Pick<RestartMetrics, 'warmDone'>;
+  readonly clock: Pick<Clock, 'date'>;
 }
 
 /** What actions are done with. */

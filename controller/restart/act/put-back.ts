@@ -11,6 +11,7 @@ import {
 import { mustHaveAddress, tryGate } from './gate-call.js';
 import { recordAt, writePutBack } from './pod-claim.js';
 import { openGate } from './release-pod.js';
+import { tellWarmEnd } from './warm-end.js';
 
 /** Gives a pod back to its DaemonSet; where the newer one was drained for that, only if it is to this very moment. */
 export async function putBackPod(
@@ -31,6 +32,7 @@ export async function putBackPod(
   tools.streams.stop(uidOf(pod));
   if (uncordon) await openGate(tools, context, pod);
   await writePutBack(tools, action);
+  tellWarmEnd(tools, context, pod, 'back');
   tools.audit.decided(context.restart, 'putBack', { pod: pod.metadata.name, node: pod.spec?.nodeName });
   recordAt(tools, context, pod, event);
   return progress;

@@ -10,6 +10,7 @@ import type {
 } from '#kube/objects.js';
 import { createStore, type Store } from '#kube/store.js';
 import { gateProviderKeyOf } from './gate-provider.js';
+import { detachedBy } from '../api/annotations.js';
 import { uidOf } from './pods.js';
 import { holdersOf } from './target-pods.js';
 import type { ClusterView } from '../api/ports.js';
@@ -51,6 +52,7 @@ const byHolder = 'holder';
 const byOwnerIfHeld = 'ownerIfHeld';
 const byUid = 'uid';
 const byNamespace = 'namespace';
+const byDetached = 'detached';
 const byGateProvider = 'gate provider';
 
 /** Key of the target of a restart, `namespace/name`. */
@@ -70,6 +72,20 @@ function ownerUidsOf(object: KubeObject): readonly string[] {
   return [ownerOf(object)?.uid].filter((uid) => uid !== undefined);
 }
 
+function detachedOf(pod: Pod): readonly string[] {
+  return detachedBy(pod) === undefined ? [] : [''];
+}
+
+/** Pods that are out of their DaemonSet. */
+export function detachedPods({ pods }: ClusterStores): readonly Pod[] {
+  return pods.byIndex(byDetached, '');
+}
+
+/** The restart of a uid; undefined when there is none any more. */
+export function restartOfUid({ restarts }: ClusterStores, uid: string): PanelRestart | undefined {
+  return restarts.byIndex(byUid, uid)[0];
+}
+
 /** Empty stores with the indexes that a view needs. */
 export function createClusterStores(): ClusterStores {
   return {
@@ -80,6 +96,7 @@ export function createClusterStores(): ClusterStores {
     pods: createStore<Pod>({
       [byOwner]: ownerUidsOf,
       [byHolder]: holdersOf,
+      [byDetached]: detachedOf,
       [byOwnerIfHeld]: (pod) => (holdersOf(pod).length === 0 ? [] : ownerUidsOf(pod)),
     }),
     nodes: createStore<KubeNode>(),

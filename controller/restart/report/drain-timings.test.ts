@@ -37,17 +37,25 @@ describe('timings of a drain', () => {
     hear(State.CLOSED, 50);
     timings.killed('uid');
     clock.advance(2_000);
-    timings.replaced('uid');
+    timings.replaced('uid', false);
     expect(told).toEqual([
       ['replacement', 2_000],
       ['gap', 2_150],
     ]);
   });
 
+  test('count neither for a pod whose replacement served before it went', () => {
+    hear(State.CLOSED, 50);
+    timings.killed('uid');
+    timings.replaced('uid', true);
+    timings.replaced('uid', false);
+    expect(told).toEqual([]);
+  });
+
   test('count no gap for a drain that was called off', () => {
     hear(State.CLOSED, 100);
     hear(State.SERVING, 100);
-    timings.replaced('uid');
+    timings.replaced('uid', false);
     expect(told).toEqual([]);
   });
 });

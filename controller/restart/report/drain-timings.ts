@@ -1,7 +1,7 @@
 import type { Clock } from '#common/time/clock.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 
-import type { RestartMetrics } from '../../metrics/restart-metrics.js';
+import { createNoRestartMetrics, type RestartMetrics } from '../../metrics/restart-metrics.js';
 import { gateStateName } from '../api/events.js';
 
 /** Tells of drains as numbers: how long each state took, what holds, how long a replacement took. Decides nothing. */
@@ -10,8 +10,8 @@ export interface DrainTimings {
   heard(uid: string, status: GateStatus): void;
   /** A pod's delete was asked for. */
   killed(uid: string): void;
-  /** A pod's replacement serves. */
-  replaced(uid: string): void;
+  /** A pod's replacement serves; nobody waited for one that served before the pod went. */
+  replaced(uid: string, isBeside: boolean): void;
   /** Nothing more is heard of a pod's drain. */
   forget(uid: string): void;
 }
@@ -53,9 +53,10 @@ export function createDrainTimings(metrics: RestartMetrics, clock: Clock): Drain
       metrics.heldOperations(uid, operations);
     },
     killed: (uid) => remember(killedMs, uid, clock.nowMs()),
-    replaced: (uid) => {
-      take(killedMs, uid, (tookMs) => metrics.replacement(tookMs));
-      take(releasedMs, uid, (tookMs) => metrics.restartGap(tookMs));
+    replaced: (uid, isBeside) => {
+      const tell = isBeside ? createNoRestartMetrics() : metrics;
+      take(killedMs, uid, (tookMs) => tell.replacement(tookMs));
+      take(releasedMs, uid, (tookMs) => tell.restartGap(tookMs));
     },
     forget: (uid) => {
       states.delete(uid);

@@ -46,7 +46,7 @@ export function createProgress({ audit, metrics, timings }: ProgressDeps): Progr
     const left = [...gone].sort((a, b) => Number(b.receipt !== undefined) - Number(a.receipt !== undefined));
     for (const entry of left) {
       const outcome = failed.has(entry.uid) ? 'failed' : succeeded-- > 0 ? 'succeeded' : 'aborted';
-      if (outcome === 'succeeded') timings.replaced(entry.uid);
+      if (outcome === 'succeeded') timings.replaced(entry.uid, entry.surge === 'beside');
       metrics.podDone(outcome, outcome === 'aborted' ? {} : { ...receiptCounts(entry), ...rest });
       rest = {};
     }

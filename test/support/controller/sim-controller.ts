@@ -95,6 +95,7 @@ function createToldMetrics(told: unknown[][]): RestartMetrics {
     podDone: tell('podDone'),
     replacement: tell('replacement'),
     restartGap: tell('restartGap'),
+    warmDone: tell('warmDone'),
     restartDone: tell('restartDone'),
     heldOperations: tell('heldOperations'),
   };
