@@ -20,7 +20,7 @@ const controller = ['controller-metrics.ts', 'counted-api.ts', 'prom-restart-met
 const programs = ['agent/life/metrics.ts', ...controller.map((name) => `controller/metrics/${name}`)];
 const metrics = programs.flatMap((file) => [...readText(file).matchAll(/'(panelet_[a-z_]+)'/g)].map(([, name]) => name!));
 const metricsIn = (text: string): string[] =>
-  [...text.matchAll(/\bpanelet_[a-z_]+/g)].map(([name]) => name.replace(/_bucket$/, ''));
+  [...text.matchAll(/\bpanelet_[a-z_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, ''));
 
 test('every alert has a runbook, and every runbook an alert', () => {
   const headings = [...runbooks.matchAll(/^## (Panelet[A-Za-z]+)$/gm)].map(([, heading]) => heading);
@@ -44,6 +44,20 @@ test('alerts and dashboard use metrics that there are', () => {
   const dashboard = get('ConfigMap', 'panelet-dashboard').data!['panelet.json']!;
   const used = new Set([...alerts.flatMap(({ expr }) => metricsIn(expr)), ...metricsIn(dashboard)]);
   expect([...used].filter((name) => !metrics.includes(name))).toEqual([]);
+});
+
+test('alerts look for values of labels that metrics have', () => {
+  const rows = readText('docs/reference/metrics.md').split('\n');
+  const asked = alerts.flatMap(({ expr }) =>
+    [...expr.matchAll(/(panelet_[a-z_]+)\{[^}]*?\b(outcome|restart|decision)=~?"([^"]+)"/g)].flatMap(
+      ([, name = '', , values = '']) => values.split('|').map((value) => ({ name: metricsIn(name)[0], value })),
+    ),
+  );
+  expect(asked.length).toBeGreaterThan(5);
+  const unknown = asked.filter(
+    ({ name, value }) => !rows.some((row) => row.startsWith(`| \`${name}\` |`) && row.includes(`\`${value}\``)),
+  );
+  expect(unknown).toEqual([]);
 });
 
 test('the dashboard is whole: panels with names of their own, side by side', () => {
