@@ -13,6 +13,8 @@ export const longTests = [
   'test/integration/agent-workers.test.ts',
   'test/integration/black-holes.test.ts',
   'test/integration/cli-cluster.test.ts',
+  'test/integration/client-in-python.test.ts',
+  'test/integration/clients-of-strangers.test.ts',
   'test/integration/containers-of-two-pods.test.ts',
   'test/integration/controller-process.test.ts',
   'test/integration/crowded-agent.test.ts',
