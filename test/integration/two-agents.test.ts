@@ -25,7 +25,8 @@ import {
 } from '#test/support/agent/running-agent.js';
 import { echoed } from '#test/support/echoed.js';
 import { LinkClient } from '#test/support/link-client.js';
-import { findPython, startPythonClient, type PythonEcho } from '#test/support/python-client.js';
+import { startPythonClient, type PythonEcho } from '#test/support/python-client.js';
+import { describeWith, findPython } from '#test/support/strange-tools.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
 
@@ -85,7 +86,7 @@ async function pidOf(shell: PaneletSession): Promise<string> {
 }
 
 // Its gRPC is not among what npm installs; `npm run e2e` leaves it behind.
-const withPython = findPython() === undefined ? describe.skip : describe;
+const withPython = describeWith(findPython('grpc', 'grpc_tools') !== undefined);
 
 const target = Target.HOST;
 const commandOf = (restartUid: string) => ({ restartUid, fencing: 3, generation: 1 });

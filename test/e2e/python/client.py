@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A client of Panelet's agents that shares nothing with Panelet but its protos. See README.md.
+"""The client package of examples/client-python as a witness in tests. See README.md.
 
 Prints one JSON object; progress goes to stderr. Exit code: 0 as expected, 1 not as expected, 2 usage, 3 the agent refuses
 who calls or what they may not do, 4 another failure.
@@ -15,9 +15,9 @@ from pathlib import Path
 # No __pycache__ beside the sources.
 sys.dont_write_bytecode = True
 
-from cursors import ProtocolError
+import stubs  # First: it says where panelet_client is.
 from echo import run_echo
-from rpc import CallFailed, Endpoint, generate
+from panelet_client import PaneletError
 from shell import run_shell
 from unary import run_call, run_gate, run_ls, run_sessions
 
@@ -76,14 +76,10 @@ def main(argv: list[str]) -> int:
     def log(text: str) -> None:
         print(f"{time.monotonic() - started:8.3f} {text}", file=sys.stderr, flush=True)
 
-    endpoint = Endpoint(args.address, args.address_file, args.ca, args.server_name, args.token_file, args.plaintext)
-    pb = generate(args.proto)
     try:
-        code, result = asyncio.run(args.run(args, pb, endpoint, log))
-    except CallFailed as error:
-        code, result = (3 if error.is_refused_identity else 4), {"error": error.as_json()}
-    except ProtocolError as error:
-        code, result = 4, {"error": {"code": "PROTOCOL", "reason": "", "details": str(error)}}
+        code, result = asyncio.run(args.run(args, log))
+    except PaneletError as error:
+        code, result = (3 if stubs.is_refused_identity(error) else 4), {"error": stubs.error_as_json(error)}
     print(json.dumps(result, indent=2))
     return code
 

@@ -4,39 +4,38 @@ import asyncio
 import json
 import time
 from argparse import Namespace
-from typing import Any
 
+import stubs
 from blocks import BlockReader, BlockSource
-from report import session_report
-from rpc import Endpoint
-from session import Options, Session
+from panelet_client import Client, Data, Lost, PanelEvent, Session
+from report import Report
 
 # The panel answers the event "digest" with {bytes, sha256} of all that came in, and its end after our fin.
 DIGEST = "digest"
 
 
-async def run_echo(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[int, dict]:
-    session = Session(pb, endpoint, Options("echo", {"mode": "echo"}, open_seconds=args.give_up), log)
-    source = BlockSource(args.chunk)
+async def run_echo(args: Namespace, log) -> tuple[int, dict]:
+    report, source, quiet = Report(log), BlockSource(args.chunk), Quiet()
     reader = BlockReader(source)
-    quiet = Quiet()
+    report.on_attached = quiet.start
     digests: list[dict] = []
-
-    def on_data(_channel: int, payload: bytes) -> None:
-        quiet.data()
-        reader.take(payload)
-
-    def on_event(event: Any) -> None:
-        if event.WhichOneof("kind") == "panel" and event.panel.name == DIGEST:
-            digests.append(json.loads(event.panel.payload))
-
-    session.on_data, session.on_event = on_data, on_event
-    session.on_attached = lambda _attachment: quiet.start()
-    writing = asyncio.create_task(write_all(args, session, source))
-    try:
-        await session.run()
-    finally:
-        writing.cancel()
+    async with Client(**stubs.arguments_of_client(args)) as client:
+        session = await client.open("echo", {"mode": "echo"}, seconds=args.give_up, watch=report.watch)
+        writing = asyncio.create_task(write_all(args, session, source))
+        try:
+            async for item in session:
+                if isinstance(item, Data):
+                    quiet.data()
+                    reader.take(item.payload)
+                elif isinstance(item, PanelEvent) and item.name == DIGEST:
+                    digests.append(json.loads(item.payload))
+                elif isinstance(item, Lost):
+                    report.lost(item)
+                    if writing.done():
+                        # What asked for the end is lost, too.
+                        await session.end()
+        finally:
+            writing.cancel()
     sent, received = source.sha256.hexdigest(), reader.sha256.hexdigest()
     at_worker = digests[-1] if digests else None
     equal = sent == received and source.sent_bytes == reader.received_bytes
@@ -55,23 +54,21 @@ async def run_echo(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[i
             "damaged": reader.damaged,
         },
         "longest_quiet_ms": quiet.longest_ms,
-        **session_report(session),
+        **report.of(session),
     }
 
 
 async def write_all(args: Namespace, session: Session, source: BlockSource) -> None:
     """Writes at the asked rate on average; what the rate would have allowed during a pause is not made up for in a burst
     larger than a second's worth."""
-    while not session.attached:
-        await asyncio.sleep(0.01)
     start = time.monotonic()
     ahead = start
     while not enough(args, source, start):
         await session.write(source.next())
         ahead = max(ahead, time.monotonic() - 1) + args.chunk / args.rate
         await asyncio.sleep(max(0, ahead - time.monotonic()))
-    session.panel_event(DIGEST)
-    session.fin()
+    await session.send(DIGEST)
+    await session.end()
 
 
 def enough(args: Namespace, source: BlockSource, start: float) -> bool:

@@ -7,9 +7,9 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from report import session_report
-from rpc import Endpoint
-from session import Options, Session
+import stubs
+from panelet_client import Client, Data, ExitStatus, Item, Lost, Session, Snapshot
+from report import Report
 
 # No echo and no prompt: what comes back is what commands print. `tick` counts how often its line was executed.
 # Field 22 of /proc/PID/stat is the start time of a process; the second one, its name, may contain spaces.
@@ -31,12 +31,12 @@ class Shell:
         self._session = session
         self._text, self._changed = "", asyncio.Event()
         self.ticks_typed = 0
-        session.on_data = self._take
-        session.on_snapshot = lambda content: self._take(0, content)
 
-    def _take(self, _channel: int, payload: bytes) -> None:
-        self._text += payload.decode("utf-8", "replace")
-        self._changed.set()
+    def take(self, item: Item) -> None:
+        """What the shell has printed."""
+        if isinstance(item, Data | Snapshot):
+            self._text += (item.payload if isinstance(item, Data) else item.content).decode("utf-8", "replace")
+            self._changed.set()
 
     async def type(self, text: str) -> None:
         await self._session.write(text.encode())
@@ -72,37 +72,47 @@ class Shell:
         return found
 
 
-async def run_shell(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[int, dict]:
+async def run_shell(args: Namespace, log) -> tuple[int, dict]:
     parameters = {"command": args.command, "args": "[]", "rows": "24", "cols": "200", "term": "dumb"}
-    session = Session(pb, endpoint, Options("terminal", parameters, open_seconds=args.give_up), log)
-    exits: list[dict] = []
-    session.on_event = lambda event: exits.append(exit_of(event)) if event.WhichOneof("kind") == "exit_status" else None
-    shell, result = Shell(session), {"shells": [], "lines": [], "ticks": []}
-    talking = asyncio.create_task(talk(args, session, shell, result))
-    running = asyncio.create_task(session.run())
-    await asyncio.wait([talking, running], return_when=asyncio.FIRST_COMPLETED)
-    if talking.done() and talking.exception():
-        running.cancel()
-        result["error"] = {"code": "TIMEOUT", "reason": "", "details": f"the shell did not answer: {talking.exception()!r}"}
-    try:
-        await running
-    except asyncio.CancelledError:
-        pass
-    talking.cancel()
+    report, exits, result = Report(log), [], {"shells": [], "lines": []}
+    async with Client(**stubs.arguments_of_client(args)) as client:
+        session = await client.open("terminal", parameters, seconds=args.give_up, watch=report.watch)
+        shell = Shell(session)
+
+        async def listen() -> None:
+            async for item in session:
+                shell.take(item)
+                if isinstance(item, ExitStatus):
+                    exits.append({"code": item.code, "signal": item.signal})
+                elif isinstance(item, Lost):
+                    report.lost(item)
+
+        talking = asyncio.create_task(talk(args, session, shell, report, result))
+        listening = asyncio.create_task(listen())
+        await asyncio.wait([talking, listening], return_when=asyncio.FIRST_COMPLETED)
+        if talking.done() and talking.exception():
+            listening.cancel()
+            details = f"the shell did not answer: {talking.exception()!r}"
+            result["error"] = {"code": "TIMEOUT", "reason": "", "details": details}
+        try:
+            await listening
+        except asyncio.CancelledError:
+            pass
+        talking.cancel()
     processes = {(seen["pid"], seen["start"]) for seen in result["shells"]}
     done = shell.ticks()
     once = done == [(number, number) for number in range(1, shell.ticks_typed + 1)]
-    good = len(processes) == 1 and once and "error" not in result and not session.resets
+    good = len(processes) == 1 and once and "error" not in result and not report.resets
     return (0 if good else 1), {
         "same_process": len(processes) == 1,
         "keystrokes": {"typed": shell.ticks_typed, "executed": len(done), "exactly_once_in_order": once},
-        **{key: value for key, value in result.items() if key != "ticks"},
+        **result,
         "exit": exits[-1] if exits else None,
-        **session_report(session),
+        **report.of(session),
     }
 
 
-async def talk(args: Namespace, session: Session, shell: Shell, result: dict) -> None:
+async def talk(args: Namespace, session: Session, shell: Shell, report: Report, result: dict) -> None:
     await shell.type(PREPARE)
     result["shells"].append(await shell.whoami("open"))
     script = Path(args.script).read_text().splitlines() if args.script else []
@@ -112,17 +122,13 @@ async def talk(args: Namespace, session: Session, shell: Shell, result: dict) ->
     start, seen, asked = time.monotonic(), 1, time.monotonic()
     while time.monotonic() - start < args.seconds:
         await shell.tick()
-        if len(session.attachments) > seen:
-            seen = len(session.attachments)
+        if len(report.attachments) > seen:
+            seen = len(report.attachments)
             result["shells"].append(await shell.whoami(f"attachment {seen}"))
         if args.repeat_every and time.monotonic() - asked >= args.repeat_every:
             asked = time.monotonic()
             result["shells"].append(await shell.whoami("time"))
         await asyncio.sleep(args.tick_seconds)
-    result["ticks"] = await shell.ticks_done()
+    await shell.ticks_done()
     result["shells"].append(await shell.whoami("end"))
     await shell.type("exit 0\n")
-
-
-def exit_of(event: Any) -> dict:
-    return {"code": event.exit_status.code, "signal": event.exit_status.signal}

@@ -8,7 +8,9 @@ import grpc
 from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.duration_pb2 import Duration
 
-from rpc import Endpoint, failed
+import stubs
+from panelet_client import session_pb2  # noqa: F401 - its methods are among those that `call` finds
+from panelet_client.errors import error_of_rpc
 
 CALL_SECONDS = 20
 
@@ -17,8 +19,10 @@ def as_json(message: Any) -> dict:
     return json_format.MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
 
-async def run_call(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[int, dict]:
+async def run_call(args: Namespace, log) -> tuple[int, dict]:
     """Any method of the protos with one request; `--method panelet.session.v1.SessionService/ListPanels`."""
+    endpoint = stubs.endpoint_of(args)
+    stubs.generate_gate(args.proto)
     service, _, name = args.method.partition("/")
     try:
         method = descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
@@ -39,23 +43,28 @@ async def run_call(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[i
                 return 0, {"responses": [as_json(response) async for response in call]}
             return 0, as_json(await call)
         except grpc.aio.AioRpcError as error:
-            raise failed(error) from None
+            raise error_of_rpc(error) from None
 
 
-async def run_ls(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[int, dict]:
-    return await run_call(Namespace(method="panelet.session.v1.SessionService/ListPanels", json="{}"), pb, endpoint, log)
+async def run_ls(args: Namespace, log) -> tuple[int, dict]:
+    return await run_call(asking(args, "ListPanels"), log)
 
 
-async def run_sessions(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[int, dict]:
-    return await run_call(Namespace(method="panelet.session.v1.SessionService/ListSessions", json="{}"), pb, endpoint, log)
+async def run_sessions(args: Namespace, log) -> tuple[int, dict]:
+    return await run_call(asking(args, "ListSessions"), log)
 
 
-async def run_gate(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[int, dict]:
+def asking(args: Namespace, method: str) -> Namespace:
+    return Namespace(**vars(args), method=f"panelet.session.v1.SessionService/{method}", json="{}")
+
+
+async def run_gate(args: Namespace, log) -> tuple[int, dict]:
     """Leaves the gate as it was: a cordon and a drain are called off, and a drain is held in its notice until then."""
-    gate = pb.gate
+    endpoint = stubs.endpoint_of(args)
+    gate, service = stubs.generate_gate(args.proto)
     channel = await endpoint.connect()
     async with channel:
-        stub = pb.gate_grpc.GateServiceStub(channel)
+        stub = service.GateServiceStub(channel)
         metadata = endpoint.metadata()
         command = gate.Command(restart_uid=args.restart_uid or f"python-{uuid.uuid4()}", fencing=args.fencing, generation=1)
         target = gate.Target.Value(f"TARGET_{args.target.upper()}")
@@ -87,7 +96,7 @@ async def run_gate(args: Namespace, pb: Any, endpoint: Endpoint, log) -> tuple[i
             after = await stub.Uncordon(request, metadata=metadata, timeout=CALL_SECONDS)
             return 0, {**result, "after": as_json(after)}
         except grpc.aio.AioRpcError as error:
-            raise failed(error) from None
+            raise error_of_rpc(error) from None
 
 
 async def states_until_notified(gate: Any, states: Any) -> list[str]:
