@@ -82,7 +82,7 @@ async function run(): Promise<number> {
     clock: createSystemClock(),
     random,
     log,
-    options: { ...options, pid: process.pid },
+    options: { ...options, pid: process.pid, podUid: process.env['PANELET_POD_UID'] ?? '' },
   });
   const terminate = (signal: string): void => {
     log.info({ signal }, 'The worker is asked to end');

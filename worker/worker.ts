@@ -32,6 +32,7 @@ import { createOwnerQuota, type SessionsPerOwner } from './sessions/owner-quota.
 import { SessionRegistry } from './sessions/session-registry.js';
 import { prepareSocket } from './socket.js';
 import type { PanelStorage } from './storage/panel-storage.js';
+import { openRetirement } from './storage/open-retirement.js';
 
 /** What a worker needs. */
 export interface WorkerDeps {
@@ -50,6 +51,8 @@ export interface WorkerOptions {
   readonly node: string;
   readonly target: 'agent' | 'host';
   readonly pid: number;
+  /** Uid of the worker's pod; empty where there is none. @default empty */
+  readonly podUid?: string;
   /** How long a session without a client is kept while an agent is there, in milliseconds. */
   readonly detachTtlMs: number;
   readonly maxSessions: number;
@@ -217,14 +220,15 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     log,
     panel: definition.name,
     rules: { ...defaultDrainRules, ...options.rules, checkpointable: definition.checkpointable },
-    facts: { instance, node, version: definition.version, target },
+    facts: { instance, node, version: definition.version, target, podUid: options.podUid ?? '' },
+    retirement: await openRetirement(storage, { podUid: options.podUid ?? '', log }),
     registry,
     giver,
     hasNewer: () => storage.instances.hasNewer,
     attachments: () => attach.attachments.size,
     onAdmission: (admits) => health.set('panelet.session.v1.SessionService', admits),
   });
-  health.set('panelet.session.v1.SessionService', true);
+  health.set('panelet.session.v1.SessionService', gate.admitsNew);
   const watches = new WorkerWatches({ gate, clock });
   const agents = new NodeAgents({ watches, gate });
   return { health, registry, attach, gate, giver, watches, agents, expected, instance, target };
@@ -303,7 +307,12 @@ function watchInstances({ storage, clock, log }: WorkerDeps, registry: SessionRe
   });
   signal.addEventListener('abort', off, { once: true });
   const sweeping = { clock, limitMs: Infinity, longestStepMs: refreshMs, counts: () => true, signal };
-  startSweeping(sweeping, () => attempt(() => registry.refresh()));
+  startSweeping(sweeping, () =>
+    attempt(async () => {
+      await storage.lookWhoRetires();
+      await registry.refresh();
+    }),
+  );
 }
 
 function createWorkerServer(deps: WorkerDeps, core: Core, workerService: WorkerService): Server {

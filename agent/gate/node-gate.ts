@@ -7,6 +7,8 @@ import {
   type GateStatus,
   type GetReceiptRequest,
   type GetReceiptResponse,
+  type RetireRequest,
+  type RetireResponse,
   type StatusRequest,
   type UncordonRequest,
   type UncordonResponse,
@@ -15,7 +17,9 @@ import type { Registry } from '../workers/registry.js';
 import type { CommandSender } from './fencing.js';
 import { createAgentGate, type AgentGate, type AgentGateDeps, type DrainWatcher } from './gate.js';
 import { watchLiftedCordons } from './lifted-cordons.js';
+import type { NodeWorkers } from './node-workers.js';
 import type { PodCordons } from './pod-cordons.js';
+import { retirePod } from './retire-pod.js';
 
 /** What the node's gate needs. */
 export interface NodeGateDeps extends Omit<AgentGateDeps, 'podUid' | 'nodeWorkers'> {
@@ -29,6 +33,8 @@ export interface NodeGate {
   cordon(request: CordonRequest, sender: CommandSender): Promise<CordonResponse>;
   uncordon(request: UncordonRequest, sender: CommandSender): Promise<UncordonResponse>;
   drain(request: DrainRequest, sender: CommandSender, watcher: DrainWatcher): Promise<void>;
+  /** Has the hosts of a pod retire. @throws as {@link retirePod}; PaneletError POD_UNKNOWN, GATE_REFUSED */
+  retire(request: RetireRequest, sender: CommandSender): Promise<RetireResponse>;
   receipt(request: GetReceiptRequest): Promise<GetReceiptResponse>;
   status(request: StatusRequest): GateStatus;
   /** Of a target, over all of its workers. */
@@ -72,6 +78,17 @@ class GatesOfNode implements NodeGate {
     return this.#of(request).drain(request, sender, watcher);
   }
 
+  async retire(request: RetireRequest, sender: CommandSender): Promise<RetireResponse> {
+    const { podUid } = request;
+    if (!isNamed(podUid)) throw new PaneletError('GATE_REFUSED', 'It has to be said which pod retires.');
+    const gate = this.#of(request);
+    const command = await this.#deps.fencing.check(request.command, sender);
+    const { clock, log } = this.#deps;
+    await retirePod({ clock, nodeWorkers: this.#hostsOf(podUid) }, { ...request, target: Target.HOST, command });
+    log.info({ podUid, restartUid: command.restartUid }, 'A host retires');
+    return { status: gate.status(Target.HOST) };
+  }
+
   receipt({ restartUid, podUid }: GetReceiptRequest): Promise<GetReceiptResponse> {
     return this.#of({ podUid }).receipt(restartUid);
   }
@@ -107,13 +124,18 @@ class GatesOfNode implements NodeGate {
   }
 
   #make(podUid: string): PodGate {
-    const { nodeWorkers: node, podCordons, log } = this.#deps;
+    const { podCordons, log } = this.#deps;
     const cordons = podCordons.of(podUid);
-    const nodeWorkers = { changes: node.changes, workers: () => node.hostsOf(podUid) };
+    const nodeWorkers = this.#hostsOf(podUid);
     return {
       gate: createAgentGate({ ...this.#deps, nodeWorkers, cordons, podUid }),
       close: watchLiftedCordons({ nodeWorkers, cordons, log }),
     };
+  }
+
+  #hostsOf(podUid: string): NodeWorkers {
+    const { nodeWorkers } = this.#deps;
+    return { changes: nodeWorkers.changes, workers: () => nodeWorkers.hostsOf(podUid) };
   }
 
   #forgetOld(): void {

@@ -1,4 +1,4 @@
-import { status as grpcStatus, type Metadata, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+import type { Metadata, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Log } from '#common/log.js';
 import type {
   Command,
@@ -64,7 +64,7 @@ export function createGateService(deps: GateServiceDeps): GateServiceServer {
     status: answer<Commanded & StatusRequest, StatusResponse>('get', 'Status', async (request) => ({
       status: { ...gate.status(request), waiting: [...(await deps.waiting())] },
     })),
-    retire: (_call, callback) => callback({ code: grpcStatus.UNIMPLEMENTED, details: 'It knows of no retiring.' }),
+    retire: answer('drain', 'Retire', (request, sender) => gate.retire(request, sender)),
     drain: (call) => {
       const gone = new AbortController();
       call.once('cancelled', () => gone.abort(new Error('The caller has gone.')));

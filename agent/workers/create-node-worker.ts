@@ -8,7 +8,7 @@ import type { GateStatus, Target } from '#proto/gate/v1/gate.js';
 import type { WatchRequest } from '#proto/worker/v1/worker.js';
 import type { PanelConfig } from '../config/config.js';
 import { createUpstream } from '../front/upstream/upstream.js';
-import type { PodPlace } from './host-pods.js';
+import type { HostPlace } from './host-pods.js';
 import type { Launcher } from './launcher.js';
 import type { NodeWorker, WorkerStage } from './node-worker.js';
 import type { ProcessTable } from './process-table.js';
@@ -61,7 +61,7 @@ export interface NodeWorkerOptions {
   readonly stage: WorkerStage;
   readonly changes: Changes;
   /** A host of this pod, and of none where it is not set. */
-  readonly pod?: PodPlace;
+  readonly pod?: HostPlace;
   /** Something about it has changed; tells `changes`. */
   readonly onChange: () => void;
   /** Its process has ended, and none is started in its place. */

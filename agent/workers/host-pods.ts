@@ -6,7 +6,7 @@ import { instanceOf } from './locate-worker.js';
 import { takesNew, type NodeWorker } from './node-worker.js';
 
 /** Where the container of a pod has its worker. */
-export interface PodPlace {
+export interface HostPlace {
   /** Uid of the pod. */
   readonly uid: string;
   readonly socketPath: string;
@@ -16,7 +16,7 @@ export interface PodPlace {
 export interface HostPodsDeps {
   readonly log: Log;
   /** Begins to hold the worker of a pod. */
-  readonly create: (panel: PanelConfig, number: number, pod: PodPlace) => NodeWorker;
+  readonly create: (panel: PanelConfig, number: number, pod: HostPlace) => NodeWorker;
   /** Ends what is held of one whose socket has gone. */
   readonly close: (worker: NodeWorker) => void;
 }

@@ -7,7 +7,7 @@ import type { PanelConfig } from '../config/config.js';
 import type { AttachTarget, WantedSession } from '../front/calls/attach-relay.js';
 import { closeNodeWorker, createNodeWorker, numberedArgv, type NodeWorkerDeps } from './create-node-worker.js';
 import { ForeignWorkers, isBesideAgent, type ForeignWorker } from './foreign-workers.js';
-import { HostPods, type PodPlace } from './host-pods.js';
+import { HostPods, type HostPlace } from './host-pods.js';
 import { requireShortSocket, socketDirectories, socketPlaces, workerNumbers } from './socket-places.js';
 import {
   attachTarget,
@@ -69,7 +69,7 @@ interface WantedWorker {
   readonly panel: PanelConfig;
   readonly number: number;
   readonly stage: WorkerStage;
-  readonly pod?: PodPlace;
+  readonly pod?: HostPlace;
 }
 
 class WorkerRegistry implements Registry {

@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { containerDirectory, containerSocket } from '#agent/workers/pod-directory.js';
 import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
-import { State, Target, type GateServiceClient, type GateStatus, type StatusResponse } from '#proto/gate/v1/gate.js';
+import { createSystemClock } from '#common/time/clock.js';
+import { msToTimestamp } from '#common/time/timestamp.js';
+import {
+  State,
+  Target,
+  type GateServiceClient,
+  type GateStatus,
+  type RetireResponse,
+  type StatusResponse,
+} from '#proto/gate/v1/gate.js';
 import {
   builtPrograms,
   connectAgent,
@@ -17,6 +26,8 @@ import { waitFor } from '#test/support/wait-for.js';
 import { spawnWorker, type WorkerProcess } from '#test/support/worker-process.js';
 
 jest.setTimeout(120_000);
+
+const clock = createSystemClock();
 
 const [older, younger] = ['aaaaaaaa-2c3d-4e4f-8a5b-6c7d8e9f0a1b', 'bbbbbbbb-2c3d-4e4f-8a5b-6c7d8e9f0a1b'];
 
@@ -109,7 +120,7 @@ describe('a gate command that names the pod of a host', () => {
       gate.getReceipt({ restartUid: 'r1', podUid: older }, done),
     );
     expect(again.receipt).toEqual(receipt);
-    await waitFor('the older shell has ended', inOlder.ended);
+    await waitFor('the older shell has ended', () => inOlder.ended());
     expect(inYounger.ended()).toBe(false);
     expect(await inYounger.pid()).toBe(youngPid);
   });
@@ -160,6 +171,113 @@ describe('a gate command that names the pod of a host', () => {
     const receipt = await receiptOfDrain(startDrain(gate, drainOf('r1')));
     expect(receipt.podUid).toBeUndefined();
     for (const pod of [older, younger]) expect(await statusOf(gate, pod)).toMatchObject({ state: State.CLOSED });
+  });
+});
+
+/** Has a pod retire, by a time in milliseconds from now where one is given. */
+const retire = (gate: GateServiceClient, podUid: string, inMs?: number): Promise<RetireResponse> => {
+  const retireAt = inMs === undefined ? undefined : msToTimestamp(clock.date().getTime() + inMs);
+  return ask<RetireResponse>((done) =>
+    gate.retire({ command: command('r1'), target: Target.HOST, podUid, ...(retireAt && { retireAt }) }, done),
+  );
+};
+
+describe('a host pod that retires', () => {
+  let gate: GateServiceClient;
+  let agent: AgentProcess;
+  let olderHost: WorkerProcess;
+  let shell: Shell;
+  let pid: number;
+
+  beforeEach(async () => {
+    olderHost = await startHost(older);
+    agent = await startAgent();
+    gate = gateOf();
+    shell = await openShell();
+    pid = await shell.pid();
+    await startHost(younger);
+    await untilSeen(gate, older, younger);
+  });
+  const isIn = async (podUid: string, sessions: number): Promise<void> =>
+    waitFor(`${podUid} has ${sessions} sessions`, async () => (await statusOf(gate, podUid)).sessions === sessions);
+
+  test('goes on with its shells, and new terminals open in the newer one, also when agent and worker come back', async () => {
+    const { status } = await retire(gate, older);
+    expect(status).toMatchObject({ state: State.CORDONED, restartUid: '', retiring: true, sessions: 1 });
+    expect(status?.workers).toMatchObject([{ podUid: older, retiring: true, sessions: 1 }]);
+    const fresh = await openShell();
+    await fresh.pid();
+    await isIn(younger, 1);
+    expect(await shell.pid()).toBe(pid);
+    agent.child.kill('SIGKILL');
+    await agent.exited;
+    await startAgent();
+    gate = gateOf();
+    await untilSeen(gate, older, younger);
+    expect(await shell.pid()).toBe(pid);
+    // Its container starts again: it has come last then, and gets nothing new all the same.
+    await olderHost.end();
+    await waitFor('its shell is gone', () => shell.ended());
+    olderHost = await startHost(older);
+    await untilSeen(gate, older, younger);
+    expect(await statusOf(gate, older)).toMatchObject({ state: State.CORDONED, retiring: true, sessions: 0 });
+    await (await openShell()).pid();
+    await waitFor('the newer one has it', async () => (await statusOf(gate, younger)).sessions >= 2);
+    expect(await statusOf(gate, older)).toMatchObject({ sessions: 0 });
+  });
+
+  test('gives a receipt of its own where it is drained, and retires on where that is called off', async () => {
+    await retire(gate, older);
+    const drain = startDrain(gate, { ...drainOf('r2'), timeoutMs: 600_000, podUid: older });
+    await waitFor('it is under way', () => drain.states.includes(State.NOTIFIED));
+    await ask((done) =>
+      gate.uncordon({ command: command('r2'), target: Target.HOST, anyRestart: false, podUid: older }, done),
+    );
+    expect(await drain.done).toMatchObject({ status: { state: State.SERVING } });
+    expect(await statusOf(gate, older)).toMatchObject({ state: State.CORDONED, restartUid: '', retiring: true });
+    expect(await shell.pid()).toBe(pid);
+    await shell.heard.session.write('exit\n');
+    await isIn(older, 0);
+    const receipt = await receiptOfDrain(startDrain(gate, { ...drainOf('r2'), podUid: older }));
+    expect(receipt).toMatchObject({ podUid: older, restartUid: 'r2', counts: { forced: 0 } });
+  });
+
+  test('counts down for its clients, and ends what is left at its time, which may come later or sooner', async () => {
+    const notices: { phase: string; fate: string; remainingMs: number }[] = [];
+    shell.heard.session.on('notice', (notice) => notices.push(notice));
+    const told = (least: number, most: number): Promise<void> =>
+      waitFor(`told of ${least} to ${most} ms`, () =>
+        notices.some(({ fate, remainingMs }) => fate === 'ends' && remainingMs > least && remainingMs <= most),
+      );
+    const { status } = await retire(gate, older, 600_000);
+    expect(status?.retireAt).toBeDefined();
+    await told(500_000, 600_000);
+    await retire(gate, older, 3_600_000);
+    await told(3_500_000, 3_600_000);
+    const other = await openShell();
+    const otherPid = await other.pid();
+    expect(shell.ended()).toBe(false);
+    await retire(gate, older);
+    await waitFor('the countdown is called off', () => notices.at(-1)?.phase === 'cancelled');
+    await retire(gate, older, 0);
+    await waitFor('it has ended', () => shell.ended());
+    expect(await other.pid()).toBe(otherPid);
+    const { counts, podUid } = await receiptOfDrain(startDrain(gate, { ...drainOf('r2'), podUid: older }));
+    expect([podUid, counts]).toMatchObject([older, { forced: 1 }]);
+    // And so it does where its container starts after its time.
+    await olderHost.end();
+    await startHost(older);
+    await waitFor('it is through', async () => (await statusOf(gate, older)).state === State.CLOSED);
+  });
+
+  test('has to be there, and is named', async () => {
+    await expect(retire(gate, 'dddddddd-2c3d')).rejects.toMatchObject({ code: 'POD_UNKNOWN' });
+    await expect(retire(gate, '')).rejects.toMatchObject({ code: 'GATE_REFUSED' });
+    expect(await statusOf(gate, older)).toMatchObject({ retiring: false, state: State.SERVING });
+    // One that has been killed could not remember it.
+    await olderHost.end();
+    await waitFor('that is seen', async () => (await statusOf(gate, older)).workers[0]?.state === State.UNSPECIFIED);
+    await expect(retire(gate, older)).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' });
   });
 });
 

@@ -1,4 +1,5 @@
 import { msToDuration } from '#common/time/duration.js';
+import { msToTimestamp } from '#common/time/timestamp.js';
 import {
   State,
   type ForcedSession,
@@ -7,6 +8,7 @@ import {
   type SessionCounts,
   type Target,
 } from '#proto/gate/v1/gate.js';
+import type { Retirement } from './retirement.js';
 import type { DrainState, GatePhase } from './state.js';
 
 /** Most holders and forced sessions that are named; counts are exact beyond it. */
@@ -31,6 +33,8 @@ export interface WorkerFacts {
   readonly node: string;
   readonly version: string;
   readonly target: Target;
+  /** Uid of its pod; empty where there is none. */
+  readonly podUid: string;
 }
 
 /** What the gate counted, for its status and its receipt. */
@@ -41,18 +45,27 @@ export interface DrainTally {
   readonly forced: readonly ForcedSession[];
 }
 
+/** What a status tells beside the state. */
+export interface SeenGate {
+  readonly tally: DrainTally;
+  readonly isIdle: boolean;
+  readonly retirement: Pick<Retirement, 'isActive' | 'retireAtMs'>;
+}
+
 /** The gate as its services tell it. */
 export function gateStatusOf(
   state: DrainState,
-  { tally, isIdle }: { readonly tally: DrainTally; readonly isIdle: boolean },
+  { tally, isIdle, retirement }: SeenGate,
   facts: WorkerFacts,
   nowMs: number,
 ): GateStatus {
   const leaseUntilMs = state.cordon?.leaseUntilMs ?? Infinity;
-  const { plan } = state;
+  const { plan, cordon } = state;
+  const { isActive: retiring, retireAtMs } = retirement;
   return {
-    state: stateOfPhase[state.phase],
-    restartUid: state.cordon?.fence.restartUid ?? '',
+    // One that retires refuses what is new, and nobody has cordoned it.
+    state: retiring && state.phase === 'SERVING' ? State.CORDONED : stateOfPhase[state.phase],
+    restartUid: cordon === undefined || cordon.isOwn === true ? '' : cordon.fence.restartUid,
     instance: facts.instance,
     sessions: tally.sessions,
     counts: tally.counts,
@@ -64,8 +77,9 @@ export function gateStatusOf(
     node: facts.node,
     restartRequired: false,
     version: facts.version,
-    podUid: '',
-    retiring: false,
+    podUid: facts.podUid,
+    retiring,
+    ...(retireAtMs === undefined ? {} : { retireAt: msToTimestamp(retireAtMs) }),
     noticeMayEnd: state.phase === 'NOTIFIED' && isIdle,
     waiting: [],
   };

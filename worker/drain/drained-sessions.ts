@@ -119,6 +119,26 @@ export class DrainedSessions {
     };
   }
 
+  /** What clients are told of the end of a worker that retires. */
+  countdown(phase: DrainPhase, remainingMs: number, reason: string): Drain {
+    const late = this.#deps.checkpointable ? SessionFate.CHECKPOINTED : SessionFate.ENDS;
+    const fate = phase === DrainPhase.CANCELLED ? SessionFate.KEPT : late;
+    return {
+      generation: 0,
+      phase,
+      remaining: msToDuration(remainingMs),
+      reason,
+      fate,
+      node: '',
+      retryAfter: undefined,
+    };
+  }
+
+  /** Tells every client. */
+  tell(drain: Drain): void {
+    this.#each((driver) => driver.tell(drain));
+  }
+
   /** Begins to count, and tells that a restart is coming. */
   notice(state: DrainState): void {
     this.#finished = 0;

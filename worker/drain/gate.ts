@@ -7,8 +7,16 @@ import type { SessionDriver } from '../sessions/session-driver.js';
 import type { RegistryGate, SessionRegistry } from '../sessions/session-registry.js';
 import { gateStatusOf, type WorkerFacts } from './drain-status.js';
 import { receiptOf } from './receipt.js';
+import { Retirement, type RetirementMemory } from './retirement.js';
 import { DrainedSessions, type SessionGiver } from './drained-sessions.js';
-import { servingState, type DrainEffect, type DrainEvent, type DrainRules, type DrainState } from './state.js';
+import {
+  servingState,
+  type DrainEffect,
+  type DrainEvent,
+  type DrainRules,
+  type DrainState,
+  type Fence,
+} from './state.js';
 import { isIdle, nextDueMs, transition } from './transition.js';
 
 /** What a gate needs. */
@@ -24,6 +32,8 @@ export interface GateDeps {
   readonly giver: SessionGiver;
   /** True while a newer instance of the worker lives. */
   readonly hasNewer: () => boolean;
+  /** What remembers that the worker retires. */
+  readonly retirement: RetirementMemory;
   /** The worker takes new sessions, or no more. */
   readonly onAdmission: (admits: boolean) => void;
 }
@@ -35,6 +45,10 @@ const soonMs = 2;
 /** A look at many sessions takes its time, and so does telling of it: looks that changes bring about are a fifth of the worker's time at most. */
 const lookPause = 4;
 
+/** Time for what is left when a worker that retires has to be empty. */
+const expiryMs = 10_000;
+const retirementReason = 'a newer host has taken over';
+
 const attachPhases = new Set(['SERVING', 'CORDONED', 'NOTIFIED', 'FROZEN', 'QUIESCED']);
 const servingPhases = new Set(['SERVING', 'CORDONED', 'NOTIFIED']);
 
@@ -44,6 +58,7 @@ export class Gate implements RegistryGate {
   readonly #sessions: DrainedSessions;
   readonly #listeners = new Set<() => void>();
   readonly #stop = new AbortController();
+  readonly #retirement: Retirement;
   #state: DrainState;
   #timer: Timer | undefined;
   #observing = false;
@@ -58,6 +73,9 @@ export class Gate implements RegistryGate {
     this.#deps = deps;
     this.#sessions = new DrainedSessions({ ...deps, checkpointable: deps.rules.checkpointable });
     this.#state = servingState(deps.clock.nowMs());
+    this.#retirement = new Retirement({ clock: deps.clock, memory: deps.retirement, onDue: () => this.#expire() });
+    // Not before all that looks at this gate has it.
+    deps.clock.after(0, () => this.#retirement.look());
   }
 
   get state(): DrainState {
@@ -67,13 +85,14 @@ export class Gate implements RegistryGate {
     return this.#receipt;
   }
   get admitsNew(): boolean {
-    return this.#state.phase === 'SERVING';
+    return this.#state.phase === 'SERVING' && !this.#retirement.isActive;
   }
   get admitsAttach(): boolean {
     return attachPhases.has(this.#state.phase);
   }
   get admitsRestore(): boolean {
     const { phase, wave } = this.#state;
+    if (this.#retirement.isActive) return false;
     return this.servesAll || (phase === 'FROZEN' && wave?.kind !== 'closing');
   }
   /** No session is asked to come to rest. */
@@ -97,6 +116,24 @@ export class Gate implements RegistryGate {
     const refusal = this.#apply(event);
     if (refusal !== undefined) throw new PaneletError('GATE_REFUSED', refusal);
     this.#observe();
+  }
+
+  /**
+   * Takes nothing new for good, and ends what is left at a time, in milliseconds since 1970; called again, at another time, or not at all.
+   * @throws GATE_REFUSED; as {@link RetirementMemory.save}
+   */
+  async retire(fence: Fence, retireAtMs: number | undefined): Promise<void> {
+    this.command({ kind: 'retire', fence });
+    const wasTold = this.#retirement.remainingMs !== undefined;
+    try {
+      await this.#retirement.retire(retireAtMs);
+    } finally {
+      this.#deps.onAdmission(this.admitsNew);
+    }
+    this.#deps.log.info({ retireAtMs, restartUid: fence.restartUid }, 'The worker retires');
+    this.#tellRetirement(wasTold ? 'changed' : 'new');
+    this.#retirement.look();
+    this.#notify();
   }
 
   /** Resolves when the sessions of the last drain that was called off go on. */
@@ -139,11 +176,12 @@ export class Gate implements RegistryGate {
   close(): void {
     this.#stop.abort(new PaneletError('OPERATION_REFUSED', 'The worker ends.'));
     this.#timer?.stop();
+    this.#retirement.close();
     this.#listeners.clear();
   }
 
   status(): GateStatus {
-    const seen = { tally: this.#sessions.tally(), isIdle: this.#isIdle };
+    const seen = { tally: this.#sessions.tally(), isIdle: this.#isIdle, retirement: this.#retirement };
     return gateStatusOf(this.#state, seen, this.#deps.facts, this.#deps.clock.nowMs());
   }
 
@@ -153,7 +191,27 @@ export class Gate implements RegistryGate {
   }
 
   drainFor(driver?: SessionDriver): Drain | undefined {
-    return this.#sessions.drainFor(this.#state, driver);
+    return this.#sessions.drainFor(this.#state, driver) ?? this.#countdown();
+  }
+
+  /** What clients are told while no drain is under way: when their session ends at the latest. */
+  #countdown(): Drain | undefined {
+    const { remainingMs } = this.#retirement;
+    if (remainingMs === undefined || this.#state.plan !== undefined) return undefined;
+    return this.#sessions.countdown(DrainPhase.NOTICE, remainingMs, retirementReason);
+  }
+
+  #tellRetirement(what: 'new' | 'changed'): void {
+    if (this.#state.plan !== undefined) return;
+    const cancelled =
+      what === 'changed' ? this.#sessions.countdown(DrainPhase.CANCELLED, 0, retirementReason) : undefined;
+    // A client takes a later end for news only when the earlier one was called off.
+    for (const told of [cancelled, this.#countdown()]) if (told !== undefined) this.#sessions.tell(told);
+  }
+
+  #expire(): void {
+    this.#apply({ kind: 'expire', timeoutMs: expiryMs, reason: retirementReason });
+    this.#observe();
   }
 
   #apply(event: DrainEvent): string | undefined {
@@ -219,7 +277,9 @@ export class Gate implements RegistryGate {
         this.#deps.onAdmission(false);
         break;
       case 'admit-new':
-        this.#deps.onAdmission(true);
+        this.#deps.onAdmission(this.admitsNew);
+        // Its time may have come while a restart had a drain under way.
+        if (this.#retirement.isActive) this.#deps.clock.after(0, () => this.#retirement.look());
         break;
       case 'notice':
         sessions.notice(this.#state);
@@ -249,7 +309,7 @@ export class Gate implements RegistryGate {
       case 'reopen':
         this.#receipt = undefined;
         this.#isIdle = false;
-        this.#thawing = sessions.reopen(before, this.#stop.signal);
+        this.#thawing = sessions.reopen(before, this.#stop.signal).then(() => this.#tellRetirement('new'));
         break;
       default:
         unreachable(effect);

@@ -43,12 +43,21 @@ export type Wave =
   /** Somebody did not come to rest in time: all others serve until he has, and until `untilMs` where that is set. */
   | { readonly kind: 'pausing'; readonly untilMs: number | undefined; readonly failed: number };
 
+/** Who has cordoned a gate. */
+export interface GateCordon {
+  readonly fence: Fence;
+  readonly reason: string;
+  readonly leaseUntilMs: number;
+  /** True of the worker's own, at the end of its retirement: any restart takes it over. */
+  readonly isOwn?: boolean;
+}
+
 /** The state of a gate. */
 export interface DrainState {
   readonly phase: GatePhase;
   readonly sinceMs: number;
   /** Set from CORDONED on. */
-  readonly cordon?: { readonly fence: Fence; readonly reason: string; readonly leaseUntilMs: number } | undefined;
+  readonly cordon?: GateCordon | undefined;
   /** Set from NOTIFIED on. */
   readonly plan?: DrainPlan | undefined;
   /** Set in FROZEN. */
@@ -96,6 +105,10 @@ export type DrainEvent =
       readonly leavingAgent?: string | undefined;
     }
   | { readonly kind: 'end-notice'; readonly fence: Fence }
+  /** From now on nothing new is taken, cordoned or not. */
+  | { readonly kind: 'retire'; readonly fence: Fence }
+  /** The time of a worker that retires is over: what is left ends by force. */
+  | { readonly kind: 'expire'; readonly timeoutMs: number; readonly reason: string }
   | { readonly kind: 'terminate'; readonly graceMs: number; readonly restartUid: string }
   | { readonly kind: 'observe'; readonly facts: DrainFacts };
 

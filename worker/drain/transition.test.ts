@@ -502,3 +502,42 @@ describe('every run of the drain state machine', () => {
     );
   });
 });
+
+describe('a worker that retires', () => {
+  const retire = (by = fence()): DrainEvent => ({ kind: 'retire', fence: by });
+  const expire: DrainEvent = { kind: 'expire', timeoutMs: 10_000, reason: 'over' };
+
+  test('refuses what is new, whoever has cordoned it, and obeys no older leader', () => {
+    const machine = new Machine(hostRules);
+    expect(machine.apply(cordon(fence('a', 2)))).toBeUndefined();
+    expect(machine.apply(retire(fence('b', 1)))).toMatch(/behind 2/);
+    expect(machine.apply(retire(fence('b', 3)))).toBeUndefined();
+    expect(machine.effects.at(-1)).toEqual({ kind: 'refuse-new' });
+    expect(machine.state).toMatchObject({ phase: 'CORDONED', highestFencing: 3, cordon: { fence: fence('a', 2) } });
+  });
+
+  test('ends what is left by force at its time; whoever drains it then gets the receipt of that end', () => {
+    const machine = new Machine(hostRules);
+    machine.apply(expire);
+    expect(machine.state).toMatchObject({ phase: 'NOTIFIED', cordon: { isOwn: true, leaseUntilMs: Infinity } });
+    machine.nowMs = 10_000;
+    for (const facts of [busy, ...Array<DrainFacts>(6).fill({ ...forced(busy), sessions: 0, attached: 0 })])
+      machine.apply(observe(facts));
+    expect(machine.effects).toContainEqual({ kind: 'force', who: 'all', reason: expect.any(String) });
+    expect(machine.state.phase).toBe('CLOSED');
+    machine.effects.length = 0;
+    expect(machine.apply(drain({ fence: fence('b') }))).toBeUndefined();
+    expect(machine.effects).toEqual([{ kind: 'receipt' }]);
+    expect(machine.state.cordon).toMatchObject({ fence: fence('b') });
+    expect(machine.state.cordon?.isOwn).not.toBe(true);
+    expect(machine.apply(drain({ fence: fence('c') }))).toMatch(/Restart b has the cordon/);
+  });
+
+  test('leaves a drain alone that a restart has under way at its time', () => {
+    const machine = new Machine(hostRules);
+    machine.apply(drain());
+    const before = machine.state;
+    machine.apply(expire);
+    expect(machine.state).toBe(before);
+  });
+});

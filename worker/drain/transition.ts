@@ -43,6 +43,10 @@ export function transition(state: DrainState, event: DrainEvent, nowMs: number, 
       return drain(state, event, nowMs);
     case 'end-notice':
       return endNotice(state, event.fence, nowMs);
+    case 'retire':
+      return retire(state, event.fence);
+    case 'expire':
+      return expire(state, event, nowMs);
     case 'terminate':
       return terminate(state, event, nowMs, rules);
     case 'observe':
@@ -97,6 +101,14 @@ function sealedUntilMs({ sinceMs }: DrainState, plan: DrainPlan, rules: DrainRul
 }
 
 function refusalOf(state: DrainState, fence: Fence): string | undefined {
+  const refusal = fencingRefusalOf(state, fence);
+  if (refusal !== undefined) return refusal;
+  const { cordon } = state;
+  if (cordon === undefined || cordon.isOwn === true || cordon.fence.restartUid === fence.restartUid) return undefined;
+  return `Restart ${cordon.fence.restartUid} has the cordon.`;
+}
+
+function fencingRefusalOf(state: DrainState, fence: Fence): string | undefined {
   if (fence.restartUid === '') return 'The command names no restart.';
   const fault = fencingFault(fence);
   if (fault !== undefined) return fault;
@@ -106,9 +118,6 @@ function refusalOf(state: DrainState, fence: Fence): string | undefined {
   const last = state.lastFence;
   if (last?.restartUid === fence.restartUid && fence.generation < last.generation) {
     return `Generation ${fence.generation} of restart ${fence.restartUid} is behind ${last.generation}.`;
-  }
-  if (state.cordon !== undefined && state.cordon.fence.restartUid !== fence.restartUid) {
-    return `Restart ${state.cordon.fence.restartUid} has the cordon.`;
   }
   return undefined;
 }
@@ -185,6 +194,9 @@ function drain(state: DrainState, event: Extract<DrainEvent, { kind: 'drain' }>,
   const accepted = accept(state, event, nowMs);
   const asked = planOf(state, event, nowMs);
   if (state.plan === undefined) return begin(accepted, asked, nowMs);
+  // What the worker has ended itself is over: its receipt is that restart's.
+  if (state.cordon?.isOwn === true && state.phase === 'CLOSED')
+    return { state: accepted, effects: [{ kind: 'receipt' }] };
   const before = state.lastFence;
   const newer =
     before === undefined || event.fence.fencing > before.fencing || event.fence.generation > before.generation;
@@ -206,6 +218,28 @@ function endNotice(state: DrainState, fence: Fence, nowMs: number): Transition {
     refusalOf(state, fence) ?? (plan === undefined ? 'The restart has no drain under way here.' : undefined);
   if (plan === undefined || refusal !== undefined) return { ...unchanged(state), refusal };
   return unchanged({ ...state, plan: { ...plan, noticeUntilMs: Math.min(plan.noticeUntilMs, nowMs) } });
+}
+
+// Whoever has the cordon: it goes on with what it has to do.
+function retire(state: DrainState, fence: Fence): Transition {
+  const refusal = fencingRefusalOf(state, fence);
+  if (refusal !== undefined) return { ...unchanged(state), refusal };
+  const highestFencing = Math.max(state.highestFencing, fence.fencing);
+  return { state: { ...state, highestFencing }, effects: [{ kind: 'refuse-new' }] };
+}
+
+const ownUid = 'retired';
+
+function expire(
+  state: DrainState,
+  { timeoutMs, reason }: Extract<DrainEvent, { kind: 'expire' }>,
+  nowMs: number,
+): Transition {
+  if (state.plan !== undefined || state.terminating) return unchanged(state);
+  const fence = { restartUid: ownUid, fencing: state.highestFencing, generation: 0 };
+  const cordon = state.cordon ?? { fence, reason, leaseUntilMs: Infinity, isOwn: true };
+  const plan = planOf(state, { noticeMs: 0, holdsNotice: false, timeoutMs, onTimeout: 'force' }, nowMs);
+  return begin({ ...state, cordon }, plan, nowMs);
 }
 
 function terminate(

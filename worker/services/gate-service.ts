@@ -1,11 +1,13 @@
-import { status as grpcStatus, type ServerWritableStream } from '@grpc/grpc-js';
+import type { ServerWritableStream } from '@grpc/grpc-js';
 import { durationToMs } from '#common/time/duration.js';
+import { timestampToMs } from '#common/time/timestamp.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { statusOf } from '#common/grpc/grpc-status.js';
 import type { Log } from '#common/log.js';
 import {
   NoticeEnd,
   OnTimeout,
+  State,
   Target,
   type Command,
   type DrainRequest,
@@ -56,9 +58,9 @@ function drainEventOf(request: DrainRequest): DrainEvent {
 
 /** What of a status is news to somebody who follows a drain; durations are not. */
 export function newsOf(status: GateStatus): string {
-  const { state, restartUid, sessions, counts, holders, fencing, noticeMayEnd } = status;
+  const { state, restartUid, sessions, counts, holders, fencing, noticeMayEnd, retiring, retireAt } = status;
   const names = holders.map(({ sessionId, operation }) => [sessionId, operation]);
-  return JSON.stringify([state, restartUid, sessions, counts, names, fencing, noticeMayEnd]);
+  return JSON.stringify([state, restartUid, sessions, counts, names, fencing, noticeMayEnd, retiring, retireAt]);
 }
 
 /** Streams the gate's states until the drain is complete or called off. */
@@ -71,7 +73,8 @@ function follow(
   let told = '';
   const look = (): void => {
     const { phase } = gate.state;
-    const status = gate.status();
+    // That it was called off, also of a worker that retires.
+    const status = phase === 'SERVING' ? { ...gate.status(), state: State.SERVING } : gate.status();
     const news = newsOf(status);
     if (news !== told) call.write({ status, receipt: phase === 'CLOSED' ? gate.receipt : undefined });
     told = news;
@@ -128,6 +131,11 @@ export function createGateService(deps: WorkerGateServiceDeps): GateServiceServe
       return { receipt };
     }),
     status: unary(log, () => ({ status: gate.status() })),
-    retire: (_call, callback) => callback({ code: grpcStatus.UNIMPLEMENTED, details: 'It knows of no retiring.' }),
+    retire: unary(log, async ({ target, command, retireAt }) => {
+      requireTarget(target);
+      if (deps.target !== Target.HOST) throw new PaneletError('GATE_REFUSED', 'Only hosts retire.');
+      await gate.retire(fenceOf(command), retireAt === undefined ? undefined : timestampToMs(retireAt));
+      return { status: gate.status() };
+    }),
   };
 }

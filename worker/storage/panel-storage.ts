@@ -9,6 +9,8 @@ import { storageError } from '#common/errors/storage-error.js';
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.js';
 import { createIncarnationStore } from './incarnation.js';
 import { forgetDeadInstances, InstanceFile, meetingPlaceOf } from './instances.js';
+import { InstancesInService } from './instances-in-service.js';
+import { RetiredPods } from './retired-pods.js';
 import { requirePanelName } from './session-id.js';
 import { SessionOwnership } from './session-ownership.js';
 import { createSessionRecordStore, type SessionRecordStore } from './session-record.js';
@@ -19,6 +21,10 @@ export interface PanelStorage {
   readonly checkpoints: CheckpointStore;
   readonly ownership: SessionOwnership;
   readonly instances: Instances;
+  /** Which pods of the workers retire. */
+  readonly retiredPods: RetiredPods;
+  /** Looks anew which workers retire. @throws what the system says */
+  lookWhoRetires(): Promise<void>;
   /** Removes what the dead have left half made or half removed, where that is this instance's to do. @throws STATE_DIR_UNUSABLE */
   sweep(): Promise<void>;
   /** Leaves all that this worker has to the others, and lets the next one in. Idempotent. */
@@ -57,6 +63,7 @@ export async function openPanelStorage(deps: PanelStorageDeps): Promise<PanelSto
   const storage = storageOf(directory, { instances, fileSystem, log: deps.log });
   try {
     await forgetDeadInstances(directory, instances, fileSystem);
+    await storage.lookWhoRetires();
     await storage.sweep();
     return storage;
   } catch (error) {
@@ -71,7 +78,9 @@ interface StorageParts {
   readonly log: Log;
 }
 
-function storageOf(directory: string, { instances, fileSystem, log }: StorageParts): PanelStorage {
+function storageOf(directory: string, { instances: all, fileSystem, log }: StorageParts): PanelStorage {
+  const retiredPods = new RetiredPods(directory, fileSystem);
+  const instances = new InstancesInService(all, retiredPods, log);
   const records = createSessionRecordStore({ directory, fileSystem });
   const instanceFile = new InstanceFile(directory, instances.own, fileSystem);
   const incarnations = createIncarnationStore({ directory, instanceFile, fileSystem });
@@ -81,6 +90,8 @@ function storageOf(directory: string, { instances, fileSystem, log }: StoragePar
     checkpoints: createCheckpointStore({ directory, fileSystem, log }),
     ownership,
     instances,
+    retiredPods,
+    lookWhoRetires: () => instances.look(),
     sweep: async () => {
       if (await isNewest(instances)) await records.sweep((sessionId) => ownership.isAbandoned(sessionId));
     },

@@ -1,6 +1,15 @@
 import { countText } from '#common/count-text.js';
 import { durationToMs } from '#common/time/duration.js';
-import { State, Target, type GateStatus, type Holder, type Receipt, type SessionCounts } from '#proto/gate/v1/gate.js';
+import { timestampToMs } from '#common/time/timestamp.js';
+import {
+  State,
+  Target,
+  type GateStatus,
+  type Holder,
+  type Receipt,
+  type SessionCounts,
+  type WorkerStatus,
+} from '#proto/gate/v1/gate.js';
 import { ageText, tableLines } from '../io/output.js';
 
 /** Name of a state as the protocol has it, without its prefix. */
@@ -81,11 +90,17 @@ export function holderLines(holders: readonly Holder[]): string[] {
   return ['', ...tableLines(['HELD BY SESSION', 'PANEL', 'OPERATION', 'FOR', 'BYTES'], rows)];
 }
 
+function workerStateText({ state, retiring, retireAt }: WorkerStatus): string {
+  if (!retiring) return stateName(state);
+  const until = retireAt === undefined ? '' : ` until ${new Date(timestampToMs(retireAt)).toISOString().slice(0, 16)}Z`;
+  return `${stateName(state)}, retiring${until}`;
+}
+
 /** A gate's status for people. */
 export function gateStatusLines(status: GateStatus): string[] {
   const workers = status.workers.map((worker) => [
     worker.panel,
-    worker.retiring ? `${stateName(worker.state)}, retiring` : stateName(worker.state),
+    workerStateText(worker),
     String(worker.sessions),
     String(worker.pid),
     targetName(worker.target),
