@@ -10,7 +10,7 @@ export interface Cat {
   /** Whether this machine has what it needs. */
   readonly isThere: boolean;
   /** Builds it, where that is done. @returns what starts it, and what removes it */
-  build(): Promise<BuiltCat>;
+  readonly build: () => Promise<BuiltCat>;
 }
 
 /** A client that can be started. */
