@@ -174,7 +174,7 @@ async function assemble(deps: WorkerDeps): Promise<Parts> {
 
 async function openCore(deps: WorkerDeps): Promise<Core> {
   const { definition, storage, clock, random, log, options } = deps;
-  const { node, maxSessions } = options;
+  const { node, maxSessions, podUid = '' } = options;
   const target = options.target === 'host' ? Target.HOST : Target.AGENT;
   const instance = storage.instances.own.id;
   const health = createHealth([]);
@@ -220,10 +220,9 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     log,
     panel: definition.name,
     rules: { ...defaultDrainRules, ...options.rules, checkpointable: definition.checkpointable },
-    facts: { instance, node, version: definition.version, target, podUid: options.podUid ?? '' },
-    retirement: await openRetirement(storage, { podUid: options.podUid ?? '', log }),
-    registry,
-    giver,
+    facts: { instance, node, version: definition.version, target, podUid },
+    retirement: await openRetirement(storage, { podUid, log }),
+    ...{ registry, giver },
     hasNewer: () => storage.instances.hasNewer,
     attachments: () => attach.attachments.size,
     onAdmission: (admits) => health.set('panelet.session.v1.SessionService', admits),
