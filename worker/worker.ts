@@ -32,7 +32,7 @@ import { createOwnerQuota, type SessionsPerOwner } from './sessions/owner-quota.
 import { SessionRegistry } from './sessions/session-registry.js';
 import { prepareSocket } from './socket.js';
 import type { PanelStorage } from './storage/panel-storage.js';
-import { openRetirement } from './storage/open-retirement.js';
+import { openRetirement } from './drain/open-retirement.js';
 
 /** What a worker needs. */
 export interface WorkerDeps {

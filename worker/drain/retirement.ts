@@ -9,7 +9,7 @@ export interface RetirementMemory {
 }
 
 /** What retiring needs. */
-export interface RetirementDeps {
+export interface OwnRetirementDeps {
   readonly clock: Clock;
   readonly memory: RetirementMemory;
   /** The time has come: what is left is to be ended now. Called again with each `look` after it. */
@@ -21,11 +21,11 @@ const longestWaitMs = 30_000;
 
 /** Whether a worker retires, and until when: by the clock of the node, as it is remembered over restarts. */
 export class Retirement {
-  readonly #deps: RetirementDeps;
+  readonly #deps: OwnRetirementDeps;
   #retired: { readonly retireAtMs?: number | undefined } | undefined;
   #timer: Timer | undefined;
 
-  constructor(deps: RetirementDeps) {
+  constructor(deps: OwnRetirementDeps) {
     this.#deps = deps;
     this.#retired = deps.memory.stored;
   }

@@ -1,8 +1,8 @@
 import { PaneletError } from '#common/errors/errors.js';
 import { storageError } from '#common/errors/storage-error.js';
 import type { Log } from '#common/log.js';
-import type { RetirementMemory } from '../drain/retirement.js';
-import type { PanelStorage } from './panel-storage.js';
+import type { PanelStorage } from '../storage/panel-storage.js';
+import type { RetirementMemory } from './retirement.js';
 
 /**
  * What a panel's storage remembers of the retirement of a pod. A worker that finds it at its start says at once that it is the pod's worker now.
