@@ -224,7 +224,7 @@ describe('two agents of a node, each of a pod', () => {
     const agent = await start(u1, { panels, gracePeriodSeconds: 90 });
     await untilText(agent, 'Agent serves');
     await waitFor('it reaches its own worker and both hosts', () =>
-      ['"panel":"terminal",', '"panel":"echo",', '"foreign":"[^"]+",'].every((of) =>
+      ['"panel":"terminal",', `"hostPod":"${u1}",`, `"hostPod":"${u2}",`].every((of) =>
         new RegExp(`${of}"from":"\\w+","to":"up"`).test(agent.log()),
       ),
     );

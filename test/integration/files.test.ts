@@ -124,7 +124,9 @@ whenRoot('the files of a node', () => {
     const found = new Map(
       [...serving, ...everything()].map((file) => [JSON.stringify(described(file)), described(file)]),
     );
-    const expected = rows().map(({ path, kind, mode, owner }) => ({ path, kind, mode, owner }));
+    // Of a pod of a cluster whose hosts retire, which this one is not.
+    const made = rows().filter(({ path }) => !path.endsWith('/retired-<pod uid>.json'));
+    const expected = made.map(({ path, kind, mode, owner }) => ({ path, kind, mode, owner }));
     const byPath = (all: readonly object[]): readonly string[] => all.map((row) => JSON.stringify(row)).sort();
     expect(byPath([...found.values()])).toEqual(byPath(expected));
   });

@@ -141,7 +141,8 @@ describe('a gate command that names the pod of a host', () => {
     await untilSeen(gate, older, younger);
     const inYounger = await openShell();
     await inYounger.pid();
-    expect(await statusOf(gate, younger)).toMatchObject({ state: State.SERVING, sessions: 1 });
+    await waitFor('the agent has heard of it', async () => (await statusOf(gate, younger)).sessions === 1);
+    expect(await statusOf(gate, younger)).toMatchObject({ state: State.SERVING });
     expect(await statusOf(gate, older)).toMatchObject({ state: State.NOTIFIED, restartUid: 'r1', sessions: 1 });
     await ask((done) =>
       gate.uncordon({ command: command('r1'), target: Target.HOST, anyRestart: false, podUid: older }, done),

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { cliOutputOf, cliWordsAt } from '#test/support/cli-words.js';
@@ -19,6 +19,8 @@ const kubectlVerbs = new Set(
 const helmVerbs = new Set(['install', 'upgrade', 'uninstall', 'rollback', 'test', 'template']);
 // Of the machine; what is theirs is not looked at.
 const others = new Set([
+  'buf',
+  'go',
   'cat',
   'echo',
   'cd',
@@ -144,7 +146,7 @@ async function commandFault(words: ShellCommand): Promise<Fault> {
   if (program === 'helm') return helmFault(words);
   if (program === 'docker') return dockerFault(words);
   if (['node', 'python', 'bash'].includes(program) || /^(test|scripts)\//.test(program)) return filesFault(words);
-  return others.has(program) ? undefined : `nothing is known of ${program}`;
+  return others.has(basename(program)) ? undefined : `nothing is known of ${program}`;
 }
 
 function commandsOf(page: string): ShellCommand[] {
