@@ -93,13 +93,17 @@ plain gRPC     2  449 ms  488 ms  488 ms  0.32 ×                     2
 });
 
 describe('findings of a short run of bench:fleet', () => {
-  const table = `pods  CPU a pod  : first row  looks  questions  writes      heap  simulated
-   4      13 ms  1.00 ×         7.3        202          3.79  10.8 MiB       27 s
+  const table = `pods  CPU a pod  : first row  looks  questions  writes      heap  simulated  of the writes
+   4      13 ms  1.00 ×         7.3        202          3.79  10.8 MiB       27 s  patch pods 2.00, delete pods 1.00
+
+pods  CPU a pod  : first row  looks  questions  writes      heap  simulated  of the writes
+   4       3 ms  1.00 ×         7.3         22          2.79  10.8 MiB       27 s  patch pods 1.00, delete pods 1.00
 `;
 
   it('finds nothing wrong with numbers for every row, and reports what is missing', () => {
     expect(problems(fleetFindings(table, [4]))).toEqual([]);
     const problem = 'No row with all its numbers.';
+    expect(problems(fleetFindings(table.split('\n\n')[0] ?? '', [4]))).toEqual([`restart of 4 pods: ${problem}`]);
     expect(problems(fleetFindings(table.replace('1.00', 'NaN'), [4, 8]))).toEqual([
       `restart of 4 pods: ${problem}`,
       `restart of 8 pods: ${problem}`,
