@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { userInfo } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe } from '@jest/globals';
 
 /** An interpreter that has these modules: that of test/e2e/python/setup.sh, or `python3`; undefined where there is none. */
 export function findPython(...modules: readonly string[]): string | undefined {
-  const candidates = [join(userInfo().homedir, '.cache/panelet-e2e/python/bin/python'), 'python3'];
+  const homes = [userInfo().homedir, homedir()];
+  const candidates = [...homes.map((home) => join(home, '.cache/panelet-e2e/python/bin/python')), 'python3'];
   return candidates.find((python) => spawnSync(python, ['-c', `import ${modules.join(', ')}`]).status === 0);
 }
 
