@@ -43,7 +43,7 @@ export async function joinInstances(place: MeetingPlace, options: JoinOptions): 
 
 /** The locks of a process that dies are free one after the other. */
 const soonMs = 20;
-const soonTries = 50;
+const soonTries = 10;
 
 const holderSchema = z.object({ lock: z.number(), instance: z.number() });
 

@@ -216,11 +216,14 @@ describe('two agents of a node, each of a pod', () => {
   test('one that goes alone keeps who comes until its end, though a panel of it has two hosts', async () => {
     const panels = [{ name: 'terminal' }, { name: 'echo', target: 'host', run: 'external', beside: true }];
     const hosts = panelDirectory({ runDir: join(home.dir, 'run'), podUid: '' }, { name: 'echo', target: 'host' });
-    const workers = [u1, u2].map((uid) => {
+    const workers = [];
+    for (const uid of [u1, u2]) {
       const socket = join(containerDirectory(hosts, uid), containerSocket);
-      return spawnWorker({ dir: home.dir, socket, args: ['--target', 'host', '--beside'] });
-    });
-    await Promise.all(workers.map(({ ready }) => ready));
+      const worker = spawnWorker({ dir: home.dir, socket, args: ['--target', 'host', '--beside'] });
+      workers.push(worker);
+      // Of two that start at one instant, the second one may be refused.
+      await worker.ready;
+    }
     const agent = await start(u1, { panels, gracePeriodSeconds: 90 });
     await untilText(agent, 'Agent serves');
     await waitFor('it reaches its own worker and both hosts', () =>
