@@ -18,12 +18,12 @@ import {
 import { defaultLeaseMs } from './admission.js';
 import { commandMs, createCommandTime } from './command-time.js';
 import { commandTo } from './command-to.js';
+import { isUncordoned } from '../workers/node-worker.js';
 import type { CommandSender } from './fencing.js';
 import { GateReceipts } from './gate-receipts.js';
 import { NodeGateView, type GateViewDeps } from './gate-view.js';
 import { liveWorkers, settleWorkers, unanswered, untilSeen, workersOf } from './node-workers.js';
 import { SharedNotices } from './notices.js';
-import { isUncordoned } from '../workers/node-worker.js';
 import { recallRetiring } from './recall.js';
 import { createTurns, type Turns } from './turns.js';
 import { callAll, callTimeoutMs, cordonWorkers, drainWorkers, settleMs, uncordonWorker } from './worker-calls.js';

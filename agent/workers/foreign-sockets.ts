@@ -20,18 +20,15 @@ export interface ForeignSockets {
 export function findForeignSockets(place: RunPlace, enter: (directory: string) => void): ForeignSockets {
   const sockets = new Map<string, string>();
   const hosts = new Map<string, string>();
-  const hasNeighbours = place.podUid !== '';
-  if (hasNeighbours) findStarted(place, enter, sockets);
-  for (const target of ['agent', 'host'] as const) {
-    if (target === 'agent' && !hasNeighbours) continue;
-    for (const { panel, directory } of panelsBelow(join(place.runDir, containerKinds[target]), enter)) {
-      for (const pod of podsBelow(directory)) enter(join(directory, pod));
-      const found = containerSockets(directory);
-      if (target === 'host') for (const path of found.toReversed()) hosts.set(path, panel);
-      if (target === 'host') continue;
+  if (place.podUid !== '') {
+    findStarted(place, enter, sockets);
+    for (const { panel, directory, found } of containersBelow(join(place.runDir, containerKinds.agent), enter)) {
       const own = containerDirectory(directory, place.podUid);
       for (const path of found) if (dirname(path) !== own) sockets.set(path, panel);
     }
+  }
+  for (const { panel, found } of containersBelow(join(place.runDir, containerKinds.host), enter)) {
+    for (const path of found.toReversed()) hosts.set(path, panel);
   }
   return { sockets, hosts };
 }
@@ -50,12 +47,21 @@ function findStarted(place: RunPlace, enter: (directory: string) => void, socket
   }
 }
 
-function panelsBelow(kind: string, enter: (directory: string) => void): { panel: string; directory: string }[] {
+/** What the containers of one panel have left. */
+interface PanelSockets {
+  readonly panel: string;
+  readonly directory: string;
+  /** Sockets, those that came last first. */
+  readonly found: readonly string[];
+}
+
+function containersBelow(kind: string, enter: (directory: string) => void): readonly PanelSockets[] {
   enter(kind);
   const panels = namesIn(kind).filter((name) => /^[a-z0-9-]+$/.test(name));
   return panels.map((panel) => {
     const directory = join(kind, panel);
     enter(directory);
-    return { panel, directory };
+    for (const pod of podsBelow(directory)) enter(join(directory, pod));
+    return { panel, directory, found: containerSockets(directory) };
   });
 }

@@ -14,8 +14,8 @@ export interface Instances {
   isAlive(number: number): Promise<boolean>;
   /** Numbers of the others that live, in rising order. */
   others(): Promise<readonly number[]>;
-  /** Number of the one that has come last, of those that may be the newest. @default of all that live */
-  newest?(): Promise<number>;
+  /** Number of the living one that has come last, of those that may be the newest: what only one of them may do is its. */
+  newest(): Promise<number>;
   /** True while one that came later is known to live; a moment late at most. */
   readonly hasNewer: boolean;
   /** Path of the socket of an instance at which the others reach it, good in this process. */
@@ -28,13 +28,7 @@ export interface Instances {
   release(): Promise<void>;
 }
 
-/** Number of the living instance that has come last: what only one of them may do is its. */
-export async function newestOf(instances: Pick<Instances, 'own' | 'others' | 'newest'>): Promise<number> {
-  if (instances.newest !== undefined) return instances.newest();
-  return Math.max(instances.own.number, ...(await instances.others()));
-}
-
-/** True when that is this instance. */
-export async function isNewest(instances: Pick<Instances, 'own' | 'others' | 'newest'>): Promise<boolean> {
-  return (await newestOf(instances)) === instances.own.number;
+/** True when this instance is the newest. */
+export async function isNewest(instances: Pick<Instances, 'own' | 'newest'>): Promise<boolean> {
+  return (await instances.newest()) === instances.own.number;
 }

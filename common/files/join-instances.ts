@@ -117,6 +117,10 @@ class JoinedInstances implements Instances {
     return (await this.#instance?.others()) ?? [];
   }
 
+  async newest(): Promise<number> {
+    return Math.max(this.own.number, ...(await this.others()));
+  }
+
   get hasNewer(): boolean {
     return this.#instance?.hasNewer ?? false;
   }

@@ -33,6 +33,7 @@ export function createMemoryInstances(): MemoryInstances {
         own: { number, id: `instance-${number}` },
         isAlive: (other) => Promise.resolve(living.has(other)),
         others: () => Promise.resolve([...living.keys()].filter((other) => other !== number)),
+        newest: () => Promise.resolve(Math.max(number, ...living.keys())),
         get hasNewer() {
           return [...living.keys()].some((other) => other > number);
         },

@@ -121,17 +121,7 @@ export class DrainedSessions {
 
   /** What clients are told of the end of a worker that retires. */
   countdown(phase: DrainPhase, remainingMs: number, reason: string): Drain {
-    const late = this.#deps.checkpointable ? SessionFate.CHECKPOINTED : SessionFate.ENDS;
-    const fate = phase === DrainPhase.CANCELLED ? SessionFate.KEPT : late;
-    return {
-      generation: 0,
-      phase,
-      remaining: msToDuration(remainingMs),
-      reason,
-      fate,
-      node: '',
-      retryAfter: undefined,
-    };
+    return this.#word({ generation: 0, phase, reason }, { remainingMs, late: SessionFate.ENDS });
   }
 
   /** Tells every client. */
@@ -233,20 +223,22 @@ export class DrainedSessions {
 
   /** What a client is told about the drain. */
   drain(phase: DrainPhase, state: DrainState): Drain {
-    const { clock, checkpointable } = this.#deps;
     const { plan, cordon } = state;
+    const remainingMs = (plan?.deadlineMs ?? 0) - this.#deps.clock.nowMs();
     // Other policies wait, or give up and let it live on: a countdown would come to nothing.
     const late = plan?.onTimeout === 'force' ? SessionFate.ENDS : SessionFate.KEPT;
-    const fate = checkpointable ? SessionFate.CHECKPOINTED : late;
-    return {
-      generation: plan?.serial ?? state.drains,
-      phase,
-      remaining: msToDuration((plan?.deadlineMs ?? 0) - clock.nowMs()),
-      reason: cordon?.reason ?? '',
-      fate: phase === DrainPhase.CANCELLED ? SessionFate.KEPT : fate,
-      node: '',
-      retryAfter: undefined,
-    };
+    const generation = plan?.serial ?? state.drains;
+    return this.#word({ generation, phase, reason: cordon?.reason ?? '' }, { remainingMs, late });
+  }
+
+  /** `late` is what becomes of a session that is still there when no time remains, and cannot be written down. */
+  #word(
+    word: Pick<Drain, 'generation' | 'phase' | 'reason'>,
+    { remainingMs, late }: { readonly remainingMs: number; readonly late: SessionFate },
+  ): Drain {
+    const end = this.#deps.checkpointable ? SessionFate.CHECKPOINTED : late;
+    const fate = word.phase === DrainPhase.CANCELLED ? SessionFate.KEPT : end;
+    return { ...word, remaining: msToDuration(remainingMs), fate, node: '', retryAfter: undefined };
   }
 
   /** Whoever was asked to come to rest only lately has until the deadline. */

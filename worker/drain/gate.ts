@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '#common/time/clock.js';
+import { restAfter } from '#common/time/rest-after.js';
 import { PaneletError, unreachable } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
@@ -42,8 +43,6 @@ export interface GateDeps {
 const lookMs = 50;
 /** How long a change waits for others, so that a thousand sessions are looked at together, in milliseconds. */
 const soonMs = 2;
-/** A look at many sessions takes its time, and so does telling of it: looks that changes bring about are a fifth of the worker's time at most. */
-const lookPause = 4;
 
 /** Time for what is left when a worker that retires has to be empty. */
 const expiryMs = 10_000;
@@ -251,7 +250,8 @@ export class Gate implements RegistryGate {
     }
     this.#schedule();
     this.#notify();
-    this.#pauseMs = Math.min(lookMs, Math.max(soonMs, lookPause * (clock.nowMs() - fromMs)));
+    // A look at many sessions takes its time, and so does telling of it.
+    this.#pauseMs = Math.min(lookMs, Math.max(soonMs, restAfter(clock.nowMs() - fromMs)));
   }
 
   #notify(): void {

@@ -3,11 +3,11 @@ import { messageOf } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
 import { sleep, type Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
-import { createShortTurns } from '#common/time/short-turns.js';
 import type { Reattach } from '#proto/session/v1/session.js';
 import type { SessionGiver } from '../drain/drained-sessions.js';
+import { createClientTurns } from '../sessions/client-turns.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
-import { newestOf, type InstanceName, type Instances } from '#common/files/instances.js';
+import type { InstanceName, Instances } from '#common/files/instances.js';
 import type { SessionOwnership } from '../storage/session-ownership.js';
 import { inviteClient } from './invite-client.js';
 import type { HandoverPeer } from './peer.js';
@@ -31,8 +31,6 @@ export interface GiverDeps {
 
 /** Each is frozen for as long as one move takes. */
 const frozenAtATime = 1;
-/** While one is frozen, the client of the next one comes. A client that is far keeps no other one waiting. */
-const turnLimits = { short: 2, patienceMs: 100, all: 8 } as const;
 const longestFrozenMs = 1_000;
 /**
  * Longest that a session is frozen for its move, in milliseconds, by its turns so far; then it goes on and gets another turn. A busy machine may need
@@ -99,11 +97,11 @@ export class Giver implements SessionGiver {
 
   async #giveAll(drivers: readonly SessionDriver[], signal: AbortSignal): Promise<void> {
     const { instances } = this.#deps;
-    const newest = await newestOf(instances);
+    const newest = await instances.newest();
     // It may have died just now.
     if (newest === instances.own.number) return;
     const peer = this.#deps.connect(newest);
-    const turns = createShortTurns(this.#deps.clock, turnLimits);
+    const turns = createClientTurns(this.#deps.clock);
     try {
       let round = drivers.toSorted((a, b) => urgency(a) - urgency(b));
       for (let count = 0; round.length > 0 && !signal.aborted; count += 1) {

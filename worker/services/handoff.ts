@@ -1,13 +1,13 @@
 import type { Clock } from '#common/time/clock.js';
 import { withDeadline } from '#common/time/deadline.js';
 import { durationToMs, msToDuration } from '#common/time/duration.js';
-import { createShortTurns } from '#common/time/short-turns.js';
 import type { Log } from '#common/log.js';
 import { DrainPhase, SessionFate, type Drain, type Move } from '#proto/session/v1/session.js';
 import type { HandoffRequest, HandoffResponse } from '#proto/worker/v1/worker.js';
 import type { Gate } from '../drain/gate.js';
 import type { AttachHandler } from '../sessions/attach-handler.js';
 import type { SessionAttachment } from '../sessions/attachment.js';
+import { createClientTurns } from '../sessions/client-turns.js';
 import type { NodeAgents } from '../sessions/node-agents.js';
 import type { SessionDriver } from '../sessions/session-driver.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
@@ -22,8 +22,6 @@ export interface HandoffDeps {
   readonly log: Log;
 }
 
-/** Few enough that the agent they come to is not asked for all at once, and each is there soon. */
-const turnLimits = { short: 2, patienceMs: 100, all: 8 } as const;
 /** A client that has no other way by then stays until the end, in milliseconds. */
 const movingMs = 2_500;
 
@@ -71,7 +69,7 @@ export class Handoff {
     const reattach = agents.staying();
     if (agentInstance === '' || reattach === undefined || limitMs <= 0) return 0;
     const endMs = clock.nowMs() + limitMs;
-    const turns = createShortTurns(clock, turnLimits);
+    const turns = createClientTurns(clock);
     const drivers = [...registry.live.values()].filter((driver) => driver.agentInstance === agentInstance);
     const results = await Promise.all(
       drivers.map((driver) =>

@@ -1,5 +1,6 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Clock, Timer } from '#common/time/clock.js';
+import { restAfter } from '#common/time/rest-after.js';
 import type { WatchRequest, WatchResponse } from '#proto/worker/v1/worker.js';
 import type { Gate } from '../drain/gate.js';
 import { newsOf } from './gate-service.js';
@@ -12,8 +13,6 @@ export interface WorkerWatchesDeps {
 
 /** Changes of a status are told together once in so many milliseconds. */
 const newsMs = 20;
-/** A status of many sessions takes its time: making it is a fifth of the worker's time at most. */
-const newsPause = 4;
 
 type Watch = ServerWritableStream<WatchRequest, WatchResponse>;
 
@@ -63,7 +62,8 @@ export class WorkerWatches {
     const fromMs = this.#clock.nowMs();
     const status = this.#gate.status();
     const news = newsOf(status);
-    this.#pauseMs = Math.max(newsMs, newsPause * (this.#clock.nowMs() - fromMs));
+    // A status of many sessions takes its time.
+    this.#pauseMs = Math.max(newsMs, restAfter(this.#clock.nowMs() - fromMs));
     if (news === this.#told) return;
     this.#told = news;
     for (const call of this.#calls) call.write({ status });

@@ -1,7 +1,7 @@
 import type { Clock } from '#common/time/clock.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 
-import { createNoRestartMetrics, type RestartMetrics } from '../../metrics/restart-metrics.js';
+import type { RestartMetrics } from '../../metrics/restart-metrics.js';
 import { gateStateName } from '../api/events.js';
 
 /** Tells of drains as numbers: how long each state took, what holds, how long a replacement took. Decides nothing. */
@@ -54,9 +54,9 @@ export function createDrainTimings(metrics: RestartMetrics, clock: Clock): Drain
     },
     killed: (uid) => remember(killedMs, uid, clock.nowMs()),
     replaced: (uid, isBeside) => {
-      const tell = isBeside ? createNoRestartMetrics() : metrics;
-      take(killedMs, uid, (tookMs) => tell.replacement(tookMs));
-      take(releasedMs, uid, (tookMs) => tell.restartGap(tookMs));
+      const told = isBeside ? undefined : metrics;
+      take(killedMs, uid, (tookMs) => told?.replacement(tookMs));
+      take(releasedMs, uid, (tookMs) => told?.restartGap(tookMs));
     },
     forget: (uid) => {
       states.delete(uid);
