@@ -44,6 +44,8 @@ export async function joinInstances(place: MeetingPlace, options: JoinOptions): 
 /** The locks of a process that dies are free one after the other. */
 const soonMs = 20;
 const soonTries = 10;
+/** An instance that has just taken the lock has said so after this, in milliseconds; a refusal before is no answer. */
+const saidMs = 2_000;
 
 const holderSchema = z.object({ lock: z.number(), instance: z.number() });
 
@@ -70,12 +72,13 @@ class JoinedInstances implements Instances {
   }
 
   /**
-   * Joins those who live. Where one has the directory that cannot be overlapped, its end is waited for; so it is where an instance has just taken the
-   * lock and has not said so yet.
+   * Joins those who live. Where one has the directory that cannot be overlapped, its end is waited for. Where an instance has just taken the lock
+   * and has not said so yet, its word is, also by one that would wait for nobody.
    */
   besideOthers(): Promise<void> {
+    const options = { ...this.#options, waitMs: Math.max(this.#options.waitMs, saidMs) };
     const pauseMs = (refusals: number): number => (refusals < soonTries ? soonMs : lookAgainMs);
-    return takeWhenFree(this.#place.lock, this.#options, () => this.#takeBeside(), { pauseMs, sureAfter: soonTries });
+    return takeWhenFree(this.#place.lock, options, () => this.#takeBeside(), { pauseMs, sureAfter: soonTries });
   }
 
   /** @throws ALREADY_RUNNING where one has the directory that cannot be overlapped */
