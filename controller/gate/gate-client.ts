@@ -13,6 +13,8 @@ import type {
   GateStatus,
   GetReceiptResponse,
   Receipt,
+  RetireRequest,
+  RetireResponse,
   StatusResponse,
   UncordonRequest,
   UncordonResponse,
@@ -55,23 +57,23 @@ class GrpcGateClient implements ControllerGateClient {
     this.#channels = createGateChannels(deps);
   }
 
-  async status(address: GateAddress): Promise<GateStatus> {
-    const { status } = await this.#ask<StatusResponse>(address, (client, ...rest) => client.status({}, ...rest));
-    if (status !== undefined) return status;
+  async status(address: GateAddress, podUid?: string): Promise<GateStatus | undefined> {
+    const answer = await ifFound(
+      this.#ask<StatusResponse>(address, (client, ...rest) => client.status({ podUid }, ...rest)),
+    );
+    if (answer === undefined || answer.status !== undefined) return answer?.status;
     throw new PaneletError('AGENT_UNREACHABLE', `${address.host}:${address.port}: a status without content`);
   }
 
-  async receipt(address: GateAddress, restartUid: string): Promise<Receipt | undefined> {
-    try {
-      const answer = await this.#ask<GetReceiptResponse>(address, (client, ...rest) =>
-        client.getReceipt({ restartUid }, ...rest),
-      );
-      return answer.receipt;
-    } catch (error) {
-      const cause = error instanceof PaneletError ? (error.cause as ServiceError | undefined) : undefined;
-      if (cause?.code === grpcStatus.NOT_FOUND) return undefined;
-      throw error;
-    }
+  async receipt(address: GateAddress, restartUid: string, podUid?: string): Promise<Receipt | undefined> {
+    const answer = await ifFound(
+      this.#ask<GetReceiptResponse>(address, (client, ...rest) => client.getReceipt({ restartUid, podUid }, ...rest)),
+    );
+    return answer?.receipt;
+  }
+
+  async retire(address: GateAddress, request: RetireRequest): Promise<void> {
+    await this.#ask<RetireResponse>(address, (client, ...rest) => client.retire(request, ...rest));
   }
 
   async cordon(address: GateAddress, request: CordonRequest): Promise<void> {
@@ -117,6 +119,17 @@ class GrpcGateClient implements ControllerGateClient {
     const metadata = new Metadata();
     if (token !== undefined) metadata.set('authorization', `Bearer ${token()}`);
     return metadata;
+  }
+}
+
+/** What is asked for; undefined where there is nothing like it. */
+async function ifFound<Response>(asking: Promise<Response>): Promise<Response | undefined> {
+  try {
+    return await asking;
+  } catch (error) {
+    const cause = error instanceof PaneletError ? (error.cause as ServiceError | undefined) : undefined;
+    if (cause?.code === grpcStatus.NOT_FOUND) return undefined;
+    throw error;
   }
 }
 

@@ -3,7 +3,11 @@ import { pods, type KubeApi } from '#kube/api.js';
 import type { Pod } from '#kube/objects.js';
 import type { PanelRestart } from './api/panel-restart.js';
 import { uidOf } from './facts/pods.js';
-import type { TargetPods } from './facts/target-pods.js';
+
+/** Pods that are known, by uid. */
+interface Known {
+  readonly withUid: (uid: string) => unknown;
+}
 
 /**
  * Pods under way that are not among those that are known. One is gone only when the API server says so: a pod may be hidden, because
@@ -22,9 +26,9 @@ export class MissingPods {
    * Pods under way in a restart that are there although they are not among `known`.
    * @throws PaneletError when the API server cannot be asked.
    */
-  async find(restart: PanelRestart, known: TargetPods): Promise<readonly Pod[]> {
+  async find(restart: PanelRestart, known: Known): Promise<readonly Pod[]> {
     const active = restart.status?.active ?? [];
-    const missing = active.filter(({ uid }) => known.withUid(uid) === undefined);
+    const missing = active.filter(({ uid }) => !isKnown(known, uid));
     const before = this.#gone.get(uidOf(restart));
     if (missing.length === 0) {
       this.#gone.delete(uidOf(restart));
@@ -49,4 +53,9 @@ export class MissingPods {
       throw error;
     }
   }
+}
+
+function isKnown(known: Known, uid: string): boolean {
+  const there = known.withUid(uid);
+  return there !== undefined && there !== false;
 }

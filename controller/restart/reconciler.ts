@@ -1,4 +1,4 @@
-import { daemonSets, type KubeApi } from '#kube/api.js';
+import { daemonSets, keyOf, type KubeApi } from '#kube/api.js';
 import type { DaemonSet } from '#kube/objects.js';
 import type { ActionContext } from './act/action-tools.js';
 import type { Executor } from './act/executor.js';
@@ -15,6 +15,7 @@ import type { Action, Decision, Snapshot } from './decide/snapshot.js';
 import { uidOf } from './facts/pods.js';
 import type { Progress } from './report/progress.js';
 import type { Trigger } from './request/annotation-trigger.js';
+import { RetiringPods } from './retiring-pods.js';
 import { SnapshotTaker, type SnapshotTakerDeps } from './snapshot-taker.js';
 import { StrayPods } from './stray-pods.js';
 
@@ -55,12 +56,14 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
 
 class TargetReconciler implements Reconciler {
   readonly #deps: ReconcilerDeps;
+  readonly #retiring: RetiringPods;
   readonly #snapshots: SnapshotTaker;
   readonly #strays: StrayPods;
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
-    this.#snapshots = new SnapshotTaker(deps);
+    this.#retiring = new RetiringPods(deps);
+    this.#snapshots = new SnapshotTaker(deps, (targetKey) => this.#retiring.of(targetKey));
     this.#strays = new StrayPods(deps);
   }
 
@@ -69,10 +72,22 @@ class TargetReconciler implements Reconciler {
     const target = view.target(targetKey);
     const waits = target === undefined ? [] : await this.#takeRequests(targetKey, target);
     const restarts = [...view.restartsOf(targetKey)].sort(compareAge);
-    if (target === undefined || restarts.length === 0) this.#snapshots.forget(targetKey);
+    const retiring = view.retiringOf(targetKey);
+    if (target === undefined || restarts.length + retiring.length === 0) this.#snapshots.forget(targetKey);
     if (target !== undefined) waits.push(await this.#giveBackStrays(targetKey, target));
     for (const restart of restarts) waits.push((await this.#advance(targetKey, uidOf(restart))).requeueAfterMs);
+    // After the restarts, which count what they had retire.
+    if (target !== undefined) waits.push(await this.#tend(view.target(targetKey) ?? target));
     return soonest(...waits);
+  }
+
+  async #tend(target: DaemonSet): Promise<number | undefined> {
+    if (this.#deps.view.retiringOf(keyOf(target)).length === 0) return undefined;
+    return this.#retiring.tend({
+      target,
+      gateProviders: this.#snapshots.gateProvidersFor(target),
+      busyNodes: busyNodesOf(this.#snapshots.neighboursOf(target)),
+    });
   }
 
   /** Each trigger sees what the one before it wrote at the target. */

@@ -7,7 +7,7 @@ import type { ClusterView, Leadership } from './api/ports.js';
 import { busyNodesOf, rolloutAhead, type Neighbour } from './decide/neighbours.js';
 import { gatesToAsk } from './decide/gate-questions.js';
 import { watchedNameOf } from './decide/pod-situation.js';
-import type { Snapshot } from './decide/snapshot.js';
+import type { RetiringPod, Snapshot } from './decide/snapshot.js';
 import { gateProviderKeyOf, gateProvidersOf, type GateProviders } from './facts/gate-provider.js';
 import { isTerminating, uidOf } from './facts/pods.js';
 import { newestRevisionOf, rolloutOf } from './facts/revisions.js';
@@ -26,14 +26,19 @@ export interface SnapshotTakerDeps {
   readonly api: Pick<KubeApi, 'get'>;
 }
 
+/** Says which pods of a target retire. */
+export type Retiring = (targetKey: string) => readonly RetiringPod[];
+
 /** Gathers everything that the next steps of a restart are derived from. */
 export class SnapshotTaker {
   readonly #deps: SnapshotTakerDeps;
+  readonly #retiring: Retiring;
   readonly #kept: KeptPods;
   readonly #missing: MissingPods;
 
-  constructor(deps: SnapshotTakerDeps) {
+  constructor(deps: SnapshotTakerDeps, retiring: Retiring) {
     this.#deps = deps;
+    this.#retiring = retiring;
     this.#kept = new KeptPods(deps.view);
     this.#missing = new MissingPods(deps.api);
   }
@@ -53,10 +58,11 @@ export class SnapshotTaker {
       restart,
       target,
       pods,
+      retiring: this.#retiring(targetKey),
       outstanding,
       newest: target === undefined ? undefined : newestRevisionOf(view.revisionsOf(target)),
       budgets: target === undefined ? [] : view.budgetsOf(target),
-      gateProviders: target === undefined ? undefined : this.#gateProvidersFor(target),
+      gateProviders: target === undefined ? undefined : this.gateProvidersFor(target),
       busyNodes: busyNodesOf(neighbours),
       rolloutAhead: rolloutOf(restart) === undefined ? undefined : rolloutAhead(neighbours),
       nodes: view.nodes(),
@@ -72,7 +78,8 @@ export class SnapshotTaker {
   async #podsFor(targetKey: string, target: DaemonSet | undefined, restart: PanelRestart): Promise<TargetPods> {
     const held = (): TargetPods => new TargetPods(this.#deps.view.podsHeldBy(uidOf(restart)));
     const known = target === undefined ? held() : this.#kept.podsOf(targetKey, target);
-    const hidden = await this.#missing.find(restart, known);
+    const retiring = new Set(this.#retiring(targetKey).map(({ pod }) => uidOf(pod)));
+    const hidden = await this.#missing.find(restart, { withUid: (uid) => known.withUid(uid) ?? retiring.has(uid) });
     return hidden.length === 0 ? known : new TargetPods([...known.all, ...hidden]);
   }
 
@@ -104,7 +111,8 @@ export class SnapshotTaker {
     this.#deps.watchTimes.event(uid, isOver ? claimed : [uid, ...claimed]);
   }
 
-  #gateProvidersFor(target: DaemonSet): GateProviders {
+  /** The pods that answer for the gates of a target's pods. */
+  gateProvidersFor(target: DaemonSet): GateProviders {
     const { view } = this.#deps;
     const key = gateProviderKeyOf(target);
     if (key === undefined) return undefined;

@@ -44,7 +44,7 @@ const address = (): ReturnType<typeof gateAddress> => gateAddress(cluster);
 const nextCommand = (): Command => ({ restartUid: `abandoned-${++serial}`, fencing: serial, generation: 1 });
 
 const waitForState = (state: State): Promise<void> =>
-  waitFor(`the gate to be ${State[state]}`, async () => (await gate.status(address())).state === state, limitMs);
+  waitFor(`the gate to be ${State[state]}`, async () => (await gate.status(address()))?.state === state, limitMs);
 
 /** A session that knows what it sent and hears it all back. */
 async function openTalk(): Promise<{ session: PaneletSession; say(text: string): Promise<void>; heard(): string }> {

@@ -1,7 +1,7 @@
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { KubeApi } from '#kube/api.js';
-import type { Pod } from '#kube/objects.js';
+import type { ObjectReference, Pod } from '#kube/objects.js';
 import type { RestartMetrics } from '../../metrics/restart-metrics.js';
 import type { GateProviders } from '../facts/gate-provider.js';
 import type { PanelRestart } from '../api/panel-restart.js';
@@ -40,6 +40,8 @@ export interface ActionContext {
   readonly restart: PanelRestart;
   readonly settings: Settings;
   readonly gateProviders: GateProviders;
+  /** What events are about. @default the restart */
+  readonly regarding?: ObjectReference;
   /** Whether another target is being restarted on a node whose gate it shares, as of now. */
   readonly isBusy: (node: string) => boolean;
   /** Called when the drain of a pod gets further, with its uid. */

@@ -7,7 +7,7 @@ import { commandOf, mustHaveAddress, tryGate } from './gate-call.js';
 export async function cordonPod(
   tools: ActionTools,
   context: ActionContext,
-  { pod, renewal }: ActionOf<'cordon'>,
+  { pod, name, renewal }: ActionOf<'cordon'>,
 ): Promise<ActionResult> {
   const { reason, gateTarget } = context.settings;
   const result = await tryGate(tools, pod, () =>
@@ -16,6 +16,7 @@ export async function cordonPod(
       lease: msToDuration(cordonLeaseMs),
       reason,
       target: gateTarget,
+      podUid: name?.podUid,
     }),
   );
   return renewal && result.progress ? quiet : result;

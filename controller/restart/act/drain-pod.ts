@@ -25,11 +25,11 @@ const policies: Record<TimeoutPolicy, OnTimeout> = {
 export function drainPod(
   tools: ActionTools,
   context: ActionContext,
-  { pod, timeoutMs }: ActionOf<'drain'>,
+  { pod, name, timeoutMs }: ActionOf<'drain'>,
 ): ActionResult {
   const address = gateAddressOf(gatePodOf(context.gateProviders, pod));
   if (address === undefined) return retryIn(retrySoonMs);
-  const request = drainRequest(tools, context, timeoutMs);
+  const request = { ...drainRequest(tools, context, timeoutMs), podUid: name?.podUid };
   const uid = uidOf(pod);
   const waitMs = tools.streams.ensure({ uid, address, request, onChange: () => context.onNews(uid) });
   return waitMs > 0 ? retryIn(waitMs) : quiet;

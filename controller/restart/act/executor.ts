@@ -16,6 +16,7 @@ import { releasePod } from './release-pod.js';
 import { reopenGate } from './reopen-gate.js';
 import { reportResult } from './report-result.js';
 import { addFinalizer, removeFinalizer, removeRestart } from './restart-object.js';
+import { adoptPod, retirePod, tellRetired } from './retire-pod.js';
 import { stagePod } from './stage-pod.js';
 
 /** Does what {@link Action}s say. */
@@ -42,6 +43,9 @@ const performers: { readonly [K in Action['kind']]: Perform<ActionOf<K>> } = {
   cordon: cordonPod,
   drain: drainPod,
   delete: killPod,
+  retire: retirePod,
+  tellRetired,
+  adopt: adoptPod,
   reopen: reopenGate,
   raiseFencing,
 };

@@ -2,12 +2,13 @@ import { createBackoff, type Backoff } from '#common/time/backoff.js';
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import { State } from '#proto/gate/v1/gate.js';
+import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '#kube/objects.js';
 import { gateAddressOf } from '../facts/gate-provider.js';
+import { hasUnnamedHosts, podNameIn } from '../facts/host-pods.js';
 import { uidOf } from '../facts/pods.js';
-import type { GateCalls } from '../api/ports.js';
+import type { GateAddress, GateCalls } from '../api/ports.js';
 import type { GateQuestion } from '../decide/gate-questions.js';
 import type { GateView } from '../decide/snapshot.js';
 import { messageOf } from '#common/errors/errors.js';
@@ -75,7 +76,7 @@ class PatientGateAsker implements GateAsker {
       const remembered = known.of(question);
       if (remembered !== undefined) return [question.uid, remembered] as const;
       const keep = known.asking(question);
-      const view = await this.#askOne(question.gate, restartUid);
+      const view = await this.#askOne(question, restartUid);
       keep(view);
       return [question.uid, view] as const;
     });
@@ -108,7 +109,7 @@ class PatientGateAsker implements GateAsker {
     else this.#answers.get(restartUid)?.forget(uid);
   }
 
-  async #askOne(pod: Pod | undefined, restartUid: string): Promise<GateView> {
+  async #askOne({ gate: pod, hostPod }: GateQuestion, restartUid: string): Promise<GateView> {
     const { gates, clock } = this.#deps;
     const address = gateAddressOf(pod);
     if (pod === undefined) return { kind: 'unreachable', message: 'no pod on its node answers for it.' };
@@ -119,10 +120,14 @@ class PatientGateAsker implements GateAsker {
     const known = this.#silent.get(uid);
     if (known !== undefined && clock.nowMs() < known.untilMs) return known.view;
     try {
-      const status = await gates.status(address);
-      const closed = status.state === State.CLOSED || status.state === State.FORCED;
-      const receipt = closed ? await gates.receipt(address, restartUid) : undefined;
+      const status = await statusFrom(gates, address, hostPod);
       this.#silent.delete(uid);
+      if (status === undefined) {
+        return { kind: 'unreachable', message: 'no worker of the pod is on its node.', isWithoutWorkers: true };
+      }
+      const closed = status.state === State.CLOSED || status.state === State.FORCED;
+      const name = hostPod === undefined ? {} : podNameIn(status, hostPod);
+      const receipt = closed ? await gates.receipt(address, restartUid, name.podUid) : undefined;
       return { kind: 'answered', status, receipt };
     } catch (error) {
       return this.#noteSilence(pod, error);
@@ -138,4 +143,21 @@ class PatientGateAsker implements GateAsker {
     log.debug({ err: error, pod: { namespace: pod.metadata.namespace, name: pod.metadata.name } }, 'Gate not asked');
     return view;
   }
+}
+
+/**
+ * What a gate says, of one host's pod where it can. A host of an earlier release does not say its pod, and whatever has no workers of hosts at
+ * all has none of this pod either: then it is what is said of all.
+ */
+async function statusFrom(
+  gates: GateCalls,
+  address: GateAddress,
+  hostPod: Pod | undefined,
+): Promise<GateStatus | undefined> {
+  if (hostPod === undefined) return gates.status(address);
+  const named = await gates.status(address, uidOf(hostPod));
+  if (named !== undefined) return named;
+  const all = await gates.status(address);
+  const isAboutOthers = all?.workers.some(({ target }) => target === Target.HOST) === true && !hasUnnamedHosts(all);
+  return isAboutOthers ? undefined : all;
 }

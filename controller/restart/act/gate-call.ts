@@ -5,6 +5,7 @@ import { keyOf } from '#kube/api.js';
 import type { Pod } from '#kube/objects.js';
 import type { GateAddress } from '../api/ports.js';
 import { gateAddressOf, gatePodOf } from '../facts/gate-provider.js';
+import type { PodName } from '../facts/host-pods.js';
 import { uidOf } from '../facts/pods.js';
 import {
   nameOf,
@@ -26,8 +27,9 @@ export function commandOf({ leadership }: ActionTools, { restart }: ActionContex
 }
 
 /** Asks a gate to serve again, if it is this restart that has it. */
-export function uncordonRequest(tools: ActionTools, context: ActionContext): UncordonRequest {
-  return { command: commandOf(tools, context), target: context.settings.gateTarget, anyRestart: false };
+export function uncordonRequest(tools: ActionTools, context: ActionContext, name?: PodName): UncordonRequest {
+  const command = commandOf(tools, context);
+  return { command, target: context.settings.gateTarget, podUid: name?.podUid, anyRestart: false };
 }
 
 /**

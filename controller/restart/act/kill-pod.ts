@@ -41,10 +41,10 @@ export async function killPod(
 async function isStillDrained(
   { gates }: ActionTools,
   context: ActionContext,
-  { pod, receipt }: ActionOf<'delete'>,
+  { pod, receipt, name }: ActionOf<'delete'>,
 ): Promise<boolean> {
   if (receipt.withoutReceipt !== undefined) return true;
-  const given = await gates.receipt(mustHaveAddress(context, pod), uidOf(context.restart));
+  const given = await gates.receipt(mustHaveAddress(context, pod), uidOf(context.restart), name?.podUid);
   return (
     given?.digest === receipt.digest &&
     given?.instance === receipt.instance &&

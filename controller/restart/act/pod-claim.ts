@@ -1,6 +1,16 @@
 import { objectKey, daemonSets, pods } from '#kube/api.js';
 import type { DaemonSet, OwnerReference, Pod } from '#kube/objects.js';
-import { claimAnnotation, daemonSetPodAnnotation, detachedBy, detachedLabel, type Claim } from '../api/annotations.js';
+import {
+  claimAnnotation,
+  daemonSetPodAnnotation,
+  detachedBy,
+  detachedLabel,
+  retireAtAnnotation,
+  retirementAnnotation,
+  retiringLabel,
+  type Claim,
+} from '../api/annotations.js';
+import { retireAtText } from '../api/retirement.js';
 import { panelRestarts } from '../api/panel-restart.js';
 import { referenceTo } from '../api/references.js';
 import type { RestartEvent } from '../api/restart-event.js';
@@ -41,6 +51,33 @@ export async function writePutBack(tools: ActionTools, { pod, target }: ActionOf
   });
 }
 
+/** Has a pod retire: no restart has it any more, and it says until when it stays, in one patch. */
+export async function writeRetired(
+  tools: ActionTools,
+  { pod, retirement, untilMs }: ActionOf<'retire'>,
+): Promise<void> {
+  await write(tools, pod, {
+    annotations: {
+      [claimAnnotation]: null,
+      [retirementAnnotation]: JSON.stringify(retirement),
+      [retireAtAnnotation]: retireAtText(untilMs),
+    },
+    labels: { [detachedLabel]: null, [retiringLabel]: 'true' },
+  });
+}
+
+/** Has a pod that retires owned by what is there now: after Panelet was installed anew, its owners may be gone. False while the lease is not known. */
+export async function writeOwners(tools: ActionTools, { pod, target }: ActionOf<'adopt'>): Promise<boolean> {
+  const lease = tools.leadership.lease();
+  if (lease === undefined) return false;
+  const { kind: dsKind } = daemonSets;
+  const others = othersThan(target, pod).filter(({ kind }) => kind !== dsKind && kind !== lease.kind);
+  await write(tools, pod, {
+    ownerReferences: [...others, ownerReference(target, false), { ...lease, controller: true }],
+  });
+  return true;
+}
+
 /** Owners of a pod that are neither its DaemonSet nor a controller. */
 function othersThan(target: DaemonSet, pod: Pod): readonly OwnerReference[] {
   const owners = pod.metadata.ownerReferences ?? [];
@@ -60,6 +97,7 @@ async function write({ api, view }: ActionTools, pod: Pod, change: object): Prom
 }
 
 /** Says at the restart what happened to one of its pods. */
-export function recordAt({ recorder }: ActionTools, { restart }: ActionContext, pod: Pod, event: RestartEvent): void {
-  recorder.record(referenceTo(panelRestarts, restart), event, referenceTo(pods, pod));
+export function recordAt({ recorder }: ActionTools, context: ActionContext, pod: Pod, event: RestartEvent): void {
+  const { restart, regarding = referenceTo(panelRestarts, restart) } = context;
+  recorder.record(regarding, event, referenceTo(pods, pod));
 }

@@ -19,7 +19,7 @@ export async function putBackPod(
   context: ActionContext,
   action: ActionOf<'putBack'>,
 ): Promise<ActionResult> {
-  const { pod, drained, uncordon, event } = action;
+  const { pod, drained, uncordon, name, event } = action;
   if (drained !== undefined) {
     const look = { isDrained: false };
     const asked = await tryGate(tools, drained.newer, async () => {
@@ -30,7 +30,7 @@ export async function putBackPod(
     tools.streams.stop(uidOf(drained.newer));
   }
   tools.streams.stop(uidOf(pod));
-  if (uncordon) await openGate(tools, context, pod);
+  if (uncordon) await openGate(tools, context, pod, name);
   await writePutBack(tools, action);
   tellWarmEnd(tools, context, pod, 'back');
   tools.audit.decided(context.restart, 'putBack', { pod: pod.metadata.name, node: pod.spec?.nodeName });
@@ -41,8 +41,8 @@ export async function putBackPod(
 async function isStillDrained(
   { gates }: ActionTools,
   context: ActionContext,
-  { newer, receipt }: NonNullable<ActionOf<'putBack'>['drained']>,
+  { newer, receipt, name }: NonNullable<ActionOf<'putBack'>['drained']>,
 ): Promise<boolean> {
-  const given = await gates.receipt(mustHaveAddress(context, newer), uidOf(context.restart));
+  const given = await gates.receipt(mustHaveAddress(context, newer), uidOf(context.restart), name?.podUid);
   return given?.digest === receipt.digest && given.instance === receipt.instance;
 }

@@ -1,6 +1,7 @@
 import { isPaneletError } from '#common/errors/errors.js';
 import type { Pod } from '#kube/objects.js';
 import { gateAddressOf, gatePodOf } from '../facts/gate-provider.js';
+import type { PodName } from '../facts/host-pods.js';
 import { uidOf } from '../facts/pods.js';
 import {
   nameOf,
@@ -17,10 +18,10 @@ import { recordAt, writeClaim } from './pod-claim.js';
 export async function releasePod(
   tools: ActionTools,
   context: ActionContext,
-  { pod, uncordon, event }: ActionOf<'release'>,
+  { pod, uncordon, name, event }: ActionOf<'release'>,
 ): Promise<ActionResult> {
   tools.streams.stop(uidOf(pod));
-  if (uncordon) await openGate(tools, context, pod);
+  if (uncordon) await openGate(tools, context, pod, name);
   await writeClaim(tools, pod, undefined);
   tools.audit.decided(context.restart, 'released', { pod: pod.metadata.name, node: pod.spec?.nodeName });
   recordAt(tools, context, pod, event);
@@ -28,11 +29,11 @@ export async function releasePod(
 }
 
 /** Has the gate of a pod serve again, if it is this restart that keeps it from that. */
-export async function openGate(tools: ActionTools, context: ActionContext, pod: Pod): Promise<void> {
+export async function openGate(tools: ActionTools, context: ActionContext, pod: Pod, name?: PodName): Promise<void> {
   const address = gateAddressOf(gatePodOf(context.gateProviders, pod));
   if (address === undefined) return;
   try {
-    await tools.gates.uncordon(address, uncordonRequest(tools, context));
+    await tools.gates.uncordon(address, uncordonRequest(tools, context, name));
   } catch (error) {
     // One that cannot be reached, or is not cordoned by this restart any more, is freed by its lease.
     if (!isPaneletError(error, 'AGENT_UNREACHABLE') && !isPaneletError(error, 'GATE_REFUSED')) throw error;

@@ -8,11 +8,11 @@ import { tryGate, uncordonRequest } from './gate-call.js';
 export function reopenGate(
   tools: ActionTools,
   context: ActionContext,
-  { gate }: ActionOf<'reopen'>,
+  { gate, name }: ActionOf<'reopen'>,
 ): Promise<ActionResult> {
   return tryGate(tools, gate, async () => {
     const address = gateAddressOf(gate);
     if (address === undefined) throw new PaneletError('AGENT_UNREACHABLE', `Pod ${keyOf(gate)} has no gate.`);
-    await tools.gates.uncordon(address, uncordonRequest(tools, context));
+    await tools.gates.uncordon(address, uncordonRequest(tools, context, name));
   });
 }

@@ -25,6 +25,10 @@ export const maxUnavailableAnnotation = 'panelet.dev/max-unavailable';
 export const maxSurgeAnnotation = 'panelet.dev/max-surge';
 /** Annotation on a target: how long a replacement beside the old pod may take to serve, as `90s`, `5m` or a number of seconds. */
 export const warmTimeoutAnnotation = 'panelet.dev/warm-timeout';
+/** Annotation on a target of hosts: how long a replaced pod may stay for its sessions, as `7d`, `12h` or a number of seconds; `0` or `-1`. */
+export const retireTimeoutAnnotation = 'panelet.dev/retire-timeout';
+/** Annotation on a target of hosts: how many replaced pods may stay on a node at once. */
+export const maxRetiringAnnotation = 'panelet.dev/max-retiring';
 /** Annotation on a target: which label of its selector takes a pod out of it, so that its replacement is made beside it. */
 export const detachLabelAnnotation = 'panelet.dev/detach-label';
 /** Annotation on a pod and on the template: format in which its workers hand sessions over to newer ones beside them. */
@@ -53,6 +57,12 @@ export const requestedAnnotation = 'panelet.dev/restart-requested';
 export const claimAnnotation = 'panelet.dev/claim';
 /** Label on a pod that was taken out of its DaemonSet: uid of the restart that did. Written by the controller. */
 export const detachedLabel = 'panelet.dev/detached';
+/** Label on a pod that was replaced and stays until its last session has ended: `true`. Written by the controller. */
+export const retiringLabel = 'panelet.dev/retiring';
+/** Annotation on a pod that retires: when what is left of its sessions ends, RFC 3339, or `never`. Written by the controller once, then by people. */
+export const retireAtAnnotation = 'panelet.dev/retire-at';
+/** Annotation on a pod that retires: which restart replaced it, and which target it was of. Written by the controller. */
+export const retirementAnnotation = 'panelet.dev/retirement';
 /** Annotation on a pod that a DaemonSet does not control: the cluster-autoscaler counts it as a DaemonSet's all the same. */
 export const daemonSetPodAnnotation = 'cluster-autoscaler.kubernetes.io/daemonset-pod';
 /** Finalizer of a PanelRestart: what it cordoned is uncordoned before it goes. */

@@ -11,6 +11,9 @@ import type { RestartEvent } from './restart-event.js';
 /** Why a pod is deleted without a receipt although nobody forced it. */
 export const neverRan = 'no container of the pod has ever run';
 
+/** The same of a pod that is not ready, and of which no worker is on its node. */
+export const withoutWorkers = 'none of its workers is on its node';
+
 /** Name of a gate's state; UNKNOWN for what this controller does not know. */
 export function gateStateName(state: State): string {
   const name = (State as Record<number, string | undefined>)[state];
@@ -104,8 +107,9 @@ export const events = {
     text: `Drained ${where(pod)} in ${((receipt.tookMilliseconds ?? 0) / 1000).toFixed(1)} s: ${countsText(receipt)}.${forcedText(given)}`,
   }),
   killing: (pod: Pod, receipt: RecordedReceipt): RestartEvent => {
-    if (receipt.withoutReceipt === neverRan) {
-      return { type: 'Normal', reason: 'Killed', action: 'Kill', text: `Deleted ${where(pod)}: ${neverRan}.` };
+    if (receipt.withoutReceipt === neverRan || receipt.withoutReceipt === withoutWorkers) {
+      const text = `Deleted ${where(pod)}: ${receipt.withoutReceipt}.`;
+      return { type: 'Normal', reason: 'Killed', action: 'Kill', text };
     }
     if (receipt.withoutReceipt !== undefined) {
       const text = `Deleted ${where(pod)} without a receipt, as the policy Force says: ${receipt.withoutReceipt}`;
@@ -142,11 +146,17 @@ export const events = {
         ? ` If that number was not made up, annotate the Lease of the controller with panelet.dev/fencing-floor=${known + 1}.`
         : ''
     } Where it was made up: delete fencing.json in the agent's state directory, then the agent's pod.`,
-  neverRan: (pod: Pod): RestartEvent => ({
+  lifeless: (pod: Pod, why: string): RestartEvent => ({
     type: 'Normal',
-    reason: 'NeverRan',
+    reason: why === neverRan ? 'NeverRan' : 'WithoutWorkers',
     action: 'Drain',
-    text: `There is nothing to drain in ${where(pod)}: ${neverRan}.`,
+    text: `There is nothing to drain in ${where(pod)}: ${why}.`,
+  }),
+  retired: (pod: Pod, until: string, sessions: number): RestartEvent => ({
+    type: 'Normal',
+    reason: 'Retiring',
+    action: 'Retire',
+    text: `Replaced ${where(pod)}, which takes no new session and stays for ${countText(sessions, 'session')}, ${until}.`,
   }),
   budgetRefuses: (budget: string): string =>
     `PodDisruptionBudget ${budget} allows no disruption now; the pod is drained and goes as soon as it does.`,
@@ -154,6 +164,8 @@ export const events = {
     `Waits until PodDisruptionBudget ${budget} allows a disruption; nothing is cordoned meanwhile.`,
   cannotSurge: (pod: Pod, why: string): string =>
     `Pod ${pod.metadata.name} cannot have its replacement beside it: ${why}. Let maxUnavailable be at least 1, so that it may go first.`,
+  tooManyRetiring: (pod: Pod, there: string): string =>
+    `Waits with ${where(pod)}: as many replaced pods are there already as may stay on a node: ${there}. One that has to go sooner: panelet retire POD --now.`,
   nodeBusy: (pod: Pod, restart: string): string =>
     `Waits until ${restart} is done on node ${pod.spec?.nodeName ?? ''}, whose gate it shares.`,
   awayFor: (away: readonly string[], limit: number): string => {

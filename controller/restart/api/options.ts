@@ -1,12 +1,14 @@
 import type { KubeObject } from '#kube/objects.js';
 import {
   drainTimeoutAnnotation,
+  maxRetiringAnnotation,
   maxSurgeAnnotation,
   maxUnavailableAnnotation,
   noticeAnnotation,
   onUnreachableAnnotation,
   onTimeoutAnnotation,
   reasonAnnotation,
+  retireTimeoutAnnotation,
   warmTimeoutAnnotation,
 } from './annotations.js';
 import type { PanelRestartSpec, TimeoutPolicy } from './panel-restart.js';
@@ -52,6 +54,48 @@ function warmTimeoutOf(value: string): number {
   return wrong(warmTimeoutAnnotation, value, 'give a time from 1s to 1h, such as 90s, 5m or 120.');
 }
 
+/** Seconds that a replaced host may stay; -1: as long as it has sessions. */
+function retireTimeoutOf(value: string): number {
+  const text = value.trim();
+  const match = /^(\d{1,8})(s|m|h|d)?$/.exec(text);
+  const factor = { s: 1, m: 60, h: 3600, d: 86_400 }[match?.[2] ?? 's'] ?? 1;
+  const seconds = text === '-1' ? -1 : Number(match?.[1] ?? NaN) * factor;
+  if (seconds >= -1 && seconds <= 31_536_000) return seconds;
+  return wrong(
+    retireTimeoutAnnotation,
+    value,
+    'give a time up to 365d, such as 7d, 12h or 3600; 0: none; -1: no limit.',
+  );
+}
+
+function maxRetiringOf(value: string): number {
+  const text = value.trim();
+  if (/^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= 10) return Number(text);
+  return wrong(maxRetiringAnnotation, value, 'give a number from 1 to 10.');
+}
+
+/** What a target says of pods that retire, for restarts that say nothing of their own; what cannot be read is left out. */
+export function retireDefaultsOf(target: KubeObject | undefined): {
+  readonly retireTimeoutSeconds?: number;
+  readonly maxRetiring?: number;
+} {
+  const read = (annotation: string, parse: (value: string) => number): number | undefined => {
+    const value = target?.metadata.annotations?.[annotation];
+    try {
+      return value === undefined ? undefined : parse(value);
+    } catch (error) {
+      if (!(error instanceof Wrong)) throw error;
+      return undefined;
+    }
+  };
+  const retireTimeoutSeconds = read(retireTimeoutAnnotation, retireTimeoutOf);
+  const maxRetiring = read(maxRetiringAnnotation, maxRetiringOf);
+  return {
+    ...(retireTimeoutSeconds === undefined ? {} : { retireTimeoutSeconds }),
+    ...(maxRetiring === undefined ? {} : { maxRetiring }),
+  };
+}
+
 function countOf(annotation: string, value: string): number | string {
   const text = value.trim();
   if (/^([1-9]\d?|100)%$/.test(text)) return text;
@@ -92,6 +136,8 @@ export function restartOptionsOf(target: KubeObject): RestartOptions {
   const maxSurge = read(maxSurgeAnnotation, (value) => countOf(maxSurgeAnnotation, value));
   const maxUnavailable = read(maxUnavailableAnnotation, (value) => countOf(maxUnavailableAnnotation, value));
   const warmTimeoutSeconds = read(warmTimeoutAnnotation, warmTimeoutOf);
+  const retireTimeoutSeconds = read(retireTimeoutAnnotation, retireTimeoutOf);
+  const maxRetiring = read(maxRetiringAnnotation, maxRetiringOf);
   const strategy = {
     ...(maxSurge === undefined ? {} : { maxSurge }),
     ...(maxUnavailable === undefined ? {} : { maxUnavailable }),
@@ -105,6 +151,8 @@ export function restartOptionsOf(target: KubeObject): RestartOptions {
     ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
     ...(onTimeout === undefined ? {} : { onTimeout }),
     ...(onUnreachable === undefined ? {} : { onUnreachable }),
+    ...(retireTimeoutSeconds === undefined ? {} : { retireTimeoutSeconds }),
+    ...(maxRetiring === undefined ? {} : { maxRetiring }),
   };
   return {
     kind: 'valid',

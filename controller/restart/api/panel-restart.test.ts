@@ -106,6 +106,7 @@ const podKeys: AllKeys<Status['pods']> = {
   replaced: true,
   succeeded: true,
   failed: true,
+  retiring: true,
   summary: true,
 };
 const sessionKeys: AllKeys<Status['sessions']> = {

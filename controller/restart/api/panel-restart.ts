@@ -24,6 +24,8 @@ export interface PanelRestartSpec {
     readonly maxTimeoutSeconds?: number;
     readonly onTimeout?: TimeoutPolicy;
     readonly onUnreachable?: TimeoutPolicy;
+    readonly retireTimeoutSeconds?: number;
+    readonly maxRetiring?: number;
   };
   readonly replacementTimeoutSeconds?: number;
   readonly failurePolicy?: { readonly maxForcedSessions?: number; readonly maxFailedPods?: number };
@@ -48,7 +50,7 @@ export type Phase =
   | 'Superseded';
 
 /** How far a pod under way is. */
-export type PodStep = 'Warm' | 'Returning' | 'Cordoned' | 'Draining' | 'Drained' | 'Killed' | 'Replaced';
+export type PodStep = 'Warm' | 'Returning' | 'Retiring' | 'Cordoned' | 'Draining' | 'Drained' | 'Killed' | 'Replaced';
 
 /** What the agent stated about its drain, or why the pod is deleted without that. */
 export interface RecordedReceipt {
@@ -102,6 +104,8 @@ export interface PodCounts {
   readonly replaced: number;
   readonly succeeded: number;
   readonly failed: number;
+  /** Replaced, and there until their last session has ended. */
+  readonly retiring?: number;
   readonly summary: string;
 }
 

@@ -4,6 +4,7 @@ import type {
   DrainResponse,
   GateStatus,
   Receipt,
+  RetireRequest,
   UncordonRequest,
 } from '#proto/gate/v1/gate.js';
 
@@ -45,18 +46,21 @@ export interface DrainCall {
 
 /** Calls to gates. Failures are PaneletErrors of code AGENT_UNREACHABLE, GATE_REFUSED or IDENTITY_REFUSED. */
 export interface GateCalls {
-  status(address: GateAddress): Promise<GateStatus>;
-  /** The receipt of a drain that is complete, else undefined. */
-  receipt(address: GateAddress, restartUid: string): Promise<Receipt | undefined>;
+  /** Of the workers of one host pod where `podUid` names it; undefined where none of them is there. */
+  status(address: GateAddress, podUid?: string): Promise<GateStatus | undefined>;
+  /** The receipt of a drain that is complete, else undefined; of a drain that named a pod when `podUid` is set. */
+  receipt(address: GateAddress, restartUid: string, podUid?: string): Promise<Receipt | undefined>;
   cordon(address: GateAddress, request: CordonRequest): Promise<void>;
   uncordon(address: GateAddress, request: UncordonRequest): Promise<void>;
+  /** Has the workers of a host pod retire. */
+  retire(address: GateAddress, request: RetireRequest): Promise<void>;
   drain(address: GateAddress, request: DrainRequest, listener: DrainListener): DrainCall;
 }
 
 /** What is known of the cluster; may be behind, every write is conditional. */
 export interface ClusterView {
   target(key: string): DaemonSet | undefined;
-  /** Pods the target owns, also those that were taken out of it. */
+  /** Pods the target owns, also those that were taken out of it, but not those that retire. */
   podsOf(target: DaemonSet): readonly Pod[];
   /** What has happened to those since a look that said `upTo`. */
   podNewsOf(target: DaemonSet, upTo: number | undefined): News<Pod>;
@@ -64,6 +68,8 @@ export interface ClusterView {
   podsHeldBy(restartUid: string): readonly Pod[];
   /** Those of the target's pods that any restart has claimed or taken out, also one that is gone. */
   heldPodsOf(target: DaemonSet): readonly Pod[];
+  /** Pods that retire and were of the target of this key, whatever owns them. */
+  retiringOf(key: string): readonly Pod[];
   /** Restarts of the target of this key, finished ones too. */
   restartsOf(key: string): readonly PanelRestart[];
   /** Templates that the target has or had. */

@@ -2,6 +2,7 @@ import { Target } from '#proto/gate/v1/gate.js';
 
 import type { DaemonSet } from '#kube/objects.js';
 import { gateTargetAnnotation } from './annotations.js';
+import { retireDefaultsOf } from './options.js';
 import type { PanelRestart, TimeoutPolicy } from './panel-restart.js';
 
 /** A restart's spec with its defaults filled in; times in milliseconds. */
@@ -23,6 +24,10 @@ export interface Settings {
   readonly isSurgeAskedFor: boolean;
   /** How long a replacement may take to serve beside the old pod. */
   readonly warmTimeoutMs: number;
+  /** How long a replaced host may stay for its sessions; infinite when not limited. */
+  readonly retireTimeoutMs: number;
+  /** Replaced hosts that may stay on a node. */
+  readonly maxRetiring: number;
   readonly maxForcedSessions: number;
   readonly maxFailedPods: number;
   /** What the gates drain. */
@@ -33,19 +38,23 @@ export interface Settings {
 
 /** Settings of a restart. The API server fills in the same defaults; they are repeated for objects older than a field. */
 export function settingsOf(restart: PanelRestart, target: DaemonSet | undefined): Settings {
-  const { drain, strategy, failurePolicy, replacementTimeoutSeconds, reason } = restart.spec;
+  const { strategy, failurePolicy, replacementTimeoutSeconds, reason } = restart.spec;
+  const drain = { ...retireDefaultsOf(target), ...restart.spec.drain };
+  const retireSeconds = drain.retireTimeoutSeconds ?? 7 * 86_400;
   return {
-    noticeMs: (drain?.noticeSeconds ?? 10) * 1000,
-    timeoutMs: (drain?.timeoutSeconds ?? 60) * 1000,
-    maxTimeoutMs: (drain?.maxTimeoutSeconds ?? Infinity) * 1000,
-    onTimeout: drain?.onTimeout ?? 'Abort',
-    onUnreachable: drain?.onUnreachable ?? 'Abort',
+    noticeMs: (drain.noticeSeconds ?? 10) * 1000,
+    timeoutMs: (drain.timeoutSeconds ?? 60) * 1000,
+    maxTimeoutMs: (drain.maxTimeoutSeconds ?? Infinity) * 1000,
+    onTimeout: drain.onTimeout ?? 'Abort',
+    onUnreachable: drain.onUnreachable ?? 'Abort',
     replacementTimeoutMs: (replacementTimeoutSeconds ?? 300) * 1000,
     minReadyMs: (strategy?.minReadySeconds ?? 0) * 1000,
     maxUnavailable: strategy?.maxUnavailable ?? 1,
     maxSurge: strategy?.maxSurge ?? 1,
     isSurgeAskedFor: strategy?.maxSurge !== undefined,
     warmTimeoutMs: (strategy?.warmTimeoutSeconds ?? 60) * 1000,
+    retireTimeoutMs: retireSeconds < 0 ? Infinity : retireSeconds * 1000,
+    maxRetiring: drain.maxRetiring ?? 2,
     maxForcedSessions: failurePolicy?.maxForcedSessions ?? Infinity,
     maxFailedPods: failurePolicy?.maxFailedPods ?? 0,
     gateTarget: target?.metadata.annotations?.[gateTargetAnnotation] === 'host' ? Target.HOST : Target.AGENT,

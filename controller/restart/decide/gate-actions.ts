@@ -2,6 +2,7 @@ import { durationToMs } from '#common/time/duration.js';
 import { State, type GateStatus } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '#kube/objects.js';
+import { podNameIn } from '../facts/host-pods.js';
 import type { Action } from './snapshot.js';
 
 /** How long a cordon lasts without a renewal. */
@@ -11,14 +12,15 @@ export const renewBelowMs = 30_000;
 
 /** What is told to a pod's gate next, so that it is drained within `leftMs`. */
 export function gateActions(pod: Pod, status: GateStatus, leftMs: number): readonly Action[] {
-  const drain: Action = { kind: 'drain', pod, timeoutMs: Math.max(1, leftMs) };
-  const renew: Action = { kind: 'cordon', pod, renewal: true };
+  const named = { pod, name: podNameIn(status, pod) };
+  const drain: Action = { kind: 'drain', ...named, timeoutMs: Math.max(1, leftMs) };
+  const renew: Action = { kind: 'cordon', ...named, renewal: true };
   const endsSoon = leaseLeftMs(status) < renewBelowMs;
   switch (status.state) {
     case State.UNSPECIFIED:
     case State.UNRECOGNIZED:
     case State.SERVING:
-      return [{ kind: 'cordon', pod, renewal: false }];
+      return [{ kind: 'cordon', ...named, renewal: false }];
     case State.CLOSED:
     case State.FORCED:
       return endsSoon ? [renew] : [];

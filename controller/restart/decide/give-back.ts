@@ -4,10 +4,12 @@ import type { DaemonSet, Pod } from '#kube/objects.js';
 import { events } from '../api/events.js';
 import type { ActivePod } from '../api/panel-restart.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
+import { podNameIn, type PodName } from '../facts/host-pods.js';
 import { validReceipt } from '../facts/receipts.js';
 import { gateActions, isSettledState, leaseLeftMs, renewBelowMs } from './gate-actions.js';
-import { silenceOf, viewOf, withStep, type PodOutcome } from './pod-outcome.js';
+import { hostSessions, nameFor, silenceOf, viewOf, withStep, type PodOutcome } from './pod-outcome.js';
 import { isOwnCordon, releaseAction } from './release.js';
+import { retireActions } from './retire.js';
 import { replacementOf } from './replacement.js';
 import { mayServe, reopenOwn, stageAction, stageLeftMs, type SurgeCase } from './surge-case.js';
 import type { Action } from './snapshot.js';
@@ -29,6 +31,12 @@ export function giveBack(c: SurgeCase, why: string): PodOutcome {
   }
   const back = { case: c, target, why };
   if (!mayServe(snapshot, newer)) return { entry: next, actions: [putBack(back)] };
+  // What was opened there meanwhile cannot move: then the older one stays beside it.
+  const opened = hostSessions(snapshot, newer) ?? 0;
+  if (opened > 0) {
+    const sessions = hostSessions(snapshot, pod) ?? 0;
+    return { entry: withStep(snapshot.now, entry, 'Retiring', { sessions }), actions: retireActions(c, sessions) };
+  }
   if (claim.surge !== 'back') return { entry: next, actions: [stageAction(c, 'back', settings.timeoutMs)] };
   // Whoever takes the sessions has to serve.
   const opening = reopenOwn(snapshot, pod);
@@ -61,8 +69,9 @@ function drainNewer(back: Back, entry: ActivePod, { newer, status, given }: Newe
     const above = status.fencing;
     return { entry, actions: above < snapshot.fencingLimit ? [{ kind: 'raiseFencing', above }] : [], ask };
   }
-  const receipt = validReceipt({ restartUid, settings }, status, given);
-  if (receipt !== undefined) return { entry, actions: [putBack(back, { newer, receipt })] };
+  const name = podNameIn(status, newer);
+  const receipt = validReceipt({ restartUid, settings }, status, given, name);
+  if (receipt !== undefined) return { entry, actions: [putBack(back, { newer, receipt, name })] };
   const leftMs = stageLeftMs(back.case);
   if (leftMs <= 0 && settings.onTimeout === 'Force') return { entry, actions: [putBack(back)] };
   if (status.restartUid !== '' && status.restartUid !== restartUid) {
@@ -96,6 +105,7 @@ function putBack({ case: { snapshot, pod }, target, why }: Back, drained?: Drain
     target,
     ...(drained === undefined ? {} : { drained }),
     uncordon: isOwnCordon(snapshot, pod),
+    name: nameFor(snapshot, pod),
     event: events.putBack(pod, why),
   };
 }
@@ -103,4 +113,5 @@ function putBack({ case: { snapshot, pod }, target, why }: Back, drained?: Drain
 interface Drained {
   readonly newer: Pod;
   readonly receipt: Receipt;
+  readonly name: PodName;
 }

@@ -8,7 +8,9 @@ import { surgeProblem } from '../facts/surge.js';
 import { maxActivePods, maxSurgeOf, maxUnavailableOf, roomFor } from './outstanding-pods.js';
 import { isPodReady, isTerminating, uidOf } from '../facts/pods.js';
 import { events } from '../api/events.js';
+import { Target } from '#proto/gate/v1/gate.js';
 import type { Settings } from '../api/settings.js';
+import { canRetire, retiringOn, retiringText } from './retire.js';
 import type { Snapshot } from './snapshot.js';
 
 /**
@@ -20,7 +22,8 @@ const settleMs = 1_000;
 /** What keeps a restart from starting its next pod. */
 export interface Wait {
   /** In one word. */
-  readonly reason: 'PodsNotReady' | 'NodeBusy' | 'RolloutAhead' | 'DisruptionBudget' | 'CannotSurge';
+  readonly reason:
+    'PodsNotReady' | 'NodeBusy' | 'RolloutAhead' | 'DisruptionBudget' | 'CannotSurge' | 'TooManyRetiring';
   readonly message: string;
 }
 
@@ -121,6 +124,11 @@ function choose(snapshot: Snapshot, settings: Settings, places: Places, allowanc
     // Another restart, which is over or gone, has yet to give it back.
     if (detachedBy(pod) !== undefined && detachedBy(pod) !== uidOf(snapshot.restart)) continue;
     isWaiting = true;
+    // Asked with the next look, when its turn comes.
+    if (canRetire(snapshot, settings, pod) === undefined && retiringOn(snapshot, pod).length < settings.maxRetiring) {
+      waits.push(...busyWaits(snapshot, pod));
+      continue;
+    }
     const problem = besideProblem(snapshot, settings, pod);
     if (problem !== undefined && places.isNoneUnavailable && isPodReady(pod)) {
       waits.push({ reason: 'CannotSurge', message: events.cannotSurge(pod, problem) });
@@ -129,7 +137,8 @@ function choose(snapshot: Snapshot, settings: Settings, places: Places, allowanc
     if ((problem === undefined ? beside : unavailable) <= 0) break;
     // One that was given back a moment ago: its DaemonSet is about to remove the newer one.
     if (problem === undefined && hasCompany(snapshot, pod)) continue;
-    const wait = waitOf(snapshot, pod, allowance);
+    const wait =
+      (problem === undefined ? retiringWait(snapshot, settings, pod) : undefined) ?? waitOf(snapshot, pod, allowance);
     if (wait !== undefined) waits.push(wait);
     else {
       pods.push({ pod, isBeside: problem === undefined });
@@ -140,19 +149,38 @@ function choose(snapshot: Snapshot, settings: Settings, places: Places, allowanc
   return { pods, waits, isWaiting };
 }
 
-function besideProblem({ target, gateProviders }: Snapshot, settings: Settings, pod: Pod): string | undefined {
+/** True for a pod that would have its replacement beside it. */
+export function isReplacedBeside(snapshot: Snapshot, settings: Settings, pod: Pod): boolean {
+  return canRetire(snapshot, settings, pod) !== undefined && besideProblem(snapshot, settings, pod) === undefined;
+}
+
+function besideProblem(snapshot: Snapshot, settings: Settings, pod: Pod): string | undefined {
+  const { target, gateProviders } = snapshot;
   if (target === undefined) return 'its DaemonSet is gone';
-  return surgeProblem({ target, pod, settings, hasOwnGate: gateProviders === undefined });
+  const isAbleToRetire = canRetire(snapshot, settings, pod) !== false;
+  return surgeProblem({ target, pod, settings, hasOwnGate: gateProviders === undefined, canRetire: isAbleToRetire });
 }
 
 function hasCompany({ pods }: Snapshot, pod: Pod): boolean {
   return pods.onNode(nodeNameOf(pod)).length > 1;
 }
 
+/** A node has as many pods that retire as it may have. */
+function retiringWait(snapshot: Snapshot, settings: Settings, pod: Pod): Wait | undefined {
+  const there = settings.gateTarget === Target.HOST ? retiringOn(snapshot, pod) : [];
+  if (there.length < settings.maxRetiring) return undefined;
+  return { reason: 'TooManyRetiring', message: events.tooManyRetiring(pod, retiringText(there)) };
+}
+
+function busyWaits({ busyNodes }: Snapshot, pod: Pod): readonly Wait[] {
+  const neighbour = busyNodes.get(pod.spec?.nodeName ?? '');
+  return neighbour === undefined ? [] : [{ reason: 'NodeBusy', message: events.nodeBusy(pod, neighbour) }];
+}
+
 /** What keeps a pod from being started although there is a place for it. */
 function waitOf(snapshot: Snapshot, pod: Pod, allowance: Allowance): Wait | undefined {
-  const neighbour = snapshot.busyNodes.get(pod.spec?.nodeName ?? '');
-  if (neighbour !== undefined) return { reason: 'NodeBusy', message: events.nodeBusy(pod, neighbour) };
+  const [busy] = busyWaits(snapshot, pod);
+  if (busy !== undefined) return busy;
   const budget = allowance.take(pod);
   return budget === undefined
     ? undefined

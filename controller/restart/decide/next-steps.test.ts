@@ -91,6 +91,7 @@ interface Scene {
   readonly budgets?: readonly PodDisruptionBudget[];
   readonly gateProviders?: GateProviders;
   readonly busyNode?: string;
+  readonly retiring?: Snapshot['retiring'];
 }
 
 function worldOf(scene: Scene): Snapshot {
@@ -112,6 +113,7 @@ function worldOf(scene: Scene): Snapshot {
     restart,
     target,
     pods: new TargetPods(pods),
+    retiring: scene.retiring ?? [],
     outstanding: outstandingPods({ restart, nodes }, pods),
     nodes,
     rivals: [],

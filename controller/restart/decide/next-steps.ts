@@ -16,7 +16,7 @@ import { events } from '../api/events.js';
 import { settingsOf, type Settings } from '../api/settings.js';
 import { dueInMs, precedenceOf } from './precedence.js';
 import { budgetProblem, isBesideStage, nextPodsOf, type NextPods, type Start } from './next-pods.js';
-import { assembleStatus } from './status.js';
+import { assembleStatus, retiringStatus } from './status.js';
 import { isFinished, type FailedPod, type PanelRestart } from '../api/panel-restart.js';
 import type { Action, Decision, Snapshot } from './snapshot.js';
 
@@ -141,10 +141,11 @@ function letGo(snapshot: Snapshot, settings: Settings, why: string): Decision {
   const report = reportOf(snapshot);
   const actions = report === undefined ? [] : [report];
   const generation = restart.metadata.generation ?? observedGeneration;
+  const told = retiringStatus(snapshot);
   const status =
     generation === observedGeneration || generation === undefined
-      ? undefined
-      : { ...restart.status, observedGeneration: generation };
+      ? told
+      : { ...(told ?? restart.status), observedGeneration: generation };
   const ttl = restart.spec.ttlSecondsAfterFinished;
   if (ttl === undefined) return { ...idle, status, actions };
   const leftMs = Date.parse(completionTime) + ttl * 1000 - now.getTime();

@@ -2,6 +2,7 @@ import type { Receipt } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '#kube/objects.js';
 import { gatePodOf } from '../facts/gate-provider.js';
+import { podNameIn, sessionsIn, type PodName } from '../facts/host-pods.js';
 import { uidOf } from '../facts/pods.js';
 import { events } from '../api/events.js';
 import type { ActivePod, FailedPod, RecordedReceipt } from '../api/panel-restart.js';
@@ -66,6 +67,19 @@ export function viewOf(snapshot: Snapshot, pod: Pod): GateView | undefined {
   const silent = snapshot.gateProviders === undefined && podUid === '';
   if (gate !== undefined && (silent || podUid === uidOf(gate))) return view;
   return { kind: 'unreachable', message: `what answers there is the gate of another pod (uid ${podUid}).` };
+}
+
+/** How the gate that answers for a pod is told that this one is meant. */
+export function nameFor(snapshot: Snapshot, pod: Pod): PodName {
+  const view = viewOf(snapshot, pod);
+  return view?.kind === 'answered' ? podNameIn(view.status, pod) : {};
+}
+
+/** Sessions of a host's pod, where its gate tells them from others'; undefined where it does not. */
+export function hostSessions(snapshot: Snapshot, pod: Pod): number | undefined {
+  const view = viewOf(snapshot, pod);
+  if (view?.kind !== 'answered' || podNameIn(view.status, pod).podUid === undefined) return undefined;
+  return sessionsIn(view.status, uidOf(pod));
 }
 
 /** Why a gate that has not answered says nothing. */

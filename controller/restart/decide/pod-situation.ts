@@ -1,11 +1,11 @@
 import type { KubeNode, Pod, PodDisruptionBudget } from '#kube/objects.js';
 import type { Claim } from '../api/annotations.js';
-import { neverRan } from '../api/events.js';
+import { neverRan, withoutWorkers } from '../api/events.js';
 import type { ActivePod } from '../api/panel-restart.js';
 import type { Settings } from '../api/settings.js';
 import { budgetsOf } from '../facts/budgets.js';
 import { hasNeverRun } from '../facts/containers.js';
-import { isNodeDown, isTerminating, uidOf } from '../facts/pods.js';
+import { isNodeDown, isPodReady, isTerminating, uidOf } from '../facts/pods.js';
 import { viewOf, without } from './pod-outcome.js';
 import type { GateView, Snapshot } from './snapshot.js';
 
@@ -79,7 +79,9 @@ export function entryOf(snapshot: Snapshot, pod: Pod, claim: Claim | undefined):
     ...(claim?.surge === undefined ? {} : { surge: claim.surge }),
   };
   // It has come to life after all: what was said of it then is void.
-  const isVoid = entry.receipt?.withoutReceipt === neverRan && !isTerminating(pod) && !isLifeless(snapshot, pod);
+  const said = entry.receipt?.withoutReceipt;
+  const isAlive = said === neverRan ? !isLifeless(snapshot, pod) : said === withoutWorkers && hasWorkers(snapshot, pod);
+  const isVoid = isAlive && !isTerminating(pod);
   return isVoid ? without(entry, 'receipt') : entry;
 }
 
@@ -87,6 +89,10 @@ export function entryOf(snapshot: Snapshot, pod: Pod, claim: Claim | undefined):
 export function watchedNameOf(pod: Pod, claim: Claim | undefined): string {
   const surge = claim?.surge;
   return surge === undefined ? uidOf(pod) : `${uidOf(pod)}/${surge}`;
+}
+
+function hasWorkers(snapshot: Snapshot, pod: Pod): boolean {
+  return isPodReady(pod) || viewOf(snapshot, pod)?.kind === 'answered';
 }
 
 function isLifeless(snapshot: Snapshot, pod: Pod): boolean {

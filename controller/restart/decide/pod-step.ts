@@ -1,18 +1,20 @@
-import { State, type GateStatus, type Receipt } from '#proto/gate/v1/gate.js';
+import { State, type GateStatus, type Receipt, type WorkerStatus } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '#kube/objects.js';
 import { afterKill } from './after-kill.js';
 import { detachedBy, type Claim } from '../api/annotations.js';
 import { allowedBy, isFreeOf } from '../facts/budgets.js';
-import { causeOf, isNodeDown, isTerminating, uidOf } from '../facts/pods.js';
+import { causeOf, isNodeDown, isPodReady, isTerminating, uidOf } from '../facts/pods.js';
+import { podNameIn } from '../facts/host-pods.js';
 import { gateActions, isSettledState, leaseLeftMs, renewBelowMs } from './gate-actions.js';
 import { failed, isSameReceipt, silenceOf, without, withStep, type PodOutcome } from './pod-outcome.js';
 import { entryOf, situationOf, type PodSituation } from './pod-situation.js';
 import { recordReceipt, validReceipt } from '../facts/receipts.js';
 import { giveBack } from './give-back.js';
 import { releaseAction } from './release.js';
+import { retiredOutcome } from './retire.js';
 import { surgeStep, type SpareRoom } from './surge-step.js';
-import { gateStateName, holderTexts, neverRan, events } from '../api/events.js';
+import { gateStateName, holderTexts, neverRan, withoutWorkers, events } from '../api/events.js';
 import type { Settings } from '../api/settings.js';
 import type { ActivePod, RecordedReceipt } from '../api/panel-restart.js';
 import type { Action, Snapshot } from './snapshot.js';
@@ -36,6 +38,8 @@ export interface PodQuestion {
 export function podStep(snapshot: Snapshot, settings: Settings, { uid, stop, room }: PodQuestion): PodOutcome {
   const pod = snapshot.pods.withUid(uid);
   const recorded = snapshot.restart.status?.active?.find((entry) => entry.uid === uid);
+  const isRetired = snapshot.retiring.some((retiring) => uidOf(retiring.pod) === uid);
+  if (isRetired) return recorded === undefined ? {} : retiredOutcome(recorded);
   if (pod === undefined)
     return recorded === undefined ? {} : afterKill({ snapshot, settings, entry: recorded, pod }, stop);
   const failure = snapshot.restart.status?.failures?.find((entry) => entry.uid === uid);
@@ -85,7 +89,7 @@ export function heldBy({ restart, pods }: Snapshot, pod: Pod): Claim | undefined
 
 function knownGate(s: PodSituation, status: GateStatus, given: Receipt | undefined): PodOutcome {
   if (status.fencing > s.fencing) return laterLeader(s, status);
-  const receipt = validReceipt(s, status, given);
+  const receipt = validReceipt(s, status, given, podNameIn(status, s.pod));
   if (receipt !== undefined) return drained(s, status, receipt);
   const entry = heardEntry(s, status);
   const foreign = status.restartUid !== '' && status.restartUid !== s.restartUid;
@@ -123,7 +127,10 @@ function heardEntry({ entry, now }: PodSituation, status: GateStatus): ActivePod
 
 function unknownGate(s: PodSituation): PodOutcome {
   const { entry, view, leftMs } = s;
-  if (s.isLifeless) return withoutLife(s);
+  if (s.isLifeless) return withoutLife(s, neverRan);
+  if (view?.kind === 'unreachable' && view.isWithoutWorkers === true && !isPodReady(s.pod)) {
+    return withoutLife(s, withoutWorkers);
+  }
   const cause = causeOf(s.pod, s.node, silenceOf(view));
   if (leftMs <= 0 && view !== undefined) return overdue(s, s.settings.onUnreachable, cause);
   return {
@@ -133,12 +140,12 @@ function unknownGate(s: PodSituation): PodOutcome {
   };
 }
 
-/** No container has ever run, so there is nothing to lose and nobody who could give a receipt. */
-function withoutLife(s: PodSituation): PodOutcome {
+/** No container has ever run, or no worker does, so there is nothing to lose and nobody who could give a receipt. */
+function withoutLife(s: PodSituation, why: string): PodOutcome {
   const { entry } = s;
-  if (entry.receipt?.withoutReceipt === neverRan) return kill(s, entry.receipt);
-  const receipt: RecordedReceipt = { withoutReceipt: neverRan };
-  return { entry: withStep(s.now, entry, 'Drained', { receipt }), events: [events.neverRan(s.pod)] };
+  if (entry.receipt?.withoutReceipt === why) return kill(s, entry.receipt);
+  const receipt: RecordedReceipt = { withoutReceipt: why };
+  return { entry: withStep(s.now, entry, 'Drained', { receipt }), events: [events.lifeless(s.pod, why)] };
 }
 
 /** The node knows a later leader than this one: a lease that was lost with its count, or a number that somebody made up. */
@@ -158,7 +165,11 @@ function drained(s: PodSituation, status: GateStatus, receipt: Receipt): PodOutc
   const { entry, pod } = s;
   const recorded = entry.receipt;
   if (recorded !== undefined && isSameReceipt(recorded, receipt)) {
-    return kill(s, recorded, leaseLeftMs(status) < renewBelowMs ? [{ kind: 'cordon', pod, renewal: true }] : []);
+    return kill(
+      s,
+      recorded,
+      leaseLeftMs(status) < renewBelowMs ? [{ kind: 'cordon', pod, name: podNameIn(status, pod), renewal: true }] : [],
+    );
   }
   const fresh = recordReceipt(receipt);
   return {
@@ -197,13 +208,16 @@ function kill(s: PodSituation, receipt: RecordedReceipt, renewals: readonly Acti
     return { entry: withStep(s.now, entry, 'Drained', { message }), actions: renewals, wakeMs: budgetRetryMs };
   }
   const event = events.killing(pod, receipt);
-  const remove: Action = { kind: 'delete', pod, receipt, evict: budgets.length > 0, event };
+  const name = s.view?.kind === 'answered' ? podNameIn(s.view.status, pod) : {};
+  const remove: Action = { kind: 'delete', pod, name, receipt, evict: budgets.length > 0, event };
   return { entry: withStep(s.now, entry, 'Drained'), actions: [...renewals, remove] };
 }
 
 /** Sessions that are not safe. An agent that called its host's drain off tells of its own again, but of each worker too. */
-function unsafeSessions({ hasOwnGate, settings }: PodSituation, status: GateStatus): number {
+function unsafeSessions({ hasOwnGate, settings, pod }: PodSituation, status: GateStatus): number {
   if (hasOwnGate || status.restartUid !== '') return status.counts?.remaining ?? status.sessions;
-  const workers = status.workers.filter(({ target }) => target === settings.gateTarget);
+  const { podUid } = podNameIn(status, pod);
+  const isMeant = (worker: WorkerStatus): boolean => podUid === undefined || worker.podUid === podUid;
+  const workers = status.workers.filter((worker) => worker.target === settings.gateTarget && isMeant(worker));
   return workers.reduce((sum, { sessions }) => sum + sessions, 0);
 }

@@ -4,6 +4,8 @@ import { Target, type WorkerStatus } from '#proto/gate/v1/gate.js';
 import type { Pod } from '#kube/objects.js';
 import { viewOf } from './pod-outcome.js';
 import type { Settings } from '../api/settings.js';
+import { uidOf } from '../facts/pods.js';
+import { isReplacedBeside } from './next-pods.js';
 import type { Snapshot } from './snapshot.js';
 
 /** Gates that a dry run asks, at most; of the pods beyond, nothing is said. */
@@ -13,6 +15,8 @@ export const maxPreviewed = 200;
 export interface Preview {
   readonly kept: number;
   readonly checkpointed: number;
+  /** Of those that are kept: in the old pods, beside their replacements. */
+  readonly staying: number;
   /** Sessions that cannot be checkpointed, by panel. */
   readonly ending: ReadonlyMap<string, number>;
   /** Pods whose gate did not say. */
@@ -28,17 +32,25 @@ export function previewOf(snapshot: Snapshot, pods: readonly Pod[], settings: Se
   const silent: Pod[] = [];
   let kept = 0;
   let checkpointed = 0;
-  const add = (worker: WorkerStatus): void => {
-    if (worker.target !== settings.gateTarget) kept += worker.sessions;
+  let staying = 0;
+  const add = (pod: Pod, worker: WorkerStatus): void => {
+    const isOthers = worker.podUid !== '' && worker.target === Target.HOST && worker.podUid !== uidOf(pod);
+    const stays =
+      !isOthers &&
+      worker.sessions > 0 &&
+      settings.gateTarget === Target.HOST &&
+      isReplacedBeside(snapshot, settings, pod);
+    if (stays && worker.target === Target.HOST) staying += worker.sessions;
+    if (stays || isOthers || worker.target !== settings.gateTarget) kept += worker.sessions;
     else if (settings.gateTarget === Target.AGENT) checkpointed += worker.sessions;
     else if (worker.sessions > 0) ending.set(worker.panel, (ending.get(worker.panel) ?? 0) + worker.sessions);
   };
   for (const pod of asked) {
     const view = viewOf(snapshot, pod);
-    if (view?.kind === 'answered') view.status.workers.forEach(add);
+    if (view?.kind === 'answered') view.status.workers.forEach((worker) => add(pod, worker));
     else silent.push(pod);
   }
-  return { kept, checkpointed, ending, silent, unasked: pods.length - asked.length };
+  return { kept, checkpointed, staying, ending, silent, unasked: pods.length - asked.length };
 }
 
 function endingText(ending: ReadonlyMap<string, number>, settings: Settings): string {
@@ -55,7 +67,8 @@ function endingText(ending: ReadonlyMap<string, number>, settings: Settings): st
 
 /** A preview in a sentence or two. */
 export function previewText(pods: readonly Pod[], preview: Preview, settings: Settings): string {
-  const { kept, checkpointed, ending, silent, unasked } = preview;
+  const { kept, checkpointed, staying, ending, silent, unasked } = preview;
+  const stay = staying === 0 ? '' : ` (${staying} of them in old pods, until they end)`;
   if (pods.length === 0) return 'Dry run: would restart no pod.';
   const names = pods.slice(0, 20).map((pod) => pod.metadata.name);
   const more = pods.length > names.length ? ` and ${pods.length - names.length} more` : '';
@@ -65,6 +78,6 @@ export function previewText(pods: readonly Pod[], preview: Preview, settings: Se
   const unknown =
     unheard.length === 0 ? '' : ` ${countText(silent.length, 'gate')} did not answer: ${unheard.join(', ')}.`;
   const beyond = unasked === 0 ? '' : ` ${countText(unasked, 'pod')} not asked.`;
-  const sessions = `${countText(kept, 'session')} kept, ${checkpointed} checkpointed${endingText(ending, settings)}`;
+  const sessions = `${countText(kept, 'session')} kept${stay}, ${checkpointed} checkpointed${endingText(ending, settings)}`;
   return `Dry run: would restart ${order}${more}; ${sessions}.${unknown}${beyond}`;
 }

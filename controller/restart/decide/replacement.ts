@@ -1,4 +1,4 @@
-import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
+import { State, Target, type GateStatus, type WorkerStatus } from '#proto/gate/v1/gate.js';
 
 import type { Pod } from '#kube/objects.js';
 import { detachedBy } from '../api/annotations.js';
@@ -44,20 +44,23 @@ function notReady(message: string, rest: Omit<Verdict, 'missing' | 'resumed'> = 
 }
 
 /** What the gate of another pod lacks to serve the sessions of this one; undefined when nothing. */
-function hostLacks(status: GateStatus, restartUid: string): string | undefined {
+function hostLacks(status: GateStatus, restartUid: string, uid: string): string | undefined {
   if (status.restartUid === restartUid && status.state !== State.SERVING) {
     return `it is still ${gateStateName(status.state)} for this restart.`;
   }
-  const busy = status.workers.find(({ target, state }) => target === Target.HOST && state !== State.SERVING);
+  const isMine = ({ target, podUid }: WorkerStatus): boolean =>
+    target === Target.HOST && (podUid === '' || podUid === uid);
+  const busy = status.workers.find((worker) => isMine(worker) && worker.state !== State.SERVING);
   if (busy === undefined) return undefined;
   const why = busy.message === '' ? '' : ` ${busy.message}`;
   return `the worker of panel ${busy.panel} is ${gateStateName(busy.state)}, not SERVING.${why}`;
 }
 
 /** What the gate's answer lacks. How many sessions a host restored is not told by the agent that answers for it. */
-function gateVerdict({ snapshot, entry }: KilledCase, name: string, status: GateStatus): Verdict {
+function gateVerdict({ snapshot, entry }: KilledCase, pod: Pod, status: GateStatus): Verdict {
+  const { name } = pod.metadata;
   if (snapshot.gateProviders !== undefined) {
-    const lacks = hostLacks(status, uidOf(snapshot.restart));
+    const lacks = hostLacks(status, uidOf(snapshot.restart), uidOf(pod));
     return lacks === undefined ? { resumed: 0 } : notReady(`Pod ${name} does not serve yet: ${lacks}`, { ask: true });
   }
   if (status.state !== State.SERVING) {
@@ -82,7 +85,7 @@ export function verdictOn(c: KilledCase, pod: Pod | undefined): Verdict {
   if (view?.kind !== 'answered') {
     return notReady(`The gate of pod ${name} does not answer: ${silenceOf(view)}`, { ask: true });
   }
-  const verdict = gateVerdict(c, name, view.status);
+  const verdict = gateVerdict(c, pod, view.status);
   if (verdict.missing !== undefined) return verdict;
   const readyInMs = readySinceMs(pod) + settings.minReadyMs - snapshot.now.getTime();
   if (settings.minReadyMs > 0 && readyInMs > 0) {

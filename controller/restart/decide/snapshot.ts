@@ -3,6 +3,8 @@ import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
 import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '#kube/objects.js';
 import type { Claim } from '../api/annotations.js';
 import type { Revision } from '../facts/revisions.js';
+import type { Retirement } from '../api/retirement.js';
+import type { PodName } from '../facts/host-pods.js';
 import type { PanelRestart, PanelRestartStatus, RecordedReceipt } from '../api/panel-restart.js';
 import type { RestartEvent } from '../api/restart-event.js';
 import type { GateProviders } from '../facts/gate-provider.js';
@@ -11,7 +13,19 @@ import type { TargetPods } from '../facts/target-pods.js';
 /** What a pod's gate answered. No answer is never read as drained. */
 export type GateView =
   | { readonly kind: 'answered'; readonly status: GateStatus; readonly receipt: Receipt | undefined }
-  | { readonly kind: 'unreachable'; readonly message: string };
+  | {
+      readonly kind: 'unreachable';
+      readonly message: string;
+      /** True when the gate answers, and no worker of the pod is there: it has no session. */
+      readonly isWithoutWorkers?: boolean;
+    };
+
+/** A pod that was replaced and stays for its sessions. */
+export interface RetiringPod {
+  readonly pod: Pod;
+  /** How many it had when its gate was asked last; undefined when it was not yet. */
+  readonly sessions: number | undefined;
+}
 
 /** Everything the next steps of a restart are derived from. */
 export interface Snapshot {
@@ -19,6 +33,8 @@ export interface Snapshot {
   readonly target: DaemonSet | undefined;
   /** The target's pods, also those that are going. */
   readonly pods: TargetPods;
+  /** Pods of the target that were replaced and stay for their sessions; none of `pods`. */
+  readonly retiring: readonly RetiringPod[];
   /** Those that are still to be restarted, in order. */
   readonly outstanding: readonly Pod[];
   readonly nodes: Pick<ReadonlyMap<string, KubeNode>, 'get'>;
@@ -70,15 +86,36 @@ export type Action =
       readonly pod: Pod;
       readonly target: DaemonSet;
       /** The newer pod and the receipt that it has given; not set where it has nothing to lose. */
-      readonly drained?: { readonly newer: Pod; readonly receipt: Receipt };
+      readonly drained?: { readonly newer: Pod; readonly receipt: Receipt; readonly name?: PodName };
       readonly uncordon: boolean;
+      readonly name?: PodName;
       readonly event: RestartEvent;
     }
-  | { readonly kind: 'release'; readonly pod: Pod; readonly uncordon: boolean; readonly event: RestartEvent }
-  | { readonly kind: 'cordon'; readonly pod: Pod; readonly renewal: boolean }
-  | { readonly kind: 'drain'; readonly pod: Pod; readonly timeoutMs: number }
+  | {
+      readonly kind: 'release';
+      readonly pod: Pod;
+      readonly uncordon: boolean;
+      readonly name?: PodName;
+      readonly event: RestartEvent;
+    }
+  /** A pod that was taken out of its DaemonSet is replaced; it stays for its sessions, and no restart has it any more. */
+  | {
+      readonly kind: 'retire';
+      readonly pod: Pod;
+      readonly retirement: Retirement;
+      /** Milliseconds since the epoch; infinite for no limit. */
+      readonly untilMs: number;
+      readonly event: RestartEvent;
+    }
+  /** The gate is told that a pod retires, and until when; at once where it has said that it knows, differently. */
+  | { readonly kind: 'tellRetired'; readonly pod: Pod; readonly untilMs: number }
+  /** A pod that retires is owned by what is there now. */
+  | { readonly kind: 'adopt'; readonly pod: Pod; readonly target: DaemonSet }
+  | { readonly kind: 'cordon'; readonly pod: Pod; readonly name?: PodName; readonly renewal: boolean }
+  | { readonly kind: 'drain'; readonly pod: Pod; readonly name?: PodName; readonly timeoutMs: number }
   | {
       readonly kind: 'delete';
+      readonly name?: PodName;
       readonly pod: Pod;
       readonly receipt: RecordedReceipt;
       /** True when a budget has its say. */
@@ -86,7 +123,7 @@ export type Action =
       readonly event: RestartEvent;
     }
   /** The pod is gone, and its gate, which is another pod's, is to serve the one that takes its place. */
-  | { readonly kind: 'reopen'; readonly gate: Pod }
+  | { readonly kind: 'reopen'; readonly gate: Pod; readonly name?: PodName }
   | { readonly kind: 'raiseFencing'; readonly above: number };
 
 /** What to do next. */

@@ -1,6 +1,6 @@
 import { isEqualJson } from '#common/equal-json.js';
 import type { Condition } from '#kube/objects.js';
-import { setCondition } from '../api/conditions.js';
+import { findCondition, setCondition } from '../api/conditions.js';
 import type { PhaseDecision } from './phase.js';
 import type {
   ActivePod,
@@ -11,6 +11,7 @@ import type {
   SessionTotals,
 } from '../api/panel-restart.js';
 import { maxActivePods } from './outstanding-pods.js';
+import { retiredBy, retiringText } from './retire.js';
 import type { Preview } from './preview.js';
 import type { FailedPod } from '../api/panel-restart.js';
 import type { Snapshot } from './snapshot.js';
@@ -77,13 +78,14 @@ function podCounts(snapshot: Snapshot, { outcomes, pending }: StatusInput): PodC
   return {
     total,
     pending,
-    warm: at('Warm', 'Returning'),
+    warm: at('Warm', 'Returning', 'Retiring'),
     cordoned: at('Cordoned'),
     draining: at('Draining', 'Drained'),
     killed: at('Killed'),
     replaced: at('Replaced'),
     succeeded,
     failed,
+    retiring: retiredBy(snapshot).length,
     summary: `${succeeded}/${total}`,
   };
 }
@@ -103,12 +105,41 @@ function conditionsOf(snapshot: Snapshot, phaseDecision: PhaseDecision): readonl
   let list = set(restart.status?.conditions ?? [], 'Reconciling', !over && !stalled, reason);
   list = set(list, 'Stalled', stalled, stalled ? reason : 'NotStalled');
   list = set(list, 'Succeeded', phase === 'Succeeded', reason);
-  return set(
+  list = set(
     list,
     'Paused',
     restart.spec.paused === true && !over,
     restart.spec.paused === true ? 'Paused' : 'NotPaused',
   );
+  return withRetiring(snapshot, list);
+}
+
+/** Says which pods of the restart still retire; nothing where none ever did. */
+function withRetiring(snapshot: Snapshot, list: readonly Condition[]): readonly Condition[] {
+  const retiring = retiredBy(snapshot);
+  if (retiring.length === 0 && findCondition(list, 'Retiring')?.status !== 'True') return list;
+  const { generation } = snapshot.restart.metadata;
+  return setCondition(list, {
+    type: 'Retiring',
+    status: retiring.length > 0 ? 'True' : 'False',
+    reason: retiring.length > 0 ? 'SessionsOpen' : 'NoneLeft',
+    message:
+      retiring.length > 0
+        ? `Replaced, and there for their sessions: ${retiringText(retiring)}.`
+        : 'All of them are gone.',
+    lastTransitionTime: snapshot.now.toISOString(),
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+  });
+}
+
+/** The status of a restart that is over, with what has become of the pods that it had retire; undefined when nothing has. */
+export function retiringStatus(snapshot: Snapshot): PanelRestartStatus | undefined {
+  const { status } = snapshot.restart;
+  if (status?.pods === undefined) return undefined;
+  const conditions = withRetiring(snapshot, status.conditions ?? []);
+  const pods = { ...status.pods, retiring: retiredBy(snapshot).length };
+  const isNews = pods.retiring !== (status.pods.retiring ?? 0) || !isEqualJson(conditions, status.conditions ?? []);
+  return isNews ? { ...status, conditions, pods } : undefined;
 }
 
 /** When the rest will be done if pods go on taking as long as they did; undefined before the first is done. */
@@ -168,6 +199,11 @@ function pressing(status: PanelRestartStatus | undefined): unknown {
     // What a restart waits for comes and goes; what a person has to do does not.
     status?.conditions?.map(({ type, status: holds, reason }) => [type, holds, type === 'Stalled' ? reason : '']),
     status?.failures?.map(({ uid, reason }) => [uid, reason]),
+    // In any order.
+    status?.active
+      ?.filter(({ step }) => step === 'Retiring')
+      .map(({ uid }) => uid)
+      .sort() ?? [],
   ];
 }
 

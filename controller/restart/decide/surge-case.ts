@@ -5,9 +5,10 @@ import { type Claim, type SurgeStage } from '../api/annotations.js';
 import type { ActivePod } from '../api/panel-restart.js';
 import type { RestartEvent } from '../api/restart-event.js';
 import type { Settings } from '../api/settings.js';
+import { gatePodOf } from '../facts/gate-provider.js';
 import { isPodReady, isTerminating, uidOf } from '../facts/pods.js';
 import { newClaim } from './new-claim.js';
-import { viewOf } from './pod-outcome.js';
+import { nameFor, viewOf } from './pod-outcome.js';
 import type { Action, Snapshot } from './snapshot.js';
 
 /** A pod under way that was taken out of its DaemonSet. */
@@ -34,7 +35,9 @@ export function stageAction(c: SurgeCase, surge: SurgeStage, forMs: number, even
 export function reopenOwn(snapshot: Snapshot, pod: Pod): readonly Action[] {
   const view = viewOf(snapshot, pod);
   if (view?.kind !== 'answered' || view.status.restartUid !== uidOf(snapshot.restart)) return [];
-  return view.status.state === State.SERVING ? [] : [{ kind: 'reopen', gate: pod }];
+  return view.status.state === State.SERVING
+    ? []
+    : [{ kind: 'reopen', gate: gatePodOf(snapshot.gateProviders, pod) ?? pod, name: nameFor(snapshot, pod) }];
 }
 
 /** True when sessions may be in a pod: it is ready, or its gate answers. */

@@ -9,8 +9,9 @@ import { hasNoRoom, isWantedOn, schedulerText } from '../facts/surge.js';
 import { giveBack } from './give-back.js';
 import type { ActivePod } from '../api/panel-restart.js';
 import type { RestartEvent } from '../api/restart-event.js';
-import { failed, viewOf, withStep, type PodOutcome } from './pod-outcome.js';
+import { failed, hostSessions, viewOf, withStep, type PodOutcome } from './pod-outcome.js';
 import { replacementOf, verdictOn, type Verdict } from './replacement.js';
+import { retire } from './retire.js';
 import { hasTarget, reopenOwn, stageAction, stageLeftMs, type SurgeCase } from './surge-case.js';
 
 /** What a restart has left for pods that go without a replacement beside them. */
@@ -50,6 +51,8 @@ function warm(c: SurgeCase, room: SpareRoom): PodOutcome {
   const verdict = verdictOn({ snapshot, settings, entry, pod: undefined }, newer);
   const next = warmEntry(c, newer, verdict.missing?.message);
   if (verdict.missing === undefined) {
+    const sessions = hostSessions(snapshot, pod) ?? 0;
+    if (sessions > 0) return retire(c, { ...next, step: entry.step }, sessions);
     return { entry: next, actions: [stageAction(c, 'beside', settings.timeoutMs, events.claimed(pod, settings))] };
   }
   const node = nodes.get(entry.node ?? '');
@@ -151,8 +154,12 @@ function beside(c: SurgeCase): PodOutcome | undefined {
   const { snapshot, entry, pod } = c;
   const view = viewOf(snapshot, pod);
   const newer = replacementOf(snapshot, entry);
+  const sessions = hostSessions(snapshot, pod) ?? 0;
+  const isServed = newer !== undefined && isPodReady(newer);
+  // One was opened while its last look said that it has none: it stays, and so does the pod.
+  if (sessions > 0 && isServed && entry.receipt === undefined) return retire(c, entry, sessions);
   const isSettled = view?.kind === 'answered' && view.status.state >= State.CHECKPOINTED;
-  if (isSettled || entry.receipt !== undefined || (newer !== undefined && isPodReady(newer))) return undefined;
+  if (isSettled || entry.receipt !== undefined || isServed) return undefined;
   const name = newer?.metadata.name;
   const what = name === undefined ? 'No pod' : `Pod ${name}, which is not ready,`;
   const message = `${what} takes the place of ${entry.pod} any more; it waits for one, and serves.`;

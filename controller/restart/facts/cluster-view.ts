@@ -11,6 +11,7 @@ import type {
 import { createStore, type Store } from '#kube/store.js';
 import { gateProviderKeyOf } from './gate-provider.js';
 import { detachedBy } from '../api/annotations.js';
+import { isRetiring, retirementOf } from '../api/retirement.js';
 import { uidOf } from './pods.js';
 import { holdersOf } from './target-pods.js';
 import type { ClusterView } from '../api/ports.js';
@@ -54,6 +55,7 @@ const byUid = 'uid';
 const byNamespace = 'namespace';
 const byDetached = 'detached';
 const byGateProvider = 'gate provider';
+const byRetirement = 'retirement';
 
 /** Key of the target of a restart, `namespace/name`. */
 export function targetKeyOf(restart: PanelRestart): string {
@@ -86,6 +88,15 @@ export function restartOfUid({ restarts }: ClusterStores, uid: string): PanelRes
   return restarts.byIndex(byUid, uid)[0];
 }
 
+/** Key of the target that a retiring pod was of, whatever owns it now; undefined for any other pod. */
+export function retiredFromOf(pod: Pod): string | undefined {
+  if (!isRetiring(pod)) return undefined;
+  const name = retirementOf(pod)?.target ?? ownerOf(pod)?.name;
+  const { namespace } = pod.metadata;
+  if (name === undefined) return undefined;
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
 /** Empty stores with the indexes that a view needs. */
 export function createClusterStores(): ClusterStores {
   return {
@@ -94,10 +105,12 @@ export function createClusterStores(): ClusterStores {
       [byGateProvider]: (target) => [gateProviderKeyOf(target)].filter((key) => key !== undefined),
     }),
     pods: createStore<Pod>({
-      [byOwner]: ownerUidsOf,
+      // One that retires counts for nothing that is said of its target's pods.
+      [byOwner]: (pod) => (isRetiring(pod) ? [] : ownerUidsOf(pod)),
       [byHolder]: holdersOf,
       [byDetached]: detachedOf,
       [byOwnerIfHeld]: (pod) => (holdersOf(pod).length === 0 ? [] : ownerUidsOf(pod)),
+      [byRetirement]: (pod) => [retiredFromOf(pod)].filter((key) => key !== undefined),
     }),
     nodes: createStore<KubeNode>(),
     restarts: createStore<PanelRestart>({
@@ -125,6 +138,7 @@ export function createClusterView(stores: ClusterStores): ClusterView {
     podNewsOf: (target, upTo) => stores.pods.newsOf(byOwner, target.metadata.uid ?? '', upTo),
     podsHeldBy: (restartUid) => stores.pods.byIndex(byHolder, restartUid),
     heldPodsOf: (target) => stores.pods.byIndex(byOwnerIfHeld, target.metadata.uid ?? ''),
+    retiringOf: (key) => stores.pods.byIndex(byRetirement, key),
     restartsOf: (key) => stores.restarts.byIndex(byTarget, key),
     revisionsOf: (target) => stores.revisions.byIndex(byOwner, target.metadata.uid ?? ''),
     budgetsOf: (target) => stores.budgets.byIndex(byNamespace, target.metadata.namespace ?? ''),
@@ -160,9 +174,16 @@ export function enqueueOnChange(stores: ClusterStores, enqueue: (targetKey: stri
       for (const restart of stores.restarts.byIndex(byUid, uid)) enqueueTarget(targetKeyOf(restart));
     }
   };
+  const enqueueRetiring = (pod: Pod | undefined): void => {
+    const key = pod === undefined ? undefined : retiredFromOf(pod);
+    if (key !== undefined) enqueueTarget(key);
+  };
   const enqueueAtWork = (): void => {
     for (const restart of stores.restarts.list()) {
       if (restart.status?.completionTime === undefined) enqueue(targetKeyOf(restart));
+    }
+    for (const target of stores.targets.list()) {
+      if (stores.pods.byIndex(byRetirement, keyOf(target)).length > 0) enqueue(keyOf(target));
     }
   };
   stores.targets.onChange(({ before, after }) => {
@@ -176,6 +197,7 @@ export function enqueueOnChange(stores: ClusterStores, enqueue: (targetKey: stri
   stores.pods.onChange(({ before, after }) => {
     enqueueOwner(after ?? before);
     for (const pod of [before, after]) if (pod !== undefined) enqueueHolders(pod);
+    enqueueRetiring(after ?? before);
   });
   stores.revisions.onChange(({ before, after }) => enqueueOwner(after ?? before));
   stores.budgets.onChange(enqueueAtWork);

@@ -1,6 +1,7 @@
 import { durationToMs } from '#common/time/duration.js';
 import { State, type GateStatus, type Receipt, type Target } from '#proto/gate/v1/gate.js';
 
+import type { PodName } from './host-pods.js';
 import type { RecordedReceipt } from '../api/panel-restart.js';
 
 /** A receipt as it is written down in the status before the pod is deleted. */
@@ -41,14 +42,15 @@ export interface ReceiptNeeds {
   readonly settings: { readonly gateTarget: Target };
 }
 
-/** The receipt of a gate if it counts: for this restart, this instance of the agent and this target. */
+/** The receipt of a gate if it counts: for this restart, this instance of the agent, this target, and the pod that was named. */
 export function validReceipt(
   { restartUid, settings }: ReceiptNeeds,
   status: GateStatus,
   receipt: Receipt | undefined,
+  { podUid }: PodName = {},
 ): Receipt | undefined {
   if (receipt?.restartUid !== restartUid) return undefined;
   if (receipt.instance === '' || receipt.instance !== status.instance) return undefined;
-  if (receipt.target !== settings.gateTarget) return undefined;
+  if (receipt.target !== settings.gateTarget || (receipt.podUid ?? '') !== (podUid ?? '')) return undefined;
   return status.state === State.CLOSED || status.state === State.FORCED ? receipt : undefined;
 }

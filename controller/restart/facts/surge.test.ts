@@ -23,15 +23,17 @@ interface Change {
   readonly target?: DaemonSet;
   readonly settings?: Partial<Settings>;
   readonly hasOwnGate?: boolean;
+  readonly canRetire?: boolean;
 }
 
 function problemWith(change: Change): string | undefined {
-  const { hasOwnGate = true } = change;
+  const { hasOwnGate = true, canRetire = false } = change;
   return surgeProblem({
     target: change.target ?? target,
     pod: change.pod ?? pod,
     settings: { ...settings, ...change.settings },
     hasOwnGate,
+    canRetire,
   });
 }
 
@@ -46,7 +48,7 @@ describe('a pod may have its replacement beside it', () => {
   test.each<[string, Change, string]>([
     ['with maxSurge 0', { settings: { maxSurge: 0 } }, 'maxSurge is 0'],
     ['of a host', { settings: { gateTarget: Target.HOST } }, 'hosts'],
-    ['for which another one answers', { hasOwnGate: false }, 'hosts'],
+    ['for which another one answers', { hasOwnGate: false }, 'answers for its gate'],
     ['of a DaemonSet that names no label', { target: { ...target, metadata: { name: 'agent' } } }, 'detach-label'],
     [
       'of one that does not select by it',

@@ -26,16 +26,21 @@ export interface SurgeQuestion {
   readonly settings: Settings;
   /** True when the pod has a gate of its own, not one that answers for others too. */
   readonly hasOwnGate: boolean;
+  /** True when its sessions may stay in it once its replacement serves. */
+  readonly canRetire: boolean;
 }
 
 /**
  * Why a pod cannot have its replacement beside it, as the end of a sentence about it; undefined when it can. Sessions have to be able
- * to move from one to the other, and nobody else may have to make room.
+ * to move from one to the other, or may stay where they are, and nobody else may have to make room.
  */
-export function surgeProblem({ target, pod, settings, hasOwnGate }: SurgeQuestion): string | undefined {
+export function surgeProblem({ target, pod, settings, hasOwnGate, canRetire }: SurgeQuestion): string | undefined {
   const label = detachLabelOf(target);
   if (settings.maxSurge === 0) return 'maxSurge is 0';
-  if (!hasOwnGate || settings.gateTarget === Target.HOST) return 'the sessions of hosts do not move';
+  if (settings.gateTarget === Target.HOST) {
+    if (settings.retireTimeoutMs === 0) return 'the sessions of hosts do not move, and retireTimeoutSeconds is 0';
+    if (!canRetire) return 'the sessions of hosts do not move, and its agent does not tell hosts of a node apart';
+  } else if (!hasOwnGate) return 'another pod answers for its gate';
   if (label === undefined)
     return `its DaemonSet names no label of its selector in the annotation ${detachLabelAnnotation}`;
   if (pod.metadata.labels?.[label.key] !== label.value) return `it has no label ${label.key}`;

@@ -12,6 +12,7 @@ export type AuditDecision =
   | 'claimed'
   | 'detached'
   | 'putBack'
+  | 'retired'
   | 'forced'
   | 'killed'
   | 'released'

@@ -1,7 +1,7 @@
 import type { RestartMetrics, RestartOutcome, SessionCounts } from '../../metrics/restart-metrics.js';
 import type { RestartAudit, AuditDecision } from './audit.js';
 import type { DrainTimings } from './drain-timings.js';
-import { neverRan } from '../api/events.js';
+import { neverRan, withoutWorkers } from '../api/events.js';
 import type { ActivePod, PanelRestart, PanelRestartStatus, Phase, SessionTotals } from '../api/panel-restart.js';
 
 /** Tells what a status that was just written has that the one before it had not. */
@@ -55,7 +55,10 @@ export function createProgress({ audit, metrics, timings }: ProgressDeps): Progr
   const tellForced = (restart: PanelRestart, next: PanelRestartStatus): void => {
     for (const { pod, uid, node, receipt } of next.active ?? []) {
       const before = restart.status?.active?.find((entry) => entry.uid === uid)?.receipt;
-      const without = receipt?.withoutReceipt !== undefined && receipt.withoutReceipt !== neverRan;
+      const without =
+        receipt?.withoutReceipt !== undefined &&
+        receipt.withoutReceipt !== neverRan &&
+        receipt.withoutReceipt !== withoutWorkers;
       const isForced = without || (receipt?.forced ?? 0) > 0;
       const isNew = before?.digest !== receipt?.digest || before?.withoutReceipt !== receipt?.withoutReceipt;
       if (isForced && isNew) audit.decided(restart, 'forced', { pod, node, receipt });

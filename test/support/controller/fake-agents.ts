@@ -1,5 +1,6 @@
 import type { FakeClock, Timer } from '#common/time/clock.js';
 import { durationToMs, msToDuration } from '#common/time/duration.js';
+import { msToTimestamp, timestampToMs } from '#common/time/proto-timestamp.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { DrainListener, GateAddress, GateCalls } from '#controller/restart/api/ports.js';
 import {
@@ -62,8 +63,14 @@ export interface FakeAgents extends GateCalls {
   /** Commands received, in order. */
   readonly commands: { name: string; podUid: string }[];
   add(host: string, podUid: string, node: string, options: AgentOptions): FakeAgent;
-  /** Workers of a host on a node, for whose gate the node's agent answers. */
-  addHost(node: string, options: AgentOptions): FakeHost;
+  /** Workers of a host pod on a node, for whose gate the node's agent answers. */
+  addHost(node: string, podUid: string, options: AgentOptions): FakeHost;
+  /** The host pod of a uid; undefined when none is known. */
+  hostOf(podUid: string): FakeHost | undefined;
+  /** The workers of a host pod are gone. */
+  removeHost(podUid: string): void;
+  /** False for agents of the release before, which know of no pods of hosts. @default true */
+  isNaming: boolean;
 }
 
 /** The workers of a host pod. They outlive the agent. */
@@ -74,6 +81,13 @@ export interface FakeHost {
   receipt: Receipt | undefined;
   /** False while the host's pod is away. */
   up: boolean;
+  readonly podUid: string;
+  readonly node: string;
+  retiring: boolean;
+  /** Milliseconds since the epoch; infinite for no limit. */
+  retireAtMs: number;
+  /** Sessions that were ended because their time was over. */
+  ended: number;
 }
 
 interface Gate {
@@ -86,6 +100,8 @@ interface Gate {
   cordonedAt: number;
   leaseTimer: Timer | undefined;
   leaseEndMs: number;
+  /** Uid of the pod that the drain under way named. */
+  drained: string | undefined;
   stateTimer: Timer | undefined;
   deadlineTimer: Timer | undefined;
   deadlineMs: number;
@@ -105,6 +121,7 @@ function newGate(options: AgentOptions, target: Target): Gate {
     cordonedAt: 0,
     leaseTimer: undefined,
     leaseEndMs: 0,
+    drained: undefined,
     stateTimer: undefined,
     deadlineTimer: undefined,
     deadlineMs: 0,
@@ -130,35 +147,56 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
   let instances = 0;
   let cordons = 0;
 
-  const gateOf = (agent: Inner, target: Target | undefined): Gate => {
-    const host = hosts.get(agent.node);
-    return target === Target.HOST && host !== undefined ? host : agent;
+  let isNaming = true;
+  const hostsOn = (node: string): Host[] => [...hosts.values()].filter((host) => host.node === node);
+  const namedHost = (agent: Inner, podUid: string | undefined): Host | undefined =>
+    isNaming && podUid !== undefined && podUid !== ''
+      ? hostsOn(agent.node).find((one) => one.podUid === podUid)
+      : undefined;
+  const isNamed = (podUid: string | undefined): boolean => isNaming && podUid !== undefined && podUid !== '';
+  /** Of all hosts of a node the youngest, where none is named. @throws where the one that is named is not there */
+  const gateOf = (agent: Inner, target: Target | undefined, podUid?: string): Gate => {
+    if (target !== Target.HOST) return agent;
+    if (!isNamed(podUid)) return hostsOn(agent.node).at(-1) ?? agent;
+    const host = namedHost(agent, podUid);
+    if (host === undefined) throw new PaneletError('GATE_REFUSED', `no worker of pod ${podUid ?? ''} is there`);
+    return host;
   };
   /** As an agent does: of the target that was cordoned last, else of its own. */
   const shownGate = (agent: Inner): Gate => {
-    const cordoned = [agent, gateOf(agent, Target.HOST)].filter(({ state }) => state !== State.SERVING);
+    const cordoned = [agent, ...hostsOn(agent.node)].filter(({ state }) => state !== State.SERVING);
     return cordoned.sort((a, b) => b.cordonedAt - a.cordonedAt)[0] ?? agent;
   };
   const sessionsOf = ({ options }: Gate): number => options.checkpointable + options.kept + options.stuck;
+  const isRetired = (gate: Gate): boolean => (gate as Partial<Host>).retiring === true;
+  const retireAtOf = (gate: Gate): GateStatus['retireAt'] => {
+    const { retireAtMs = Infinity } = gate as Partial<Host>;
+    return isRetired(gate) && Number.isFinite(retireAtMs) ? msToTimestamp(retireAtMs) : undefined;
+  };
+  /** One that retires takes nothing new, whether a restart has cordoned it or not. */
+  const shownState = (gate: Gate): State =>
+    isRetired(gate) && gate.state === State.SERVING ? State.CORDONED : gate.state;
   const workerOf = (gate: Gate, panel: string, sessions: number): WorkerStatus => ({
     panel,
-    state: (gate as Partial<Host>).up === false ? State.UNSPECIFIED : gate.state,
+    state: (gate as Partial<Host>).up === false ? State.UNSPECIFIED : shownState(gate),
     sessions,
     pid: 1,
     target: gate.target,
     message: '',
-    retiring: false,
+    retiring: isRetired(gate),
+    retireAt: retireAtOf(gate),
     instance: '',
-    podUid: '',
+    podUid: isNaming ? ((gate as Partial<Host>).podUid ?? '') : '',
   });
-  const workersOf = (agent: Inner): WorkerStatus[] => {
-    const host = hosts.get(agent.node);
+  const workersOf = (agent: Inner, gate: Gate, isAlone: boolean): WorkerStatus[] => {
     const own = workerOf(agent, 'logs', agent.options.checkpointable);
-    return host === undefined ? [own] : [own, workerOf(host, 'terminal', sessionsOf(host))];
+    const shown = hostsOn(agent.node).filter((host) => !isAlone || host === gate);
+    const theirs = shown.map((host) => workerOf(host, 'terminal', sessionsOf(host)));
+    return isAlone ? theirs : [own, ...theirs];
   };
 
-  const statusOf = (agent: Inner, gate = shownGate(agent)): GateStatus => ({
-    state: gate.state,
+  const statusOf = (agent: Inner, gate = shownGate(agent), isAlone = false): GateStatus => ({
+    state: shownState(gate),
     restartUid: gate.restartUid,
     instance: agent.instance,
     sessions: sessionsOf(gate),
@@ -181,14 +219,15 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     leaseRemaining: msToDuration(gate.leaseTimer === undefined ? 60_000 : gate.leaseEndMs - clock.nowMs()),
     deadlineRemaining: msToDuration(gate.deadlineMs - clock.nowMs()),
     fencing: agent.fencing,
-    workers: workersOf(agent),
+    workers: workersOf(agent, gate, isAlone),
     node: agent.node,
     restartRequired: false,
     noticeMayEnd: false,
     waiting: agent.waiting,
     version: '0',
     podUid: agent.podUid,
-    retiring: false,
+    retiring: isRetired(gate),
+    retireAt: retireAtOf(gate),
   });
   const receiptOf = (agent: Inner, { receipt }: Gate): Receipt | undefined =>
     receipt === undefined
@@ -197,7 +236,9 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
   const tell = (gate: Gate): void => {
     for (const listener of [...gate.listeners]) {
       const agent =
-        'podUid' in gate ? (gate as Inner) : [...agents.values()].find((one) => hosts.get(one.node) === gate);
+        'podUid' in gate
+          ? (gate as Inner)
+          : [...agents.values()].find((one) => hostsOn(one.node).includes(gate as Host) && one.reachable);
       if (agent === undefined) continue;
       listener.onState({ status: statusOf(agent, gate), receipt: receiptOf(agent, gate) });
       if (gate.state !== State.CLOSED && gate.state !== State.SERVING) continue;
@@ -238,6 +279,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
       forced: [],
       took: msToDuration(100),
       target: gate.target,
+      podUid: gate.drained,
       digest: `digest-${gate.restartUid}-${forced}`,
     };
     tell(gate);
@@ -274,9 +316,20 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     if (gate.state === State.SERVING) gate.state = State.CORDONED;
     renew(gate, leaseMs);
   };
+  /** What is left of the sessions of a host that retires ends at its time. */
+  const endInTime = (host: Host): void => {
+    const { retireAtMs } = host;
+    if (!Number.isFinite(retireAtMs)) return;
+    clock.after(Math.max(0, retireAtMs - clock.date().getTime()), () => {
+      if (!host.retiring || host.retireAtMs !== retireAtMs) return;
+      host.ended += host.options.stuck;
+      host.options.stuck = 0;
+    });
+  };
   const startDrain = (gate: Gate, request: DrainRequest): void => {
     cordon(gate, request.command, durationToMs(request.lease, 60_000));
     if (gate.stateTimer !== undefined || gate.state === State.CLOSED) return;
+    gate.drained = isNaming ? request.podUid : undefined;
     const timeoutMs = durationToMs(request.timeout, 60_000);
     gate.deadlineMs = clock.nowMs() + timeoutMs;
     gate.deadlineTimer = clock.after(timeoutMs, () => {
@@ -288,12 +341,23 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
   return {
     byAddress: agents,
     commands,
-    addHost: (node, options) => {
-      const known = hosts.get(node);
-      const host: Host = known ?? Object.assign(newGate({ ...options }, Target.HOST), { up: true });
-      Object.assign(host.options, options);
+    get isNaming() {
+      return isNaming;
+    },
+    set isNaming(next) {
+      isNaming = next;
+    },
+    hostOf: (podUid) => hosts.get(podUid),
+    removeHost: (podUid) => {
+      const host = hosts.get(podUid);
+      if (host !== undefined) stopTimers(host);
+      hosts.delete(podUid);
+    },
+    addHost: (node, podUid, options) => {
+      const fresh = { up: true, podUid, node, retiring: false, retireAtMs: Infinity, ended: 0 };
+      const host: Host = hosts.get(podUid) ?? Object.assign(newGate({ ...options }, Target.HOST), fresh);
       host.up = true;
-      hosts.set(node, host);
+      hosts.set(podUid, host);
       return host;
     },
     add: (host, podUid, node, options) => {
@@ -321,27 +385,45 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
       agents.set(`${host}:7443`, agent);
       return agent;
     },
-    status: async (address) => {
-      await Promise.resolve();
-      return statusOf(find(address));
-    },
-    receipt: async (address, restartUid) => {
+    status: async (address, podUid) => {
       await Promise.resolve();
       const agent = find(address);
-      const gate = [agent, gateOf(agent, Target.HOST)].find(({ receipt }) => receipt?.restartUid === restartUid);
-      return gate === undefined ? undefined : receiptOf(agent, gate);
+      if (!isNamed(podUid)) return statusOf(agent);
+      const host = namedHost(agent, podUid);
+      return host === undefined ? undefined : statusOf(agent, host, true);
+    },
+    receipt: async (address, restartUid, podUid) => {
+      await Promise.resolve();
+      const agent = find(address);
+      const asked = isNamed(podUid) ? [namedHost(agent, podUid)] : [agent, ...hostsOn(agent.node)];
+      const given = asked.find(
+        (one) =>
+          one?.receipt?.restartUid === restartUid && (one.receipt.podUid ?? '') === (isNamed(podUid) ? podUid : ''),
+      );
+      return given === undefined ? undefined : receiptOf(agent, given);
+    },
+    retire: async (address, request) => {
+      await Promise.resolve();
+      const agent = find(address);
+      if (!isNaming) throw new PaneletError('GATE_REFUSED', 'not implemented');
+      const host = namedHost(agent, request.podUid);
+      if (host === undefined) throw new PaneletError('GATE_REFUSED', 'no worker of that pod is there');
+      admit(agent, host, 'retire', request.command);
+      host.retiring = true;
+      host.retireAtMs = timestampToMs(request.retireAt) ?? Infinity;
+      endInTime(host);
     },
     cordon: async (address, request) => {
       await Promise.resolve();
       const agent = find(address);
-      const gate = gateOf(agent, request.target);
+      const gate = gateOf(agent, request.target, request.podUid);
       admit(agent, gate, 'cordon', request.command);
       cordon(gate, request.command, durationToMs(request.lease, 60_000));
     },
     uncordon: async (address, request) => {
       await Promise.resolve();
       const agent = find(address);
-      const gate = gateOf(agent, request.target);
+      const gate = gateOf(agent, request.target, request.podUid);
       admit(agent, gate, 'uncordon', request.command);
       serve(gate);
     },
@@ -349,7 +431,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
       let gate: Gate | undefined;
       try {
         const agent = find(address);
-        gate = gateOf(agent, request.target);
+        gate = gateOf(agent, request.target, request.podUid);
         admit(agent, gate, 'drain', request.command);
         startDrain(gate, request);
         gate.listeners.add(listener);

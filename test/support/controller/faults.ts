@@ -25,7 +25,7 @@ export interface Fault {
 }
 
 const writes = ['create', 'patch', 'patchStatus', 'delete', 'evict'] as const;
-const gateCalls = ['status', 'receipt', 'cordon', 'uncordon'] as const;
+const gateCalls = ['status', 'receipt', 'cordon', 'uncordon', 'retire'] as const;
 
 /** Leases and events are written all the time and mean nothing to a restart. */
 function isUncounted(resource: unknown): boolean {

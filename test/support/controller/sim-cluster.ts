@@ -11,6 +11,7 @@ import type {
   PodDisruptionBudget,
 } from '#kube/objects.js';
 import { panelRestarts, type PanelRestart, type PanelRestartSpec } from '#controller/restart/api/panel-restart.js';
+import { isRetiring } from '#controller/restart/api/retirement.js';
 import { nodeNameOf, type Affinity } from '#common/daemon-placement.js';
 import { State } from '#proto/gate/v1/gate.js';
 
@@ -56,6 +57,8 @@ export interface SimCluster {
   schedule(): void;
   /** Where pods can be beside others: sessions of a node that are alive or sealed, and those that there have been. */
   sessionsOn(node: string): { readonly there: number; readonly ever: number };
+  /** The kubelet of a node is heard, or is not. */
+  setNodeReady(node: string, isReady: boolean): void;
   /** A pod ends with its sessions sealed, as when its kubelet ends it; the DaemonSet's controller hears of it. */
   kill(pod: Pod): void;
   /** What went against the rules, in words. Empty at the end of every test. */
@@ -138,7 +141,6 @@ export function createSimCluster(options: SimOptions): SimCluster {
   const violations: string[] = [];
   const broken = new Set<string>();
   const images = new Map<string, Image>();
-  const hosts = new Map<string, FakeHost>();
   /** Names of pods, by node. */
   const placed = new Map<string, Set<string>>();
   let ips = 0;
@@ -147,24 +149,35 @@ export function createSimCluster(options: SimOptions): SimCluster {
   const hostBase: AgentOptions = { ...defaults, checkpointable: 0, kept: 3, ...options.host };
   const strategy = { updateStrategy: { type: 'OnDelete' } };
   const { surge } = options;
+  const besideSpec = {
+    ...strategy,
+    selector: { matchLabels: { [inDaemonSet]: 'true' } },
+    template: { metadata: { annotations: handover }, spec: {} },
+  };
   const owner = kube.put<DaemonSet>(
     daemonSets,
     surge === undefined
       ? { metadata: { namespace, name: ds }, spec: strategy }
       : {
           metadata: { namespace, name: ds, annotations: { 'panelet.dev/detach-label': inDaemonSet } },
-          spec: {
-            ...strategy,
-            selector: { matchLabels: { [inDaemonSet]: 'true' } },
-            template: { metadata: { annotations: handover }, spec: {} },
-          },
+          spec: besideSpec,
         },
   );
   const annotations = { 'panelet.dev/gate-target': 'host', 'panelet.dev/gate-daemonset': ds };
   const hostOwner =
     options.host === undefined
       ? undefined
-      : kube.put<DaemonSet>(daemonSets, { metadata: { namespace, name: hostDs, annotations }, spec: strategy });
+      : kube.put<DaemonSet>(daemonSets, {
+          metadata: {
+            namespace,
+            name: hostDs,
+            annotations: {
+              ...annotations,
+              ...(surge === undefined ? {} : { 'panelet.dev/detach-label': inDaemonSet }),
+            },
+          },
+          spec: surge === undefined ? strategy : besideSpec,
+        });
 
   const revisionsOf = (name: string): ControllerRevision[] =>
     kube.all(controllerRevisions).filter((revision) => isOwnedBy(revision, name));
@@ -257,7 +270,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     const ip = `10.0.0.${++ips}`;
     const hash = newest(set.metadata.name)?.metadata.labels?.['controller-revision-hash'] ?? '';
     const isAgent = set.metadata.name === ds;
-    const how = isAgent && surge !== undefined ? replacement : 'good';
+    const how = surge !== undefined && isAgent === (options.host === undefined) ? replacement : 'good';
     const image = how === 'crashing' || how === 'unpullable' ? how : (images.get(hash) ?? 'good');
     const isWaiting = how === 'unschedulable';
     const name = `${set.metadata.name}-${ips}`;
@@ -270,9 +283,9 @@ export function createSimCluster(options: SimOptions): SimCluster {
         labels: {
           'controller-revision-hash': hash,
           app: set.metadata.name,
-          ...(isAgent && surge !== undefined ? { [inDaemonSet]: 'true' } : {}),
+          ...(surge === undefined ? {} : { [inDaemonSet]: 'true' }),
         },
-        ...(isAgent && surge !== undefined ? { annotations: handover } : {}),
+        ...(surge === undefined ? {} : { annotations: handover }),
         ownerReferences: ownerOf(set),
       },
       spec: {
@@ -322,7 +335,12 @@ export function createSimCluster(options: SimOptions): SimCluster {
     const node = pod.spec?.nodeName ?? '';
     if (kinds.get(pod.metadata.name) === 'waiting' && waitsFor(pod, node)) return;
     const ready = isGood(pod) && !broken.has(node);
-    if (ready && isOwnedBy(pod, hostDs)) hosts.set(node, agents.addHost(node, { ...hostBase }));
+    if (ready && isOwnedBy(pod, hostDs)) {
+      const isFirst =
+        surge === undefined || kube.all(pods).filter((other) => isOwnedBy(other, hostDs)).length <= options.nodes;
+      const fresh = isFirst ? {} : { kept: 0, stuck: surge.admits ?? 1 };
+      agents.addHost(node, pod.metadata.uid ?? '', { ...hostBase, ...fresh });
+    }
     setReady(pod.metadata.name, ready);
     if (ready && surge !== undefined && isOwnedBy(pod, ds)) admit(pod, node);
   };
@@ -333,6 +351,8 @@ export function createSimCluster(options: SimOptions): SimCluster {
     agents.byAddress.delete(`${pod.status?.podIP ?? ''}:7443`);
     placed.get(node)?.delete(pod.metadata.name);
     kube.remove(pods, pod.metadata);
+    if (set === hostOwner) agents.removeHost(pod.metadata.uid ?? '');
+    if (surge !== undefined && set === hostOwner) return;
     if (surge !== undefined && set === owner) {
       leave(agent, node);
       return;
@@ -347,14 +367,27 @@ export function createSimCluster(options: SimOptions): SimCluster {
       .flatMap((pod) => agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`) ?? [])
       .filter((agent) => !agent.terminating)
       .at(-1);
+  const checkRetired = ({ metadata: { name, uid = '', deletionTimestamp } }: Pod, host: FakeHost | undefined): void => {
+    if (deletionTimestamp !== undefined) violations.push(`${name} deleted twice`);
+    const left = (host?.options.stuck ?? 0) + (host?.options.kept ?? 0);
+    if (left > 0) violations.push(`${name} deleted with ${left} sessions`);
+    const { restartUid, podUid } = host?.receipt ?? {};
+    const isDrained = host?.state === State.CLOSED && restartUid === uid && podUid === uid;
+    if (host !== undefined && !isDrained) violations.push(`${name} deleted before a receipt of its own`);
+  };
   const checkDelete = (pod: Pod): void => {
     const { name, uid = '', deletionTimestamp } = pod.metadata;
     const node = pod.spec?.nodeName ?? '';
     const isHost = isOwnedBy(pod, hostDs);
     const agent = isHost ? agentOn(node) : agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
-    const state = isHost ? hosts.get(node)?.state : agent?.state;
+    const host = agents.hostOf(uid);
+    const state = isHost ? host?.state : agent?.state;
     const entries = kube.all(panelRestarts).flatMap((restart) => restart.status?.active ?? []);
     const recorded = entries.find((entry) => entry.uid === uid)?.receipt;
+    if (isRetiring(pod)) {
+      checkRetired(pod, host);
+      return;
+    }
     if (recorded === undefined) violations.push(`${name} deleted before a receipt was written down`);
     if (recorded?.withoutReceipt === undefined) {
       if (state !== State.CLOSED) violations.push(`${name} deleted while its gate is not closed`);
@@ -363,7 +396,8 @@ export function createSimCluster(options: SimOptions): SimCluster {
     if (recorded?.withoutReceipt?.includes('has ever run') === true && isGood(pod)) {
       violations.push(`${name} deleted as one that never ran`);
     }
-    const beside = podsOn(node).filter((other) => other.metadata.uid !== uid);
+    const sameSet = isHost ? hostDs : ds;
+    const beside = podsOn(node).filter((other) => other.metadata.uid !== uid && !isOwnedBy(other, sameSet));
     for (const other of beside) {
       const busy = other.metadata.annotations?.['panelet.dev/claim'] ?? other.metadata.deletionTimestamp;
       if (busy !== undefined) violations.push(`${name} deleted while ${other.metadata.name} on its node is restarted`);
@@ -376,7 +410,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     checkDelete(pod);
     const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
     if (agent !== undefined) agent.terminating = true;
-    const host = isOwnedBy(pod, hostDs) ? hosts.get(pod.spec?.nodeName ?? '') : undefined;
+    const host = isOwnedBy(pod, hostDs) ? agents.hostOf(pod.metadata.uid ?? '') : undefined;
     if (host !== undefined) host.up = false;
     clock.after(options.stopMs ?? 100, () => replace(pod));
   };
@@ -398,11 +432,14 @@ export function createSimCluster(options: SimOptions): SimCluster {
   };
   const removeExcess = (pod: Pod): void => {
     const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
-    const has = agent?.options.checkpointable ?? 0;
+    const host = agents.hostOf(pod.metadata.uid ?? '');
+    const has = (agent?.options.checkpointable ?? 0) + (host?.options.stuck ?? 0) + (host?.options.kept ?? 0);
     // One that became ready only after the older one was given back could not be drained.
     const isLate = (admittedMs.get(pod.metadata.name) ?? 0) >= (backMs.get(pod.spec?.nodeName ?? '') ?? 0);
     if (has > 0 && !isLate) violations.push(`${pod.metadata.name} removed by its DaemonSet with ${has} sessions`);
-    const isOlder = podsOn(pod.spec?.nodeName ?? '').at(0)?.metadata.uid === pod.metadata.uid;
+    const set = isOwnedBy(pod, hostDs) ? hostDs : ds;
+    const inService = podsOn(pod.spec?.nodeName ?? '').filter((other) => isOwnedBy(other, set) && !isRetiring(other));
+    const isOlder = inService.at(0)?.metadata.uid === pod.metadata.uid;
     if (isOlder) violations.push(`${pod.metadata.name} removed by its DaemonSet, and is the older one`);
     end(pod);
   };
@@ -417,29 +454,31 @@ export function createSimCluster(options: SimOptions): SimCluster {
       spec: { ...before.spec, nodeName: node },
       status: { phase: 'Running', podIP: ip, containerStatuses: [containerOf('good')] },
     }));
-    addMovingAgent(placedPod, ip, node);
+    if (isOwnedBy(pod, ds)) addMovingAgent(placedPod, ip, node);
     clock.after(300, () => becomeReady(placedPod));
   };
-  let look: (node: string) => void = () => undefined;
-  if (surge !== undefined) {
-    const { lagMs = 20 } = surge;
-    look = watchAsDaemonSet({
+  const looks: ((node: string) => void)[] = [];
+  for (const set of surge === undefined ? [] : [owner, hostOwner]) {
+    if (set === undefined) continue;
+    const { lagMs = 20 } = surge ?? {};
+    const look = watchAsDaemonSet({
       clock,
       kube,
-      uid: owner.metadata.uid ?? '',
+      uid: set.metadata.uid ?? '',
       label: inDaemonSet,
       lagMs: () => (typeof lagMs === 'number' ? lagMs : lagMs()),
       podsOn,
       make: (node) => {
         if (replacement === 'quota' || replacement === 'unwanted' || !placed.has(node)) return;
         const { startMs = 300 } = options;
-        const next = startPod(owner, node, 0);
+        const next = startPod(set, node, 0);
         clock.after(typeof startMs === 'number' ? startMs : startMs(), () => becomeReady(next));
       },
       remove: removeExcess,
     });
+    looks.push(look);
     kube.alsoOnChange.push(({ plural }, object) => {
-      if (plural !== 'pods' || !isOwnedBy(object, ds)) return;
+      if (plural !== 'pods' || !isOwnedBy(object, set.metadata.name)) return;
       noteDetached(object);
       look(nodeNameOf(object as Pod) ?? '');
     });
@@ -499,8 +538,13 @@ export function createSimCluster(options: SimOptions): SimCluster {
       return { there: own.reduce((sum, count) => sum + count, sealed.get(node) ?? 0), ever: ever.get(node) ?? 0 };
     },
     schedule: () => {
-      for (const node of placed.keys()) look(node);
-      for (const pod of podsOf(ds).filter(({ spec }) => spec?.nodeName === undefined)) bind(pod);
+      for (const node of placed.keys()) for (const look of looks) look(node);
+      for (const pod of [...podsOf(ds), ...podsOf(hostDs)].filter(({ spec }) => spec?.nodeName === undefined))
+        bind(pod);
+    },
+    setNodeReady: (name, isUp) => {
+      const conditions = [{ type: 'Ready', status: isUp ? ('True' as const) : ('Unknown' as const) }];
+      kube.mutate<KubeNode>(nodes, { name }, (node) => ({ ...node, status: { ...node.status, conditions } }));
     },
     kill: end,
     target: { namespace, name: ds },
@@ -514,7 +558,10 @@ export function createSimCluster(options: SimOptions): SimCluster {
       return agent;
     },
     hostOn: (node) => {
-      const host = hosts.get(node);
+      const host = podsOf(hostDs)
+        .filter((pod) => pod.spec?.nodeName === node)
+        .flatMap((pod) => agents.hostOf(pod.metadata.uid ?? '') ?? [])
+        .at(-1);
       if (host === undefined) throw new Error(`no host on ${node}`);
       return host;
     },

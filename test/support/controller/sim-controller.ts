@@ -5,6 +5,8 @@ import { controllerRevisions, daemonSets, keyOf, nodes, podDisruptionBudgets, po
 import type { KubeObject } from '#kube/objects.js';
 import type { RestartMetrics } from '#controller/metrics/restart-metrics.js';
 import type { ClusterView, Recorder } from '#controller/restart/api/ports.js';
+import { isRetiring } from '#controller/restart/api/retirement.js';
+import { retiredFromOf } from '#controller/restart/facts/cluster-view.js';
 import { holdersOf } from '#controller/restart/facts/target-pods.js';
 import { createRestartController } from '#controller/restart/restart-controller.js';
 import { isFinished, panelRestarts, type PanelRestart } from '#controller/restart/api/panel-restart.js';
@@ -50,8 +52,12 @@ export function createSimView(sim: SimCluster, lagMs = 0): ClusterView {
   };
   return {
     target: (key) => all(daemonSets).find((target) => keyOf(target) === key),
+    retiringOf: (key) => all(pods).filter((pod) => retiredFromOf(pod) === key),
     podsOf: (target) =>
-      all(pods).filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === target.metadata.uid) === true),
+      all(pods).filter(
+        (pod) =>
+          !isRetiring(pod) && pod.metadata.ownerReferences?.some(({ uid }) => uid === target.metadata.uid) === true,
+      ),
     podNewsOf: () => ({ upTo: 0, changes: undefined }),
     podsHeldBy: (uid) => all(pods).filter((pod) => holdersOf(pod).includes(uid)),
     heldPodsOf: (target) =>

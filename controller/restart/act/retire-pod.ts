@@ -1,0 +1,60 @@
+import { msToTimestamp } from '#common/time/proto-timestamp.js';
+import { uidOf } from '../facts/pods.js';
+import {
+  nameOf,
+  progress,
+  quiet,
+  retryIn,
+  retrySoonMs,
+  type ActionContext,
+  type ActionOf,
+  type ActionResult,
+  type ActionTools,
+} from './action-tools.js';
+import { commandOf, mustHaveAddress, tryGate } from './gate-call.js';
+import { recordAt, writeOwners, writeRetired } from './pod-claim.js';
+
+/** A gate that does not take in that a pod retires, as one of an earlier release, is told again after this. */
+const tellAgainMs = 10_000;
+
+/** Has a pod retire whose replacement serves. From then on it is no restart's. */
+export async function retirePod(
+  tools: ActionTools,
+  context: ActionContext,
+  action: ActionOf<'retire'>,
+): Promise<ActionResult> {
+  const { pod, event } = action;
+  tools.streams.stop(uidOf(pod));
+  await writeRetired(tools, action);
+  tools.audit.decided(context.restart, 'retired', { pod: pod.metadata.name, node: pod.spec?.nodeName });
+  recordAt(tools, context, pod, event);
+  return progress;
+}
+
+/** Tells the gate of a pod's node that the pod retires, and until when. */
+export async function tellRetired(
+  tools: ActionTools,
+  context: ActionContext,
+  { pod, untilMs }: ActionOf<'tellRetired'>,
+): Promise<ActionResult> {
+  const told = await tryGate(tools, pod, () =>
+    tools.gates.retire(mustHaveAddress(context, pod), {
+      command: commandOf(tools, context),
+      target: context.settings.gateTarget,
+      podUid: uidOf(pod),
+      retireAt: Number.isFinite(untilMs) ? msToTimestamp(untilMs) : undefined,
+    }),
+  );
+  return told.progress ? told : retryIn(tellAgainMs);
+}
+
+/** Gives a pod that retires the owners that are there now. */
+export async function adoptPod(
+  tools: ActionTools,
+  _context: ActionContext,
+  action: ActionOf<'adopt'>,
+): Promise<ActionResult> {
+  if (!(await writeOwners(tools, action))) return retryIn(retrySoonMs);
+  tools.log.info({ pod: nameOf(action.pod) }, 'A pod that retires has owners again');
+  return quiet;
+}

@@ -1,0 +1,53 @@
+import { timestamp } from '#common/time/clock.js';
+import type { KubeObject } from '#kube/objects.js';
+import { retireAtAnnotation, retirementAnnotation, retiringLabel } from './annotations.js';
+
+/** What is written down at a pod that retires. */
+export interface Retirement {
+  /** Uid of the restart that replaced it. */
+  readonly restart: string;
+  /** Name of the DaemonSet that it was taken out of. */
+  readonly target: string;
+}
+
+/** True for a pod that was replaced and stays until its last session has ended. */
+export function isRetiring({ metadata }: KubeObject): boolean {
+  return metadata.labels?.[retiringLabel] === 'true';
+}
+
+/** What a pod that retires says of it; undefined where it does not retire, or that cannot be read. */
+export function retirementOf(pod: KubeObject): Retirement | undefined {
+  const text = pod.metadata.annotations?.[retirementAnnotation];
+  if (text === undefined || !isRetiring(pod)) return undefined;
+  try {
+    const value = JSON.parse(text) as Partial<Retirement> | null;
+    if (typeof value?.restart !== 'string' || typeof value.target !== 'string') return undefined;
+    return { restart: value.restart, target: value.target };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Until when the sessions of a pod that retires may stay. */
+export type RetireAt =
+  | { readonly kind: 'at'; readonly ms: number }
+  | { readonly kind: 'never' }
+  /** Somebody wrote what is no time: nothing is ended for that. */
+  | { readonly kind: 'unclear'; readonly text: string };
+
+/** What stands for no limit. */
+export const neverText = 'never';
+
+/** Reads the annotation that says until when; without it there is no limit. */
+export function retireAtOf({ metadata }: KubeObject): RetireAt {
+  const text = metadata.annotations?.[retireAtAnnotation];
+  if (text === undefined || text === neverText) return { kind: 'never' };
+  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text);
+  const ms = isTime ? Date.parse(text) : NaN;
+  return Number.isNaN(ms) ? { kind: 'unclear', text: text.slice(0, 40) } : { kind: 'at', ms };
+}
+
+/** As the annotation has it. @param atMs milliseconds since the epoch; infinite for no limit */
+export function retireAtText(atMs: number): string {
+  return Number.isFinite(atMs) ? timestamp(new Date(atMs)) : neverText;
+}

@@ -1,0 +1,72 @@
+import { timestamp } from '#common/time/clock.js';
+import type { Pod } from '#kube/objects.js';
+import { Target } from '#proto/gate/v1/gate.js';
+import { events } from '../api/events.js';
+import type { ActivePod } from '../api/panel-restart.js';
+import { retireAtOf, retirementOf } from '../api/retirement.js';
+import type { Settings } from '../api/settings.js';
+import { uidOf } from '../facts/pods.js';
+import { hostSessions, withStep, type PodOutcome } from './pod-outcome.js';
+import { reopenOwn, type SurgeCase } from './surge-case.js';
+import type { Action, RetiringPod, Snapshot } from './snapshot.js';
+
+/** Whether the sessions of a pod stay where they are when its replacement serves; undefined while its gate has not been asked. */
+export function canRetire(snapshot: Snapshot, settings: Settings, pod: Pod): boolean | undefined {
+  if (settings.gateTarget !== Target.HOST || settings.retireTimeoutMs === 0) return false;
+  if (!snapshot.gates.has(uidOf(pod))) return undefined;
+  return hostSessions(snapshot, pod) !== undefined;
+}
+
+/** Pods that retire on the node of a pod. */
+export function retiringOn({ retiring }: Pick<Snapshot, 'retiring'>, pod: Pod): readonly RetiringPod[] {
+  return retiring.filter((one) => one.pod.spec?.nodeName === pod.spec?.nodeName);
+}
+
+/** Pods that a restart has replaced and that still retire. */
+export function retiredBy({ retiring, restart }: Pick<Snapshot, 'retiring' | 'restart'>): readonly RetiringPod[] {
+  return retiring.filter(({ pod }) => retirementOf(pod)?.restart === uidOf(restart));
+}
+
+/** Pods that retire, each with its node, its sessions and its end; the first five. */
+export function retiringText(retiring: readonly RetiringPod[]): string {
+  const texts = retiring.slice(0, 5).map(({ pod, sessions }) => {
+    const count = sessions === undefined ? '' : `, ${sessions === 1 ? '1 session' : `${sessions} sessions`}`;
+    return `${pod.metadata.name} on ${pod.spec?.nodeName ?? 'no node'} (${untilText(pod)}${count})`;
+  });
+  const more = retiring.length > texts.length ? `; and ${retiring.length - texts.length} more` : '';
+  return `${texts.join('; ')}${more}`;
+}
+
+function untilText(pod: Pod): string {
+  const until = retireAtOf(pod);
+  switch (until.kind) {
+    case 'at':
+      return `until ${timestamp(new Date(until.ms))} at the latest`;
+    case 'never':
+      return 'as long as it has sessions';
+    case 'unclear':
+      return `as long as it has sessions, for ${JSON.stringify(until.text)} is no time`;
+  }
+}
+
+/** A pod whose replacement serves: its sessions stay there. That it is about to is on record before it is done, so that it is counted. */
+export function retire(c: SurgeCase, entry: ActivePod, sessions: number): PodOutcome {
+  const { snapshot } = c;
+  const next = withStep(snapshot.now, entry, 'Retiring', { sessions });
+  return entry.step === 'Retiring' ? { entry: next, actions: retireActions(c, sessions) } : { entry: next };
+}
+
+/** The same at once, where nobody counts. */
+export function retireActions({ snapshot, settings, pod }: SurgeCase, sessions: number): readonly Action[] {
+  const { restart, now } = snapshot;
+  const untilMs = now.getTime() + settings.retireTimeoutMs;
+  const until = Number.isFinite(untilMs) ? `until ${timestamp(new Date(untilMs))} at the latest` : 'without a limit';
+  const retirement = { restart: uidOf(restart), target: restart.spec.targetRef.name };
+  const event = events.retired(pod, until, sessions);
+  return [...reopenOwn(snapshot, pod), { kind: 'retire', pod, retirement, untilMs, event }];
+}
+
+/** What becomes of a pod under way that retires now: it is replaced, and its sessions live on. */
+export function retiredOutcome(entry: ActivePod): PodOutcome {
+  return { done: { entry: { ...entry, receipt: { kept: entry.sessions ?? 0 } }, resumed: 0, lost: 0 } };
+}
