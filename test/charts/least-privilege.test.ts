@@ -56,6 +56,7 @@ const people = [
   ...[annotations.restartAnnotation, annotations.reasonAnnotation, annotations.drainTimeoutAnnotation],
   ...[annotations.noticeAnnotation, annotations.onTimeoutAnnotation, annotations.onUnreachableAnnotation],
   ...[annotations.maxUnavailableAnnotation, 'panelet.dev/max-surge', 'panelet.dev/warm-timeout'],
+  ...[annotations.retireTimeoutAnnotation, annotations.maxRetiringAnnotation],
 ];
 const controllers = [
   ...[annotations.observedAnnotation, annotations.resultAnnotation, annotations.errorAnnotation],
@@ -190,6 +191,19 @@ describe.each(['controller', 'cleanup-pre-delete', 'cleanup-post-delete'])('the 
     expect(between(podTakenOut, podOfDaemonSet, owners(owner))).toBeUndefined();
   });
 
+  const retiring: Change = ({ metadata }) => {
+    metadata.labels = { app: 'panelet', 'panelet.dev/retiring': 'true' };
+    metadata.ownerReferences = [{ ...owner, controller: false }, lease];
+  };
+
+  test('has it retire, and gives it the owners of a new installation', () => {
+    expect(between(podTakenOut, retiring, annotate(annotations.retireAtAnnotation, annotations.retirementAnnotation))).toBeUndefined();
+    const anew = [{ ...owner, uid: 'u4', controller: false }, { ...lease, uid: 'u5' }];
+    expect(between(retiring, owners(...anew))).toBeUndefined();
+    expect(between(retiring, owners({ ...owner, uid: 'u4' }, lease))).toMatch(/nothing else/);
+    expect(between(retiring, owners({ ...owner, name: 'a', uid: 'u4', controller: false }, lease))).toMatch(/nothing else/);
+  });
+
   test.each<[string, Change]>([
     ['gives it no other owner', owners({ ...owner, controller: false }, { ...lease, kind: 'ConfigMap' })],
     ['gives it no other Lease', owners({ ...owner, controller: false }, { ...lease, name: 'a' })],
@@ -201,7 +215,7 @@ describe.each(['controller', 'cleanup-pre-delete', 'cleanup-post-delete'])('the 
   });
 
   test.each(Object.keys(otherChanges))('does not change %s of a pod', (change) => {
-    expect(by(otherChanges[change]!)).toMatch(/whether it is in its DaemonSet, nothing else/);
+    expect(by(otherChanges[change]!)).toMatch(/whether it is in its DaemonSet, and that it retires, nothing else/);
   });
 
   test('writes no other annotation at a pod', () => {
@@ -211,6 +225,35 @@ describe.each(['controller', 'cleanup-pre-delete', 'cleanup-post-delete'])('the 
 
 test('others change pods as RBAC lets them', () => {
   expect(changed('claims-only', 'system:node:a', otherChanges['an image']!)).toBeUndefined();
+});
+
+describe('who may patch pods and not update them', () => {
+  const retiring: Change = ({ metadata }) => (metadata.labels = { 'panelet.dev/retiring': 'true' });
+  const by = (isRetiring: boolean, change: Change, username = 'somebody', mayUpdate = false): string | undefined => {
+    const oldObject = targetOf();
+    if (isRetiring) retiring(oldObject);
+    const object = structuredClone(oldObject);
+    change(object);
+    const plain = (value: object): object => JSON.parse(JSON.stringify(value)) as object;
+    return judge(policyOf('retire-only'), { username, mayUpdate, object: plain(object), oldObject: plain(oldObject) });
+  };
+  const until = annotate(annotations.retireAtAnnotation);
+
+  test('says when one that retires has to go, and of no other', () => {
+    expect(by(true, until)).toBeUndefined();
+    expect(by(false, until)).toMatch(/has to go/);
+  });
+
+  test.each(Object.keys(otherChanges))('does not change %s of it', (change) => {
+    expect(by(true, otherChanges[change]!)).toMatch(/has to go/);
+  });
+
+  test('writes no other annotation, and is nobody else', () => {
+    expect(by(true, annotate(annotations.claimAnnotation))).toMatch(/has to go/);
+    expect(by(true, otherChanges['an image']!, 'admin', true)).toBeUndefined();
+    expect(by(false, annotate('a'), 'system:serviceaccount:kube-system:daemon-set-controller')).toBeUndefined();
+    expect(by(true, annotate(annotations.claimAnnotation), account('controller'))).toBeUndefined();
+  });
 });
 
 describe('a request for a certificate', () => {
@@ -228,7 +271,7 @@ describe('a request for a certificate', () => {
 });
 
 test('the policies refuse when they cannot tell, in the release’s namespace alone, and are bound', () => {
-  for (const name of ['requests-only', 'claims-only', 'own-signer']) {
+  for (const name of ['requests-only', 'claims-only', 'retire-only', 'own-signer']) {
     const { spec, metadata } = policyOf(name);
     expect(spec).toMatchObject({ failurePolicy: 'Fail' });
     if (name !== 'own-signer') {
@@ -249,5 +292,5 @@ test('they may be left out, and the one about certificates where cert-manager ma
       .map(({ metadata }) => metadata.name.split('.')[0]!);
   expect(names({ admission: { leastPrivilege: false } })).toEqual([]);
   const tls = { mode: 'certManager', certManager: { issuerRef: { name: 'ca' } } };
-  expect(names({ tls }).sort()).toEqual(['panelet-claims-only', 'panelet-requests-only']);
+  expect(names({ tls }).sort()).toEqual(['panelet-claims-only', 'panelet-requests-only', 'panelet-retire-only']);
 });

@@ -311,6 +311,7 @@ describe('policies of admission', () => {
     for (const user of ['panelet-system:panelet-controller', 'system:node:', 'kube-system:', 'kube-controller-manager']) {
       expect(text).toContain(user);
     }
+    expect(text).toContain('panelet retire ');
   });
 });
 
