@@ -24,6 +24,7 @@ import { logsCommand, type LogsFlags } from './session/logs-command.js';
 import { planCommand, type PlanFlags } from './fleet/plan-command.js';
 import { reloadCommand, type ReloadFlags } from './fleet/reload-command.js';
 import { restartCommand, type RestartFlags } from './fleet/restart-command.js';
+import { retireCommand, type RetireFlags } from './fleet/retire-command.js';
 import { switchRestartCommand } from './fleet/restart-switches.js';
 import { fleetStatusCommand } from './fleet/fleet-commands.js';
 import { outputFormats } from './io/output.js';
@@ -209,6 +210,18 @@ function addClusterCommands(program: Command, run: Runner): void {
     .addOption(durationOption('--timeout <duration>', 'of waiting', 60))
     .action((name: string, flags: PlanFlags, command: Command) =>
       run(command, (context) => planCommand(context, name, flags)),
+    );
+  program
+    .command('retire')
+    .argument(
+      '[pod]',
+      'a replaced host that stays for its sessions; all of a node with --node; without either, which there are',
+    )
+    .description('say when a replaced host has to go, whatever sessions it has')
+    .option('--now', 'its sessions are told, and end in 10 s')
+    .option('--at <time>', 'sooner or later than now planned: RFC 3339, or never')
+    .action((pod: string | undefined, flags: RetireFlags, command: Command) =>
+      run(command, (context) => retireCommand(context, pod, flags)),
     );
   const switches = {
     pause: 'start no further pod of a restart',

@@ -1,5 +1,13 @@
 import { tableLines } from '../io/output.js';
 
+/** A condition of a restart. */
+export interface RestartCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
 /** A PanelRestart, as far as the CLI reads it. */
 export interface RestartObject {
   readonly metadata: {
@@ -14,16 +22,20 @@ export interface RestartObject {
     readonly observedGeneration?: number;
     readonly target?: string;
     readonly completionTime?: string;
-    readonly pods?: { readonly summary?: string };
+    readonly pods?: { readonly summary?: string; readonly retiring?: number };
     readonly sessions?: { readonly summary?: string; readonly forced?: number };
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+    readonly conditions?: readonly RestartCondition[];
   };
 }
 
-/** How a restart goes, in one line. */
+/** How a restart goes, in one line: also what it waits for, and which pods it has left for their sessions. */
 export function restartSummary(restart: RestartObject): string {
-  const { phase, pods, sessions } = restart.status ?? {};
-  return `${phase ?? 'Pending'} · pods ${pods?.summary ?? '-'} · sessions ${sessions?.summary ?? '-'}`;
+  const { phase, pods, sessions, conditions = [] } = restart.status ?? {};
+  const waiting = conditions.find(({ type, reason }) => type === 'Reconciling' && reason === 'TooManyRetiring');
+  const retiring = conditions.find(({ type, status }) => type === 'Retiring' && status === 'True');
+  const said = [waiting?.message, retiring?.message].filter((message) => message !== undefined);
+  const line = `${phase ?? 'Pending'} · pods ${pods?.summary ?? '-'} · sessions ${sessions?.summary ?? '-'}`;
+  return [line, ...said].join(' · ');
 }
 
 /** What a condition of a restart says; empty when it is not there. */
