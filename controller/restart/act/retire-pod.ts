@@ -1,3 +1,4 @@
+import { isPaneletError } from '#common/errors/errors.js';
 import { msToTimestamp } from '#common/time/proto-timestamp.js';
 import { uidOf } from '../facts/pods.js';
 import {
@@ -54,7 +55,14 @@ export async function adoptPod(
   _context: ActionContext,
   action: ActionOf<'adopt'>,
 ): Promise<ActionResult> {
-  if (!(await writeOwners(tools, action))) return retryIn(retrySoonMs);
+  try {
+    if (!(await writeOwners(tools, action))) return retryIn(retrySoonMs);
+  } catch (error) {
+    // It goes with its last session all the same.
+    if (!isPaneletError(error, 'API_REFUSED')) throw error;
+    tools.log.warn({ err: error, pod: nameOf(action.pod) }, 'A pod that retires cannot be given its owners');
+    return quiet;
+  }
   tools.log.info({ pod: nameOf(action.pod) }, 'A pod that retires has owners again');
   return quiet;
 }

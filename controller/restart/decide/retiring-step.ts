@@ -51,9 +51,15 @@ const ended = 'its containers have ended';
  * that, and whatever became of the restart that replaced it.
  */
 export function retiringStep(c: RetiringCase): RetiringStep {
+  const { pod, target } = c;
+  const step = ownStep(c);
+  const isIdle = step.actions.length === 0 && !isTerminating(pod);
+  return isIdle && needsOwners(c) ? { ...step, actions: [{ kind: 'adopt', pod, target }] } : step;
+}
+
+function ownStep(c: RetiringCase): RetiringStep {
   const { pod, node, view } = c;
   if (isTerminating(pod) || isNodeDown(node)) return wait(lookMs);
-  if (needsOwners(c)) return act([{ kind: 'adopt', pod, target: c.target }]);
   const { phase } = pod.status ?? {};
   if (phase === 'Failed' || phase === 'Succeeded') return remove(c, { withoutReceipt: ended });
   if (view?.kind === 'answered') return known(c, view.status, view.receipt);
