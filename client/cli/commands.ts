@@ -176,6 +176,21 @@ function addGateCommands(program: Command, run: Runner): void {
 
 const everyAgent = 'daemonset/panelet-agent';
 
+function addRetireCommand(program: Command, run: Runner): void {
+  program
+    .command('retire')
+    .argument(
+      '[pod]',
+      'a replaced host that stays for its sessions; all of a node with --node; without either, which there are',
+    )
+    .description('say when a replaced host has to go, whatever sessions it has')
+    .option('--now', 'its sessions are told, and end in 10 s')
+    .option('--at <time>', 'sooner or later than now planned: RFC 3339, or never')
+    .action((pod: string | undefined, flags: RetireFlags, command: Command) =>
+      run(command, (context) => retireCommand(context, pod, flags)),
+    );
+}
+
 function addClusterCommands(program: Command, run: Runner): void {
   program
     .command('status')
@@ -211,18 +226,7 @@ function addClusterCommands(program: Command, run: Runner): void {
     .action((name: string, flags: PlanFlags, command: Command) =>
       run(command, (context) => planCommand(context, name, flags)),
     );
-  program
-    .command('retire')
-    .argument(
-      '[pod]',
-      'a replaced host that stays for its sessions; all of a node with --node; without either, which there are',
-    )
-    .description('say when a replaced host has to go, whatever sessions it has')
-    .option('--now', 'its sessions are told, and end in 10 s')
-    .option('--at <time>', 'sooner or later than now planned: RFC 3339, or never')
-    .action((pod: string | undefined, flags: RetireFlags, command: Command) =>
-      run(command, (context) => retireCommand(context, pod, flags)),
-    );
+  addRetireCommand(program, run);
   const switches = {
     pause: 'start no further pod of a restart',
     resume: 'go on with a restart that was paused',

@@ -5,7 +5,7 @@ import { isFinished, type ActivePod } from '../api/panel-restart.js';
 import { settingsOf } from '../api/settings.js';
 import { gatePodOf } from '../facts/gate-provider.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
-import { nextHosts } from './next-hosts.js';
+import { nextHosts } from './retire.js';
 import { maxPreviewed } from './preview.js';
 import type { Snapshot } from './snapshot.js';
 

@@ -2,10 +2,12 @@ import { timestamp } from '#common/time/clock.js';
 import type { Pod } from '#kube/objects.js';
 import { Target } from '#proto/gate/v1/gate.js';
 import { events } from '../api/events.js';
-import type { ActivePod } from '../api/panel-restart.js';
+import { claimOf } from '../api/annotations.js';
+import { isFinished, type ActivePod } from '../api/panel-restart.js';
 import { retireAtOf, retirementOf } from '../api/retirement.js';
 import type { Settings } from '../api/settings.js';
-import { uidOf } from '../facts/pods.js';
+import { isTerminating, uidOf } from '../facts/pods.js';
+import { maxSurgeOf } from './outstanding-pods.js';
 import { hostSessions, withStep, type PodOutcome } from './pod-outcome.js';
 import { reopenOwn, type SurgeCase } from './surge-case.js';
 import type { Action, RetiringPod, Snapshot } from './snapshot.js';
@@ -69,4 +71,22 @@ export function retireActions({ snapshot, settings, pod }: SurgeCase, sessions: 
 /** What becomes of a pod under way that retires now: it is replaced, and its sessions live on. */
 export function retiredOutcome(entry: ActivePod): PodOutcome {
   return { done: { entry: { ...entry, receipt: { kept: entry.sessions ?? 0 } }, resumed: 0, lost: 0 } };
+}
+
+/** Hosts that come next, as far as anything but their gates tells: as many as may have their replacement beside them at once. */
+export function nextHosts(snapshot: Omit<Snapshot, 'gates'>, settings: Settings): readonly Pod[] {
+  const { restart, pods, outstanding, rivals, busyNodes } = snapshot;
+  if (isFinished(restart) || isTerminating(restart) || restart.spec.paused === true) return [];
+  const places = maxSurgeOf(settings.maxSurge, pods.size) - pods.claimedBy(uidOf(restart)).length;
+  const others = new Set(rivals.map(uidOf));
+  const isFree = (pod: Pod): boolean =>
+    !others.has(claimOf(pod)?.restart ?? '') &&
+    !busyNodes.has(pod.spec?.nodeName ?? '') &&
+    retiringOn(snapshot, pod).length < settings.maxRetiring;
+  const next: Pod[] = [];
+  for (const pod of outstanding) {
+    if (next.length >= places) break;
+    if (isFree(pod)) next.push(pod);
+  }
+  return next;
 }
