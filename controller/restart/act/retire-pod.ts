@@ -1,5 +1,5 @@
 import { isPaneletError } from '#common/errors/errors.js';
-import { msToTimestamp } from '#common/time/proto-timestamp.js';
+import { msToTimestamp } from '#common/time/timestamp.js';
 import { uidOf } from '../facts/pods.js';
 import {
   nameOf,

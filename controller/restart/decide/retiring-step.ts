@@ -1,4 +1,4 @@
-import { timestampToMs } from '#common/time/proto-timestamp.js';
+import { timestampToMs } from '#common/time/timestamp.js';
 import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
 import type { DaemonSet, KubeNode, OwnerReference, Pod, PodDisruptionBudget } from '#kube/objects.js';
 import { events, withoutWorkers } from '../api/events.js';
@@ -96,7 +96,7 @@ function known(
 
 /** True when a gate has said that a pod retires, and until when. Times are compared by the second. */
 function knows(status: GateStatus, untilMs: number): boolean {
-  const told = timestampToMs(status.retireAt) ?? Infinity;
+  const told = status.retireAt === undefined ? Infinity : timestampToMs(status.retireAt);
   return status.retiring && (told === untilMs || Math.abs(told - untilMs) < 1_000);
 }
 

@@ -1,6 +1,6 @@
 import type { FakeClock, Timer } from '#common/time/clock.js';
 import { durationToMs, msToDuration } from '#common/time/duration.js';
-import { msToTimestamp, timestampToMs } from '#common/time/proto-timestamp.js';
+import { msToTimestamp, timestampToMs } from '#common/time/timestamp.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { DrainListener, GateAddress, GateCalls } from '#controller/restart/api/ports.js';
 import {
@@ -410,7 +410,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
       if (host === undefined) throw new PaneletError('GATE_REFUSED', 'no worker of that pod is there');
       admit(agent, host, 'retire', request.command);
       host.retiring = true;
-      host.retireAtMs = timestampToMs(request.retireAt) ?? Infinity;
+      host.retireAtMs = request.retireAt === undefined ? Infinity : timestampToMs(request.retireAt);
       endInTime(host);
     },
     cordon: async (address, request) => {
