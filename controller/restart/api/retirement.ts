@@ -3,7 +3,7 @@ import type { KubeObject } from '#kube/objects.js';
 import { retireAtAnnotation, retirementAnnotation, retiringLabel } from './annotations.js';
 
 /** What is written down at a pod that retires. */
-export interface Retirement {
+export interface PodRetirement {
   /** Uid of the restart that replaced it. */
   readonly restart: string;
   /** Name of the DaemonSet that it was taken out of. */
@@ -16,11 +16,11 @@ export function isRetiring({ metadata }: KubeObject): boolean {
 }
 
 /** What a pod that retires says of it; undefined where it does not retire, or that cannot be read. */
-export function retirementOf(pod: KubeObject): Retirement | undefined {
+export function retirementOf(pod: KubeObject): PodRetirement | undefined {
   const text = pod.metadata.annotations?.[retirementAnnotation];
   if (text === undefined || !isRetiring(pod)) return undefined;
   try {
-    const value = JSON.parse(text) as Partial<Retirement> | null;
+    const value = JSON.parse(text) as Partial<PodRetirement> | null;
     if (typeof value?.restart !== 'string' || typeof value.target !== 'string') return undefined;
     return { restart: value.restart, target: value.target };
   } catch {

@@ -43,13 +43,11 @@ export function gatesToAsk(snapshot: Omit<Snapshot, 'gates'>): GateQuestion[] {
     }));
   // Whoever answers for a pod that is gone is still there.
   const gone = active.filter(({ uid }) => gateProviders !== undefined && pods.withUid(uid) === undefined);
-  const left = gone.map(
-    ({ uid, node, pod: name }): GateQuestion => ({
-      uid,
-      gate: gateProviders?.get(node ?? ''),
-      ...(isOfHosts ? { hostPod: { metadata: { name, uid } } } : {}),
-    }),
-  );
+  const left = gone.map(({ uid, node, pod: name }): GateQuestion => ({
+    uid,
+    gate: gateProviders?.get(node ?? ''),
+    ...(isOfHosts ? { hostPod: { metadata: { name, uid } } } : {}),
+  }));
   return [...new Map([...questions, ...left].map((question) => [question.uid, question])).values()];
 }
 

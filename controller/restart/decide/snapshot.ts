@@ -3,7 +3,7 @@ import type { GateStatus, Receipt } from '#proto/gate/v1/gate.js';
 import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '#kube/objects.js';
 import type { Claim } from '../api/annotations.js';
 import type { Revision } from '../facts/revisions.js';
-import type { Retirement } from '../api/retirement.js';
+import type { PodRetirement } from '../api/retirement.js';
 import type { PodName } from '../facts/host-pods.js';
 import type { PanelRestart, PanelRestartStatus, RecordedReceipt } from '../api/panel-restart.js';
 import type { RestartEvent } from '../api/restart-event.js';
@@ -102,7 +102,7 @@ export type Action =
   | {
       readonly kind: 'retire';
       readonly pod: Pod;
-      readonly retirement: Retirement;
+      readonly retirement: PodRetirement;
       /** Milliseconds since the epoch; infinite for no limit. */
       readonly untilMs: number;
       readonly event: RestartEvent;
