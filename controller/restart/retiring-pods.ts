@@ -45,7 +45,6 @@ interface Memory {
   dueMs: number;
 }
 
-const noticeSeconds = 10;
 /** What was done shows after this, where the cache is not behind. */
 const lookAgainMs = 100;
 /** Pods that are looked at side by side. */
@@ -155,7 +154,8 @@ export class RetiringPods {
         targetRef: { name: target.metadata.name },
         reason: 'This is left of an earlier version, and its time is over.',
         drain: {
-          noticeSeconds: isForced ? noticeSeconds : 0,
+          // The node has told its sessions until when they may stay.
+          noticeSeconds: 0,
           timeoutSeconds: lastDrainMs / 1000,
           onTimeout: isForced ? 'Force' : 'Abort',
         },

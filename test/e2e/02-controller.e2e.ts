@@ -57,7 +57,7 @@ describe('the controller', () => {
     expect(conditionOf(forAgents, 'Succeeded').message).toMatch(/2 pods/);
     expect(conditionOf(forAgents, 'Succeeded').message).toMatch(/\d+ sessions? kept/);
     expect(conditionOf(forAgents, 'Succeeded').message).toMatch(/\d+ checkpointed/);
-    expect(conditionOf(forHosts, 'Succeeded').message).toMatch(/\d+ terminal sessions? would end/);
+    expect(conditionOf(forHosts, 'Succeeded').message).toMatch(/\d+ sessions? kept \(\d+ of them in old pods/);
     expect(uids()).toEqual(before);
     await echo.close();
     expect((await shell.finish(20_000)).failures).toEqual([]);
@@ -216,12 +216,12 @@ describe('the controller', () => {
     }
   });
 
-  test('a host with an open terminal aborts at its deadline and keeps the shell; when the shell ends it restarts', async () => {
+  test('a host that may not retire aborts at its deadline and keeps the shell; when the shell ends it restarts', async () => {
     const node = nodes[0] ?? '';
     const shell = await openShell(await world.client(node));
     const hostBefore = podUid(world, 'host', node);
     const selector = { nodeSelector: { 'kubernetes.io/hostname': node } };
-    const drain = { timeoutSeconds: 6, noticeSeconds: 1 };
+    const drain = { timeoutSeconds: 6, noticeSeconds: 1, retireTimeoutSeconds: 0 };
     const first = await createRestart(world, { ...selector, drain }, 'panelet-host');
     const failed = await restartOver(world, first.metadata.name);
     expect(failed.status?.phase).toBe('Failed');

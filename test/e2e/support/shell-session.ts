@@ -87,6 +87,7 @@ export async function openShell(client: PaneletClient, command = '/bin/sh'): Pro
       partial = lines.pop() ?? '';
       lines.forEach(takeLine);
     }
+    if (!last) ended ??= 'the session is over';
   };
   const reading = read().catch((error: unknown) => {
     ended ??= String(error);
