@@ -128,6 +128,12 @@ export const events = {
     action: 'Verify',
     text: `Pod ${entry.pod} was deleted by somebody else before its drain was over.`,
   }),
+  nodeGone: (entry: ActivePod): RestartEvent => ({
+    type: 'Warning',
+    reason: 'NodeGone',
+    action: 'Verify',
+    text: `Node ${entry.node ?? ''} is gone, and pod ${entry.pod} with it; nothing takes its place.`,
+  }),
   forcing: (pod: Pod, message: string): RestartEvent => ({
     type: 'Warning',
     reason: 'DeadlinePassed',

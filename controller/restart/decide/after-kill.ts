@@ -7,6 +7,7 @@ import { replacementOf, verdictOn, type KilledCase, type Verdict } from './repla
 import { rolloutOf } from '../facts/revisions.js';
 import { events } from '../api/events.js';
 import type { Action } from './snapshot.js';
+import { wakeIn } from './wake.js';
 
 /**
  * A gate that is another pod's outlives the pod that was drained, and its cordon would refuse the next one's sessions.
@@ -31,14 +32,26 @@ function replacementFailed({ snapshot, entry }: KilledCase, verdict: Verdict): P
   return { ...outcome, done: { entry, resumed: verdict.resumed, lost } };
 }
 
-/** A replacement that was there before has its time from when the pod went; 0 for any other. */
-function killedMs({ surge, step, since }: KilledCase['entry']): number {
-  return surge !== undefined && (step === 'Killed' || step === 'Replaced') ? (timeMs(since) ?? 0) : 0;
+/** A replacement that was there before has its time from when the pod went, which is now where that is not on record; 0 for any other. */
+function killedMs({ surge, step, since }: KilledCase['entry'], now: Date): number {
+  if (surge === undefined) return 0;
+  return step === 'Killed' || step === 'Replaced' ? (timeMs(since) ?? 0) : now.getTime();
+}
+
+/** A pod that went together with its node: nothing is to take its place, and nothing is wrong with what would. */
+function goneWithNode({ snapshot, entry, pod }: KilledCase): PodOutcome | undefined {
+  const { node, receipt, sessions = 0 } = entry;
+  if (pod !== undefined || node === undefined || snapshot.nodes.get(node) !== undefined) return undefined;
+  if (replacementOf(snapshot, entry) !== undefined) return undefined;
+  const lost = receipt === undefined ? sessions : (receipt.checkpointed ?? 0);
+  return { done: { entry, resumed: 0, lost }, events: [events.nodeGone(entry)] };
 }
 
 /** The pod is gone or going: verify what takes its place. `stop` says why the restart goes no further, if it does not. */
 export function afterKill(c: KilledCase, stop: string | undefined): PodOutcome {
   const { snapshot, settings, entry, pod } = c;
+  const gone = goneWithNode(c);
+  if (gone !== undefined) return gone;
   const known = snapshot.restart.status?.active?.some(({ uid }) => uid === entry.uid) ?? false;
   const unasked = entry.receipt === undefined && entry.step !== 'Killed' && entry.step !== 'Replaced';
   const told = unasked ? [events.killedByOther(entry)] : [];
@@ -55,7 +68,8 @@ export function afterKill(c: KilledCase, stop: string | undefined): PodOutcome {
     };
   }
   const since = timeMs(replacement?.metadata.creationTimestamp ?? pod?.metadata.deletionTimestamp ?? entry.since);
-  const deadlineMs = Math.max(since ?? snapshot.now.getTime(), killedMs(entry)) + settings.replacementTimeoutMs;
+  const deadlineMs =
+    Math.max(since ?? snapshot.now.getTime(), killedMs(entry, snapshot.now)) + settings.replacementTimeoutMs;
   const leftMs = deadlineMs - snapshot.now.getTime();
   // What does not run under the old request is the next one's to replace, at once.
   const hopeless = stop !== undefined && replacement !== undefined && waitingReasonOf(replacement) !== undefined;
@@ -70,7 +84,7 @@ export function afterKill(c: KilledCase, stop: string | undefined): PodOutcome {
     entry: next,
     actions,
     events: told,
-    wakeMs: Math.min(leftMs, verdict.wakeMs ?? leftMs),
+    ...wakeIn(leftMs, verdict.wakeMs),
     ...(ask === undefined ? {} : { ask }),
     ...(verdict.ask === true && replacement !== undefined ? { ask: uidOf(replacement) } : {}),
   };

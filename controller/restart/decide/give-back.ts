@@ -13,6 +13,7 @@ import { retireActions } from './retire.js';
 import { replacementOf } from './replacement.js';
 import { mayServe, reopenOwn, stageAction, stageLeftMs, type SurgeCase } from './surge-case.js';
 import type { Action } from './snapshot.js';
+import { wakeIn } from './wake.js';
 
 /**
  * Gives a pod back to its DaemonSet, which then removes the newer of the two. Where that one may have sessions it is drained first: they go
@@ -82,7 +83,7 @@ function drainNewer(back: Back, entry: ActivePod, { newer, status, given }: Newe
   return {
     entry,
     actions: gateActions(newer, status, drainMs),
-    wakeMs: Math.max(0, leaseLeftMs(status) - renewBelowMs + 1),
+    ...wakeIn(leaseLeftMs(status) - renewBelowMs + 1),
     ...(isSettledState(status.state) ? {} : { ask }),
   };
 }

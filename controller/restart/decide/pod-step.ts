@@ -18,6 +18,7 @@ import { gateStateName, holderTexts, neverRan, withoutWorkers, events } from '..
 import type { Settings } from '../api/settings.js';
 import type { ActivePod, RecordedReceipt } from '../api/panel-restart.js';
 import type { Action, Snapshot } from './snapshot.js';
+import { wakeIn } from './wake.js';
 
 /** A budget that refuses is tried again after this, should nobody tell that it has changed. */
 const budgetRetryMs = 10_000;
@@ -107,7 +108,7 @@ function knownGate(s: PodSituation, status: GateStatus, given: Receipt | undefin
   return {
     entry,
     actions: gateActions(s.pod, status, s.leftMs),
-    wakeMs: Math.max(0, Math.min(untilOverdueMs, leaseLeftMs(status) - renewBelowMs + 1)),
+    ...wakeIn(untilOverdueMs, leaseLeftMs(status) - renewBelowMs + 1),
     ...(isSettledState(status.state) ? {} : { ask: s.uid }),
   };
 }
@@ -135,7 +136,7 @@ function unknownGate(s: PodSituation): PodOutcome {
   if (leftMs <= 0 && view !== undefined) return overdue(s, s.settings.onUnreachable, cause);
   return {
     entry: withStep(s.now, entry, entry.step, { message: cause.message.slice(0, 1024) }),
-    wakeMs: Math.max(0, leftMs),
+    ...wakeIn(leftMs),
     ask: s.uid,
   };
 }

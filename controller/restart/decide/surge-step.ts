@@ -13,6 +13,7 @@ import { failed, hostSessions, viewOf, withStep, type PodOutcome } from './pod-o
 import { replacementOf, verdictOn, type Verdict } from './replacement.js';
 import { retire } from './retire.js';
 import { hasTarget, reopenOwn, stageAction, stageLeftMs, type SurgeCase } from './surge-case.js';
+import { wakeIn } from './wake.js';
 
 /** What a restart has left for pods that go without a replacement beside them. */
 export interface SpareRoom {
@@ -62,12 +63,11 @@ function warm(c: SurgeCase, room: SpareRoom): PodOutcome {
   const leftMs = Math.max(stageLeftMs(c), newcomerLeftMs(c, newer));
   // One that is ready has only to stay so.
   if (leftMs > 0 || verdict.wakeMs !== undefined) {
-    const limits = [leftMs, verdict.wakeMs ?? Infinity, askAboutWaitInMs(c, newer)];
     return {
       entry: next,
       // It was drained when this pod was to be given back, and is still there.
       actions: newer === undefined ? [] : reopenOwn(snapshot, newer),
-      wakeMs: Math.min(...limits.filter((ms) => ms > 0)),
+      ...wakeIn(leftMs, verdict.wakeMs, askAboutWaitInMs(c, newer)),
       ...askAbout(c, newer, verdict),
     };
   }
@@ -82,9 +82,9 @@ function warm(c: SurgeCase, room: SpareRoom): PodOutcome {
 /** Most replacements are ready before, and cost no question whether they wait. */
 const usualStartMs = 3_000;
 
-/** When a pod's gate is asked whether its replacement waits for it, in milliseconds from now; 0 once it is, infinite where it need not be. */
-function askAboutWaitInMs({ snapshot }: SurgeCase, newer: Pod | undefined): number {
-  if (newer === undefined || isPodReady(newer)) return Infinity;
+/** When a pod's gate is asked whether its replacement waits for it, in milliseconds from now; 0 once it is, undefined where it need not be. */
+function askAboutWaitInMs({ snapshot }: SurgeCase, newer: Pod | undefined): number | undefined {
+  if (newer === undefined || isPodReady(newer)) return undefined;
   return Math.max(0, createdMs(newer) + usualStartMs - snapshot.now.getTime());
 }
 

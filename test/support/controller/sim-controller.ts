@@ -31,6 +31,8 @@ export interface SimDriver {
   faults: FaultPoint[];
   /** Another leader takes over. */
   replace(): void;
+  /** None is there for so long, in milliseconds; then another one takes over. */
+  away(forMs: number): void;
   /**
    * Reconciles whenever something changed or was asked for by a requeue, until `done` or `limitMs` of simulated time
    * have passed. Returns whether it was done.
@@ -39,6 +41,8 @@ export interface SimDriver {
 }
 
 const tickMs = 10;
+/** Looks at one moment after which a controller is taken for one that never rests. */
+const mostLooks = 1_000;
 
 /** Reads what the cluster was up to `lagMs` ago; without a lag, what it is. */
 export function createSimView(sim: SimCluster, lagMs = 0): ClusterView {
@@ -177,13 +181,16 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagM
     lives: () => lives,
     restarts: () => sim.kube.all(panelRestarts),
     faults,
-    replace: () => {
+    replace: () => driver.away(0),
+    away: (forMs) => {
       calls.push(...fault.calls);
       controller.stop();
+      sim.clock.advance(forMs);
       start();
     },
     until: async (done, limitMs = 3_600_000) => {
       const endMs = sim.clock.nowMs() + limitMs;
+      let looks = 0;
       while (!done()) {
         if (sim.clock.nowMs() > endMs) return false;
         const nowMs = sim.clock.nowMs();
@@ -192,8 +199,13 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagM
         if (dirty && lagMs > 0) lookAtMs = nowMs + lagMs;
         const late = lookAtMs > 0 && nowMs >= lookAtMs;
         if (late) lookAtMs = 0;
-        if (dirty || due || late) await once();
-        else sim.clock.advance(tickMs);
+        if (dirty || due || late) {
+          if (++looks > mostLooks) throw new Error(`The controller looks again and again at ${nowMs} ms.`);
+          await once();
+        } else {
+          looks = 0;
+          sim.clock.advance(tickMs);
+        }
         if (fault.isDead()) {
           calls.push(...fault.calls);
           start();
