@@ -192,7 +192,9 @@ function run(snapshot: Snapshot, settings: Settings): Decision {
   const fresh = outcomes.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
   const stopping = stop ?? stopOf(snapshot, settings, [...priorFailures, ...fresh]);
   const { outstanding } = snapshot;
-  const busy = fresh.length > 0 || outcomes.some(({ entry, actions }) => entry !== undefined || actions !== undefined);
+  // One that failed and cannot be given back yet is given back once the restart is over.
+  const isAtWork = ({ entry, actions = [] }: PodOutcome): boolean => entry !== undefined || actions.length > 0;
+  const busy = fresh.length > 0 || outcomes.some(isAtWork);
   const block = blockOf(snapshot) ?? stuckOf(snapshot, outcomes);
   const held = stopping !== undefined || restart.spec.paused === true || block !== undefined;
   const active = outcomes.flatMap(({ entry }) => entry ?? []);

@@ -1,12 +1,14 @@
 import { State } from '#proto/gate/v1/gate.js';
 
+import { nodeNameOf } from '#common/daemon-placement.js';
 import type { Pod } from '#kube/objects.js';
 import { type Claim, type SurgeStage } from '../api/annotations.js';
 import type { ActivePod } from '../api/panel-restart.js';
 import type { RestartEvent } from '../api/restart-event.js';
 import type { Settings } from '../api/settings.js';
+import { hasNeverRun } from '../facts/containers.js';
 import { gatePodOf } from '../facts/gate-provider.js';
-import { isPodReady, isTerminating, uidOf } from '../facts/pods.js';
+import { isNodeDown, isPodReady, isTerminating, uidOf } from '../facts/pods.js';
 import { newClaim } from './new-claim.js';
 import { nameFor, viewOf } from './pod-outcome.js';
 import type { Action, Snapshot } from './snapshot.js';
@@ -40,9 +42,11 @@ export function reopenOwn(snapshot: Snapshot, pod: Pod): readonly Action[] {
     : [{ kind: 'reopen', gate: gatePodOf(snapshot.gateProviders, pod) ?? pod, name: nameFor(snapshot, pod) }];
 }
 
-/** True when sessions may be in a pod: it is ready, or its gate answers. */
+/** True when sessions may be in a pod: it is ready, or its gate answers, or it has run on a node of which nothing is heard. */
 export function mayServe(snapshot: Snapshot, pod: Pod | undefined): pod is Pod {
-  return pod !== undefined && (isPodReady(pod) || viewOf(snapshot, pod)?.kind === 'answered');
+  if (pod === undefined) return false;
+  const isUnheard = isNodeDown(snapshot.nodes.get(nodeNameOf(pod) ?? '')) && !hasNeverRun(pod);
+  return isPodReady(pod) || viewOf(snapshot, pod)?.kind === 'answered' || isUnheard;
 }
 
 /** Whether there is a target that pods can be given back to. */

@@ -59,6 +59,10 @@ export interface SimCluster {
   sessionsOn(node: string): { readonly there: number; readonly ever: number };
   /** The kubelet of a node is heard, or is not. */
   setNodeReady(node: string, isReady: boolean): void;
+  /** Every process of a node dies; its kubelet starts the same pods again after a while, in milliseconds. */
+  reboot(node: string, afterMs: number): void;
+  /** A node is taken away for good, and after a while, in milliseconds, the pods that were on it. */
+  removeNode(node: string, podsAfterMs: number): void;
   /** A pod ends with its sessions sealed, as when its kubelet ends it; the DaemonSet's controller hears of it. */
   kill(pod: Pod): void;
   /** What went against the rules, in words. Empty at the end of every test. */
@@ -260,7 +264,11 @@ export function createSimCluster(options: SimOptions): SimCluster {
   /** Whatever an agent has when it ends is sealed, and taken up by one that lives. */
   const leave = (agent: FakeAgent | undefined, node: string): void => {
     const left = agent === undefined ? 0 : agent.options.checkpointable + (seals.get(agent) ?? 0);
-    if (agent !== undefined) seals.delete(agent);
+    if (agent !== undefined) {
+      seals.delete(agent);
+      // What its drain still does finds nothing.
+      agent.options.checkpointable = 0;
+    }
     sealed.set(node, (sealed.get(node) ?? 0) + left);
     const heir = agentsOn(node).find((one) => one.reachable && !one.terminating && one.options.settle !== undefined);
     if (heir !== undefined && podsOn(node).some((pod) => pod.metadata.uid === heir.podUid && isReady(pod)))
@@ -333,6 +341,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
   const becomeReady = (pod: Pod): void => {
     if (kinds.get(pod.metadata.name) === 'unschedulable') return;
     const node = pod.spec?.nodeName ?? '';
+    if (!placed.has(node)) return;
     if (kinds.get(pod.metadata.name) === 'waiting' && waitsFor(pod, node)) return;
     const ready = isGood(pod) && !broken.has(node);
     if (ready && isOwnedBy(pod, hostDs)) {
@@ -349,6 +358,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     const set = isOwnedBy(pod, hostDs) && hostOwner !== undefined ? hostOwner : owner;
     const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
     agents.byAddress.delete(`${pod.status?.podIP ?? ''}:7443`);
+    if (kube.find(pods, pod.metadata) === undefined) return;
     placed.get(node)?.delete(pod.metadata.name);
     kube.remove(pods, pod.metadata);
     if (set === hostOwner) agents.removeHost(pod.metadata.uid ?? '');
@@ -516,6 +526,26 @@ export function createSimCluster(options: SimOptions): SimCluster {
     }
     clock.after(30, keepBudgets);
   };
+  const setNodeReady = (name: string, isUp: boolean): void => {
+    const conditions = [{ type: 'Ready', status: isUp ? ('True' as const) : ('Unknown' as const) }];
+    kube.mutate<KubeNode>(nodes, { name }, (node) => ({ ...node, status: { ...node.status, conditions } }));
+  };
+  /** No agent of a node answers, and what each has told is forgotten; what it wrote down stays. Returns the pods that served. */
+  const silence = (node: string): readonly Pod[] => {
+    const served = podsOn(node).filter((pod) => agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`)?.reachable);
+    for (const agent of agentsOn(node)) {
+      agent.crash();
+      agent.reachable = false;
+    }
+    return served;
+  };
+  const comeBack = (pod: Pod): void => {
+    const now = kube.find(pods, pod.metadata);
+    const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
+    if (now === undefined || now.metadata.uid !== pod.metadata.uid || agent === undefined) return;
+    agent.reachable = true;
+    if (now.metadata.deletionTimestamp === undefined) setReady(pod.metadata.name, true);
+  };
   kube.refusesEviction = (pod) =>
     pod.status?.phase !== 'Pending' && kube.all(podDisruptionBudgets).some((budget) => allowed(budget) <= 0);
 
@@ -542,9 +572,24 @@ export function createSimCluster(options: SimOptions): SimCluster {
       for (const pod of [...podsOf(ds), ...podsOf(hostDs)].filter(({ spec }) => spec?.nodeName === undefined))
         bind(pod);
     },
-    setNodeReady: (name, isUp) => {
-      const conditions = [{ type: 'Ready', status: isUp ? ('True' as const) : ('Unknown' as const) }];
-      kube.mutate<KubeNode>(nodes, { name }, (node) => ({ ...node, status: { ...node.status, conditions } }));
+    setNodeReady,
+    reboot: (node, afterMs) => {
+      const served = silence(node);
+      setNodeReady(node, false);
+      for (const { metadata } of served) setReady(metadata.name, false);
+      clock.after(afterMs, () => {
+        setNodeReady(node, true);
+        served.forEach(comeBack);
+      });
+    },
+    removeNode: (node, podsAfterMs) => {
+      silence(node);
+      const names = placed.get(node) ?? [];
+      placed.delete(node);
+      kube.remove(nodes, { name: node });
+      clock.after(podsAfterMs, () => {
+        for (const name of names) if (kube.find(pods, { namespace, name })) kube.remove(pods, { namespace, name });
+      });
     },
     kill: end,
     target: { namespace, name: ds },
