@@ -3,6 +3,7 @@
  * dist/sbom.cdx.json (CycloneDX). `npm pack` and the image hold both.
  */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -56,7 +57,10 @@ function billOf(shipped) {
   const dependencies = bill.dependencies
     .filter(({ ref }) => refs.has(ref))
     .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter((other) => refs.has(other)) }));
-  return { ...bill, components, dependencies };
+  // npm names it after the directory that it is in.
+  const { name } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const metadata = { ...bill.metadata, component: { ...bill.metadata.component, name } };
+  return { ...bill, metadata, components, dependencies };
 }
 
 const shipped = await Promise.all((await folders()).map(noticeOf));

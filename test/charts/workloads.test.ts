@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { readAgentConfig } from '#agent/config/config.js';
 import { containerDirectory, containerSocket } from '#agent/workers/pod-directory.js';
 import { panelDirectory, socketPlaces } from '#agent/workers/socket-places.js';
+import { version } from '#common/version.js';
 import { gateAddressOf } from '#controller/restart/facts/gate-provider.js';
 import { parseWorkerArguments } from '#worker/arguments.js';
 import { stateFormat } from '#worker/handover/state-parts.js';
@@ -359,7 +360,7 @@ test('a panel in any language is run as the guide says', () => {
 
 test.each([
   [{ tag: '1.2.3' }, 'panelet/panelet:1.2.3'],
-  [{ repository: 'registry.example/p' }, 'registry.example/p:0.1.0'],
+  [{ repository: 'registry.example/p' }, `registry.example/p:${version}`],
   [{ tag: '1.2.3', digest: `sha256:${'a'.repeat(64)}` }, `panelet/panelet@sha256:${'a'.repeat(64)}`],
 ])('image %j is %s everywhere', (image, expected) => {
   const images = render({ values: { image } }).manifests.flatMap((manifest) => {

@@ -40,9 +40,12 @@ test('says what of others is in it, with the texts of their licences', () => {
   const folder = join(stranger, 'node_modules/panelet/dist');
   const notices = readFileSync(join(folder, 'THIRD-PARTY-NOTICES.txt'), 'utf8');
   const bill = JSON.parse(readFileSync(join(folder, 'sbom.cdx.json'), 'utf8')) as {
+    readonly metadata: { readonly component: { readonly name: string } };
     readonly components: readonly { readonly name: string; readonly group?: string; readonly version: string }[];
   };
   const names = bill.components.map(({ name, group, version }) => `${group ? `${group}/` : ''}${name} ${version}`);
+  // npm names it after the directory that it is packed in.
+  expect(bill.metadata.component.name).toBe('panelet');
   expect(names).toContain(
     `zod ${(JSON.parse(readFileSync(join(root, 'node_modules/zod/package.json'), 'utf8')) as { version: string }).version}`,
   );
