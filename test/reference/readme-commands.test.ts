@@ -22,6 +22,7 @@ const others = new Set([
   'buf',
   'go',
   'cat',
+  'cosign',
   'echo',
   'cd',
   'cp',
@@ -59,7 +60,7 @@ function sourcesOf(script: string): string {
 }
 
 function npmFault([, verb = '', ...rest]: ShellCommand): Fault {
-  if (['ci', 'install'].includes(verb)) return undefined;
+  if (['audit', 'ci', 'install'].includes(verb)) return undefined;
   const [name = '', ...words] =
     verb === 'run' ? rest.filter((word) => !['-s', '--silent'].includes(word)) : [verb, ...rest];
   const script = scripts[name];
