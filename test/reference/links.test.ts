@@ -3,7 +3,10 @@ import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
 
 const docs = readdirSync('docs', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'));
-const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...docs.map((name) => join('docs', name))];
+const pages = [
+  ...['README.md', 'CHANGELOG.md', 'CODE_OF_CONDUCT.md', 'CONTRIBUTING.md', 'SECURITY.md', '.changeset/README.md'],
+  ...docs.map((name) => join('docs', name)),
+];
 
 /** Names of a page's headings, as links have them. */
 function anchorsOf(page: string): string[] {
