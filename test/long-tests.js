@@ -27,6 +27,7 @@ export const longTests = [
   'test/integration/fencing.test.ts',
   'test/integration/kubectl-refusals.test.ts',
   'test/integration/one-address.test.ts',
+  'test/integration/python-sessions.test.ts',
   'test/integration/restart-beside.test.ts',
   'test/integration/soak.test.ts',
   'test/integration/worker-beside.test.ts',

@@ -50,6 +50,7 @@ class Link:
         self._ack_due: float | None = None
         self._said_credit = 0
         self._unnumbered: list[pb.Frame] = []
+        self._leaves = self._has_left = False
         self._chunks: list[bytes] = []
         self._duplicates_before = 0
 
@@ -78,8 +79,13 @@ class Link:
         return self._fin_seq is not None
 
     def leave(self) -> None:
-        """Says that the client leaves; the worker then ends the RPC."""
-        self._unnumbered.append(pb.Frame(detach=pb.Detach(reason=pb.DETACH_REASON_LEAVING)))
+        """Says that the client leaves; the worker then ends the RPC. What comes behind is of whoever resumes, who gets it again."""
+        self._leaves = True
+
+    @property
+    def has_left(self) -> bool:
+        """True when this attachment has said that the client leaves, and up to where it has everything."""
+        return self._has_left
 
     def consume(self, rx: Receiver, size: int, now: float) -> None:
         """The reader has taken what was delivered while `rx` was the receiver: it may be of an incarnation before."""
@@ -91,6 +97,7 @@ class Link:
         """The first message of another attachment. What was said over the one before counts no more."""
         self.detach = self.ready = self._ack_due = None
         self._unnumbered, self._chunks = [], []
+        self._has_left = False
         nonce = str(uuid.uuid4())
         self._nonces.add(nonce)
         self._hello_tx_next = self.tx.next_seq
@@ -116,11 +123,16 @@ class Link:
         return nonce in self._nonces
 
     def outgoing(self, now: float) -> pb.Frames | None:
-        """The next message to send; None when there is nothing to say yet."""
+        """The next message to send; None when there is nothing to say yet, or no more."""
+        if self._has_left:
+            return None
         frames = self._unnumbered
         for numbered in self.tx.pull(MESSAGE_BYTES):
             numbered.content.seq = numbered.seq
             frames.append(numbered.content)
+        if self._leaves and self.tx.unacked_frames == 0:
+            frames.append(pb.Frame(detach=pb.Detach(reason=pb.DETACH_REASON_LEAVING)))
+            self._has_left = True
         if not frames and (self._ack_due is None or self._ack_due > now):
             return None
         self._unnumbered, self._ack_due = [], None
@@ -128,7 +140,7 @@ class Link:
 
     def seconds_to_ack(self, now: float) -> float | None:
         """How long an acknowledgement may still wait for company; None when none is owed."""
-        return None if self._ack_due is None else max(0.0, self._ack_due - now)
+        return None if self._ack_due is None or self._has_left else max(0.0, self._ack_due - now)
 
     def _envelope(self, frames: list[pb.Frame]) -> pb.Frames:
         self._said_credit = self.rx.credit
@@ -188,6 +200,8 @@ class Link:
                 self._take_unnumbered(frame, kind, now)
 
     def _take_numbered(self, frame: pb.Frame, kind: str | None, now: float) -> None:
+        if self._has_left:
+            return
         if kind not in ("data", "event", "fin"):
             raise broken_protocol(f"frame {frame.seq} is of a kind that nobody agreed on")
         size = len(frame.data.payload) if kind == "data" else 0

@@ -63,7 +63,7 @@ class Session:
         self._items: deque[tuple[Item, int, Receiver]] = deque()
         self._opening_seconds = opening_seconds
         self._wake, self._heard, self._arrived = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._attached = self._was_attached = self._leaves = self._is_ended_here = self._is_over = False
+        self._attached = self._was_attached = self._is_ended_here = self._is_over = False
         self._failure: BaseException | None = None
         self._running = asyncio.create_task(self._run())
         self._running.add_done_callback(self._on_over)
@@ -149,13 +149,14 @@ class Session:
     # Leaving.
 
     async def detach(self) -> ResumeState:
-        """Waits until everything that was written is acknowledged, and leaves. The session is kept, 15 minutes by default."""
+        """Waits until everything that was written is acknowledged, says how far this client has read, and leaves.
+
+        What had come by then can still be iterated over; what follows is for whoever resumes. The session is kept, 15 minutes by
+        default. Where nobody answers for 30 s it leaves all the same: what was not acknowledged then comes again."""
         await self.flush()
-        self._leaves = True
-        if self._attached:
-            self._link.leave()
-            self._wake.set()
-            await asyncio.wait({self._running})
+        self._link.leave()
+        self._wake.set()
+        await asyncio.wait({self._running}, timeout=self._opening_seconds)
         await self.close()
         return self.state()
 
@@ -275,10 +276,8 @@ class Session:
                 raise PaneletError("PERMISSION_DENIED", detach.message, "REVOKED", self.node)
             if detach.reason == pb.DETACH_REASON_SUPERSEDED and not self._link.is_own(detach.attach_nonce):
                 raise PaneletError("ABORTED", detach.message or "somebody newer has the session", "ATTACH_SUPERSEDED")
-        if self._leaves:
-            return True
         if error is None:
-            return False
+            return self._link.has_left
         outcome = verdict(error, self._was_attached, self.node)
         if outcome is Verdict.OVER and (self._link.peer_fin or self._is_ended_here):
             return True

@@ -171,3 +171,30 @@ def test_forgets_a_ready_that_is_called_off() -> None:
     ends.take(pb.Frame(drain=pb.Drain(phase=pb.DRAIN_PHASE_CANCELLED)))
     assert ends.link.ready is None
     assert [change.phase for change in ends.changes if isinstance(change, Draining)] == ["READY", "CANCELLED"]
+
+
+def test_leaves_once_everything_is_acknowledged_and_takes_nothing_that_comes_behind() -> None:
+    ends = opened()
+    ends.link.add_data(Channel.STDIN, b"1")
+    ends.link.leave()
+    assert ends.sent() == [1] and not ends.link.has_left
+    ends.take(data(1), ack=1)
+    message = ends.link.outgoing(0)
+    assert message is not None and ends.link.has_left
+    assert [frame.detach.reason for frame in message.frames] == [pb.DETACH_REASON_LEAVING]
+    assert message.ack == 1
+    # The worker sent this before it heard of it: whoever resumes gets it again.
+    ends.take(data(2))
+    assert len(ends.items) == 1
+    assert ends.link.outgoing(1) is None
+
+
+def test_says_again_that_it_leaves_where_the_attachment_was_cut_over_it() -> None:
+    ends = opened()
+    ends.link.leave()
+    assert ends.sent() == [0]
+    assert ends.hello().next_rx == 1 and not ends.link.has_left
+    ends.welcome("EXACT", data(1))
+    assert len(ends.items) == 1
+    message = ends.link.outgoing(0)
+    assert message is not None and message.ack == 1 and message.frames[0].WhichOneof("kind") == "detach"
