@@ -7,7 +7,7 @@ import {
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
 import { startCuttingProxy, type CuttingProxy } from '#test/support/cutting-proxy.js';
-import { cats, type BuiltCat } from '#test/support/cats.js';
+import { cats, faultyCat, hasPythonCat, type BuiltCat } from '#test/support/cats.js';
 import { describeWith } from '#test/support/strange-tools.js';
 import { waitFor } from '#test/support/wait-for.js';
 import type { RunningProgram } from '../e2e/support/run-program.js';
@@ -61,59 +61,110 @@ class Fed {
 }
 
 const [oldPod, newPod] = ['11111111-old', '22222222-new'];
+const ports = [7443, 7444] as const;
+
+/** A node with two pods of agents, and clients that come over lines that can be cut. */
+class Node {
+  readonly home: AgentHome;
+  readonly #proxies: CuttingProxy[] = [];
+  readonly #fed: Fed[] = [];
+
+  constructor() {
+    const workerCommand = [process.execPath, builtPrograms.worker];
+    this.home = createAgentHome(builtPrograms, { workerCommand, panels: [{ name: 'echo' }] });
+  }
+
+  /** An agent of a pod, in the directories of all agents of the node. */
+  start(pod: string): Promise<AgentProcess> {
+    this.home.configure({ listen: `${this.home.host}:${ports[pod === oldPod ? 0 : 1]}` });
+    return this.home.start({ PANELET_POD_UID: pod });
+  }
+
+  /** A client with a session of which lines come back. */
+  async open(cat: BuiltCat): Promise<Fed> {
+    const targetHost = this.home.host;
+    const proxies = await Promise.all(ports.map((port) => startCuttingProxy(() => port, { targetHost })));
+    this.#proxies.push(...proxies);
+    const client = new Fed(cat.start(proxies.map(({ address }) => address)));
+    this.#fed.push(client);
+    await client.goesOn();
+    return client;
+  }
+
+  cut(): void {
+    for (const proxy of this.#proxies) proxy.cut();
+  }
+
+  async close(): Promise<void> {
+    for (const { program } of this.#fed) program.child.kill('SIGKILL');
+    await Promise.all(this.#proxies.map((proxy) => proxy.close()));
+    this.home.remove();
+  }
+}
+
+let node: Node;
+beforeEach(() => {
+  node = new Node();
+});
+afterEach(() => node.close());
 
 for (const { language, isThere, build } of cats()) {
   describeWith(isThere)(`a client in ${language} that is the guide’s`, () => {
     let cat: BuiltCat;
-    let home: AgentHome;
-    let proxies: CuttingProxy[];
-    const fed: Fed[] = [];
-    const ports = [7443, 7444] as const;
-
-    /** An agent of a pod, in the directories of all agents of the node. */
-    const start = (pod: string): Promise<AgentProcess> => {
-      home.configure({ listen: `${home.host}:${ports[pod === oldPod ? 0 : 1]}` });
-      return home.start({ PANELET_POD_UID: pod });
-    };
-    const open = async (): Promise<Fed> => {
-      const client = new Fed(cat.start(proxies.map(({ address }) => address)));
-      fed.push(client);
-      await client.goesOn();
-      return client;
-    };
-
     beforeAll(async () => {
       cat = await build();
     }, 600_000);
     afterAll(() => cat.remove());
-    beforeEach(async () => {
-      const workerCommand = [process.execPath, builtPrograms.worker];
-      home = createAgentHome(builtPrograms, { workerCommand, panels: [{ name: 'echo' }] });
-      proxies = await Promise.all(ports.map((port) => startCuttingProxy(() => port, { targetHost: home.host })));
-    });
-    afterEach(async () => {
-      for (const { program } of fed.splice(0)) program.child.kill('SIGKILL');
-      await Promise.all(proxies.map((proxy) => proxy.close()));
-      home.remove();
+
+    test('resumes with what was under way when its agent is gone by SIGKILL', async () => {
+      const killed = await node.start(oldPod);
+      const client = await node.open(cat);
+      killed.child.kill('SIGKILL');
+      await killed.exited;
+      await node.start(oldPod);
+      await client.goesOn();
+      const { wrote, printed } = await client.finish();
+      expect(printed).toBe(wrote);
     });
 
     test('loses no byte over cuts, a SIGKILL of its agent, and the end of an agent beside another one', async () => {
-      const killed = await start(oldPod);
-      const client = await open();
-      proxies[0]?.cut();
+      const killed = await node.start(oldPod);
+      const client = await node.open(cat);
+      node.cut();
       await client.goesOn();
       killed.child.kill('SIGKILL');
       await killed.exited;
-      const going = await start(oldPod);
+      const going = await node.start(oldPod);
       await client.goesOn();
-      const beside = await start(newPod);
+      const beside = await node.start(newPod);
       going.child.kill('SIGTERM');
       expect(await going.exited).toBe(0);
       await client.goesOn();
-      expect(home.workers('echo').length).toBeLessThanOrEqual(1);
+      expect(node.home.workers('echo').length).toBeLessThanOrEqual(1);
       const { wrote, printed } = await client.finish();
       expect(printed).toBe(wrote);
       expect(beside.child.exitCode).toBeNull();
     });
   });
 }
+
+const deliver = 'self._deliver(Data(Channel(frame.data.channel), frame.data.payload), size)';
+
+describeWith(hasPythonCat())('what these tests look at', () => {
+  test.each([
+    ['is not given to the reader', `frame.seq == 5 or ${deliver}`],
+    ['is given to the reader twice', `[${deliver} for _ in range(1 + (frame.seq == 5))]`],
+  ])('is not the same where one frame %s', async (_, instead) => {
+    const cat = faultyCat(deliver, instead);
+    try {
+      await node.start(oldPod);
+      const client = await node.open(cat);
+      node.cut();
+      await client.goesOn();
+      const { wrote, printed } = await client.finish();
+      expect(printed).not.toBe(wrote);
+    } finally {
+      cat.remove();
+    }
+  });
+});

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { outputOf, startProgram, type RunningProgram } from '../e2e/support/run-program.js';
@@ -19,10 +19,11 @@ export interface BuiltCat {
   remove(): void;
 }
 
-const environment = (addresses: readonly string[]): Record<string, string> => ({
+const pythonDirectory = 'examples/client-python';
+const environment = (addresses: readonly string[], pythonPath = pythonDirectory): Record<string, string> => ({
   PANELET_ADDRESS: addresses.join(','),
   PYTHONDONTWRITEBYTECODE: '1',
-  PYTHONPATH: 'examples/client-python',
+  PYTHONPATH: pythonPath,
 });
 const interpreted = (program: string, file: string): Promise<BuiltCat> =>
   Promise.resolve({
@@ -45,6 +46,26 @@ async function buildGo(): Promise<BuiltCat> {
   };
 }
 
+/** Whether this machine has what `faultyCat` needs. */
+export function hasPythonCat(): boolean {
+  return findPython('grpc', 'google.protobuf') !== undefined;
+}
+
+/** The one in Python from a copy of its client in whose `link.py` something else stands. @throws where that has no `before` */
+export function faultyCat(before: string, after: string): BuiltCat {
+  const dir = mkdtempSync(join(tmpdir(), 'pf-'));
+  cpSync(pythonDirectory, dir, { recursive: true });
+  const link = join(dir, 'panelet_client/link.py');
+  const text = readFileSync(link, 'utf8');
+  if (!text.includes(before)) throw new Error(`link.py has no "${before}".`);
+  writeFileSync(link, text.replace(before, after));
+  const python = findPython('grpc', 'google.protobuf') ?? 'python3';
+  return {
+    start: (addresses) => startProgram(python, [join(dir, 'cat.py')], { env: environment(addresses, dir) }),
+    remove: () => rmSync(dir, { recursive: true, force: true }),
+  };
+}
+
 /** One in each language. */
 export function cats(): readonly Cat[] {
   const python = findPython('grpc', 'google.protobuf');
@@ -57,7 +78,7 @@ export function cats(): readonly Cat[] {
     {
       language: 'Python',
       isThere: python !== undefined,
-      build: () => interpreted(python ?? 'python3', 'examples/client-python/cat.py'),
+      build: () => interpreted(python ?? 'python3', `${pythonDirectory}/cat.py`),
     },
     { language: 'Go', isThere: hasGo(), build: buildGo },
   ];
