@@ -65,7 +65,7 @@ export class ClientSessions {
       loop: (events) => this.#createLoop(link, events, { panel, node, resumes: mode === AttachMode.RESUME }),
     });
     this.#open.add(session);
-    void session.over.then(() => this.#open.delete(session));
+    void session.closed.then(() => this.#open.delete(session));
     await waitUntilOpen(session, opened, options);
     return session;
   }

@@ -70,11 +70,11 @@ describe('a client', () => {
     session.on('reattaching', (event) => heard.push(['reattaching', event.attempt, event.delayMs, event.planned]));
     session.on('resumed', (event) => heard.push(['resumed', event.exact, event.incarnation]));
     await session.write('before ');
-    await session.settled();
+    await session.flushed();
     await receiptOfDrain(startDrain(node.worker('echo').running.gate));
     await node.worker('echo').restart();
     await session.write('after');
-    await session.settled();
+    await session.flushed();
     expect((await textOf(session)) + (await textOf(session))).toBe('before after');
     expect(heard).toEqual([
       ['notice', 'notice', 'checkpointed', 'a new version'],
@@ -109,7 +109,7 @@ describe('a client', () => {
     await expect(nextOf(first)).rejects.toMatchObject({ code: 'ATTACH_SUPERSEDED' });
     await expect(first.write('x')).rejects.toMatchObject({ code: 'ATTACH_SUPERSEDED' });
     expect(told).toEqual(['superseded']);
-    expect(await first.over).toBe('failed');
+    expect(await first.closed).toMatchObject({ kind: 'failed', error: { code: 'ATTACH_SUPERSEDED' } });
     const { attaches } = node;
     await second.write('mine');
     expect(await textOf(second)).toBe('mine');
@@ -150,7 +150,7 @@ describe('a client', () => {
     await node.worker('echo').crash();
     await expect(nextOf(session)).resolves.toMatchObject({ kind: 'lost' });
     await expect(nextOf(session)).rejects.toMatchObject({ code: 'SESSION_LOST' });
-    expect(await session.over).toBe('failed');
+    expect(await session.closed).toMatchObject({ kind: 'failed', error: { code: 'SESSION_LOST' } });
   });
 
   test('says that a session has ended with its worker', async () => {
@@ -167,7 +167,7 @@ describe('a client', () => {
     const ending = { cause: 'asked', message: 'The session was ended by alice.' };
     expect(await nextOf(session)).toEqual({ kind: 'ended', ...ending });
     expect(await nextOf(session)).toBeUndefined();
-    expect([await session.over, session.ending]).toEqual(['ended', ending]);
+    expect(await session.closed).toEqual({ kind: 'ended', ...ending });
     await other.close();
   });
 
@@ -176,26 +176,95 @@ describe('a client', () => {
     await session.write('last words');
     await session.send('hold', heldForever);
     expect(await nextOf(session)).toMatchObject({ kind: 'data' });
-    await session.settled();
+    await session.flushed();
     await forcedDrain();
     const ending = { cause: 'forced', message: expect.stringMatching(forcedEnd) as unknown };
     expect(await nextOf(session)).toEqual({ kind: 'ended', ...ending });
     expect(await nextOf(session)).toBeUndefined();
-    expect([await session.over, session.ending]).toEqual(['ended', ending]);
+    expect(await session.closed).toEqual({ kind: 'ended', ...ending });
   });
 
   test('is told nothing of an end that it asked for', async () => {
     const session = await client.open({ panel: 'echo' });
-    await session.close();
+    await session.terminate();
     expect(await nextOf(session)).toBeUndefined();
-    expect(session.ending).toBeUndefined();
+    expect(await session.closed).toMatchObject({ kind: 'ended', cause: 'asked' });
+  });
+
+  test('is left once, however often that is asked for, and the session lives', async () => {
+    const session = await client.open({ panel: 'echo' });
+    const told: unknown[] = [];
+    session.on('detached', (event) => told.push(event));
+    await Promise.all([session.detach(), session.detach(), session[Symbol.asyncDispose]()]);
+    await session.detach();
+    expect(told).toHaveLength(1);
+    expect((await client.listSessions()).map(({ sessionId }) => sessionId)).toEqual([session.sessionId]);
+    await expect(session.write('x')).rejects.toMatchObject({ code: 'OPERATION_REFUSED' });
+  });
+
+  test('terminates a session once, however often that is asked for, and for whom it is closed already', async () => {
+    const session = await client.open({ panel: 'echo' });
+    await Promise.all([session.terminate(), session.terminate(), session.terminate()]);
+    await session.terminate();
+    await session.detach();
+    expect(node.ends).toBe(1);
+    expect(await session.closed).toMatchObject({ kind: 'ended', cause: 'asked' });
+    const left = await client.open({ panel: 'echo' });
+    await left.detach();
+    await left.terminate();
+    expect(await left.closed).toEqual({ kind: 'detached' });
+    expect(await client.listSessions()).toEqual([]);
+  });
+
+  test('says that a session could not be terminated, and tries again when it is asked to', async () => {
+    const session = await client.open({ panel: 'echo' });
+    await node.kill();
+    await expect(session.terminate()).rejects.toMatchObject({ code: 'AGENT_UNREACHABLE' });
+    expect(session.phase).not.toBe('closed');
+    await node.listen();
+    await session.terminate();
+    expect(await client.listSessions()).toEqual([]);
+  });
+
+  test('does not terminate what another client has taken over', async () => {
+    const first = await client.open({ panel: 'echo' });
+    const other = otherClient();
+    const second = await other.resume(first.resumeState());
+    await first.closed;
+    await expect(first.terminate()).rejects.toMatchObject({ code: 'ATTACH_SUPERSEDED' });
+    await second.write('mine');
+    expect(await textOf(second)).toBe('mine');
+    await other.close();
+  });
+
+  test('is flushed once the worker has everything, and never when it is left before', async () => {
+    const session = await client.open({ panel: 'echo' });
+    let attempts = 0;
+    session.on('reattaching', ({ attempt }) => (attempts = attempt));
+    await session.flushed();
+    await node.kill();
+    await waitFor('the loss is seen', () => session.phase === 'reattaching');
+    await session.write('meanwhile');
+    let isFlushed = false;
+    const flushed = session.flushed().then(() => (isFlushed = true));
+    await waitFor('it has tried to come back', () => attempts > 1);
+    expect(isFlushed).toBe(false);
+    await node.listen();
+    await flushed;
+    await node.kill();
+    await waitFor('the loss is seen', () => session.phase === 'reattaching');
+    await session.write('lost');
+    const never = session.flushed();
+    await session.detach();
+    await expect(never).rejects.toMatchObject({ code: 'OPERATION_REFUSED' });
+    await node.listen();
   });
 
   test('streams of a session that was ended fail instead of looking complete', async () => {
     const session = await client.open({ panel: 'echo' });
     const all = session.stdout.toArray();
     await session.send('hold', heldForever);
-    await session.settled();
+    await session.flushed();
     all.catch(() => undefined);
     await forcedDrain();
     await expect(all).rejects.toMatchObject({
@@ -234,7 +303,7 @@ describe('a client', () => {
     await waitFor('nothing more is taken', () => before === (before = taken));
     // Replay buffer, what the worker holds unread within its credit, and one write.
     expect(taken).toBeLessThanOrEqual((512 + 256 + 64) * 1024);
-    await session.close();
+    await session.terminate();
     await expect(writing).rejects.toMatchObject({ code: 'SESSION_ENDED' });
   });
 
@@ -245,7 +314,7 @@ describe('a client', () => {
     expect(await textOf(session)).toBe('drawn');
     const saved = session.resumeState();
     await session.detach();
-    expect(await session.over).toBe('detached');
+    expect(await session.closed).toEqual({ kind: 'detached' });
     const other = otherClient();
     const resumed = await other.resume(saved);
     expect(await nextOf(resumed)).toMatchObject({ kind: 'snapshot', contentType: 'text/vnd.panelet.screen' });
@@ -297,8 +366,8 @@ describe('a client', () => {
     const session = await client.open({ panel: 'echo' });
     expect((await client.listPanels()).panels.map((panel) => panel.name)).toContain('echo');
     expect((await client.listSessions()).map((listed) => listed.sessionId)).toEqual([session.sessionId]);
-    await session.close();
-    expect(await session.over).toBe('ended');
+    await session.terminate();
+    expect(await session.closed).toMatchObject({ kind: 'ended', cause: 'asked' });
     await expect(session.write('x')).rejects.toMatchObject({ code: 'SESSION_ENDED' });
     await expect(client.endSession('nothing')).rejects.toMatchObject({ code: 'SESSION_UNKNOWN' });
   });

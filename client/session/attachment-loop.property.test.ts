@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { ErrorCode } from '#common/errors/errors.js';
+import { isPaneletError, type ErrorCode } from '#common/errors/errors.js';
 import { must } from '#session/model/config.js';
 import { isExhaustive } from '#test/support/exhaustive.js';
 import { TwoWays, twoWaysLiveness, type LastWord, type Way } from '#test/support/two-ways.js';
@@ -135,7 +135,7 @@ class Watch {
     this.#lookAtPhase(open);
     this.#lookAtBytes();
     must(agents.size >= open.length, 'an attachment has its share of a connection');
-    must(session.phase === 'over' || open.length > 0 || clock.pending() > 0, 'somebody is waited for');
+    must(session.phase === 'closed' || open.length > 0 || clock.pending() > 0, 'somebody is waited for');
     this.moves = session.stats().moves;
     this.returns = session.stats().resumes;
     if (latest?.isOpen === true) this.#lookAtWish(open);
@@ -177,12 +177,9 @@ class Watch {
     const nowMs = clock.nowMs();
     if (latest?.isOpen === true) this.#awayAtMs = undefined;
     else this.#awayAtMs ??= nowMs;
-    if (session.phase === 'over') {
+    if (session.phase === 'closed') {
       const limitMs = latest === undefined ? patienceMs.opening : patienceMs.attached;
-      must(
-        mayGiveUp || nowMs - (this.#awayAtMs ?? nowMs) >= limitMs,
-        `nobody gave it a reason: ${String(session.failure)}`,
-      );
+      must(mayGiveUp || nowMs - (this.#awayAtMs ?? nowMs) >= limitMs, 'nobody gave it a reason');
       must(open.length === 0, 'what is over has no attachment');
       return;
     }
@@ -204,7 +201,7 @@ class Watch {
 
   #lookAtWish(open: readonly Way[]): void {
     const { wishedAtMs, clock, agents, session } = this.#story;
-    if (wishedAtMs === undefined || agents.silent.size > 0 || session.phase === 'over') return;
+    if (wishedAtMs === undefined || agents.silent.size > 0 || session.phase === 'closed') return;
     if (open.length > 1) this.#story.wishedAtMs = clock.nowMs();
     else must(clock.nowMs() - wishedAtMs < followMs, 'a wish is followed, and again');
   }
@@ -219,7 +216,7 @@ async function carry(story: TwoWays): Promise<void> {
   for (const one of ['old:1', 'new:1']) story.setSilent(one, false);
   const { client, panel, session, link, worker } = story;
   const isDone = (): boolean =>
-    session.phase === 'over' ||
+    session.phase === 'closed' ||
     (!story.isEnded &&
       session.phase === 'attached' &&
       panel.read.length === client.wrote.length &&
@@ -239,12 +236,13 @@ async function carry(story: TwoWays): Promise<void> {
   must(isDone(), 'everything arrives in the end');
 }
 
-async function leave(story: TwoWays, how: 'detach' | 'close'): Promise<void> {
+async function leave(story: TwoWays, how: 'detach' | 'terminate'): Promise<void> {
   story.mayGiveUp = true;
   const left = story.session[how]();
   // An agent that hangs is waited for so long.
   if (how === 'detach') await story.pass(2_000);
-  await left;
+  // What another client has taken over is that one's to end.
+  await left.catch((error: unknown) => must(isPaneletError(error, 'ATTACH_SUPERSEDED'), 'it is left'));
 }
 
 /** No agent is there any more. */
@@ -252,19 +250,19 @@ async function abandon(story: TwoWays): Promise<void> {
   for (const one of ['old:1', 'new:1']) story.setSilent(one, true);
   for (const one of story.ways) story.cut(one);
   await story.rest();
-  for (let waitedMs = 0; waitedMs < 960_000 && story.session.phase !== 'over'; waitedMs += 10_000) {
+  for (let waitedMs = 0; waitedMs < 960_000 && story.session.phase !== 'closed'; waitedMs += 10_000) {
     await story.pass(250);
     story.clock.advance(9_750);
     await story.rest();
   }
-  must(story.session.phase === 'over', 'it is given up in the end');
+  must(story.session.phase === 'closed', 'it is given up in the end');
 }
 
 /** Nothing is left of a session that is over. */
 async function lookBehind(story: TwoWays): Promise<void> {
   await story.rest();
   const { session, ways, agents, clock } = story;
-  must(session.phase === 'over', 'it is over');
+  must(session.phase === 'closed', 'it is over');
   must(
     ways.every(({ isOpen }) => !isOpen),
     'no call is left',
@@ -293,7 +291,7 @@ describe('a session with two ways', () => {
           }
           if (end === 'arrives') await carry(story);
           if (end === 'alone') await abandon(story);
-          else await leave(story, end === 'closes' ? 'close' : 'detach');
+          else await leave(story, end === 'closes' ? 'terminate' : 'detach');
           await lookBehind(story);
           seen.moves += watch.moves;
           seen.returns += watch.returns;

@@ -1,6 +1,7 @@
 import { PaneletError } from '#common/errors/errors.js';
 import { Channel, Event } from '#proto/session/v1/session.js';
 import { defaultLimits } from '#session/codec/limits.js';
+import { Departure } from './departure.js';
 import { createOutputStreams, type OutputStreams } from './output-streams.js';
 import type { PaneletSession, SessionItem } from './panelet-session.js';
 import { SessionCore, type SessionDeps } from './session-core.js';
@@ -17,6 +18,7 @@ export function startSession(deps: SessionDeps): StartedSession {
   const { link, panel } = deps;
   const core = new SessionCore(deps);
   const reading = createReading(core);
+  const departure = new Departure(core, deps.endSession);
   const session: PaneletSession = {
     sessionId: link.sessionId,
     panel,
@@ -32,13 +34,7 @@ export function startSession(deps: SessionDeps): StartedSession {
     get exit() {
       return reading.streams().exit;
     },
-    over: core.over,
-    get ending() {
-      return core.ending;
-    },
-    get failure() {
-      return core.failure;
-    },
+    closed: core.closed,
     write: (bytes, options) => write(core, bytes, options?.channel),
     resize: (size) => {
       addEvent(core, { kind: { $case: 'resize', value: size } }).catch(() => undefined);
@@ -47,10 +43,11 @@ export function startSession(deps: SessionDeps): StartedSession {
     send: (name, payload) =>
       addEvent(core, { kind: { $case: 'panel', value: { name, payload: Buffer.from(payload) } } }),
     end: () => core.add({ kind: 'fin' }),
-    settled: () => core.settled(),
+    flushed: () => core.flushed(),
     on: (name, listener) => core.emitter.on(name, listener),
-    detach: () => detach(core),
-    close: () => close(core, deps.endSession),
+    detach: () => departure.detach(),
+    terminate: () => departure.terminate(),
+    [Symbol.asyncDispose]: () => departure.detach(),
     stats: () => core.stats(),
     resumeState: () => ({
       sessionId: link.sessionId,
@@ -74,23 +71,6 @@ function addEvent(core: SessionCore, event: Event): Promise<void> {
   if (sizeBytes <= defaultLimits.maxEventBytes) return core.add({ kind: 'event', event });
   const message = `An event has at most ${defaultLimits.maxEventBytes} bytes; this one has ${sizeBytes}. Send it as data.`;
   return Promise.reject(new PaneletError('LIMIT_EXCEEDED', message));
-}
-
-/** Leaves the session, which is kept. */
-async function detach(core: SessionCore): Promise<void> {
-  if (core.phase === 'over') return;
-  await core.loop.leave();
-  core.finish('detached');
-  core.emitter.emit('detached', { message: 'left; the session is kept' });
-}
-
-/** Ends the session for good. */
-async function close(core: SessionCore, endSession: SessionDeps['endSession']): Promise<void> {
-  if (core.phase === 'over') return;
-  core.expectEnd();
-  await endSession(core.home.node);
-  core.finish('ended');
-  core.loop.stop();
 }
 
 /** The two ways to read, of which a session takes one. */

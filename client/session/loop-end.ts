@@ -1,7 +1,7 @@
 import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 import { EndCause } from '#proto/session/v1/session.js';
 import type { ClientNext } from '#session/client/client-link.js';
-import type { EndedBy, SessionEnding } from './panelet-session.js';
+import type { EndedBy, SessionEnd } from './panelet-session.js';
 
 /** How a loop of attachments ended; `left` when this client wanted it. */
 export type LoopEnd = (Exclude<ClientNext, { readonly kind: 'reattach' }> | { readonly kind: 'left' }) & {
@@ -17,25 +17,21 @@ const causes: Readonly<Partial<Record<EndCause, EndedBy>>> = {
   [EndCause.FORCED]: 'forced',
 };
 
-/** What the worker has said of the end; undefined when it is not the worker that ended the session. */
-export function endingOf(end: LoopEnd): SessionEnding | undefined {
-  if (end.kind !== 'ended' || end.code !== undefined) return undefined;
-  return { cause: causes[end.endCause ?? EndCause.UNSPECIFIED] ?? 'unknown', message: end.message };
-}
-
-/** What the owner of the session is told of the end; undefined where nothing is wrong. */
-export function errorOfLoopEnd(end: LoopEnd): PaneletError | undefined {
+/** What the end of its loop is for the session. */
+export function sessionEndOf(end: LoopEnd): SessionEnd {
   switch (end.kind) {
     case 'left':
-      return undefined;
+      return { kind: 'detached' };
     case 'superseded': {
-      const message = 'Another client has taken the session over. Attach again with takeover to have it back.';
-      return new PaneletError('ATTACH_SUPERSEDED', message);
+      const advice = 'Attach again with takeover to have it back.';
+      const error = new PaneletError('ATTACH_SUPERSEDED', 'Another client has taken the session over.', { advice });
+      return { kind: 'failed', error };
     }
     case 'ended':
-      return end.code === undefined ? undefined : errorWithFacts(end.code, end);
+      if (end.code !== undefined) return { kind: 'failed', error: errorWithFacts(end.code, end) };
+      return { kind: 'ended', cause: causes[end.endCause ?? EndCause.UNSPECIFIED] ?? 'unknown', message: end.message };
     case 'failed':
-      return errorWithFacts(end.code, end);
+      return { kind: 'failed', error: errorWithFacts(end.code, end) };
   }
 }
 

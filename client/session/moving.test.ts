@@ -299,8 +299,7 @@ describe('a session that is wished elsewhere', () => {
     if (kind?.$case === 'welcome') kind.value.nextRx = 1;
     scene.call(1).say(answer!);
     await settle();
-    expect(await scene.session.over).toBe('failed');
-    expect(scene.session.failure).toMatchObject({ code: 'SESSION_LOST' });
+    expect(await scene.session.closed).toMatchObject({ kind: 'failed', error: { code: 'SESSION_LOST' } });
     expect([scene.call(0), scene.call(1)].every(({ isCancelled }) => isCancelled)).toBe(true);
     expect(scene.agents.size).toBe(0);
   });
@@ -314,7 +313,7 @@ describe('a session that is wished elsewhere', () => {
     scene.call(0).endOk();
     await settle();
     await left;
-    expect(await scene.session.over).toBe('detached');
+    expect(await scene.session.closed).toEqual({ kind: 'detached' });
     expect(scene.agents.size).toBe(0);
   });
 
@@ -324,7 +323,7 @@ describe('a session that is wished elsewhere', () => {
     scene.call(0).endOk();
     scene.call(1).refuse(unavailable);
     await settle();
-    expect(await scene.session.over).toBe('failed');
+    expect(await scene.session.closed).toMatchObject({ kind: 'failed' });
     await scene.pass(10_000);
     expect(scene.agents.calls).toHaveLength(2);
     expect(scene.clock.pending()).toBe(0);

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Channel } from '#proto/session/v1/session.js';
+import type { PaneletError } from '#common/errors/errors.js';
 import type { Loss } from '#session/client/client-link.js';
 import type { SessionEventMap, SessionEventName } from './session-events.js';
 
@@ -44,16 +45,16 @@ export interface ProgramExit {
 }
 
 /** Where a session is in its life at this client. */
-export type SessionPhase = 'attached' | 'reattaching' | 'over';
+export type SessionPhase = 'attached' | 'reattaching' | 'closed';
 
 /** How a session ended for this client. */
 export type SessionEnd =
-  /** The worker ended it: its program is done, or it was ended by `close`. */
-  | 'ended'
-  /** This client left; the session is kept. */
-  | 'detached'
-  /** It failed; the iteration and pending writes throw the reason. */
-  | 'failed';
+  /** For good, and why; `asked` where this client terminated it. */
+  | ({ readonly kind: 'ended' } & SessionEnding)
+  /** This client left. The session is kept for its time to live. */
+  | { readonly kind: 'detached' }
+  /** It failed for this client; the iteration and pending writes throw the same error. Whether the session lives, its code says. */
+  | { readonly kind: 'failed'; readonly error: PaneletError };
 
 /** Counters of one session at this client. */
 export interface SessionStats {
@@ -107,12 +108,8 @@ export interface PaneletSession extends AsyncIterable<SessionItem> {
   readonly stderr: Readable;
   /** How the program ended; undefined when the session was over before. As `stdout`, it reads instead of the iteration. */
   readonly exit: Promise<ProgramExit | undefined>;
-  /** Resolves when nothing more will come: ended, detached or failed. Never rejects. */
-  readonly over: Promise<SessionEnd>;
-  /** Why it ended, once the worker has said so; undefined after `close` and `detach`. */
-  readonly ending: SessionEnding | undefined;
-  /** Why it failed, once it has. */
-  readonly failure: Error | undefined;
+  /** Resolves when nothing more comes, with how it ended. Never rejects. */
+  readonly closed: Promise<SessionEnd>;
   /**
    * Writes bytes, on stdin unless said otherwise. Resolves once all are in the replay buffer, below its limit: from
    * then on they are delivered exactly once, or told as lost.
@@ -127,14 +124,24 @@ export interface PaneletSession extends AsyncIterable<SessionItem> {
   send(name: string, payload: Uint8Array): Promise<void>;
   /** No more input. Resizes, signals and events may follow. */
   end(): Promise<void>;
-  /** Resolves when the worker has acknowledged everything written so far. @throws when the session is over before. */
-  settled(): Promise<void>;
+  /** Resolves when the worker has acknowledged everything written so far: it is delivered. @throws when the session closes before. */
+  flushed(): Promise<void>;
   /** Listens to an event. @returns a function that stops it. */
   on<Name extends SessionEventName>(name: Name, listener: (event: SessionEventMap[Name]) => void): () => void;
-  /** Leaves, and keeps the session for its time to live. What was written and not acknowledged may be lost: see `settled`. */
+  /**
+   * Leaves. The session goes on without a client and is kept for its time to live: another one can resume it. What was written and not
+   * acknowledged may be lost: see `flushed`. Does nothing once the session is closed. The same as `await using`. Never rejects.
+   */
   detach(): Promise<void>;
-  /** Ends the session for good. */
-  close(): Promise<void>;
+  /**
+   * Ends the session for good, and its program with it, also after `detach` or a failure; resolves once it has ended, also where it had
+   * before. What was written and not taken is lost.
+   * @throws AGENT_UNREACHABLE and the like when nobody could be told: the session lives, and it may be tried again; ATTACH_SUPERSEDED when it
+   * is another client's by now
+   */
+  terminate(): Promise<void>;
+  /** `detach`. */
+  [Symbol.asyncDispose](): Promise<void>;
   stats(): SessionStats;
   /** For another process, for example a later run of a CLI. Changes with every attachment. */
   resumeState(): ResumeState;

@@ -7,9 +7,9 @@ import { DrainPhase, ResumeOutcome, SessionFate, type Drain } from '#proto/sessi
 import type { ClientEffect, ClientLink } from '#session/client/client-link.js';
 import type { AttachmentEvents, AttachmentLoop } from './attachment-loop.js';
 import { Inbox } from './inbox.js';
-import { endingOf, errorOfLoopEnd, type LoopEnd } from './loop-end.js';
+import { sessionEndOf, type LoopEnd } from './loop-end.js';
 import { Outbox, type OutboxEntry } from './outbox.js';
-import type { SessionEnd, SessionEnding, SessionPhase, SessionStats } from './panelet-session.js';
+import type { SessionEnd, SessionPhase, SessionStats } from './panelet-session.js';
 import { createSessionEmitter, type Fate, type SessionEmitter, type SessionEventMap } from './session-events.js';
 import { SessionTally } from './session-tally.js';
 import { Settling } from './settling.js';
@@ -46,11 +46,11 @@ export class SessionCore {
   readonly #settling: Settling;
   readonly #tally: SessionTally;
   readonly #opened = createLatch();
-  readonly #over = createLatch<SessionEnd>();
+  readonly #closed = createLatch<SessionEnd>();
+  /** This client has asked for the end: it need not be told of it. */
+  isEndAskedHere = false;
   #phase: SessionPhase = 'reattaching';
-  #failure: PaneletError | undefined;
-  #ending: SessionEnding | undefined;
-  #isEndAskedHere = false;
+  #end: SessionEnd | undefined;
   #everAttached = false;
   /** Attempts to attach since the attachment was lost. */
   #attempts = 0;
@@ -76,13 +76,9 @@ export class SessionCore {
     return this.#phase;
   }
 
-  /** What the worker said when it ended the session. */
-  get ending(): SessionEnding | undefined {
-    return this.#ending;
-  }
-
-  get failure(): PaneletError | undefined {
-    return this.#failure;
+  /** How it ended; undefined as long as it has not. */
+  get end(): SessionEnd | undefined {
+    return this.#end;
   }
 
   /** Resolves with the first welcome; rejects when the session cannot be opened. */
@@ -90,8 +86,8 @@ export class SessionCore {
     return this.#opened.promise;
   }
 
-  get over(): Promise<SessionEnd> {
-    return this.#over.promise;
+  get closed(): Promise<SessionEnd> {
+    return this.#closed.promise;
   }
 
   /** Where the session lives, and how long it is kept, as of the last welcome. */
@@ -107,27 +103,23 @@ export class SessionCore {
   }
 
   /** Resolves once everything written is acknowledged. */
-  settled(): Promise<void> {
+  flushed(): Promise<void> {
     const waited = this.#settling.wait();
-    if (this.#phase === 'over') this.#settling.reject(this.#failure ?? sessionOver());
+    if (this.#end !== undefined) this.#settling.reject(reasonOf(this.#end));
     return waited;
   }
 
-  /** This client asks for the end: it need not be told of it. */
-  expectEnd(): void {
-    this.#isEndAskedHere = true;
-  }
-
-  finish(end: SessionEnd, error?: PaneletError): void {
-    if (this.#over.settled) return;
-    this.#phase = 'over';
-    this.#failure = error;
-    const reason = error ?? sessionOver();
+  /** Ends it here, unless it has ended before. */
+  finish(end: SessionEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#phase = 'closed';
+    const reason = reasonOf(end);
     this.#outbox.close(reason);
     this.#settling.reject(reason);
     this.#opened.reject(reason);
-    this.inbox.close(error, isUntimely(this.#ending) ? { kind: 'ended', ...this.#ending } : undefined);
-    this.#over.resolve(end);
+    this.inbox.close(end.kind === 'failed' ? end.error : undefined, this.#isTold(end) ? end : undefined);
+    this.#closed.resolve(end);
   }
 
   stats(): SessionStats {
@@ -135,7 +127,7 @@ export class SessionCore {
   }
 
   #received(effects: readonly ClientEffect[]): void {
-    for (const effect of effects) if (this.#phase !== 'over') this.#act(effect);
+    for (const effect of effects) if (this.#end === undefined) this.#act(effect);
     this.#pump();
     this.inbox.wake();
   }
@@ -191,7 +183,7 @@ export class SessionCore {
     const error = new PaneletError('SESSION_LOST', `Part of the session is lost. ${loss.message}`.trim());
     if (loss.input !== undefined) this.#settling.reject(error);
     if (this.#deps.onLoss === 'continue') return;
-    this.finish('failed', error);
+    this.finish({ kind: 'failed', error });
     this.loop.stop();
   }
 
@@ -202,7 +194,7 @@ export class SessionCore {
   }
 
   #pump(): void {
-    if (!this.#everAttached || this.#phase === 'over') return;
+    if (!this.#everAttached || this.#end !== undefined) return;
     if (this.#outbox.pump(this.#deps.link.endpoint)) this.loop.poke();
     this.#settling.check();
   }
@@ -215,22 +207,30 @@ export class SessionCore {
   }
 
   #loopOver(end: LoopEnd): void {
-    if (this.#over.settled) return;
-    const error = errorOfLoopEnd(end);
-    const told = endingOf(end);
-    this.#ending = this.#isEndAskedHere && told?.cause === 'asked' ? undefined : told;
+    if (this.#end !== undefined) return;
     if (end.kind === 'superseded') this.emitter.emit('superseded', { message: end.message });
-    this.finish(error !== undefined ? 'failed' : end.kind === 'left' ? 'detached' : 'ended', error);
+    this.finish(sessionEndOf(end));
+  }
+
+  /** True where the output stops in the middle, and not because it was wished here. */
+  #isTold(end: SessionEnd): end is SessionEnd & { readonly kind: 'ended' } {
+    if (end.kind !== 'ended' || end.cause === 'finished' || end.cause === 'unknown') return false;
+    return end.cause !== 'asked' || !this.isEndAskedHere;
   }
 }
 
-function sessionOver(): PaneletError {
-  return new PaneletError('SESSION_ENDED', 'The session is over. Open a new one.');
-}
-
-/** True where the output stops in the middle. */
-function isUntimely(ending: SessionEnding | undefined): ending is SessionEnding {
-  return ending !== undefined && ending.cause !== 'finished' && ending.cause !== 'unknown';
+/** Why nothing can be written any more. */
+function reasonOf(end: SessionEnd): PaneletError {
+  switch (end.kind) {
+    case 'failed':
+      return end.error;
+    case 'detached': {
+      const advice = 'Resume it to go on.';
+      return new PaneletError('OPERATION_REFUSED', 'This client has left the session, which is kept.', { advice });
+    }
+    case 'ended':
+      return new PaneletError('SESSION_ENDED', 'The session is over.', { advice: 'Open a new one.' });
+  }
 }
 
 /** Says what a drain means for the session; READY needs no word, what follows it does. */

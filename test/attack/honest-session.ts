@@ -104,7 +104,7 @@ export async function startHonestSession(client: PaneletClient, restMs = pauseMs
       if (done === undefined) problems.push(`${count.received} of ${count.sent} bytes came back`);
       else if (problems.length === 0) problems.push(...(await compare(limitMs)));
       await within(
-        session.close().catch(() => undefined),
+        session.terminate().catch(() => undefined),
         limitMs,
       );
       await within(reading, limitMs);

@@ -26,7 +26,7 @@ export async function comeIn(agent: AttackedAgent, timeMs = limitMs): Promise<vo
       if (bytes === 5) break;
     }
     if (bytes !== 5) throw new Error('The session ended before the echo.');
-    await session.close();
+    await session.terminate();
     return true;
   };
   try {

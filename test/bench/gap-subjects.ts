@@ -48,7 +48,7 @@ export function panelSubject(session: PaneletSession, clock: Clock, periodMs = m
       finishing = true;
       if (heardBytes >= sentBytes) done.resolve();
       await done.promise;
-      await session.close();
+      await session.terminate();
       return (sentBytes - heardBytes) / messageBytes;
     },
   };

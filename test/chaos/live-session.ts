@@ -49,7 +49,7 @@ async function within<T>(clock: Clock, limitMs: number, promise: Promise<T>): Pr
 
 /** Ends a session whose content is lost anyway, whoever can be reached. */
 async function abandon(session: PaneletSession): Promise<void> {
-  await session.close().catch(() => session.detach());
+  await session.terminate().catch(() => session.detach());
 }
 
 async function openEcho({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { PaneletSession, SessionItem } from '#client/sdk.js';
+import type { PaneletSession, SessionEnd, SessionItem } from '#client/sdk.js';
 import { createFakeClock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
@@ -18,13 +18,9 @@ const loss = { kind: 'lost', loss: {} } as SessionItem;
 /** A session whose output is known beforehand. */
 function fakeSession(items: readonly SessionItem[]) {
   const listeners = new Map<string, Listener>();
-  const over = createLatch<'failed' | 'ended'>();
-  const state: { failure: Error | undefined } = { failure: undefined };
+  const closed = createLatch<SessionEnd>();
   const session = {
-    get failure() {
-      return state.failure;
-    },
-    over: over.promise,
+    closed: closed.promise,
     write: () => Promise.resolve(),
     on: (name: string, listener: Listener) => {
       listeners.set(name, listener);
@@ -37,10 +33,7 @@ function fakeSession(items: readonly SessionItem[]) {
   return {
     session: session as unknown as PaneletSession,
     emit: (name: string, event: unknown) => listeners.get(name)?.(event),
-    fail: (error: Error) => {
-      state.failure = error;
-      over.resolve('failed');
-    },
+    fail: (error: PaneletError) => closed.resolve({ kind: 'failed', error }),
   };
 }
 

@@ -1,5 +1,4 @@
 import type { PaneletSession, SessionItem } from '#client/sdk.js';
-import { isPaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
 import { createEchoMirror } from './echo-mirror.js';
 import type { Gap } from './history.js';
@@ -46,9 +45,8 @@ export function tapSession(
     gaps.push({ fromMs: toMs - gapMs, toMs });
   });
   real.on('lost', (event) => tell(`lost ${JSON.stringify(event)}`));
-  void real.over.then(() => {
-    const { failure } = real;
-    if (tellingCodes.some((code) => isPaneletError(failure, code))) tell(String(failure));
+  void real.closed.then((end) => {
+    if (end.kind === 'failed' && tellingCodes.some((code) => code === end.error.code)) tell(String(end.error));
     lost.resolve();
   });
   const note = (item: SessionItem): void => {

@@ -35,7 +35,7 @@ async function holdNode(node: string, holdMs: number): Promise<() => Promise<voi
   const client = await world.client(node);
   const session = await client.open({ panel: 'echo' });
   await session.send('hold', Buffer.from(JSON.stringify({ ms: holdMs })));
-  await session.settled();
+  await session.flushed();
   return async () => {
     await client.endSession(session.sessionId).catch(() => undefined);
     await session.detach();
@@ -59,7 +59,7 @@ describe('the controller', () => {
     expect(conditionOf(forAgents, 'Succeeded').message).toMatch(/\d+ checkpointed/);
     expect(conditionOf(forHosts, 'Succeeded').message).toMatch(/\d+ sessions? kept \(\d+ of them in old pods/);
     expect(uids()).toEqual(before);
-    await echo.close();
+    await echo.terminate();
     expect((await shell.finish(20_000)).failures).toEqual([]);
   });
 

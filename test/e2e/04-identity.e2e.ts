@@ -44,7 +44,7 @@ beforeAll(async () => {
   owned = { client, session: await client.open({ panel: 'echo' }) };
 });
 afterAll(async () => {
-  await owned.session.close().catch(() => undefined);
+  await owned.session.terminate().catch(() => undefined);
   for (const who of ['user', 'operator', 'admin', 'nobody'] as const) {
     await world.tryKubectl('delete', 'serviceaccount,rolebinding', account(who), '--ignore-not-found');
   }
@@ -112,7 +112,7 @@ const openPanel =
   (token) =>
     withClient(token, async (client) => {
       const session = await client.open({ panel, parameters });
-      await session.close();
+      await session.terminate();
     });
 
 /** What may be done, in the words of the documentation, and how it is tried. */
@@ -127,7 +127,7 @@ const acts: Readonly<Record<string, Act>> = {
       try {
         await client.endSession(session.sessionId);
       } finally {
-        await session.close().catch(() => undefined);
+        await session.terminate().catch(() => undefined);
       }
     }),
   'take over a session of another': (token) =>
@@ -274,8 +274,7 @@ describe('identity', () => {
         const session = await client.open({ panel: 'echo' });
         const state = session.resumeState();
         await world.kubectl('delete', 'rolebinding', `${name}-opens`);
-        expect(await session.over).toBe('failed');
-        expect(session.failure).toMatchObject({ code: 'IDENTITY_REFUSED' });
+        expect(await session.closed).toMatchObject({ kind: 'failed', error: { code: 'IDENTITY_REFUSED' } });
         const resumed = await answerOf(() => withClient(token, (another) => another.resume(state)));
         expect(resumed).toBe('forbidden');
       });

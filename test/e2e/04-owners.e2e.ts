@@ -91,7 +91,7 @@ describe('two people with a terminal each on one node', () => {
     [ann, ben] = [await openLineShell(await clientOf('e2e-ann')), await openLineShell(await clientOf('e2e-ben'))];
   });
   afterAll(async () => {
-    await Promise.all([ann, ben].map(({ session }) => session.close()));
+    await Promise.all([ann, ben].map(({ session }) => session.terminate()));
   });
 
   test('cannot do anything to each other, to the worker or to the node, and everything to themselves', async () => {
@@ -127,7 +127,7 @@ describe('two people with a terminal each on one node', () => {
     const client = await clientOf('e2e-ann');
     await ann.run('echo mine >"$HOME/kept"; (setsid sleep 4711 >/dev/null 2>&1 &)');
     expect(await ann.run('pgrep -f "sleep 4711" >/dev/null && echo running')).toBe('running');
-    await ann.session.close();
+    await ann.session.terminate();
     ann = await openLineShell(client);
     expect(await ann.run('cat "$HOME/kept"; pgrep -f "sleep 4711" || echo none')).toBe('mine\nnone');
   });
@@ -138,7 +138,7 @@ test('nobody has more sessions than his quota, and others have theirs', async ()
   const session = await client.open({ panel: 'echo' });
   await expect(client.open({ panel: 'echo' })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
   const other = await (await clientOf('e2e-ann')).open({ panel: 'echo' });
-  await other.close();
-  await session.close();
-  await (await client.open({ panel: 'echo' })).close();
+  await other.terminate();
+  await session.terminate();
+  await (await client.open({ panel: 'echo' })).terminate();
 });

@@ -128,7 +128,7 @@ describe('kubectl panelet', () => {
     expect(out).toMatch(
       new RegExp(`${second}.*${session.sessionId.slice(0, 8)}|${session.sessionId.slice(0, 8)}.*${second}`),
     );
-    await session.close();
+    await session.terminate();
   });
 
   test('plan says what a restart would do, and restarts nothing', async () => {
@@ -144,7 +144,7 @@ describe('kubectl panelet', () => {
   test('restart --wait, pause, resume and abort do what they say', async () => {
     const held = await (await world.client(first)).open({ panel: 'echo' });
     await held.send('hold', Buffer.from(JSON.stringify({ ms: 60_000 })));
-    await held.settled();
+    await held.flushed();
     const { metadata } = await createRestart(world, { paused: true, drain: { timeoutSeconds: 100, noticeSeconds: 0 } });
     await restartIn(world, metadata.name, ['Paused']);
     await says(['resume', metadata.name]);
@@ -153,7 +153,7 @@ describe('kubectl panelet', () => {
     await restartIn(world, metadata.name, ['Paused']);
     await says(['abort', metadata.name]);
     expect((await restartOver(world, metadata.name)).status?.phase).toBe('Aborted');
-    await held.close();
+    await held.terminate();
     const out = await panelet(['restart', '--wait', '--reason', 'from the plugin']);
     expect(out.code).toBe(0);
   });

@@ -17,7 +17,7 @@ describe('helm uninstall', () => {
     const node = world.nodeNames()[0] ?? '';
     const session = await (await world.client(node)).open({ panel: 'echo' });
     await session.send('hold', Buffer.from(JSON.stringify({ ms: 60_000 })));
-    await session.settled();
+    await session.flushed();
     const { metadata } = await createRestart(world, { drain: { timeoutSeconds: 120, noticeSeconds: 0 } });
     await waitFor(
       'a pod to be draining',

@@ -102,7 +102,7 @@ async function drainTo(state: State, { command, lease, talk }: Drain): Promise<v
   // A session is busy for as long as it holds: that keeps a drain in NOTIFIED, and then in FROZEN.
   if (state !== State.CLOSED) {
     await talk.session.send('hold', Buffer.from(JSON.stringify({ ms: 60_000 })));
-    await talk.session.settled();
+    await talk.session.flushed();
   }
   const reached = createLatch();
   const request = {
@@ -137,7 +137,7 @@ describe('a drain that its controller abandoned', () => {
         await waitForState(State.SERVING);
         await talk.say('after');
         expect(talk.heard()).toBe('all, once, in order');
-        await Promise.all([fresh.close(), talk.session.close()]);
+        await Promise.all([fresh.terminate(), talk.session.terminate()]);
       }, 60_000);
     }
   }

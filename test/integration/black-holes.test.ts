@@ -47,7 +47,7 @@ describe('addresses that give no answer', () => {
     await session.detach();
     const again = await clientOf({ addresses }).resume(state);
     expect(await echoed(again, 'two')).toBe('two');
-    await again.close();
+    await again.terminate();
   });
 
   test('hold up no session that is attached already, when its agent moves', async () => {
@@ -60,7 +60,7 @@ describe('addresses that give no answer', () => {
     await home.start();
     expect(await echoed(session, 'two')).toBe('two');
     expect(holes[1]?.taken()).toBeGreaterThan(0);
-    await session.close();
+    await session.terminate();
   });
 
   test('hold up no gate', async () => {

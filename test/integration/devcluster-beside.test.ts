@@ -77,7 +77,7 @@ describe('a restart in the dev cluster', () => {
       expect(session.stats().losses).toBe(0);
       expectNothingLeft();
     }
-    await session.close();
+    await session.terminate();
     // By the address of the node, which no pod has after it.
     const { address, agentAddress } = running.cluster.nodes[0]!;
     expect(agent().status?.podIP).not.toBe(address);
@@ -98,7 +98,7 @@ describe('a restart in the dev cluster', () => {
       expect(agent().metadata.uid).not.toBe(uid);
       expect(await echoed(session, 'after')).toBe('after');
       expect(session.stats().losses).toBe(0);
-      await session.close();
+      await session.terminate();
       expectNothingLeft();
     } finally {
       await running.cluster.store.delete('resourcequotas', ns, 'few');
@@ -127,7 +127,7 @@ describe('a restart in the dev cluster', () => {
       }
       const { items } = running.cluster.store.list<StoredObject & { note?: string; reason?: string }>('events', { ns });
       expect(JSON.stringify(items.filter(({ reason }) => reason === 'NotBeside'))).toContain('own');
-      await session.close();
+      await session.terminate();
     } finally {
       rmSync(file, { force: true });
     }
@@ -159,6 +159,6 @@ describe('a restart in the dev cluster', () => {
     expect(await echoed(session, 'still')).toBe('still');
     expect(session.stats()).toMatchObject({ losses: 0, resumes: 0 });
     expectNothingLeft();
-    await session.close();
+    await session.terminate();
   });
 });

@@ -44,7 +44,7 @@ describe('dev cluster', () => {
         expect(Buffer.from(item.payload).toString()).toBe('hello');
         break;
       }
-      await session.close();
+      await session.terminate();
     }
   }, 60_000);
 
@@ -92,13 +92,13 @@ describe('dev cluster', () => {
     expect(await echoed(session, 'after')).toBe('after');
     expect(session.stats().losses).toBe(0);
     expect(uidOn('node-a')).toBe(newer.metadata.uid);
-    await session.close();
+    await session.terminate();
     // The node is still reached by its own address.
     const { agentAddress } = running.cluster.nodes[0]!;
     const away = createPaneletClient({ address: agentAddress, token: running.cluster.token('alice') });
     const another = await away.open({ panel: 'echo' });
     expect(await echoed(another, 'by the address of the node')).toBe('by the address of the node');
-    await another.close();
+    await another.terminate();
     await away.close();
     // One that comes without another beside it has it again.
     await running.cluster.store.delete('pods', 'panelet-system', newer.metadata.name);

@@ -134,7 +134,7 @@ describe('several agents behind one address', () => {
   test('what ends a session ends it on its node, by the session and by its id', async () => {
     const client = clientOf({ address: balancer.address });
     const sessions = await openOnBoth(client);
-    await Promise.all(sessions.slice(2).map((session) => session.close()));
+    await Promise.all(sessions.slice(2).map((session) => session.terminate()));
     for (const { sessionId } of sessions.slice(0, 2)) {
       await clientOf({ address: balancer.address }).endSession(sessionId);
     }
@@ -150,7 +150,7 @@ describe('several agents behind one address', () => {
       const resumer = clientOf({ address: balancer.address });
       const again = await resumer.resume({ ...state, ...(index % 2 === 0 ? { node } : {}) });
       expect(await echoed(again, `again ${index}`)).toBe(`again ${index}`);
-      await again.close();
+      await again.terminate();
     }
     expect(await left()).toEqual([]);
   });

@@ -40,7 +40,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await Promise.all(loads.map((load) => load.session.close().catch(() => undefined)));
+  await Promise.all(loads.map((load) => load.session.terminate().catch(() => undefined)));
   loads = [];
 });
 

@@ -222,7 +222,7 @@ export async function recordRestart({ clock, directory, kubectl, test, vim }: Re
   } finally {
     sampler?.stop();
     stopWatching();
-    await Promise.all([opened.close(), counting.close()]);
+    await Promise.all([opened.terminate(), counting.terminate()]);
   }
   const shift = (ms: number): number => ms - beganMs;
   const relative = ({ changes, node, outputMs, typedMs }: RecordedSession): RecordedSession => ({

@@ -175,7 +175,7 @@ export function startEchoLoad(options: EchoLoadOptions): EchoLoad {
         return noDigest;
       });
       const { gapsMs, resumes, moves } = session.stats();
-      await session.close().catch((error: unknown) => errors.push(`close: ${String(error)}`));
+      await session.terminate().catch((error: unknown) => errors.push(`close: ${String(error)}`));
       await within(clock, limitMs, reading);
       return {
         ...receiver.verdict(sentBytes),

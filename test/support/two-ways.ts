@@ -119,7 +119,7 @@ export class TwoWays {
 
   write(sizeBytes: number): void {
     const { wrote } = this.client;
-    if (this.session.phase === 'over') return;
+    if (this.session.phase === 'closed') return;
     const bytes = Uint8Array.from({ length: sizeBytes }, (_, index) => (wrote.length + index) % 251);
     wrote.push(...[...bytes].map((byte) => Channel.STDIN * 256 + byte));
     this.session.write(bytes).catch(() => undefined);
@@ -255,7 +255,7 @@ export class TwoWays {
         else if (item.kind === 'lost') throw new Error('Something was lost.');
       }
     } catch (error) {
-      if (this.session.phase !== 'over') throw error;
+      if (this.session.phase !== 'closed') throw error;
     }
   }
 

@@ -91,6 +91,7 @@ function keepSaved(
 ): () => Promise<void> {
   let writing = Promise.resolve();
   let heldBy: number | undefined = process.pid;
+  let isTakenOver = false;
   const save = (): void => {
     const savedAt = context.world.clock.date().toISOString();
     writing = writing.then(() => store.save({ version: 1, ...session.resumeState(), ...way, savedAt, heldBy }));
@@ -102,10 +103,11 @@ function keepSaved(
   save();
   session.on('resumed', save);
   session.on('moved', save);
+  session.on('superseded', () => (isTakenOver = true));
   return () => {
     heldBy = undefined;
     // Whoever took the session over has written his own.
-    if (!isPaneletError(session.failure, 'ATTACH_SUPERSEDED')) save();
+    if (!isTakenOver) save();
     return writing;
   };
 }
@@ -140,12 +142,13 @@ function isCertainEnd(error: unknown): boolean {
 
 interface Leaving {
   readonly outcome: SessionOutcome;
+  readonly isTakenOver: boolean;
   /** Nobody answered when it was left. */
   readonly away: boolean;
 }
 
-function sayGoodbye(context: CliContext, session: PaneletSession, { outcome, away }: Leaving): void {
-  if (isOver(outcome) || isPaneletError(session.failure, 'ATTACH_SUPERSEDED')) return;
+function sayGoodbye(context: CliContext, session: PaneletSession, { outcome, isTakenOver, away }: Leaving): void {
+  if (isOver(outcome) || isTakenOver) return;
   const kept = ageText(session.resumeState().ttlMs);
   const back = `${context.world.name} attach --session ${session.sessionId}`;
   const what = outcome.kind === 'detached' ? 'detached' : 'left';
@@ -211,24 +214,24 @@ async function follow(session: PaneletSession, context: CliContext, options: Fol
   const { panel, store, address } = options;
   const interactive = world.stdin.isTTY === true && world.stdout.isTTY === true && options.tty;
   const greeting = `${panel} ${session.sessionId},`;
-  let away = false;
-  session.on('reattaching', () => (away = true));
-  session.on('resumed', () => (away = false));
+  const seen = { away: false, isTakenOver: false };
+  session.on('superseded', () => (seen.isTakenOver = true));
+  session.on('reattaching', () => (seen.away = true));
+  session.on('resumed', () => (seen.away = false));
   const outcome =
     interactive && isTerminalPanel(panel)
       ? await runTerminal({ session, world, greeting, onLeave: 'detach', address })
       : await runPipe({ session, world, input: 'pass', onStop: 'detach', address });
   if (outcome.kind === 'exited' || outcome.kind === 'ended' || outcome.kind === 'cut') {
-    await Promise.race([session.over, new Promise<void>((resolve) => world.clock.after(farewellMs, resolve))]);
+    await Promise.race([session.closed, new Promise<void>((resolve) => world.clock.after(farewellMs, resolve))]);
   }
   await options.written();
-  const superseded = isPaneletError(session.failure, 'ATTACH_SUPERSEDED');
   if (isOver(outcome)) await store.remove(session.sessionId);
-  sayGoodbye(context, session, { outcome, away });
-  if (superseded) {
+  sayGoodbye(context, session, { outcome, ...seen });
+  if (seen.isTakenOver) {
     const back = `${world.name} attach --session ${session.sessionId}`;
     const message = `Another client has taken the session over. To have it back: ${back}`;
-    throw new PaneletError('ATTACH_SUPERSEDED', message, { cause: session.failure });
+    throw new PaneletError('ATTACH_SUPERSEDED', message);
   }
   return exitCodeOfOutcome(outcome, world.stop);
 }

@@ -51,8 +51,8 @@ export async function execCommand(
     const limit = startTimeLimit(session, flags.timeout, world);
     const greeting = `${command[0] ?? ''} ${session.sessionId},`;
     const outcome = interactive
-      ? await runTerminal({ session, world, greeting, onLeave: 'close', address })
-      : await runPipe({ session, world, input: flags.stdin === true ? 'pass' : 'end', onStop: 'close', address });
+      ? await runTerminal({ session, world, greeting, onLeave: 'terminate', address })
+      : await runPipe({ session, world, input: flags.stdin === true ? 'pass' : 'end', onStop: 'terminate', address });
     if (limit.stop() === 'over') return exitCodes.timedOut.code;
     const known = outcome.kind !== 'ended' || world.stop.aborted;
     return known ? exitCodeOfOutcome(outcome, world.stop) : exitCodes.sessionOver.code;

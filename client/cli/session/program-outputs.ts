@@ -9,7 +9,7 @@ export interface ProgramOutputs {
   /** Writes, and resolves when more may be written. What a closed one does not take is dropped. */
   put(to: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void>;
   /** Waits until all is written. @returns the outcome, or that of a session whose output is not all here. */
-  judge(outcome: SessionOutcome, onStop: 'detach' | 'close'): Promise<SessionOutcome>;
+  judge(outcome: SessionOutcome, onStop: 'detach' | 'terminate'): Promise<SessionOutcome>;
   stop(): void;
 }
 
@@ -44,7 +44,7 @@ export function createProgramOutputs(
       if (wroteErrors) await flush(stderr);
       if (failure === undefined) return outcome;
       const isOurs = outcome.kind === 'ended' || outcome.kind === 'detached';
-      if (isOurs && onStop === 'close') return { kind: 'unwritten', error: failure };
+      if (isOurs && onStop === 'terminate') return { kind: 'unwritten', error: failure };
       return outcome.kind === 'exited' && outcome.code === 0 ? { ...outcome, code: codeOfUnwritten(failure) } : outcome;
     },
     stop: () => {

@@ -58,6 +58,6 @@ export async function readOutput(session: PaneletSession, sink: OutputSink): Pro
   }
   if (exit !== undefined) return { kind: 'exited', code: exit.code, signal: exit.signal };
   if (cut !== undefined) return { kind: 'cut', error: cut };
-  const left = session.phase === 'over' && (await session.over) === 'detached';
+  const left = session.phase === 'closed' && (await session.closed).kind === 'detached';
   return { kind: left ? 'detached' : 'ended' };
 }

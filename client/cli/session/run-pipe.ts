@@ -14,7 +14,7 @@ export interface PipeRun {
   /** Standard input goes in; or the session's input ends at once. */
   readonly input: 'pass' | 'end';
   /** What happens when the user interrupts, or nobody reads the output any more. */
-  readonly onStop: 'detach' | 'close';
+  readonly onStop: 'detach' | 'terminate';
   /** Address of the agent, where it was given. */
   readonly address: string | undefined;
 }
@@ -39,7 +39,7 @@ export async function runPipe({ session, world, input, onStop, address }: PipeRu
   const stop = (): void => {
     if (stopped) return;
     stopped = true;
-    void (onStop === 'close' ? endOrLeave(session) : session.detach());
+    void (onStop === 'terminate' ? endOrLeave(session) : session.detach());
   };
   const outputs = createProgramOutputs(world, stop);
   const line = createPlainStatusLine(stderr);

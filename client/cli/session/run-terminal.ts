@@ -16,7 +16,7 @@ export interface TerminalRun {
   /** Line for the user at the start; the detach keys and what they do are added. */
   readonly greeting: string;
   /** What happens at the detach keys, when this process is asked to end, and when the terminal has gone. */
-  readonly onLeave: 'detach' | 'close';
+  readonly onLeave: 'detach' | 'terminate';
   /** Address of the agent, where it was given. */
   readonly address: string | undefined;
 }
@@ -83,7 +83,7 @@ export async function runTerminal(run: TerminalRun): Promise<SessionOutcome> {
   const gone = new AbortController();
   const leave = (): void => {
     gone.abort();
-    void (onLeave === 'close' ? endOrLeave(session) : session.detach());
+    void (onLeave === 'terminate' ? endOrLeave(session) : session.detach());
   };
   const resize = (): void => {
     size = terminalSize({ rows: stdout.rows, cols: stdout.columns }, size);
@@ -93,7 +93,7 @@ export async function runTerminal(run: TerminalRun): Promise<SessionOutcome> {
   stdin.setRawMode?.(true);
   const keys = createDetachKeys(() => view.isPasteBracketed);
   const stopInput = forwardInput(session, { stdin, clock, keys }, leave);
-  const wayOut = `${detachKeysText} ${onLeave === 'close' ? 'ends it' : 'detaches'}`;
+  const wayOut = `${detachKeysText} ${onLeave === 'terminate' ? 'ends it' : 'detaches'}`;
   const whenUnreachable = silentAddressText(address);
   const stopStatus = showConnection(session, { line: view, clock, whenUnreachable, wayOut });
   stdout.on('resize', resize);
@@ -107,7 +107,7 @@ export async function runTerminal(run: TerminalRun): Promise<SessionOutcome> {
       lost: () => view.write('\r\n\x1b[2mpanelet: output is missing here\x1b[0m\r\n'),
     });
     // What is closed hangs its program up.
-    const isClosed = gone.signal.aborted && onLeave === 'close' && outcome.kind === 'ended' && !world.stop.aborted;
+    const isClosed = gone.signal.aborted && onLeave === 'terminate' && outcome.kind === 'ended' && !world.stop.aborted;
     return isClosed ? { kind: 'exited', code: 0, signal: 'SIGHUP' } : outcome;
   } finally {
     world.stop.removeEventListener('abort', leave);

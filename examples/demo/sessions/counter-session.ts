@@ -61,7 +61,7 @@ export async function openCounterSession(deps: SessionDeps): Promise<DemoSession
 
   const settle = async (): Promise<void> => {
     await typist.stop();
-    await session.settled();
+    await session.flushed();
     await waitFor('every typed line to be carried out', () => fileText('keys').length >= typist.text.length, limitMs);
     writeFileSync(join(directory, 'stop'), '');
     await waitFor('the counter to stop', () => existsSync(join(directory, 'stopped')) && ended, limitMs);
@@ -76,7 +76,7 @@ export async function openCounterSession(deps: SessionDeps): Promise<DemoSession
       await settle().catch((error: unknown) => failures.push(messageOf(error)));
       const after = processNow(before.pid);
       const { gapsMs } = session.stats();
-      await session.close();
+      await session.terminate();
       await reading;
       const written = fileText('ticks');
       const { lost, duplicated, reordered } = tracker.verdict(written.split('\n').length - 1);

@@ -99,7 +99,7 @@ export async function openEditorSession(deps: SessionDeps, editor: Editor): Prom
         failures.push(messageOf(error));
       }
       const { gapsMs } = session.stats();
-      await session.close();
+      await session.terminate();
       await screen.reading;
       return row(after, gapsMs);
     },

@@ -48,7 +48,7 @@ export async function openGuestbookSession(deps: SessionDeps): Promise<DemoSessi
         failures.push(messageOf(error));
       }
       const { gapsMs } = session.stats();
-      await session.close();
+      await session.terminate();
       await reading;
       const { lost, duplicated, reordered } = tracker.verdict(typist.text.split('\n').length - 1);
       return {

@@ -38,7 +38,7 @@ export async function openScreenSession(deps: SessionDeps, program: ScreenProgra
         failures.push(messageOf(error));
       }
       const { gapsMs } = session.stats();
-      await session.close();
+      await session.terminate();
       await screen.reading;
       return { kind, node, lost: 0, duplicated: 0, reordered: 0, gapsMs, process: { before, after }, failures };
     },

@@ -89,7 +89,7 @@ export async function openTailSession(deps: SessionDeps): Promise<DemoSession> {
         failures.push(messageOf(error));
       }
       const { gapsMs } = session.stats();
-      await session.close();
+      await session.terminate();
       await reading;
       const { lost, duplicated, reordered } = tracker.verdict(writer.lines);
       return { kind, node, output: compareEnds(written, received), lost, duplicated, reordered, gapsMs, failures };

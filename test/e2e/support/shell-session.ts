@@ -125,7 +125,7 @@ export async function openShell(client: PaneletClient, command = '/bin/sh'): Pro
       stopping.abort(new Error('enough'));
       await settle(limitMs).catch((error: unknown) => failures.push((error as Error).message));
       const { gapsMs } = session.stats();
-      await session.close().catch((error: unknown) => failures.push(`close: ${String(error)}`));
+      await session.terminate().catch((error: unknown) => failures.push(`close: ${String(error)}`));
       await reading;
       const after = shells.at(-1) ?? { pid: 0, startTicks: 'unknown' };
       return {

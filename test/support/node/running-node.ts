@@ -19,6 +19,8 @@ export interface RunningNode {
   readonly agentPort: number;
   /** Attaches that the agent has let in so far. */
   readonly attaches: number;
+  /** Sessions that it was asked to end so far. */
+  readonly ends: number;
   /** Installs a panel, as a reload of its configuration does. */
   offer(panel: PanelDefinition): Promise<void>;
   /** The worker of a panel. */
@@ -60,15 +62,21 @@ export async function startRunningNode(options: RunningNodeOptions): Promise<Run
   for (const panel of options.panels) await offer(panel);
   await writeIdentities(identityFile, options.tokens ?? ['secret']);
   await configure();
-  let attaches = 0;
-  const agent = await startNodeAgent(configFile, () => attaches++);
+  const counts = { attaches: 0, ends: 0 };
+  const agent = await startNodeAgent(configFile, ({ method, resource }) => {
+    if (method === 'Attach' && resource === 'panels') counts.attaches++;
+    if (method === 'EndSession') counts.ends++;
+  });
   const passage = await startPassage(0, () => ({ host: '127.0.0.1', port: agent.port }));
   return {
     port: passage.port,
     address: `127.0.0.1:${passage.port}`,
     agentPort: agent.port,
     get attaches() {
-      return attaches;
+      return counts.attaches;
+    },
+    get ends() {
+      return counts.ends;
     },
     offer: async (panel) => {
       await offer(panel);
@@ -112,8 +120,14 @@ async function writeConfig(file: string, { dir, identityFile, panels, tls }: Nod
   await writeFile(file, JSON.stringify(config));
 }
 
+/** A call that the agent has written down. */
+interface AuditedCall {
+  readonly method?: string;
+  readonly resource?: string;
+}
+
 /** The agent, which finds its workers at their sockets and starts none. */
-function startNodeAgent(configFile: string, onAttach: () => void): Promise<Agent> {
+function startNodeAgent(configFile: string, onCall: (call: AuditedCall) => void): Promise<Agent> {
   return startAgent({
     ...{
       configFile,
@@ -127,7 +141,8 @@ function startNodeAgent(configFile: string, onAttach: () => void): Promise<Agent
       { level: 'info' },
       {
         write: (line) => {
-          if (isAttach(line)) onAttach();
+          const { audit, ...call } = JSON.parse(line) as AuditedCall & { readonly audit?: boolean };
+          if (audit === true) onCall(call);
         },
       },
     ),
@@ -135,11 +150,6 @@ function startNodeAgent(configFile: string, onAttach: () => void): Promise<Agent
     random: createSystemRandom(),
     signal: new AbortController().signal,
   });
-}
-
-function isAttach(line: string): boolean {
-  const { audit, method, resource } = JSON.parse(line) as Record<string, unknown>;
-  return audit === true && method === 'Attach' && resource === 'panels';
 }
 
 async function writeIdentities(file: string, tokens: readonly string[]): Promise<void> {
