@@ -1,10 +1,10 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { Clock } from '#common/time/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
-import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { AttachMode } from '#proto/session/v1/session.js';
 import { createClientLink, type ClientLink, type ClientLinkOptions } from '#session/client/client-link.js';
+import type { ClientLog } from './client-log.js';
 import type { LearningBook } from './connect/address-book.js';
 import type { ChannelPool } from './connect/channel-pool.js';
 import type { PaneletClientOptions, ResumeOptions } from './connect/client-options.js';
@@ -27,7 +27,7 @@ export interface ClientSessionsDeps {
   readonly endSession: (sessionId: string, node: string) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
+  readonly log: ClientLog;
 }
 
 /** Which session a link is for. */

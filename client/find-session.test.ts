@@ -1,18 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
-import { Session } from '#proto/session/v1/session.js';
-import { findSession } from './find-session.js';
+import { findSession, type FindSessionOptions } from './find-session.js';
 
 const nodes = Array.from({ length: 20 }, (_, index) => `node-${index}`);
-const having = (sessionId: string): Session => Session.fromPartial({ sessionId });
+type Listed = Awaited<ReturnType<FindSessionOptions['list']>>;
+
+const having = (sessionId: string): Listed[number] => ({ sessionId });
 
 describe('finding a session', () => {
   test('asks eight nodes at a time until one has it', async () => {
     let now = 0;
     let most = 0;
     const asked: string[] = [];
-    const list = async (node: string): Promise<Session[]> => {
+    const list = async (node: string): Promise<Listed> => {
       asked.push(node);
       most = Math.max(most, ++now);
       await new Promise((resolve) => setImmediate(resolve));
@@ -25,16 +26,16 @@ describe('finding a session', () => {
   });
 
   test('does not wait for slow nodes once it is found', async () => {
-    const never = createLatch<Session[]>();
-    const list = (node: string): Promise<Session[]> =>
+    const never = createLatch<Listed>();
+    const list = (node: string): Promise<Listed> =>
       node === 'node-1' ? Promise.resolve([having('s')]) : never.promise;
     expect(await findSession({ sessionId: 's', nodes: ['node-0', 'node-1'], list })).toBe('node-1');
   });
 
   test('says that it is nowhere only when every node has answered', async () => {
-    const list = (): Promise<Session[]> => Promise.resolve([]);
+    const list = (): Promise<Listed> => Promise.resolve([]);
     await expect(findSession({ sessionId: 's', nodes, list })).rejects.toMatchObject({ code: 'SESSION_UNKNOWN' });
-    const some = (node: string): Promise<Session[]> =>
+    const some = (node: string): Promise<Listed> =>
       node === 'node-3' ? Promise.reject(new PaneletError('TIMEOUT', 'It is slow.')) : Promise.resolve([]);
     await expect(findSession({ sessionId: 's', nodes, list: some })).rejects.toMatchObject({
       code: 'AGENT_UNREACHABLE',
@@ -43,7 +44,7 @@ describe('finding a session', () => {
   });
 
   test('gives the reason of all when none answers', async () => {
-    const list = (): Promise<Session[]> => Promise.reject(new PaneletError('IDENTITY_REFUSED', 'No.'));
+    const list = (): Promise<Listed> => Promise.reject(new PaneletError('IDENTITY_REFUSED', 'No.'));
     await expect(findSession({ sessionId: 's', nodes, list })).rejects.toMatchObject({ code: 'IDENTITY_REFUSED' });
   });
 });

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { PaneletError } from '#common/errors/errors.js';
-import type { Session } from '#proto/session/v1/session.js';
+import type { SessionInfo } from './node-views.js';
 
 /** Where to look for a session. */
 export interface FindSessionOptions {
@@ -8,7 +8,7 @@ export interface FindSessionOptions {
   /** Nodes to ask. */
   readonly nodes: readonly string[];
   /** The caller's sessions on a node, for example `client.listSessions()` of a client with that node's address. */
-  readonly list: (node: string) => Promise<readonly Session[]>;
+  readonly list: (node: string) => Promise<readonly Pick<SessionInfo, 'sessionId'>[]>;
   /** Nodes that are asked at the same time. @default 8 */
   readonly limit?: number;
 }

@@ -1,8 +1,8 @@
 import { Metadata } from '@grpc/grpc-js';
 import { createSystemClock } from '#common/time/clock.js';
-import { createSilentLog } from '#common/log.js';
 import { createSystemRandom } from '#common/random.js';
-import { AttachMode, type ListPanelsResponse, type Session } from '#proto/session/v1/session.js';
+import { AttachMode } from '#proto/session/v1/session.js';
+import { silentLog } from './client-log.js';
 import { ClientSessions, type SessionTarget } from './client-sessions.js';
 import { createAddressBook } from './connect/address-book.js';
 import { defaultTimes } from './connect/attach-times.js';
@@ -11,6 +11,7 @@ import { createAgentCalls, type AgentCalls } from './calls/agent-calls.js';
 import { createChannelPool, type ChannelPool } from './connect/channel-pool.js';
 import type { OpenOptions, PaneletClientOptions, ResumeOptions } from './connect/client-options.js';
 import { credentialsFor, serverNameOf, type TlsOption } from './connect/endpoint-address.js';
+import { nodePanelsOf, sessionInfoOf, type NodePanels, type SessionInfo } from './node-views.js';
 import type { PaneletSession } from './session/panelet-session.js';
 import { callUnary } from './calls/unary-call.js';
 
@@ -24,13 +25,15 @@ export interface PaneletClient {
    */
   resume(options: ResumeOptions): Promise<PaneletSession>;
   /** The panels of the node that answers. */
-  listPanels(): Promise<ListPanelsResponse>;
+  listPanels(): Promise<NodePanels>;
   /** The caller's own sessions on the node that answers, oldest first. */
-  listSessions(panel?: string): Promise<readonly Session[]>;
+  listSessions(panel?: string): Promise<readonly SessionInfo[]>;
   /** Ends a session for good. @throws SESSION_UNKNOWN when there is none, or it is somebody else's. */
   endSession(sessionId: string): Promise<void>;
-  /** Leaves all sessions, which are kept, and closes the connections. */
+  /** Leaves all sessions, which are kept, and closes the connections. The same as `await using`. */
   close(): Promise<void>;
+  /** `close`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** About no session: whichever agent answers. */
@@ -40,7 +43,7 @@ const anyAgent = { sessionId: '', node: '' };
 export function createPaneletClient(options: PaneletClientOptions): PaneletClient {
   const clock = options.clock ?? createSystemClock({ keepsAlive: true });
   const random = options.random ?? createSystemRandom();
-  const log = options.log ?? createSilentLog();
+  const log = options.log ?? silentLog;
   const book = createAddressBook(options);
   const tls = (): TlsOption => (typeof options.tls === 'function' ? options.tls() : (options.tls ?? 'auto'));
   const pool = createPool(options, tls);
@@ -58,21 +61,25 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
     random,
     log,
   });
+  const close = async (): Promise<void> => {
+    await sessions.detachAll();
+    pool.close();
+  };
   return {
     open: (open) => sessions.start(openingLink(open, open.sessionId ?? random.uuid()), open),
     resume: (resume) => sessions.start(resumingLink(resume), resume),
     listPanels: () =>
-      calls.call(anyAgent, ({ client }, context) => callUnary(client.listPanels.bind(client), {}, context)),
+      calls.call(anyAgent, async ({ client }, context) =>
+        nodePanelsOf(await callUnary(client.listPanels.bind(client), {}, context)),
+      ),
     listSessions: (panel) =>
       calls.call(anyAgent, async ({ client }, context) => {
         const response = await callUnary(client.listSessions.bind(client), { panel: panel ?? '' }, context);
-        return response.sessions;
+        return response.sessions.map(sessionInfoOf);
       }),
     endSession: (sessionId) => endSession(calls, sessionId, ''),
-    close: async () => {
-      await sessions.detachAll();
-      pool.close();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

@@ -28,4 +28,3 @@ export type { Fate, SessionEventMap, SessionEventName } from './session/session-
 export type { Loss, LostRange } from '#session/client/client-link.js';
 export { nodeServerName } from '#common/node-server-name.js';
 export { errorCodes, isPaneletError, PaneletError, type ErrorCode } from '#common/errors/errors.js';
-export { Channel } from '#proto/session/v1/session.js';

@@ -65,7 +65,7 @@ function withLearned(
 function named(found: string | readonly string[], node: string): [NodeAddress, ...NodeAddress[]] {
   const [first, ...others] = [found].flat().map((address) => ({ address, node }));
   if (first !== undefined) return [first, ...others];
-  throw new PaneletError('AGENT_UNREACHABLE', 'No address of an agent is known now. Try again.');
+  throw new PaneletError('AGENT_UNREACHABLE', 'No address of an agent is known now.', { advice: 'Try again.' });
 }
 
 function fromGiven(
@@ -79,5 +79,6 @@ function fromGiven(
   const turn = attempt % all.length;
   const [first, ...others] = [...all.slice(turn), ...all.slice(0, turn)];
   if (first !== undefined) return [first, ...others];
-  throw new PaneletError('CONFIG_INVALID', 'No address of an agent is given. Give one, for example 127.0.0.1:7443.');
+  const advice = 'Give one, for example 127.0.0.1:7443.';
+  throw new PaneletError('CONFIG_INVALID', 'No address of an agent is given.', { advice });
 }

@@ -8,7 +8,9 @@ export function bearer(token: string | undefined): string | undefined {
   const text = token?.trim() ?? '';
   if (text === '') return undefined;
   if (/^[\x21-\x7e]+$/.test(text)) return `Bearer ${text}`;
-  const message =
-    'The token has a space, a line end or another character that no token has. Check PANELET_TOKEN or the token file.';
-  throw new PaneletError('CONFIG_INVALID', message);
+  const problem = 'The token has a space, a line end or another character that no token has.';
+  throw new PaneletError('CONFIG_INVALID', problem, {
+    advice: 'Give it as it was issued.',
+    details: { setting: 'token' },
+  });
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '#common/time/clock.js';
 import type { PaneletError } from '#common/errors/errors.js';
-import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
+import type { ClientLog } from '../client-log.js';
 import type { AttachTimes } from './attach-times.js';
 import type { TlsOption } from './endpoint-address.js';
 import type { LivenessOptions } from './liveness.js';
@@ -56,7 +56,7 @@ export interface PaneletClientOptions extends AddressOptions {
   /** Sessions on one connection. @default 100 */
   readonly maxSessionsPerConnection?: number;
   /** @default silent */
-  readonly log?: Log;
+  readonly log?: ClientLog;
   /** @default the system's */
   readonly clock?: Clock;
   /** @default the system's */

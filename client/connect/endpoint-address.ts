@@ -7,7 +7,7 @@ export type TlsOption =
   | 'plaintext'
   | {
       /** Authorities to trust, PEM. @default the system's */
-      readonly ca?: Buffer;
+      readonly ca?: Uint8Array | string;
       /**
        * Name to check the certificate against, when it is not the host of the address. A function is asked for each connection, with the
        * node it leads to, or `''` while that is not known: `nodeServerName` for agents of a cluster that the controller gave certificates.
@@ -28,8 +28,8 @@ function hostOf(address: string): string {
   const match = /^(\[[0-9a-fA-F:]+\]|[^:/\s]+):(\d{1,5})$/.exec(address);
   const port = Number(match?.[2]);
   if (match?.[1] === undefined || port < 1 || port > 65_535) {
-    const message = `The address "${address}" is not of the form host:port. Give the address of an agent, for example 127.0.0.1:7443.`;
-    throw new PaneletError('CONFIG_INVALID', message);
+    const advice = 'Give the address of an agent, for example 127.0.0.1:7443.';
+    throw new PaneletError('CONFIG_INVALID', `The address "${address}" is not of the form host:port.`, { advice });
   }
   return match[1];
 }
@@ -46,5 +46,6 @@ export function isThisMachine(address: string): boolean {
 export function credentialsFor(address: string, tls: TlsOption): ChannelCredentials {
   const isHere = isThisMachine(address);
   if (tls === 'plaintext' || (tls === 'auto' && isHere)) return credentials.createInsecure();
-  return credentials.createSsl(tls === 'auto' ? null : (tls.ca ?? null));
+  const ca = tls === 'auto' ? undefined : tls.ca;
+  return credentials.createSsl(ca === undefined ? null : Buffer.from(ca));
 }

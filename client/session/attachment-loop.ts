@@ -2,10 +2,10 @@ import { Metadata, status } from '@grpc/grpc-js';
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
-import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
 import { DrainPhase } from '#proto/session/v1/session.js';
 import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#session/client/client-link.js';
+import type { ClientLog } from '../client-log.js';
 import type { AttachTimes } from '../connect/attach-times.js';
 import { AttachBudget } from './attach-budget.js';
 import { Attachment, type AttachmentResult } from './attachment.js';
@@ -67,7 +67,7 @@ export interface AttachmentLoopDeps {
   readonly liveness: LivenessOptions;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
+  readonly log: ClientLog;
   readonly events: AttachmentEvents;
 }
 

@@ -1,10 +1,13 @@
 import { PaneletError } from '#common/errors/errors.js';
-import { Channel, Event } from '#proto/session/v1/session.js';
+import { Event } from '#proto/session/v1/session.js';
+import type { ClientLink } from '#session/client/client-link.js';
 import { defaultLimits } from '#session/codec/limits.js';
+import { channelNumberOf, type WriteChannel } from './channels.js';
 import { Departure } from './departure.js';
-import { createOutputStreams, type OutputStreams } from './output-streams.js';
-import type { PaneletSession, SessionItem } from './panelet-session.js';
+import type { PaneletSession, ResumeState } from './panelet-session.js';
+import { Reading } from './reading.js';
 import { SessionCore, type SessionDeps } from './session-core.js';
+import { createWritableStream } from './web-streams.js';
 
 /** A session, and the promise of its first attachment. */
 export interface StartedSession {
@@ -15,24 +18,37 @@ export interface StartedSession {
 
 /** Starts a session. */
 export function startSession(deps: SessionDeps): StartedSession {
-  const { link, panel } = deps;
   const core = new SessionCore(deps);
-  const reading = createReading(core);
-  const departure = new Departure(core, deps.endSession);
-  const session: PaneletSession = {
+  const session = faceOf(core, deps);
+  core.loop.start();
+  return { session, opened: core.opened };
+}
+
+/** What its user has of a session. */
+function faceOf(core: SessionCore, { link, panel, endSession }: SessionDeps): PaneletSession {
+  const reading = new Reading(core);
+  const departure = new Departure(core, endSession);
+  let writable: PaneletSession['writable'] | undefined;
+  return {
     sessionId: link.sessionId,
     panel,
     get phase() {
       return core.phase;
     },
     get stdout() {
-      return reading.streams().stdout;
+      return reading.streams.stdout;
     },
     get stderr() {
-      return reading.streams().stderr;
+      return reading.streams.stderr;
     },
     get exit() {
-      return reading.streams().exit;
+      return reading.streams.exit;
+    },
+    get readable() {
+      return reading.readable;
+    },
+    get writable() {
+      return (writable ??= createWritableStream(core, (bytes) => write(core, bytes)));
     },
     closed: core.closed,
     write: (bytes, options) => write(core, bytes, options?.channel),
@@ -49,21 +65,23 @@ export function startSession(deps: SessionDeps): StartedSession {
     terminate: () => departure.terminate(),
     [Symbol.asyncDispose]: () => departure.detach(),
     stats: () => core.stats(),
-    resumeState: () => ({
-      sessionId: link.sessionId,
-      panel,
-      resumeToken: Buffer.from(link.resumeToken).toString('base64'),
-      incarnation: link.incarnation,
-      ...core.home,
-    }),
+    resumeState: () => resumeStateOf(core, link, panel),
     [Symbol.asyncIterator]: () => reading.iterate(),
   };
-  core.loop.start();
-  return { session, opened: core.opened };
 }
 
-function write(core: SessionCore, bytes: Uint8Array | string, channel: Channel = Channel.STDIN): Promise<void> {
-  return core.add({ kind: 'data', channel, bytes: typeof bytes === 'string' ? Buffer.from(bytes) : bytes });
+function resumeStateOf(
+  core: SessionCore,
+  { sessionId, resumeToken, incarnation }: ClientLink,
+  panel: string,
+): ResumeState {
+  const token = Buffer.from(resumeToken).toString('base64');
+  return { sessionId, panel, resumeToken: token, incarnation, ...core.home };
+}
+
+function write(core: SessionCore, data: Uint8Array | string, channel: WriteChannel = 'stdin'): Promise<void> {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  return core.add({ kind: 'data', channel: channelNumberOf(channel), bytes });
 }
 
 function addEvent(core: SessionCore, event: Event): Promise<void> {
@@ -71,34 +89,4 @@ function addEvent(core: SessionCore, event: Event): Promise<void> {
   if (sizeBytes <= defaultLimits.maxEventBytes) return core.add({ kind: 'event', event });
   const message = `An event has at most ${defaultLimits.maxEventBytes} bytes; this one has ${sizeBytes}. Send it as data.`;
   return Promise.reject(new PaneletError('LIMIT_EXCEEDED', message));
-}
-
-/** The two ways to read, of which a session takes one. */
-function createReading(core: SessionCore): { iterate(): AsyncIterator<SessionItem>; streams(): OutputStreams } {
-  let streams: OutputStreams | undefined;
-  let isIterated = false;
-  const refuse = (instead: string): never => {
-    throw new PaneletError('CONFIG_INVALID', `A session is iterated, or read by its streams, not both. ${instead}`);
-  };
-  return {
-    iterate: () => {
-      if (streams !== undefined) refuse('Read stdout and stderr.');
-      isIterated = true;
-      return iterate(core);
-    },
-    streams: () => {
-      if (isIterated) refuse('Take the items of the iteration.');
-      streams ??= createOutputStreams({ [Symbol.asyncIterator]: () => iterate(core) });
-      return streams;
-    },
-  };
-}
-
-function iterate(core: SessionCore): AsyncIterator<SessionItem> {
-  return {
-    next: async () => {
-      const value = await core.inbox.next();
-      return value === undefined ? { done: true, value } : { done: false, value };
-    },
-  };
 }

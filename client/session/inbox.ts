@@ -1,6 +1,7 @@
 import type { PaneletError } from '#common/errors/errors.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Endpoint, InputItem } from '#session/endpoint/endpoint.js';
+import { readChannelOf } from './channels.js';
 import type { SessionItem } from './panelet-session.js';
 
 /** What an inbox is made with. */
@@ -102,7 +103,7 @@ export class Inbox {
 function itemOf(input: InputItem): SessionItem | undefined {
   switch (input.kind) {
     case 'data':
-      return input;
+      return { ...input, channel: readChannelOf(input.channel) };
     case 'fin':
       return input;
     case 'event': {

@@ -1,12 +1,12 @@
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { isPaneletError } from '#common/errors/errors.js';
-import { Channel } from '#proto/session/v1/session.js';
 import { settle } from '#test/support/settle.js';
+import type { ReadChannel } from './channels.js';
 import { createOutputStreams } from './output-streams.js';
 import type { SessionItem } from './panelet-session.js';
 
-const data = (channel: Channel, content: string | Uint8Array): SessionItem => ({
+const data = (channel: ReadChannel, content: string | Uint8Array): SessionItem => ({
   ...{ kind: 'data', seq: 1, channel },
   payload: Buffer.from(content),
 });
@@ -20,7 +20,7 @@ async function* from(items: readonly SessionItem[], error?: Error): AsyncGenerat
 
 describe('output streams', () => {
   test('keep what a program prints and its errors apart, and tell its exit', async () => {
-    const items = [data(Channel.STDOUT, 'a'), data(Channel.STDERR, 'x'), data(Channel.STDOUT, 'b'), exit, fin];
+    const items = [data('stdout', 'a'), data('stderr', 'x'), data('stdout', 'b'), exit, fin];
     const streams = createOutputStreams(from(items));
     expect(await Promise.all([text(streams.stdout), text(streams.stderr), streams.exit])).toEqual([
       'ab',
@@ -32,7 +32,7 @@ describe('output streams', () => {
   test('take no more than their readers do', async () => {
     let given = 0;
     async function* endless(): AsyncGenerator<SessionItem> {
-      for (; given < 1000; given++) yield await Promise.resolve(data(Channel.STDERR, Buffer.alloc(16_384)));
+      for (; given < 1000; given++) yield await Promise.resolve(data('stderr', Buffer.alloc(16_384)));
     }
     const streams = createOutputStreams(endless());
     await settle(100);
@@ -44,7 +44,7 @@ describe('output streams', () => {
 
   test('fail where output is missing', async () => {
     const loss = { direction: 'output', code: 'WORKER_CRASHED', message: 'The worker crashed.' };
-    const items = [data(Channel.STDOUT, 'a'), { kind: 'lost', loss } as unknown as SessionItem, fin];
+    const items = [data('stdout', 'a'), { kind: 'lost', loss } as unknown as SessionItem, fin];
     const streams = createOutputStreams(from(items));
     streams.stderr.on('error', () => undefined);
     const failure: unknown = await text(streams.stdout).catch((error: unknown) => error);
@@ -53,7 +53,7 @@ describe('output streams', () => {
   });
 
   test('fail as the session does', async () => {
-    const streams = createOutputStreams(from([data(Channel.STDERR, 'a')], new Error('cut')));
+    const streams = createOutputStreams(from([data('stderr', 'a')], new Error('cut')));
     streams.stdout.on('error', () => undefined);
     await expect(text(streams.stderr)).rejects.toThrow('cut');
   });

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
-import { Channel } from '#proto/session/v1/session.js';
 import { errorOfEnding } from './error-of-ending.js';
 import type { ProgramExit, SessionItem } from './panelet-session.js';
 
@@ -59,7 +58,7 @@ export function createOutputStreams(items: AsyncIterable<SessionItem>): OutputSt
   const take = async (item: SessionItem): Promise<void> => {
     switch (item.kind) {
       case 'data':
-        return (item.channel === Channel.STDERR ? stderr : stdout).push(item.payload);
+        return (item.channel === 'stderr' ? stderr : stdout).push(item.payload);
       case 'snapshot':
         return stdout.push(item.payload);
       case 'exit':

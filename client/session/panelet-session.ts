@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { Channel } from '#proto/session/v1/session.js';
 import type { PaneletError } from '#common/errors/errors.js';
 import type { Loss } from '#session/client/client-link.js';
+import type { ReadChannel, WriteChannel } from './channels.js';
 import type { SessionEventMap, SessionEventName } from './session-events.js';
 
 /** One piece of a session's output, in order. */
 export type SessionItem =
-  | { readonly kind: 'data'; readonly seq: number; readonly channel: Channel; readonly payload: Uint8Array }
+  | { readonly kind: 'data'; readonly seq: number; readonly channel: ReadChannel; readonly payload: Uint8Array }
   /** The program of the panel has ended; `signal` is set when a signal ended it. */
   | { readonly kind: 'exit'; readonly seq: number; readonly code: number; readonly signal: string | undefined }
   | { readonly kind: 'event'; readonly seq: number; readonly name: string; readonly payload: Uint8Array }
@@ -106,6 +106,13 @@ export interface PaneletSession extends AsyncIterable<SessionItem> {
   readonly stdout: Readable;
   /** Its errors: of a program on pipes (`tty: 'false'`); on a terminal they come with the rest. As `stdout`. */
   readonly stderr: Readable;
+  /** `stdout` as a web stream, made when it is first asked for. Take it or `stdout`, not both. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /**
+   * Input as a web stream: what is written goes where `write` goes, closing it is `end`. It fails once the session is closed. Aborting it
+   * writes no more, and leaves the session as it is.
+   */
+  readonly writable: WritableStream<Uint8Array | string>;
   /** How the program ended; undefined when the session was over before. As `stdout`, it reads instead of the iteration. */
   readonly exit: Promise<ProgramExit | undefined>;
   /** Resolves when nothing more comes, with how it ended. Never rejects. */
@@ -115,7 +122,7 @@ export interface PaneletSession extends AsyncIterable<SessionItem> {
    * then on they are delivered exactly once, or told as lost.
    * @throws PaneletError when the session is over, or after `end`.
    */
-  write(bytes: Uint8Array | string, options?: { readonly channel?: Channel }): Promise<void>;
+  write(bytes: Uint8Array | string, options?: { readonly channel?: WriteChannel }): Promise<void>;
   /** Tells the size of the window, in character cells. Sizes that follow fast are merged. */
   resize(size: { readonly rows: number; readonly cols: number }): void;
   /** Asks the panel to signal its program, for example `SIGINT`, in order with the bytes written before. */

@@ -2,10 +2,11 @@ import type { Clock } from '#common/time/clock.js';
 import { durationToMs } from '#common/time/duration.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
-import type { Log } from '#common/log.js';
 import { DrainPhase, ResumeOutcome, SessionFate, type Drain } from '#proto/session/v1/session.js';
 import type { ClientEffect, ClientLink } from '#session/client/client-link.js';
+import type { ClientLog } from '../client-log.js';
 import type { AttachmentEvents, AttachmentLoop } from './attachment-loop.js';
+import { closedErrorOf } from './closed-error.js';
 import { Inbox } from './inbox.js';
 import { sessionEndOf, type LoopEnd } from './loop-end.js';
 import { Outbox, type OutboxEntry } from './outbox.js';
@@ -21,7 +22,7 @@ export interface SessionDeps {
   /** What happens when frames are lost: go on, told; or end with SESSION_LOST. */
   readonly onLoss: 'continue' | 'end';
   readonly clock: Clock;
-  readonly log: Log;
+  readonly log: ClientLog;
   readonly loop: (events: AttachmentEvents) => AttachmentLoop;
   /** Ends the session at the agent of its node; `''` when that is not known. */
   readonly endSession: (node: string) => Promise<void>;
@@ -105,7 +106,7 @@ export class SessionCore {
   /** Resolves once everything written is acknowledged. */
   flushed(): Promise<void> {
     const waited = this.#settling.wait();
-    if (this.#end !== undefined) this.#settling.reject(reasonOf(this.#end));
+    if (this.#end !== undefined) this.#settling.reject(closedErrorOf(this.#end));
     return waited;
   }
 
@@ -114,7 +115,7 @@ export class SessionCore {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.#phase = 'closed';
-    const reason = reasonOf(end);
+    const reason = closedErrorOf(end);
     this.#outbox.close(reason);
     this.#settling.reject(reason);
     this.#opened.reject(reason);
@@ -216,20 +217,6 @@ export class SessionCore {
   #isTold(end: SessionEnd): end is SessionEnd & { readonly kind: 'ended' } {
     if (end.kind !== 'ended' || end.cause === 'finished' || end.cause === 'unknown') return false;
     return end.cause !== 'asked' || !this.isEndAskedHere;
-  }
-}
-
-/** Why nothing can be written any more. */
-function reasonOf(end: SessionEnd): PaneletError {
-  switch (end.kind) {
-    case 'failed':
-      return end.error;
-    case 'detached': {
-      const advice = 'Resume it to go on.';
-      return new PaneletError('OPERATION_REFUSED', 'This client has left the session, which is kept.', { advice });
-    }
-    case 'ended':
-      return new PaneletError('SESSION_ENDED', 'The session is over.', { advice: 'Open a new one.' });
   }
 }
 

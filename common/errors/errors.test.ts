@@ -1,5 +1,5 @@
 import { runInNewContext } from 'node:vm';
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { errorCodes, isPaneletError, messageOf, PaneletError } from './errors.js';
 
 test('keeps a PaneletError as it is and wraps anything else with its cause', () => {
@@ -17,6 +17,18 @@ test('is recognised by code', () => {
   expect(isPaneletError(error, 'FENCED')).toBe(true);
   expect(isPaneletError(error, 'CORDONED')).toBe(false);
   expect(isPaneletError(new Error('x'))).toBe(false);
+});
+
+test('is recognised where another copy of the class has made it', async () => {
+  let other: unknown;
+  await jest.isolateModulesAsync(async () => {
+    const copy = await import('./errors.js');
+    other = new copy.PaneletError('FENCED', 'Older than the last command.');
+  });
+  expect(other instanceof PaneletError).toBe(false);
+  expect(isPaneletError(other, 'FENCED')).toBe(true);
+  expect(PaneletError.from(other)).toBe(other);
+  expect(isPaneletError({ name: 'PaneletError', code: 'FENCED' })).toBe(false);
 });
 
 test('codes are listed once, in order', () => {

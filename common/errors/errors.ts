@@ -58,6 +58,12 @@ export interface ErrorFacts {
   readonly details?: Readonly<Record<string, string>> | undefined;
 }
 
+/**
+ * On every error of Panelet, whichever copy of this file has made it: a program may hold two, as with the client SDK and another release of
+ * it, and `instanceof` knows its own class only.
+ */
+const brand = Symbol.for('panelet.error');
+
 /** The one error class: a code to switch on, a message that says what is wrong, where, and what to do. */
 export class PaneletError extends Error {
   override readonly name = 'PaneletError';
@@ -72,6 +78,7 @@ export class PaneletError extends Error {
     { advice, details = {}, ...options }: ErrorFacts = {},
   ) {
     super(advice === undefined ? problem : `${problem} ${advice}`, options);
+    Object.defineProperty(this, brand, { value: true });
     this.problem = problem;
     this.advice = advice;
     this.details = details;
@@ -85,7 +92,7 @@ export class PaneletError extends Error {
 
   /** The error itself when it is a PaneletError, else one of the code `fallback` with the error as its cause. */
   static from(error: unknown, fallback: ErrorCode = 'INTERNAL'): PaneletError {
-    if (error instanceof PaneletError) return error;
+    if (isPaneletError(error)) return error;
     return new PaneletError(fallback, messageOf(error), { cause: error });
   }
 }
@@ -103,7 +110,8 @@ export function asError(thrown: unknown): Error {
 
 /** True for a PaneletError, of the given code if one is given. */
 export function isPaneletError(error: unknown, code?: ErrorCode): error is PaneletError {
-  return error instanceof PaneletError && (code === undefined || error.code === code);
+  if (typeof error !== 'object' || error === null || !(brand in error)) return false;
+  return code === undefined || (error as unknown as PaneletError).code === code;
 }
 
 /** For the default of a switch that the compiler proves complete. */

@@ -3,14 +3,13 @@ import type { PaneletSession, SessionEnd, SessionItem } from '#client/sdk.js';
 import { createFakeClock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
-import { Channel } from '#proto/session/v1/session.js';
 import { tapSession } from './session-tap.js';
 import { startTimeline } from './timeline.js';
 
 type Listener = (event: unknown) => void;
 
 const data = (text: string): SessionItem => ({
-  ...{ kind: 'data', seq: 1, channel: Channel.STDOUT },
+  ...{ kind: 'data', seq: 1, channel: 'stdout' },
   payload: Buffer.from(text),
 });
 const loss = { kind: 'lost', loss: {} } as SessionItem;

@@ -58,6 +58,8 @@ interface Bytes {
   readonly read: number[];
 }
 
+const numbers = { stdout: Channel.STDOUT, stderr: Channel.STDERR, control: Channel.CONTROL } as const;
+
 /** When a silent connection is asked whether it is alive, and how long it has, in milliseconds. */
 export const twoWaysLiveness = { idleMs: 5_000, timeoutMs: 3_000 } as const;
 
@@ -251,7 +253,7 @@ export class TwoWays {
   async #read(): Promise<void> {
     try {
       for await (const item of this.session) {
-        if (item.kind === 'data') this.client.read.push(...meaningOf(item));
+        if (item.kind === 'data') this.client.read.push(...meaningOf({ ...item, channel: numbers[item.channel] }));
         else if (item.kind === 'lost') throw new Error('Something was lost.');
       }
     } catch (error) {

@@ -1,9 +1,8 @@
 import pLimit from 'p-limit';
-import { durationToMs } from '#common/time/duration.js';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { GateStatus } from '#proto/gate/v1/gate.js';
-import type { Panel, Session } from '#proto/session/v1/session.js';
 import { createGateClient } from '../../calls/gate-client.js';
+import type { PanelInfo, SessionInfo } from '../../node-views.js';
 import { createPaneletClient } from '../../panelet-client.js';
 import { openCluster } from '../access/agent-access.js';
 import { chooseAgentPod, defaultNamespace, type AgentPod } from '../cluster/agent-pods.js';
@@ -88,7 +87,7 @@ async function gateOf(context: CliContext, cluster: Cluster, { node, client, rou
   }
 }
 
-function wordOfPanels(panels: readonly Panel[]): AgentWord {
+function wordOfPanels(panels: readonly PanelInfo[]): AgentWord {
   const silent = panels.filter((panel) => !panel.serving).map((panel) => panel.name);
   return {
     state: silent.length === 0 ? 'SERVING' : `NOT SERVING ${silent.join(', ')}`,
@@ -192,7 +191,7 @@ export async function fleetStatusCommand(context: CliContext): Promise<void> {
 
 /** Sessions of a cluster, and the nodes that did not answer. */
 export interface FleetSessions {
-  readonly sessions: readonly Session[];
+  readonly sessions: readonly SessionInfo[];
   readonly unanswered: readonly { readonly node: string; readonly message: string }[];
 }
 
@@ -208,7 +207,7 @@ export async function listFleetSessions(context: CliContext, panel: string | und
     if (first !== undefined && failed.length === answers.length) throw first.error;
     const sessions = answers.flatMap((answer) => ('value' in answer ? answer.value : []));
     return {
-      sessions: [...sessions].sort((left, right) => durationToMs(right.age, 0) - durationToMs(left.age, 0)),
+      sessions: [...sessions].sort((left, right) => right.ageMs - left.ageMs),
       unanswered: failed.map(({ node: silent, error }) => ({ node: silent, message: error.message })),
     };
   } finally {

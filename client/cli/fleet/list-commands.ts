@@ -1,4 +1,3 @@
-import { durationToMs } from '#common/time/duration.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { usesCluster, withAgent } from '../access/agent-access.js';
 import { chooseSessionId, isWholeSessionId, shortIds } from '../access/choose-session-id.js';
@@ -41,9 +40,8 @@ export async function listSessionsCommand(context: CliContext, flags: { readonly
   }
   const store = createResumeStore(resumeStoreDir(context.world.env, context.world.homeDir));
   const saved = new Set((await store.list()).map((session) => session.sessionId));
-  const json = fleet.sessions.map(({ age, ...session }) => ({
+  const json = fleet.sessions.map((session) => ({
     ...session,
-    ageMs: durationToMs(age, 0),
     resumable: saved.has(session.sessionId),
   }));
   const short = shortIds(json.map((session) => session.sessionId));

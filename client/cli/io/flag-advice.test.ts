@@ -32,6 +32,13 @@ test('a missing token is told in words of flags, after the words of the agent', 
   );
 });
 
+test('a token that cannot be sent is told with where it came from', () => {
+  const own = new PaneletError('CONFIG_INVALID', 'The token has a space.', { details: { setting: 'token' } });
+  expect((advisingFlags(own) as PaneletError).message).toBe(
+    'The token has a space. Check PANELET_TOKEN or the token file.',
+  );
+});
+
 test('what no agent has said stays as it is', () => {
   const own = new PaneletError('IDENTITY_MISSING', 'kubectl made no token.');
   expect(advisingFlags(own)).toBe(own);

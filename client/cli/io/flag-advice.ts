@@ -1,4 +1,4 @@
-import { PaneletError } from '#common/errors/errors.js';
+import { isPaneletError } from '#common/errors/errors.js';
 import type { Trouble } from '../../connect/status-errors.js';
 
 const adviceByTrouble: Readonly<Partial<Record<string, string>>> = {
@@ -20,7 +20,9 @@ const tokenAdvice = 'Give one with --token-file or PANELET_TOKEN_FILE; in a clus
  * users have none, advises in its own terms.
  */
 export function advisingFlags(error: unknown): unknown {
-  if (!(error instanceof PaneletError) || error.details['address'] === undefined) return error;
+  if (!isPaneletError(error)) return error;
+  if (error.details['setting'] === 'token') return error.advising('Check PANELET_TOKEN or the token file.');
+  if (error.details['address'] === undefined) return error;
   const advice = error.code === 'IDENTITY_MISSING' ? tokenAdvice : adviceByTrouble[error.details['trouble'] ?? ''];
   return advice === undefined ? error : error.advising(advice);
 }

@@ -1,5 +1,4 @@
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
-import { Channel } from '#proto/session/v1/session.js';
 import type { PaneletClient } from '../../panelet-client.js';
 import type { PaneletSession } from '../../session/panelet-session.js';
 import { withAgent } from '../access/agent-access.js';
@@ -124,7 +123,7 @@ async function runLog(session: PaneletSession, { world, path, source, address }:
   try {
     const outcome = await readOutput(session, {
       data: async (item) => {
-        if (item.channel === Channel.STDERR) stderr.write(item.payload);
+        if (item.channel === 'stderr') stderr.write(item.payload);
         else await source.write(item.payload);
       },
       snapshot: (item) => source.write(item.payload),

@@ -1,4 +1,3 @@
-import { Channel } from '#proto/session/v1/session.js';
 import type { PaneletSession } from '../../session/panelet-session.js';
 import type { CliWorld } from '../io/cli-world.js';
 import { createPlainStatusLine, showConnection } from './connection-status.js';
@@ -58,7 +57,7 @@ export async function runPipe({ session, world, input, onStop, address }: PipeRu
   else session.end().catch(() => undefined);
   try {
     const outcome = await readOutput(session, {
-      data: (item) => put(item.channel === Channel.STDERR ? 'stderr' : 'stdout', item.payload),
+      data: (item) => put(item.channel === 'stderr' ? 'stderr' : 'stdout', item.payload),
       snapshot: (item) => put('stdout', item.payload),
       lost: (item) => {
         stderr.write(`panelet: output is missing here (${item.loss.message})\n`);
