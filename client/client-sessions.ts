@@ -4,7 +4,7 @@ import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
 import { AttachMode } from '#proto/session/v1/session.js';
 import { createClientLink, type ClientLink, type ClientLinkOptions } from '#session/client/client-link.js';
-import type { ClientLog } from './client-log.js';
+import type { ClientLog } from './connect/client-log.js';
 import type { LearningBook } from './connect/address-book.js';
 import type { ChannelPool } from './connect/channel-pool.js';
 import type { PaneletClientOptions, ResumeOptions } from './connect/client-options.js';

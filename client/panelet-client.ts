@@ -2,7 +2,7 @@ import { Metadata } from '@grpc/grpc-js';
 import { createSystemClock } from '#common/time/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import { AttachMode } from '#proto/session/v1/session.js';
-import { silentLog } from './client-log.js';
+import { silentLog } from './connect/client-log.js';
 import { ClientSessions, type SessionTarget } from './client-sessions.js';
 import { createAddressBook } from './connect/address-book.js';
 import { defaultTimes } from './connect/attach-times.js';

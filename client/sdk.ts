@@ -1,5 +1,6 @@
 /** The client SDK of Panelet: sessions that survive connections, agents and planned restarts. */
 export { createPaneletClient, type PaneletClient } from './panelet-client.js';
+export type { NodePanels, PanelInfo, SessionInfo } from './node-views.js';
 export { findSession, type FindSessionOptions } from './find-session.js';
 export type {
   AddressOptions,
@@ -24,7 +25,11 @@ export type {
   SessionPhase,
   SessionStats,
 } from './session/panelet-session.js';
+export type { ReadChannel, WriteChannel } from './session/channels.js';
 export type { Fate, SessionEventMap, SessionEventName } from './session/session-events.js';
 export type { Loss, LostRange } from '#session/client/client-link.js';
 export { nodeServerName } from '#common/node-server-name.js';
-export { errorCodes, isPaneletError, PaneletError, type ErrorCode } from '#common/errors/errors.js';
+export { errorCodes, isPaneletError, PaneletError, type ErrorCode, type ErrorFacts } from '#common/errors/errors.js';
+export type { ClientLog } from './connect/client-log.js';
+export type { Clock, Timer } from '#common/time/clock.js';
+export type { Random } from '#common/random.js';

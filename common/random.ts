@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
-/** Source of randomness; tests inject {@link createSeededRandom}. */
+/** Source of randomness; tests have one that repeats itself. */
 export interface Random {
   /** A number in [0, 1). */
   number(): number;

@@ -1,7 +1,7 @@
 import type { Clock } from '#common/time/clock.js';
 import type { PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
-import type { ClientLog } from '../client-log.js';
+import type { ClientLog } from './client-log.js';
 import type { AttachTimes } from './attach-times.js';
 import type { TlsOption } from './endpoint-address.js';
 import type { LivenessOptions } from './liveness.js';
@@ -9,7 +9,9 @@ import type { ReattachOptions } from './reattach-policy.js';
 
 /** Where to look for a session. */
 export interface AddressQuery {
+  /** Empty for a call that is about no session. */
   readonly sessionId: string;
+  /** Empty for a call. */
   readonly panel: string;
   /** Node to attach to, as the worker named it; empty when not known. */
   readonly node: string;
@@ -55,7 +57,7 @@ export interface PaneletClientOptions extends AddressOptions {
   readonly liveness?: LivenessOptions;
   /** Sessions on one connection. @default 100 */
   readonly maxSessionsPerConnection?: number;
-  /** @default silent */
+  /** Where the SDK says what it does. @default nowhere */
   readonly log?: ClientLog;
   /** @default the system's */
   readonly clock?: Clock;
@@ -65,6 +67,7 @@ export interface PaneletClientOptions extends AddressOptions {
 
 /** What to open. */
 export interface OpenOptions {
+  /** Name of the panel, as `listPanels` has it. */
   readonly panel: string;
   /** Parameters of the panel. @default none */
   readonly parameters?: Readonly<Record<string, string>>;
@@ -82,6 +85,7 @@ export interface OpenOptions {
 
 /** What to go on with. */
 export interface ResumeOptions {
+  /** As `resumeState()` has it, and so the panel. */
   readonly sessionId: string;
   readonly panel: string;
   /** The resume token of `resumeState()`, base64 or bytes. */
@@ -90,8 +94,10 @@ export interface ResumeOptions {
   readonly node?: string;
   /** Take it from the client that has it. @default true */
   readonly takeover?: boolean;
+  /** As of `OpenOptions`. */
   readonly signal?: AbortSignal;
+  /** As of `OpenOptions`. */
   readonly onWaiting?: (reason: PaneletError) => void;
-  /** @default 'continue' */
+  /** As of `OpenOptions`. @default 'continue' */
   readonly onLoss?: 'continue' | 'end';
 }

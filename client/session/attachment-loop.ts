@@ -5,7 +5,7 @@ import { createLatch, type Latch } from '#common/time/latch.js';
 import type { Random } from '#common/random.js';
 import { DrainPhase } from '#proto/session/v1/session.js';
 import type { AttachmentEnd, ClientEffect, ClientLink, ClientNext } from '#session/client/client-link.js';
-import type { ClientLog } from '../client-log.js';
+import type { ClientLog } from '../connect/client-log.js';
 import type { AttachTimes } from '../connect/attach-times.js';
 import { AttachBudget } from './attach-budget.js';
 import { Attachment, type AttachmentResult } from './attachment.js';

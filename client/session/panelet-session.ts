@@ -6,9 +6,11 @@ import type { SessionEventMap, SessionEventName } from './session-events.js';
 
 /** One piece of a session's output, in order. */
 export type SessionItem =
+  /** Bytes of the program. Small ones that waited together may be one. */
   | { readonly kind: 'data'; readonly seq: number; readonly channel: ReadChannel; readonly payload: Uint8Array }
   /** The program of the panel has ended; `signal` is set when a signal ended it. */
   | { readonly kind: 'exit'; readonly seq: number; readonly code: number; readonly signal: string | undefined }
+  /** What only the panel and its clients know. */
   | { readonly kind: 'event'; readonly seq: number; readonly name: string; readonly payload: Uint8Array }
   /** Replaces all output up to `throughSeq` by a state, for example a screen. */
   | {
@@ -80,8 +82,9 @@ export interface SessionStats {
 export interface ResumeState {
   readonly sessionId: string;
   readonly panel: string;
-  /** The resume token, base64. */
+  /** The resume token, base64. Another one after each attachment. */
   readonly resumeToken: string;
+  /** Life of the session; rises with every restore. */
   readonly incarnation: number;
   /** Node that the session lives on, empty when not known. */
   readonly node: string;
@@ -94,8 +97,11 @@ export interface ResumeState {
  * goes on where it was. Reading is by pull: what is not read holds the worker back, and costs at most the credit window.
  */
 export interface PaneletSession extends AsyncIterable<SessionItem> {
+  /** A UUID. */
   readonly sessionId: string;
+  /** Name of its panel. */
   readonly panel: string;
+  /** Where it is in its life now. */
   readonly phase: SessionPhase;
   /**
    * What the program prints, as a stream, instead of the iteration. Read `stderr` too: one that nobody reads holds the other
@@ -127,7 +133,7 @@ export interface PaneletSession extends AsyncIterable<SessionItem> {
   resize(size: { readonly rows: number; readonly cols: number }): void;
   /** Asks the panel to signal its program, for example `SIGINT`, in order with the bytes written before. */
   signal(name: string): Promise<void>;
-  /** Sends a panel-specific event. */
+  /** Sends an event that only the panel and its clients know, of at most 4 KiB. @throws LIMIT_EXCEEDED for a larger one */
   send(name: string, payload: Uint8Array): Promise<void>;
   /** No more input. Resizes, signals and events may follow. */
   end(): Promise<void>;
@@ -149,6 +155,7 @@ export interface PaneletSession extends AsyncIterable<SessionItem> {
   terminate(): Promise<void>;
   /** `detach`. */
   [Symbol.asyncDispose](): Promise<void>;
+  /** Its counters now. */
   stats(): SessionStats;
   /** For another process, for example a later run of a CLI. Changes with every attachment. */
   resumeState(): ResumeState;

@@ -4,7 +4,7 @@ import { PaneletError } from '#common/errors/errors.js';
 import { createLatch } from '#common/time/latch.js';
 import { DrainPhase, ResumeOutcome, SessionFate, type Drain } from '#proto/session/v1/session.js';
 import type { ClientEffect, ClientLink } from '#session/client/client-link.js';
-import type { ClientLog } from '../client-log.js';
+import type { ClientLog } from '../connect/client-log.js';
 import type { AttachmentEvents, AttachmentLoop } from './attachment-loop.js';
 import { closedErrorOf } from './closed-error.js';
 import { Inbox } from './inbox.js';

@@ -1,6 +1,5 @@
 /**
- * Every error code of Panelet. docs/reference/errors.md describes each; a test keeps the two in step.
- * Edges map a code once: gRPC status, Kubernetes condition, exit code.
+ * Every error code of Panelet; the reference of errors describes each. Edges map a code once: gRPC status, Kubernetes condition, exit code.
  */
 export const errorCodes = [
   'AGENT_UNREACHABLE',
@@ -69,10 +68,13 @@ export class PaneletError extends Error {
   override readonly name = 'PaneletError';
   /** What is wrong, and where: the message without its advice. */
   readonly problem: string;
+  /** What to do about it: sentences of their own. */
   readonly advice: string | undefined;
+  /** What is needed to say the same in other words, for example `address`; never a secret. */
   readonly details: Readonly<Record<string, string>>;
 
   constructor(
+    /** What to switch on. */
     readonly code: ErrorCode,
     problem: string,
     { advice, details = {}, ...options }: ErrorFacts = {},

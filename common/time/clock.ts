@@ -3,7 +3,7 @@ export interface Timer {
   stop(): void;
 }
 
-/** Source of time for everything in Panelet; tests inject {@link createFakeClock}. */
+/** Source of time for everything in Panelet; tests have one that moves when they say so. */
 export interface Clock {
   /** Monotonic milliseconds; only differences mean something. */
   nowMs(): number;
