@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Metadata, status } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
 import { PaneletError } from '#common/errors/errors.js';
@@ -13,6 +14,12 @@ describe('the error of a status', () => {
     const error = clientErrorOf(statusOf(new PaneletError('CORDONED', 'Not now.')), address);
     expect(error).toMatchObject({ code: 'CORDONED', message: 'Not now.' });
     expect((error.cause as Error).message).toBe('gRPC status UNAVAILABLE: Not now.');
+  });
+
+  test('shows nothing of gRPC but its words, in a stack trace either', () => {
+    const shown = inspect(clientErrorOf(statusOf(new PaneletError('CORDONED', 'Not now.')), address), { depth: 9 });
+    expect(shown).toContain('gRPC status UNAVAILABLE: Not now.');
+    expect(shown).not.toMatch(/Metadata|internalRepr|panelet-reason/);
   });
 
   test.each([

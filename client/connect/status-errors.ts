@@ -90,16 +90,25 @@ function sentencesOf(code: ErrorCode, rpc: RpcStatus, address: string): Sentence
   }
 }
 
-/** The status behind an error. */
+/** The status behind an error, in words. */
 class StatusError extends Error {
-  constructor(readonly rpc: RpcStatus) {
+  override readonly name = 'StatusError';
+  /** The node whose agent has answered; not in what a stack trace shows. */
+  readonly #answeringNode: string | undefined;
+
+  constructor(rpc: RpcStatus) {
     super(`gRPC status ${status[rpc.code]}: ${rpc.details}`);
+    this.#answeringNode = answeringNodeOf(rpc.metadata);
+  }
+
+  get answeringNode(): string | undefined {
+    return this.#answeringNode;
   }
 }
 
 /** The node whose agent gave an error of `clientErrorOf`, if it said so. */
 export function answeringNodeOfError({ cause }: Error): string | undefined {
-  return cause instanceof StatusError ? answeringNodeOf(cause.rpc.metadata) : undefined;
+  return cause instanceof StatusError ? cause.answeringNode : undefined;
 }
 
 /**
