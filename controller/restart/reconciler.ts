@@ -15,7 +15,7 @@ import type { Action, Decision, Snapshot } from './decide/snapshot.js';
 import { uidOf } from './facts/pods.js';
 import type { Progress } from './report/progress.js';
 import type { Trigger } from './request/annotation-trigger.js';
-import { RetiringPods } from './retiring-pods.js';
+import { RetiringPods } from './retiring/retiring-pods.js';
 import { SnapshotTaker, type SnapshotTakerDeps } from './snapshot-taker.js';
 import { StrayPods } from './stray-pods.js';
 

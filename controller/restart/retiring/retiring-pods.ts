@@ -2,19 +2,19 @@ import type { Clock } from '#common/time/clock.js';
 import { isPaneletError } from '#common/errors/errors.js';
 import { daemonSets, keyOf } from '#kube/api.js';
 import type { DaemonSet, Pod } from '#kube/objects.js';
-import { retrySoonMs, type ActionContext } from './act/action-tools.js';
-import type { Executor } from './act/executor.js';
-import type { GateAsker } from './act/gate-asker.js';
-import type { PanelRestart } from './api/panel-restart.js';
-import type { ClusterView, Leadership } from './api/ports.js';
-import { referenceTo } from './api/references.js';
-import { settingsOf } from './api/settings.js';
-import { isDraining, lastDrainMs, retiringStep, type RetiringStep } from './decide/retiring-step.js';
-import type { GateView, RetiringPod } from './decide/snapshot.js';
-import { budgetsOf } from './facts/budgets.js';
-import { gatePodOf, type GateProviders } from './facts/gate-provider.js';
-import { sessionsIn } from './facts/host-pods.js';
-import { uidOf } from './facts/pods.js';
+import { retrySoonMs, type ActionContext } from '../act/action-tools.js';
+import type { Executor } from '../act/executor.js';
+import type { GateAsker } from '../act/gate-asker.js';
+import type { PanelRestart } from '../api/panel-restart.js';
+import type { ClusterView, Leadership } from '../api/ports.js';
+import { referenceTo } from '../api/references.js';
+import { settingsOf } from '../api/settings.js';
+import { isDraining, lastDrainMs, retiringStep, type RetiringStep } from './retiring-step.js';
+import type { GateView, RetiringPod } from '../decide/snapshot.js';
+import { budgetsOf } from '../facts/budgets.js';
+import { gatePodOf, type GateProviders } from '../facts/gate-provider.js';
+import { sessionsIn } from '../facts/host-pods.js';
+import { uidOf } from '../facts/pods.js';
 
 /** What looks after pods that retire. */
 export interface RetiringPodsDeps {

@@ -8,8 +8,8 @@ import { allowedBy, isFreeOf } from '../facts/budgets.js';
 import { podNameIn, sessionsIn } from '../facts/host-pods.js';
 import { isNodeDown, isPodReady, isTerminating, uidOf } from '../facts/pods.js';
 import { recordReceipt, validReceipt } from '../facts/receipts.js';
-import { gateActions } from './gate-actions.js';
-import type { Action, GateView } from './snapshot.js';
+import { gateActions } from '../decide/gate-actions.js';
+import type { Action, GateView } from '../decide/snapshot.js';
 
 /** A pod that retires, and all that is known of it. */
 export interface RetiringCase {
