@@ -2,12 +2,11 @@ import { State } from '#proto/gate/v1/gate.js';
 
 import { waitingReasonOf } from '../facts/containers.js';
 import { isNodeDown, timeMs, uidOf } from '../facts/pods.js';
-import { failed, withStep, type PodOutcome } from './pod-outcome.js';
+import { failed, withStep, wakeIn, type PodOutcome } from './pod-outcome.js';
 import { replacementOf, verdictOn, type KilledCase, type Verdict } from './replacement.js';
 import { rolloutOf } from '../facts/revisions.js';
 import { events } from '../api/events.js';
 import type { Action } from './snapshot.js';
-import { wakeIn } from './wake.js';
 
 /**
  * A gate that is another pod's outlives the pod that was drained, and its cordon would refuse the next one's sessions.

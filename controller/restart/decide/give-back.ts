@@ -7,13 +7,12 @@ import { isTerminating, uidOf } from '../facts/pods.js';
 import { podNameIn, type PodName } from '../facts/host-pods.js';
 import { validReceipt } from '../facts/receipts.js';
 import { gateActions, isSettledState, leaseLeftMs, renewBelowMs } from './gate-actions.js';
-import { hostSessions, nameFor, silenceOf, viewOf, withStep, type PodOutcome } from './pod-outcome.js';
+import { hostSessions, nameFor, silenceOf, viewOf, withStep, wakeIn, type PodOutcome } from './pod-outcome.js';
 import { isOwnCordon, releaseAction } from './release.js';
 import { retireActions } from './retire.js';
 import { replacementOf } from './replacement.js';
 import { mayServe, reopenOwn, stageAction, stageLeftMs, type SurgeCase } from './surge-case.js';
 import type { Action } from './snapshot.js';
-import { wakeIn } from './wake.js';
 
 /**
  * Gives a pod back to its DaemonSet, which then removes the newer of the two. Where that one may have sessions it is drained first: they go

@@ -82,6 +82,15 @@ export function hostSessions(snapshot: Snapshot, pod: Pod): number | undefined {
   return sessionsIn(view.status, uidOf(pod));
 }
 
+/**
+ * When to look again, at the soonest of these waits in milliseconds that is still ahead; empty when none is. What is due by now is seen to by
+ * this look: one that followed at once would find it so again, for as long as something else keeps it waiting.
+ */
+export function wakeIn(...waitsMs: readonly (number | undefined)[]): { readonly wakeMs?: number } {
+  const ahead = waitsMs.filter((ms) => ms !== undefined && ms > 0) as readonly number[];
+  return ahead.length === 0 ? {} : { wakeMs: Math.min(...ahead) };
+}
+
 /** Why a gate that has not answered says nothing. */
 export function silenceOf(view: GateView | undefined): string {
   return view?.kind === 'unreachable' ? view.message : 'it has not been asked yet';

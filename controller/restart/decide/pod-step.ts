@@ -7,7 +7,7 @@ import { allowedBy, isFreeOf } from '../facts/budgets.js';
 import { causeOf, isNodeDown, isPodReady, isTerminating, uidOf } from '../facts/pods.js';
 import { podNameIn } from '../facts/host-pods.js';
 import { gateActions, isSettledState, leaseLeftMs, renewBelowMs } from './gate-actions.js';
-import { failed, isSameReceipt, silenceOf, without, withStep, type PodOutcome } from './pod-outcome.js';
+import { failed, isSameReceipt, silenceOf, without, withStep, wakeIn, type PodOutcome } from './pod-outcome.js';
 import { entryOf, situationOf, type PodSituation } from './pod-situation.js';
 import { recordReceipt, validReceipt } from '../facts/receipts.js';
 import { giveBack } from './give-back.js';
@@ -18,7 +18,6 @@ import { gateStateName, holderTexts, neverRan, withoutWorkers, events } from '..
 import type { Settings } from '../api/settings.js';
 import type { ActivePod, RecordedReceipt } from '../api/panel-restart.js';
 import type { Action, Snapshot } from './snapshot.js';
-import { wakeIn } from './wake.js';
 
 /** A budget that refuses is tried again after this, should nobody tell that it has changed. */
 const budgetRetryMs = 10_000;

@@ -9,11 +9,10 @@ import { hasNoRoom, isWantedOn, schedulerText } from '../facts/surge.js';
 import { giveBack } from './give-back.js';
 import type { ActivePod } from '../api/panel-restart.js';
 import type { RestartEvent } from '../api/restart-event.js';
-import { failed, hostSessions, viewOf, withStep, type PodOutcome } from './pod-outcome.js';
+import { failed, hostSessions, viewOf, withStep, wakeIn, type PodOutcome } from './pod-outcome.js';
 import { replacementOf, verdictOn, type Verdict } from './replacement.js';
 import { retire } from './retire.js';
 import { hasTarget, reopenOwn, stageAction, stageLeftMs, type SurgeCase } from './surge-case.js';
-import { wakeIn } from './wake.js';
 
 /** What a restart has left for pods that go without a replacement beside them. */
 export interface SpareRoom {
