@@ -1,4 +1,5 @@
 import { durationToMs } from '#common/time/duration.js';
+import { timestampToMs } from '#common/time/timestamp.js';
 import type { ListPanelsResponse, Panel, Session } from '#proto/session/v1/session.js';
 
 /** One kind of session that a node offers. */
@@ -44,6 +45,10 @@ export interface SessionInfo {
   readonly details: Readonly<Record<string, string>>;
   /** Time since it was opened, in milliseconds. */
   readonly ageMs: number;
+  /** Its pod was replaced and stays only for the sessions that it has. */
+  readonly retiring: boolean;
+  /** When it ends at the latest, where its pod has to be gone by then. */
+  readonly endsAt: Date | undefined;
 }
 
 /** What an agent says of its panels. */
@@ -54,10 +59,12 @@ export function nodePanelsOf({ node, panels }: ListPanelsResponse): NodePanels {
 /** What an agent says of a session. */
 export function sessionInfoOf(session: Session): SessionInfo {
   const { sessionId, panel, node, owner, incarnation, attached, age } = session;
-  const { framesIn, framesOut, checkpointable, details } = session;
+  const { framesIn, framesOut, checkpointable, details, retiring, endsAt } = session;
   return {
     ...{ sessionId, panel, node, owner, incarnation, attached, framesIn, framesOut, checkpointable, details },
     ageMs: durationToMs(age, 0),
+    retiring,
+    endsAt: endsAt === undefined ? undefined : new Date(timestampToMs(endsAt)),
   };
 }
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { containerDirectory, containerSocket } from '#agent/workers/pod-directory.js';
 import { createPaneletClient, type PaneletClient } from '#client/sdk.js';
 import { createSystemClock } from '#common/time/clock.js';
-import { msToTimestamp } from '#common/time/timestamp.js';
+import { msToTimestamp, timestampToMs } from '#common/time/timestamp.js';
 import {
   State,
   Target,
@@ -210,6 +210,11 @@ describe('a host pod that retires', () => {
     await fresh.pid();
     await isIn(younger, 1);
     expect(await shell.pid()).toBe(pid);
+    const listed = (await clients[0]?.listSessions()) ?? [];
+    expect(listed.map(({ retiring, endsAt }) => [retiring, endsAt])).toEqual([
+      [true, undefined],
+      [false, undefined],
+    ]);
     agent.child.kill('SIGKILL');
     await agent.exited;
     await startAgent();
@@ -253,6 +258,8 @@ describe('a host pod that retires', () => {
     const { status } = await retire(gate, older, 600_000);
     expect(status?.retireAt).toBeDefined();
     await told(500_000, 600_000);
+    const [listed] = (await clients[0]?.listSessions()) ?? [];
+    expect(listed?.endsAt?.getTime()).toBe(status?.retireAt && timestampToMs(status.retireAt));
     await retire(gate, older, 3_600_000);
     await told(3_500_000, 3_600_000);
     const other = await openShell();

@@ -99,6 +99,11 @@ export class Gate implements RegistryGate {
     return servingPhases.has(this.#state.phase);
   }
 
+  /** Whether this worker stays only for the sessions that it has, and until when. */
+  get retirement(): Pick<Retirement, 'isActive' | 'retireAtMs'> {
+    return this.#retirement;
+  }
+
   /** Sessions that were ended by the policy in this drain. */
   get forcedCount(): number {
     return this.#sessions.forcedCount;

@@ -1,5 +1,6 @@
 import type { Clock } from '#common/time/clock.js';
 import { msToDuration } from '#common/time/duration.js';
+import { msToTimestamp } from '#common/time/timestamp.js';
 import type { Log } from '#common/log.js';
 import type {
   EndSessionRequest,
@@ -49,6 +50,9 @@ export function createSessionService(
   const { definition, registry, gate, log } = deps;
   const describe = ({ record, driver, dormant }: VisibleSession): Session => {
     const cursors = driver?.link.endpoint.cursors;
+    const { isActive, retireAtMs } = gate.retirement;
+    // What nobody has is taken up by the newest worker.
+    const retiring = isActive && driver !== undefined;
     return {
       sessionId: record.id,
       panel: definition.name,
@@ -61,6 +65,8 @@ export function createSessionService(
       framesOut: (cursors?.txNext ?? 1) - 1,
       checkpointable: definition.checkpointable,
       details: driver?.details() ?? { state: dormant?.life.kind ?? '' },
+      retiring,
+      endsAt: retiring && retireAtMs !== undefined ? msToTimestamp(retireAtMs) : undefined,
     };
   };
   return {

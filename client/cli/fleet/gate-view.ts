@@ -1,4 +1,5 @@
 import { countText } from '#common/count-text.js';
+import { timestamp } from '#common/time/clock.js';
 import { durationToMs } from '#common/time/duration.js';
 import { timestampToMs } from '#common/time/timestamp.js';
 import {
@@ -36,19 +37,21 @@ function countsText(counts: SessionCounts): string {
     .join(', ');
 }
 
-/** A gate's status as JSON: durations in milliseconds, states by name. */
+/** A gate's status as JSON: durations in milliseconds, times as RFC 3339 or null, states by name. */
 export function gateStatusJson(status: GateStatus): object {
-  const { leaseRemaining, deadlineRemaining, holders, workers, state, ...rest } = status;
+  const { leaseRemaining, deadlineRemaining, holders, workers, state, retireAt, ...rest } = status;
   return {
     ...rest,
     state: stateName(state),
     leaseRemainingMs: durationToMs(leaseRemaining, 0),
     deadlineRemainingMs: durationToMs(deadlineRemaining, 0),
+    retireAt: timeJson(retireAt),
     holders: holders.map(holderJson),
     workers: workers.map((worker) => ({
       ...worker,
       state: stateName(worker.state),
       target: targetName(worker.target),
+      retireAt: timeJson(worker.retireAt),
     })),
   };
 }
@@ -88,6 +91,10 @@ export function holderLines(holders: readonly Holder[]): string[] {
     holder.bytes === 0 ? '' : String(holder.bytes),
   ]);
   return ['', ...tableLines(['HELD BY SESSION', 'PANEL', 'OPERATION', 'FOR', 'BYTES'], rows)];
+}
+
+function timeJson(time: GateStatus['retireAt']): string | null {
+  return time === undefined ? null : timestamp(new Date(timestampToMs(time)));
 }
 
 function workerStateText({ state, retiring, retireAt }: WorkerStatus): string {

@@ -1,3 +1,4 @@
+import { timestamp } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { usesCluster, withAgent } from '../access/agent-access.js';
 import { chooseSessionId, isWholeSessionId, shortIds } from '../access/choose-session-id.js';
@@ -40,10 +41,14 @@ export async function listSessionsCommand(context: CliContext, flags: { readonly
   }
   const store = createResumeStore(resumeStoreDir(context.world.env, context.world.homeDir));
   const saved = new Set((await store.list()).map((session) => session.sessionId));
-  const json = fleet.sessions.map((session) => ({
+  const json = fleet.sessions.map(({ endsAt, ...session }) => ({
     ...session,
+    endsAt: endsAt === undefined ? null : timestamp(endsAt),
     resumable: saved.has(session.sessionId),
   }));
+  // Most of the time no host is being replaced.
+  const isAnyRetiring = json.some(({ retiring }) => retiring);
+  const nowMs = context.world.clock.date().getTime();
   const short = shortIds(json.map((session) => session.sessionId));
   const row = (session: (typeof json)[number], sessionId: string): readonly string[] => [
     sessionId,
@@ -53,9 +58,11 @@ export async function listSessionsCommand(context: CliContext, flags: { readonly
     session.attached ? 'yes' : 'no',
     session.resumable ? 'here' : '',
     ageText(session.ageMs),
+    ...(isAnyRetiring ? [endText(session, nowMs)] : []),
     shortened(session.details['command'] ?? ''),
   ];
-  const headings = ['SESSION', 'PANEL', 'NODE', 'OWNER', 'ATTACHED', 'RESUMABLE', 'AGE', 'COMMAND'];
+  const ends = isAnyRetiring ? ['ENDS'] : [];
+  const headings = ['SESSION', 'PANEL', 'NODE', 'OWNER', 'ATTACHED', 'RESUMABLE', 'AGE', ...ends, 'COMMAND'];
   const table = (rows: readonly (readonly string[])[]): readonly string[] => tableLines(headings, rows);
   report(context, {
     json: { sessions: json, ...(usesCluster(context) ? { unanswered: fleet.unanswered } : {}) },
@@ -64,6 +71,15 @@ export async function listSessionsCommand(context: CliContext, flags: { readonly
     wide: table(json.map((session) => row(session, session.sessionId))),
   });
   return exitCodeOfListing(fleet);
+}
+
+/** When a session ends at the latest, because its host was replaced; empty for one whose host was not. */
+function endText(
+  { retiring, endsAt }: { readonly retiring: boolean; readonly endsAt: string | null },
+  nowMs: number,
+): string {
+  if (!retiring) return '';
+  return endsAt === null ? 'by itself' : `in ${ageText(Math.max(0, Date.parse(endsAt) - nowMs))}`;
 }
 
 // A script on the command line would make every row as long.

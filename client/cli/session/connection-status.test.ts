@@ -104,6 +104,20 @@ describe('the connection status', () => {
     clock.advance(5000);
     expect(lines).toEqual(['this session ends in 2 s: upgrade', 'this session ends in 1 s: upgrade', '(clear)']);
   });
+
+  test('says of an end that is days away as people do, now and then, and takes it off what it covers', () => {
+    const { clock, emitter, lines, stop } = setup();
+    const remainingMs = 7 * 86_400_000;
+    emitter.emit('notice', { phase: 'notice', reason: 'a newer host', remainingMs, fate: 'ends' });
+    clock.advance(remainingMs - 60_000);
+    const said = ['7d', '1d', '1h', '10m'].flatMap((left) => [`this session ends in ${left}: a newer host`, '(clear)']);
+    expect(lines).toEqual([...said, 'this session ends in 60 s: a newer host']);
+    clock.advance(60_000);
+    expect(lines.slice(said.length)).toHaveLength(61);
+    expect(lines.at(-1)).toBe('this session ends in 0 s: a newer host');
+    stop();
+    expect(clock.pending()).toBe(0);
+  });
 });
 
 describe('a plain status line', () => {

@@ -1,13 +1,8 @@
 import type { Clock, Timer } from '#common/time/clock.js';
 import { isPaneletError } from '#common/errors/errors.js';
 import type { PaneletSession } from '../../session/panelet-session.js';
-
-/** One line that says how things stand. */
-export interface StatusLine {
-  /** Shows a text in place of the one before. */
-  show(text: string): void;
-  clear(): void;
-}
+import { countDown } from './end-countdown.js';
+import type { StatusLine } from './status-line.js';
 
 /** What the user reads while a session is away: after a word that this would come, and without. */
 export const reconnectingTexts = {
@@ -37,7 +32,7 @@ export interface ConnectionDisplay {
 
 /**
  * Shows on a status line what happens to the connection of a session: a gap once it lasts, a countdown when the session
- * is going to end. @returns a function that stops it.
+ * is going to end, now and then as long as that is far away. @returns a function that stops it.
  */
 export function showConnection(
   session: PaneletSession,
@@ -59,11 +54,6 @@ export function showConnection(
     const gap = rounded === 0 ? text : `${text} (${rounded} s)${leave}`;
     line.show(rounded > 0 && isUnreachable && whenUnreachable !== undefined ? whenUnreachable : gap);
     next(1000, away);
-  };
-  const countDown = (remainingMs: number, reason: string): void => {
-    const seconds = Math.max(0, Math.ceil(remainingMs / 1000));
-    line.show(`this session ends in ${seconds} s: ${reason}`);
-    if (seconds > 0) next(1000, () => countDown(remainingMs - 1000, reason));
   };
   const calm = (): void => {
     timer?.stop();
@@ -90,7 +80,7 @@ export function showConnection(
     session.on('notice', (notice) => {
       if (awaySinceMs !== undefined) return;
       if (notice.phase === 'cancelled') calm();
-      else if (notice.fate === 'ends') countDown(notice.remainingMs, notice.reason);
+      else if (notice.fate === 'ends') countDown({ line, next }, notice.remainingMs, notice.reason);
     }),
   ];
   return () => {

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -435,7 +436,7 @@ class ListSessionsResponse(_message.Message):
     def __init__(self, sessions: _Optional[_Iterable[_Union[Session, _Mapping]]] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("session_id", "panel", "node", "owner", "incarnation", "attached", "age", "frames_in", "frames_out", "checkpointable", "details")
+    __slots__ = ("session_id", "panel", "node", "owner", "incarnation", "attached", "age", "frames_in", "frames_out", "checkpointable", "details", "retiring", "ends_at")
     class DetailsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -454,6 +455,8 @@ class Session(_message.Message):
     FRAMES_OUT_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINTABLE_FIELD_NUMBER: _ClassVar[int]
     DETAILS_FIELD_NUMBER: _ClassVar[int]
+    RETIRING_FIELD_NUMBER: _ClassVar[int]
+    ENDS_AT_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     panel: str
     node: str
@@ -465,7 +468,9 @@ class Session(_message.Message):
     frames_out: int
     checkpointable: bool
     details: _containers.ScalarMap[str, str]
-    def __init__(self, session_id: _Optional[str] = ..., panel: _Optional[str] = ..., node: _Optional[str] = ..., owner: _Optional[str] = ..., incarnation: _Optional[int] = ..., attached: _Optional[bool] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., frames_in: _Optional[int] = ..., frames_out: _Optional[int] = ..., checkpointable: _Optional[bool] = ..., details: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    retiring: bool
+    ends_at: _timestamp_pb2.Timestamp
+    def __init__(self, session_id: _Optional[str] = ..., panel: _Optional[str] = ..., node: _Optional[str] = ..., owner: _Optional[str] = ..., incarnation: _Optional[int] = ..., attached: _Optional[bool] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., frames_in: _Optional[int] = ..., frames_out: _Optional[int] = ..., checkpointable: _Optional[bool] = ..., details: _Optional[_Mapping[str, str]] = ..., retiring: _Optional[bool] = ..., ends_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class EndSessionRequest(_message.Message):
     __slots__ = ("session_id",)

@@ -18,6 +18,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../../google/protobuf/duration.js";
+import { Timestamp } from "../../../google/protobuf/timestamp.js";
 
 /** AttachMode says what a Hello asks for. */
 export enum AttachMode {
@@ -558,6 +559,10 @@ export interface Session {
   checkpointable: boolean;
   /** What its panel says about it, for example a command and a pid. */
   details: { [key: string]: string };
+  /** True when its pod was replaced and stays only for the sessions that it has. */
+  retiring: boolean;
+  /** When it ends at the latest, where its pod has to be gone by then. */
+  endsAt: Timestamp | undefined;
 }
 
 export interface Session_DetailsEntry {
@@ -3136,6 +3141,8 @@ function createBaseSession(): Session {
     framesOut: 0,
     checkpointable: false,
     details: {},
+    retiring: false,
+    endsAt: undefined,
   };
 }
 
@@ -3174,6 +3181,12 @@ export const Session: MessageFns<Session> = {
     globalThis.Object.entries(message.details).forEach(([key, value]: [string, string]) => {
       Session_DetailsEntry.encode({ key: key as any, value }, writer.uint32(90).fork()).join();
     });
+    if (message.retiring !== false) {
+      writer.uint32(96).bool(message.retiring);
+    }
+    if (message.endsAt !== undefined) {
+      Timestamp.encode(message.endsAt, writer.uint32(106).fork()).join();
+    }
     return writer;
   },
 
@@ -3281,6 +3294,22 @@ export const Session: MessageFns<Session> = {
             }
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.retiring = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.endsAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3317,6 +3346,10 @@ export const Session: MessageFns<Session> = {
       },
       {},
     );
+    message.retiring = object.retiring ?? false;
+    message.endsAt = (object.endsAt !== undefined && object.endsAt !== null)
+      ? Timestamp.fromPartial(object.endsAt)
+      : undefined;
     return message;
   },
 };
