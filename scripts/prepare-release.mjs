@@ -1,12 +1,13 @@
 /**
  * `npm run release:prepare [-- --date YYYY-MM-DD]`: makes of what is in .changeset a section of the CHANGELOG, and writes the version that
- * follows wherever one stands. A version whose section says "unreleased" is released as it is, with these changes in it. Commits nothing.
+ * follows wherever one stands; proto/stable.txtpb is what this release promises. A version whose section says "unreleased" is released as it is, with these changes in it. Commits nothing.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readChange, release, sectionOf } from './changelog.mjs';
+import { writeStableProtos } from './stable-protos.mjs';
 import { versionOfPackage, writeVersion } from './versions.mjs';
 
 /** Writes the release. @returns its tag @throws where there is nothing to release, or a change is not as it should be */
@@ -28,6 +29,7 @@ function prepare(date) {
   const version = versionOfPackage();
   writeFileSync('CHANGELOG.md', release(changelog, { version, date, changes }));
   writeVersion(version);
+  writeStableProtos();
   return `v${version}`;
 }
 

@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { notesOf, sectionOf, unsortedEntries } from './changelog.mjs';
 import { banner, common, shippedPrograms } from './programs.mjs';
+import { areStableProtosWritten } from './stable-protos.mjs';
 import { disagreements, versionOfPackage } from './versions.mjs';
 
 const out = resolve('dist/release');
@@ -27,6 +28,7 @@ function faults(version, tag, changelog) {
   if (unsortedEntries(changelog))
     found.push('CHANGELOG.md has entries below [Unreleased]: they belong into .changeset.');
   const open = [];
+  if (!areStableProtosWritten()) open.push('proto/stable.txtpb is not what this release has: npm run release:prepare.');
   if (section !== undefined && section.date === undefined)
     found.push(`CHANGELOG.md: "${section.heading}" ends in neither a date nor "unreleased".`);
   if (section?.date === 'unreleased') open.push(`CHANGELOG.md has no date for ${version}: npm run release:prepare.`);

@@ -7,6 +7,7 @@ import { version } from '#common/version.js';
 
 const parts = [
   ...['package.json', 'package-lock.json', 'CHANGELOG.md', '.changeset', 'scripts', 'docs/guide'],
+  ...['proto/panelet', 'proto/google', 'proto/grpc', 'proto/buf.yaml', 'proto/stable.txtpb'],
   ...['charts/panelet/Chart.yaml', 'examples/client-python/pyproject.toml'],
 ];
 /** A CHANGELOG in which 1.2.3 is out. */
@@ -113,6 +114,12 @@ describe('preparing a release', () => {
     change('one', 'patch', 'Fixed: A wrong width.\nAnd a height.');
     change('two', 'minor', 'Sessions can be counted.');
     change('three', 'minor', 'Removed: `--old`; use `--new`.');
+    const proto = 'proto/panelet/session/v1/session.proto';
+    write(
+      proto,
+      read(proto).replace('message Fin {', 'message Fin {\n  // When nobody is told.\n  string quiet_hours = 7;'),
+    );
+    expect(run('release.mjs', '--tag', 'v1.2.3').said).toContain('proto/stable.txtpb is not what this release has');
     expect(prepare()).toMatchObject({ code: 0 });
     expect(read('CHANGELOG.md')).toBe(
       released.replace(
@@ -124,6 +131,7 @@ describe('preparing a release', () => {
     expect(JSON.parse(read('package.json'))).toMatchObject({ version: '1.3.0' });
     expect(read('charts/panelet/Chart.yaml')).toMatch(/^version: 1\.3\.0\nappVersion: 1\.3\.0$/m);
     expect(read('docs/guide/image.md')).toContain('panelet:1.3.0');
+    expect(read('proto/stable.txtpb')).toContain('quiet_hours');
     expect(run('release.mjs', '--tag', 'v9.9.9').said.split('\n')).toEqual([
       '✗ The tag is v9.9.9, and the version 1.3.0.',
       '',
