@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -80,6 +81,15 @@ function faultsOf(source: string): string[] {
 describe('the workflow of a release', () => {
   test('calls what there is, with no more rights than it needs, and nothing that could change under it', () => {
     expect(faultsOf(text)).toEqual([]);
+  });
+
+  test('has scripts that a shell can read', () => {
+    const runs = Object.values((parse(text) as Workflow).jobs).flatMap(({ steps }) =>
+      steps.flatMap(({ run }) => run ?? []),
+    );
+    expect(runs.length).toBeGreaterThan(10);
+    const read = runs.map((run) => spawnSync('bash', ['-n'], { input: run, encoding: 'utf8' }).stderr);
+    expect(read.filter((said) => said !== '')).toEqual([]);
   });
 
   test('says of each action which version its commit is', () => {

@@ -97,6 +97,26 @@ describe('the version', () => {
   });
 });
 
+test('the notes of a release are its section, and lead into the repository at its tag', () => {
+  write(
+    'CHANGELOG.md',
+    '# Changelog\n\n## [1.2.3] - 2027-01-31\n\n- [A guide](docs/guide/x.md#y), [elsewhere](https://example.org).\n\n## [1.2.2] - 2027-01-01\n\n- Old.\n',
+  );
+  const script = `
+    import { readFileSync } from 'node:fs';
+    import { notesOf } from './scripts/changelog.mjs';
+    const text = readFileSync('CHANGELOG.md', 'utf8');
+    for (const repository of [undefined, 'owner/name']) console.log(notesOf(text, '1.2.3', repository));`;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+    cwd: dir,
+    encoding: 'utf8',
+  });
+  expect(stdout.trim().split('\n')).toEqual([
+    '- [A guide](docs/guide/x.md#y), [elsewhere](https://example.org).',
+    '- [A guide](https://github.com/owner/name/blob/v1.2.3/docs/guide/x.md#y), [elsewhere](https://example.org).',
+  ]);
+});
+
 describe('preparing a release', () => {
   test('gives one that is written already its date, and puts what has come since into it', () => {
     write('CHANGELOG.md', `# Changelog\n\n## [Unreleased]\n\n## [${version}] - unreleased\n\n### Added\n\n- First.\n`);
