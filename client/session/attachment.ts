@@ -134,7 +134,7 @@ export class Attachment {
     if (!this.#isFormer) this.#liveness.heard();
     let effects: readonly ClientEffect[];
     try {
-      effects = this.#deps.link.receive(message, this.#deps.nonce);
+      effects = this.#deps.link.receive(this.#leaving ? withoutNumbered(message) : message, this.#deps.nonce);
     } catch (error) {
       const violation = PaneletError.from(error);
       this.#cut(violation.message, violation);
@@ -224,6 +224,11 @@ export class Attachment {
     this.#deadline?.stop();
     this.#liveness.stop();
   }
+}
+
+/** What counts behind a word of leaving: the acknowledgement before it was the last, so data are for whoever resumes, who gets them again. */
+function withoutNumbered(message: Frames): Frames {
+  return { ...message, frames: message.frames.filter(({ seq }) => seq === 0) };
 }
 
 /** A status that no peer has sent. */
