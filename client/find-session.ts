@@ -40,8 +40,8 @@ export async function findSession(options: FindSessionOptions): Promise<string> 
   const [home] = found;
   if (home !== undefined) return home;
   if (silent.length === 0) {
-    const message = `No session ${sessionId} of yours on ${nodes.join(', ')}. It has ended, or it is somebody else's.`;
-    throw new PaneletError('SESSION_UNKNOWN', message);
+    const problem = `No session ${sessionId} of yours on ${nodes.join(', ')}: it has ended, or it is somebody else's.`;
+    throw new PaneletError('SESSION_UNKNOWN', problem);
   }
   const reason = PaneletError.from(silent[0]?.error, 'AGENT_UNREACHABLE');
   const names = silent.map(({ node }) => node).sort();

@@ -3,6 +3,7 @@ export type OutputChannel = 'stdout' | 'stderr' | 'control';
 
 /** Something of the client, in order. */
 export type ClientInput =
+  /** Bytes. */
   | { readonly kind: 'data'; readonly data: Uint8Array; readonly channel: 'stdin' | 'control' }
   /** What only the panel and its clients know; the content is JSON by custom. */
   | { readonly kind: 'event'; readonly name: string; readonly payload: Uint8Array }

@@ -23,15 +23,19 @@ export interface TriedPanel {
   write(data: Uint8Array | string): Promise<void>;
   /** Sends an event. @param content becomes JSON */
   send(name: string, content?: unknown): Promise<void>;
+  /** The client's window has another size, in character cells. */
   resize(rows: number, cols: number): Promise<void>;
+  /** Name with the SIG prefix. */
   signal(name: string): Promise<void>;
   /** No more data comes. */
   endInput(): Promise<void>;
-  /** How much output the session may send from now on, until `unblock`: 0 is a client that reads nothing. */
+  /** The client reads nothing from now on, until `unblock`. */
   block(): void;
+  /** It reads again. */
   unblock(): Promise<void>;
   /** Brings it to rest. @returns its checkpoint; empty where it has none @throws an Error where it fails, or says nothing */
   freeze(): Promise<Uint8Array>;
+  /** Goes on after a freeze. */
   thaw(): Promise<void>;
   /**
    * Freezes it, and goes on with its checkpoint in a new life, as after a restart. The one before sees its end.

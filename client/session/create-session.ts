@@ -87,6 +87,6 @@ function write(core: SessionCore, data: Uint8Array | string, channel: WriteChann
 function addEvent(core: SessionCore, event: Event): Promise<void> {
   const sizeBytes = Event.encode(event).finish().length;
   if (sizeBytes <= defaultLimits.maxEventBytes) return core.add({ kind: 'event', event });
-  const message = `An event has at most ${defaultLimits.maxEventBytes} bytes; this one has ${sizeBytes}. Send it as data.`;
-  return Promise.reject(new PaneletError('LIMIT_EXCEEDED', message));
+  const problem = `An event has at most ${defaultLimits.maxEventBytes} bytes; this one has ${sizeBytes}.`;
+  return Promise.reject(new PaneletError('LIMIT_EXCEEDED', problem, { advice: 'Send it as data.' }));
 }

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import ts from 'typescript';
 
 interface Scripts {
   readonly entries: Readonly<Record<string, { readonly source: string; readonly declarations: string }>>;
@@ -51,5 +53,46 @@ describe('the declarations that strangers get', () => {
     ['a type that nobody exports', 'client/calls/agent-calls.ts', /which no entry point exports/],
   ])('cannot be made where they leak %s', (_, source, message) => {
     expect(() => scripts.declarationsOf('panelet', source)).toThrow(message);
+  });
+});
+
+/** Every text that a module has, and those that it imports. */
+function* textsBelow(file: string, seen = new Set<string>()): Generator<string> {
+  if (seen.has(file) || /^(proto|google|grpc)\//.test(file)) return;
+  seen.add(file);
+  const tree = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
+  yield* textsIn(tree);
+  for (const statement of tree.statements) {
+    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) continue;
+    const { moduleSpecifier } = statement;
+    const target = moduleSpecifier !== undefined && sourceOf(file, (moduleSpecifier as ts.StringLiteral).text);
+    if (typeof target === 'string') yield* textsBelow(target, seen);
+  }
+}
+
+function* textsIn(node: ts.Node): Generator<string> {
+  if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node))
+    yield node.text;
+  const below: ts.Node[] = [];
+  ts.forEachChild(node, (child) => void below.push(child));
+  for (const child of below) yield* textsIn(child);
+}
+
+function sourceOf(file: string, specifier: string): string | undefined {
+  if (specifier.startsWith('#')) return specifier.replace(/^#/, '').replace(/\.js$/, '.ts');
+  return specifier.startsWith('.') ? join(dirname(file), specifier.replace(/\.js$/, '.ts')) : undefined;
+}
+
+describe('what the client SDK says to strangers', () => {
+  const flags = /--[a-z]|PANELET_[A-Z]|`?\b(?:panelet|kubectl) [a-z]/;
+
+  test('speaks of no flag, no variable and no command', () => {
+    const texts = [...textsBelow('client/sdk.ts')];
+    expect(texts.length).toBeGreaterThan(500);
+    expect(texts.filter((text) => flags.test(text))).toEqual([]);
+  });
+
+  test('would be heard: the CLI does', () => {
+    expect([...textsBelow('client/cli/io/flag-advice.ts')].filter((text) => flags.test(text))).not.toEqual([]);
   });
 });
