@@ -93,5 +93,9 @@ export default tseslint.config(
     files: ['**/*.js', '**/*.mjs'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
   },
+  {
+    files: ['examples/**/*.js'],
+    languageOptions: { globals: { CompressionStream: 'readonly', DecompressionStream: 'readonly' } },
+  },
   prettier,
 );

@@ -51,6 +51,7 @@ export class ClientSessions {
 
   /** Starts a session, and waits for its first welcome. @throws PaneletError when it is refused, or no agent answers in time. */
   async start(target: SessionTarget, options: StartOptions): Promise<PaneletSession> {
+    if (options.signal?.aborted === true) throw givenUp(options.signal.reason);
     const { clock, log } = this.#deps;
     const { panel, sessionId, mode } = target;
     const link = createClientLink({ ...target, clientId: this.#clientId, takesMoves: true });
@@ -113,6 +114,10 @@ export class ClientSessions {
   }
 }
 
+function givenUp(cause: unknown): PaneletError {
+  return new PaneletError('TIMEOUT', 'Opening was given up.', { cause });
+}
+
 /** Waits for the first welcome, tells what it waits for, and leaves the session when it is given up. */
 async function waitUntilOpen(session: PaneletSession, opened: Promise<void>, options: StartOptions): Promise<void> {
   const { signal, onWaiting } = options;
@@ -124,7 +129,7 @@ async function waitUntilOpen(session: PaneletSession, opened: Promise<void>, opt
   try {
     await opened;
   } catch (error) {
-    throw signal?.aborted === true ? new PaneletError('TIMEOUT', 'Opening was given up.', { cause: error }) : error;
+    throw signal?.aborted === true ? givenUp(error) : error;
   } finally {
     stopTelling();
     signal?.removeEventListener('abort', abort);

@@ -380,6 +380,18 @@ describe('a client', () => {
     await waitFor('the attempt arrives', () => slow.opening === 1);
     giveUp.abort();
     await expect(opening).rejects.toThrow('given up');
+    await expect(client.open({ panel: 'echo', signal: giveUp.signal })).rejects.toThrow('given up');
+    await expect(client.listSessions('echo')).resolves.toEqual([]);
+  });
+
+  test('is closed once, however often that is asked for, and leaves its sessions', async () => {
+    const session = await client.open({ panel: 'echo' });
+    await Promise.all([client.close(), client[Symbol.asyncDispose]()]);
+    await client.close();
+    expect(await session.closed).toEqual({ kind: 'detached' });
+    const other = otherClient();
+    expect(await other.listSessions()).toHaveLength(1);
+    await other.close();
   });
 
   test('spreads sessions over connections', async () => {

@@ -113,7 +113,7 @@ export interface PaneletSession extends AsyncIterable<SessionItem> {
   /** Its errors: of a program on pipes (`tty: 'false'`); on a terminal they come with the rest. As `stdout`. */
   readonly stderr: Readable;
   /** `stdout` as a web stream, made when it is first asked for. Take it or `stdout`, not both. */
-  readonly readable: ReadableStream<Uint8Array>;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
    * Input as a web stream: what is written goes where `write` goes, closing it is `end`. It fails once the session is closed. Aborting it
    * writes no more, and leaves the session as it is.

@@ -9,7 +9,7 @@ export class Reading {
   readonly #core: SessionCore;
   #isIterated = false;
   #streams: OutputStreams | undefined;
-  #readable: ReadableStream<Uint8Array> | undefined;
+  #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
 
   constructor(core: SessionCore) {
     this.#core = core;
@@ -30,7 +30,7 @@ export class Reading {
   }
 
   /** The standard output, as a web stream. @throws CONFIG_INVALID when it is iterated */
-  get readable(): ReadableStream<Uint8Array> {
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     this.#readable ??= createReadableStream(this.streams.stdout);
     return this.#readable;
   }

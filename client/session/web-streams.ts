@@ -3,9 +3,9 @@ import { closedErrorOf } from './closed-error.js';
 import type { SessionCore } from './session-core.js';
 
 /** Output as a web stream, which reads nothing ahead. Who cancels it drops what comes. */
-export function createReadableStream(output: Readable): ReadableStream<Uint8Array> {
-  const chunks = output[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-  return new ReadableStream<Uint8Array>(
+export function createReadableStream(output: Readable): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const chunks = output[Symbol.asyncIterator]() as AsyncIterator<Uint8Array<ArrayBuffer>>;
+  return new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       pull: async (controller) => {
         const next = await chunks.next();

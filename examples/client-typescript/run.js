@@ -17,7 +17,7 @@ try {
     pipeline(session.stdout, process.stdout, { end: false }),
     pipeline(session.stderr, process.stderr, { end: false }),
   ]);
-  const { code, signal } = await session.exit;
+  const { code, signal } = (await session.exit) ?? { code: 1 };
   process.exitCode = signal === undefined ? code : 1;
 } catch (error) {
   if (!isPaneletError(error)) throw error;

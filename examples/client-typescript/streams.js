@@ -1,6 +1,5 @@
 // Sends what it reads to the panel "echo" in web streams, compressed, and prints what comes back.
 import { Readable, Writable } from 'node:stream';
-import { CompressionStream, DecompressionStream } from 'node:stream/web';
 import { createPaneletClient } from 'panelet';
 
 const client = createPaneletClient({ resolve: () => process.env.PANELET_ADDRESS.split(',') });

@@ -30,10 +30,18 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 test('the package has no tests and no tools in it', () => {
-  expect(files.length).toBeGreaterThan(100);
+  expect(files.length).toBeGreaterThan(40);
   expect(
     files.filter((path) => /(^|\/)test\/|\.test\.|bench|panelet-(demo|devcluster|soak|e2e|chaos)/.test(path)),
   ).toEqual([]);
+});
+
+test('the package has one file of types for each entry point, and nothing of ours beside', () => {
+  const types = files.filter((path) => path.endsWith('.d.ts')).sort();
+  expect(types).toEqual(['dist/panel-testing.d.ts', 'dist/panel.d.ts', 'dist/sdk.d.ts']);
+  const texts = types.map((path) => readFileSync(join(stranger, 'node_modules/panelet', path), 'utf8'));
+  expect(texts.filter((text) => /from ['"](?!node:|panelet\b)|\$case/.test(text))).toEqual([]);
+  expect(files.filter((path) => path.endsWith('.ts')).sort()).toEqual(types);
 });
 
 test('says what of others is in it, with the texts of their licences', () => {
@@ -74,26 +82,34 @@ test('has programs that start, and modules that can be imported', () => {
 
 test('has types that stand by themselves', () => {
   const source = `
-    import { createPaneletClient, type PaneletSession } from 'panelet';
+    import { createPaneletClient, isPaneletError, type PaneletSession, type SessionEnd } from 'panelet';
     import { definePanel } from 'panelet/panel';
-    const client = createPaneletClient({ address: '127.0.0.1:7443' });
-    const session: PaneletSession = await client.open({ panel: 'echo' });
-    for await (const item of session) if (item.kind === 'data') process.stdout.write(item.payload);
-    console.log(definePanel);`;
+    import { openPanel } from 'panelet/panel/testing';
+    await using client = createPaneletClient({ address: '127.0.0.1:7443', log: console });
+    await using session: PaneletSession = await client.open({ panel: 'echo' });
+    for await (const item of session) if (item.kind === 'data' && item.channel === 'stdout') process.stdout.write(item.payload);
+    await session.readable.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream<string>());
+    await session.flushed().catch((error: unknown) => isPaneletError(error, 'SESSION_ENDED') && error.advice);
+    const end: SessionEnd = await session.closed;
+    const said: string = end.kind === 'failed' ? end.error.problem : end.kind === 'ended' ? end.cause : end.kind;
+    const [first] = await client.listSessions();
+    console.log(said, first?.ageMs, openPanel(definePanel({ open: () => ({ input: () => undefined }) })));`;
   writeFileSync(join(stranger, 'client.ts'), source);
   // What everybody has who writes TypeScript for Node.js.
   for (const name of ['@types/node', 'undici-types'])
     cpSync(join(root, 'node_modules', name), join(stranger, 'node_modules', name), { recursive: true });
-  const options = [
-    '--noEmit',
-    '--strict',
-    '--target',
-    'es2023',
-    '--module',
-    'nodenext',
-    '--types',
-    'node',
-    'client.ts',
-  ];
-  expect(run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...options], stranger)).toBe('');
+  const options = ['--noEmit', '--target', 'es2023', '--module', 'nodenext', '--types', 'node'];
+  const compile = (...args: readonly string[]): string =>
+    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...args], stranger);
+  // With the types of browsers, which are there unless somebody says otherwise, and with those of Node.js alone.
+  const node = [...options, '--lib', 'es2023'];
+  expect(compile('--strict', ...options, 'client.ts')).toBe('');
+  expect(compile('--strict', ...node, 'client.ts')).toBe('');
+  // The examples are in JavaScript: they use nothing that is not there.
+  const examples = readdirSync(join(root, 'examples/client-typescript')).filter((name) => name.endsWith('.js'));
+  for (const name of examples) cpSync(join(root, 'examples/client-typescript', name), join(stranger, name));
+  const loose = ['--allowJs', '--checkJs', '--strict', 'false', ...node];
+  expect(compile(...loose, ...examples)).toBe('');
+  writeFileSync(join(stranger, 'mistaken.js'), "import { Channel } from 'panelet';\nconsole.log(Channel);\n");
+  expect(() => compile(...loose, 'mistaken.js')).toThrow();
 }, 120_000);
