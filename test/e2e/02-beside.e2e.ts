@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createSystemClock } from '#common/time/clock.js';
+import { detachedBy } from '#controller/restart/api/annotations.js';
 import type { PanelRestart } from '#controller/restart/api/panel-restart.js';
 import type { Pod } from '#kube/objects.js';
 import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
@@ -29,11 +30,8 @@ afterEach(async () => {
 afterAll(() => world.close());
 
 const uids = (): string[] => nodes.map((node) => podUid(world, 'agent', node));
-const agentsOn = (node: string): Pod[] =>
-  world.watch
-    .pods()
-    .filter(({ metadata, spec }) => metadata.labels?.['panelet.dev/component'] === 'agent' && spec?.nodeName === node);
-const isDetached = ({ metadata }: Pod): boolean => metadata.labels?.['panelet.dev/detached'] !== undefined;
+const agentsOn = (node: string): readonly Pod[] => world.watch.podsOn('agent', node);
+const isDetached = (pod: Pod): boolean => detachedBy(pod) !== undefined;
 const startLoads = (seed: number): Promise<EchoLoad[]> =>
   Promise.all(
     nodes.map(async (node, index) => {

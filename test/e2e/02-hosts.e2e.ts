@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { PanelRestart } from '#controller/restart/api/panel-restart.js';
+import { isRetiring } from '#controller/restart/api/retirement.js';
 import type { Pod } from '#kube/objects.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { abandonRestarts, conditionOf, createRestart } from './support/restarts.js';
@@ -20,13 +21,9 @@ afterEach(async () => {
 });
 afterAll(() => world.close());
 
-const hosts = (): Pod[] =>
-  world.watch
-    .pods()
-    .filter(({ metadata, spec }) => metadata.labels?.['panelet.dev/component'] === 'host' && spec?.nodeName === node);
+const retiringHosts = (): Pod[] => world.watch.podsOn('host', node).filter(isRetiring);
 const retiring = (): string[] =>
-  hosts()
-    .filter(({ metadata }) => metadata.labels?.['panelet.dev/retiring'] === 'true')
+  retiringHosts()
     .flatMap(({ metadata }) => metadata.uid ?? [])
     .sort();
 const restartHosts = (): Promise<PanelRestart> =>
@@ -84,12 +81,32 @@ describe('a host with open shells', () => {
     await waitFor('nothing to retire', () => retiring().length === 0, 60_000);
   });
 
+  test('goes with a kubectl drain of its node, which tells its shells, and the next host serves', async () => {
+    const shell = await openShell(await world.client(node));
+    const leftMs: number[] = [];
+    shell.session.on('notice', ({ remainingMs }) => leftMs.push(remainingMs));
+    const younger = await upgrade();
+    expect(retiring()).toHaveLength(1);
+    try {
+      const what = ['--ignore-daemonsets', '--delete-emptydir-data', '--force', '--grace-period=20'];
+      await world.kubectl('drain', node, ...what, '--timeout=120s');
+      await waitFor('the retiring one to be gone', () => retiring().length === 0, 10_000);
+      // Of the days that it had left there is no word any more.
+      expect(Math.min(...leftMs)).toBeLessThan(3_600_000);
+      await waitFor('the shell to end', () => shell.ended !== undefined, 30_000);
+      expect(podUid(world, 'host', node)).toBe(younger);
+      isWhole(await (await openShell(await world.client(node))).finish(20_000));
+    } finally {
+      await world.kubectl('uncordon', node);
+    }
+  });
+
   test('goes when somebody says so, and its shells are told', async () => {
     const shell = await openShell(await world.client(node));
     const notices: string[] = [];
     shell.session.on('notice', ({ phase }) => notices.push(phase));
     await upgrade();
-    const [pod] = hosts().filter(({ metadata }) => metadata.labels?.['panelet.dev/retiring'] === 'true');
+    const [pod] = retiringHosts();
     const at = new Date(Date.now() + 8_000).toISOString().replace(/\.\d+Z$/, 'Z');
     await world.kubectl('annotate', `pod/${pod?.metadata.name ?? ''}`, '--overwrite', `panelet.dev/retire-at=${at}`);
     await waitFor('the shell to be told', () => notices.includes('notice'), 30_000);

@@ -2,7 +2,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { createSystemClock } from '#common/time/clock.js';
 import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
 import { waitFor } from '#test/support/wait-for.js';
+import { detachedBy } from '#controller/restart/api/annotations.js';
 import { isReady } from './support/cluster-watch.js';
+import { podDeletes, recordedReceipts } from './support/audit-log.js';
+import { readAuditEvents } from './support/audit-tail.js';
 import { readEnvironment } from './support/environment.js';
 import { isOfPod, podProcesses } from './support/proc.js';
 import { abandonRestarts, conditionOf, createRestart } from './support/restarts.js';
@@ -40,6 +43,30 @@ function killProcess(node: string, component: 'agent' | 'host', pattern: RegExp)
   for (const { pid } of found) process.kill(pid, 'SIGKILL');
 }
 
+/** Begins a restart of a node's agent, and waits until its replacement is ready beside it. @returns the name of the restart */
+async function untilWarm(node: string): Promise<string> {
+  const { metadata } = await createRestart(world, {
+    nodeSelector: { 'kubernetes.io/hostname': node },
+    // Long enough to do something to the node meanwhile.
+    strategy: { maxSurge: 1, minReadySeconds: 30 },
+  });
+  await waitFor(
+    'two agents on the node to be ready',
+    () =>
+      world.watch.restart(metadata.name)?.status?.active?.[0]?.step === 'Warm' &&
+      world.watch.podsOn('agent', node).filter(isReady).length === 2,
+    90_000,
+  );
+  return metadata.name;
+}
+
+/** Every pod is back in its DaemonSet, one on each node. */
+async function expectTidy(): Promise<void> {
+  await world.settled(300_000);
+  expect(world.watch.pods().filter((pod) => detachedBy(pod) !== undefined)).toEqual([]);
+  for (const node of world.nodeNames()) expect(world.watch.podsOn('agent', node)).toHaveLength(1);
+}
+
 const restartsOfAgent = (node: string): number =>
   world.pod('agent', node)?.status?.containerStatuses?.find(({ name }) => name === 'agent')?.restartCount ?? 0;
 
@@ -70,10 +97,30 @@ describe('the life of a node', () => {
     expect(isFlawless(await echo.finish(60_000))).toBe(true);
     expect((await shell.finish(30_000)).failures).toEqual([]);
   });
+
+  test('kubectl drain of a node whose agent has its replacement beside it evicts the older one only, and nothing is lost', async () => {
+    const [echo, shell] = [await load(first, 58), await openShell(await world.client(first))];
+    const name = await untilWarm(first);
+    const younger = podUid(world, 'agent', first);
+    try {
+      await world.kubectl('drain', first, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=120s');
+      await waitFor('the older one to be gone', () => world.watch.podsOn('agent', first).length === 1, 10_000);
+      expect(podUid(world, 'agent', first)).toBe(younger);
+      expect((await restartOver(world, name)).status).toMatchObject({ phase: 'Succeeded', sessions: { forced: 0 } });
+    } finally {
+      await world.kubectl('uncordon', first);
+    }
+    await expectTidy();
+    const verdict = await echo.finish(60_000);
+    expect(verdict.errors).toEqual([]);
+    expect(isFlawless(verdict)).toBe(true);
+    expect((await shell.finish(30_000)).failures).toEqual([]);
+  });
 });
 
 // Only where nodes, processes and the API server may be broken.
-const describeOwn = readEnvironment().ownCluster === undefined ? describe.skip : describe;
+const { ownCluster } = readEnvironment();
+const describeOwn = ownCluster === undefined ? describe.skip : describe;
 
 describeOwn('the life of a node that is broken', () => {
   test('an agent that is killed three times in a row costs time, never a byte', async () => {
@@ -112,6 +159,32 @@ describeOwn('the life of a node that is broken', () => {
       expect(verdict.errors).toEqual([]);
       expect(isFlawless(verdict)).toBe(true);
     }
+  });
+
+  test('a node that is rebooted while an agent has its replacement beside it ends with one agent, after its receipt', async () => {
+    const since = clock.date();
+    const [echo, far] = [await load(first, 59), await load(second, 60)];
+    const before = podUid(world, 'agent', second);
+    const name = await untilWarm(second);
+    await world.cluster('stop-node', second);
+    await world.cluster('start-node', second);
+    const over = await restartOver(world, name, 240_000);
+    expect(over.status?.sessions?.forced ?? 0).toBe(0);
+    await expectTidy();
+    expect(podUid(world, 'agent', second) === before).toBe(over.status?.phase !== 'Succeeded');
+    const events = ownCluster === undefined ? [] : readAuditEvents(ownCluster, since);
+    const deletes = podDeletes(events).filter(({ user }) => user.endsWith(':panelet-controller'));
+    const receipts = recordedReceipts(events);
+    for (const { uid, atMs } of deletes) {
+      expect(receipts.get(uid ?? '')?.withoutReceipt).toBeUndefined();
+      expect(receipts.get(uid ?? '')?.atMs).toBeLessThanOrEqual(atMs);
+    }
+    const cut = await far.finish(60_000);
+    // What a crash takes is said: by the client's loss event, or nothing was lost at all.
+    if (!isFlawless(cut)) expect(cut.errors.some((error) => error.startsWith('lost'))).toBe(true);
+    const near = await echo.finish(60_000);
+    expect(near.errors).toEqual([]);
+    expect(isFlawless(near)).toBe(true);
   });
 
   test('a power cut ends what cannot be saved and says so; the restart names the node; the node comes back and serves', async () => {

@@ -17,6 +17,8 @@ export interface ClusterWatch {
   /** Pods of a component that are not going, by node. */
   podsOf(component: Component): ReadonlyMap<string, Pod>;
   pods(): readonly Pod[];
+  /** All pods of a component on a node, also those that were taken out of their DaemonSet, that retire, or that go. */
+  podsOn(component: Component, node: string): readonly Pod[];
   nodes(): readonly KubeNode[];
   daemonSet(name: string): DaemonSet | undefined;
   /** The bundle that clients trust, as it is published now. */
@@ -59,16 +61,15 @@ export async function watchCluster(kubeconfig: string, namespace: string): Promi
   const restartStore = watch(panelRestarts);
   const configMapStore = watch(configMaps);
   await Promise.all(synced);
+  const ofComponent = (component: Component): readonly Pod[] =>
+    podStore.list().filter(({ metadata }) => metadata.labels?.['panelet.dev/component'] === component);
   return {
     api,
     pods: () => podStore.list(),
+    podsOn: (component, node) => ofComponent(component).filter(({ spec }) => spec?.nodeName === node),
     podsOf: (component) => {
-      const found = podStore
-        .list()
-        .filter(
-          ({ metadata }) =>
-            metadata.labels?.['panelet.dev/component'] === component && metadata.deletionTimestamp === undefined,
-        )
+      const found = ofComponent(component)
+        .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
         .sort((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1));
       return new Map(found.map((pod) => [pod.spec?.nodeName ?? '', pod]));
     },
