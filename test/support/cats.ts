@@ -1,5 +1,5 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { outputOf, startProgram, type RunningProgram } from '../e2e/support/run-program.js';
 import { findPython, hasGo } from './strange-tools.js';
@@ -34,12 +34,13 @@ const interpreted = (program: string, file: string): Promise<BuiltCat> =>
 async function buildGo(): Promise<BuiltCat> {
   const cwd = 'examples/client-go';
   const dir = mkdtempSync(join(tmpdir(), 'pg-'));
+  // What Go has fetched and built before is in the HOME of whoever runs the tests, not in that of a test.
+  const options = { cwd, env: { HOME: userInfo().homedir } };
+  const generate = ['generate', '../../proto', '--path', '../../proto/panelet/session'];
   // As the guide says it, but for where the program is put.
-  await outputOf('../../node_modules/.bin/buf', ['generate', '../../proto', '--path', '../../proto/panelet/session'], {
-    cwd,
-  });
-  await outputOf('go', ['vet', './...'], { cwd });
-  await outputOf('go', ['build', '-o', join(dir, 'cat'), './cat'], { cwd });
+  await outputOf('../../node_modules/.bin/buf', generate, options);
+  await outputOf('go', ['vet', './...'], options);
+  await outputOf('go', ['build', '-o', join(dir, 'cat'), './cat'], options);
   return {
     start: (addresses) => startProgram(join(dir, 'cat'), [], { env: environment(addresses) }),
     remove: () => rmSync(dir, { recursive: true, force: true }),
