@@ -142,8 +142,12 @@ describe('over a connection that breaks', () => {
     const session = await client.open({ panel: 'echo' });
     proxy.refusing = true;
     proxy.cut();
-    const message = expect.stringMatching(/^No connection to the session for too long\./) as unknown;
-    expect(await session.closed).toMatchObject({ kind: 'failed', error: { code: 'TRANSPORT_LOST', message } });
+    const problem = expect.stringMatching(
+      /^No connection to the session for too long\. .*cannot be reached/,
+    ) as unknown;
+    const advice = expect.stringMatching(/check the address/i) as unknown;
+    const facts = { code: 'TRANSPORT_LOST', problem, advice, details: { address: proxy.address } };
+    expect(await session.closed).toMatchObject({ kind: 'failed', error: facts });
     await expect(session.write('x')).rejects.toMatchObject({ code: 'TRANSPORT_LOST' });
   });
 

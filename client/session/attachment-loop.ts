@@ -342,9 +342,13 @@ export class AttachmentLoop {
   }
 
   #giveUp(cause: PaneletError | undefined): void {
-    const message = `No connection to the session for too long. ${cause?.message ?? ''}`.trim();
-    const isLoss = this.#everAttached || cause === undefined;
-    this.#finish(failureOf(isLoss ? new PaneletError('TRANSPORT_LOST', message) : cause));
+    if (!this.#everAttached && cause !== undefined) {
+      this.#finish(failureOf(cause));
+      return;
+    }
+    const problem = `No connection to the session for too long. ${cause?.problem ?? ''}`.trim();
+    const { advice, details } = cause ?? {};
+    this.#finish(failureOf(new PaneletError('TRANSPORT_LOST', problem, { cause, advice, details })));
   }
 
   #finish(end: LoopEnd): void {
