@@ -149,6 +149,11 @@ describe('over a connection that breaks', () => {
     const facts = { code: 'TRANSPORT_LOST', problem, advice, details: { address: proxy.address } };
     expect(await session.closed).toMatchObject({ kind: 'failed', error: facts });
     await expect(session.write('x')).rejects.toMatchObject({ code: 'TRANSPORT_LOST' });
+    await expect(session.terminate()).rejects.toMatchObject({ code: 'AGENT_UNREACHABLE' });
+    proxy.refusing = false;
+    expect(await client.listSessions()).toHaveLength(1);
+    await session.terminate();
+    expect(await client.listSessions()).toEqual([]);
   });
 
   test('200 sessions come back over few connections', async () => {
