@@ -99,16 +99,17 @@ describe('the life of a node', () => {
   });
 
   test('kubectl drain of a node whose agent has its replacement beside it evicts the older one only, and nothing is lost', async () => {
-    const [echo, shell] = [await load(first, 58), await openShell(await world.client(first))];
-    const name = await untilWarm(first);
-    const younger = podUid(world, 'agent', first);
+    // Of the node that is stopped below: the controllers have left it.
+    const [echo, shell] = [await load(second, 58), await openShell(await world.client(second))];
+    const name = await untilWarm(second);
+    const younger = podUid(world, 'agent', second);
     try {
-      await world.kubectl('drain', first, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=120s');
-      await waitFor('the older one to be gone', () => world.watch.podsOn('agent', first).length === 1, 10_000);
-      expect(podUid(world, 'agent', first)).toBe(younger);
+      await world.kubectl('drain', second, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=120s');
+      await waitFor('the older one to be gone', () => world.watch.podsOn('agent', second).length === 1, 10_000);
+      expect(podUid(world, 'agent', second)).toBe(younger);
       expect((await restartOver(world, name)).status).toMatchObject({ phase: 'Succeeded', sessions: { forced: 0 } });
     } finally {
-      await world.kubectl('uncordon', first);
+      await world.kubectl('uncordon', second);
     }
     await expectTidy();
     const verdict = await echo.finish(60_000);
