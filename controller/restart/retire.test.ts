@@ -296,6 +296,48 @@ describe('a controller that is killed while hosts retire', () => {
   }, 60_000);
 });
 
+describe('what comes from outside while a host is replaced', () => {
+  const node = 'node-0';
+  const blows: readonly [string, (world: World) => void][] = [
+    ['its node is not heard for ten minutes', ({ sim }) => sim.reboot(node, 600_000)],
+    [
+      'the pod that was taken out, or retires, is evicted',
+      ({ sim, original: [pod] }) => {
+        const now = pod && sim.kube.find(pods, pod.metadata);
+        const isOut = now?.metadata.labels?.['panelet.dev/in-daemonset'] === undefined;
+        if (now !== undefined && isOut && now.metadata.deletionTimestamp === undefined) sim.kill(now);
+      },
+    ],
+    ['there is no controller for an hour', ({ driver }) => driver.away(3_600_000)],
+  ];
+
+  test.each(blows)(
+    '%s, at any moment: the restart ends, each node has one host in service, and none is deleted with its shells',
+    async (_what, strike) => {
+      // Shells open in the newer pod meanwhile.
+      const spec = { strategy: { minReadySeconds: 20 } };
+      const whole = setUp();
+      await upgrade(whole, 'h1', spec);
+      const total = whole.driver.calls.length;
+      expect(total).toBeGreaterThan(10);
+      for (let call = 1; call <= total; call++) {
+        const world = setUp();
+        const { sim, driver } = world;
+        await driver.until(() => false, 2_000);
+        sim.request('h1', { targetRef, ...spec });
+        await driver.until(() => driver.calls.length >= call, 600_000);
+        strike(world);
+        const isEnd = await driver.until(() => isOver(sim, 'h1'), 7_200_000);
+        expect({ call, isEnd }).toEqual({ call, isEnd: true });
+        await driver.until(() => false, 60_000);
+        expectTidyHosts(sim);
+        expect({ call, deletes: sim.deletes().size }).toEqual({ call, deletes: 0 });
+      }
+    },
+    120_000,
+  );
+});
+
 test('a pod that retires says so by its label alone', () => {
   expect(isRetiring({ metadata: { name: 'p', labels: { [retiringLabel]: 'true' } } })).toBe(true);
   expect(isRetiring({ metadata: { name: 'p' } })).toBe(false);

@@ -530,9 +530,9 @@ export function createSimCluster(options: SimOptions): SimCluster {
     const conditions = [{ type: 'Ready', status: isUp ? ('True' as const) : ('Unknown' as const) }];
     kube.mutate<KubeNode>(nodes, { name }, (node) => ({ ...node, status: { ...node.status, conditions } }));
   };
-  /** No agent of a node answers, and what each has told is forgotten; what it wrote down stays. Returns the pods that served. */
+  /** No agent of a node answers, and what each has told is forgotten; what it wrote down stays. Returns the pods that were ready. */
   const silence = (node: string): readonly Pod[] => {
-    const served = podsOn(node).filter((pod) => agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`)?.reachable);
+    const served = podsOn(node).filter(isReady);
     for (const agent of agentsOn(node)) {
       agent.crash();
       agent.reachable = false;
@@ -542,8 +542,8 @@ export function createSimCluster(options: SimOptions): SimCluster {
   const comeBack = (pod: Pod): void => {
     const now = kube.find(pods, pod.metadata);
     const agent = agents.byAddress.get(`${pod.status?.podIP ?? ''}:7443`);
-    if (now === undefined || now.metadata.uid !== pod.metadata.uid || agent === undefined) return;
-    agent.reachable = true;
+    if (now === undefined || now.metadata.uid !== pod.metadata.uid) return;
+    if (agent !== undefined) agent.reachable = true;
     if (now.metadata.deletionTimestamp === undefined) setReady(pod.metadata.name, true);
   };
   kube.refusesEviction = (pod) =>
