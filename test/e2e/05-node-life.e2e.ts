@@ -104,7 +104,14 @@ describe('the life of a node', () => {
     const name = await untilWarm(second);
     const younger = podUid(world, 'agent', second);
     try {
-      await world.kubectl('drain', second, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=120s');
+      await world.kubectl(
+        'drain',
+        second,
+        '--ignore-daemonsets',
+        '--delete-emptydir-data',
+        '--force',
+        '--timeout=120s',
+      );
       await waitFor('the older one to be gone', () => world.watch.podsOn('agent', second).length === 1, 10_000);
       expect(podUid(world, 'agent', second)).toBe(younger);
       expect((await restartOver(world, name)).status).toMatchObject({ phase: 'Succeeded', sessions: { forced: 0 } });
