@@ -25,6 +25,7 @@ export const longTests = [
   'test/integration/exec-panels.test.ts',
   'test/integration/exec.test.ts',
   'test/integration/fencing.test.ts',
+  'test/integration/hosts-of-two-pods.test.ts',
   'test/integration/kubectl-refusals.test.ts',
   'test/integration/one-address.test.ts',
   'test/integration/python-sessions.test.ts',

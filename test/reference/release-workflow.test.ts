@@ -137,3 +137,12 @@ describe('the workflow of a release', () => {
     expect(faultsOf(text.replace(before, after))).toContain(fault);
   });
 });
+
+test('a change is tested by what a release is tested by, and may write nothing', () => {
+  const ci = parse(readFileSync('.github/workflows/ci.yml', 'utf8')) as Workflow;
+  const release = parse(text) as Workflow;
+  const whatRuns = ({ jobs }: Workflow): unknown[] => jobs['test']?.steps.map(({ uses, run }) => uses ?? run) ?? [];
+  expect(whatRuns(ci)).toEqual(whatRuns(release));
+  expect(ci.permissions).toEqual({ contents: 'read' });
+  expect(Object.keys(ci.on).sort()).toEqual(['pull_request', 'push']);
+});
