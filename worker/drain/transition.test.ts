@@ -533,6 +533,21 @@ describe('a worker that retires', () => {
     expect(machine.apply(drain({ fence: fence('c') }))).toMatch(/Restart b has the cordon/);
   });
 
+  test('gives the receipt of that end also to a restart that cordons it before it drains it, as an agent does', () => {
+    const machine = new Machine(hostRules);
+    machine.apply(expire);
+    machine.nowMs = 10_000;
+    machine.settle(busy);
+    machine.settle({ ...forced(busy), sessions: 0, attached: 0 });
+    expect(machine.state.phase).toBe('CLOSED');
+    machine.effects.length = 0;
+    expect(machine.apply(cordon(fence('b')))).toBeUndefined();
+    expect(machine.apply(drain({ fence: fence('b') }))).toBeUndefined();
+    expect(machine.effects).toContainEqual({ kind: 'receipt' });
+    expect(machine.state).toMatchObject({ phase: 'CLOSED', cordon: { fence: fence('b') } });
+    expect(machine.apply(cordon(fence('c')))).toMatch(/Restart b has the cordon/);
+  });
+
   test('leaves a drain alone that a restart has under way at its time', () => {
     const machine = new Machine(hostRules);
     machine.apply(drain());

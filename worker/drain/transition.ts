@@ -141,7 +141,13 @@ function cordon(state: DrainState, event: Extract<DrainEvent, { kind: 'cordon' }
   const refusal = refusalOf(state, event.fence);
   if (refusal !== undefined) return { ...unchanged(state), refusal };
   const accepted = accept(state, event, nowMs);
+  if (isOwnEnd(state)) return { state: accepted, effects: [{ kind: 'receipt' }] };
   return state.phase === 'SERVING' ? enter(accepted, 'CORDONED', nowMs, [{ kind: 'refuse-new' }]) : unchanged(accepted);
+}
+
+/** What the worker has ended itself is over: its receipt is that of the restart which takes it over. */
+function isOwnEnd({ cordon, phase }: DrainState): boolean {
+  return cordon?.isOwn === true && phase === 'CLOSED';
 }
 
 function uncordon(state: DrainState, event: Extract<DrainEvent, { kind: 'uncordon' }>, nowMs: number): Transition {
@@ -194,9 +200,7 @@ function drain(state: DrainState, event: Extract<DrainEvent, { kind: 'drain' }>,
   const accepted = accept(state, event, nowMs);
   const asked = planOf(state, event, nowMs);
   if (state.plan === undefined) return begin(accepted, asked, nowMs);
-  // What the worker has ended itself is over: its receipt is that restart's.
-  if (state.cordon?.isOwn === true && state.phase === 'CLOSED')
-    return { state: accepted, effects: [{ kind: 'receipt' }] };
+  if (isOwnEnd(state)) return { state: accepted, effects: [{ kind: 'receipt' }] };
   const before = state.lastFence;
   const newer =
     before === undefined || event.fence.fencing > before.fencing || event.fence.generation > before.generation;
