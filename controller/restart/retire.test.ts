@@ -109,6 +109,17 @@ describe('a host with shells', () => {
     expectTidyHosts(sim);
   });
 
+  test('goes also where nobody looked when its time came, and its host has ended what was left by itself', async () => {
+    const world = setUp();
+    const { sim, driver, original } = world;
+    await upgrade(world, 'h1', { drain: { retireTimeoutSeconds: 300 } });
+    await driver.until(() => original.every((pod) => sim.agents.hostOf(uidOf(pod))?.retiring === true), 60_000);
+    driver.away(600_000);
+    expect(original.map((pod) => sim.agents.hostOf(uidOf(pod))?.ended)).toEqual([shells, shells]);
+    expect(await driver.until(() => retiringOf(sim).length === 0, 300_000)).toBe(true);
+    expectTidyHosts(sim);
+  });
+
   test('goes sooner, or later, when somebody changes its time', async () => {
     const world = setUp();
     const { sim, driver, original } = world;

@@ -23,6 +23,8 @@ export function gateActions(pod: Pod, status: GateStatus, leftMs: number): reado
       return [{ kind: 'cordon', ...named, renewal: false }];
     case State.CLOSED:
     case State.FORCED:
+      // Nobody's drain: a host has ended what was left at its time. Whoever drains it then gets the receipt of that.
+      if (status.restartUid === '') return [drain];
       return endsSoon ? [renew] : [];
     case State.CORDONED:
     case State.NOTIFIED:

@@ -311,12 +311,14 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     throw new PaneletError('AGENT_UNREACHABLE', `nobody at ${host}:${port}`);
   };
   const cordon = (gate: Gate, command: Command | undefined, leaseMs: number): void => {
+    const hasEnded = gate.state === State.CLOSED && gate.restartUid === '';
     gate.restartUid = command?.restartUid ?? '';
+    if (hasEnded) close(gate, 0);
     gate.cordonedAt = ++cordons;
     if (gate.state === State.SERVING) gate.state = State.CORDONED;
     renew(gate, leaseMs);
   };
-  /** What is left of the sessions of a host that retires ends at its time. */
+  /** What is left of the sessions of a host that retires ends at its time, and it is closed from then on; whoever drains it takes that over. */
   const endInTime = (host: Host): void => {
     const { retireAtMs } = host;
     if (!Number.isFinite(retireAtMs)) return;
@@ -324,6 +326,9 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
       if (!host.retiring || host.retireAtMs !== retireAtMs) return;
       host.ended += host.options.stuck;
       host.options.stuck = 0;
+      if (host.stateTimer !== undefined || host.state === State.CLOSED) return;
+      host.state = State.CLOSED;
+      host.drained = isNaming ? host.podUid : undefined;
     });
   };
   const startDrain = (gate: Gate, request: DrainRequest): void => {
