@@ -80,4 +80,36 @@ describe('a pod that retires', () => {
     const receipt = Receipt.fromPartial({ restartUid: 'old', instance: 'agent', target: Target.HOST, podUid: 'old' });
     expect(step(nowMs - hourMs, { ...ended, restartUid: 'old' }, { receipt })).toMatchObject({ kinds: ['delete'] });
   });
+
+  test('is told until when where its gate does not know', () => {
+    expect(step(later, { sessions: 2 })).toMatchObject({ kinds: ['tellRetired'] });
+    expect(step(later, { sessions: 2, untilMs: nowMs + 60_000 })).toMatchObject({ kinds: ['tellRetired'] });
+  });
+
+  test('goes also where its gate can never be told, as one whose worker knows of no retiring', () => {
+    expect(step(nowMs, { state: State.SERVING, sessions: 2 })).toMatchObject({
+      kinds: ['tellRetired', 'cordon'],
+      isForced: true,
+    });
+    expect(step(later, { state: State.SERVING, sessions: 0 })).toMatchObject({
+      kinds: ['tellRetired', 'cordon'],
+      isForced: false,
+    });
+    expect(step(nowMs, { state: State.CORDONED, restartUid: 'old', sessions: 2 })).toMatchObject({
+      kinds: ['tellRetired', 'drain'],
+      isForced: true,
+    });
+  });
+
+  test('has none to wait for where none of its workers runs, for certain', () => {
+    expect(step(later, { state: State.SERVING, worker: State.UNSPECIFIED }).kinds).toContain('cordon');
+    const drained = { state: State.CORDONED, restartUid: 'old', worker: State.UNSPECIFIED };
+    expect(step(later, drained).kinds).toContain('drain');
+  });
+
+  test('is not taken for empty while a worker of it does not answer', () => {
+    const silent = { state: State.UNSPECIFIED, sessions: 0, worker: State.UNSPECIFIED };
+    expect(step(later, silent)).toMatchObject({ kinds: ['tellRetired'] });
+    expect(step(later, { ...silent, untilMs: later })).toMatchObject({ kinds: [] });
+  });
 });

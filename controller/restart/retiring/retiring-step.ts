@@ -85,13 +85,20 @@ function known(
   if (receipt !== undefined) return remove(c, recordReceipt(receipt));
   const until = retireAtOf(pod);
   const untilMs = until.kind === 'at' ? until.ms : Infinity;
-  if (!knows(status, untilMs)) return { ...act([{ kind: 'tellRetired', pod, untilMs }]), wakeMs: lookSoonMs };
+  const telling: readonly Action[] = knows(status, untilMs) ? [] : [{ kind: 'tellRetired', pod, untilMs }];
   const leftMs = untilMs - now.getTime();
-  const isEmpty = sessionsIn(status, uidOf(pod)) === 0;
-  if (!isEmpty && leftMs > 0) return wait(Math.min(lookMs, leftMs));
+  const isEmpty = isCertain(status) && sessionsIn(status, uidOf(pod)) === 0;
+  const isOver = isEmpty || leftMs <= 0;
+  if (!isOver) return telling.length > 0 ? act(telling) : wait(Math.min(lookMs, leftMs));
   // One drain at a time: an agent that goes takes the receipts of its host along.
-  if (c.isBusy) return wait(lookSoonMs);
-  return { actions: gateActions(pod, status, lastDrainMs), isForced: !isEmpty, wakeMs: lookSoonMs };
+  if (c.isBusy) return act(telling);
+  // Also where its gate does not take in that it retires: nobody would ever end it, and it counts for those that may.
+  return { actions: [...telling, ...gateActions(pod, status, lastDrainMs)], isForced: !isEmpty, wakeMs: lookSoonMs };
+}
+
+/** True unless there are workers of which nobody can say what they have. */
+function isCertain({ state }: GateStatus): boolean {
+  return state !== State.UNSPECIFIED && state !== State.UNRECOGNIZED;
 }
 
 /** True when a gate has said that a pod retires, and until when. Times are compared by the second. */
