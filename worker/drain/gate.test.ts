@@ -211,3 +211,32 @@ describe('the end of a worker', () => {
     expect(echo.gate.receipt?.counts).toMatchObject({ checkpointed: count, forced: 0 });
   });
 });
+
+describe('a worker whose time to retire has come', () => {
+  const fence = { restartUid: 'tender', fencing: 1, generation: 1 };
+  const inMs = (ms: number): number => echo.clock.date().getTime() + ms;
+
+  test('ends what is left also where a drain that was under way then is called off later', async () => {
+    echo.hold(holder, 600_000);
+    await echo.gate.retire(fence, inMs(5_000));
+    echo.drain({ onTimeout: 'abort', timeoutMs: 30_000 });
+    await echo.pass(60_000, 'CLOSED');
+    expect(echo.phases).toContain('SERVING');
+    expect(echo.gate.state.phase).toBe('CLOSED');
+    expect(echo.gate.receipt?.counts).toMatchObject({ forced: 1 });
+  });
+
+  test('ends nothing where it is given more time before that is done', async () => {
+    echo.hold(holder, 600_000);
+    await echo.gate.retire(fence, inMs(5_000));
+    await echo.pass(10_000);
+    expect(echo.gate.state).toMatchObject({ phase: 'FROZEN', cordon: { isOwn: true } });
+    await echo.gate.retire(fence, inMs(3_600_000));
+    await echo.pass(60_000);
+    expect(echo.gate.state.phase).toBe('SERVING');
+    expect(echo.drivers.every(({ ended }) => ended === undefined)).toBe(true);
+    expect([echo.gate.admitsNew, echo.gate.retirement.isActive]).toEqual([false, true]);
+    await echo.pass(3_600_000, 'CLOSED');
+    expect(echo.gate.state.phase).toBe('CLOSED');
+  });
+});

@@ -50,6 +50,7 @@ const retirementReason = 'a newer host has taken over';
 
 const attachPhases = new Set(['SERVING', 'CORDONED', 'NOTIFIED', 'FROZEN', 'QUIESCED']);
 const servingPhases = new Set(['SERVING', 'CORDONED', 'NOTIFIED']);
+const endedPhases = new Set(['FORCED', 'RELEASED', 'CLOSED']);
 
 /** The gate of one worker: carries out what the state machine says, over all sessions, and lets none stop the loop. */
 export class Gate implements RegistryGate {
@@ -135,6 +136,7 @@ export class Gate implements RegistryGate {
       this.#deps.onAdmission(this.admitsNew);
     }
     this.#deps.log.info({ retireAtMs, restartUid: fence.restartUid }, 'The worker retires');
+    if (this.#retirement.remainingMs !== 0) this.#callOwnEndOff(fence);
     this.#tellRetirement(wasTold ? 'changed' : 'new');
     this.#retirement.look();
     this.#notify();
@@ -211,6 +213,14 @@ export class Gate implements RegistryGate {
       what === 'changed' ? this.#sessions.countdown(DrainPhase.CANCELLED, 0, retirementReason) : undefined;
     // A client takes a later end for news only when the earlier one was called off.
     for (const told of [cancelled, this.#countdown()]) if (told !== undefined) this.#sessions.tell(told);
+  }
+
+  /** There is more time than its own drain knew of, and nobody has been ended yet. */
+  #callOwnEndOff(fence: Fence): void {
+    const { cordon, plan, phase } = this.#state;
+    if (cordon?.isOwn !== true || plan === undefined || endedPhases.has(phase)) return;
+    this.#apply({ kind: 'uncordon', fence, anyRestart: true });
+    this.#observe();
   }
 
   #expire(): void {

@@ -110,7 +110,7 @@ export class RetiringPods {
     return views.get(uid);
   }
 
-  #stepOf({ target, busyNodes }: Surroundings, pod: Pod, gateView: GateView | undefined): RetiringStep {
+  #stepOf({ target, gateProviders, busyNodes }: Surroundings, pod: Pod, gateView: GateView | undefined): RetiringStep {
     const { view, leadership, clock } = this.#deps;
     const node = pod.spec?.nodeName ?? '';
     return retiringStep({
@@ -118,6 +118,7 @@ export class RetiringPods {
       target,
       lease: leadership.lease(),
       node: view.nodes().get(node),
+      gate: gatePodOf(gateProviders, pod),
       view: gateView,
       budgets: budgetsOf(view.budgetsOf(target), pod),
       isBusy: busyNodes.has(node) && !(gateView?.kind === 'answered' && isDraining(gateView.status)),

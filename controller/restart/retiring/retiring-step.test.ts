@@ -51,6 +51,7 @@ function step(retireAtMs: number, told: Told, more: Partial<RetiringCase> & { re
     target,
     lease,
     node: undefined,
+    gate: { metadata: { name: 'agent', uid: 'agent-pod' } },
     view: { kind: 'answered', status: statusOf(told), receipt },
     budgets: [],
     isBusy: false,
@@ -79,6 +80,15 @@ describe('a pod that retires', () => {
     expect(step(nowMs - hourMs, ended)).toMatchObject({ kinds: ['drain'] });
     const receipt = Receipt.fromPartial({ restartUid: 'old', instance: 'agent', target: Target.HOST, podUid: 'old' });
     expect(step(nowMs - hourMs, { ...ended, restartUid: 'old' }, { receipt })).toMatchObject({ kinds: ['delete'] });
+  });
+
+  test('that is given more time before its last drain has ended anybody goes on with its sessions', () => {
+    const draining = { state: State.NOTIFIED, sessions: 2, restartUid: 'old', untilMs: nowMs };
+    expect(step(later, draining)).toMatchObject({ kinds: ['tellRetired', 'reopen'] });
+    expect(step(later, { ...draining, untilMs: later })).toMatchObject({ kinds: ['reopen'] });
+    // What a restart, or a person, has begun is theirs to call off.
+    expect(step(later, { ...draining, untilMs: later, restartUid: 'r' })).toMatchObject({ kinds: [] });
+    expect(step(later, { ...draining, untilMs: later, state: State.CORDONED })).toMatchObject({ kinds: [] });
   });
 
   test('is told until when where its gate does not know', () => {

@@ -18,6 +18,8 @@ export interface RetiringCase {
   /** The lease that is to own it; undefined while that is not known. */
   readonly lease: OwnerReference | undefined;
   readonly node: KubeNode | undefined;
+  /** The pod whose gate answers for it; undefined when none does. */
+  readonly gate: Pod | undefined;
   /** What its gate says, of this pod alone; undefined while it has not been asked. */
   readonly view: GateView | undefined;
   /** The budgets that have their say about it. */
@@ -89,11 +91,21 @@ function known(
   const leftMs = untilMs - now.getTime();
   const isEmpty = isCertain(status) && sessionsIn(status, uidOf(pod)) === 0;
   const isOver = isEmpty || leftMs <= 0;
-  if (!isOver) return telling.length > 0 ? act(telling) : wait(Math.min(lookMs, leftMs));
+  if (!isOver) {
+    const actions = [...telling, ...goOn(c, status)];
+    return actions.length > 0 ? act(actions) : wait(Math.min(lookMs, leftMs));
+  }
   // One drain at a time: an agent that goes takes the receipts of its host along.
   if (c.isBusy) return act(telling);
   // Also where its gate does not take in that it retires: nobody would ever end it, and it counts for those that may.
   return { actions: [...telling, ...gateActions(pod, status, lastDrainMs)], isForced: !isEmpty, wakeMs: lookSoonMs };
+}
+
+/** Calls its last drain off, which was begun when there was less time, and has ended nobody yet. */
+function goOn({ pod, gate }: RetiringCase, status: GateStatus): readonly Action[] {
+  const isUnderWay = status.state >= State.NOTIFIED && status.state <= State.CHECKPOINTED;
+  if (gate === undefined || !isUnderWay || status.restartUid !== uidOf(pod)) return [];
+  return [{ kind: 'reopen', gate, name: podNameIn(status, pod) }];
 }
 
 /** True unless there are workers of which nobody can say what they have. */
