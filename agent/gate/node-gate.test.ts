@@ -142,6 +142,7 @@ describe('a command to the gate of a node', () => {
     hosts.delete('a');
     const { receipt } = await gate.receipt({ restartUid: 'r', podUid: 'a' });
     expect(receipt).toMatchObject({ restartUid: 'r', podUid: 'a', instance: 'agent-1', target: Target.HOST });
+    expect(gate.status({ podUid: 'a' })).toMatchObject({ state: State.CLOSED, restartUid: 'r', workers: [] });
     clock.advance(60_000);
     expect(() => gate.receipt({ restartUid: 'r', podUid: 'a' })).toThrow(
       expect.objectContaining({ code: 'POD_UNKNOWN' }),

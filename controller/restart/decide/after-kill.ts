@@ -1,6 +1,7 @@
 import { State } from '#proto/gate/v1/gate.js';
 
 import { waitingReasonOf } from '../facts/containers.js';
+import { hasUnnamedHosts } from '../facts/host-pods.js';
 import { isNodeDown, timeMs, uidOf } from '../facts/pods.js';
 import { failed, withStep, wakeIn, type PodOutcome } from './pod-outcome.js';
 import { replacementOf, verdictOn, type KilledCase, type Verdict } from './replacement.js';
@@ -16,6 +17,8 @@ function reopenActions({ snapshot, entry, pod }: KilledCase): readonly Action[] 
   const gate = snapshot.gateProviders?.get(entry.node ?? '');
   const view = snapshot.gates.get(entry.uid);
   if (gate === undefined || pod !== undefined || view?.kind !== 'answered') return [];
+  // What it remembers of one pod alone is nobody's any more, and keeps no other one from anything.
+  if (!hasUnnamedHosts(view.status)) return [];
   const { state, restartUid, podUid } = view.status;
   const mine = restartUid === uidOf(snapshot.restart) && podUid === uidOf(gate);
   return mine && state !== State.SERVING ? [{ kind: 'reopen', gate }] : [];

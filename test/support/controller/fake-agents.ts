@@ -143,6 +143,8 @@ const order = [
 export function createFakeAgents(clock: FakeClock): FakeAgents {
   const agents = new Map<string, Inner>();
   const hosts = new Map<string, Host>();
+  /** Hosts that have gone while a restart had them. */
+  const left = new Map<string, Host>();
   const commands: FakeAgents['commands'] = [];
   let instances = 0;
   let cordons = 0;
@@ -229,6 +231,12 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     retiring: isRetired(gate),
     retireAt: retireAtOf(gate),
   });
+  /** An agent knows the cordon of a pod for as long as its lease lasts, also when the pod has gone. */
+  const leftStatus = (agent: Inner, podUid = ''): GateStatus | undefined => {
+    const gone = left.get(podUid);
+    if (gone?.node !== agent.node || gone.leaseEndMs <= clock.nowMs()) return undefined;
+    return { ...statusOf(agent, gone, true), workers: [] };
+  };
   const receiptOf = (agent: Inner, { receipt }: Gate): Receipt | undefined =>
     receipt === undefined
       ? undefined
@@ -324,12 +332,16 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     if (!Number.isFinite(retireAtMs)) return;
     clock.after(Math.max(0, retireAtMs - clock.date().getTime()), () => {
       if (!host.retiring || host.retireAtMs !== retireAtMs) return;
-      host.ended += host.options.stuck;
-      host.options.stuck = 0;
+      endAll(host);
       if (host.stateTimer !== undefined || host.state === State.CLOSED) return;
-      host.state = State.CLOSED;
       host.drained = isNaming ? host.podUid : undefined;
+      if (host.restartUid === '') host.state = State.CLOSED;
+      else close(host, 0);
     });
+  };
+  const endAll = (host: Host): void => {
+    host.ended += host.options.stuck;
+    host.options.stuck = 0;
   };
   const startDrain = (gate: Gate, request: DrainRequest): void => {
     cordon(gate, request.command, durationToMs(request.lease, 60_000));
@@ -338,8 +350,11 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     const timeoutMs = durationToMs(request.timeout, 60_000);
     gate.deadlineMs = clock.nowMs() + timeoutMs;
     gate.deadlineTimer = clock.after(timeoutMs, () => {
-      if (request.onTimeout === OnTimeout.FORCE) close(gate, gate.options.stuck);
-      else if (request.onTimeout !== OnTimeout.WAIT) serve(gate);
+      if (request.onTimeout === OnTimeout.FORCE) {
+        const { stuck } = gate.options;
+        if (isRetired(gate)) endAll(gate as Host);
+        close(gate, stuck);
+      } else if (request.onTimeout !== OnTimeout.WAIT) serve(gate);
     });
     gate.stateTimer = clock.after(gate.options.stateMs, () => step(gate));
   };
@@ -355,8 +370,10 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
     hostOf: (podUid) => hosts.get(podUid),
     removeHost: (podUid) => {
       const host = hosts.get(podUid);
-      if (host !== undefined) stopTimers(host);
       hosts.delete(podUid);
+      if (host === undefined) return;
+      if (isNaming && host.leaseTimer !== undefined) left.set(podUid, host);
+      stopTimers(host);
     },
     addHost: (node, podUid, options) => {
       const fresh = { up: true, podUid, node, retiring: false, retireAtMs: Infinity, ended: 0 };
@@ -395,7 +412,7 @@ export function createFakeAgents(clock: FakeClock): FakeAgents {
       const agent = find(address);
       if (!isNamed(podUid)) return statusOf(agent);
       const host = namedHost(agent, podUid);
-      return host === undefined ? undefined : statusOf(agent, host, true);
+      return host === undefined ? leftStatus(agent, podUid) : statusOf(agent, host, true);
     },
     receipt: async (address, restartUid, podUid) => {
       await Promise.resolve();

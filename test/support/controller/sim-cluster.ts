@@ -102,6 +102,7 @@ function ownerOf(set: DaemonSet): NonNullable<Pod['metadata']['ownerReferences']
 }
 
 function isOwnedBy(object: KubeObject, name: string): boolean {
+  if (object.metadata.labels?.['app'] === name) return true;
   return object.metadata.ownerReferences?.some((owner) => owner.name === name) === true;
 }
 
