@@ -10,7 +10,7 @@ import {
   retiringLabel,
   type Claim,
 } from '../api/annotations.js';
-import { retireAtText } from '../api/retirement.js';
+import { retireAtText, retirementOf } from '../api/retirement.js';
 import { panelRestarts } from '../api/panel-restart.js';
 import { referenceTo } from '../api/references.js';
 import type { RestartEvent } from '../api/restart-event.js';
@@ -66,13 +66,20 @@ export async function writeRetired(
   });
 }
 
-/** Has a pod that retires owned by what is there now: after Panelet was installed anew, its owners may be gone. False while the lease is not known. */
+/**
+ * Has a pod that retires owned by what is there now: after Panelet was installed anew, its owners may be gone. Whatever of its marks somebody has
+ * taken off is written again, and what it still has of a restart, or of its DaemonSet, is taken off. False while the lease is not known.
+ */
 export async function writeOwners(tools: ActionTools, { pod, target }: ActionOf<'adopt'>): Promise<boolean> {
   const lease = tools.leadership.lease();
   if (lease === undefined) return false;
   const { kind: dsKind } = daemonSets;
   const others = othersThan(target, pod).filter(({ kind }) => kind !== dsKind && kind !== lease.kind);
+  const label = detachLabelOf(target);
+  const retirement = retirementOf(pod) ?? { restart: '', target: target.metadata.name };
   await write(tools, pod, {
+    annotations: { [claimAnnotation]: null, [retirementAnnotation]: JSON.stringify(retirement) },
+    labels: { [detachedLabel]: null, [retiringLabel]: 'true', ...(label === undefined ? {} : { [label.key]: null }) },
     ownerReferences: [...others, ownerReference(target, false), { ...lease, controller: true }],
   });
   return true;

@@ -10,9 +10,17 @@ export interface PodRetirement {
   readonly target: string;
 }
 
-/** True for a pod that was replaced and stays until its last session has ended. */
+/**
+ * True for a pod that was replaced and stays until its last session has ended. Either word is enough: what its gate was told cannot be taken
+ * back, so whoever takes the label off does not change that.
+ */
 export function isRetiring({ metadata }: KubeObject): boolean {
-  return metadata.labels?.[retiringLabel] === 'true';
+  return metadata.labels?.[retiringLabel] === 'true' || metadata.annotations?.[retirementAnnotation] !== undefined;
+}
+
+/** True where all of it is written down: who was to find the pod by one of the two finds it. */
+export function isMarkedRetiring(pod: KubeObject): boolean {
+  return pod.metadata.labels?.[retiringLabel] === 'true' && retirementOf(pod) !== undefined;
 }
 
 /** What a pod that retires says of it; undefined where it does not retire, or that cannot be read. */

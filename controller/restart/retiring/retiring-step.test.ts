@@ -16,7 +16,10 @@ function podUntil(retireAt: string | undefined): Pod {
       name: 'old',
       uid: 'old',
       labels: { 'panelet.dev/retiring': 'true' },
-      ...(retireAt === undefined ? {} : { annotations: { 'panelet.dev/retire-at': retireAt } }),
+      annotations: {
+        'panelet.dev/retirement': JSON.stringify({ restart: 'r', target: 'hosts' }),
+        ...(retireAt === undefined ? {} : { 'panelet.dev/retire-at': retireAt }),
+      },
       ownerReferences: [owner, { ...lease, controller: true }],
     },
     spec: { nodeName: 'node-0' },

@@ -3,11 +3,12 @@ import { State, Target, type GateStatus } from '#proto/gate/v1/gate.js';
 import type { DaemonSet, KubeNode, OwnerReference, Pod, PodDisruptionBudget } from '#kube/objects.js';
 import { events, withoutWorkers } from '../api/events.js';
 import type { RecordedReceipt } from '../api/panel-restart.js';
-import { retireAtOf } from '../api/retirement.js';
+import { isMarkedRetiring, retireAtOf } from '../api/retirement.js';
 import { allowedBy, isFreeOf } from '../facts/budgets.js';
 import { podNameIn, sessionsIn } from '../facts/host-pods.js';
 import { isNodeDown, isPodReady, isTerminating, uidOf } from '../facts/pods.js';
 import { recordReceipt, validReceipt } from '../facts/receipts.js';
+import { holdersOf } from '../facts/target-pods.js';
 import { gateActions } from '../decide/gate-actions.js';
 import type { Action, GateView } from '../decide/snapshot.js';
 
@@ -126,8 +127,9 @@ function remove({ pod, budgets, view }: RetiringCase, receipt: RecordedReceipt):
   return act([{ kind: 'delete', pod, name, receipt, evict: budgets.length > 0, event: events.killing(pod, receipt) }]);
 }
 
-/** Where Panelet was installed anew, what owned the pod is gone, and nothing would take it along. */
+/** Where Panelet was installed anew, what owned the pod is gone, and nothing would take it along; people may have changed its marks. */
 function needsOwners({ pod, target, lease }: RetiringCase): boolean {
+  if (lease !== undefined && (!isMarkedRetiring(pod) || holdersOf(pod).length > 0)) return true;
   const owners = new Set(pod.metadata.ownerReferences?.map(({ uid }) => uid));
   return lease !== undefined && (!owners.has(lease.uid) || !owners.has(uidOf(target)));
 }
