@@ -258,6 +258,59 @@ describe('a host with shells', () => {
   });
 });
 
+describe('somebody who labels pods by hand', () => {
+  const label = (sim: SimCluster, pod: Pod, value: string | null): void => {
+    sim.kube.mutate(pods, pod.metadata, (before) => {
+      const labels = { ...before.metadata.labels };
+      if (value === null) Reflect.deleteProperty(labels, retiringLabel);
+      else labels[retiringLabel] = value;
+      return { ...before, metadata: { ...before.metadata, labels } };
+    });
+  };
+
+  test('takes the label off: the pod retires on, and has it again', async () => {
+    const world = setUp();
+    const { sim, driver, original } = world;
+    await upgrade(world, 'h1');
+    const [pod] = original as [Pod];
+    label(sim, pod, null);
+    const labels = (): Record<string, string> | undefined => sim.kube.find(pods, pod.metadata)?.metadata.labels;
+    expect(await driver.until(() => labels()?.[retiringLabel] === 'true', 60_000)).toBe(true);
+    endShells(sim, pod);
+    expect(await driver.until(() => !isThere(sim, pod), 120_000)).toBe(true);
+    expectTidyHosts(sim);
+  });
+
+  test('has a host in service retire, also one that a restart has: another one takes its place', async () => {
+    const world = setUp();
+    const { sim, driver, original } = world;
+    const [pod] = original as [Pod];
+    sim.request('h1', { targetRef, strategy: { minReadySeconds: 30 } });
+    await driver.until(() => sim.hostPods().length === 3, 60_000);
+    label(sim, pod, 'true');
+    expect(await driver.until(() => isOver(sim, 'h1'), 900_000)).toBe(true);
+    await driver.until(() => false, 60_000);
+    expect(retiringOf(sim).map(uidOf)).toContain(uidOf(pod));
+    expectTidyHosts(sim);
+    endShells(sim, pod);
+    expect(await driver.until(() => !isThere(sim, pod), 120_000)).toBe(true);
+    expectTidyHosts(sim);
+  });
+
+  test('changes nothing about agents: they do not retire, and none is deleted', async () => {
+    const world = setUp();
+    const { sim, driver } = world;
+    const [pod] = sim.pods() as [Pod];
+    label(sim, pod, 'true');
+    const conditions = [{ type: 'Ready', status: 'False' as const }];
+    sim.kube.mutate(pods, pod.metadata, (before) => ({ ...before, status: { ...before.status, conditions } }));
+    const { ownerReferences } = pod.metadata;
+    await driver.until(() => false, 120_000);
+    expect(sim.deletes().size).toBe(0);
+    expect(sim.kube.find(pods, pod.metadata)?.metadata.ownerReferences).toEqual(ownerReferences);
+  });
+});
+
 describe('a controller that is killed while hosts retire', () => {
   const step = isExhaustive ? 1 : 5;
   interface Scene {

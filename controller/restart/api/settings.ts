@@ -57,7 +57,12 @@ export function settingsOf(restart: PanelRestart, target: DaemonSet | undefined)
     maxRetiring: drain.maxRetiring ?? 2,
     maxForcedSessions: failurePolicy?.maxForcedSessions ?? Infinity,
     maxFailedPods: failurePolicy?.maxFailedPods ?? 0,
-    gateTarget: target?.metadata.annotations?.[gateTargetAnnotation] === 'host' ? Target.HOST : Target.AGENT,
+    gateTarget: gateTargetOf(target),
     reason: reason ?? 'restart',
   };
+}
+
+/** What the gates of a target's pods drain. */
+export function gateTargetOf(target: DaemonSet | undefined): Target {
+  return target?.metadata.annotations?.[gateTargetAnnotation] === 'host' ? Target.HOST : Target.AGENT;
 }

@@ -2,13 +2,14 @@ import type { Clock } from '#common/time/clock.js';
 import { isPaneletError } from '#common/errors/errors.js';
 import { daemonSets, keyOf } from '#kube/api.js';
 import type { DaemonSet, Pod } from '#kube/objects.js';
+import { Target } from '#proto/gate/v1/gate.js';
 import { retrySoonMs, type ActionContext } from '../act/action-tools.js';
 import type { Executor } from '../act/executor.js';
 import type { GateAsker } from '../act/gate-asker.js';
 import type { PanelRestart } from '../api/panel-restart.js';
 import type { ClusterView, Leadership } from '../api/ports.js';
 import { referenceTo } from '../api/references.js';
-import { settingsOf } from '../api/settings.js';
+import { gateTargetOf, settingsOf } from '../api/settings.js';
 import { isDraining, lastDrainMs, retiringStep, type RetiringStep } from './retiring-step.js';
 import type { GateView, RetiringPod } from '../decide/snapshot.js';
 import { budgetsOf } from '../facts/budgets.js';
@@ -77,6 +78,8 @@ export class RetiringPods {
   async tend(surroundings: Surroundings): Promise<number | undefined> {
     const { view, clock } = this.#deps;
     const key = keyOf(surroundings.target);
+    // Somebody may label any pod. Of agents nobody drains one alone, and nothing said here would be about them.
+    if (gateTargetOf(surroundings.target) !== Target.HOST) return undefined;
     const isDue = (pod: Pod): boolean => {
       const known = this.#known.get(uidOf(pod));
       return known?.pod !== pod || clock.nowMs() >= known.dueMs;
