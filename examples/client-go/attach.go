@@ -70,6 +70,7 @@ func (s *Session) run() {
 		wait := mathrand.N(min(ceiling, 50*time.Millisecond<<min(tries, 10)))
 		if s.ready != nil {
 			wait, tries, readyAt = s.ready.RetryAfter.AsDuration(), 0, now
+			s.ready = nil // Said of this attempt alone.
 		} else if errors.As(err, &said) && said.saysWait {
 			wait = said.wait
 		} else {

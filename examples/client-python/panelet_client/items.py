@@ -74,7 +74,7 @@ class Attached:
 
 @dataclass(frozen=True)
 class Cut:
-    """An attachment, or an attempt at one, is over and another follows. `error`: None where the worker said nothing."""
+    """An attachment, or an attempt at one, is over and another follows. `error`: None where the worker has ended it, as after READY."""
 
     was_attached: bool
     error: PaneletError | None

@@ -248,13 +248,16 @@ class Session:
             now = time.monotonic()
             if self._is_last(error):
                 return
-            self._watch(Cut(attachment.welcomed_at is not None, error))
+            # Said of this attachment's end, and of none that follows.
+            ready, self._link.ready = self._link.ready, None
+            is_planned = ready is not None and (error is None or not error.reason)
+            self._watch(Cut(attachment.welcomed_at is not None, None if is_planned else error))
             if attachment.welcomed_at is not None:
                 backoff.lived(now - attachment.welcomed_at)
                 lost_at = now
-            if self._link.ready is not None:
+            if ready is not None:
                 backoff.ready(now)
-                wait = self._link.ready.retry_after.ToTimedelta().total_seconds()
+                wait = ready.retry_after.ToTimedelta().total_seconds()
             else:
                 wait = backoff.after(error, now)
             if now + wait - lost_at > (self._link.kept_seconds or self._opening_seconds):
