@@ -97,6 +97,8 @@ async function replaceOne(
       counts: undefined,
       ...more,
     });
+  // One that crashes again and again, or was never there, has nothing that could be drained.
+  const wasAway = old.link.state().kind === 'absent';
   try {
     const onStarted = (pid: number): void => say(ReloadStep.STARTED, { pid });
     const newest = await replaceWorker(deps, old, { panel: panelFor(deps, old), onStarted });
@@ -109,7 +111,7 @@ async function replaceOne(
     });
     return [];
   }
-  return [retire(deps, old, say)];
+  return [retire(deps, { old, wasAway, say })];
 }
 
 // What a supervisor shows is no sentence.
@@ -117,11 +119,13 @@ function sentence(words: string): string {
   return words.endsWith('.') ? words : `${words}.`;
 }
 
-async function retire(
-  { retirements }: WorkerReloadDeps,
-  old: NodeWorker,
-  say: (step: ReloadStep, more?: Partial<ReloadResponse>) => void,
-): Promise<void> {
+interface Retiring {
+  readonly old: NodeWorker;
+  readonly wasAway: boolean;
+  readonly say: (step: ReloadStep, more?: Partial<ReloadResponse>) => void;
+}
+
+async function retire({ retirements }: WorkerReloadDeps, { old, wasAway, say }: Retiring): Promise<void> {
   const pid = old.supervisor?.status().process?.pid ?? 0;
   const over = retirements.over(old);
   const link = old.link.state();
@@ -132,6 +136,8 @@ async function retire(
   }
   const retired = await over;
   if (retired === undefined) say(ReloadStep.RETIRING, { pid, message: 'The agent ends; the next one goes on.' });
+  else if (retired.counts === undefined && wasAway)
+    say(ReloadStep.RETIRED, { pid, message: 'The worker before was not up; there was nothing to drain.' });
   else if (retired.counts === undefined)
     say(ReloadStep.FAILED, { pid, message: 'The worker ended before it was drained.' });
   else say(ReloadStep.RETIRED, { pid, counts: retired.counts });

@@ -29,3 +29,20 @@ test('a program that knows nothing of limits is not told of them as long as nobo
   const argv = workerArgv({ ...panel, command: ['own'] }, '/run/echo.sock', options);
   expect(argv.join(' ')).not.toMatch(/--owner|--idle|--max-age/);
 });
+
+test('a panel that names the own worker gets the one that the agent has, wherever PATH leads', () => {
+  const own = { ...options, workerCommand: ['/usr/bin/node', '/opt/panelet/panelet-worker.js'] };
+  const argv = (command: string[]): readonly string[] => workerArgv({ ...panel, command }, '/run/echo.sock', own);
+  expect(argv(['panelet-worker', '--exec', '/opt/panels/mine']).slice(0, 5)).toEqual([
+    ...own.workerCommand,
+    '--exec',
+    '/opt/panels/mine',
+    '--panel',
+  ]);
+  expect(argv(['/opt/other/panelet-worker', '--exec', '/x']).slice(0, 4)).toEqual([
+    '/opt/other/panelet-worker',
+    '--exec',
+    '/x',
+    '--panel',
+  ]);
+});

@@ -6,7 +6,7 @@ import type { AgentConfig, PanelConfig } from '../config/config.js';
 
 /** What every worker of the node is told. */
 export interface WorkerCommandOptions {
-  /** Program and leading arguments, unless the panel names its own. */
+  /** Program and leading arguments of the own worker: of panels that name no other, and of those that name it as `panelet-worker`. */
   readonly workerCommand: readonly string[];
   readonly node: string;
   readonly stateDir: string;
@@ -18,7 +18,7 @@ export interface WorkerCommandOptions {
 export function workerArgv(panel: PanelConfig, socketPath: string, options: WorkerCommandOptions): readonly string[] {
   const parameters = Object.entries(panel.parameters).sort(([a], [b]) => (a < b ? -1 : 1));
   return [
-    ...(panel.command ?? options.workerCommand),
+    ...commandOf(panel, options),
     ...['--panel', panel.name, '--socket', socketPath, '--state-dir', options.stateDir],
     ...['--node', options.node, '--target', panel.target, '--log-level', options.logLevel],
     ...quotaArguments(options.sessionsPerOwner),
@@ -26,6 +26,13 @@ export function workerArgv(panel: PanelConfig, socketPath: string, options: Work
     ...(panel.maxAgeSeconds === undefined ? [] : ['--max-age', String(panel.maxAgeSeconds)]),
     ...parameters.flatMap(([key, value]) => ['--parameter', `${key}=${value}`]),
   ];
+}
+
+// PATH need not have the own worker: an agent of the dev cluster, or of a systemd unit, has it beside itself.
+function commandOf({ command }: PanelConfig, { workerCommand }: WorkerCommandOptions): readonly string[] {
+  if (command === undefined) return workerCommand;
+  const [program, ...rest] = command;
+  return program === 'panelet-worker' ? [...workerCommand, ...rest] : command;
 }
 
 // Nothing for what is a worker's own default: a panel's own program need not know it.

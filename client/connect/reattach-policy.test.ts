@@ -1,7 +1,7 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
 import type { Random } from '#common/random.js';
-import { attachmentEndOf, createReattachPacing } from './reattach-policy.js';
+import { attachmentEndOf, createReattachPacing, errorOfEnd } from './reattach-policy.js';
 
 const address = '127.0.0.1:7443';
 
@@ -33,6 +33,17 @@ describe('what the end of an attachment means', () => {
   test('before the first welcome an INTERNAL without a reason is an answer, not a loss', () => {
     expect(attachmentEndOf(rpc(status.INTERNAL), address, false).kind).toBe('refused');
   });
+});
+
+test('a connection that is cut under a session is no agent out of reach, and no bug', () => {
+  const codeOf = (end: Parameters<typeof errorOfEnd>[0], wasWelcomed: boolean): string | undefined =>
+    errorOfEnd(end, address, wasWelcomed)?.code;
+  for (const code of [status.UNAVAILABLE, status.INTERNAL]) expect(codeOf(rpc(code), true)).toBe('TRANSPORT_LOST');
+  expect(codeOf(rpc(status.UNAVAILABLE), false)).toBe('AGENT_UNREACHABLE');
+  const said = { 'panelet-reason': 'WORKER_UNAVAILABLE' };
+  expect(codeOf(rpc(status.UNAVAILABLE, said), true)).toBe('WORKER_UNAVAILABLE');
+  expect(codeOf(rpc(status.UNAUTHENTICATED), true)).toBe('IDENTITY_MISSING');
+  expect(errorOfEnd(rpc(status.OK), address, true)).toBeUndefined();
 });
 
 describe('the spacing of attempts', () => {

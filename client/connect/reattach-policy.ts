@@ -4,7 +4,7 @@ import type { PaneletError } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
 import type { AttachmentEnd } from '#session/client/client-link.js';
 import { reasonOf, type RpcStatus } from '#common/grpc/grpc-status.js';
-import { clientErrorOf, retryAdvice } from './status-errors.js';
+import { clientErrorOf, cutErrorOf, retryAdvice } from './status-errors.js';
 
 /** Numbers of the pacing, in milliseconds. */
 export interface ReattachOptions {
@@ -56,9 +56,13 @@ export function attachmentEndOf(rpc: RpcStatus, address: string, everAttached: b
   return { kind: 'refused', code: error.code, message: error.message };
 }
 
-/** The error of a status, undefined for OK. */
-export function errorOfEnd(rpc: RpcStatus, address: string): PaneletError | undefined {
-  return rpc.code === status.OK ? undefined : clientErrorOf(rpc, address);
+/** The error of an attempt's status, undefined for OK. Of one that had its welcome, a loss without a reason is a cut, not an agent out of reach. */
+export function errorOfEnd(rpc: RpcStatus, address: string, wasWelcomed: boolean): PaneletError | undefined {
+  if (rpc.code === status.OK) return undefined;
+  const isCut = wasWelcomed && reasonOf(rpc.metadata) === undefined;
+  return isCut && attachmentEndOf(rpc, address, true).kind === 'transport'
+    ? cutErrorOf(rpc, address)
+    : clientErrorOf(rpc, address);
 }
 
 /**

@@ -127,6 +127,12 @@ export function clientErrorOf(rpc: RpcStatus, address: string): PaneletError {
   return new PaneletError(code, problem, { advice, cause, details: { address, ...(trouble && { trouble }) } });
 }
 
+/** The error of a connection over which a session was attached, and that ended without a word: the agent is there, or will be. */
+export function cutErrorOf(rpc: RpcStatus, address: string): PaneletError {
+  const cause = new StatusError(rpc);
+  return new PaneletError('TRANSPORT_LOST', `The connection to ${address} was cut.`, { cause, details: { address } });
+}
+
 /** A status from what grpc-js throws or calls back with. */
 export function statusOfError(error: unknown): RpcStatus {
   const partial = (error ?? {}) as Partial<RpcStatus>;

@@ -262,7 +262,7 @@ export class AttachmentLoop {
       this.#left.resolve();
       return;
     }
-    const cause = violation ?? errorOfEnd(rpc, lease.address);
+    const cause = violation ?? errorOfEnd(rpc, lease.address, result.livedMs !== undefined);
     if (next === undefined) {
       this.#oneOfTwoEnded(which, result, cause);
       return;

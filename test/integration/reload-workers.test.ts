@@ -134,6 +134,20 @@ describe('workers that are replaced while their agent runs', () => {
     expect(namesOf(await reload('echo'), 'echo').at(-1)).toBe('RETIRED');
   });
 
+  test('take the place of one that crashes at its start: nothing was drained, and nothing has failed', async () => {
+    broken();
+    await start([{ name: 'echo' }]);
+    const fails = async (): Promise<boolean> => (await workers()).some(({ message }) => message.includes('code 7'));
+    await waitFor('it crashes', fails);
+    working();
+    const steps = await reload('echo');
+    expect(namesOf(steps, 'echo')).toEqual(['STARTED', 'SERVES', 'RETIRED']);
+    expect(steps.at(-1)).toMatchObject({ counts: undefined, message: expect.stringContaining('was not up') });
+    const echo = await open('echo');
+    await echo.session.write('as ever');
+    await echo.until('as ever');
+  });
+
   test('are retired by the next agent where theirs is killed in between', async () => {
     await start([terminal, { name: 'echo' }]);
     const shell = await open('terminal', { command: '/bin/sh' });

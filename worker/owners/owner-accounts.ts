@@ -1,4 +1,3 @@
-import { PaneletError } from '#common/errors/errors.js';
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import { createKeyedLock } from '#common/keyed-lock.js';
@@ -8,6 +7,7 @@ import type { LastUse } from './last-use.js';
 import { makeOwnDirectory, makePassage } from './owner-directories.js';
 import { runScript } from './run-script.js';
 import type { UidBook } from './uid-book.js';
+import { unreachableHome } from './unreachable-home.js';
 
 /** What one session has of its owner's account, until it leaves. */
 export interface OwnerAccount {
@@ -88,7 +88,7 @@ export function createOwnerAccounts(deps: OwnerAccountsDeps): OwnerAccounts {
     await makePassage(deps.temporaries);
     const home = await makeOwnDirectory(deps.homes, uid);
     const temporary = await makeOwnDirectory(deps.temporaries, uid);
-    if ((await run(uid, 'cd -- "$1" && cd -- "$2"', [home, temporary])) !== 0) throw unreachableHome(home);
+    if ((await run(uid, 'cd -- "$1" && cd -- "$2"', [home, temporary])) !== 0) throw await unreachableHome(home);
     const name = `u${uid}`;
     await deps.names?.add({ uid, name, home });
     await note(uid);
@@ -125,11 +125,4 @@ async function isElsewhere(deps: OwnerAccountsDeps, owner: string): Promise<bool
     deps.log.warn({ err }, 'Processes of an owner stay: it is not known whether another worker has a session of his');
     return true;
   }
-}
-
-function unreachableHome(home: string): PaneletError {
-  return new PaneletError(
-    'PANEL_FAILED',
-    `The owner of the terminal cannot enter ${home}: a directory above it is closed to others. Give them the right to pass (chmod o+x), or set "homes" and "temporaries" of the terminal's worker to directories that they can reach.`,
-  );
 }

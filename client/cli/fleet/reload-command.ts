@@ -51,6 +51,7 @@ function stepText({ step, pid, message, sessions, counts }: ReloadResponse): str
     case ReloadStep.SERVES:
       return `process ${pid} serves; the one before has ${countText(sessions, 'session')}.`;
     case ReloadStep.RETIRED: {
+      if (counts === undefined && message !== '') return message.replace(/^The/, 'the');
       const { moved = 0, checkpointed = 0, finished = 0 } = counts ?? {};
       return `process ${pid} has ended: ${moved} moved, ${checkpointed} written down, ${finished} finished.`;
     }

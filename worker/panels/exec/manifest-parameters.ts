@@ -7,8 +7,7 @@ const facts = {
   default: z.union([z.string(), z.number(), z.boolean()]).transform(String).optional(),
 };
 
-/** One parameter in panel.yaml. */
-export const parameterSchema = z.discriminatedUnion('type', [
+const typedSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('string'),
     ...facts,
@@ -26,7 +25,14 @@ export const parameterSchema = z.discriminatedUnion('type', [
 ]);
 
 /** What a client may say for one parameter. */
-export type ParameterSchema = z.infer<typeof parameterSchema>;
+export type ParameterSchema = z.infer<typeof typedSchema>;
+
+/** One parameter in panel.yaml. */
+export const parameterSchema = typedSchema.superRefine((parameter, context) => {
+  if (parameter.default === undefined) return;
+  const { error } = textOfType(parameter).safeParse(parameter.default);
+  for (const { message } of error?.issues ?? []) context.addIssue({ code: 'custom', path: ['default'], message });
+});
 
 /** Checks the parameters of a Hello and gives those with defaults; unknown ones are refused. */
 export function parametersSchema(

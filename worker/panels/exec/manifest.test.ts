@@ -40,7 +40,9 @@ describe('panel.yaml', () => {
     [{ ...least, version: 1 }, /version: must be text/],
     [{ ...least, movable: true }, /movable: needs checkpointable/],
     [{ ...least, command: [] }, /command/],
-    [{ ...least, nmae: 'x' }, /nmae/],
+    [{ ...least, nmae: 'x' }, /no panel: \(top level\): .*nmae/],
+    [{ ...least, parameters: { n: { type: 'integer', default: 'x' } } }, /parameters\.n\.default: must be a whole/],
+    [{ ...least, parameters: { n: { type: 'enum', values: ['a'], default: 'b' } } }, /parameters\.n\.default: /],
     [{ ...least, parameters: { a: { type: 'string', pattern: '(' } } }, /parameters\.a\.pattern: must be a regular/],
   ])('is refused with a word on each key that is wrong: %j', async (content, reason) => {
     await write(content);

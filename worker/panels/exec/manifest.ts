@@ -59,7 +59,8 @@ export async function readPanelManifest(path: string): Promise<PanelManifest> {
   }
   const parsed = schema.safeParse(content);
   if (!parsed.success) {
-    throw invalid(parsed.error.issues.map(({ path: at, message }) => `${at.join('.')}: ${message}`).join('; '));
+    const where = (at: readonly PropertyKey[]): string => (at.length === 0 ? '(top level)' : at.join('.'));
+    throw invalid(parsed.error.issues.map(({ path: at, message }) => `${where(at)}: ${message}`).join('; '));
   }
   const { afterCrash, checkpointable, movable, version, command, parameters } = parsed.data;
   return {

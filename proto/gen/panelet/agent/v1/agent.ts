@@ -24,7 +24,7 @@ export enum ReloadStep {
   STARTED = 1,
   /** SERVES - The new worker serves, and gets all that is new. */
   SERVES = 2,
-  /** RETIRED - The old worker has ended; `counts` say how. */
+  /** RETIRED - The old worker has ended; `counts` say how. Without them it was not up, so there was nothing to drain; `message` says so. */
   RETIRED = 3,
   /** RETIRING - The old worker goes on for its `sessions`, until they have ended. */
   RETIRING = 4,
