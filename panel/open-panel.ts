@@ -5,7 +5,7 @@ import { Program } from './program.js';
 
 /** How a session is opened. */
 export interface OpenPanelOptions {
-  /** @default none */
+  /** As the program gets them: no panel.yaml is read, so none has its default. @default none */
   readonly parameters?: Readonly<Record<string, string>>;
   /** @default 'alice' */
   readonly owner?: string;

@@ -135,11 +135,12 @@ describe('workers that are replaced while their agent runs', () => {
   });
 
   test('take the place of one that crashes at its start: nothing was drained, and nothing has failed', async () => {
-    broken();
-    await start([{ name: 'echo' }]);
-    const fails = async (): Promise<boolean> => (await workers()).some(({ message }) => message.includes('code 7'));
-    await waitFor('it crashes', fails);
-    working();
+    await start([{ name: 'echo', command: ['/nowhere/worker'], beside: true }]);
+    const fails = async (): Promise<boolean> => (await workers()).some(({ message }) => message.includes('ENOENT'));
+    await waitFor('it cannot be started', fails);
+    home.configure({ panels: [{ name: 'echo' }], stateDir, workerCommand: [process.execPath, program] });
+    agent.child.kill('SIGHUP');
+    await waitFor('reloaded', () => agent.log().includes('Reloaded'));
     const steps = await reload('echo');
     expect(namesOf(steps, 'echo')).toEqual(['STARTED', 'SERVES', 'RETIRED']);
     expect(steps.at(-1)).toMatchObject({ counts: undefined, message: expect.stringContaining('was not up') });
