@@ -87,6 +87,26 @@ describe('a pod whose replacement serves beside it', () => {
     expect(world.watch.pods().filter(isDetached)).toEqual([]);
   });
 
+  test('with two hundred sessions loses nothing of any of them', async () => {
+    const open = async (node: string, seed: number): Promise<EchoLoad[]> => {
+      const client = await world.client(node);
+      const sessions = await Promise.all(Array.from({ length: 100 }, () => client.open({ panel: 'echo' })));
+      const few = { largestWriteBytes: 2 * 1024, longestPauseMs: 500 };
+      return sessions.map((session, index) => startEchoLoad({ session, seed: seed + index, clock, ...few }));
+    };
+    const loads = (await Promise.all(nodes.map((node, index) => open(node, 1000 * (index + 1))))).flat();
+    const { metadata } = await createRestart(world, { drain: { timeoutSeconds: 60, noticeSeconds: 5 } });
+    const { phase, sessions } = (await restartOver(world, metadata.name)).status ?? {};
+    expect(phase).toBe('Succeeded');
+    expect(sessions).toMatchObject({ forced: 0, lost: 0 });
+    const { count, p50, max } = summarizeDurations(await finished(loads));
+    const { moved = 0, checkpointed = 0 } = sessions ?? {};
+    expect(moved + checkpointed).toBeGreaterThanOrEqual(loads.length);
+    process.stdout.write(
+      `  ${loads.length} sessions: ${moved} moved, ${checkpointed} were written down; ${count} times a client was without its session, for ${Math.round(p50)} ms (p50), ${Math.round(max)} ms at most\n`,
+    );
+  });
+
   test('is given back when the restart is aborted while it is warm, and nothing was drained', async () => {
     const before = uids();
     const loads = await startLoads(73);
