@@ -31,6 +31,8 @@ export const longTests = [
   'test/integration/python-sessions.test.ts',
   'test/integration/restart-beside.test.ts',
   'test/integration/soak.test.ts',
+  'test/integration/terminal-modes.test.ts',
+  'test/integration/two-agents.test.ts',
   'test/integration/worker-beside.test.ts',
   'test/integration/worker-hostile.test.ts',
   'test/integration/worker-one-holds.test.ts',

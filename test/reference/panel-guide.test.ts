@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { readAgentConfig } from '#agent/config/config.js';
 import { createGateClient } from '#client/calls/gate-client.js';
 import { createPaneletClient } from '#client/sdk.js';
 import { builtPrograms, createAgentHome, type AgentHome } from '#test/support/agent/running-agent.js';
@@ -13,7 +15,7 @@ jest.setTimeout(120_000);
 const guide = readFileSync('docs/guide/a-panel-in-any-language.md', 'utf8');
 const blocks = (language: string): readonly string[] =>
   [...guide.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map(([, text = '']) => text);
-const [manifest = '', config = '', values = ''] = blocks('yaml');
+const [manifest = '', config = '', rest = '', values = ''] = blocks('yaml');
 const [program = ''] = blocks('python');
 const installed = '/opt/panels/echo-python';
 
@@ -35,6 +37,17 @@ describe('the guide to a panel in any language', () => {
     expect(charted[name]?.command).toEqual(command);
     expect(blocks('dockerfile')[0]).toContain(`COPY panel.yaml echo.py ${installed}/`);
   });
+
+  test('has a whole configuration to try it with', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'panelet-guide-'));
+    try {
+      writeFileSync(join(dir, 'agent.yaml'), rest + config);
+      const { node, panels } = await readAgentConfig(join(dir, 'agent.yaml'));
+      expect([node, panels.map(({ name }) => name)]).toEqual(['here', ['echo-python']]);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
 });
 
 const withPython = spawnSync('python3', ['--version']).status === 0 ? describe : describe.skip;
@@ -49,12 +62,14 @@ withPython('the guide, followed to the letter', () => {
     mkdirSync(directory);
     writeFileSync(join(directory, 'panel.yaml'), manifest);
     writeFileSync(join(directory, 'echo.py'), program);
-    // What differs here: where the directory is, how the worker is called, and that this directory is closed to other users.
-    const local = config
-      .replace(installed, directory)
-      .replace('panelet-worker', `${process.execPath}, ${builtPrograms.worker}`);
+    // What differs here: where the directory is, and that it is closed to other users.
+    const local = config.replace(installed, directory);
     const { panels } = parse(local) as { readonly panels: readonly object[] };
-    home.configure({ panels: panels.map((panel) => ({ ...panel, parameters: { allowSameUser: 'true' } })) });
+    const workerCommand = [process.execPath, builtPrograms.worker];
+    home.configure({
+      workerCommand,
+      panels: panels.map((panel) => ({ ...panel, parameters: { allowSameUser: 'true' } })),
+    });
     await home.start();
     const client = createPaneletClient({ address: home.address });
     const gate = createGateClient({ address: home.address });
