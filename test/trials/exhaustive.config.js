@@ -9,7 +9,7 @@ export default {
   rootDir: '../..',
   testMatch: [
     '<rootDir>/test/trials/controller-crash.test.ts',
-    '<rootDir>/controller/restart/{crash,host,warm-crash,warm-deleted}.test.ts',
+    '<rootDir>/controller/restart/{crash,host,retire,retire-random,warm-crash,warm-deleted,warm-outside}.test.ts',
     '<rootDir>/controller/restart/decide/next-steps.test.ts',
     '<rootDir>/client/cuts.test.ts',
     '<rootDir>/session/endpoint/endpoint.property.test.ts',
