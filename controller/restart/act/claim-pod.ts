@@ -7,7 +7,8 @@ import {
   type ActionResult,
   type ActionTools,
 } from './action-tools.js';
-import { recordAt, writeClaim, writeDetached } from './pod-claim.js';
+import { writeClaim, writeDetached } from './pod-claim.js';
+import { tellDone } from './tell-done.js';
 
 /** Claims a pod: one claim on a node at a time, also where two targets are looked at side by side. */
 export async function claimPod(
@@ -26,8 +27,7 @@ export async function claimPod(
   } finally {
     claiming.delete(node);
   }
-  const details = { pod: pod.metadata.name, node, deadline: claim.deadline };
-  tools.audit.decided(context.restart, action.kind === 'claim' ? 'claimed' : 'detached', details);
-  recordAt(tools, context, pod, event);
+  const decision = action.kind === 'claim' ? 'claimed' : 'detached';
+  tellDone(tools, context, { pod, decision, details: { node, deadline: claim.deadline }, event });
   return progress;
 }

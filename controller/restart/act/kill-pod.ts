@@ -12,7 +12,7 @@ import {
   type ActionTools,
 } from './action-tools.js';
 import { mustHaveAddress, tryGate } from './gate-call.js';
-import { recordAt } from './pod-claim.js';
+import { tellDone } from './tell-done.js';
 
 /** A receipt that is not given any more is looked at again after this. */
 const lookAgainMs = 100;
@@ -87,7 +87,5 @@ function recordKill(tools: ActionTools, context: ActionContext, action: ActionOf
   const { pod, receipt, evict: evicted, event } = action;
   tools.streams.stop(uidOf(pod));
   tools.timings.killed(uidOf(pod));
-  const details = { pod: pod.metadata.name, podUid: uidOf(pod), node: pod.spec?.nodeName, evicted, receipt };
-  tools.audit.decided(context.restart, 'killed', details);
-  recordAt(tools, context, pod, event);
+  tellDone(tools, context, { pod, decision: 'killed', details: { podUid: uidOf(pod), evicted, receipt }, event });
 }

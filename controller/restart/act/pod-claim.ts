@@ -11,12 +11,9 @@ import {
   type Claim,
 } from '../api/annotations.js';
 import { retireAtText, retirementOf } from '../api/retirement.js';
-import { panelRestarts } from '../api/panel-restart.js';
-import { referenceTo } from '../api/references.js';
-import type { RestartEvent } from '../api/restart-event.js';
 import { uidOf } from '../facts/pods.js';
 import { detachLabelOf } from '../facts/surge.js';
-import type { ActionContext, ActionOf, ActionTools } from './action-tools.js';
+import type { ActionOf, ActionTools } from './action-tools.js';
 
 /** Writes at a pod which restart has it, or that none has; only while the pod is as this process knows it. */
 export async function writeClaim(tools: ActionTools, pod: Pod, claim: Claim | undefined): Promise<void> {
@@ -101,10 +98,4 @@ async function write({ api, view }: ActionTools, pod: Pod, change: object): Prom
   const { resourceVersion } = pod.metadata;
   const metadata = { resourceVersion, uid: uidOf(pod), ...change };
   view.observe(pods, await api.patch(pods, objectKey(pod), { metadata }));
-}
-
-/** Says at the restart what happened to one of its pods. */
-export function recordAt({ recorder }: ActionTools, context: ActionContext, pod: Pod, event: RestartEvent): void {
-  const { restart, regarding = referenceTo(panelRestarts, restart) } = context;
-  recorder.record(regarding, event, referenceTo(pods, pod));
 }

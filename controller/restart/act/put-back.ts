@@ -9,8 +9,9 @@ import {
   type ActionTools,
 } from './action-tools.js';
 import { mustHaveAddress, tryGate } from './gate-call.js';
-import { recordAt, writePutBack } from './pod-claim.js';
+import { writePutBack } from './pod-claim.js';
 import { openGate } from './release-pod.js';
+import { tellDone } from './tell-done.js';
 import { tellWarmEnd } from './warm-end.js';
 
 /** Gives a pod back to its DaemonSet; where the newer one was drained for that, only if it is to this very moment. */
@@ -33,8 +34,7 @@ export async function putBackPod(
   if (uncordon) await openGate(tools, context, pod, name);
   await writePutBack(tools, action);
   tellWarmEnd(tools, context, pod, 'back');
-  tools.audit.decided(context.restart, 'putBack', { pod: pod.metadata.name, node: pod.spec?.nodeName });
-  recordAt(tools, context, pod, event);
+  tellDone(tools, context, { pod, decision: 'putBack', event });
   return progress;
 }
 

@@ -12,7 +12,8 @@ import {
   type ActionTools,
 } from './action-tools.js';
 import { uncordonRequest } from './gate-call.js';
-import { recordAt, writeClaim } from './pod-claim.js';
+import { writeClaim } from './pod-claim.js';
+import { tellDone } from './tell-done.js';
 
 /** Gives a pod back: its gate, where that is this restart's, and its claim. */
 export async function releasePod(
@@ -23,8 +24,7 @@ export async function releasePod(
   tools.streams.stop(uidOf(pod));
   if (uncordon) await openGate(tools, context, pod, name);
   await writeClaim(tools, pod, undefined);
-  tools.audit.decided(context.restart, 'released', { pod: pod.metadata.name, node: pod.spec?.nodeName });
-  recordAt(tools, context, pod, event);
+  tellDone(tools, context, { pod, decision: 'released', event });
   return progress;
 }
 

@@ -13,7 +13,8 @@ import {
   type ActionTools,
 } from './action-tools.js';
 import { commandOf, mustHaveAddress, tryGate } from './gate-call.js';
-import { recordAt, writeOwners, writeRetired } from './pod-claim.js';
+import { writeOwners, writeRetired } from './pod-claim.js';
+import { tellDone } from './tell-done.js';
 
 /** A gate that does not take in that a pod retires, as one of an earlier release, is told again after this. */
 const tellAgainMs = 10_000;
@@ -27,8 +28,7 @@ export async function retirePod(
   const { pod, event } = action;
   tools.streams.stop(uidOf(pod));
   await writeRetired(tools, action);
-  tools.audit.decided(context.restart, 'retired', { pod: pod.metadata.name, node: pod.spec?.nodeName });
-  recordAt(tools, context, pod, event);
+  tellDone(tools, context, { pod, decision: 'retired', event });
   return progress;
 }
 

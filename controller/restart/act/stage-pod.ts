@@ -1,5 +1,6 @@
 import { progress, type ActionContext, type ActionOf, type ActionResult, type ActionTools } from './action-tools.js';
-import { recordAt, writeClaim } from './pod-claim.js';
+import { writeClaim } from './pod-claim.js';
+import { tellDone } from './tell-done.js';
 import { tellWarmEnd } from './warm-end.js';
 
 /** Writes the next stage of a pod that was taken out of its DaemonSet. */
@@ -10,8 +11,7 @@ export async function stagePod(
 ): Promise<ActionResult> {
   await writeClaim(tools, pod, claim);
   if (claim.surge !== undefined) tellWarmEnd(tools, context, pod, claim.surge);
-  const details = { pod: pod.metadata.name, node: pod.spec?.nodeName, deadline: claim.deadline, surge: claim.surge };
-  tools.audit.decided(context.restart, 'claimed', details);
-  if (event !== undefined) recordAt(tools, context, pod, event);
+  const details = { deadline: claim.deadline, surge: claim.surge };
+  tellDone(tools, context, { pod, decision: 'claimed', details, event });
   return progress;
 }
