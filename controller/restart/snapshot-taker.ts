@@ -7,9 +7,10 @@ import type { ClusterView, Leadership } from './api/ports.js';
 import { busyNodesOf, rolloutAhead, type Neighbour } from './decide/neighbours.js';
 import { gatesToAsk } from './decide/gate-questions.js';
 import { watchedNameOf } from './decide/pod-situation.js';
-import type { RetiringPod, Snapshot } from './decide/snapshot.js';
+import type { Snapshot } from './decide/snapshot.js';
 import { gateProviderKeyOf, gateProvidersOf, type GateProviders } from './facts/gate-provider.js';
 import { isTerminating, uidOf } from './facts/pods.js';
+import { RetiringList, type RetiringPod } from './facts/retiring-list.js';
 import { newestRevisionOf, rolloutOf } from './facts/revisions.js';
 import { TargetPods } from './facts/target-pods.js';
 import type { WatchTimes } from './facts/watch-times.js';
@@ -51,14 +52,15 @@ export class SnapshotTaker {
     // Nothing is restarted any more for one that is over.
     const isAtWork = target !== undefined && !isFinished(restart);
     const outstanding = isAtWork ? this.#kept.outstandingOf(target, restart) : [];
-    const pods = await this.#podsFor(targetKey, target, restart);
+    const retiring = new RetiringList(this.#retiring(targetKey));
+    const pods = await this.#podsFor(targetKey, target, { restart, retiring });
     this.#watchClaims(restart, pods);
     const neighbours = target === undefined ? [] : this.neighboursOf(target);
     const seen = {
       restart,
       target,
       pods,
-      retiring: this.#retiring(targetKey),
+      retiring,
       outstanding,
       newest: target === undefined ? undefined : newestRevisionOf(view.revisionsOf(target)),
       budgets: target === undefined ? [] : view.budgetsOf(target),
@@ -75,10 +77,13 @@ export class SnapshotTaker {
     return { ...seen, gates: await asker.ask(gatesToAsk(seen), uid) };
   }
 
-  async #podsFor(targetKey: string, target: DaemonSet | undefined, restart: PanelRestart): Promise<TargetPods> {
+  async #podsFor(
+    targetKey: string,
+    target: DaemonSet | undefined,
+    { restart, retiring }: Pick<Snapshot, 'restart' | 'retiring'>,
+  ): Promise<TargetPods> {
     const held = (): TargetPods => new TargetPods(this.#deps.view.podsHeldBy(uidOf(restart)));
     const known = target === undefined ? held() : this.#kept.podsOf(targetKey, target);
-    const retiring = new Set(this.#retiring(targetKey).map(({ pod }) => uidOf(pod)));
     const hidden = await this.#missing.find(restart, { withUid: (uid) => known.withUid(uid) ?? retiring.has(uid) });
     return hidden.length === 0 ? known : new TargetPods([...known.all, ...hidden]);
   }

@@ -74,20 +74,14 @@ function maxRetiringOf(value: string): number {
   return wrong(maxRetiringAnnotation, value, 'give a number from 1 to 10.');
 }
 
+type RetireOptions = Pick<NonNullable<PanelRestartSpec['drain']>, 'retireTimeoutSeconds' | 'maxRetiring'>;
+
 /** What a target says of pods that retire, for restarts that say nothing of their own; what cannot be read is left out. */
-export function retireDefaultsOf(target: KubeObject | undefined): {
-  readonly retireTimeoutSeconds?: number;
-  readonly maxRetiring?: number;
-} {
-  const read = (annotation: string, parse: (value: string) => number): number | undefined => {
-    const value = target?.metadata.annotations?.[annotation];
-    try {
-      return value === undefined ? undefined : parse(value);
-    } catch (error) {
-      if (!(error instanceof Wrong)) throw error;
-      return undefined;
-    }
-  };
+export function retireDefaultsOf(target: KubeObject | undefined): RetireOptions {
+  return target === undefined ? {} : retireOptionsIn(createReader(target, () => undefined));
+}
+
+function retireOptionsIn(read: ReadOption): RetireOptions {
   const retireTimeoutSeconds = read(retireTimeoutAnnotation, retireTimeoutOf);
   const maxRetiring = read(maxRetiringAnnotation, maxRetiringOf);
   return {
@@ -114,20 +108,27 @@ function reasonOf(value: string): string {
   return wrong(reasonAnnotation, value, 'give at most 256 characters.');
 }
 
-/** Reads the options in a target's annotations. Every one that is wrong is told, with what to do. */
-export function restartOptionsOf(target: KubeObject): RestartOptions {
-  const problems: string[] = [];
-  const read = <T>(annotation: string, parse: (value: string) => T): T | undefined => {
+/** Reads an option; undefined where it is not there, or wrong. */
+type ReadOption = <T>(annotation: string, parse: (value: string) => T) => T | undefined;
+
+function createReader(target: KubeObject, onWrong: (message: string) => void): ReadOption {
+  return (annotation, parse) => {
     const value = target.metadata.annotations?.[annotation];
     if (value === undefined) return undefined;
     try {
       return parse(value);
     } catch (error) {
       if (!(error instanceof Wrong)) throw error;
-      problems.push(error.message);
+      onWrong(error.message);
       return undefined;
     }
   };
+}
+
+/** Reads the options in a target's annotations. Every one that is wrong is told, with what to do. */
+export function restartOptionsOf(target: KubeObject): RestartOptions {
+  const problems: string[] = [];
+  const read = createReader(target, (message) => problems.push(message));
   const reason = read(reasonAnnotation, reasonOf);
   const timeoutSeconds = read(drainTimeoutAnnotation, drainTimeoutOf);
   const noticeSeconds = read(noticeAnnotation, noticeOf);
@@ -136,8 +137,7 @@ export function restartOptionsOf(target: KubeObject): RestartOptions {
   const maxSurge = read(maxSurgeAnnotation, (value) => countOf(maxSurgeAnnotation, value));
   const maxUnavailable = read(maxUnavailableAnnotation, (value) => countOf(maxUnavailableAnnotation, value));
   const warmTimeoutSeconds = read(warmTimeoutAnnotation, warmTimeoutOf);
-  const retireTimeoutSeconds = read(retireTimeoutAnnotation, retireTimeoutOf);
-  const maxRetiring = read(maxRetiringAnnotation, maxRetiringOf);
+  const retiring = retireOptionsIn(read);
   const strategy = {
     ...(maxSurge === undefined ? {} : { maxSurge }),
     ...(maxUnavailable === undefined ? {} : { maxUnavailable }),
@@ -151,8 +151,7 @@ export function restartOptionsOf(target: KubeObject): RestartOptions {
     ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
     ...(onTimeout === undefined ? {} : { onTimeout }),
     ...(onUnreachable === undefined ? {} : { onUnreachable }),
-    ...(retireTimeoutSeconds === undefined ? {} : { retireTimeoutSeconds }),
-    ...(maxRetiring === undefined ? {} : { maxRetiring }),
+    ...retiring,
   };
   return {
     kind: 'valid',

@@ -10,7 +10,7 @@ import { isPodReady, isTerminating, uidOf } from '../facts/pods.js';
 import { events } from '../api/events.js';
 import { Target } from '#proto/gate/v1/gate.js';
 import type { Settings } from '../api/settings.js';
-import { canRetire, retiringOn, retiringText } from './retire.js';
+import { canRetire, retiringText } from './retire.js';
 import type { Snapshot } from './snapshot.js';
 
 /**
@@ -125,7 +125,10 @@ function choose(snapshot: Snapshot, settings: Settings, places: Places, allowanc
     if (detachedBy(pod) !== undefined && detachedBy(pod) !== uidOf(snapshot.restart)) continue;
     isWaiting = true;
     // Asked with the next look, when its turn comes.
-    if (canRetire(snapshot, settings, pod) === undefined && retiringOn(snapshot, pod).length < settings.maxRetiring) {
+    if (
+      canRetire(snapshot, settings, pod) === undefined &&
+      snapshot.retiring.beside(pod).length < settings.maxRetiring
+    ) {
       waits.push(...busyWaits(snapshot, pod));
       continue;
     }
@@ -167,7 +170,7 @@ function hasCompany({ pods }: Snapshot, pod: Pod): boolean {
 
 /** A node has as many pods that retire as it may have. */
 function retiringWait(snapshot: Snapshot, settings: Settings, pod: Pod): Wait | undefined {
-  const there = settings.gateTarget === Target.HOST ? retiringOn(snapshot, pod) : [];
+  const there = settings.gateTarget === Target.HOST ? snapshot.retiring.beside(pod) : [];
   if (there.length < settings.maxRetiring) return undefined;
   return { reason: 'TooManyRetiring', message: events.tooManyRetiring(pod, retiringText(there)) };
 }

@@ -8,6 +8,7 @@ import type { DaemonSet, KubeNode, Pod, PodDisruptionBudget } from '#kube/object
 import { isExhaustive } from '#test/support/exhaustive.js';
 import { claimAnnotation, uncordonFinalizer } from '../api/annotations.js';
 import { neverRan } from '../api/events.js';
+import { RetiringList } from '../facts/retiring-list.js';
 import { TargetPods } from '../facts/target-pods.js';
 import { gatesToAsk } from './gate-questions.js';
 import { nextSteps } from './next-steps.js';
@@ -91,7 +92,6 @@ interface Scene {
   readonly budgets?: readonly PodDisruptionBudget[];
   readonly gateProviders?: GateProviders;
   readonly busyNode?: string;
-  readonly retiring?: Snapshot['retiring'];
 }
 
 function worldOf(scene: Scene): Snapshot {
@@ -113,7 +113,7 @@ function worldOf(scene: Scene): Snapshot {
     restart,
     target,
     pods: new TargetPods(pods),
-    retiring: scene.retiring ?? [],
+    retiring: new RetiringList(),
     outstanding: outstandingPods({ restart, nodes }, pods),
     nodes,
     rivals: [],

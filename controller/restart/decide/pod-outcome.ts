@@ -3,7 +3,7 @@ import type { Receipt } from '#proto/gate/v1/gate.js';
 import type { Pod } from '#kube/objects.js';
 import { gatePodOf } from '../facts/gate-provider.js';
 import { podNameIn, sessionsIn, type PodName } from '../facts/host-pods.js';
-import { uidOf } from '../facts/pods.js';
+import { isPodReady, uidOf } from '../facts/pods.js';
 import { events } from '../api/events.js';
 import type { ActivePod, FailedPod, RecordedReceipt } from '../api/panel-restart.js';
 import type { Action, GateView, Snapshot } from './snapshot.js';
@@ -71,8 +71,17 @@ export function viewOf(snapshot: Snapshot, pod: Pod): GateView | undefined {
 
 /** How the gate that answers for a pod is told that this one is meant. */
 export function nameFor(snapshot: Snapshot, pod: Pod): PodName {
-  const view = viewOf(snapshot, pod);
+  return nameIn(viewOf(snapshot, pod), pod);
+}
+
+/** The same, of what the gate has said. */
+export function nameIn(view: GateView | undefined, pod: Pod): PodName {
   return view?.kind === 'answered' ? podNameIn(view.status, pod) : {};
+}
+
+/** True when the gate has answered that no worker of a pod is there, and it is not ready: nobody could give a receipt, and nothing is to lose. */
+export function hasNoWorkers(view: GateView | undefined, pod: Pod): boolean {
+  return view?.kind === 'unreachable' && view.isWithoutWorkers === true && !isPodReady(pod);
 }
 
 /** Sessions of a host's pod, where its gate tells them from others'; undefined where it does not. */

@@ -4,10 +4,20 @@ import type { Pod } from '#kube/objects.js';
 import { afterKill } from './after-kill.js';
 import { detachedBy, type Claim } from '../api/annotations.js';
 import { allowedBy, isFreeOf } from '../facts/budgets.js';
-import { causeOf, isNodeDown, isPodReady, isTerminating, uidOf } from '../facts/pods.js';
+import { causeOf, isNodeDown, isTerminating, uidOf } from '../facts/pods.js';
 import { podNameIn } from '../facts/host-pods.js';
 import { gateActions, isSettledState, leaseLeftMs, renewBelowMs } from './gate-actions.js';
-import { failed, isSameReceipt, silenceOf, without, withStep, wakeIn, type PodOutcome } from './pod-outcome.js';
+import {
+  failed,
+  hasNoWorkers,
+  isSameReceipt,
+  nameIn,
+  silenceOf,
+  without,
+  withStep,
+  wakeIn,
+  type PodOutcome,
+} from './pod-outcome.js';
 import { entryOf, situationOf, type PodSituation } from './pod-situation.js';
 import { recordReceipt, validReceipt } from '../facts/receipts.js';
 import { giveBack } from './give-back.js';
@@ -38,8 +48,7 @@ export interface PodQuestion {
 export function podStep(snapshot: Snapshot, settings: Settings, { uid, stop, room }: PodQuestion): PodOutcome {
   const pod = snapshot.pods.withUid(uid);
   const recorded = snapshot.restart.status?.active?.find((entry) => entry.uid === uid);
-  const isRetired = snapshot.retiring.some((retiring) => uidOf(retiring.pod) === uid);
-  if (isRetired) return recorded === undefined ? {} : retiredOutcome(recorded);
+  if (snapshot.retiring.has(uid)) return recorded === undefined ? {} : retiredOutcome(recorded);
   if (pod === undefined)
     return recorded === undefined ? {} : afterKill({ snapshot, settings, entry: recorded, pod }, stop);
   const failure = snapshot.restart.status?.failures?.find((entry) => entry.uid === uid);
@@ -128,9 +137,7 @@ function heardEntry({ entry, now }: PodSituation, status: GateStatus): ActivePod
 function unknownGate(s: PodSituation): PodOutcome {
   const { entry, view, leftMs } = s;
   if (s.isLifeless) return withoutLife(s, neverRan);
-  if (view?.kind === 'unreachable' && view.isWithoutWorkers === true && !isPodReady(s.pod)) {
-    return withoutLife(s, withoutWorkers);
-  }
+  if (hasNoWorkers(view, s.pod)) return withoutLife(s, withoutWorkers);
   const cause = causeOf(s.pod, s.node, silenceOf(view));
   if (leftMs <= 0 && view !== undefined) return overdue(s, s.settings.onUnreachable, cause);
   return {
@@ -208,7 +215,7 @@ function kill(s: PodSituation, receipt: RecordedReceipt, renewals: readonly Acti
     return { entry: withStep(s.now, entry, 'Drained', { message }), actions: renewals, wakeMs: budgetRetryMs };
   }
   const event = events.killing(pod, receipt);
-  const name = s.view?.kind === 'answered' ? podNameIn(s.view.status, pod) : {};
+  const name = nameIn(s.view, pod);
   const remove: Action = { kind: 'delete', pod, name, receipt, evict: budgets.length > 0, event };
   return { entry: withStep(s.now, entry, 'Drained'), actions: [...renewals, remove] };
 }

@@ -1,16 +1,18 @@
+import { countText } from '#common/count-text.js';
 import { timestamp } from '#common/time/clock.js';
 import type { Pod } from '#kube/objects.js';
 import { Target } from '#proto/gate/v1/gate.js';
 import { events } from '../api/events.js';
 import { claimOf } from '../api/annotations.js';
 import { isFinished, type ActivePod } from '../api/panel-restart.js';
-import { retireAtOf, retirementOf } from '../api/retirement.js';
+import { retireAtOf } from '../api/retirement.js';
 import type { Settings } from '../api/settings.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
+import type { RetiringPod } from '../facts/retiring-list.js';
 import { maxSurgeOf } from './outstanding-pods.js';
 import { hostSessions, withStep, type PodOutcome } from './pod-outcome.js';
 import { reopenOwn, type SurgeCase } from './surge-case.js';
-import type { Action, RetiringPod, Snapshot } from './snapshot.js';
+import type { Action, Snapshot } from './snapshot.js';
 
 /** Whether the sessions of a pod stay where they are when its replacement serves; undefined while its gate has not been asked. */
 export function canRetire(snapshot: Snapshot, settings: Settings, pod: Pod): boolean | undefined {
@@ -19,31 +21,25 @@ export function canRetire(snapshot: Snapshot, settings: Settings, pod: Pod): boo
   return hostSessions(snapshot, pod) !== undefined;
 }
 
-/** Pods that retire on the node of a pod. */
-export function retiringOn({ retiring }: Pick<Snapshot, 'retiring'>, pod: Pod): readonly RetiringPod[] {
-  return retiring.filter((one) => one.pod.spec?.nodeName === pod.spec?.nodeName);
-}
-
-/** Pods that a restart has replaced and that still retire. */
-export function retiredBy({ retiring, restart }: Pick<Snapshot, 'retiring' | 'restart'>): readonly RetiringPod[] {
-  return retiring.filter(({ pod }) => retirementOf(pod)?.restart === uidOf(restart));
-}
-
 /** Pods that retire, each with its node, its sessions and its end; the first five. */
 export function retiringText(retiring: readonly RetiringPod[]): string {
   const texts = retiring.slice(0, 5).map(({ pod, sessions }) => {
-    const count = sessions === undefined ? '' : `, ${sessions === 1 ? '1 session' : `${sessions} sessions`}`;
+    const count = sessions === undefined ? '' : `, ${countText(sessions, 'session')}`;
     return `${pod.metadata.name} on ${pod.spec?.nodeName ?? 'no node'} (${untilText(pod)}${count})`;
   });
   const more = retiring.length > texts.length ? `; and ${retiring.length - texts.length} more` : '';
   return `${texts.join('; ')}${more}`;
 }
 
+function atTheLatest(ms: number): string {
+  return `until ${timestamp(new Date(ms))} at the latest`;
+}
+
 function untilText(pod: Pod): string {
   const until = retireAtOf(pod);
   switch (until.kind) {
     case 'at':
-      return `until ${timestamp(new Date(until.ms))} at the latest`;
+      return atTheLatest(until.ms);
     case 'never':
       return 'as long as it has sessions';
     case 'unclear':
@@ -62,7 +58,7 @@ export function retire(c: SurgeCase, entry: ActivePod, sessions: number): PodOut
 export function retireActions({ snapshot, settings, pod }: SurgeCase, sessions: number): readonly Action[] {
   const { restart, now } = snapshot;
   const untilMs = now.getTime() + settings.retireTimeoutMs;
-  const until = Number.isFinite(untilMs) ? `until ${timestamp(new Date(untilMs))} at the latest` : 'without a limit';
+  const until = Number.isFinite(untilMs) ? atTheLatest(untilMs) : 'without a limit';
   const retirement = { restart: uidOf(restart), target: restart.spec.targetRef.name };
   const event = events.retired(pod, until, sessions);
   return [...reopenOwn(snapshot, pod), { kind: 'retire', pod, retirement, untilMs, event }];
@@ -82,7 +78,7 @@ export function nextHosts(snapshot: Omit<Snapshot, 'gates'>, settings: Settings)
   const isFree = (pod: Pod): boolean =>
     !others.has(claimOf(pod)?.restart ?? '') &&
     !busyNodes.has(pod.spec?.nodeName ?? '') &&
-    retiringOn(snapshot, pod).length < settings.maxRetiring;
+    snapshot.retiring.beside(pod).length < settings.maxRetiring;
   const next: Pod[] = [];
   for (const pod of outstanding) {
     if (next.length >= places) break;

@@ -5,6 +5,7 @@ import type { Claim } from '../api/annotations.js';
 import type { Revision } from '../facts/revisions.js';
 import type { PodRetirement } from '../api/retirement.js';
 import type { PodName } from '../facts/host-pods.js';
+import type { RetiringList } from '../facts/retiring-list.js';
 import type { PanelRestart, PanelRestartStatus, RecordedReceipt } from '../api/panel-restart.js';
 import type { RestartEvent } from '../api/restart-event.js';
 import type { GateProviders } from '../facts/gate-provider.js';
@@ -20,13 +21,6 @@ export type GateView =
       readonly isWithoutWorkers?: boolean;
     };
 
-/** A pod that was replaced and stays for its sessions. */
-export interface RetiringPod {
-  readonly pod: Pod;
-  /** How many it had when its gate was asked last; undefined when it was not yet. */
-  readonly sessions: number | undefined;
-}
-
 /** Everything the next steps of a restart are derived from. */
 export interface Snapshot {
   readonly restart: PanelRestart;
@@ -34,7 +28,7 @@ export interface Snapshot {
   /** The target's pods, also those that are going. */
   readonly pods: TargetPods;
   /** Pods of the target that were replaced and stay for their sessions; none of `pods`. */
-  readonly retiring: readonly RetiringPod[];
+  readonly retiring: RetiringList;
   /** Those that are still to be restarted, in order. */
   readonly outstanding: readonly Pod[];
   readonly nodes: Pick<ReadonlyMap<string, KubeNode>, 'get'>;

@@ -10,8 +10,10 @@ import type {
   RecordedReceipt,
   SessionTotals,
 } from '../api/panel-restart.js';
+import { uidOf } from '../facts/pods.js';
+import type { RetiringPod } from '../facts/retiring-list.js';
 import { maxActivePods } from './outstanding-pods.js';
-import { retiredBy, retiringText } from './retire.js';
+import { retiringText } from './retire.js';
 import type { Preview } from './preview.js';
 import type { FailedPod } from '../api/panel-restart.js';
 import type { Snapshot } from './snapshot.js';
@@ -85,7 +87,7 @@ function podCounts(snapshot: Snapshot, { outcomes, pending }: StatusInput): PodC
     replaced: at('Replaced'),
     succeeded,
     failed,
-    retiring: retiredBy(snapshot).length,
+    retiring: replacedBy(snapshot).length,
     summary: `${succeeded}/${total}`,
   };
 }
@@ -114,9 +116,14 @@ function conditionsOf(snapshot: Snapshot, phaseDecision: PhaseDecision): readonl
   return withRetiring(snapshot, list);
 }
 
+/** Pods that the restart has replaced and that still retire. */
+function replacedBy({ retiring, restart }: Snapshot): readonly RetiringPod[] {
+  return retiring.replacedBy(uidOf(restart));
+}
+
 /** Says which pods of the restart still retire; nothing where none ever did. */
 function withRetiring(snapshot: Snapshot, list: readonly Condition[]): readonly Condition[] {
-  const retiring = retiredBy(snapshot);
+  const retiring = replacedBy(snapshot);
   if (retiring.length === 0 && findCondition(list, 'Retiring')?.status !== 'True') return list;
   const { generation } = snapshot.restart.metadata;
   return setCondition(list, {
@@ -137,7 +144,7 @@ export function retiringStatus(snapshot: Snapshot): PanelRestartStatus | undefin
   const { status } = snapshot.restart;
   if (status?.pods === undefined) return undefined;
   const conditions = withRetiring(snapshot, status.conditions ?? []);
-  const pods = { ...status.pods, retiring: retiredBy(snapshot).length };
+  const pods = { ...status.pods, retiring: replacedBy(snapshot).length };
   const isNews = pods.retiring !== (status.pods.retiring ?? 0) || !isEqualJson(conditions, status.conditions ?? []);
   return isNews ? { ...status, conditions, pods } : undefined;
 }

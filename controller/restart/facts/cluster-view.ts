@@ -92,9 +92,7 @@ export function restartOfUid({ restarts }: ClusterStores, uid: string): PanelRes
 export function retiredFromOf(pod: Pod): string | undefined {
   if (!isRetiring(pod)) return undefined;
   const name = retirementOf(pod)?.target ?? ownerOf(pod)?.name;
-  const { namespace } = pod.metadata;
-  if (name === undefined) return undefined;
-  return namespace === undefined ? name : `${namespace}/${name}`;
+  return name === undefined ? undefined : keyOf({ metadata: { ...pod.metadata, name } });
 }
 
 /** Empty stores with the indexes that a view needs. */

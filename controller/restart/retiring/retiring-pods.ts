@@ -11,11 +11,12 @@ import type { ClusterView, Leadership } from '../api/ports.js';
 import { referenceTo } from '../api/references.js';
 import { gateTargetOf, settingsOf } from '../api/settings.js';
 import { isDraining, lastDrainMs, retiringStep, type RetiringStep } from './retiring-step.js';
-import type { GateView, RetiringPod } from '../decide/snapshot.js';
+import type { GateView } from '../decide/snapshot.js';
 import { budgetsOf } from '../facts/budgets.js';
 import { gatePodOf, type GateProviders } from '../facts/gate-provider.js';
 import { sessionsIn } from '../facts/host-pods.js';
 import { uidOf } from '../facts/pods.js';
+import type { RetiringPod } from '../facts/retiring-list.js';
 
 /** What looks after pods that retire. */
 export interface RetiringPodsDeps {

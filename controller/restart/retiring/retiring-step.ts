@@ -6,10 +6,11 @@ import type { RecordedReceipt } from '../api/panel-restart.js';
 import { isMarkedRetiring, retireAtOf } from '../api/retirement.js';
 import { allowedBy, isFreeOf } from '../facts/budgets.js';
 import { podNameIn, sessionsIn } from '../facts/host-pods.js';
-import { isNodeDown, isPodReady, isTerminating, uidOf } from '../facts/pods.js';
+import { isNodeDown, isTerminating, uidOf } from '../facts/pods.js';
 import { recordReceipt, validReceipt } from '../facts/receipts.js';
 import { holdersOf } from '../facts/target-pods.js';
 import { gateActions } from '../decide/gate-actions.js';
+import { hasNoWorkers, nameIn } from '../decide/pod-outcome.js';
 import type { Action, GateView } from '../decide/snapshot.js';
 
 /** A pod that retires, and all that is known of it. */
@@ -66,8 +67,7 @@ function ownStep(c: RetiringCase): RetiringStep {
   const { phase } = pod.status ?? {};
   if (phase === 'Failed' || phase === 'Succeeded') return remove(c, { withoutReceipt: ended });
   if (view?.kind === 'answered') return known(c, view.status, view.receipt);
-  const isLifeless = view?.isWithoutWorkers === true && !isPodReady(pod);
-  return isLifeless ? remove(c, { withoutReceipt: withoutWorkers }) : wait(lookSoonMs);
+  return hasNoWorkers(view, pod) ? remove(c, { withoutReceipt: withoutWorkers }) : wait(lookSoonMs);
 }
 
 function known(
@@ -123,8 +123,16 @@ function knows(status: GateStatus, untilMs: number): boolean {
 function remove({ pod, budgets, view }: RetiringCase, receipt: RecordedReceipt): RetiringStep {
   const refusing = budgets.find((budget) => !isFreeOf(budget, pod) && allowedBy(budget) <= 0);
   if (refusing !== undefined) return wait(lookSoonMs);
-  const name = view?.kind === 'answered' ? podNameIn(view.status, pod) : {};
-  return act([{ kind: 'delete', pod, name, receipt, evict: budgets.length > 0, event: events.killing(pod, receipt) }]);
+  return act([
+    {
+      kind: 'delete',
+      pod,
+      name: nameIn(view, pod),
+      receipt,
+      evict: budgets.length > 0,
+      event: events.killing(pod, receipt),
+    },
+  ]);
 }
 
 /** Where Panelet was installed anew, what owned the pod is gone, and nothing would take it along; people may have changed its marks. */
