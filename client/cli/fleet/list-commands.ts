@@ -4,6 +4,7 @@ import { usesCluster, withAgent } from '../access/agent-access.js';
 import { chooseSessionId, isWholeSessionId, shortIds } from '../access/choose-session-id.js';
 import { exitCodeOfListing, listFleetSessions, type FleetSessions } from './fleet-commands.js';
 import { report, type CliContext } from '../access/cli-context.js';
+import type { SessionInfo } from '../../node-views.js';
 import { ageText, tableLines } from '../io/output.js';
 import { createResumeStore, resumeStoreDir } from '../access/resume-store.js';
 
@@ -41,16 +42,16 @@ export async function listSessionsCommand(context: CliContext, flags: { readonly
   }
   const store = createResumeStore(resumeStoreDir(context.world.env, context.world.homeDir));
   const saved = new Set((await store.list()).map((session) => session.sessionId));
-  const json = fleet.sessions.map(({ endsAt, ...session }) => ({
+  const sessions = fleet.sessions.map((session) => ({ ...session, resumable: saved.has(session.sessionId) }));
+  const json = sessions.map((session) => ({
     ...session,
-    endsAt: endsAt === undefined ? null : timestamp(endsAt),
-    resumable: saved.has(session.sessionId),
+    endsAt: session.endsAt === undefined ? null : timestamp(session.endsAt),
   }));
   // Most of the time no host is being replaced.
-  const isAnyRetiring = json.some(({ retiring }) => retiring);
+  const isAnyRetiring = sessions.some(({ retiring }) => retiring);
   const nowMs = context.world.clock.date().getTime();
-  const short = shortIds(json.map((session) => session.sessionId));
-  const row = (session: (typeof json)[number], sessionId: string): readonly string[] => [
+  const short = shortIds(sessions.map((session) => session.sessionId));
+  const row = (session: (typeof sessions)[number], sessionId: string): readonly string[] => [
     sessionId,
     session.panel,
     session.node,
@@ -66,20 +67,17 @@ export async function listSessionsCommand(context: CliContext, flags: { readonly
   const table = (rows: readonly (readonly string[])[]): readonly string[] => tableLines(headings, rows);
   report(context, {
     json: { sessions: json, ...(usesCluster(context) ? { unanswered: fleet.unanswered } : {}) },
-    names: json.map((session) => session.sessionId),
-    lines: table(json.map((session, index) => row(session, short[index] ?? session.sessionId))),
-    wide: table(json.map((session) => row(session, session.sessionId))),
+    names: sessions.map((session) => session.sessionId),
+    lines: table(sessions.map((session, index) => row(session, short[index] ?? session.sessionId))),
+    wide: table(sessions.map((session) => row(session, session.sessionId))),
   });
   return exitCodeOfListing(fleet);
 }
 
 /** When a session ends at the latest, because its host was replaced; empty for one whose host was not. */
-function endText(
-  { retiring, endsAt }: { readonly retiring: boolean; readonly endsAt: string | null },
-  nowMs: number,
-): string {
+function endText({ retiring, endsAt }: SessionInfo, nowMs: number): string {
   if (!retiring) return '';
-  return endsAt === null ? 'by itself' : `in ${ageText(Math.max(0, Date.parse(endsAt) - nowMs))}`;
+  return endsAt === undefined ? 'by itself' : `in ${ageText(Math.max(0, endsAt.getTime() - nowMs))}`;
 }
 
 // A script on the command line would make every row as long.

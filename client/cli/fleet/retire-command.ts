@@ -1,4 +1,5 @@
 import { timestamp } from '#common/time/clock.js';
+import { momentToMs } from '#common/time/moment.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { defaultNamespace } from '../cluster/agent-pods.js';
 import { kubectlOf, report, type CliContext } from '../access/cli-context.js';
@@ -27,8 +28,8 @@ function timeOf({ world }: CliContext, { now, at }: RetireFlags): string | undef
   const nowMs = world.clock.date().getTime();
   if (now === true) return timestamp(new Date(nowMs + noticeMs));
   if (at === undefined || at === 'never') return at;
-  const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(at) ? Date.parse(at) : NaN;
-  if (!Number.isNaN(ms)) return timestamp(new Date(Math.max(ms, nowMs + noticeMs)));
+  const ms = momentToMs(at);
+  if (ms !== undefined) return timestamp(new Date(Math.max(ms, nowMs + noticeMs)));
   throw new PaneletError('CONFIG_INVALID', `"${at}" is no time. Give --at as 2027-01-31T03:00:00Z, or never.`);
 }
 

@@ -88,10 +88,9 @@ function keepSaved(
   store: ResumeStore,
   context: CliContext,
   way: AgentAccess['way'],
-): () => Promise<void> {
+): (isTakenOver: boolean) => Promise<void> {
   let writing = Promise.resolve();
   let heldBy: number | undefined = process.pid;
-  let isTakenOver = false;
   const save = (): void => {
     const savedAt = context.world.clock.date().toISOString();
     writing = writing.then(() => store.save({ version: 1, ...session.resumeState(), ...way, savedAt, heldBy }));
@@ -103,8 +102,7 @@ function keepSaved(
   save();
   session.on('resumed', save);
   session.on('moved', save);
-  session.on('superseded', () => (isTakenOver = true));
-  return () => {
+  return (isTakenOver) => {
     heldBy = undefined;
     // Whoever took the session over has written his own.
     if (!isTakenOver) save();
@@ -199,11 +197,17 @@ export async function attachCommand(
   }
 }
 
+/** How a session failed that another client has taken over; undefined for any other one. */
+async function takeoverOf(session: PaneletSession): Promise<PaneletError | undefined> {
+  const end = session.phase === 'closed' ? await session.closed : undefined;
+  return end?.kind === 'failed' && isPaneletError(end.error, 'ATTACH_SUPERSEDED') ? end.error : undefined;
+}
+
 interface FollowOptions {
   readonly panel: string;
   readonly store: ResumeStore;
   /** Gives the resume file free, and waits for its last write. */
-  readonly written: () => Promise<void>;
+  readonly written: (isTakenOver: boolean) => Promise<void>;
   readonly tty: boolean;
   readonly address: string | undefined;
 }
@@ -214,10 +218,9 @@ async function follow(session: PaneletSession, context: CliContext, options: Fol
   const { panel, store, address } = options;
   const interactive = world.stdin.isTTY === true && world.stdout.isTTY === true && options.tty;
   const greeting = `${panel} ${session.sessionId},`;
-  const seen = { away: false, isTakenOver: false };
-  session.on('superseded', () => (seen.isTakenOver = true));
-  session.on('reattaching', () => (seen.away = true));
-  session.on('resumed', () => (seen.away = false));
+  let away = false;
+  session.on('reattaching', () => (away = true));
+  session.on('resumed', () => (away = false));
   const outcome =
     interactive && isTerminalPanel(panel)
       ? await runTerminal({ session, world, greeting, onLeave: 'detach', address })
@@ -225,13 +228,15 @@ async function follow(session: PaneletSession, context: CliContext, options: Fol
   if (outcome.kind === 'exited' || outcome.kind === 'ended' || outcome.kind === 'cut') {
     await Promise.race([session.closed, new Promise<void>((resolve) => world.clock.after(farewellMs, resolve))]);
   }
-  await options.written();
+  const takeover = await takeoverOf(session);
+  const isTakenOver = takeover !== undefined;
+  await options.written(isTakenOver);
   if (isOver(outcome)) await store.remove(session.sessionId);
-  sayGoodbye(context, session, { outcome, ...seen });
-  if (seen.isTakenOver) {
+  sayGoodbye(context, session, { outcome, isTakenOver, away });
+  if (isTakenOver) {
     const back = `${world.name} attach --session ${session.sessionId}`;
     const message = `Another client has taken the session over. To have it back: ${back}`;
-    throw new PaneletError('ATTACH_SUPERSEDED', message);
+    throw new PaneletError('ATTACH_SUPERSEDED', message, { cause: takeover });
   }
   return exitCodeOfOutcome(outcome, world.stop);
 }

@@ -1,4 +1,5 @@
 import { timestamp } from '#common/time/clock.js';
+import { momentToMs } from '#common/time/moment.js';
 import type { KubeObject } from '#kube/objects.js';
 import { retireAtAnnotation, retirementAnnotation, retiringLabel } from './annotations.js';
 
@@ -50,9 +51,8 @@ export const neverText = 'never';
 export function retireAtOf({ metadata }: KubeObject): RetireAt {
   const text = metadata.annotations?.[retireAtAnnotation];
   if (text === undefined || text === neverText) return { kind: 'never' };
-  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text);
-  const ms = isTime ? Date.parse(text) : NaN;
-  return Number.isNaN(ms) ? { kind: 'unclear', text: text.slice(0, 40) } : { kind: 'at', ms };
+  const ms = momentToMs(text);
+  return ms === undefined ? { kind: 'unclear', text: text.slice(0, 40) } : { kind: 'at', ms };
 }
 
 /** As the annotation has it. @param atMs milliseconds since the epoch; infinite for no limit */
