@@ -1,14 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createSystemClock } from '#common/time/clock.js';
-import { createSeededRandom } from '#common/random.js';
 import { GateServiceService } from '#proto/gate/v1/gate.js';
-import type { CliWorld } from '../io/cli-world.js';
-import { runCli } from '../commands.js';
+import { startCli } from '#test/support/cli-run.js';
 
 // As agents refuse.
 const metadata = new Metadata();
@@ -25,22 +21,9 @@ describe('the gate of an agent that refuses it', () => {
   let port: number;
   let asked: string[];
   const run = async (...args: string[]): Promise<{ code: number; text: string }> => {
-    const out = new PassThrough();
-    let text = '';
-    out.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    const world: CliWorld = {
-      name: 'panelet',
-      env: { PATH: '/nonexistent', PANELET_ADDRESS: `127.0.0.1:${port}`, PANELET_TOKEN: 't' },
-      homeDir: dir,
-      stdin: new PassThrough(),
-      stdout: out,
-      stderr: out,
-      clock: createSystemClock(),
-      random: createSeededRandom(1),
-      stop: new AbortController().signal,
-      version: '0',
-    };
-    return { code: await runCli(args, world), text };
+    const env = { PATH: '/nonexistent', PANELET_ADDRESS: `127.0.0.1:${port}`, PANELET_TOKEN: 't' };
+    const ran = startCli(args, { env, homeDir: dir });
+    return { code: await ran.ended, text: ran.text };
   };
 
   beforeEach(async () => {

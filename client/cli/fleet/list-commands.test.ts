@@ -1,14 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createSystemClock } from '#common/time/clock.js';
-import { createSeededRandom } from '#common/random.js';
 import { msToTimestamp } from '#common/time/timestamp.js';
 import { Session, SessionServiceService } from '#proto/session/v1/session.js';
-import { runCli } from '../commands.js';
+import { startCli } from '#test/support/cli-run.js';
 
 const dayMs = 86_400_000;
 
@@ -18,23 +15,10 @@ describe('sessions', () => {
   let port: number;
   let sessions: Session[];
   const run = async (...args: string[]): Promise<string> => {
-    const out = new PassThrough();
-    let text = '';
-    out.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    const code = await runCli(['sessions', ...args], {
-      name: 'panelet',
-      env: { PATH: '/nonexistent', PANELET_ADDRESS: `127.0.0.1:${port}` },
-      homeDir: dir,
-      stdin: new PassThrough(),
-      stdout: out,
-      stderr: out,
-      clock: createSystemClock(),
-      random: createSeededRandom(1),
-      stop: new AbortController().signal,
-      version: '0',
-    });
-    expect([code, text]).toEqual([0, text]);
-    return text;
+    const env = { PATH: '/nonexistent', PANELET_ADDRESS: `127.0.0.1:${port}` };
+    const ran = startCli(['sessions', ...args], { env, homeDir: dir });
+    expect([await ran.ended, ran.text]).toEqual([0, ran.text]);
+    return ran.text;
   };
   const sessionOf = (id: string, more: Partial<Session> = {}): Session =>
     Session.fromPartial({

@@ -1,12 +1,8 @@
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createSystemClock } from '#common/time/clock.js';
-import { createSeededRandom } from '#common/random.js';
-import type { CliWorld } from '../io/cli-world.js';
-import { runCli } from '../commands.js';
+import { startCli, type CliRun } from '#test/support/cli-run.js';
 
 // Notes how it is called, and answers as kubectl would: the restart appears, goes on, and succeeds.
 const fakeKubectl = `#!/bin/sh
@@ -32,28 +28,15 @@ esac
 
 describe('restart', () => {
   let dir: string;
-  let text: string;
-  const cli = async (
+  let ran: CliRun;
+  const cli = (
     args: string[],
     env: Record<string, string> = {},
     stop: AbortSignal = new AbortController().signal,
   ): Promise<number> => {
-    const out = new PassThrough();
-    text = '';
-    out.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    const world: CliWorld = {
-      name: 'panelet',
-      env: { PATH: `${dir}:/usr/bin:/bin`, CALLS: join(dir, 'calls'), PHASE: 'Succeeded', FORCED: '0', ...env },
-      homeDir: dir,
-      stdin: new PassThrough(),
-      stdout: out,
-      stderr: out,
-      clock: createSystemClock(),
-      random: createSeededRandom(1),
-      stop,
-      version: '0',
-    };
-    return runCli(args, world);
+    const calling = { PATH: `${dir}:/usr/bin:/bin`, CALLS: join(dir, 'calls'), PHASE: 'Succeeded', FORCED: '0' };
+    ran = startCli(args, { env: { ...calling, ...env }, homeDir: dir, stop });
+    return ran.ended;
   };
   const run = (args: string[], env?: Record<string, string>): Promise<number> => cli(['restart', ...args], env);
   const calls = async (): Promise<string> => readFile(join(dir, 'calls'), 'utf8');
@@ -70,7 +53,7 @@ describe('restart', () => {
     expect((await calls()).split('\n')[1]).toMatch(
       /^annotate daemonset\/panelet-agent panelet\.dev\/restart=\S+ panelet\.dev\/restart-reason=new CA panelet\.dev\/drain-timeout- panelet\.dev\/on-timeout- panelet\.dev\/max-unavailable- --overwrite -n n --kubeconfig \/k --context c$/,
     );
-    expect(text).toContain('kubectl -n n get prs -w');
+    expect(ran.text).toContain('kubectl -n n get prs -w');
   });
 
   test('takes its options away from the target once they are written down, so that they are not those of the next', async () => {
@@ -85,10 +68,10 @@ describe('restart', () => {
   test('says, when its waiting is interrupted, that the restart goes on and how to call it off', async () => {
     const stop = new AbortController();
     const running = cli(['restart', '--wait', '-n', 'n'], { PAUSED: '1' }, stop.signal);
-    while (!text.includes('x-2: Running')) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (!ran.text.includes('x-2: Running')) await new Promise((resolve) => setTimeout(resolve, 10));
     stop.abort('SIGINT');
     expect(await running).toBe(130);
-    expect(text).toContain(
+    expect(ran.text).toContain(
       'The restart goes on. Watch it with: kubectl -n n get prs -w; call it off with: panelet abort x-2',
     );
   });
@@ -100,20 +83,20 @@ describe('restart', () => {
       await rm(join(dir, 'calls'));
     }
     expect(await run(['--on-timeout', 'perhaps'])).toBe(2);
-    expect(text).toContain('Allowed choices are abort, force, wait.');
+    expect(ran.text).toContain('Allowed choices are abort, force, wait.');
   });
 
   test('completes what happens at the deadline as `drain` does', async () => {
     for (const command of ['restart', 'drain']) {
       await cli(['__complete', command, '--on-timeout', '']);
-      expect(text.split('\n').slice(0, 3)).toEqual(['abort', 'force', 'wait']);
+      expect(ran.text.split('\n').slice(0, 3)).toEqual(['abort', 'force', 'wait']);
     }
   });
 
   test('says what the controller does not accept, instead of that it was asked', async () => {
     for (const args of [[], ['--wait']]) {
       expect(await run(args, { REFUSAL: 'Annotation panelet.dev/notice is wrong.' })).toBe(1);
-      expect(text).toBe(
+      expect(ran.text).toBe(
         'panelet: The controller does not restart daemonset/panelet-agent: Annotation panelet.dev/notice is wrong.\n',
       );
       await rm(join(dir, 'calls.value'));
@@ -122,12 +105,12 @@ describe('restart', () => {
 
   test('annotates nothing but a DaemonSet', async () => {
     expect(await run(['deployment/x'])).toBe(2);
-    expect(text).toContain('"deployment/x" is not a DaemonSet');
+    expect(ran.text).toContain('"deployment/x" is not a DaemonSet');
   });
 
   test('waits for its own restart, and shows how it goes', async () => {
     expect(await run(['--wait'])).toBe(0);
-    expect(text).toBe('x-2: Running · pods 0/1 · sessions -\nx-2: Succeeded · pods 1/1 · sessions 3/3\n');
+    expect(ran.text).toBe('x-2: Running · pods 0/1 · sessions -\nx-2: Succeeded · pods 1/1 · sessions 3/3\n');
   });
 
   test('has an exit code of its own when sessions were forced', async () => {
@@ -136,11 +119,11 @@ describe('restart', () => {
 
   test('fails when the restart does', async () => {
     expect(await run(['--wait'], { PHASE: 'Aborted' })).toBe(1);
-    expect(text).toContain('The restart x-2 ended as Aborted.');
+    expect(ran.text).toContain('The restart x-2 ended as Aborted.');
   });
 
   test('gives up in time, and says what may be wrong', async () => {
     expect(await run(['--wait', '--timeout', '300ms'], { SILENT: '1' })).toBe(5);
-    expect(text).toContain('No controller has taken it up');
+    expect(ran.text).toContain('No controller has taken it up');
   });
 });

@@ -1,11 +1,9 @@
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock } from '#common/time/clock.js';
-import { createSeededRandom } from '#common/random.js';
-import { runCli } from '../commands.js';
+import { startCli, type CliRun } from '#test/support/cli-run.js';
 
 // Notes how it is called, and knows two pods that retire, on two nodes.
 const fakeKubectl = `#!/bin/sh
@@ -21,24 +19,11 @@ exit 0
 
 describe('retire', () => {
   let dir: string;
-  let text: string;
-  const run = async (...args: string[]): Promise<number> => {
-    const out = new PassThrough();
-    text = '';
-    out.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    const clock = createFakeClock();
-    return runCli(['retire', ...args, '-n', 'n'], {
-      name: 'panelet',
-      env: { PATH: `${dir}:/usr/bin:/bin`, CALLS: join(dir, 'calls') },
-      homeDir: dir,
-      stdin: new PassThrough(),
-      stdout: out,
-      stderr: out,
-      clock,
-      random: createSeededRandom(1),
-      stop: new AbortController().signal,
-      version: '0',
-    });
+  let ran: CliRun;
+  const run = (...args: string[]): Promise<number> => {
+    const env = { PATH: `${dir}:/usr/bin:/bin`, CALLS: join(dir, 'calls') };
+    ran = startCli(['retire', ...args, '-n', 'n'], { env, homeDir: dir, clock: createFakeClock() });
+    return ran.ended;
   };
   const annotated = async (): Promise<string[]> =>
     (await readFile(join(dir, 'calls'), 'utf8')).split('\n').filter((line) => line.startsWith('annotate'));
@@ -52,8 +37,8 @@ describe('retire', () => {
 
   test('shows which pods retire, and until when, and changes nothing', async () => {
     expect(await run()).toBe(0);
-    expect(text).toMatch(/host-1 +a +2027-01-01T00:00:00Z/);
-    expect(text).toMatch(/host-2 +b +never/);
+    expect(ran.text).toMatch(/host-1 +a +2027-01-01T00:00:00Z/);
+    expect(ran.text).toMatch(/host-2 +b +never/);
     expect(await annotated()).toEqual([]);
   });
 
@@ -75,7 +60,7 @@ describe('retire', () => {
     [['host-3', '--now'], 'host-3'],
   ])('does not take %j', async (args, said) => {
     expect(await run(...args)).not.toBe(0);
-    expect(text).toContain(said);
+    expect(ran.text).toContain(said);
     expect(await annotated().catch(() => [])).toEqual([]);
   });
 });
