@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -45,6 +55,9 @@ beforeEach(() => {
     mkdirSync(dirname(join(dir, part)), { recursive: true });
     cpSync(part, join(dir, part), { recursive: true });
   }
+  // What is to be released next is none of theirs.
+  for (const name of readdirSync(join(dir, '.changeset')))
+    if (name.endsWith('.md') && name !== 'README.md') rmSync(join(dir, '.changeset', name));
   symlinkSync(resolve('node_modules'), join(dir, 'node_modules'));
   spawnSync('git', ['init', '--quiet', '--initial-branch', 'main'], { cwd: dir });
 });
