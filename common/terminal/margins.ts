@@ -89,13 +89,14 @@ class TrackedMargins implements Margins {
     return this.#isAlternate ? aroundCursor(rowsAgain(this.#onMain)) : '';
   }
 
-  again({ row, col }: RepaintedScreen): string {
+  again({ row, col, lastColumn }: RepaintedScreen): string {
     const horizontal = this.#hasLeftRight ? `\x1b[?69h${isWhole(this.#cols) ? '' : `\x1b[${textOf(this.#cols)}s`}` : '';
     const margins = rowsAgain(this.#rows) + horizontal;
-    if (!this.#hasOrigin) return aroundCursor(margins);
-    const top = this.#rows?.first ?? 1;
-    const left = this.#cols?.first ?? 1;
-    return `${margins}\x1b[?6h\x1b[${Math.max(row - top + 1, 1)};${Math.max(col - left + 1, 1)}H`;
+    if (!this.#hasOrigin && lastColumn === undefined) return aroundCursor(margins);
+    const top = this.#hasOrigin ? (this.#rows?.first ?? 1) : 1;
+    const left = this.#hasOrigin ? (this.#cols?.first ?? 1) : 1;
+    const place = `\x1b[${Math.max(row - top + 1, 1)};${Math.max((lastColumn?.col ?? col) - left + 1, 1)}H`;
+    return `${margins}${this.#hasOrigin ? '\x1b[?6h' : ''}${place}${lastColumn?.text ?? ''}`;
   }
 
   back(): string {

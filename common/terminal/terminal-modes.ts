@@ -30,7 +30,6 @@ export const terminalStates: readonly StateRow[] = [
   ...switchedModes.slice(0, 1).map(switchedRow),
   alternateScreenRow,
   ...switchedModes.slice(1).map(switchedRow),
-  marginsRow,
   keypadRow,
   keyEncodingsRow,
   charsetsRow,
@@ -40,6 +39,8 @@ export const terminalStates: readonly StateRow[] = [
   progressRow,
   answersRow,
   penRow,
+  // Put back before the tab stops, whose columns would count from them; set again before modes that change what is written.
+  marginsRow,
   tabStopsRow,
   coloursRow,
   windowTitleRow,

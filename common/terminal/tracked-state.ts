@@ -1,4 +1,5 @@
 import type { ControlSequence } from './control-sequences.js';
+import type { LastColumn } from './last-column.js';
 
 /** Where a sequence finds the terminal. */
 export interface TerminalPlace {
@@ -13,6 +14,8 @@ export interface RepaintedScreen {
   /** Where the cursor is, from 1. */
   readonly row: number;
   readonly col: number;
+  /** Where it is behind the last column, so that the next character goes to a new row. */
+  readonly lastColumn?: LastColumn | undefined;
 }
 
 /** Something of a terminal that a program changes and that stays changed when the program is gone. */

@@ -71,6 +71,9 @@ const piece = fc.constantFrom(
   '\x1b[2;5r',
   '\x1b[?6h',
   '\x1b[?6l',
+  '12345678901234567890',
+  '\x1b[1;1H\x1b[3;41m12345678901234567890',
+  '\x1b[5;1Hbelow\x1b[2;1H',
   '\x1b(0',
   '\x0e',
   '\x0f',
@@ -105,6 +108,46 @@ describe('screen', () => {
     );
   }, 60_000);
 
+  test.each([
+    ['with content below', '\x1b[4;1Hbelow\x1b[2;1H12345678901234567890'],
+    [
+      'of a wide character with looks',
+      '\x1b[4;1Hbelow\x1b[2;1H\x1b[1;3;35m123456789012345678\x1b[48;2;9;8;7m漢\x1b[0;4m',
+    ],
+    ['in a scroll region', '\x1b[2;4r\x1b[4;1H12345678901234567890'],
+    ['where positions count from the margins', '\x1b[2;4r\x1b[?6h\x1b[2;1H12345678901234567890\x1b[31m'],
+    ['on the alternate screen', '\x1b[?1049h\x1b[4;1Hbelow\x1b[2;1H12345678901234567890'],
+    ['of an erased row', '\x1b[2;1H12345678901234567890\x1b[2K'],
+    ['inside a link', '\x1b[4;1Hbelow\x1b[2;1H\x1b]8;;http://a\x07' + '12345678901234567890'],
+    ['before line drawing', '\x1b[4;1Hbelow\x1b[2;1H12345678901234567890\x1b(0'],
+  ])('restores the cursor behind the last column %s', async (_, before) => {
+    const screen = open();
+    screen.write(Buffer.from(before));
+    await settled(screen);
+    const after = Buffer.from('next');
+    expect(await shown(screen.snapshot(), after)).toEqual(await shown(Buffer.from(before), after));
+  });
+
+  test.each([
+    ['in', '12345678901234567890\x1b[1;6H'],
+    ['above', '\x1b[6;1H12345678901234567890\x1b[2;6H'],
+    ['under the alternate screen, in', '12345678901234567890\x1b[1;6H\x1b[?1049h\x1b[?1049l'],
+    ['on the alternate screen, above', '\x1b[?1049h\x1b[6;1H12345678901234567890\x1b[2;6H'],
+  ])('restores the cursor %s a full row', async (_, before) => {
+    const screen = open();
+    screen.write(Buffer.from(before));
+    await settled(screen);
+    expect(await shown(screen.snapshot())).toEqual(await shown(Buffer.from(before)));
+  });
+
+  test('an empty row from which text went on to the next one stays empty', async () => {
+    const screen = open();
+    const bytes = Buffer.from('12345678901234567890\x1b[2Kafter');
+    screen.write(bytes);
+    await settled(screen);
+    expect(await shown(screen.snapshot())).toEqual(await shown(bytes));
+  });
+
   test('restores the scroll region and the cursor with it', async () => {
     const before = Buffer.from('\x1b[2;4r\x1b[4;1Hone\x1b[?25l');
     const after = Buffer.from('\r\ntwo\r\nthree');
@@ -129,7 +172,7 @@ describe('screen', () => {
   test('has the columns of wide characters that users’ terminals have', async () => {
     const screen = open();
     screen.write(
-      Buffer.from('\x1b[2J\x1b[1;1H📦\x1b[1;3H|a\x1b[2;1H👨\u200d👩\u200d👧\x1b[2;3H|b\x1b[3;1H漢❤\ufe0f\x1b[3;5H|c'),
+      Buffer.from('\x1b[2J\x1b[1;1H📦\x1b[1;3H|a\x1b[2;1H👨\u200d👩\u200d👧\x1b[2;3H|b\x1b[3;1H漢❤\ufe0f\x1b[3;5H|c '),
     );
     await settled(screen);
     const text = screen.snapshot().toString();
@@ -144,7 +187,7 @@ describe('screen', () => {
     await settled(screen);
     expect(screen.snapshot().toString()).toMatch(
       // eslint-disable-next-line no-control-regex -- What is looked for.
-      /^\x1bcmain\x1b\[>1u\x1b\[0m\x1b\[\?1049h\x1b\[H.*\x1b\]2;title\x1b\\\x1b\)0\x0e\x1b\[4h\x1b\[\?1006h\x1b\[\?1000h\x1b\[\?7l\x1b\[>3u$/,
+      /^\x1bcmain\x1b\[1;5H\x1b\[>1u\x1b\[0m\x1b\[\?1049h\x1b\[H.*\x1b\]2;title\x1b\\\x1b\)0\x0e\x1b\[4h\x1b\[\?1006h\x1b\[\?1000h\x1b\[\?7l\x1b\[>3u$/,
     );
   });
 

@@ -1,7 +1,8 @@
 import serializeAddon from '@xterm/addon-serialize';
-import type { Terminal } from '@xterm/headless';
+import type { IBuffer, Terminal } from '@xterm/headless';
 import { type ControlSequence, createSequenceScanner } from '#common/terminal/control-sequences.js';
 import { createHeadlessTerminal } from '#common/terminal/headless-terminal.js';
+import { lastColumn } from '#common/terminal/last-column.js';
 import { createTerminalModes } from '#common/terminal/terminal-modes.js';
 
 /** What a terminal shows, kept by running its output through a terminal without a window. */
@@ -96,11 +97,14 @@ class InterpretedScreen implements Screen {
   }
 
   #repaint(): string {
-    const text = this.#serializer.serialize({ scrollback: scrollbackLines, excludeModes: true });
+    const serialized = this.#serializer.serialize({ scrollback: scrollbackLines, excludeModes: true });
+    // After an empty row from which text went on to the next one, it means not to move at all, and a terminal takes 0 for 1.
+    const text = serialized.replaceAll('\x1b[0C', '').replaceAll('\x1b[0D', '');
+    const { normal, active } = this.#terminal.buffer;
     // Entering the alternate screen fills it with the current background, which is the content's before it.
-    const screens = text.replace('\x1b[?1049h', `${this.#modes.againOnMain()}\x1b[0m\x1b[?1049h`);
-    const { cursorX, cursorY } = this.#terminal.buffer.active;
-    return `\x1bc${screens}${this.#modes.again({ row: cursorY + 1, col: cursorX + 1 })}`;
+    const enter = `${place(normal)}${this.#modes.againOnMain()}\x1b[0m\x1b[?1049h`;
+    const cursor = { row: active.cursorY + 1, col: active.cursorX + 1, lastColumn: lastColumn(this.#terminal) };
+    return `\x1bc${text.replace('\x1b[?1049h', enter)}${place(active)}${this.#modes.again(cursor)}`;
   }
 
   #feed(bytes: Buffer): void {
@@ -118,4 +122,9 @@ class InterpretedScreen implements Screen {
       else this.#caughtUp();
     });
   }
+}
+
+// The text moves the cursor from where it ends by a count that is one too high where its last row is full.
+function place({ cursorX, cursorY }: IBuffer): string {
+  return `\x1b[${cursorY + 1};${cursorX + 1}H`;
 }
