@@ -13,7 +13,7 @@ import { Outbox, type OutboxEntry } from './outbox.js';
 import type { SessionEnd, SessionPhase, SessionStats } from './panelet-session.js';
 import { createSessionEmitter, type Fate, type SessionEmitter, type SessionEventMap } from './session-events.js';
 import { SessionTally } from './session-tally.js';
-import { Settling } from './settling.js';
+import { FlushWaits } from './flush-waits.js';
 
 /** What a session is made with. */
 export interface SessionDeps {
@@ -44,7 +44,7 @@ export class SessionCore {
   readonly emitter: SessionEmitter;
   readonly #deps: SessionDeps;
   readonly #outbox = new Outbox();
-  readonly #settling: Settling;
+  readonly #flushWaits: FlushWaits;
   readonly #tally: SessionTally;
   readonly #opened = createLatch();
   readonly #closed = createLatch<SessionEnd>();
@@ -62,7 +62,7 @@ export class SessionCore {
     const { link, clock, log } = deps;
     this.emitter = createSessionEmitter((err) => log.error({ err }, 'A listener failed'));
     this.inbox = new Inbox({ endpoint: () => link.endpoint, onRead: () => this.loop.poke() });
-    this.#settling = new Settling(() => this.#outbox.empty && link.endpoint.unackedCount() === 0);
+    this.#flushWaits = new FlushWaits(() => this.#outbox.empty && link.endpoint.unackedCount() === 0);
     this.#tally = new SessionTally(link, clock);
     this.loop = deps.loop({
       received: (effects) => this.#received(effects),
@@ -105,8 +105,8 @@ export class SessionCore {
 
   /** Resolves once everything written is acknowledged. */
   flushed(): Promise<void> {
-    const waited = this.#settling.wait();
-    if (this.#end !== undefined) this.#settling.reject(closedErrorOf(this.#end));
+    const waited = this.#flushWaits.wait();
+    if (this.#end !== undefined) this.#flushWaits.reject(closedErrorOf(this.#end));
     return waited;
   }
 
@@ -117,7 +117,7 @@ export class SessionCore {
     this.#phase = 'closed';
     const reason = closedErrorOf(end);
     this.#outbox.close(reason);
-    this.#settling.reject(reason);
+    this.#flushWaits.reject(reason);
     this.#opened.reject(reason);
     this.inbox.close(end.kind === 'failed' ? end.error : undefined, this.#isTold(end) ? end : undefined);
     this.#closed.resolve(end);
@@ -182,7 +182,7 @@ export class SessionCore {
     this.inbox.put({ kind: 'lost', loss });
     this.emitter.emit('lost', loss);
     const error = new PaneletError('SESSION_LOST', `Part of the session is lost. ${loss.message}`.trim());
-    if (loss.input !== undefined) this.#settling.reject(error);
+    if (loss.input !== undefined) this.#flushWaits.reject(error);
     if (this.#deps.onLoss === 'continue') return;
     this.finish({ kind: 'failed', error });
     this.loop.stop();
@@ -197,7 +197,7 @@ export class SessionCore {
   #pump(): void {
     if (!this.#everAttached || this.#end !== undefined) return;
     if (this.#outbox.pump(this.#deps.link.endpoint)) this.loop.poke();
-    this.#settling.check();
+    this.#flushWaits.check();
   }
 
   #reattaching(event: SessionEventMap['reattaching']): void {

@@ -2,16 +2,16 @@ import type { PaneletError } from '#common/errors/errors.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
 
 /** The waits for everything written to be acknowledged. */
-export class Settling {
-  readonly #isSettled: () => boolean;
+export class FlushWaits {
+  readonly #isFlushed: () => boolean;
   #waiting: Latch<void>[] = [];
 
-  constructor(isSettled: () => boolean) {
-    this.#isSettled = isSettled;
+  constructor(isFlushed: () => boolean) {
+    this.#isFlushed = isFlushed;
   }
 
   wait(): Promise<void> {
-    if (this.#isSettled()) return Promise.resolve();
+    if (this.#isFlushed()) return Promise.resolve();
     const latch = createLatch();
     this.#waiting.push(latch);
     return latch.promise;
@@ -19,7 +19,7 @@ export class Settling {
 
   /** Something was acknowledged. */
   check(): void {
-    if (this.#waiting.length === 0 || !this.#isSettled()) return;
+    if (this.#waiting.length === 0 || !this.#isFlushed()) return;
     for (const latch of this.#takeWaiting()) latch.resolve();
   }
 
