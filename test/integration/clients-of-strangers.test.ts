@@ -7,8 +7,8 @@ import {
   type AgentProcess,
 } from '#test/support/agent/running-agent.js';
 import { startCuttingProxy, type CuttingProxy } from '#test/support/cutting-proxy.js';
-import { cats, faultyCat, hasPythonCat, type BuiltCat } from '#test/support/cats.js';
-import { describeWith } from '#test/support/strange-tools.js';
+import { cats, faultyCat, hasPythonCat, runGo, type BuiltCat } from '#test/support/cats.js';
+import { describeWith, hasGo } from '#test/support/strange-tools.js';
 import { waitFor } from '#test/support/wait-for.js';
 import type { RunningProgram } from '../e2e/support/run-program.js';
 
@@ -147,6 +147,12 @@ for (const { language, isThere, build } of cats()) {
     });
   });
 }
+
+describeWith(hasGo())('the client in Go', () => {
+  test('passes its own tests', async () => {
+    expect(await runGo('test', '-count=1', '.')).toMatch(/^ok/);
+  });
+});
 
 const deliver = 'self._deliver(Data(Channel(frame.data.channel), frame.data.payload), size)';
 

@@ -31,16 +31,20 @@ const interpreted = (program: string, file: string): Promise<BuiltCat> =>
     remove: () => undefined,
   });
 
-async function buildGo(): Promise<BuiltCat> {
-  const cwd = 'examples/client-go';
-  const dir = mkdtempSync(join(tmpdir(), 'pg-'));
+/** Generates what the client in Go is built with, and runs Go there. @throws when that fails, with what it said */
+export async function runGo(...args: readonly string[]): Promise<string> {
   // What Go has fetched and built before is in the HOME of whoever runs the tests, not in that of a test.
-  const options = { cwd, env: { HOME: userInfo().homedir } };
+  const options = { cwd: 'examples/client-go', env: { HOME: userInfo().homedir } };
   const generate = ['generate', '../../proto', '--path', '../../proto/panelet/session'];
-  // As the guide says it, but for where the program is put.
   await outputOf('../../node_modules/.bin/buf', generate, options);
-  await outputOf('go', ['vet', './...'], options);
-  await outputOf('go', ['build', '-o', join(dir, 'cat'), './cat'], options);
+  return outputOf('go', args, options);
+}
+
+async function buildGo(): Promise<BuiltCat> {
+  const dir = mkdtempSync(join(tmpdir(), 'pg-'));
+  // As the guide says it, but for where the program is put.
+  await runGo('vet', './...');
+  await runGo('build', '-o', join(dir, 'cat'), './cat');
   return {
     start: (addresses) => startProgram(join(dir, 'cat'), [], { env: environment(addresses) }),
     remove: () => rmSync(dir, { recursive: true, force: true }),

@@ -2,7 +2,6 @@
 package main
 
 import (
-	"io"
 	"log"
 	"os"
 	"strings"
@@ -12,15 +11,8 @@ import (
 
 func main() {
 	addresses := strings.Split(os.Getenv("PANELET_ADDRESS"), ",")
-	session, err := panelet.Open(panelet.Options{Addresses: addresses, Panel: "echo"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	go func() {
-		io.Copy(session, os.Stdin)
-		session.CloseWrite()
-	}()
-	if _, err := io.Copy(os.Stdout, session); err != nil {
+	options := panelet.Options{Addresses: addresses, Panel: "echo"}
+	if err := panelet.Run(options, os.Stdin, os.Stdout); err != nil {
 		log.Fatal(err)
 	}
 }
