@@ -1,7 +1,7 @@
 import { Metadata, status, type sendUnaryData, type ServerUnaryCall, type ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '#common/time/clock.js';
 import { durationToMs } from '#common/time/duration.js';
-import { PaneletError } from '#common/errors/errors.js';
+import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 import { errorCodeOf } from '#common/grpc/grpc-status.js';
 import type { Log } from '#common/log.js';
 import { State } from '#proto/gate/v1/gate.js';
@@ -48,6 +48,8 @@ const acts = {
   endSession: { method: 'EndSession', question: { verb: 'delete', resource: 'sessions' } },
 } as const satisfies Record<string, Act>;
 const callTimeoutMs = 5_000;
+/** What a worker says, or what is said of one, that cannot say now whether it has a session. */
+const awayCodes: ReadonlySet<ErrorCode> = new Set(['WORKER_UNAVAILABLE', 'TRANSPORT_LOST', 'TIMEOUT']);
 
 /** Everything of the session service but Attach, as the sum over the node's workers. */
 export function createSessionService(deps: SessionServiceDeps): SessionServiceServer {
@@ -90,19 +92,24 @@ export function createSessionService(deps: SessionServiceDeps): SessionServiceSe
     endSession: answer(acts.endSession, async ({ sessionId }, who): Promise<EndSessionResponse> => {
       const metadata = await who();
       // One that another worker of the panel has taken meanwhile is ended there.
-      let busy: Error | undefined;
+      let busy: AnsweringWorker | undefined;
       for (const worker of workersOfNode(registry)) {
         try {
           if (await endAt(deps, worker, { sessionId, metadata })) return {};
         } catch (error) {
-          if (errorCodeOf(error as ServiceError, 'worker') !== 'WORKER_UNAVAILABLE') throw error;
-          busy ??= error as Error;
+          if (!awayCodes.has(errorCodeOf(error as ServiceError, 'worker'))) throw error;
+          busy ??= worker;
         }
       }
-      if (busy !== undefined) throw busy;
+      // One whose connection was lost has said no reason: without one, the client would take this agent for unreachable.
+      if (busy !== undefined) throw new PaneletError('WORKER_UNAVAILABLE', awayMessage(busy));
       throw new PaneletError('SESSION_UNKNOWN', 'There is no such session, or it is somebody else’s.');
     }),
   };
+}
+
+function awayMessage({ panel }: AnsweringWorker): string {
+  return `A worker of the panel "${panel}" cannot say now whether it has the session: it goes, or does not answer. Try again.`;
 }
 
 function sessionIn(request: unknown): string | undefined {

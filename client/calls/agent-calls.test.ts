@@ -15,8 +15,17 @@ function connectedPool(): ChannelPool {
   return { lease: () => lease as unknown as ChannelLease, size: 0, close: nothing };
 }
 
-/** What becomes of a call about a session of node-a to which only the agent of `answering` answers: it knows of none. */
-async function outcomeOf(answering: string): Promise<{ readonly error: unknown; readonly calls: number }> {
+interface Answer {
+  readonly code: status;
+  readonly reason: string;
+  readonly node: string;
+}
+
+/** The answer of a node's agent that knows of no such session. */
+const unknownAt = (node: string): Answer => ({ code: status.NOT_FOUND, reason: 'SESSION_UNKNOWN', node });
+
+/** What becomes of a call about a session of node-a that is answered like that, each time; the last answer stays. */
+async function outcomeOf(...answers: readonly Answer[]): Promise<{ readonly error: unknown; readonly calls: number }> {
   const clock = createFakeClock();
   const calls = createAgentCalls({
     ...{ clock, pool: connectedPool(), random: createSeededRandom(1), dialMs: 5_000 },
@@ -27,9 +36,9 @@ async function outcomeOf(answering: string): Promise<{ readonly error: unknown; 
   let error: unknown;
   const done = calls
     .call({ sessionId: 's', node: 'node-a' }, () => {
-      count++;
-      const metadata = Metadata.fromHttp2Headers({ 'panelet-reason': 'SESSION_UNKNOWN', 'panelet-node': answering });
-      throw clientErrorOf({ code: status.NOT_FOUND, details: 'There is no such session.', metadata }, 'balancer:1');
+      const { code, reason, node } = answers[Math.min(count++, answers.length - 1)] ?? unknownAt('');
+      const metadata = Metadata.fromHttp2Headers({ 'panelet-reason': reason, 'panelet-node': node });
+      throw clientErrorOf({ code, details: 'Why not.', metadata }, 'balancer:1');
     })
     .catch((caught: unknown) => (error = caught));
   for (let turn = 0; turn < 2000 && error === undefined; turn++) {
@@ -42,12 +51,23 @@ async function outcomeOf(answering: string): Promise<{ readonly error: unknown; 
 
 describe('a call about a session', () => {
   test('believes the agent of its node', async () => {
-    expect(await outcomeOf('node-a')).toMatchObject({ calls: 1, error: { code: 'SESSION_UNKNOWN' } });
+    expect(await outcomeOf(unknownAt('node-a'))).toMatchObject({ calls: 1, error: { code: 'SESSION_UNKNOWN' } });
   });
 
   test('that reaches other agents alone does not say that there is no such session: whoever ends it would think it ended', async () => {
-    const { error, calls } = await outcomeOf('node-b');
+    const { error, calls } = await outcomeOf(unknownAt('node-b'));
     expect(error).toMatchObject({ code: 'AGENT_UNREACHABLE', message: expect.stringContaining('node-b') as unknown });
+    expect(calls).toBeGreaterThan(5);
+  });
+
+  test('whose worker goes is asked again, and for some seconds only', async () => {
+    const away = { code: status.UNAVAILABLE, reason: 'WORKER_UNAVAILABLE', node: 'node-a' };
+    expect(await outcomeOf(away, away, unknownAt('node-a'))).toMatchObject({
+      calls: 3,
+      error: { code: 'SESSION_UNKNOWN' },
+    });
+    const { error, calls } = await outcomeOf(away);
+    expect(error).toMatchObject({ code: 'WORKER_UNAVAILABLE' });
     expect(calls).toBeGreaterThan(5);
   });
 });

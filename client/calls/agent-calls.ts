@@ -6,7 +6,7 @@ import type { Random } from '#common/random.js';
 import type { AddressBook } from '../connect/address-book.js';
 import type { ChannelLease, ChannelPool } from '../connect/channel-pool.js';
 import { dial } from '../connect/dial.js';
-import { answeredElsewhere, createHomeSearch, searchSpacing } from '../connect/home-search.js';
+import { answeredElsewhere, createHomeSearch, searchSpacing, type HomeSearch } from '../connect/home-search.js';
 import { answeringNodeOfError } from '../connect/status-errors.js';
 import type { UnaryContext } from './unary-call.js';
 
@@ -16,7 +16,7 @@ export type AgentCall<Result> = (lease: ChannelLease, context: UnaryContext) => 
 /** Makes unary calls. */
 export interface AgentCalls {
   /**
-   * Calls an agent; one about a session is repeated until the agent of its node has answered.
+   * Calls an agent; one about a session is repeated until the agent of its node, and the worker that has it, have answered.
    * @throws PaneletError as `callUnary` does; AGENT_UNREACHABLE when that agent is not reached in time
    */
   call<Result>(about: { readonly sessionId: string; readonly node: string }, call: AgentCall<Result>): Promise<Result>;
@@ -52,11 +52,10 @@ export function createAgentCalls(deps: AgentCallsDeps): AgentCalls {
           return await call(lease, { address: lease.address, metadata: await deps.metadata(), deadline });
         } catch (error) {
           if (isPaneletError(error, 'AGENT_UNREACHABLE')) lease.retire();
-          if (about.sessionId === '' || !isPaneletError(error, 'SESSION_UNKNOWN')) throw error;
-          const unknown = { answering: answeringNodeOfError(error), home: about.node };
-          const elsewhere = answeredElsewhere(search, lease, unknown);
-          if (elsewhere === undefined) throw error;
-          if (clock.nowMs() >= untilMs) throw elsewhere;
+          if (about.sessionId === '') throw error;
+          const passing = passingOf(error, { search, lease, home: about.node });
+          if (passing === undefined) throw error;
+          if (clock.nowMs() >= untilMs) throw passing;
         } finally {
           lease.release();
         }
@@ -64,4 +63,18 @@ export function createAgentCalls(deps: AgentCallsDeps): AgentCalls {
       }
     },
   };
+}
+
+interface Answered {
+  readonly search: HomeSearch;
+  readonly lease: ChannelLease;
+  readonly home: string;
+}
+
+/** What to say of an answer that may be another one soon, where there is no time for that; undefined for any other. */
+function passingOf(error: unknown, { search, lease, home }: Answered): Error | undefined {
+  // Its worker goes, or hands it over: whoever has it then answers.
+  if (isPaneletError(error, 'WORKER_UNAVAILABLE')) return error;
+  if (!isPaneletError(error, 'SESSION_UNKNOWN')) return undefined;
+  return answeredElsewhere(search, lease, { answering: answeringNodeOfError(error), home });
 }
