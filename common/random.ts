@@ -5,7 +5,7 @@ export interface Random {
   /** A number in [0, 1). */
   number(): number;
   /** `sizeBytes` bytes; unpredictable in the system's source. */
-  bytes(sizeBytes: number): Buffer;
+  bytes(sizeBytes: number): Uint8Array;
   /** A UUID, version 4. */
   uuid(): string;
 }

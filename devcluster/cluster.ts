@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hexOf } from '#common/hex.js';
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
@@ -107,7 +108,7 @@ async function loadState(
   if (known !== undefined) return { ...known, apiPort: options.port ?? known.apiPort };
   const nodes = options.nodes ?? defaultNodes;
   const state: ClusterState = {
-    id: random.bytes(4).toString('hex'),
+    id: hexOf(random.bytes(4)),
     subnet: await chooseSubnet(random, nodes, [agentPort, gatePort]),
     apiPort: options.port ?? 0,
     nodes,

@@ -1,3 +1,4 @@
+import { hexOf } from '#common/hex.js';
 import type { Clock } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
@@ -135,7 +136,7 @@ class KubeEventRecorder implements EventRecorder {
     const { clock, random } = this.#deps;
     const ms = clock.date().getTime().toString(16).padStart(12, '0');
     this.#sequence = (this.#sequence + 1) % 0x10000;
-    return `${ms}${this.#sequence.toString(16).padStart(4, '0')}${random.bytes(2).toString('hex')}`;
+    return `${ms}${this.#sequence.toString(16).padStart(4, '0')}${hexOf(random.bytes(2))}`;
   }
 
   #remember(key: string, event: Known): void {

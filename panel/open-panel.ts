@@ -14,7 +14,7 @@ export interface OpenPanelOptions {
 /** One session of a panel, with the test in the place of worker and client. Messages go through their encoding, as over descriptors. */
 export interface TriedPanel {
   /** All output so far, of all channels. */
-  readonly output: Buffer;
+  readonly output: Uint8Array;
   /** Events so far, with their JSON content. */
   readonly events: readonly { readonly name: string; readonly content: unknown }[];
   /** Set once the session is over: empty where it has ended, else why it failed. */
@@ -81,7 +81,7 @@ class TriedSession implements TriedPanel {
     this.#options = options;
   }
 
-  get output(): Buffer {
+  get output(): Uint8Array {
     return Buffer.concat(this.#parts);
   }
 

@@ -89,7 +89,7 @@ async function run(spec: PanelSpec, options: TryOptions, at: number, meet: typeo
   for (const [index, input] of options.inputs.entries()) await (index === at ? meet : give)(session, input);
   await session.idle();
   const seen = {
-    output: session.output.toString('latin1'),
+    output: Buffer.from(session.output).toString('latin1'),
     events: JSON.stringify(session.events),
     exit: session.exit,
   };

@@ -17,6 +17,7 @@ import {
   type JsonName,
 } from '@peculiar/x509';
 
+import { hexOf } from '#common/hex.js';
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError, messageOf } from '#common/errors/errors.js';
 import type { Random } from '#common/random.js';
@@ -161,5 +162,5 @@ function serialOf(random: Random): string {
   const bytes = random.bytes(16);
   // Positive, and no leading zero that would be dropped.
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
-  return bytes.toString('hex');
+  return hexOf(bytes);
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hexOf } from '#common/hex.js';
 import type { Clock } from '#common/time/clock.js';
 import { messageOf, PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
@@ -52,7 +53,7 @@ function readDefinition(file: string): string {
 /** Token of the kubeconfig's user; made once, so that copies of a kubeconfig stay good. */
 function ensureAdminToken(directory: ClusterDirectory, random: Random): string {
   const file = join(directory.tokens, adminName);
-  if (!existsSync(file)) writeFileSync(file, `${random.bytes(32).toString('hex')}\n`, { mode: 0o600 });
+  if (!existsSync(file)) writeFileSync(file, `${hexOf(random.bytes(32))}\n`, { mode: 0o600 });
   return readFileSync(file, 'utf8').trim();
 }
 

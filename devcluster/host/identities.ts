@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { hexOf } from '#common/hex.js';
 import type { Random } from '#common/random.js';
 
 /** Who may talk to the agents of a dev cluster, and as what. */
@@ -37,7 +38,7 @@ export function writeIdentities(paths: { readonly identities: string; readonly t
   mkdirSync(paths.tokens, { recursive: true, mode: 0o700 });
   for (const { name } of devIdentities) {
     const file = tokenFile(paths.tokens, name);
-    if (!existsSync(file)) writeFileSync(file, `${random.bytes(32).toString('hex')}\n`, { mode: 0o600 });
+    if (!existsSync(file)) writeFileSync(file, `${hexOf(random.bytes(32))}\n`, { mode: 0o600 });
   }
   const identities = devIdentities.map(({ name, roles }) => ({ name, token: readToken(paths.tokens, name), roles }));
   writeFileSync(paths.identities, stringify({ identities }), { mode: 0o600 });

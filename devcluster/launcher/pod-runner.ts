@@ -1,3 +1,4 @@
+import { hexOf } from '#common/hex.js';
 import { type Clock, timestamp } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
@@ -220,7 +221,7 @@ class ProcessPodRunner implements PodRunner {
       delays,
       restartPolicy: spec.restartPolicy ?? 'Always',
       label: `${container.name} in pod ${metadata.name}_${metadata.namespace ?? ''}(${this.uid})`,
-      newContainerId: () => random.bytes(32).toString('hex'),
+      newContainerId: () => hexOf(random.bytes(32)),
       listener: {
         changed: () => this.#changed(),
         event: (type, reason, message) => this.#record(type, reason, message),

@@ -1,3 +1,4 @@
+import { hexOf } from '#common/hex.js';
 import { type Clock, timestamp } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
@@ -35,7 +36,7 @@ export function createEventRecorder(deps: ClusterEventRecorderDeps): ClusterEven
   const create = async (about: StoredObject, note: EventNote): Promise<string> => {
     const now = timestamp(deps.clock.date());
     const namespace = about.metadata.namespace ?? 'default';
-    const name = `${about.metadata.name}.${deps.random.bytes(8).toString('hex')}`;
+    const name = `${about.metadata.name}.${hexOf(deps.random.bytes(8))}`;
     const { kind, apiVersion } = about;
     const { uid, resourceVersion } = about.metadata;
     await deps.store.create('events', {

@@ -10,7 +10,7 @@ test('a guestbook numbers what it gets', async () => {
   await session.write('Anna was here\nBe');
   await session.restart();
   await session.write('n, too\n');
-  expect(session.output.toString()).toBe('# 1 Anna was here\n# 2 Ben, too\n');
+  expect(Buffer.from(session.output).toString()).toBe('# 1 Anna was here\n# 2 Ben, too\n');
 });
 
 test('a guestbook is the same over a restart at every point', async () => {

@@ -104,7 +104,7 @@ describe.each(languages.filter(([language]) => hasPython || language !== 'python
 
     test('goes on, exactly, over a restart of its worker', async () => {
       const echoes = [await open(), await open()];
-      for (const echo of echoes) await echo.write(random.bytes(size));
+      for (const echo of echoes) await echo.write(Buffer.from(random.bytes(size)));
       for (const echo of echoes) expect(await echo.comesBack()).toBe(true);
       expect(await Promise.all(echoes.map(counted))).toEqual([true, true]);
       const raw = connectAgent(home.address);
@@ -117,7 +117,7 @@ describe.each(languages.filter(([language]) => hasPython || language !== 'python
       await waitFor('no program is left', () => programs().length === 0);
       agent = await start();
       for (const echo of echoes) {
-        await echo.write(random.bytes(size));
+        await echo.write(Buffer.from(random.bytes(size)));
         expect(await echo.comesBack()).toBe(true);
       }
       expect(await Promise.all(echoes.map(counted))).toEqual([true, true]);
@@ -129,7 +129,7 @@ describe.each(languages.filter(([language]) => hasPython || language !== 'python
 
     test('goes on, live, in the worker that takes the place of another', async () => {
       const echo = await open();
-      await echo.write(random.bytes(size));
+      await echo.write(Buffer.from(random.bytes(size)));
       const steps: string[] = [];
       let moved = 0;
       for await (const step of gate.reload({ workers: true, panels: [panel], changedOnly: false, reason: '' })) {
@@ -137,7 +137,7 @@ describe.each(languages.filter(([language]) => hasPython || language !== 'python
         moved += step.counts?.moved ?? 0;
       }
       expect([steps, moved]).toEqual([['STARTED', 'SERVES', 'RETIRED'], 1]);
-      await echo.write(random.bytes(size));
+      await echo.write(Buffer.from(random.bytes(size)));
       expect(await echo.comesBack()).toBe(true);
       expect(await counted(echo)).toBe(true);
       expect([echo.losses, echo.incarnation]).toEqual([0, 2]);

@@ -45,6 +45,8 @@ describe('the declarations that strangers get', () => {
     expect(text).not.toMatch(/\$case|grpc-js|protobuf|\bMetadata\b|@internal|<reference/);
     const hidden = text.split('\n').filter((line) => /^(declare|interface|type|class|function|const|enum) /.test(line));
     expect(hidden).toEqual([]);
+    // Who gets a Buffer has Node, and nobody needs more of it than its bytes.
+    expect(text.split('\n').filter((line) => /\bBuffer\b/.test(line))).toEqual([]);
   });
 
   test.each([

@@ -20,7 +20,7 @@ export interface RecordCodec {
 
 /** Codec of the stream of a seed. */
 export function createRecordCodec(seed: number): RecordCodec {
-  const block = createSeededRandom(seed).bytes(blockBytes);
+  const block = Buffer.from(createSeededRandom(seed).bytes(blockBytes));
   const bodyOf = (number: number): Buffer => {
     const start = (number * 37) % bodyBytes;
     return block.subarray(start, start + bodyBytes);

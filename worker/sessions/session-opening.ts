@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { hexOf } from '#common/hex.js';
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Log } from '#common/log.js';
@@ -123,7 +124,7 @@ class Opening implements SessionOpening {
       id: hello.sessionId,
       panel: definition.name,
       owner,
-      tokenKey: random.bytes(tokenKeyBytes).toString('hex'),
+      tokenKey: hexOf(random.bytes(tokenKeyBytes)),
       clientId: hello.clientId,
       parameters: hello.parameters,
       createdAt: clock.date().toISOString(),

@@ -26,7 +26,7 @@ export function createVerifiedCalls(random: Random): VerifiedCalls {
   const calls = new Map<string, VerifiedCall>();
   return {
     add: (call) => {
-      const key = random.bytes(24).toString('base64url');
+      const key = Buffer.from(random.bytes(24)).toString('base64url');
       calls.set(key, call);
       return key;
     },

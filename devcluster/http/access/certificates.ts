@@ -16,6 +16,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
+import { hexOf } from '#common/hex.js';
 import { replaceFileSync } from '#common/files/replace-file.js';
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
@@ -56,7 +57,7 @@ function validity(clock: Clock, years: number): { notBefore: Date; notAfter: Dat
 function serialNumber(random: Random): string {
   const bytes = random.bytes(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x01;
-  return bytes.toString('hex');
+  return hexOf(bytes);
 }
 
 const generateKeys = (): Promise<webcrypto.CryptoKeyPair> =>

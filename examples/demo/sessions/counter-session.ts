@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hexOf } from '#common/hex.js';
 import { messageOf } from '#common/errors/errors.js';
 import { createSeededRandom } from '#common/random.js';
 import { createSequenceTracker } from '#test/support/record-stream.js';
@@ -55,7 +56,7 @@ export async function openCounterSession(deps: SessionDeps): Promise<DemoSession
   };
   const reading = read().catch((error: unknown) => failures.push(String(error)));
   const before = await processBehind(client, session);
-  const line = (index: number): string => `cmd ${index} ${random.bytes(4).toString('hex')}`;
+  const line = (index: number): string => `cmd ${index} ${hexOf(random.bytes(4))}`;
   const typist = startTypist({ session, clock, pauseMs: keyPauseMs, lineEnd: '\n', line });
   const fileText = (name: string): string => readFileSync(join(directory, name), 'utf8');
 

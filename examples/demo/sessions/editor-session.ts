@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hexOf } from '#common/hex.js';
 import { messageOf } from '#common/errors/errors.js';
 import { sleep } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
@@ -57,7 +58,7 @@ export async function openEditorSession(deps: SessionDeps, editor: Editor): Prom
   await sleep(clock, escapePauseMs);
   const before = await processBehind(client, session);
   await press(deps, session, editor.begin);
-  const line = (index: number): string => `line ${index} ${random.bytes(8).toString('hex')}`;
+  const line = (index: number): string => `line ${index} ${hexOf(random.bytes(8))}`;
   const typist = startTypist({ session, clock, pauseMs: keyPauseMs, lineEnd: '\r', line });
 
   const saved = (): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');

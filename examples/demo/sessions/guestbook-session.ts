@@ -1,3 +1,4 @@
+import { hexOf } from '#common/hex.js';
 import { messageOf } from '#common/errors/errors.js';
 import { createSeededRandom } from '#common/random.js';
 import { createSequenceTracker } from '#test/support/record-stream.js';
@@ -33,7 +34,7 @@ export async function openGuestbookSession(deps: SessionDeps): Promise<DemoSessi
     }
   };
   const reading = read().catch((error: unknown) => failures.push(String(error)));
-  const line = (index: number): string => `guest ${index} ${random.bytes(3).toString('hex')}`;
+  const line = (index: number): string => `guest ${index} ${hexOf(random.bytes(3))}`;
   const typist = startTypist({ session, clock, pauseMs: keyPauseMs, lineEnd: '\n', line });
   return {
     kind,

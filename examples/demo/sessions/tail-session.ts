@@ -1,5 +1,6 @@
 import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hexOf } from '#common/hex.js';
 import { messageOf } from '#common/errors/errors.js';
 import { sleep } from '#common/time/clock.js';
 import { createSeededRandom } from '#common/random.js';
@@ -31,7 +32,7 @@ function startWriter({ clock, directory, seed }: SessionDeps): Writer {
   const write = async (): Promise<void> => {
     while (!stopped) {
       lines += 1;
-      appendFileSync(file, `${lines} ${random.bytes(40).toString('hex')}\n`);
+      appendFileSync(file, `${lines} ${hexOf(random.bytes(40))}\n`);
       if (lines === rotateAtLine) {
         renameSync(file, rotated);
         writeFileSync(file, '');

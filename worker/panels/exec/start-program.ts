@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { hexOf } from '#common/hex.js';
 import { createLatch } from '#common/time/latch.js';
 import type { OwnerAccount, OwnerAccounts } from '../../owners/owner-accounts.js';
 import type { ComingSession } from '../../panel/panel.js';
@@ -115,7 +116,7 @@ function programOf(
   account?: OwnerAccount,
 ): PanelProgram {
   const [file = '', ...args] = manifest.command;
-  const markValue = random.bytes(16).toString('hex');
+  const markValue = hexOf(random.bytes(16));
   const inherited = Object.entries(environment).flatMap(([name, value]) =>
     value === undefined || name.startsWith(privatePrefix) ? [] : [[name, value] as const],
   );
