@@ -5,6 +5,7 @@ import { stringify } from 'yaml';
 import { createSystemRandom } from '#common/random.js';
 import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
 import type { E2eEnvironment } from './environment.js';
+import { installRelease } from './install-release.js';
 import { outputOf, runProgram } from './run-program.js';
 
 /** What to prepare. */
@@ -59,20 +60,6 @@ async function bringUp(options: PreparationOptions, command: string): Promise<st
   return (await cluster('up', String(ownNodes))).trim().split('\n').at(-1) ?? '';
 }
 
-async function install(environment: E2eEnvironment, root: string): Promise<void> {
-  const where = ['--kubeconfig', environment.kubeconfig, '-n', namespace];
-  const chart = join(root, 'charts/panelet');
-  const args = ['upgrade', '--install', release, chart, ...where, '--values', environment.values, '--wait'];
-  // The Pod Security level that the chart needs for its hostPath volumes is the administrator's to give.
-  const labels = ['enforce', 'warn'].map((mode) => `pod-security.kubernetes.io/${mode}=privileged`);
-  const kubectl = (...words: string[]): Promise<string> =>
-    outputOf(environment.kubectl, ['--kubeconfig', environment.kubeconfig, ...words]);
-  const known = await kubectl('get', 'namespace', namespace, '--ignore-not-found', '-o', 'name');
-  if (known === '') await kubectl('create', 'namespace', namespace);
-  await kubectl('label', 'namespace', namespace, '--overwrite', ...labels);
-  await outputOf(environment.helm, [...args, '--timeout', '300s']);
-}
-
 /** Debian has Python without what makes virtual environments. */
 async function ensureVenv(): Promise<void> {
   const { code } = await runProgram('python3', ['-c', 'import ensurepip, venv']);
@@ -119,7 +106,7 @@ export async function prepare(options: PreparationOptions): Promise<Preparation>
     ...(own ? { ownCluster: { command, stateDir } } : {}),
   };
   step('helm install');
-  await install(environment, root);
+  await installRelease(environment);
   return {
     environment,
     remove: async ({ keep }) => {

@@ -29,8 +29,8 @@ export interface World {
   addressOf(node: string): Promise<string>;
   /** Address that leads to a port of a pod, in the same way. @throws when there is none. */
   reach(pod: Pod, port: number): Promise<string>;
-  /** A client of one node's agent, which follows it over restarts. */
-  client(node: string): Promise<PaneletClient>;
+  /** A client of one node's agent, which follows it over restarts; one that `renewsToken` asks for one anew each time, also of a new installation. */
+  client(node: string, options?: { readonly renewsToken?: boolean }): Promise<PaneletClient>;
   nodeNames(): readonly string[];
   pod(component: Component, node: string): Pod | undefined;
   /** Waits until all agents and hosts are ready and nothing restarts. */
@@ -76,10 +76,10 @@ export async function openWorld(): Promise<World> {
     trust: () => watch.trust(),
     addressOf,
     reach,
-    client: async (node) => {
+    client: async (node, { renewsToken = false } = {}) => {
       const client = createPaneletClient({
         resolve: () => addressOf(node),
-        token: await token(),
+        token: renewsToken ? () => token() : await token(),
         // Asked anew after a loss: the authority may have been replaced meanwhile.
         tls: () => ({ ca: watch.trust(), serverName: nodeServerName(node) }),
         times: { openTimeoutMs: 60_000, connectTimeoutMs: 60_000 },
