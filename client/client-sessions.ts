@@ -7,7 +7,7 @@ import { createClientLink, type ClientLink, type ClientLinkOptions } from '#sess
 import type { ClientLog } from './connect/client-log.js';
 import type { LearningBook } from './connect/address-book.js';
 import type { ChannelPool } from './connect/channel-pool.js';
-import type { PaneletClientOptions, ResumeOptions } from './connect/client-options.js';
+import type { PaneletClientOptions, ResumeOptions, TokenQuery } from './connect/client-options.js';
 import type { TlsOption } from './connect/endpoint-address.js';
 import { mayFollowHint } from './connect/move-addresses.js';
 import { createReachability, type Reachability } from './connect/reachability.js';
@@ -22,7 +22,7 @@ export interface ClientSessionsDeps {
   readonly tls: () => TlsOption;
   readonly book: LearningBook;
   readonly pool: ChannelPool;
-  readonly metadata: () => Promise<Metadata>;
+  readonly metadata: (query: TokenQuery) => Promise<Metadata>;
   /** Ends a session for good. @throws SESSION_UNKNOWN, SESSION_ENDED when there is none. */
   readonly endSession: (sessionId: string, node: string) => Promise<void>;
   readonly clock: Clock;

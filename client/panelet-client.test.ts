@@ -362,6 +362,29 @@ describe('a client', () => {
     await expect(client.open({ panel: 'echo' })).rejects.toThrow('Nobody has this token.');
   });
 
+  test('asks for another token where an agent does not take the one it had, and goes on with that', async () => {
+    let token = 'secret';
+    const asked: boolean[] = [];
+    const rotating = createPaneletClient({
+      address: node.address,
+      token: ({ refused }) => {
+        asked.push(refused);
+        if (refused) token = 'another';
+        return token;
+      },
+    });
+    const session = await rotating.open({ panel: 'echo' });
+    expect(asked).toEqual([false]);
+    await node.setTokens('another');
+    await node.kill();
+    await node.listen();
+    await waitFor('it is attached again', () => session.stats().resumes === 1);
+    // Refused once, and not asked for yet another one.
+    expect(asked.filter((refused) => refused)).toEqual([true]);
+    expect(asked.at(-1)).toBe(true);
+    await rotating.close();
+  });
+
   test('ends a session for good, and lists panels and sessions', async () => {
     const session = await client.open({ panel: 'echo' });
     expect((await client.listPanels()).panels.map((panel) => panel.name)).toContain('echo');

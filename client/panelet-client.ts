@@ -9,7 +9,7 @@ import { defaultTimes } from './connect/attach-times.js';
 import { bearer } from './connect/bearer.js';
 import { createAgentCalls, type AgentCalls } from './calls/agent-calls.js';
 import { createChannelPool, type ChannelPool } from './connect/channel-pool.js';
-import type { OpenOptions, PaneletClientOptions, ResumeOptions } from './connect/client-options.js';
+import type { OpenOptions, PaneletClientOptions, ResumeOptions, TokenQuery } from './connect/client-options.js';
 import { credentialsFor, serverNameOf, type TlsOption } from './connect/endpoint-address.js';
 import { nodePanelsOf, sessionInfoOf, type NodePanels, type SessionInfo } from './node-views.js';
 import type { PaneletSession } from './session/panelet-session.js';
@@ -47,9 +47,16 @@ export function createPaneletClient(options: PaneletClientOptions): PaneletClien
   const book = createAddressBook(options);
   const tls = (): TlsOption => (typeof options.tls === 'function' ? options.tls() : (options.tls ?? 'auto'));
   const pool = createPool(options, tls);
-  const metadata = (): Promise<Metadata> => identityMetadata(options.token);
+  const metadata = (query: TokenQuery): Promise<Metadata> => identityMetadata(options.token, query);
   const { connectTimeoutMs = defaultTimes.connectTimeoutMs, dialTimeoutMs = connectTimeoutMs } = options.times ?? {};
-  const calls = createAgentCalls({ book, pool, clock, random, metadata, dialMs: dialTimeoutMs });
+  const calls = createAgentCalls({
+    book,
+    pool,
+    clock,
+    random,
+    metadata: () => metadata({ refused: false }),
+    dialMs: dialTimeoutMs,
+  });
   const sessions = new ClientSessions({
     options,
     tls,
@@ -91,8 +98,8 @@ function createPool(options: PaneletClientOptions, tls: () => TlsOption): Channe
   });
 }
 
-async function identityMetadata(given: PaneletClientOptions['token']): Promise<Metadata> {
-  const token = typeof given === 'function' ? await given() : given;
+async function identityMetadata(given: PaneletClientOptions['token'], query: TokenQuery): Promise<Metadata> {
+  const token = typeof given === 'function' ? await given(query) : given;
   const sent = new Metadata();
   const authorization = bearer(token);
   if (authorization !== undefined) sent.set('authorization', authorization);

@@ -9,6 +9,7 @@ export type {
   PaneletClientOptions,
   ResolvedAddress,
   ResumeOptions,
+  TokenQuery,
 } from './connect/client-options.js';
 export type { AttachTimes } from './connect/attach-times.js';
 export type { TlsOption } from './connect/endpoint-address.js';

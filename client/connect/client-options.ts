@@ -40,10 +40,16 @@ export interface AddressOptions {
   readonly resolve?: (query: AddressQuery) => ResolvedAddress | Promise<ResolvedAddress>;
 }
 
+/** For what a token is asked. */
+export interface TokenQuery {
+  /** True where the agent did not take the one before: another one is wanted, also where that one has not expired. */
+  readonly refused: boolean;
+}
+
 /** What a client is made with. */
 export interface PaneletClientOptions extends AddressOptions {
   /** Token of the identity; a function is asked before every attempt, so that tokens may rotate. */
-  readonly token?: string | (() => string | Promise<string>);
+  readonly token?: string | ((query: TokenQuery) => string | Promise<string>);
   /**
    * A function is asked for every new connection, so that authorities may rotate.
    * @default 'auto': TLS, except to this machine

@@ -1,4 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js';
+import type { TokenQuery } from '../connect/client-options.js';
 import type { Clock } from '#common/time/clock.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { createLatch, type Latch } from '#common/time/latch.js';
@@ -61,7 +62,8 @@ export interface AttachmentLoopDeps {
   readonly tokensRotate: boolean;
   /** True when the session exists already. */
   readonly resumes: boolean;
-  readonly metadata: () => Promise<Metadata>;
+  /** Who calls; asked with whether the token of the attempt before was refused. */
+  readonly metadata: (query: TokenQuery) => Promise<Metadata>;
   readonly times: AttachTimes;
   readonly reattach: ReattachOptions;
   readonly liveness: LivenessOptions;
@@ -158,7 +160,7 @@ export class AttachmentLoop {
     let lease: ChannelLease;
     let metadata: Metadata;
     try {
-      metadata = await this.#deps.metadata();
+      metadata = await this.#deps.metadata({ refused: this.#refusedTokens > 0 });
       lease = await dial({ pool, clock, book, query, limitMs: this.#budget.dialMs, signal: this.#ending.signal });
     } catch (error) {
       if (!this.#over) this.#notDialled(PaneletError.from(error, 'AGENT_UNREACHABLE'));
@@ -180,7 +182,7 @@ export class AttachmentLoop {
     const isAgentKept = move.reattach === undefined && attempt === 1;
     // What stands behind its address goes away: a fresh connection may find what comes instead.
     if (!isAgentKept) current.lease.retire();
-    const metadata = await this.#deps.metadata();
+    const metadata = await this.#deps.metadata({ refused: false });
     const lease = isAgentKept ? this.#deps.pool.lease(address, this.#home.node) : await this.#dialNext(wish, address);
     if (signal.aborted) lease.release();
     else this.#attach({ lease, metadata, moves: true });

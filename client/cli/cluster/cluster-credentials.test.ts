@@ -48,6 +48,13 @@ describe('tokens by kubectl', () => {
     expect(await token()).not.toBe(first);
   });
 
+  test('are made again where an agent does not take the one at hand: whose it was is gone', async () => {
+    const kubectl = fakeKubectl(() => `token ${kubectl.calls.length}`);
+    const token = createTokenSource({ kubectl, clock: createFakeClock(), namespace, account });
+    expect([await token(), await token({ refused: false })]).toEqual(['token 1', 'token 1']);
+    expect([await token({ refused: true }), await token({ refused: false })]).toEqual(['token 2', 'token 2']);
+  });
+
   test('are used up to their end while the API server is away', async () => {
     const clock = createFakeClock();
     let away = false;

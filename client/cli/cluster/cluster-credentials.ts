@@ -1,5 +1,6 @@
 import type { Clock } from '#common/time/clock.js';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
+import type { TokenQuery } from '../../connect/client-options.js';
 import type { Kubectl } from './kubectl.js';
 
 /** Who asks for credentials, and where. */
@@ -8,6 +9,9 @@ export interface CredentialDeps {
   readonly clock: Clock;
   readonly namespace: string;
 }
+
+/** Gives a token; another one than before where that was refused. */
+export type TokenSource = (query?: TokenQuery) => Promise<string>;
 
 /** ServiceAccount whose tokens people use, unless another is asked for. */
 export const defaultServiceAccount = 'panelet-user';
@@ -47,9 +51,9 @@ function tokenError(error: unknown, account: string, namespace: string): Panelet
 
 /**
  * Tokens of a ServiceAccount for the audience of Panelet, good for an hour. The function gives the one at hand until a
- * fifth of its life is left, then another; while that cannot be had, it goes on with the one that has not expired.
+ * fifth of its life is left, or an agent does not take it, then another; while that cannot be had, it goes on with the one that has not expired.
  */
-export function createTokenSource(deps: CredentialDeps & { readonly account: string }): () => Promise<string> {
+export function createTokenSource(deps: CredentialDeps & { readonly account: string }): TokenSource {
   const { kubectl, clock, namespace, account } = deps;
   let held: { readonly token: string; readonly renewMs: number; readonly expiresMs: number } | undefined;
   let asking: Promise<string> | undefined;
@@ -66,8 +70,9 @@ export function createTokenSource(deps: CredentialDeps & { readonly account: str
       throw tokenError(error, account, namespace);
     }
   };
-  return () => {
-    if (held !== undefined && nowMs() < held.renewMs) return Promise.resolve(held.token);
+  return (query) => {
+    // Its ServiceAccount may be another one by now: Panelet was installed again.
+    if (held !== undefined && query?.refused !== true && nowMs() < held.renewMs) return Promise.resolve(held.token);
     asking ??= ask().finally(() => (asking = undefined));
     return asking;
   };
