@@ -6,7 +6,6 @@ import type { RetirementMemory } from './retirement.js';
 
 /**
  * What a panel's storage remembers of the retirement of a pod. A worker that finds it at its start says at once that it is the pod's worker now.
- * @throws PaneletError STATE_DIR_UNUSABLE
  */
 export async function openRetirement(
   storage: Pick<PanelStorage, 'instances' | 'retiredPods' | 'lookWhoRetires'>,
@@ -23,7 +22,7 @@ export async function openRetirement(
       throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action: 'remember that the worker retires', directory });
     }
   };
-  const stored = podUid === '' ? undefined : await readStored(retiredPods, podUid, directory);
+  const stored = podUid === '' ? undefined : await retiredPods.read(podUid);
   // On a full disk it retires all the same; the others may take it for the newest then, until there is room.
   if (stored !== undefined) {
     await save(stored.retireAtMs).catch((err: unknown) =>
@@ -40,16 +39,4 @@ export async function openRetirement(
       );
     },
   };
-}
-
-async function readStored(
-  retiredPods: PanelStorage['retiredPods'],
-  podUid: string,
-  directory: string,
-): Promise<RetirementMemory['stored']> {
-  try {
-    return await retiredPods.read(podUid);
-  } catch (error) {
-    throw storageError(error, { code: 'STATE_DIR_UNUSABLE', action: 'read whether the worker retires', directory });
-  }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -14,7 +14,7 @@ let pods: RetiredPods;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'is-'));
-  pods = new RetiredPods(directory, createNodeFileSystem());
+  pods = new RetiredPods(directory, { fileSystem: createNodeFileSystem(), log: createSilentLog() });
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
@@ -45,3 +45,17 @@ test('what a pod is remembered by follows its worker when that starts again', as
   expect(await pods.read('pod-b')).toBeUndefined();
   expect(await newestOf(workers(2))).toEqual([true, false]);
 });
+
+test.each([
+  ['cut off', (file: string) => writeFileSync(file, '{"instance":')],
+  ['of another kind', (file: string) => writeFileSync(file, '{"instance":"one"}')],
+  ['no file', (file: string) => mkdirSync(file)],
+])(
+  'a pod retires whose memory of it is %s, without a time, and it keeps no other worker from serving',
+  async (_, spoil) => {
+    await pods.write('pod-b', { instance: 2 });
+    spoil(join(directory, 'instances', 'retired-pod-a.json'));
+    expect(await pods.read('pod-a')).toEqual({});
+    expect(await newestOf(workers(2))).toEqual([true, false]);
+  },
+);

@@ -79,7 +79,7 @@ interface StorageParts {
 }
 
 function storageOf(directory: string, { instances: all, fileSystem, log }: StorageParts): PanelStorage {
-  const retiredPods = new RetiredPods(directory, fileSystem);
+  const retiredPods = new RetiredPods(directory, { fileSystem, log });
   const instances = new InstancesInService(all, retiredPods, log);
   const records = createSessionRecordStore({ directory, fileSystem });
   const instanceFile = new InstanceFile(directory, instances.own, fileSystem);
