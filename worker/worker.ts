@@ -21,6 +21,7 @@ import { connectPeer } from './handover/peer.js';
 import { serveHandover } from './handover/serve-handover.js';
 import type { HandoverTaker } from './handover/service.js';
 import { createHandoverTaker } from './handover/taker.js';
+import { CallerWatches } from './services/caller-watches.js';
 import { createGateService } from './services/gate-service.js';
 import { createSessionService, sessionServiceDefinition } from './services/session-service.js';
 import { WorkerWatches } from './services/worker-watches.js';
@@ -139,6 +140,7 @@ interface Core {
   readonly gate: Gate;
   readonly giver: Giver;
   readonly watches: WorkerWatches;
+  readonly callerWatches: CallerWatches;
   readonly agents: NodeAgents;
   readonly expected: ExpectedSessions;
   readonly instance: string;
@@ -163,6 +165,7 @@ async function assemble(deps: WorkerDeps): Promise<Parts> {
     stopping,
     stop: async () => {
       workerService.close();
+      core.callerWatches.close();
       health.close();
       gate.close();
       await registry.settle(settleLimitMs);
@@ -180,16 +183,10 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
   const health = createHealth([]);
   health.set('', true);
   const expected = new ExpectedSessions();
+  const callerWatches = new CallerWatches(clock);
   // The gate counts the sessions, and the sessions tell the gate what changes.
   const registry: SessionRegistry = new SessionRegistry({
-    definition,
-    storage,
-    clock,
-    random,
-    log,
-    node,
-    maxSessions,
-    expected,
+    ...{ definition, storage, clock, random, log, node, maxSessions, expected },
     quota: createOwnerQuota({ clock, panel: definition.name, sessions: options.sessionsPerOwner }),
     limits: defaultLimits,
     resumeTtlMs: options.detachTtlMs,
@@ -201,12 +198,13 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
   });
   await registry.discover();
   const attach = createAttachHandler({
-    clock,
-    log,
-    limits: defaultLimits,
+    ...{ clock, log, limits: defaultLimits },
     maxAttachments: maxSessions * 2,
     attach: (request) => registry.attach(request),
-    onChange: () => gate.changed(),
+    onChange: () => {
+      gate.changed();
+      callerWatches.sessions.changed();
+    },
   });
   const giver = new Giver({
     ...{ instances: storage.instances, ownership: storage.ownership, clock, log },
@@ -216,9 +214,7 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     wayBeside: (agentInstance) => agents.besideLeaving(agentInstance),
   });
   const gate: Gate = new Gate({
-    clock,
-    log,
-    panel: definition.name,
+    ...{ clock, log, panel: definition.name },
     rules: { ...defaultDrainRules, ...options.rules, checkpointable: definition.checkpointable },
     facts: { instance, node, version: definition.version, target, podUid },
     retirement: await openRetirement(storage, { podUid, log }),
@@ -228,9 +224,13 @@ async function openCore(deps: WorkerDeps): Promise<Core> {
     onAdmission: (admits) => health.set('panelet.session.v1.SessionService', admits),
   });
   health.set('panelet.session.v1.SessionService', gate.admitsNew);
+  callerWatches.follow(gate);
   const watches = new WorkerWatches({ gate, clock });
   const agents = new NodeAgents({ watches, gate });
-  return { health, registry, attach, gate, giver, watches, agents, expected, instance, target };
+  return {
+    ...{ health, registry, attach, gate, giver, watches, callerWatches },
+    ...{ agents, expected, instance, target },
+  };
 }
 
 function createService(
@@ -323,9 +323,12 @@ function createWorkerServer(deps: WorkerDeps, core: Core, workerService: WorkerS
     server.addService(service, implementation);
   add(
     sessionServiceDefinition,
-    createSessionService({ definition, node: options.node, registry, gate, attach, clock, log }),
+    createSessionService({
+      ...{ definition, node: options.node, registry, gate, attach, clock, log },
+      watches: core.callerWatches.sessions,
+    }),
   );
-  add(GateServiceService, createGateService({ gate, target, checkpointable, log }));
+  add(GateServiceService, createGateService({ gate, target, checkpointable, watches: core.callerWatches.gate, log }));
   add(WorkerServiceService, workerService.implementation);
   add(healthDefinition, health.handlers);
   return server;

@@ -12,6 +12,14 @@ export interface AttachWish {
   readonly mode: AttachMode;
 }
 
+/** What a call asks for that watches something. */
+export interface WatchWish {
+  /** Its method. */
+  readonly method: string;
+  readonly questions: readonly Question[];
+  readonly panel: string;
+}
+
 /**
  * What a caller must be allowed for an attachment: to open the panel, whatever the mode, and to see sessions where it may find one
  * that exists. So whoever may not open a panel any more cannot go on in it either.
@@ -33,10 +41,12 @@ export function createAttachPermit({ identity, permissions }: Access) {
   };
 }
 
-/** Asks whether callers who are attached still may be; whoever the configuration knows no more may not. */
+/** Asks whether callers who are attached, or watch, still may; whoever the configuration knows no more may not. */
 export function createAttachReview({ identity, permissions }: Access) {
   return async ({ caller, remoteAddress, wish }: Attached): Promise<StillAllowed> => {
-    return permissions.still(currentOf(identity, caller), attachQuestions(wish), contextOf(remoteAddress, wish));
+    const known = currentOf(identity, caller);
+    if ('questions' in wish) return permissions.still(known, wish.questions, { method: wish.method, remoteAddress });
+    return permissions.still(known, attachQuestions(wish), contextOf(remoteAddress, wish));
   };
 }
 
@@ -50,7 +60,7 @@ interface Attaching {
 }
 
 interface Attached extends Attaching {
-  readonly wish: AttachWish;
+  readonly wish: AttachWish | WatchWish;
 }
 
 function contextOf(remoteAddress: string | undefined, { sessionId }: AttachWish): AuditContext {

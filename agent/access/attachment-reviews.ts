@@ -1,15 +1,15 @@
 import { sleep, type Clock, type Timer } from '#common/time/clock.js';
 import type { Log } from '#common/log.js';
 import type { Random } from '#common/random.js';
-import type { AttachWish } from './attach-permit.js';
+import type { AttachWish, WatchWish } from './attach-permit.js';
 import type { StillAllowed } from './permissions.js';
 import type { Caller } from './identity.js';
 
-/** An attachment that is relayed. */
+/** An attachment that is relayed, or a call that watches something. */
 export interface RelayedAttachment {
   readonly caller: Caller;
   readonly remoteAddress: string | undefined;
-  readonly wish: AttachWish;
+  readonly wish: AttachWish | WatchWish;
   /**
    * Has the worker tell the client why, and end.
    * @returns false when the worker knows none of this name: it has ended it, or has not heard of it yet

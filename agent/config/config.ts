@@ -35,6 +35,8 @@ const limitsSchema = z.strictObject({
   maxStreamsPerConnection: positive.default(1024),
   maxPendingAttaches: positive.default(4096),
   callsPerSecond: positive.default(500),
+  maxWatches: positive.default(1024),
+  maxWatchesPerCaller: positive.default(64),
   helloTimeoutMs: positive.default(10_000),
   holdMs: positive.default(10_000),
   reviewAttachmentsMs: positive.default(300_000),

@@ -31,6 +31,8 @@ import { createChanges, type Changes } from '#common/changes.js';
 import { readAgentConfig } from '../config/config.js';
 import type { NodeGate } from '../gate/node-gate.js';
 import { createCallerReader } from '../services/caller.js';
+import { WaitingLook } from '../watches/waiting-look.js';
+import { WatchSeats } from '../watches/watch-seats.js';
 import { createGateService } from '../services/gate-service.js';
 import { openServices } from '../services/services.js';
 import type { CertificateSource, TlsMaterial } from '../tls/certificate-source.js';
@@ -85,7 +87,13 @@ async function open(tls?: CertificateSource): Promise<Front> {
     agent: { reload: (call) => call.end() },
     gate: createGateService({
       ...{ gate, node: 'n1', caller: createCallerReader(calls), permissions, log },
-      waiting: () => Promise.resolve([]),
+      waiting: new WaitingLook({ clock, read: () => Promise.resolve([]) }),
+      changes: createChanges(),
+      watches: new WatchSeats({
+        clock,
+        limits: { maxWatches: 10, maxWatchesPerCaller: 10 },
+        reviews: { expect: () => () => () => undefined },
+      }),
     }),
   });
   const upstream = createUpstream({ socketPath, clock });

@@ -1,4 +1,5 @@
 import { asError, PaneletError } from '#common/errors/errors.js';
+import { gateNewsOf } from '#common/grpc/gate-news.js';
 import type { Log } from '#common/log.js';
 import { durationToMs, msToDuration } from '#common/time/duration.js';
 import {
@@ -256,7 +257,7 @@ function onNews(look: () => GateStatus, tell: (status: GateStatus) => void): () 
   let told = '';
   return () => {
     const now = look();
-    const news = JSON.stringify({ ...now, leaseRemaining: 0, deadlineRemaining: 0, holders: now.holders.length });
+    const news = gateNewsOf(now);
     if (news === told) return;
     told = news;
     tell(now);

@@ -1,8 +1,15 @@
-import { Metadata, status, type sendUnaryData, type ServerUnaryCall, type ServiceError } from '@grpc/grpc-js';
+import {
+  status,
+  type Metadata,
+  type sendUnaryData,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import type { Clock } from '#common/time/clock.js';
-import { durationToMs } from '#common/time/duration.js';
 import { PaneletError, type ErrorCode } from '#common/errors/errors.js';
 import { errorCodeOf } from '#common/grpc/grpc-status.js';
+import { SessionNews, sessionNewsMs } from '#common/grpc/session-news.js';
 import type { Log } from '#common/log.js';
 import { State } from '#proto/gate/v1/gate.js';
 import type {
@@ -12,15 +19,21 @@ import type {
   Panel,
   Session,
   SessionServiceServer,
+  WatchSessionsRequest,
+  WatchSessionsResponse,
 } from '#proto/session/v1/session.js';
 import type { AuditContext } from '../access/audit.js';
 import type { Question } from '../access/authorizer.js';
 import type { Permissions } from '../access/permissions.js';
 import { workerIdentity } from '../front/calls/headers.js';
+import { eachOnce } from '../watches/each-once.js';
+import { identityMetadata, type SessionViews } from '../watches/session-views.js';
+import type { WatchSeat, WatchSeats } from '../watches/watch-seats.js';
+import { seatWatch } from './seat-watch.js';
 import type { VerifiedCall } from '../front/calls/verified-calls.js';
 import { sumSessions } from '../gate/aggregate.js';
-import { liveWorkers } from '../gate/node-workers.js';
-import { answering, type AnsweringWorker } from '../workers/foreign-workers.js';
+import { workersOfNode } from '../gate/workers-of-node.js';
+import type { AnsweringWorker } from '../workers/foreign-workers.js';
 import { callWorker } from '../workers/call-worker.js';
 import type { Registry } from '../workers/registry.js';
 import { newestWorkers, viewWorker, workerMessage, type NodeWorker } from '../workers/node-worker.js';
@@ -34,6 +47,9 @@ export interface SessionServiceDeps {
   readonly clock: Clock;
   readonly caller: CallerReader;
   readonly permissions: Permissions;
+  readonly watches: WatchSeats;
+  /** What they see. */
+  readonly views: SessionViews;
   readonly log: Log;
 }
 
@@ -46,7 +62,9 @@ const acts = {
   listPanels: { method: 'ListPanels', question: { verb: 'list', resource: 'panels' } },
   listSessions: { method: 'ListSessions', question: { verb: 'list', resource: 'sessions' } },
   endSession: { method: 'EndSession', question: { verb: 'delete', resource: 'sessions' } },
+  watchSessions: { method: 'WatchSessions', question: { verb: 'list', resource: 'sessions' } },
 } as const satisfies Record<string, Act>;
+const administerSessions = { verb: 'administer', resource: 'sessions', name: '' } as const satisfies Question;
 const callTimeoutMs = 5_000;
 /** What a worker says, or what is said of one, that cannot say now whether it has a session. */
 const awayCodes: ReadonlySet<ErrorCode> = new Set(['WORKER_UNAVAILABLE', 'TRANSPORT_LOST', 'TIMEOUT']);
@@ -81,14 +99,13 @@ export function createSessionService(deps: SessionServiceDeps): SessionServiceSe
     }),
     listSessions: answer(acts.listSessions, async ({ panel }, who): Promise<ListSessionsResponse> => {
       const isWanted = (name: string): boolean => panel === '' || name === panel;
-      if (!registry.workers().some((worker) => isWanted(worker.panel.name)) && panel !== '') {
-        throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
-      }
+      requirePanel(deps, panel);
       const metadata = await who();
       const asked = workersOfNode(registry).filter((worker) => isWanted(worker.panel));
       const lists = await Promise.all(asked.map((worker) => listOf(deps, worker, { panel, metadata })));
-      return { sessions: eachOnce(lists.flat()).sort(byAge) };
+      return { sessions: eachOnce(lists.flat()) };
     }),
+    watchSessions: (call) => watchSessions(deps, call),
     endSession: answer(acts.endSession, async ({ sessionId }, who): Promise<EndSessionResponse> => {
       const metadata = await who();
       // One that another worker of the panel has taken meanwhile is ended there.
@@ -112,6 +129,33 @@ function awayMessage({ panel }: AnsweringWorker): string {
   return `A worker of the panel "${panel}" cannot say now whether it has the session: it goes, or does not answer. Try again.`;
 }
 
+function watchSessions(
+  deps: SessionServiceDeps,
+  call: ServerWritableStream<WatchSessionsRequest, WatchSessionsResponse>,
+): void {
+  const { panel } = call.request;
+  const { method, question } = acts.watchSessions;
+  const handle = async (seat: WatchSeat<WatchSessionsResponse>, { caller, remoteAddress }: VerifiedCall) => {
+    const context = { method, remoteAddress };
+    const lists: Question = { ...question, name: '' };
+    await deps.permissions.require(caller, lists, context);
+    requirePanel(deps, panel);
+    const isAdministrator = await deps.permissions.has(caller, administerSessions, context);
+    const { view, leave } = deps.views.open(workerIdentity(caller, isAdministrator));
+    seat.signal.addEventListener('abort', leave, { once: true });
+    if (seat.signal.aborted) leave();
+    await view.settled(panel, seat.signal);
+    const news = new SessionNews();
+    seat.begin({
+      questions: isAdministrator ? [lists, administerSessions] : [lists],
+      restMs: sessionNewsMs,
+      look: () => news.next(view.list(panel), deps.clock.nowMs()),
+      subscribe: (callback) => view.changes.subscribe(callback),
+    });
+  };
+  seatWatch(deps, { call, method }, handle);
+}
+
 function sessionIn(request: unknown): string | undefined {
   const { sessionId } = request as { readonly sessionId?: string };
   return sessionId;
@@ -129,12 +173,6 @@ function describePanel(worker: NodeWorker, all: readonly NodeWorker[]): Panel {
     message: cordoned ? 'A restart is under way: no new sessions.' : workerMessage(worker),
     version: up?.about.version ?? '',
   };
-}
-
-/** Workers that answer, of this agent and of others of the node: whichever agent is asked, it speaks of all sessions. */
-function workersOfNode(registry: Registry): readonly AnsweringWorker[] {
-  const own = liveWorkers(registry.workers()).map(({ worker, clients }) => ({ panel: worker.panel.name, clients }));
-  return [...own, ...answering(registry.foreign())];
 }
 
 interface Asked {
@@ -180,25 +218,11 @@ async function endAt(
 
 // Who asks, as workers are told; as administrator they see the sessions of everybody.
 async function metadataFor(deps: SessionServiceDeps, call: VerifiedCall, context: AuditContext): Promise<Metadata> {
-  const administer = { verb: 'administer', resource: 'sessions', name: '' } as const;
-  const isAdministrator = await deps.permissions.has(call.caller, administer, context);
-  const metadata = new Metadata();
-  for (const [key, value] of Object.entries(workerIdentity(call.caller, isAdministrator))) {
-    metadata.set(key, String(value));
-  }
-  return metadata;
+  const isAdministrator = await deps.permissions.has(call.caller, administerSessions, context);
+  return identityMetadata(workerIdentity(call.caller, isAdministrator));
 }
 
-/** A session that nobody has is listed by each worker that could take it up, one that has moved for a moment by two: the later life counts. */
-function eachOnce(sessions: readonly Session[]): Session[] {
-  const latest = new Map<string, Session>();
-  for (const session of sessions) {
-    const before = latest.get(session.sessionId);
-    if (before === undefined || session.incarnation > before.incarnation) latest.set(session.sessionId, session);
-  }
-  return [...latest.values()];
-}
-
-function byAge(a: Session, b: Session): number {
-  return durationToMs(b.age, 0) - durationToMs(a.age, 0);
+function requirePanel({ registry }: SessionServiceDeps, panel: string): void {
+  if (panel === '' || registry.workers().some((worker) => worker.panel.name === panel)) return;
+  throw new PaneletError('PANEL_UNKNOWN', `This node does not offer the panel "${panel}".`);
 }

@@ -17,6 +17,9 @@ import { openServices, type Services } from '../services/services.js';
 import { createSessionService } from '../services/session-service.js';
 import { newestWorkers } from '../workers/node-worker.js';
 import type { Registry } from '../workers/registry.js';
+import { SessionViews } from '../watches/session-views.js';
+import { WaitingLook } from '../watches/waiting-look.js';
+import { WatchSeats } from '../watches/watch-seats.js';
 import { defaultStartTimes } from '../workers/start-times.js';
 import type { AgentBase } from './open-base.js';
 import { openFronts, type Fronts } from './open-fronts.js';
@@ -69,7 +72,9 @@ export async function serve(base: AgentBase): Promise<Serving> {
     configured: (panel) => configured.get(panel),
   });
   let reload: ReloadCall = () => Promise.resolve();
-  const services = await openOwnServices(base, { gate, registry, fronts, reload: (...call) => reload(...call) });
+  const watches = new WatchSeats({ clock, limits: config.limits, reviews: attachmentReviews });
+  const own = { gate, registry, fronts, watches, reload: (...call: Parameters<ReloadCall>) => reload(...call) };
+  const services = await openOwnServices(base, own);
   await serveMetrics(base, { front, gateFront, registry, gate });
   const graceMs = config.gracePeriodSeconds * 1000;
   return {
@@ -77,6 +82,7 @@ export async function serve(base: AgentBase): Promise<Serving> {
     ...{ workerReload, configured, onReload: (next) => (reload = next) },
     shutDown: (hurry) => {
       retirements.close();
+      watches.close();
       return shutDownWorkers({ registry, clock, log, instance, cordons, graceMs, hurry });
     },
     closeServices: () => services.close(),
@@ -105,20 +111,26 @@ interface OwnParts {
   readonly gate: NodeGate;
   readonly registry: Registry;
   readonly fronts: Fronts;
+  readonly watches: WatchSeats;
   readonly reload: ReloadCall;
 }
 
-async function openOwnServices(base: AgentBase, { gate, registry, fronts, reload }: OwnParts): Promise<Services> {
+async function openOwnServices(
+  base: AgentBase,
+  { gate, registry, fronts, watches, reload }: OwnParts,
+): Promise<Services> {
   const { deps, config, cleanup, access } = base;
   const { clock, log } = deps;
   const { node } = config;
   const { permissions } = access;
   const caller = createCallerReader(fronts.calls);
+  const views = new SessionViews({ registry, clock });
+  const waiting = new WaitingLook({ clock, read: () => readWaiting(config.runDir) });
   await removeStaleSockets(config.runDir, { agents: base.agents, clock: base.deps.clock });
   const services = await openServices({
     socketPath: fronts.socketPath,
-    session: createSessionService({ registry, node, clock, caller, permissions, log }),
-    gate: createGateService({ gate, node, caller, permissions, log, waiting: () => readWaiting(config.runDir) }),
+    session: createSessionService({ registry, node, clock, caller, permissions, watches, views, log }),
+    gate: createGateService({ gate, node, caller, permissions, log, waiting, watches, changes: registry.changes }),
     agent: createAgentService({ node, caller, permissions, log, reload }),
   });
   cleanup.add(() => services.close());

@@ -1,5 +1,6 @@
 import { credentials, Metadata, type ClientReadableStream } from '@grpc/grpc-js';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
+import { createSystemRandom, type Random } from '#common/random.js';
 import { createSystemClock, type Clock } from '#common/time/clock.js';
 import { AgentServiceClient, type ReloadRequest, type ReloadResponse } from '#proto/agent/v1/agent.js';
 import {
@@ -9,7 +10,10 @@ import {
   type DrainResponse,
   type GateStatus,
   type UncordonRequest,
+  type WatchResponse,
 } from '#proto/gate/v1/gate.js';
+import type { ListSessionsRequest, ListSessionsResponse, WatchSessionsResponse } from '#proto/session/v1/session.js';
+import { sessionInfoOf, type SessionInfo } from '../node-views.js';
 import { createAddressBook, type AddressBook } from '../connect/address-book.js';
 import { defaultTimes } from '../connect/attach-times.js';
 import { bearer } from '../connect/bearer.js';
@@ -18,11 +22,20 @@ import type { AddressOptions } from '../connect/client-options.js';
 import { dial } from '../connect/dial.js';
 import { credentialsFor, serverNameOf, type TlsOption } from '../connect/endpoint-address.js';
 import { clientErrorOf, statusOfError } from '../connect/status-errors.js';
+import { keepWatching, type WatchOptions } from './keep-watching.js';
+import { SessionList } from './session-list.js';
 import { callUnary, type UnaryMethod } from './unary-call.js';
 
-/** The gate of one agent, and the agent itself, for operators. */
+/** The gate of one agent, the sessions of its node, and the agent itself. */
 export interface GateClient {
   status(): Promise<GateStatus>;
+  /**
+   * The status, and each change of it, until the signal aborts: agents that go are waited for, and those from before are asked every 5 s.
+   * @throws PaneletError that does not pass, for example IDENTITY_REFUSED
+   */
+  watch(options?: WatchOptions): AsyncGenerator<GateStatus, void, undefined>;
+  /** The caller's own sessions on the node, oldest first, and how they are at each change; else as `watch`. */
+  watchSessions(options?: WatchOptions): AsyncGenerator<readonly SessionInfo[], void, undefined>;
   cordon(request: CordonRequest): Promise<GateStatus>;
   uncordon(request: UncordonRequest): Promise<GateStatus>;
   /** Starts or joins a drain and yields its states. Ending the iteration does not end the drain. */
@@ -39,6 +52,8 @@ export interface GateClientOptions extends Pick<AddressOptions, 'address' | 'res
   readonly tls?: TlsOption | (() => TlsOption);
   /** @default the system's */
   readonly clock?: Clock;
+  /** @default the system's */
+  readonly random?: Random;
 }
 
 const callTimeoutMs = 10_000;
@@ -53,6 +68,7 @@ export function createGateClient(options: GateClientOptions): GateClient {
 
 class DialledGate implements GateClient {
   readonly #clock: Clock;
+  readonly #random: Random;
   readonly #book: AddressBook;
   readonly #pool: ChannelPool;
   readonly #metadata = new Metadata();
@@ -61,6 +77,7 @@ class DialledGate implements GateClient {
     const { tls = 'auto' } = options;
     const tlsNow = (): TlsOption => (typeof tls === 'function' ? tls() : tls);
     this.#clock = options.clock ?? createSystemClock({ keepsAlive: true });
+    this.#random = options.random ?? createSystemRandom();
     this.#book = createAddressBook(options);
     this.#pool = createChannelPool({
       credentialsFor: (address) => credentialsFor(address, tlsNow()),
@@ -72,6 +89,18 @@ class DialledGate implements GateClient {
 
   status(): Promise<GateStatus> {
     return this.#ask((gate) => gate.status.bind(gate), {});
+  }
+
+  watch(options: WatchOptions = {}): AsyncGenerator<GateStatus, void, undefined> {
+    const { signal } = options;
+    const source = { watch: () => this.#statuses(signal), ask: () => this.status() };
+    return keepWatching(source, { ...options, clock: this.#clock, random: this.#random });
+  }
+
+  watchSessions(options: WatchOptions = {}): AsyncGenerator<readonly SessionInfo[], void, undefined> {
+    const { signal } = options;
+    const source = { watch: () => this.#sessions(signal), ask: () => this.#listSessions() };
+    return keepWatching(source, { ...options, clock: this.#clock, random: this.#random });
   }
 
   cordon(request: CordonRequest): Promise<GateStatus> {
@@ -92,17 +121,43 @@ class DialledGate implements GateClient {
 
   async *#follow<Response>(
     start: (lease: ChannelLease) => ClientReadableStream<Response>,
+    signal?: AbortSignal,
   ): AsyncGenerator<Response, void, undefined> {
-    const lease = await this.#dial();
+    const lease = await this.#dial(signal);
     const call = start(lease);
+    const cancel = (): void => call.cancel();
+    signal?.addEventListener('abort', cancel, { once: true });
     try {
       for await (const response of call) yield response as Response;
     } catch (error) {
       throw this.#failed(lease, clientErrorOf(statusOfError(error), lease.address));
     } finally {
+      signal?.removeEventListener('abort', cancel);
       call.cancel();
       lease.release();
     }
+  }
+
+  async *#statuses(signal: AbortSignal | undefined): AsyncGenerator<GateStatus, void, undefined> {
+    const told = this.#follow<WatchResponse>((lease) => gateAt(lease).watch({}, this.#metadata), signal);
+    for await (const { status } of told) if (status !== undefined) yield status;
+  }
+
+  async *#sessions(signal: AbortSignal | undefined): AsyncGenerator<readonly SessionInfo[], void, undefined> {
+    const list = new SessionList();
+    const told = this.#follow<WatchSessionsResponse>(
+      ({ client }) => client.watchSessions({ panel: '' }, this.#metadata),
+      signal,
+    );
+    for await (const news of told) yield list.take(news, this.#clock.nowMs());
+  }
+
+  async #listSessions(): Promise<readonly SessionInfo[]> {
+    const { sessions } = await this.#call<ListSessionsRequest, ListSessionsResponse>(
+      ({ client }) => client.listSessions.bind(client),
+      { panel: '' },
+    );
+    return sessions.map(sessionInfoOf);
   }
 
   close(): void {
@@ -113,14 +168,20 @@ class DialledGate implements GateClient {
     methodOf: (gate: GateServiceClient) => UnaryMethod<Request, { readonly status: GateStatus | undefined }>,
     request: Request,
   ): Promise<GateStatus> {
+    const { status } = await this.#call((lease) => methodOf(gateAt(lease)), request);
+    if (status !== undefined) return status;
+    throw PaneletError.from(new Error('The agent answered without a status.'));
+  }
+
+  async #call<Request, Response>(
+    methodOf: (lease: ChannelLease) => UnaryMethod<Request, Response>,
+    request: Request,
+  ): Promise<Response> {
     const lease = await this.#dial();
     const { address } = lease;
     const deadline = new Date(this.#clock.date().getTime() + callTimeoutMs);
     try {
-      const context = { address, metadata: this.#metadata, deadline };
-      const { status } = await callUnary(methodOf(gateAt(lease)), request, context);
-      if (status !== undefined) return status;
-      throw clientErrorOf(statusOfError(new Error('an answer without a status')), address);
+      return await callUnary(methodOf(lease), request, { address, metadata: this.#metadata, deadline });
     } catch (error) {
       throw this.#failed(lease, PaneletError.from(error));
     } finally {
@@ -128,10 +189,10 @@ class DialledGate implements GateClient {
     }
   }
 
-  #dial(): Promise<ChannelLease> {
+  #dial(signal?: AbortSignal): Promise<ChannelLease> {
     const query = { sessionId: '', panel: '', node: '', attempt: 0 };
     const limitMs = defaultTimes.connectTimeoutMs;
-    return dial({ pool: this.#pool, clock: this.#clock, book: this.#book, query, limitMs });
+    return dial({ pool: this.#pool, clock: this.#clock, book: this.#book, query, limitMs, ...(signal && { signal }) });
   }
 
   /** The next call gets another connection, where this one has broken. */

@@ -2,7 +2,9 @@ import type { ServerWritableStream } from '@grpc/grpc-js';
 import { durationToMs } from '#common/time/duration.js';
 import { timestampToMs } from '#common/time/timestamp.js';
 import { PaneletError } from '#common/errors/errors.js';
+import { GateNews, gateNewsOf } from '#common/grpc/gate-news.js';
 import { statusOf } from '#common/grpc/grpc-status.js';
+import type { PacedCalls } from '#common/grpc/paced-calls.js';
 import type { Log } from '#common/log.js';
 import {
   NoticeEnd,
@@ -13,7 +15,6 @@ import {
   type DrainRequest,
   type DrainResponse,
   type GateServiceServer,
-  type GateStatus,
 } from '#proto/gate/v1/gate.js';
 import type { Gate } from '../drain/gate.js';
 import type { DrainEvent, Fence, DrainTimeoutPolicy } from '../drain/state.js';
@@ -24,6 +25,8 @@ export interface WorkerGateServiceDeps {
   readonly gate: Gate;
   readonly target: Target;
   readonly checkpointable: boolean;
+  /** Those who watch it. */
+  readonly watches: PacedCalls;
   readonly log: Log;
 }
 
@@ -56,13 +59,6 @@ function drainEventOf(request: DrainRequest): DrainEvent {
   };
 }
 
-/** What of a status is news to somebody who follows a drain; durations are not. */
-export function newsOf(status: GateStatus): string {
-  const { state, restartUid, sessions, counts, holders, fencing, noticeMayEnd, retiring, retireAt } = status;
-  const names = holders.map(({ sessionId, operation }) => [sessionId, operation]);
-  return JSON.stringify([state, restartUid, sessions, counts, names, fencing, noticeMayEnd, retiring, retireAt]);
-}
-
 /** Streams the gate's states until the drain is complete or called off. */
 function follow(
   deps: WorkerGateServiceDeps,
@@ -75,7 +71,7 @@ function follow(
     const { phase } = gate.state;
     // That it was called off, also of a worker that retires.
     const status = phase === 'SERVING' ? { ...gate.status(), state: State.SERVING } : gate.status();
-    const news = newsOf(status);
+    const news = gateNewsOf(status);
     if (news !== told) call.write({ status, receipt: phase === 'CLOSED' ? gate.receipt : undefined });
     told = news;
     if (phase !== 'CLOSED' && phase !== 'SERVING') return;
@@ -97,7 +93,7 @@ function follow(
 
 /** GateService of one worker. */
 export function createGateService(deps: WorkerGateServiceDeps): GateServiceServer {
-  const { gate, log } = deps;
+  const { gate, watches, log } = deps;
   const requireTarget = (target: Target): void => {
     if (target === Target.UNSPECIFIED || target === deps.target) return;
     const own = deps.target === Target.HOST ? 'host' : 'agent';
@@ -131,6 +127,10 @@ export function createGateService(deps: WorkerGateServiceDeps): GateServiceServe
       return { receipt };
     }),
     status: unary(log, () => ({ status: gate.status() })),
+    watch: (call) => {
+      const news = new GateNews();
+      watches.add(call, () => news.next(gate.status()));
+    },
     retire: unary(log, async ({ target, command, retireAt }) => {
       requireTarget(target);
       if (deps.target !== Target.HOST) throw new PaneletError('GATE_REFUSED', 'Only hosts retire.');

@@ -1,4 +1,8 @@
+import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Clock } from '#common/time/clock.js';
+import type { PacedCalls } from '#common/grpc/paced-calls.js';
+import { SessionNews } from '#common/grpc/session-news.js';
+import { statusOf } from '#common/grpc/grpc-status.js';
 import { msToDuration } from '#common/time/duration.js';
 import { msToTimestamp } from '#common/time/timestamp.js';
 import type { Log } from '#common/log.js';
@@ -9,12 +13,14 @@ import type {
   ListSessionsResponse,
   Session,
   SessionServiceServer,
+  WatchSessionsRequest,
+  WatchSessionsResponse,
 } from '#proto/session/v1/session.js';
 import { SessionServiceService } from '#proto/session/v1/session.js';
 import type { PanelDefinition } from '../panel/panel.js';
 import type { Gate } from '../drain/gate.js';
 import type { AttachHandler } from '../sessions/attach-handler.js';
-import type { SessionRegistry, VisibleSession } from '../sessions/session-registry.js';
+import type { SessionCaller, SessionRegistry, VisibleSession } from '../sessions/session-registry.js';
 import { callerOf } from '../sessions/caller.js';
 import { unary } from './unary-handler.js';
 
@@ -25,6 +31,8 @@ export interface WorkerSessionServiceDeps {
   readonly registry: SessionRegistry;
   readonly gate: Gate;
   readonly attach: AttachHandler;
+  /** Those who watch their sessions. */
+  readonly watches: PacedCalls;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -44,9 +52,12 @@ export const sessionServiceDefinition = {
 };
 
 /** SessionService of one worker. */
-export function createSessionService(
-  deps: WorkerSessionServiceDeps,
-): Pick<SessionServiceServer, 'listPanels' | 'listSessions' | 'endSession'> & { attach: AttachHandler['handle'] } {
+export function createSessionService(deps: WorkerSessionServiceDeps): Pick<
+  SessionServiceServer,
+  'listPanels' | 'listSessions' | 'watchSessions' | 'endSession'
+> & {
+  attach: AttachHandler['handle'];
+} {
   const { definition, registry, gate, log } = deps;
   const describe = ({ record, driver, dormant }: VisibleSession): Session => {
     const cursors = driver?.link.endpoint.cursors;
@@ -69,6 +80,10 @@ export function createSessionService(
       endsAt: retiring && retireAtMs !== undefined ? msToTimestamp(retireAtMs) : undefined,
     };
   };
+  const list = (panel: string, caller: SessionCaller): Session[] => {
+    const wanted = panel === '' || panel === definition.name ? registry.visible(caller) : [];
+    return wanted.toSorted((a, b) => a.record.createdAt.localeCompare(b.record.createdAt)).map(describe);
+  };
   return {
     attach: deps.attach.handle,
     listPanels: unary(log, () => ({
@@ -85,14 +100,26 @@ export function createSessionService(
       ],
     })),
     listSessions: unary<ListSessionsRequest, ListSessionsResponse>(log, (request, call) => {
-      const found = registry.visible(callerOf(call.metadata));
-      const wanted = request.panel === '' || request.panel === definition.name ? found : [];
-      const sorted = wanted.toSorted((a, b) => a.record.createdAt.localeCompare(b.record.createdAt));
-      return { sessions: sorted.map(describe) };
+      return { sessions: list(request.panel, callerOf(call.metadata)) };
     }),
+    watchSessions: (call) => watchSessions(deps, call, list),
     endSession: unary<EndSessionRequest, EndSessionResponse>(log, async (request, call) => {
       await registry.endSession(request.sessionId, callerOf(call.metadata));
       return {};
     }),
   };
+}
+
+function watchSessions(
+  { watches, clock }: WorkerSessionServiceDeps,
+  call: ServerWritableStream<WatchSessionsRequest, WatchSessionsResponse>,
+  list: (panel: string, caller: SessionCaller) => Session[],
+): void {
+  try {
+    const caller = callerOf(call.metadata);
+    const news = new SessionNews();
+    watches.add(call, () => news.next(list(call.request.panel, caller), clock.nowMs()));
+  } catch (error) {
+    call.emit('error', statusOf(error));
+  }
 }

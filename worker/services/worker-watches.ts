@@ -1,9 +1,9 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
+import { gateNewsOf } from '#common/grpc/gate-news.js';
 import type { Clock, Timer } from '#common/time/clock.js';
 import { restAfter } from '#common/time/rest-after.js';
 import type { WatchRequest, WatchResponse } from '#proto/worker/v1/worker.js';
 import type { Gate } from '../drain/gate.js';
-import { newsOf } from './gate-service.js';
 
 /** What the watches of a worker need. */
 export interface WorkerWatchesDeps {
@@ -61,7 +61,7 @@ export class WorkerWatches {
     this.#timer = undefined;
     const fromMs = this.#clock.nowMs();
     const status = this.#gate.status();
-    const news = newsOf(status);
+    const news = gateNewsOf(status);
     // A status of many sessions takes its time.
     this.#pauseMs = Math.max(newsMs, restAfter(this.#clock.nowMs() - fromMs));
     if (news === this.#told) return;

@@ -19,7 +19,7 @@ export interface AttachHandlerDeps {
   /** Most RPCs at a time. */
   readonly maxAttachments: number;
   readonly attach: (request: AttachRequest) => Promise<SessionDriver>;
-  /** An RPC has begun or is over. */
+  /** An RPC has its session, or is over. */
   readonly onChange: () => void;
 }
 
@@ -124,6 +124,7 @@ class AttachRpc {
       const caller = callerOf(this.#call.metadata);
       this.#driver = await this.#deps.attach({ hello, message, ...caller, attachment: this.attachment });
       if (!this.#driver.freezer.sealing) this.#call.resume();
+      this.#deps.onChange();
     } catch (error) {
       this.#refuse(error);
     }

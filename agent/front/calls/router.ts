@@ -73,7 +73,8 @@ export function createRouter({ identity, attach, health, services, calls, rates,
       return;
     }
     if (isOver(stream)) return;
-    const key = calls.add({ caller, remoteAddress });
+    const cut = (): void => stream.close(constants.NGHTTP2_CANCEL);
+    const key = calls.add({ caller, remoteAddress, cut });
     stream.once('close', () => calls.remove(key));
     const upstream = await services.open(
       { connection, caller: caller.name },

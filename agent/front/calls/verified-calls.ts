@@ -5,6 +5,8 @@ import type { Caller } from '../../access/identity.js';
 export interface VerifiedCall {
   readonly caller: Caller;
   readonly remoteAddress: string | undefined;
+  /** Ends it at once, whatever is on its way. Twice is fine. */
+  readonly cut: () => void;
 }
 
 /**

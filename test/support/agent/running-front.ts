@@ -87,6 +87,8 @@ export async function startFront(options: RunningFrontOptions = {}): Promise<Run
   const limits = {
     ...{ maxConnections: 100, maxStreamsPerConnection: 100, maxPendingAttaches: 100 },
     ...{
+      maxWatches: 1024,
+      maxWatchesPerCaller: 64,
       callsPerSecond: options.callsPerSecond ?? 500,
       helloTimeoutMs: 10_000,
       holdMs: 10_000,

@@ -86,6 +86,7 @@ const gate: GateServiceServer = {
   uncordon: (_call, callback) => {
     callback(null, { status: setStatus({ state: State.SERVING, restartUid: '', leaseRemaining: undefined }) });
   },
+  watch: (call) => call.emit('error', { code: grpcStatus.UNIMPLEMENTED, details: 'This worker is from before.' }),
   drain: (call: ServerWritableStream<DrainRequest, DrainResponse>) => {
     const restartUid = call.request.command?.restartUid ?? '';
     for (const state of [State.NOTIFIED, State.FROZEN, State.RELEASED]) {

@@ -295,6 +295,18 @@ export interface GetReceiptResponse {
   receipt: Receipt | undefined;
 }
 
+/** WatchRequest asks for the state of the gate, and for what becomes of it. */
+export interface WatchRequest {
+  /** As in StatusRequest. */
+  podUid?: string | undefined;
+}
+
+/** WatchResponse is the gate as it is now. */
+export interface WatchResponse {
+  /** The gate. */
+  status: GateStatus | undefined;
+}
+
 /** StatusRequest asks for the state of the gate. */
 export interface StatusRequest {
   /**
@@ -1669,6 +1681,118 @@ export const GetReceiptResponse: MessageFns<GetReceiptResponse> = {
   },
 };
 
+function createBaseWatchRequest(): WatchRequest {
+  return { podUid: undefined };
+}
+
+export const WatchRequest: MessageFns<WatchRequest> = {
+  encode(message: WatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.podUid !== undefined) {
+      writer.uint32(10).string(message.podUid);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchRequest>): WatchRequest {
+    return WatchRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchRequest>): WatchRequest {
+    const message = createBaseWatchRequest();
+    message.podUid = object.podUid ?? undefined;
+    return message;
+  },
+};
+
+function createBaseWatchResponse(): WatchResponse {
+  return { status: undefined };
+}
+
+export const WatchResponse: MessageFns<WatchResponse> = {
+  encode(message: WatchResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== undefined) {
+      GateStatus.encode(message.status, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.status = GateStatus.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchResponse>): WatchResponse {
+    return WatchResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchResponse>): WatchResponse {
+    const message = createBaseWatchResponse();
+    message.status = (object.status !== undefined && object.status !== null)
+      ? GateStatus.fromPartial(object.status)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseStatusRequest(): StatusRequest {
   return { podUid: undefined };
 }
@@ -2526,6 +2650,20 @@ export const GateServiceService = {
     responseDeserialize: (value: Buffer): StatusResponse => StatusResponse.decode(value),
   },
   /**
+   * Watch streams what Status answers: at once, and then whenever something in it has changed besides durations, at most each 250 ms. A
+   * caller who does not read misses what was in between, never how it is then. Ends with UNAVAILABLE when the agent goes, and with NOT_FOUND
+   * when no host worker of the pod that was named is on the node any more. UNIMPLEMENTED at an agent or a worker from before.
+   */
+  watch: {
+    path: "/panelet.gate.v1.GateService/Watch" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchRequest): Buffer => Buffer.from(WatchRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchRequest => WatchRequest.decode(value),
+    responseSerialize: (value: WatchResponse): Buffer => Buffer.from(WatchResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchResponse => WatchResponse.decode(value),
+  },
+  /**
    * Retire has the workers of one pod take no new sessions for good, go on with those that they have, and end what is
    * left at `retire_at`. It is stored before it is answered and cannot be undone: a worker that retired remembers it when
    * its container starts again. Calling it again changes `retire_at`. A retired pod can be cordoned and drained as any
@@ -2564,6 +2702,12 @@ export interface GateServiceServer extends UntypedServiceImplementation {
   getReceipt: handleUnaryCall<GetReceiptRequest, GetReceiptResponse>;
   /** Status returns the state of the gate. */
   status: handleUnaryCall<StatusRequest, StatusResponse>;
+  /**
+   * Watch streams what Status answers: at once, and then whenever something in it has changed besides durations, at most each 250 ms. A
+   * caller who does not read misses what was in between, never how it is then. Ends with UNAVAILABLE when the agent goes, and with NOT_FOUND
+   * when no host worker of the pod that was named is on the node any more. UNIMPLEMENTED at an agent or a worker from before.
+   */
+  watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
   /**
    * Retire has the workers of one pod take no new sessions for good, go on with those that they have, and end what is
    * left at `retire_at`. It is stored before it is answered and cannot be undone: a worker that retired remembers it when
@@ -2656,6 +2800,17 @@ export interface GateServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StatusResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Watch streams what Status answers: at once, and then whenever something in it has changed besides durations, at most each 250 ms. A
+   * caller who does not read misses what was in between, never how it is then. Ends with UNAVAILABLE when the agent goes, and with NOT_FOUND
+   * when no host worker of the pod that was named is on the node any more. UNIMPLEMENTED at an agent or a worker from before.
+   */
+  watch(request: WatchRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchResponse>;
+  watch(
+    request: WatchRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchResponse>;
   /**
    * Retire has the workers of one pod take no new sessions for good, go on with those that they have, and end what is
    * left at `retire_at`. It is stored before it is answered and cannot be undone: a worker that retired remembers it when

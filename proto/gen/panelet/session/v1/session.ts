@@ -9,8 +9,10 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
   type handleBidiStreamingCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -531,6 +533,22 @@ export interface ListSessionsRequest {
 export interface ListSessionsResponse {
   /** The sessions, oldest first. */
   sessions: Session[];
+}
+
+/** WatchSessionsRequest asks for the caller's sessions, and for what becomes of them. */
+export interface WatchSessionsRequest {
+  /** Only of this panel; empty for all. */
+  panel: string;
+}
+
+/** WatchSessionsResponse is what has changed since the message before. */
+export interface WatchSessionsResponse {
+  /** True of the first message: `sessions` are all there are. */
+  complete: boolean;
+  /** Sessions that are new or have changed, as they are now. In the first message, oldest first. */
+  sessions: Session[];
+  /** Ids of sessions that are not there any more: they have ended, or the worker that has them does not answer. */
+  gone: string[];
 }
 
 /** Session describes one session. */
@@ -3128,6 +3146,140 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
   },
 };
 
+function createBaseWatchSessionsRequest(): WatchSessionsRequest {
+  return { panel: "" };
+}
+
+export const WatchSessionsRequest: MessageFns<WatchSessionsRequest> = {
+  encode(message: WatchSessionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.panel !== "") {
+      writer.uint32(10).string(message.panel);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchSessionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchSessionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.panel = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchSessionsRequest>): WatchSessionsRequest {
+    return WatchSessionsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchSessionsRequest>): WatchSessionsRequest {
+    const message = createBaseWatchSessionsRequest();
+    message.panel = object.panel ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchSessionsResponse(): WatchSessionsResponse {
+  return { complete: false, sessions: [], gone: [] };
+}
+
+export const WatchSessionsResponse: MessageFns<WatchSessionsResponse> = {
+  encode(message: WatchSessionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.complete !== false) {
+      writer.uint32(8).bool(message.complete);
+    }
+    for (const v of message.sessions) {
+      Session.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.gone) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchSessionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchSessionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.complete = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sessions.push(Session.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.gone.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchSessionsResponse>): WatchSessionsResponse {
+    return WatchSessionsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchSessionsResponse>): WatchSessionsResponse {
+    const message = createBaseWatchSessionsResponse();
+    message.complete = object.complete ?? false;
+    message.sessions = object.sessions?.map((e) => Session.fromPartial(e)) || [];
+    message.gone = object.gone?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseSession(): Session {
   return {
     sessionId: "",
@@ -3556,6 +3708,22 @@ export const SessionServiceService = {
       Buffer.from(ListSessionsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListSessionsResponse => ListSessionsResponse.decode(value),
   },
+  /**
+   * WatchSessions streams the caller's own sessions: all that ListSessions would list at once, then what has changed, together at most
+   * each 250 ms. What only counts (frames, details) is told at most each 2 s, and age alone never. A caller who does not read misses what
+   * was in between, never how it is then. Ends with UNAVAILABLE when the agent goes; whoever watches begins anew. UNIMPLEMENTED at an agent
+   * or a worker from before.
+   */
+  watchSessions: {
+    path: "/panelet.session.v1.SessionService/WatchSessions" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchSessionsRequest): Buffer => Buffer.from(WatchSessionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchSessionsRequest => WatchSessionsRequest.decode(value),
+    responseSerialize: (value: WatchSessionsResponse): Buffer =>
+      Buffer.from(WatchSessionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchSessionsResponse => WatchSessionsResponse.decode(value),
+  },
   /** EndSession ends one of the caller's own sessions for good. NOT_FOUND when it is unknown or somebody else's. */
   endSession: {
     path: "/panelet.session.v1.SessionService/EndSession" as const,
@@ -3578,6 +3746,13 @@ export interface SessionServiceServer extends UntypedServiceImplementation {
   listPanels: handleUnaryCall<ListPanelsRequest, ListPanelsResponse>;
   /** ListSessions lists the caller's own sessions. */
   listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
+  /**
+   * WatchSessions streams the caller's own sessions: all that ListSessions would list at once, then what has changed, together at most
+   * each 250 ms. What only counts (frames, details) is told at most each 2 s, and age alone never. A caller who does not read misses what
+   * was in between, never how it is then. Ends with UNAVAILABLE when the agent goes; whoever watches begins anew. UNIMPLEMENTED at an agent
+   * or a worker from before.
+   */
+  watchSessions: handleServerStreamingCall<WatchSessionsRequest, WatchSessionsResponse>;
   /** EndSession ends one of the caller's own sessions for good. NOT_FOUND when it is unknown or somebody else's. */
   endSession: handleUnaryCall<EndSessionRequest, EndSessionResponse>;
 }
@@ -3622,6 +3797,21 @@ export interface SessionServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * WatchSessions streams the caller's own sessions: all that ListSessions would list at once, then what has changed, together at most
+   * each 250 ms. What only counts (frames, details) is told at most each 2 s, and age alone never. A caller who does not read misses what
+   * was in between, never how it is then. Ends with UNAVAILABLE when the agent goes; whoever watches begins anew. UNIMPLEMENTED at an agent
+   * or a worker from before.
+   */
+  watchSessions(
+    request: WatchSessionsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchSessionsResponse>;
+  watchSessions(
+    request: WatchSessionsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchSessionsResponse>;
   /** EndSession ends one of the caller's own sessions for good. NOT_FOUND when it is unknown or somebody else's. */
   endSession(
     request: EndSessionRequest,

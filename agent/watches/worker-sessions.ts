@@ -1,0 +1,132 @@
+import { status, type ClientReadableStream, type Metadata, type ServiceError } from '@grpc/grpc-js';
+import { sleep, type Clock } from '#common/time/clock.js';
+import { durationToMs, msToDuration } from '#common/time/duration.js';
+import type { ListSessionsResponse, Session, WatchSessionsResponse } from '#proto/session/v1/session.js';
+import { callWorker } from '../workers/call-worker.js';
+import type { WorkerClients } from '../workers/worker-clients.js';
+
+/** What following a worker's sessions needs. */
+export interface WorkerSessionsDeps {
+  readonly clients: Pick<WorkerClients, 'session'>;
+  /** Who asks, as the worker is told. */
+  readonly metadata: Metadata;
+  readonly clock: Clock;
+  readonly onChange: () => void;
+}
+
+/** Time for a worker's first word, in milliseconds; as long as a list may take. */
+const firstMs = 5_000;
+/** How often a worker from before is asked that cannot be watched, in milliseconds. */
+const askMs = 5_000;
+/** Rest after a watch has ended though its worker answers, in milliseconds. */
+const retryMs = 1_000;
+
+interface Known {
+  readonly session: Session;
+  /** When it was opened, by the agent's clock. */
+  readonly sinceMs: number;
+}
+
+/** The sessions that a caller may see of one worker, as that tells them, until it is closed. */
+export class WorkerSessions {
+  readonly #deps: WorkerSessionsDeps;
+  readonly #ending = new AbortController();
+  #known = new Map<string, Known>();
+  #isSettled = false;
+
+  constructor(deps: WorkerSessionsDeps) {
+    this.#deps = deps;
+    const late = deps.clock.after(firstMs, () => this.#settle());
+    this.#ending.signal.addEventListener('abort', () => late.stop(), { once: true });
+    void this.#follow();
+  }
+
+  /** True once the worker has said something, or has had the time to. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** As they are now, their ages too; empty while the worker does not answer. */
+  list(): readonly Session[] {
+    const nowMs = this.#deps.clock.nowMs();
+    return [...this.#known.values()].map(({ session, sinceMs }) => ({
+      ...session,
+      age: msToDuration(nowMs - sinceMs),
+    }));
+  }
+
+  close(): void {
+    this.#ending.abort(new Error('Nobody watches any more.'));
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#ending;
+    try {
+      for (;;) {
+        const isUnknown = await this.#watch();
+        if (isUnknown) await this.#ask();
+        else this.#replace([]);
+        await sleep(this.#deps.clock, isUnknown ? askMs : retryMs, signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** Follows the worker's own watch to its end. @returns true where the worker has none */
+  async #watch(): Promise<boolean> {
+    const { clients, metadata } = this.#deps;
+    const { signal } = this.#ending;
+    signal.throwIfAborted();
+    const call: ClientReadableStream<WatchSessionsResponse> = clients.session.watchSessions({ panel: '' }, metadata);
+    const cancel = (): void => call.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      return await new Promise((resolve) => {
+        call.on('data', (news: WatchSessionsResponse) => this.#take(news));
+        call.on('error', ({ code }: ServiceError) => resolve(code === status.UNIMPLEMENTED));
+        call.on('end', () => resolve(false));
+      });
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const { clients, metadata, clock } = this.#deps;
+    const bounds = { clock, timeoutMs: firstMs, metadata };
+    try {
+      const { sessions } = await callWorker<ListSessionsResponse>(
+        (...rest) => clients.session.listSessions({ panel: '' }, ...rest),
+        bounds,
+      );
+      this.#replace(sessions);
+    } catch {
+      // A worker that fails is left out: its panel's message says so.
+      this.#replace([]);
+    }
+  }
+
+  #take({ complete, sessions, gone }: WatchSessionsResponse): void {
+    if (complete) this.#known = new Map();
+    for (const session of sessions) this.#enter(session);
+    for (const id of gone) this.#known.delete(id);
+    this.#settle();
+  }
+
+  #replace(sessions: readonly Session[]): void {
+    this.#known = new Map();
+    for (const session of sessions) this.#enter(session);
+    this.#settle();
+  }
+
+  #enter(session: Session): void {
+    const sinceMs = this.#deps.clock.nowMs() - durationToMs(session.age, 0);
+    this.#known.set(session.sessionId, { session, sinceMs });
+  }
+
+  #settle(): void {
+    this.#isSettled = true;
+    if (!this.#ending.signal.aborted) this.#deps.onChange();
+  }
+}
