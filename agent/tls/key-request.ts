@@ -20,7 +20,7 @@ export interface NodeNames {
 }
 
 /** A new key and the request for a certificate of it, PEM. */
-export interface KeyRequest {
+export interface KeyAndRequest {
   readonly key: string;
   readonly request: string;
 }
@@ -38,7 +38,7 @@ export function nodeDnsNames({ node, namespace, serviceName }: NodeNames): reado
 }
 
 /** Makes a key (ECDSA P-256) and asks for a certificate with the names of the node, and nothing else. */
-export async function createKeyRequest(names: NodeNames): Promise<KeyRequest> {
+export async function createKeyRequest(names: NodeNames): Promise<KeyAndRequest> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const dns = nodeDnsNames(names).map((value) => ({ type: 'dns' as const, value }));
   const ip = names.podIp === undefined ? [] : [{ type: 'ip' as const, value: names.podIp }];

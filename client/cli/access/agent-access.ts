@@ -57,7 +57,8 @@ export function speaksOfCluster({ flags, world: { env } }: CliContext): boolean 
   return flags.address === undefined && env['PANELET_ADDRESS'] === undefined && (env['KUBECONFIG'] ?? '') !== '';
 }
 
-function savedClusterOf(flags: GlobalFlags, saved: SavedCluster | undefined): SavedCluster {
+/** The cluster of the flags, and of a session that was left there, as a later run finds it again. */
+export function savedClusterOf(flags: GlobalFlags, saved: SavedCluster | undefined): SavedCluster {
   const kubeconfig = flags.kubeconfig ?? saved?.kubeconfig;
   const name = flags.context ?? saved?.context;
   const via = flags.via ?? saved?.via;
@@ -148,12 +149,13 @@ function rotatingToken({ token, tokenFile }: AgentSettings): Pick<PaneletClientO
   return { token: () => readFile(tokenFile, 'utf8').catch(() => token) };
 }
 
+/** How a client comes back for a person, who waits, and is one of few: no need for seconds between attempts. */
+export const patientTimes = { reattach: { maxMs: 1000 }, liveness: { idleMs: 3000, timeoutMs: 10_000 } } as const;
+
 /** A client for a person at a terminal. */
 export function openClient(context: CliContext, access: AgentAccess): PaneletClient {
   const { clock, random } = context.world;
-  // A person waits, and is one of few: no need for seconds between attempts.
-  const patience = { reattach: { maxMs: 1000 }, liveness: { idleMs: 3000, timeoutMs: 10_000 } };
-  return createPaneletClient({ ...access.client, ...patience, clock, random });
+  return createPaneletClient({ ...access.client, ...patientTimes, clock, random });
 }
 
 /** The error, with the panels that there are where another one was asked for. */

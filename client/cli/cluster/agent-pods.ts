@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Kubectl } from './kubectl.js';
+import { podIsReady, podStateText } from './pod-state.js';
 import type { Via } from './via.js';
 
 /** Label that programs find Panelet's pods by; its value is `controller`, `agent` or `host`. */
@@ -83,16 +84,15 @@ function agentPodOf({ metadata, spec, status }: z.infer<typeof podObject>): Agen
         : hostAndPort(status.podIP, number);
   const started = status?.containerStatuses?.find(({ name }) => name === agent?.name);
   const terminating = metadata.deletionTimestamp !== undefined;
-  const phase = status?.phase ?? 'Pending';
   const workers = [...(spec.initContainers ?? []), ...spec.containers].filter(({ name }) => name.startsWith('worker-'));
   return {
     name: metadata.name,
     uid: metadata.uid,
     node: spec.nodeName ?? '',
-    ready: status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true,
-    running: phase === 'Running' && (started === undefined || started.state?.running !== undefined),
+    ready: podIsReady(status),
+    running: status?.phase === 'Running' && (started === undefined || started.state?.running !== undefined),
     terminating,
-    state: terminating ? 'Terminating' : phase,
+    state: podStateText(metadata, status),
     createdAt: metadata.creationTimestamp ?? '',
     port: number,
     address: direct,

@@ -41,8 +41,10 @@ export interface Cluster {
   agents(): Promise<readonly AgentPod[]>;
   /** Nodes with an agent. @throws API_NOT_FOUND when there is none. */
   nodes(): Promise<readonly string[]>;
-  /** The way to the agent of a node; open until `close`. */
+  /** The way to the agent of a node; open until `leave`, or `close`. */
   node(name: string): NodeAccess;
+  /** Ends the way to a node. Resolves when nothing of it is left. */
+  leave(access: NodeAccess): Promise<void>;
   /** Uses a client of a node, and ends the way to it. */
   withClient<Result>(node: string, use: (client: PaneletClient) => Promise<Result>): Promise<Result>;
   /** Token for agents. */
@@ -84,13 +86,19 @@ export function createCluster(options: ClusterOptions): Cluster {
       client: { resolve: (query) => route.resolve(query), token: tokens, tls: () => trust.tls(node) },
     };
   };
+  const leave = async ({ route }: NodeAccess): Promise<void> => {
+    routes.delete(route);
+    await route.close();
+  };
   return {
     namespace,
     agents,
     nodes: async () => nodesOf(await agents()),
     node: access,
+    leave,
     withClient: async (node, use) => {
-      const { route, client: reach } = access(node);
+      const way = access(node);
+      const { route, client: reach } = way;
       const { clock, random } = world;
       const client = createPaneletClient({ ...reach, times: clusterTimes, clock, random });
       try {
@@ -99,8 +107,7 @@ export function createCluster(options: ClusterOptions): Cluster {
         throw await route.explain(error);
       } finally {
         await client.close();
-        routes.delete(route);
-        await route.close();
+        await leave(way);
       }
     },
     token: tokens,

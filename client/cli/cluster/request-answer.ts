@@ -3,7 +3,7 @@ import { PaneletError } from '#common/errors/errors.js';
 import type { Kubectl } from './kubectl.js';
 
 /** A request by annotation, and where it was made. */
-export interface RestartRequest {
+export interface AskedRestart {
   readonly kubectl: Kubectl;
   readonly clock: Clock;
   readonly namespace: string;
@@ -24,7 +24,7 @@ const answerMs = 5_000;
 const lookEveryMs = 300;
 
 /** Reads what the controller has written at a target. */
-export async function wordsAt({ kubectl, namespace, target }: RestartRequest): Promise<TargetWords> {
+export async function wordsAt({ kubectl, namespace, target }: AskedRestart): Promise<TargetWords> {
   const object = JSON.parse(await kubectl.run(['get', target, '-n', namespace, '-o', 'json'])) as {
     readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
   };
@@ -37,7 +37,7 @@ export async function wordsAt({ kubectl, namespace, target }: RestartRequest): P
  * @returns true when it was taken up, false when nobody has answered in time
  * @throws RESTART_FAILED with the controller's words when it refuses
  */
-export async function answerTo(request: RestartRequest, value: string, before: TargetWords): Promise<boolean> {
+export async function answerTo(request: AskedRestart, value: string, before: TargetWords): Promise<boolean> {
   const untilMs = request.clock.nowMs() + answerMs;
   for (;;) {
     const { observed, error } = await wordsAt(request);

@@ -1,77 +1,14 @@
-import { PaneletError } from '#common/errors/errors.js';
-import { defaultNamespace } from '../cluster/agent-pods.js';
-import { kubectlOf, report, type CliContext } from '../access/cli-context.js';
-import { daemonSetName } from '../cluster/daemon-set-name.js';
-import { conditionMessage, type RestartObject } from './restart-object.js';
-import { watchStatus } from './watch-status.js';
+import { report, type CliContext } from '../access/cli-context.js';
+import { planRestart, type PlanOptions } from './plan-restart.js';
 
 /** Flags of `plan`. */
-export interface PlanFlags {
-  readonly reason?: string;
-  /** Of waiting for the controller, in milliseconds. */
-  readonly timeout: number;
-}
-
-// Should this process not get to delete it.
-const ttlSeconds = 300;
-
-async function waitForPlan(
-  context: CliContext,
-  name: string,
-  namespace: string,
-  timeoutMs: number,
-): Promise<RestartObject> {
-  let phase = 'Pending';
-  for await (const status of watchStatus(context, { name, namespace }, timeoutMs)) {
-    const restart = { metadata: { name, namespace }, status };
-    phase = status.phase ?? phase;
-    if (status.completionTime !== undefined) return restart;
-    if (phase !== 'Stalled') continue;
-    throw new PaneletError('RESTART_FAILED', `It would not start: ${conditionMessage(restart, 'Stalled')}`);
-  }
-  const seen =
-    phase === 'Pending' ? 'No controller has taken it up: check that panelet-controller runs.' : `It is ${phase}.`;
-  throw new PaneletError('TIMEOUT', `There is no plan after ${timeoutMs / 1000} s. ${seen}`);
-}
+export type PlanFlags = PlanOptions;
 
 /**
  * `panelet plan`: what a restart of the target would do, by a dry run that the controller answers; nothing is left
  * behind. JSON: `{target, namespace, message, status}`.
  */
 export async function planCommand(context: CliContext, target: string, flags: PlanFlags): Promise<void> {
-  const namespace = context.flags.namespace ?? defaultNamespace;
-  const name = daemonSetName(target);
-  const dryRun = {
-    apiVersion: 'panelet.dev/v1alpha1',
-    kind: 'PanelRestart',
-    metadata: { generateName: `plan-${name}-`.slice(0, 58), namespace },
-    spec: {
-      targetRef: { apiVersion: 'apps/v1', kind: 'DaemonSet', name },
-      dryRun: true,
-      ttlSecondsAfterFinished: ttlSeconds,
-      ...(flags.reason === undefined ? {} : { reason: flags.reason }),
-    },
-  };
-  const create = ['create', '-n', namespace, '-f', '-', '-o', 'name'];
-  const made = (await kubectlOf(context, context.world.stop).run(create, JSON.stringify(dryRun))).trim();
-  const restart = made.slice(made.lastIndexOf('/') + 1);
-  try {
-    const done = await waitForPlan(context, restart, namespace, flags.timeout);
-    const message = conditionMessage(done, 'Succeeded');
-    if (done.status?.phase !== 'Succeeded') {
-      throw new PaneletError('RESTART_FAILED', `A restart of ${name} would not succeed. ${message}`.trim());
-    }
-    report(context, { json: { target: name, namespace, message, status: done.status }, lines: [message] });
-  } finally {
-    // Also when the user has interrupted.
-    await kubectlOf(context).run([
-      'delete',
-      'panelrestart',
-      restart,
-      '-n',
-      namespace,
-      '--ignore-not-found',
-      '--wait=false',
-    ]);
-  }
+  const plan = await planRestart(context, target, flags);
+  report(context, { json: plan, lines: [plan.message] });
 }

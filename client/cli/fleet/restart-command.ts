@@ -1,26 +1,16 @@
 import { PaneletError } from '#common/errors/errors.js';
-import { defaultNamespace } from '../cluster/agent-pods.js';
-import { kubectlOf, report, type CliContext } from '../access/cli-context.js';
-import { daemonSetName } from '../cluster/daemon-set-name.js';
+import { report, type CliContext } from '../access/cli-context.js';
 import { exitCodes } from '../io/exit-codes.js';
-import type { TimeoutChoice } from '../io/flag-values.js';
-import { answerTo, wordsAt } from '../cluster/request-answer.js';
+import { askForRestart, type RestartOptions } from './ask-for-restart.js';
 import { conditionMessage, restartSummary, type RestartObject } from './restart-object.js';
 import { watchLines } from './watch-lines.js';
 
 /** Flags of `restart`. */
-export interface RestartFlags {
-  readonly reason?: string;
-  readonly drainTimeout?: string;
-  readonly onTimeout?: TimeoutChoice;
-  readonly maxUnavailable?: string;
+export interface RestartFlags extends RestartOptions {
   readonly wait?: boolean;
   /** Of waiting, in milliseconds. */
   readonly timeout: number;
 }
-
-/** Policies as annotations have them. */
-const apiPolicies = { abort: 'Abort', force: 'Force', wait: 'Wait' } as const;
 
 /** Follows the restart that a value asked for, until it is finished. */
 async function follow(
@@ -70,35 +60,8 @@ async function follow(
  * with `--wait` also `{restart, phase, status}`. @returns the exit code.
  */
 export async function restartCommand(context: CliContext, named: string, flags: RestartFlags): Promise<number> {
-  const { world } = context;
-  const target = `daemonset/${daemonSetName(named)}`;
-  const namespace = context.flags.namespace ?? defaultNamespace;
-  const value = `${world.clock
-    .date()
-    .toISOString()
-    .replace(/\W|\d{3}Z$/g, '')}-${world.random.uuid().slice(0, 8)}`;
-  const options = {
-    'restart-reason': flags.reason,
-    'drain-timeout': flags.drainTimeout,
-    'on-timeout': flags.onTimeout && apiPolicies[flags.onTimeout],
-    'max-unavailable': flags.maxUnavailable,
-  };
-  const annotations = Object.entries(options).map(([key, option]) =>
-    // An option of an earlier request must not leak into this one.
-    option === undefined ? `panelet.dev/${key}-` : `panelet.dev/${key}=${option}`,
-  );
-  const annotate = ['annotate', target, `panelet.dev/restart=${value}`, ...annotations, '--overwrite', '-n', namespace];
-  const kubectl = kubectlOf(context, world.stop);
-  const request = { kubectl, clock: world.clock, namespace, target };
-  const before = await wordsAt(request);
-  await kubectl.run(annotate);
-  const isTaken = await answerTo(request, value, before);
-  // They are written down in the restart now; at the target they would be those of whoever annotates next.
-  const used = Object.entries(options).flatMap(([key, option]) =>
-    option === undefined ? [] : [`panelet.dev/${key}-`],
-  );
-  if (isTaken && used.length > 0) await kubectl.run(['annotate', target, ...used, '-n', namespace]);
-  const asked = { target, namespace, value };
+  const { isTaken, ...asked } = await askForRestart(context, named, flags);
+  const { target, namespace, value } = asked;
   if (flags.wait !== true) {
     const line = isTaken
       ? `A restart of ${target} has been asked for. Watch it with: kubectl -n ${namespace} get prs -w`

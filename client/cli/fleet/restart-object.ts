@@ -8,23 +8,68 @@ export interface RestartCondition {
   readonly message?: string;
 }
 
+/** A pod of a restart, under way. */
+interface PodUnderWay {
+  readonly pod: string;
+  readonly uid: string;
+  readonly node?: string;
+  readonly step: string;
+  /** RFC 3339, as the deadline. */
+  readonly since?: string;
+  readonly deadline?: string;
+  readonly sessions?: number;
+  readonly holders?: readonly string[];
+  readonly message?: string;
+  /** Of a pod that has, or had, its replacement beside it. */
+  readonly surge?: string;
+}
+
+/** A pod that could not be restarted. */
+interface PodThatFailed {
+  readonly pod: string;
+  readonly uid: string;
+  readonly node?: string;
+  readonly reason: string;
+  readonly message?: string;
+  readonly time?: string;
+}
+
 /** A PanelRestart, as far as the CLI reads it. */
 export interface RestartObject {
   readonly metadata: {
     readonly name: string;
     readonly namespace: string;
+    readonly uid?: string;
     readonly generation?: number;
+    readonly creationTimestamp?: string;
     readonly annotations?: Readonly<Record<string, string>>;
   };
-  readonly spec?: { readonly paused?: boolean; readonly abort?: boolean };
+  readonly spec?: {
+    readonly targetRef?: { readonly name?: string };
+    readonly reason?: string;
+    readonly paused?: boolean;
+    readonly abort?: boolean;
+    readonly dryRun?: boolean;
+  };
   readonly status?: {
     readonly phase?: string;
     readonly observedGeneration?: number;
     readonly target?: string;
+    readonly startTime?: string;
     readonly completionTime?: string;
-    readonly pods?: { readonly summary?: string; readonly retiring?: number };
+    readonly expectedCompletionTime?: string;
+    readonly pods?: {
+      readonly summary?: string;
+      readonly total?: number;
+      readonly pending?: number;
+      readonly succeeded?: number;
+      readonly failed?: number;
+      readonly retiring?: number;
+    };
     readonly sessions?: { readonly summary?: string; readonly forced?: number };
     readonly conditions?: readonly RestartCondition[];
+    readonly active?: readonly PodUnderWay[];
+    readonly failures?: readonly PodThatFailed[];
   };
 }
 

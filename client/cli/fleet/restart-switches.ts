@@ -69,11 +69,19 @@ function saidOf(context: CliContext, restart: RestartObject, kind: RestartSwitch
   }
 }
 
-/**
- * `panelet pause`, `resume` and `abort` of a restart: says what has become of it. JSON: `{restart, namespace, spec, phase}`,
- * the spec as far as it was asked to change. @throws RESTART_OVER when it is too late.
- */
-export async function switchRestartCommand(context: CliContext, kind: RestartSwitch, name: string): Promise<void> {
+/** What has become of a restart that was switched. */
+export interface SwitchedRestart {
+  readonly restart: string;
+  readonly namespace: string;
+  /** The spec as far as it was asked to change. */
+  readonly spec: { readonly paused?: boolean; readonly abort?: boolean };
+  readonly phase: string;
+  /** For people. */
+  readonly text: string;
+}
+
+/** Pauses, resumes or aborts a restart, and waits until a controller has seen it. @throws RESTART_OVER when it is too late. */
+export async function switchRestart(context: CliContext, kind: RestartSwitch, name: string): Promise<SwitchedRestart> {
   const namespace = context.flags.namespace ?? defaultNamespace;
   const { patch } = switches[kind];
   const kubectl = kubectlOf(context, context.world.stop);
@@ -82,17 +90,20 @@ export async function switchRestartCommand(context: CliContext, kind: RestartSwi
   requireOpen(before, kind);
   const said = { restart: name, namespace, spec: patch };
   const already = alreadySo(before, kind);
-  if (already !== undefined) {
-    report(context, { json: { ...said, phase: before.status?.phase ?? 'Pending' }, lines: [already] });
-    return;
-  }
+  if (already !== undefined) return { ...said, phase: before.status?.phase ?? 'Pending', text: already };
   const change = ['patch', 'panelrestart', name, '-n', namespace, '--type', 'merge', '-o', 'json', '-p'];
   const patched = JSON.parse(await kubectl.run([...change, JSON.stringify({ spec: patch })])) as RestartObject;
   const after = await waitForController(context, patched);
   // It may have ended by itself between two looks.
   if (isOver(after) && !(kind === 'abort' && after.status?.phase === 'Aborted')) requireOpen(after, kind);
-  report(context, {
-    json: { ...said, phase: after.status?.phase ?? 'Pending' },
-    lines: [saidOf(context, after, kind)],
-  });
+  return { ...said, phase: after.status?.phase ?? 'Pending', text: saidOf(context, after, kind) };
+}
+
+/**
+ * `panelet pause`, `resume` and `abort` of a restart: says what has become of it. JSON: `{restart, namespace, spec, phase}`,
+ * the spec as far as it was asked to change. @throws RESTART_OVER when it is too late.
+ */
+export async function switchRestartCommand(context: CliContext, kind: RestartSwitch, name: string): Promise<void> {
+  const { text, ...said } = await switchRestart(context, kind, name);
+  report(context, { json: said, lines: [text] });
 }

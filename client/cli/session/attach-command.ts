@@ -1,9 +1,10 @@
-import { isPaneletError, messageOf, PaneletError } from '#common/errors/errors.js';
+import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { PaneletClient } from '../../panelet-client.js';
 import type { PaneletSession } from '../../session/panelet-session.js';
-import { nodeOfSession, openCluster, usesCluster, withAgent, type AgentAccess } from '../access/agent-access.js';
+import { nodeOfSession, openCluster, usesCluster, withAgent } from '../access/agent-access.js';
 import { chooseSessionId, isWholeSessionId } from '../access/choose-session-id.js';
 import { sayWaiting, type CliContext } from '../access/cli-context.js';
+import { keepSaved } from '../access/keep-saved.js';
 import { exitCodeOfProgram, exitCodeOfStop, exitCodes } from '../io/exit-codes.js';
 import { ageText } from '../io/output.js';
 import type { SessionOutcome } from './read-output.js';
@@ -82,34 +83,6 @@ async function chooseSaved(
   throw new PaneletError('SESSION_UNKNOWN', `There is no ${what} to resume here. \`${name} attach\` opens one.`);
 }
 
-/** Keeps the resume file of a session current. @returns a function that gives it free, and waits for that. */
-function keepSaved(
-  session: PaneletSession,
-  store: ResumeStore,
-  context: CliContext,
-  way: AgentAccess['way'],
-): (isTakenOver: boolean) => Promise<void> {
-  let writing = Promise.resolve();
-  let heldBy: number | undefined = process.pid;
-  const save = (): void => {
-    const savedAt = context.world.clock.date().toISOString();
-    writing = writing.then(() => store.save({ version: 1, ...session.resumeState(), ...way, savedAt, heldBy }));
-    // Without the file everything works but a later --resume.
-    writing = writing.catch((error: unknown) => {
-      context.world.stderr.write(`panelet: this session cannot be resumed later: ${messageOf(error)}\n`);
-    });
-  };
-  save();
-  session.on('resumed', save);
-  session.on('moved', save);
-  return (isTakenOver) => {
-    heldBy = undefined;
-    // Whoever took the session over has written his own.
-    if (!isTakenOver) save();
-    return writing;
-  };
-}
-
 async function open(
   client: PaneletClient,
   saved: SavedSession | undefined,
@@ -186,7 +159,7 @@ export async function attachCommand(
   try {
     return await withAgent(context, { saved, sessionId: saved?.sessionId }, async (client, { way }) => {
       const session = await open(client, saved, context, { panel, params: flags.param ?? [] });
-      const written = keepSaved(session, store, context, way);
+      const written = keepSaved(session, { store, world: context.world, way });
       return await follow(session, context, { panel, store, written, tty: flags.tty !== false, address: way.address });
     });
   } catch (error) {
