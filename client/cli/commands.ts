@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { PaneletError } from '#common/errors/errors.js';
 import { attachCommand, type AttachFlags } from './session/attach-command.js';
+import { boardCommand, type BoardFlags } from './board/board-command.js';
 import { speaksOfCluster, usesCluster } from './access/agent-access.js';
 import { vias } from './cluster/via.js';
 import { report, type CliContext } from './access/cli-context.js';
@@ -17,7 +18,15 @@ import { detachKeysText } from './terminal/detach-keys.js';
 import { reportError } from './io/error-report.js';
 import { execCommand, type ExecFlags } from './session/exec-command.js';
 import { exitCodes } from './io/exit-codes.js';
-import { collect, durationOption, readCount, readDuration, readTail, timeoutPolicyOption } from './io/flag-values.js';
+import {
+  collect,
+  durationOption,
+  readCount,
+  readDuration,
+  readPort,
+  readTail,
+  timeoutPolicyOption,
+} from './io/flag-values.js';
 import { drainCommand, gateCommand, uncordonCommand, type DrainFlags } from './fleet/gate-commands.js';
 import { endCommand, listPanelsCommand, listSessionsCommand } from './fleet/list-commands.js';
 import { logsCommand, type LogsFlags } from './session/logs-command.js';
@@ -242,6 +251,20 @@ function addClusterCommands(program: Command, run: Runner): void {
   }
 }
 
+function addBoardCommand(program: Command, run: Runner): void {
+  program
+    .command('board')
+    .description(
+      'a page of the cluster in your browser, served on this machine: restarts as they go, sessions, terminals',
+    )
+    .option('--port <port>', 'port on 127.0.0.1 (default: any that is free)', readPort, 0)
+    .option('--no-open', 'open no browser')
+    .addOption(new Option('--end-with-stdin', 'end when standard input does').hideHelp())
+    .action((flags: BoardFlags, command: Command) =>
+      run(command, (context) => boardCommand(context, flags)),
+    );
+}
+
 /**
  * Runs the CLI. @returns the exit code, when everything is written.
  * @param argv arguments after the program's name.
@@ -296,6 +319,7 @@ async function runLine(argv: readonly string[], world: CliWorld): Promise<number
   addListCommands(program, run);
   addGateCommands(program, run);
   addClusterCommands(program, run);
+  addBoardCommand(program, run);
   program
     .command('completion')
     .description('a script for completion in a shell; kubectl finds kubectl_complete-panelet by itself')

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { createSystemClock } from '#common/time/clock.js';
 import { createSystemRandom } from '#common/random.js';
 import { version } from '#common/version.js';
@@ -37,6 +37,8 @@ const exitCode = await runCli(argv, {
   random: createSystemRandom(),
   stop: stop.signal,
   version,
+  // Beside the directory of the programs.
+  boardDirectory: join(import.meta.dirname, '..', 'board'),
 });
 // Nothing that is still open, such as a keepalive timer, may hold the user's shell back.
 process.exitCode = exitCode;

@@ -29,6 +29,7 @@ export function startCli(
     random: createSeededRandom(1),
     stop: new AbortController().signal,
     version: '0',
+    boardDirectory: '',
     ...world,
   });
   return {

@@ -18,6 +18,7 @@ export async function cliOutputOf(...argv: string[]): Promise<string> {
     random: createSeededRandom(1),
     stop: new AbortController().signal,
     version: '0',
+    boardDirectory: '',
   });
   return String(stdout.read());
 }

@@ -21,4 +21,6 @@ export interface CliWorld {
   /** Aborts when the process is asked to end (SIGTERM, SIGHUP, and SIGINT where the terminal is not raw). */
   readonly stop: AbortSignal;
   readonly version: string;
+  /** Where the files of the board's page are. */
+  readonly boardDirectory: string;
 }

@@ -21,6 +21,13 @@ export function readCount(text: string): number {
   return Number(text);
 }
 
+/** A port; 0 for any that is free. */
+export function readPort(text: string): number {
+  const port = readCount(text);
+  if (port > 65_535) throw new InvalidArgumentError('Give a port, from 0 to 65535.');
+  return port;
+}
+
 /** A number of lines, or -1 for all of them, as kubectl has it. */
 export function readTail(text: string): number {
   return text === '-1' ? -1 : readCount(text);

@@ -1,0 +1,44 @@
+import type { BoardEvent } from '../wire/live.js';
+import type { ListedObject } from './follow-list.js';
+
+/** An event of `v1`, as the API server has it. */
+export interface EventObject extends ListedObject {
+  readonly type?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly involvedObject?: { readonly kind?: string; readonly name?: string };
+  readonly count?: number;
+  readonly series?: { readonly count?: number; readonly lastObservedTime?: string } | null;
+  readonly lastTimestamp?: string | null;
+  readonly eventTime?: string | null;
+  readonly metadata: { readonly uid: string; readonly creationTimestamp?: string };
+}
+
+/** What is shown of an event. */
+export function eventView(event: EventObject): BoardEvent {
+  const { involvedObject, series, metadata } = event;
+  return {
+    uid: metadata.uid,
+    type: event.type === 'Warning' ? 'Warning' : 'Normal',
+    reason: event.reason ?? '',
+    text: event.message ?? '',
+    about: `${involvedObject?.kind ?? '?'}/${involvedObject?.name ?? '?'}`,
+    at: series?.lastObservedTime ?? event.lastTimestamp ?? event.eventTime ?? metadata.creationTimestamp ?? '',
+    count: series?.count ?? event.count ?? 1,
+  };
+}
+
+/** Newest first; of one moment in the order of their uids. */
+function compare(left: BoardEvent, right: BoardEvent): number {
+  if (left.at !== right.at) return left.at < right.at ? 1 : -1;
+  return left.uid < right.uid ? -1 : 1;
+}
+
+/** Events that a board keeps. */
+export const mostEvents = 200;
+
+/** Those of both, of one uid the later one, newest first; at most {@link mostEvents}. */
+export function mergeEvents(known: readonly BoardEvent[], more: readonly BoardEvent[]): readonly BoardEvent[] {
+  const byUid = new Map([...known, ...more].map((event) => [event.uid, event]));
+  return [...byUid.values()].sort(compare).slice(0, mostEvents);
+}

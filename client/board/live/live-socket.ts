@@ -1,0 +1,57 @@
+import type { RawData, WebSocket } from 'ws';
+import type { Clock } from '#common/time/clock.js';
+import { readJsonFrame } from '../door/await-hello.js';
+import { keepAlive } from '../door/keep-alive.js';
+import type { BoardState } from './board-state.js';
+import { startPageFeed } from './page-feed.js';
+import { mostWays } from './plan-ways.js';
+import type { ShownNodes } from './shown-nodes.js';
+
+/** What pages are told from. */
+export interface LiveRoom {
+  readonly state: BoardState;
+  readonly shown: ShownNodes;
+  readonly clock: Clock;
+}
+
+const invalidMessage = 1007;
+
+/** As the API server allows names of nodes. */
+const nodeName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+
+/** The nodes of a `show`, the first 8; undefined for what is none. */
+export function readShow(message: unknown): readonly string[] | undefined {
+  const { kind, nodes } = (message ?? {}) as { readonly kind?: unknown; readonly nodes?: unknown };
+  if (kind !== 'show' || !Array.isArray(nodes)) return undefined;
+  const named = nodes.filter((node): node is string => typeof node === 'string' && nodeName.test(node));
+  return [...new Set(named)].slice(0, mostWays);
+}
+
+/** Tells a page everything and then what changes, until its WebSocket is closed. */
+export function serveLive(socket: WebSocket, { state, shown, clock }: LiveRoom): void {
+  const feed = startPageFeed(
+    state,
+    {
+      send: (message) => socket.send(JSON.stringify(message)),
+      get backlogBytes() {
+        return socket.bufferedAmount;
+      },
+    },
+    clock,
+  );
+  const stopPings = keepAlive(socket, clock);
+  socket.on('message', (data: RawData, isBinary: boolean) => {
+    const nodes = readShow(readJsonFrame(data, isBinary));
+    if (nodes === undefined) {
+      socket.close(invalidMessage, 'The board does not know this message.');
+      return;
+    }
+    feed.show(nodes);
+    shown.show(socket, nodes);
+  });
+  socket.on('close', () => {
+    stopPings();
+    feed.stop();
+    shown.show(socket, []);
+  });
+}

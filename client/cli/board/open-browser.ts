@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process';
+import { createRedirectFile, type RedirectFile } from '../../board/door/redirect-file.js';
+import { tokenLifeMs } from '../../board/door/door-keys.js';
+import type { Clock, Timer } from '#common/time/clock.js';
+
+/** Opens addresses in the user's browser, in no program's arguments. */
+export interface BrowserOpener {
+  /** @returns false where no browser could be started */
+  open(address: string): Promise<boolean>;
+  /** Removes what led to the last address. */
+  forget(): Promise<void>;
+}
+
+/** What a browser is opened with. */
+export interface BrowserOpenerDeps {
+  readonly clock: Clock;
+  /** Directory of the user, in which the file is made. */
+  readonly parent: string;
+  /** @default `open` on macOS, else `xdg-open` */
+  readonly program?: string;
+}
+
+/** Nothing is opened yet. */
+export function createBrowserOpener({ clock, parent, program }: BrowserOpenerDeps): BrowserOpener {
+  let file: RedirectFile | undefined;
+  let timer: Timer | undefined;
+  const forget = async (): Promise<void> => {
+    timer?.stop();
+    const old = file;
+    file = undefined;
+    await old?.remove();
+  };
+  return {
+    forget,
+    open: async (address) => {
+      await forget();
+      file = await createRedirectFile(parent, address);
+      timer = clock.after(tokenLifeMs, () => void forget());
+      return start(program ?? (process.platform === 'darwin' ? 'open' : 'xdg-open'), file.path);
+    },
+  };
+}
+
+/** It goes on by itself: a browser outlives the board. */
+function start(program: string, path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn(program, [path], { stdio: 'ignore', detached: true });
+    child.on('error', () => resolve(false));
+    child.on('spawn', () => {
+      child.unref();
+      resolve(true);
+    });
+  });
+}
