@@ -260,9 +260,7 @@ function addBoardCommand(program: Command, run: Runner): void {
     .option('--port <port>', 'port on 127.0.0.1 (default: any that is free)', readPort, 0)
     .option('--no-open', 'open no browser')
     .addOption(new Option('--end-with-stdin', 'end when standard input does').hideHelp())
-    .action((flags: BoardFlags, command: Command) =>
-      run(command, (context) => boardCommand(context, flags)),
-    );
+    .action((flags: BoardFlags, command: Command) => run(command, (context) => boardCommand(context, flags)));
 }
 
 /**

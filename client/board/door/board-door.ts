@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
@@ -90,6 +91,8 @@ class HttpDoor implements BoardDoor {
 
   constructor(deps: BoardDoorDeps) {
     this.#deps = deps;
+    // As many wait at once as there may be strangers.
+    setMaxListeners(0, this.#closing.signal);
     this.#strangers = createStrangers(mostStrangers, (connection) => connection.destroy());
     this.#server.on('connection', (socket: Socket) => {
       this.#connections.add(socket);

@@ -26,7 +26,8 @@ const mostSucceeded = 50;
 function stageOf({ step, surge }: ActivePod, before: BoardLane | undefined): LaneStage {
   // With its replacement beside it a pod serves until its drain begins, which is when it is cordoned.
   if (step === 'Cordoned' && (surge !== undefined || before?.times.Warm !== undefined)) return 'Draining';
-  return stages[step] ?? before?.stage ?? 'Claimed';
+  const isUnderWay = before !== undefined && before.stage !== 'Failed' && before.stage !== 'Succeeded';
+  return stages[step] ?? (isUnderWay ? before.stage : 'Claimed');
 }
 
 function withTime(before: BoardLane | undefined, stage: LaneStage, at: string): BoardLane['times'] {
