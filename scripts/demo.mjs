@@ -19,7 +19,11 @@ It is going to
 You see each step as it happens, and a table of what was lost at the end.
 A busy machine takes longer. Ctrl-C ends it and tidies up.
 `;
-const programs = ['panelet-agent', 'panelet-worker', 'panelet-controller', 'panelet-demo'];
+const hasBoard = process.argv.includes('--board');
+const programs = [
+  ...['panelet-agent', 'panelet-worker', 'panelet-controller', 'panelet-demo'],
+  ...(hasBoard ? ['panelet', 'board'] : []),
+];
 const title = 'build the programs';
 const elapsed = () => `${process.uptime().toFixed(1).padStart(5)} s`;
 const canRedraw = process.stdout.isTTY && !process.argv.includes('--plain');

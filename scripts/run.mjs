@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 const [name] = process.argv.splice(2, 1);
 const isHelp = process.argv.some((word) => word === '--help' || word === '-h');
 // What the dev cluster runs; everything else may use every program.
-const needed = { 'panelet-devcluster': ['panelet-agent', 'panelet-worker', 'panelet-controller', 'panelet'] }[name];
+const needed = { 'panelet-devcluster': ['panelet-agent', 'panelet-worker', 'panelet-controller', 'panelet', 'board'] }[
+  name
+];
 
 if (!isHelp) process.stderr.write('Building the programs: 5 to 20 seconds.\n');
 const programs = isHelp ? [name] : needed === undefined ? [] : [name, ...needed];

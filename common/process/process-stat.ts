@@ -30,6 +30,12 @@ export function readProcessStat(pid: number): ProcessStat | undefined {
   };
 }
 
+/** False for a process in the background of its terminal, which is stopped when it reads keys; true where that cannot be known. */
+export function isForeground(pid: number): boolean {
+  const stat = readProcessStat(pid);
+  return stat === undefined || stat.group === stat.foregroundGroup;
+}
+
 /** Living processes of this machine for which `isWanted` says so. */
 export function findProcesses(isWanted: (pid: number) => boolean): readonly ProcessStat[] {
   return readdirSync('/proc')

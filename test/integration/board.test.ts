@@ -2,8 +2,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { findProcessesByEnvironment } from '#devcluster/launcher/proc-fs.js';
+import { startBoardProgram } from '#devcluster/host/board-program.js';
 import { podCondition } from '#devcluster/launcher/pod.js';
 import { BoardPage, type BoardView } from '#test/support/board-page.js';
 import { installBoard, startBoardProcess, type BoardProcess } from '#test/support/board-process.js';
@@ -223,6 +225,28 @@ describe('a board that ends', () => {
       expect(readdirSync(dir).filter((name) => name.startsWith('panelet-board-'))).toEqual([]);
     },
   );
+
+  test('beside a dev cluster has its keys from there, and ends with it', async () => {
+    const before = kubectls();
+    let said = '';
+    const out = new PassThrough().on('data', (piece: Buffer) => (said += piece.toString()));
+    const [kubeconfig, tokenFile] = [join(dir, 'kubeconfig'), join(dir, 'tokens', 'alice')];
+    const kubectl = packagedKubectl();
+    const own = startBoardProgram({
+      cli: program,
+      kubeconfig,
+      tokenFile,
+      kubectl,
+      environment: { ...env, PATH: '/bin' },
+      out,
+    });
+    own.press('a');
+    await waitFor('an address with a token', () => said.includes('/#token='), 60_000);
+    const visitor = await BoardPage.visit(/http:\S+#token=\S+/.exec(said)?.[0] ?? '');
+    visitor.close();
+    await own.stop();
+    await waitFor('that nothing is left', () => kubectls() === before);
+  });
 
   test('says what its sessions are left as, and they go on', async () => {
     const own = await start();

@@ -128,8 +128,8 @@ test('whatever the statuses: a lane each, of every pod under way or failed, and 
         );
         const uids = view.lanes.map((lane) => lane.uid);
         expect(new Set(uids).size).toBe(uids.length);
-        const failed = now.failures.map((one) => one.uid);
-        const active = now.active.map((one) => one.uid).filter((one) => !failed.includes(one));
+        const failed: readonly string[] = now.failures.map((one) => one.uid);
+        const active: readonly string[] = now.active.map((one) => one.uid).filter((one) => !failed.includes(one));
         expect(view.lanes.filter(({ stage }) => stage === 'Failed').map((lane) => lane.uid)).toEqual(failed);
         expect(uids).toEqual(expect.arrayContaining(active));
         for (const lane of view.lanes) {

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { createLatch } from '#common/time/latch.js';
 import { PaneletError } from '#common/errors/errors.js';
-import { readProcessStat } from '#common/process/process-stat.js';
+import { isForeground } from '#common/process/process-stat.js';
 import { startBoard, type Board } from '../../board/start-board.js';
 import type { CliContext } from '../access/cli-context.js';
 import { exitCodeOfStop, exitCodes } from '../io/exit-codes.js';
@@ -29,11 +29,8 @@ const boardKeys: Readonly<Record<string, BoardKey>> = {
   [ctrlD]: 'end',
 };
 
-/** A program in the background that asks its terminal for keys would be stopped. */
 function mayReadKeys({ stdin }: CliWorld): boolean {
-  if (stdin.isTTY !== true) return true;
-  const self = readProcessStat(process.pid);
-  return self === undefined || self.group === self.foregroundGroup;
+  return stdin.isTTY !== true || isForeground(process.pid);
 }
 
 /** Calls back for each key, also where they come through a pipe. @returns a function that stops it */
