@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import pty from '@lydell/node-pty';
 import { findProcessesByEnvironment } from '#devcluster/launcher/proc-fs.js';
 import { startBoardProgram } from '#devcluster/host/board-program.js';
 import { podCondition } from '#devcluster/launcher/pod.js';
@@ -225,6 +226,24 @@ describe('a board that ends', () => {
       expect(readdirSync(dir).filter((name) => name.startsWith('panelet-board-'))).toEqual([]);
     },
   );
+
+  test('on a terminal by a key, which shows an address with a token before', async () => {
+    const size = { rows: 20, cols: 200 };
+    const person = pty.spawn(process.execPath, [program, 'board', '--no-open'], {
+      ...size,
+      env,
+      name: 'xterm-256color',
+    });
+    let said = '';
+    person.onData((text) => (said += text));
+    const exit = new Promise<number>((resolve) => person.onExit(({ exitCode }) => resolve(exitCode)));
+    await waitFor('its keys', () => said.includes('Keys: '), 60_000);
+    expect(said).not.toContain('#token=');
+    person.write('xa');
+    await waitFor('an address with a token', () => said.includes('/#token='));
+    person.write('\x03');
+    expect(await exit).toBe(0);
+  });
 
   test('beside a dev cluster has its keys from there, and ends with it', async () => {
     const before = kubectls();

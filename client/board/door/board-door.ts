@@ -15,7 +15,7 @@ import {
   type PostPath,
   type RequestFacts,
   type SocketPath,
-  type Verdict,
+  type RequestVerdict,
 } from './judge-request.js';
 import type { PageFile } from './page-files.js';
 import { readBody } from './read-body.js';
@@ -126,7 +126,7 @@ class HttpDoor implements BoardDoor {
     });
   }
 
-  #judge(request: IncomingMessage, isUpgrade: boolean): Verdict {
+  #judge(request: IncomingMessage, isUpgrade: boolean): RequestVerdict {
     const { method = '', url = '', rawHeaders } = request;
     const facts: RequestFacts = { method, url, rawHeaders, isUpgrade };
     return judgeRequest(facts, { port: this.port, files: new Set(this.#deps.files.keys()) });

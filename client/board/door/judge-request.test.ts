@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { judgeRequest, type RequestFacts, type Verdict } from './judge-request.js';
+import { judgeRequest, type RequestFacts, type RequestVerdict } from './judge-request.js';
 
 const door = { port: 4321, files: new Set(['/', '/board.js', '/board.css']) };
 const host = '127.0.0.1:4321';
@@ -7,12 +7,12 @@ const origin = `http://${host}`;
 
 type Headers = readonly (readonly [string, string])[];
 
-function judge(method: string, url: string, headers: Headers, isUpgrade = false, rawHeaders = headers.flat()): Verdict {
+function judge(method: string, url: string, headers: Headers, isUpgrade = false, rawHeaders = headers.flat()): RequestVerdict {
   const facts: RequestFacts = { method, url, rawHeaders, isUpgrade };
   return judgeRequest(facts, door);
 }
 
-const status = (verdict: Verdict): number => (verdict.kind === 'refuse' ? verdict.status : 200);
+const status = (verdict: RequestVerdict): number => (verdict.kind === 'refuse' ? verdict.status : 200);
 const without = (headers: Headers, name: string): Headers => headers.filter(([known]) => known !== name);
 const replacing = (headers: Headers, name: string, value: string): Headers => [
   ...without(headers, name),
@@ -37,7 +37,7 @@ const ofSocket: Headers = [
   ['Upgrade', 'websocket'],
 ];
 /** A request of each kind that is let in. */
-const kinds: readonly (readonly [string, (change: (headers: Headers) => Headers) => Verdict])[] = [
+const kinds: readonly (readonly [string, (change: (headers: Headers) => Headers) => RequestVerdict])[] = [
   ['a file', (change) => judge('GET', '/board.js', change(ofFile))],
   ['the first page', (change) => judge('GET', '/', change(ofFile))],
   ['a POST', (change) => judge('POST', '/plan', change(ofPost))],

@@ -17,7 +17,7 @@ export interface DoorPlan {
 }
 
 /** What is done about a request. Who asks for `post` and `socket` has to show a key besides. */
-export type Verdict =
+export type RequestVerdict =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'post'; readonly path: PostPath }
   | { readonly kind: 'socket'; readonly path: SocketPath }
@@ -58,7 +58,7 @@ function headersOf(raw: readonly string[]): ReadonlyMap<string, readonly string[
   return headers;
 }
 
-function refuse(status: number, reason: string): Verdict {
+function refuse(status: number, reason: string): RequestVerdict {
   return { kind: 'refuse', status, reason };
 }
 
@@ -66,7 +66,7 @@ function refuse(status: number, reason: string): Verdict {
  * Decides on a request by its first lines: which page of which site sends it, and whether the board does such things at all. No cookie, and
  * nothing of what other ports of this machine may set, counts for anything.
  */
-export function judgeRequest(facts: RequestFacts, door: DoorPlan): Verdict {
+export function judgeRequest(facts: RequestFacts, door: DoorPlan): RequestVerdict {
   const headers = headersOf(facts.rawHeaders);
   const one = (name: string): string | undefined => headers.get(name)?.[0];
   if (single.some((name) => (headers.get(name)?.length ?? 0) > 1)) return refuse(400, 'A header is there twice.');
@@ -82,14 +82,14 @@ export function judgeRequest(facts: RequestFacts, door: DoorPlan): Verdict {
 
 type OneHeader = (name: string) => string | undefined;
 
-function judgeSocket({ method, url }: RequestFacts, door: DoorPlan, one: OneHeader): Verdict {
+function judgeSocket({ method, url }: RequestFacts, door: DoorPlan, one: OneHeader): RequestVerdict {
   const path = socketPaths.find((known) => known === url);
   if (method !== 'GET' || path === undefined) return refuse(404, 'There is no such WebSocket.');
   if (one('upgrade')?.toLowerCase() !== 'websocket') return refuse(400, 'The board upgrades to WebSockets only.');
   return foreign(door, one) ?? { kind: 'socket', path };
 }
 
-function judgePost({ url }: RequestFacts, door: DoorPlan, one: OneHeader): Verdict {
+function judgePost({ url }: RequestFacts, door: DoorPlan, one: OneHeader): RequestVerdict {
   const path = postPaths.find((known) => known === url);
   if (path === undefined) return refuse(404, 'There is nothing to ask for here.');
   const stranger = foreign(door, one);
@@ -99,14 +99,14 @@ function judgePost({ url }: RequestFacts, door: DoorPlan, one: OneHeader): Verdi
 }
 
 /** Refuses what no page of ours sends. Browsers send no Sec-Fetch-Site with a WebSocket: Origin is always there. */
-function foreign(door: DoorPlan, one: OneHeader): Verdict | undefined {
+function foreign(door: DoorPlan, one: OneHeader): RequestVerdict | undefined {
   if (one('origin') !== doorOrigin(door)) return refuse(403, 'This comes from a page of somebody else.');
   const site = one('sec-fetch-site');
   if (site !== undefined && site !== 'same-origin') return refuse(403, 'This comes from another site.');
   return undefined;
 }
 
-function judgeFile({ url }: RequestFacts, door: DoorPlan, one: OneHeader): Verdict {
+function judgeFile({ url }: RequestFacts, door: DoorPlan, one: OneHeader): RequestVerdict {
   if (!door.files.has(url)) return refuse(404, 'There is no such file.');
   const origin = one('origin');
   if (origin !== undefined && origin !== doorOrigin(door)) return refuse(403, 'Another page asks for this file.');

@@ -5,7 +5,7 @@ import type { TimeoutChoice } from '../io/flag-values.js';
 import { answerTo, wordsAt } from '../cluster/request-answer.js';
 
 /** How a restart is asked for. */
-export interface RestartOptions {
+export interface RestartWish {
   readonly reason?: string;
   readonly drainTimeout?: string;
   readonly onTimeout?: TimeoutChoice;
@@ -33,7 +33,7 @@ const apiPolicies = { abort: 'Abort', force: 'Force', wait: 'Wait' } as const;
 export async function askForRestart(
   context: CliContext,
   named: string,
-  asked: RestartOptions,
+  asked: RestartWish,
 ): Promise<AskedForRestart> {
   const { world } = context;
   const target = `daemonset/${daemonSetName(named)}`;

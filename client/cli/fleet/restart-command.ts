@@ -1,12 +1,12 @@
 import { PaneletError } from '#common/errors/errors.js';
 import { report, type CliContext } from '../access/cli-context.js';
 import { exitCodes } from '../io/exit-codes.js';
-import { askForRestart, type RestartOptions } from './ask-for-restart.js';
+import { askForRestart, type RestartWish } from './ask-for-restart.js';
 import { conditionMessage, restartSummary, type RestartObject } from './restart-object.js';
 import { watchLines } from './watch-lines.js';
 
 /** Flags of `restart`. */
-export interface RestartFlags extends RestartOptions {
+export interface RestartFlags extends RestartWish {
   readonly wait?: boolean;
   /** Of waiting, in milliseconds. */
   readonly timeout: number;
