@@ -34,6 +34,12 @@ test('the demo builds the programs that it runs, and only these', async () => {
   expect(stdout).toContain('\npanelet-agent,panelet-worker,panelet-controller,panelet-demo\n');
 });
 
+test('with the board it builds that, too', async () => {
+  const script = copyOfDemo('process.stdout.write(process.argv.slice(2).join() + "\\n");', '');
+  const { stdout } = await run(process.execPath, [script, '--board']);
+  expect(stdout).toContain('\npanelet-agent,panelet-worker,panelet-controller,panelet-demo,panelet,board\n');
+});
+
 test('a demo that cannot be built says so, and fails', async () => {
   const script = copyOfDemo('process.exit(3);', 'process.stdout.write("PLAYS\\n");');
   const failed = await run(process.execPath, [script]).catch((error: unknown) => error);

@@ -102,3 +102,10 @@ test('the Dockerfile puts the stripped Node.js into the stage that the image is 
   expect(stage('root')).toContain('COPY --from=node /node /usr/local/bin/node\n');
   expect(stages.at(-1)).toMatch(/^FROM scratch\nCOPY --from=root \/ \/\n/);
 });
+
+test('the Dockerfile puts the page of the board where the CLI looks for it, beside the directory of the programs', () => {
+  const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
+  expect(dockerfile).toContain('&& cp -r dist/board /out/opt/panelet/ ');
+  expect(dockerfile).toContain('cp "dist/bin/$program.js" /out/opt/panelet/bin/');
+  expect(readFileSync(join(root, 'client/cli/main.ts'), 'utf8')).toContain("join(import.meta.dirname, '..', 'board')");
+});

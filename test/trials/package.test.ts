@@ -36,6 +36,13 @@ test('the package has no tests and no tools in it', () => {
   ).toEqual([]);
 });
 
+test('the package has the page of the board', () => {
+  const page = files.filter((path) => path.startsWith('dist/board/'));
+  expect(page).toEqual(
+    expect.arrayContaining(['index.html', 'board.js', 'board.css'].map((name) => `dist/board/${name}`)),
+  );
+});
+
 test('the package has one file of types for each entry point, and nothing of ours beside', () => {
   const types = files.filter((path) => path.endsWith('.d.ts')).sort();
   expect(types).toEqual(['dist/panel-testing.d.ts', 'dist/panel.d.ts', 'dist/sdk.d.ts']);

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -21,7 +21,7 @@ describe('the door', () => {
   let door: BoardDoor;
   let acted: unknown[];
   let entered: { readonly path: string; readonly first: unknown; readonly more: unknown[] }[];
-  const sockets: (Socket | WebSocket)[] = [];
+  const ends: (() => void)[] = [];
 
   beforeEach(async () => {
     clock = createFakeClock();
@@ -48,7 +48,7 @@ describe('the door', () => {
     });
   });
   afterEach(async () => {
-    for (const socket of sockets.splice(0)) 'terminate' in socket ? socket.terminate() : socket.destroy();
+    for (const end of ends.splice(0)) end();
     await door.close();
   });
 
@@ -77,7 +77,7 @@ describe('the door', () => {
   }
   function openSocket(path: string, headers: Record<string, string> = { origin: door.origin }): WebSocket {
     const socket = new WebSocket(`ws://127.0.0.1:${door.port}${path}`, { headers });
-    sockets.push(socket);
+    ends.push(() => socket.terminate());
     return socket;
   }
   const closeOf = (socket: WebSocket): Promise<number> =>
@@ -234,7 +234,7 @@ describe('the door', () => {
 
   test('a crowd that opens connections and says nothing keeps nobody out', async () => {
     const crowd = Array.from({ length: 100 }, () => connect(door.port, '127.0.0.1').on('error', () => undefined));
-    sockets.push(...crowd);
+    ends.push(...crowd.map((one) => () => void one.destroy()));
     let gone = 0;
     for (const one of crowd) one.on('close', () => (gone += 1));
     await waitFor('the first have made room', () => gone >= 36);

@@ -7,8 +7,8 @@ const origin = `http://${host}`;
 
 type Headers = readonly (readonly [string, string])[];
 
-function judge(method: string, url: string, headers: Headers, isUpgrade = false, rawHeaders = headers.flat()): RequestVerdict {
-  const facts: RequestFacts = { method, url, rawHeaders, isUpgrade };
+function judge(method: string, url: string, headers: Headers, isUpgrade = false): RequestVerdict {
+  const facts: RequestFacts = { method, url, rawHeaders: headers.flat(), isUpgrade };
   return judgeRequest(facts, door);
 }
 

@@ -13,7 +13,7 @@ class WrittenSession {
   readonly emitter: SessionEmitter = createSessionEmitter((error) => {
     throw error;
   });
-  readonly on = this.emitter.on;
+  readonly on: SessionEmitter['on'] = (name, listener) => this.emitter.on(name, listener);
   readonly sessionId = 's-1';
   readonly phase = 'attached';
   readonly #items: (SessionItem | undefined)[] = [];
