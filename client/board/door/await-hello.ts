@@ -8,7 +8,9 @@ export interface Hello {
   readonly message: unknown;
 }
 
+/** What a page takes for a key that is good no more. */
 const policyViolation = 1008;
+const tryAgainLater = 1013;
 
 /** A text frame as JSON; undefined for anything else. */
 export function readJsonFrame(data: RawData, isBinary: boolean): unknown {
@@ -34,21 +36,21 @@ export function awaitHello(
     socket.off('message', read);
     socket.off('close', end);
   };
-  const refuse = (reason: string): void => {
+  const refuse = (code: number, reason: string): void => {
     end();
-    socket.close(policyViolation, reason);
+    socket.close(code, reason);
   };
   const read = (data: RawData, isBinary: boolean): void => {
     const message = readJsonFrame(data, isBinary);
     const key = (message as { readonly key?: unknown } | null | undefined)?.key;
     if (typeof key !== 'string') {
-      refuse('The first message has to show a key.');
+      refuse(policyViolation, 'The first message has to show a key.');
       return;
     }
     end();
     take({ key, message });
   };
-  const timer = clock.after(limitMs, () => refuse('The first message came too late.'));
+  const timer = clock.after(limitMs, () => refuse(tryAgainLater, 'The first message came too late.'));
   socket.on('message', read);
   socket.on('close', end);
 }

@@ -212,7 +212,7 @@ describe('the door', () => {
     clock.advance(4999);
     expect(silent.readyState).toBe(WebSocket.OPEN);
     clock.advance(1);
-    expect(await silenced).toBe(1008);
+    expect(await silenced).toBe(1013);
     expect(entered).toEqual([]);
   });
 

@@ -5,6 +5,7 @@ import type { ResumeStore, SavedCluster } from '../../cli/access/resume-store.js
 import type { CliWorld } from '../../cli/io/cli-world.js';
 import type { SessionOutcome } from '../../cli/session/read-output.js';
 import { isTerminalPanel } from '../../cli/session/session-options.js';
+import type { OpenOptions } from '../../connect/client-options.js';
 import type { PaneletClient } from '../../panelet-client.js';
 import type { PaneletSession } from '../../session/panelet-session.js';
 import type { NodeWays } from '../ways/node-ways.js';
@@ -19,6 +20,9 @@ export interface BoardSessionsDeps {
   /** How the cluster is found again in a later run. */
   readonly cluster: SavedCluster;
 }
+
+/** A view that waits for its session: its signal, and what it is told each time that the session cannot be opened yet. */
+export type WaitingView = Required<Pick<OpenOptions, 'signal' | 'onWaiting'>>;
 
 /** Sessions of one board. */
 const mostSessions = 32;
@@ -39,10 +43,10 @@ export class BoardSessions {
 
   /**
    * Opens a session, or finds one that is here, or takes one up that the CLI of this user has left.
-   * @param signal gives opening up
+   * @param waiting its signal gives opening up
    */
-  async start(request: FirstRequest, signal: AbortSignal): Promise<SharedSession> {
-    if (request.kind === 'open') return this.#limited(() => this.#open(request, signal));
+  async start(request: FirstRequest, waiting: WaitingView): Promise<SharedSession> {
+    if (request.kind === 'open') return this.#limited(() => this.#open(request, waiting));
     const { session } = request;
     const here = this.#held.get(session) ?? this.#opening.get(session);
     if (here !== undefined) return here;
@@ -74,12 +78,12 @@ export class BoardSessions {
     }
   }
 
-  #open(request: Extract<FirstRequest, { kind: 'open' }>, signal: AbortSignal): Promise<SharedSession> {
+  #open(request: Extract<FirstRequest, { kind: 'open' }>, waiting: WaitingView): Promise<SharedSession> {
     const { panel, columns, rows } = request;
     const hasScreen = isTerminalPanel(panel) && columns > 0 && rows > 0;
     const screen = hasScreen ? { term: 'xterm-256color', rows: String(rows), cols: String(columns) } : {};
     const parameters = { ...screen, ...request.parameters };
-    return this.#hold(request.node, (client) => client.open({ panel, parameters, signal }));
+    return this.#hold(request.node, (client) => client.open({ panel, parameters, ...waiting }));
   }
 
   async #resume(sessionId: string): Promise<SharedSession> {

@@ -34,7 +34,7 @@ export function serveView(socket: WebSocket, first: unknown, { sessions, clock }
     gone.abort(new PaneletError('TIMEOUT', 'The page has gone.'));
     view.leave();
   });
-  sessions.start(request, gone.signal).then(
+  sessions.start(request, { signal: gone.signal, onWaiting: (reason) => view.wait(reason) }).then(
     (shared) => view.begin(shared),
     (error: unknown) => view.fail(error),
   );
@@ -47,6 +47,7 @@ class SocketView {
   #shared: SharedSession | undefined;
   #handle: ViewHandle | undefined;
   #isGone = false;
+  #said = '';
   /** What has to be done in order; each begins when the one before is done. */
   #doing: Promise<unknown> = Promise.resolve();
   #waitingBytes = 0;
@@ -74,6 +75,12 @@ class SocketView {
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const run of early) run();
+  }
+
+  /** Why it is not there yet; each reason is said once. */
+  wait({ message }: PaneletError): void {
+    if (message !== this.#said) this.#send({ kind: 'note', text: message });
+    this.#said = message;
   }
 
   fail(error: unknown): void {

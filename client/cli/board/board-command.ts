@@ -93,7 +93,7 @@ export async function boardCommand(context: CliContext, flags: BoardFlags): Prom
   try {
     world.stdout.write(greeting(board));
     if (world.stop.aborted) end();
-    if (flags.open) await open();
+    if (flags.open) void open();
     await ended.promise;
   } finally {
     stopKeys();

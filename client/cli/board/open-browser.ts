@@ -20,6 +20,9 @@ export interface BrowserOpenerDeps {
   readonly program?: string;
 }
 
+// What finds no browser says so at once.
+const patienceMs = 3_000;
+
 /** Nothing is opened yet. */
 export function createBrowserOpener({ clock, parent, program }: BrowserOpenerDeps): BrowserOpener {
   let file: RedirectFile | undefined;
@@ -36,19 +39,24 @@ export function createBrowserOpener({ clock, parent, program }: BrowserOpenerDep
       await forget();
       file = await createRedirectFile(parent, address);
       timer = clock.after(tokenLifeMs, () => void forget());
-      return start(program ?? (process.platform === 'darwin' ? 'open' : 'xdg-open'), file.path);
+      return start(clock, program ?? (process.platform === 'darwin' ? 'open' : 'xdg-open'), file.path);
     },
   };
 }
 
-/** It goes on by itself: a browser outlives the board. */
-function start(program: string, path: string): Promise<boolean> {
+/** It goes on by itself: a browser outlives the board. One that has not failed by then is taken to be open. */
+function start(clock: Clock, program: string, path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const child = spawn(program, [path], { stdio: 'ignore', detached: true });
-    child.on('error', () => resolve(false));
-    child.on('spawn', () => {
-      child.unref();
-      resolve(true);
+    const timer = clock.after(patienceMs, () => resolve(true));
+    child.unref();
+    child.on('error', () => {
+      timer.stop();
+      resolve(false);
+    });
+    child.on('exit', (code) => {
+      timer.stop();
+      resolve(code === 0);
     });
   });
 }
