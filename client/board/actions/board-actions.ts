@@ -6,7 +6,7 @@ import { askForRestart } from '../../cli/fleet/ask-for-restart.js';
 import { planRestart } from '../../cli/fleet/plan-restart.js';
 import { switchRestart } from '../../cli/fleet/restart-switches.js';
 import { refusal, type BoardDoorDeps, type JsonAnswer } from '../door/board-door.js';
-import type { PlanAnswer } from '../wire/requests.js';
+import type { PlanAnswer, RestartName, RestartRequest } from '../wire/requests.js';
 
 /** What the page may ask to be done, of those who have a key. */
 type ActionPath = Parameters<BoardDoorDeps['act']>[0];
@@ -24,7 +24,7 @@ const wish = z.object({
     .max(256)
     .regex(/^\P{Cc}*$/u),
 });
-const restartName = z.object({ restart: name });
+const restartName = z.object({ restart: name }) satisfies z.ZodType<RestartName>;
 
 /** HTTP status of a refusal; what is not here is the cluster's trouble. */
 const statuses: Partial<Readonly<Record<ErrorCode, number>>> = {
@@ -43,14 +43,15 @@ export function createBoardActions(context: CliContext): BoardDoorDeps['act'] {
   const doing = async (path: ActionPath, body: unknown): Promise<object> => {
     switch (path) {
       case '/plan': {
-        const { target, reason } = wish.parse(body);
-        const { message, status } = await planRestart(context, target, { ...reasonOf(reason), timeout: planTimeoutMs });
+        const asked = wish.parse(body);
+        const options = { ...reasonOf(asked), timeout: planTimeoutMs };
+        const { message, status } = await planRestart(context, asked.target, options);
         const answer: PlanAnswer = { text: message, podsText: status.pods?.summary ?? '' };
         return answer;
       }
       case '/restart': {
-        const { target, reason } = wish.parse(body);
-        const { isTaken } = await askForRestart(context, target, reasonOf(reason));
+        const asked = wish.parse(body);
+        const { isTaken } = await askForRestart(context, asked.target, reasonOf(asked));
         if (isTaken) return {};
         const advice = 'Check that panelet-controller runs.';
         throw new PaneletError('TIMEOUT', 'It has been asked for, but no controller has taken it up yet.', { advice });
@@ -67,8 +68,9 @@ export function createBoardActions(context: CliContext): BoardDoorDeps['act'] {
   return (path, body) => turns(async () => answerOf(() => doing(path, body)));
 }
 
-function reasonOf(reason: string): { readonly reason?: string } {
-  return reason.trim() === '' ? {} : { reason: reason.trim() };
+function reasonOf(asked: RestartRequest): { readonly reason?: string } {
+  const said = asked.reason.trim();
+  return said === '' ? {} : { reason: said };
 }
 
 async function answerOf(run: () => Promise<object>): Promise<JsonAnswer> {

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { listenOn } from '#common/http/listen.js';
 import { sleep, type Clock } from '#common/time/clock.js';
-import type { BoardRefusal } from '../wire/requests.js';
+import type { BoardRefusal, KeyRequest } from '../wire/requests.js';
 import { awaitHello } from './await-hello.js';
 import { boardHeaders } from './board-headers.js';
 import type { DoorKeys } from './door-keys.js';
@@ -176,7 +176,7 @@ class HttpDoor implements BoardDoor {
   }
 
   async #trade(body: unknown): Promise<JsonAnswer> {
-    const token = (body as { readonly token?: unknown } | null)?.token;
+    const { token }: { readonly [Name in keyof KeyRequest]?: unknown } = body ?? {};
     const key = typeof token === 'string' ? this.#deps.keys.trade(token) : undefined;
     if (key === undefined) return this.#wrongSecret();
     this.#deps.onKey?.();
