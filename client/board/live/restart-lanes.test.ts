@@ -65,6 +65,16 @@ describe('the lane of a pod', () => {
     expect(seen({ active: [pod('Warm')] }, { phase: 'Aborted', pods: { succeeded: 0 } }).lanes).toEqual([]);
   });
 
+  test('is not that of a pod which came through before it', () => {
+    const other = { pod: 'a-2', uid: 'p2', step: 'Draining' };
+    const restart = seen(
+      { active: [pod('Killed')] },
+      { active: [other], pods: { succeeded: 1 } },
+      { phase: 'Aborted', pods: { succeeded: 1 } },
+    );
+    expect(restart.lanes.map(({ uid }) => uid)).toEqual(['p1']);
+  });
+
   test('of two that left, the furthest is the one that is counted', () => {
     const other = { pod: 'a-2', uid: 'p2', step: 'Killed' };
     const restart = seen({ active: [pod('Cordoned'), other] }, { phase: 'Failed', pods: { succeeded: 1 } });
