@@ -54,6 +54,12 @@ function readKeys({ stdin }: CliWorld, press: (key: BoardKey) => void, ended: ()
   };
 }
 
+/** Where files of this user alone belong, the best first. */
+function privateDirectories({ env }: CliWorld): readonly string[] {
+  const runtime = env['XDG_RUNTIME_DIR'] ?? '';
+  return [...(runtime === '' ? [] : [runtime]), tmpdir()];
+}
+
 function greeting({ cluster, address }: Board): string {
   const where = cluster.context === '' ? '' : ` of ${cluster.context}`;
   return `The board${where}, namespace ${cluster.namespace}: ${address}
@@ -72,11 +78,11 @@ export async function boardCommand(context: CliContext, flags: BoardFlags): Prom
     throw new PaneletError('CONFIG_INVALID', message);
   }
   const ended = createLatch();
-  const opener = createBrowserOpener({ clock: world.clock, parent: world.env['XDG_RUNTIME_DIR'] ?? tmpdir() });
+  const opener = createBrowserOpener({ clock: world.clock, parents: privateDirectories(world) });
   const pageDirectory = world.boardDirectory;
   const board = await startBoard(context, { port: flags.port, pageDirectory, onKey: () => void opener.forget() });
   const open = async (): Promise<void> => {
-    const isOpen = await opener.open(board.freshAddress());
+    const isOpen = await opener.open(board.freshAddress()).catch(() => false);
     if (!isOpen) world.stderr.write('panelet: no browser could be started; the key a shows an address to go to\n');
   };
   const press = (key: BoardKey): void => {

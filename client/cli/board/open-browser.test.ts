@@ -18,7 +18,7 @@ async function opener(script: string): Promise<BrowserOpener> {
   const program = join(dir, 'browser');
   await writeFile(program, `#!/bin/sh\n${script}\n`);
   await chmod(program, 0o755);
-  return createBrowserOpener({ clock, parent: dir, program });
+  return createBrowserOpener({ clock, parents: [join(dir, 'none'), dir], program });
 }
 
 const left = async (): Promise<readonly string[]> =>
@@ -35,7 +35,7 @@ test('leads a browser to the address by a file, which goes after a minute', asyn
 });
 
 test('says so where there is no browser, or none that starts', async () => {
-  const none = createBrowserOpener({ clock, parent: dir, program: join(dir, 'nothing') });
+  const none = createBrowserOpener({ clock, parents: [join(dir, 'none'), dir], program: join(dir, 'nothing') });
   expect(await none.open('a')).toBe(false);
   await none.forget();
   const failing = await opener('exit 3');

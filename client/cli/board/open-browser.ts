@@ -14,8 +14,8 @@ export interface BrowserOpener {
 /** What a browser is opened with. */
 export interface BrowserOpenerDeps {
   readonly clock: Clock;
-  /** Directory of the user, in which the file is made. */
-  readonly parent: string;
+  /** Directories in the first of which, that takes it, the file is made. */
+  readonly parents: readonly string[];
   /** @default `open` on macOS, else `xdg-open` */
   readonly program?: string;
 }
@@ -24,7 +24,7 @@ export interface BrowserOpenerDeps {
 const patienceMs = 3_000;
 
 /** Nothing is opened yet. */
-export function createBrowserOpener({ clock, parent, program }: BrowserOpenerDeps): BrowserOpener {
+export function createBrowserOpener({ clock, parents, program }: BrowserOpenerDeps): BrowserOpener {
   let file: RedirectFile | undefined;
   let timer: Timer | undefined;
   const forget = async (): Promise<void> => {
@@ -37,11 +37,22 @@ export function createBrowserOpener({ clock, parent, program }: BrowserOpenerDep
     forget,
     open: async (address) => {
       await forget();
-      file = await createRedirectFile(parent, address);
+      file = await createInFirst(parents, address);
       timer = clock.after(tokenLifeMs, () => void forget());
       return start(clock, program ?? (process.platform === 'darwin' ? 'open' : 'xdg-open'), file.path);
     },
   };
+}
+
+/** @throws what the last of the directories says */
+async function createInFirst(parents: readonly string[], address: string): Promise<RedirectFile> {
+  const [first = '', ...others] = parents;
+  try {
+    return await createRedirectFile(first, address);
+  } catch (error) {
+    if (others.length === 0) throw error;
+    return createInFirst(others, address);
+  }
 }
 
 /** It goes on by itself: a browser outlives the board. One that has not failed by then is taken to be open. */
