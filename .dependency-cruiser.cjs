@@ -49,6 +49,28 @@ module.exports = {
       to: { path: '^(examples|test)/|[.]test[.]ts$' },
     },
     {
+      name: 'the-page-runs-in-a-browser',
+      comment: 'The page of the board knows what it says to its server, leaves of common/, and nothing of Node.js.',
+      severity: 'error',
+      from: { path: '^client/board/page/', pathNot: '[.]test[.]ts$' },
+      to: { path: '^(client|session|kube)/', pathNot: '^client/board/(page|wire)/' },
+    },
+    {
+      name: 'the-page-has-no-node',
+      severity: 'error',
+      from: { path: '^client/board/page/', pathNot: '[.]test[.]ts$' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'nothing-else-knows-the-page',
+      severity: 'error',
+      from: {
+        path: '^(client|session|kube|worker|panel|agent|controller|devcluster)/',
+        pathNot: '^client/board/page/',
+      },
+      to: { path: '^client/board/page/' },
+    },
+    {
       name: 'session-is-pure',
       comment: 'The engine knows no transport, no file and no process.',
       severity: 'error',

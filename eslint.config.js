@@ -4,6 +4,12 @@ import jest from 'eslint-plugin-jest';
 import n from 'eslint-plugin-n';
 import tseslint from 'typescript-eslint';
 
+const pageMessage = 'A page knows no Node.js.';
+const textOfOthers = {
+  selector:
+    ':matches(JSXAttribute[name.name="dangerouslySetInnerHTML"], JSXAttribute[name.name="srcdoc"], MemberExpression[property.name=/^(innerHTML|outerHTML|insertAdjacentHTML|createContextualFragment|setHTMLUnsafe|parseFromString)$/], MemberExpression[object.name="document"][property.name=/^(write|writeln)$/])',
+  message: 'Text of others is text: nothing on the page is made of HTML.',
+};
 const timeMessage = 'Take time from an injected Clock (common/time/clock.ts).';
 const ownTypes = ['*.test.ts', 'examples/**/*.ts', 'test/**/*.ts'].map((glob) => `**/${glob}`);
 
@@ -27,7 +33,7 @@ export default tseslint.config(
   { ignores: ['.panelet-devcluster/**', 'dist/**', 'proto/gen/**', 'node_modules/**', 'coverage/**'] },
   js.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     plugins: { n },
@@ -64,6 +70,8 @@ export default tseslint.config(
       'common/time/clock.ts',
       'common/random.ts',
       '**/main.ts',
+      'client/board/page/main.tsx',
+      'client/board/page/world/*.ts',
       '**/*-main.ts',
       'examples/**/*.ts',
       'test/**/*.ts',
@@ -74,6 +82,18 @@ export default tseslint.config(
       'no-restricted-properties': 'off',
       'no-restricted-syntax': ['error', lastingSignals],
       'no-console': 'off',
+    },
+  },
+  {
+    files: ['client/board/page/**'],
+    ignores: ['**/*.test.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...['process', 'Buffer', 'global', 'require'].map((name) => ({ name, message: pageMessage })),
+      ],
+      'no-restricted-syntax': ['error', lastingSignals, moduleArrows, textOfOthers],
+      'no-eval': 'error',
     },
   },
   {

@@ -11,7 +11,7 @@ export default {
   testTimeout: 60_000,
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/e2e/', '/test/trials/'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/e2e/', '/test/trials/', '/test/board/'],
   modulePathIgnorePatterns: ['/dist/'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {

@@ -78,6 +78,8 @@ const steps = [
 const checks = [
   ['eslint', bin('eslint'), ['--max-warnings', '0', '.']],
   ['types', bin('tsc'), ['--noEmit']],
+  ['types of the page', bin('tsc'), ['--noEmit', '--project', 'client/board/page']],
+  ['types of its tests', bin('tsc'), ['--noEmit', '--project', 'test/board']],
   ['prettier', bin('prettier'), ['--check', '--log-level', 'warn', '.']],
   ['arrows between rooms', bin('depcruise'), ['--output-type', 'err', ...rooms]],
   ['floors and halls', process.execPath, ['scripts/house.mjs', '--check']],

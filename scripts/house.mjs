@@ -13,7 +13,9 @@ const mostFiles = 25;
 const mostLines = 60;
 
 /** Sources of the product: no tests, nothing generated. */
-const files = execFileSync('git', ['ls-files', '--', ...rooms.map((room) => `${room}/*.ts`)], { encoding: 'utf8' })
+const files = execFileSync('git', ['ls-files', '--', ...rooms.flatMap((room) => [`${room}/*.ts`, `${room}/*.tsx`])], {
+  encoding: 'utf8',
+})
   .split('\n')
   .filter((file) => file !== '' && !file.endsWith('.test.ts'));
 const known = new Set(files);
@@ -35,7 +37,7 @@ function* nodesBelow(node) {
 function importedFile(from, specifier) {
   const inRoom = /^#([a-z]+\/.*)\.js$/.exec(specifier)?.[1];
   const path = inRoom ?? (specifier.startsWith('.') ? join(dirname(from), specifier).replace(/\.js$/, '') : undefined);
-  return path !== undefined && known.has(`${path}.ts`) ? `${path}.ts` : undefined;
+  return path === undefined ? undefined : [`${path}.ts`, `${path}.tsx`].find((file) => known.has(file));
 }
 
 function folders() {

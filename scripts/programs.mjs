@@ -44,3 +44,17 @@ export const common = {
 
 /** Programs that the package and the image hold. */
 export const shippedPrograms = ['panelet-agent', 'panelet-worker', 'panelet-controller', 'panelet'];
+
+/** The page of the board: options of esbuild for what a browser loads. */
+export const page = {
+  entryPoints: { board: 'client/board/page/main.tsx' },
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  platform: 'browser',
+  target: ['chrome120', 'firefox121', 'safari17'],
+  conditions: ['panelet-source'],
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  logLevel: 'warning',
+};

@@ -7,24 +7,18 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { common, programs, shippedPrograms } from './programs.mjs';
+import { common, page, programs, shippedPrograms } from './programs.mjs';
 
 const root = new URL('..', import.meta.url).pathname;
 
-/** Folders of packages, from the root, that the programs are made of; with those that are loaded as they are. */
+/** Folders of packages, from the root, that the programs and the page are made of; with those that are loaded as they are. */
 async function folders() {
   const entryPoints = shippedPrograms.map((name) => programs[name]);
-  const { metafile } = await build({
-    ...common,
-    absWorkingDir: root,
-    entryPoints,
-    outdir: 'dist',
-    write: false,
-    metafile: true,
-  });
-  const bundled = Object.keys(metafile.inputs).flatMap(
-    (path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [],
-  );
+  const own = { absWorkingDir: root, outdir: 'dist', write: false, metafile: true };
+  const made = [await build({ ...common, ...own, entryPoints }), await build({ ...page, ...own })];
+  const bundled = made
+    .flatMap(({ metafile }) => Object.keys(metafile.inputs))
+    .flatMap((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []);
   return [...new Set([...bundled, ...common.external.map((name) => `node_modules/${name}`)])].sort();
 }
 

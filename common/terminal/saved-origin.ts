@@ -10,7 +10,7 @@ interface WithModes {
  * Has a terminal save and restore, with its cursor, whether positions count from the margins (DECOM), as DEC's terminals, xterm, VTE and kitty do and xterm.js does not.
  * Each screen has a saved cursor of its own.
  */
-export function saveOriginWithCursor(terminal: Terminal): void {
+export function saveOriginWithCursor(terminal: Pick<Terminal, 'buffer' | 'parser'>): void {
   // A reset gives it other modes.
   const { coreService } = (terminal as unknown as WithModes)._core;
   const saved = new Map<Terminal['buffer']['active']['type'], boolean>();

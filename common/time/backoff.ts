@@ -22,7 +22,7 @@ export interface Backoff {
  * Exponential backoff with full jitter: each delay is uniform in [0, ceiling), the ceiling grows by `factor` up to
  * `maxMs`. Source: M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
  */
-export function createBackoff(random: Random, options: BackoffOptions): Backoff {
+export function createBackoff(random: Pick<Random, 'number'>, options: BackoffOptions): Backoff {
   let ceilingMs = options.initialMs;
   return {
     nextMs: () => {

@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import { fitTable, plainText, wrapText } from '#test/support/fit-table.js';
-import { summarizeDurations } from '#test/support/percentiles.js';
+import { summarizeDurations } from '#common/time/percentiles.js';
 import { formatBytes, formatMs, textTable } from '#test/support/text-table.js';
 import { isEqualTransfer, isSameProcess, rowFailures, type DemoRow, type Transfer } from './row.js';
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { onStop } from '#common/process/on-stop.js';
 import { createSystemClock, sleep } from '#common/time/clock.js';
-import { summarizeDurations } from '#test/support/percentiles.js';
+import { summarizeDurations } from '#common/time/percentiles.js';
 import { makeTestDirectory, startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
 import { formatBytes, formatMs, textTable } from '#test/support/text-table.js';
 import { heldBy, sizesIn, type Held } from './footprint/memory.js';

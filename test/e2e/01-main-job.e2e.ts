@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createSystemClock } from '#common/time/clock.js';
 import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
-import { summarizeDurations } from '#test/support/percentiles.js';
+import { summarizeDurations } from '#common/time/percentiles.js';
 import type { PythonEcho } from '#test/support/python-client.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { podDeletes, recordedReceipts } from './support/audit-log.js';

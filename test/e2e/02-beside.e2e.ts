@@ -4,7 +4,7 @@ import { detachedBy } from '#controller/restart/api/annotations.js';
 import type { PanelRestart } from '#controller/restart/api/panel-restart.js';
 import type { Pod } from '#kube/objects.js';
 import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
-import { summarizeDurations } from '#test/support/percentiles.js';
+import { summarizeDurations } from '#common/time/percentiles.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { isReady } from './support/cluster-watch.js';
 import { abandonRestarts, createRestart, patchRestart } from './support/restarts.js';

@@ -1,5 +1,5 @@
 import { isFlawless, type EchoVerdict } from '#test/support/echo-load.js';
-import { summarizeDurations } from '#test/support/percentiles.js';
+import { summarizeDurations } from '#common/time/percentiles.js';
 import { formatBytes, formatMs, textTable } from '#test/support/text-table.js';
 import { isSoakFlawless, type SoakResult } from './soak.js';
 

@@ -10,7 +10,11 @@ export type PageMessage =
   /** Nodes that are on the screen now, the most wanted first; the server follows the first 8 of them. */
   | { readonly kind: 'show'; readonly nodes: readonly string[] };
 
-/** From the server: at first everything, then what changes. An object replaces the one of the same uid (or node) whole. */
+/**
+ * From the server: at first everything, then what changes. A connection begins with `cluster`; `targets` comes after all pods and restarts that
+ * there are, so that a page that comes back knows which are there no more. Events and troubles come after it.
+ * An object replaces the one of the same uid (or node) whole.
+ */
 export type LiveMessage =
   | { readonly kind: 'cluster'; readonly cluster: BoardCluster }
   | { readonly kind: 'pods'; readonly changed: readonly BoardPod[]; readonly gone: readonly string[] }

@@ -1,4 +1,4 @@
-import { summarizeDurations } from '#test/support/percentiles.js';
+import { summarizeDurations } from '#common/time/percentiles.js';
 import { formatMs, textTable } from '#test/support/text-table.js';
 import type { HandoverParts } from './handover-parts.js';
 

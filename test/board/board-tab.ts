@@ -1,0 +1,127 @@
+import type { Browser, ElementHandle, Page } from 'puppeteer-core';
+import { waitFor } from '#test/support/wait-for.js';
+import type { FakeBoard } from './fake-board.js';
+
+/** A tab of the browser with the board in it, as a test handles it. */
+export class BoardTab {
+  readonly page: Page;
+  /** What must not be there at the end: errors of the page, and what its policy refused. */
+  readonly errors: string[] = [];
+  readonly #board: FakeBoard;
+
+  private constructor(page: Page, board: FakeBoard) {
+    this.page = page;
+    this.#board = board;
+    page.on('pageerror', (error) => this.errors.push(String(error)));
+    page.on('console', (message) => {
+      // A server that is away is told by the browser as well.
+      if (message.type() === 'error' && !/ERR_CONNECTION|WebSocket|Failed to load resource/.test(message.text()))
+        this.errors.push(message.text());
+    });
+  }
+
+  static async open(browser: Browser, board: FakeBoard, hash = '#token=good'): Promise<BoardTab> {
+    const context = await browser.createBrowserContext();
+    const page = await context.newPage();
+    await page.setViewport({ width: 1280, height: 800 });
+    const tab = new BoardTab(page, board);
+    await page.goto(`${board.address}${hash}`);
+    return tab;
+  }
+
+  async close(): Promise<void> {
+    await this.page.browserContext().close();
+  }
+
+  /** All text of the page, or of a part of it. */
+  text(selector = 'body'): Promise<string> {
+    return this.page.evaluate(
+      (of) => [...document.querySelectorAll<HTMLElement>(of)].map((each) => each.innerText).join('\n'),
+      selector,
+    );
+  }
+
+  /** Waits until a part of the page has a text. */
+  async sees(text: string | RegExp, selector = 'body'): Promise<void> {
+    const has = async (): Promise<boolean> => {
+      const shown = await this.text(selector);
+      return typeof text === 'string' ? shown.includes(text) : text.test(shown);
+    };
+    await waitFor(`${String(text)} in ${selector}`, has).catch(async (error: unknown) => {
+      throw new Error(`${String(error)} There is:\n${await this.text(selector)}`, { cause: error });
+    });
+  }
+
+  async button(name: string, within = 'body'): Promise<ElementHandle> {
+    const selector = `${within} >>> ::-p-aria([name="${name}"][role="button"])`;
+    const found = await this.page.waitForSelector(selector);
+    if (found === null) throw new Error(`There is no button ${name}.`);
+    return found;
+  }
+
+  async press(name: string): Promise<void> {
+    await this.page.evaluate((wanted) => {
+      const all = [...document.querySelectorAll<HTMLElement>('button, [role=tab]')];
+      const found = all.filter(
+        (each) => each.innerText.trim().replace(/\s+/g, ' ') === wanted && !each.matches(':disabled'),
+      );
+      const last = found.at(-1);
+      if (last === undefined)
+        throw new Error(`There is no button "${wanted}" among: ${all.map((each) => each.innerText).join(', ')}`);
+      last.focus();
+      last.click();
+    }, name);
+  }
+
+  /** Opens a panel of the node that comes first, and resolves once its session is there. */
+  async openTerminal(): Promise<void> {
+    const before = this.#board.sessions.length;
+    if ((await this.page.$('.detail')) === null) {
+      await this.page.waitForSelector('.node-list [role=row][tabindex="0"]');
+      await this.page.click('.node-list [role=row][tabindex="0"]');
+    }
+    await this.sees('Open terminal', '.detail');
+    await this.press('Open terminal');
+    await waitFor('the session', () => this.#board.sessions.length > before);
+    await this.sees('Live', '.view-line');
+  }
+
+  /** The text on the screen of the terminal that is shown. */
+  terminalText(): Promise<string> {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>('.pane .xterm-rows > div')].map((row) => row.textContent).join('\n'),
+    );
+  }
+
+  async terminalShows(text: string): Promise<void> {
+    await waitFor(`${text} in the terminal`, async () => (await this.terminalText()).includes(text)).catch(
+      async (error: unknown) => {
+        throw new Error(`${String(error)} There is:\n${await this.terminalText()}`, { cause: error });
+      },
+    );
+  }
+
+  /** What has the focus: its role or tag, and its name. */
+  focus(): Promise<string> {
+    return this.page.evaluate(() => {
+      const element = document.activeElement as HTMLElement | null;
+      if (element === null) return '';
+      const name = element.getAttribute('aria-label') ?? element.innerText.trim().replace(/\s+/g, ' ').slice(0, 60);
+      return `${element.getAttribute('role') ?? element.tagName.toLowerCase()} ${name}`.trim();
+    });
+  }
+
+  /** Presses Tab until something has the focus. */
+  async tabTo(what: string | RegExp, key: 'forward' | 'back' = 'forward'): Promise<void> {
+    const seen: string[] = [];
+    for (let count = 0; count < 120; count++) {
+      const focus = await this.focus();
+      if (typeof what === 'string' ? focus === what : what.test(focus)) return;
+      seen.push(focus);
+      if (key === 'back') await this.page.keyboard.down('Shift');
+      await this.page.keyboard.press('Tab');
+      if (key === 'back') await this.page.keyboard.up('Shift');
+    }
+    throw new Error(`Tab never comes to ${String(what)}. It came to:\n${seen.join('\n')}`);
+  }
+}
