@@ -1,4 +1,4 @@
-import type { BoardRefusal, KeyAnswer, PlanAnswer, RestartName, RestartRequest } from '../../wire/requests.js';
+import type { BoardRefusal, KeyAnswer, KeyRequest, PlanAnswer, RestartName, RestartRequest } from '../../wire/requests.js';
 
 /** The board's server did not do what it was asked to, or could not be reached. */
 export class BoardRefused extends Error {
@@ -21,7 +21,7 @@ export interface BoardRequests {
 
 /** Trades a one-time token for a key. @throws BoardRefused */
 export async function tradeToken(token: string): Promise<string> {
-  const { key } = (await post('/key', { token }, {})) as KeyAnswer;
+  const { key } = (await post('/key', { token } satisfies KeyRequest, {})) as KeyAnswer;
   return key;
 }
 
