@@ -30,11 +30,7 @@ const apiPolicies = { abort: 'Abort', force: 'Force', wait: 'Wait' } as const;
  * Asks for a restart by annotation, as `kubectl annotate` does, and waits a moment for the controller's answer.
  * @throws CONFIG_INVALID for what is no DaemonSet; RESTART_FAILED with the controller's words when it refuses
  */
-export async function askForRestart(
-  context: CliContext,
-  named: string,
-  asked: RestartWish,
-): Promise<AskedForRestart> {
+export async function askForRestart(context: CliContext, named: string, asked: RestartWish): Promise<AskedForRestart> {
   const { world } = context;
   const target = `daemonset/${daemonSetName(named)}`;
   const namespace = context.flags.namespace ?? defaultNamespace;
