@@ -57,8 +57,6 @@ export class FakeView {
   #waiting = Buffer.alloc(0);
   sent = 0;
   shown = 0;
-  /** The most that was sent and not shown yet. */
-  mostUnshown = 0;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -85,7 +83,6 @@ export class FakeView {
     if (mayGo.length === 0) return;
     this.#waiting = this.#waiting.subarray(mayGo.length);
     this.sent += mayGo.length;
-    this.mostUnshown = Math.max(this.mostUnshown, this.sent - this.shown);
     // In pieces that cut characters in two.
     for (let at = 0; at < mayGo.length; at += 16_383) this.#socket.send(mayGo.subarray(at, at + 16_383));
   }

@@ -1,4 +1,11 @@
-import type { BoardRefusal, KeyAnswer, KeyRequest, PlanAnswer, RestartName, RestartRequest } from '../../wire/requests.js';
+import type {
+  BoardRefusal,
+  KeyAnswer,
+  KeyRequest,
+  PlanAnswer,
+  RestartName,
+  RestartRequest,
+} from '../../wire/requests.js';
 
 /** The board's server did not do what it was asked to, or could not be reached. */
 export class BoardRefused extends Error {

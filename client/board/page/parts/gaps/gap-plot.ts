@@ -26,7 +26,11 @@ export class GapPlot {
         cursor: { show: false },
         scales: { y: { range: (_plot, _low, high) => [0, Math.max(10, high * 1.15)] }, x: { range: timeRange } },
         axes: [
-          { ...axis, values: (_plot, times) => times.map((at) => timeOfDay(new Date(at * 1_000).toISOString())) },
+          {
+            ...axis,
+            space: 6 * rootPx(),
+            values: (_plot, times) => times.map((at) => timeOfDay(new Date(at * 1_000).toISOString())),
+          },
           {
             ...axis,
             size: 4.2 * rootPx(),
