@@ -1,4 +1,4 @@
-import type { Browser, ElementHandle, Page } from 'puppeteer-core';
+import type { Browser, Page } from 'puppeteer-core';
 import { waitFor } from '#test/support/wait-for.js';
 import type { FakeBoard } from './fake-board.js';
 
@@ -33,6 +33,11 @@ export class BoardTab {
     await this.page.browserContext().close();
   }
 
+  /** @throws where the page failed, or its policy refused something */
+  mustHaveNoErrors(): void {
+    if (this.errors.length > 0) throw new Error(`The page said:\n${this.errors.join('\n')}`);
+  }
+
   /** All text of the page, or of a part of it. */
   text(selector = 'body'): Promise<string> {
     return this.page.evaluate(
@@ -52,13 +57,7 @@ export class BoardTab {
     });
   }
 
-  async button(name: string, within = 'body'): Promise<ElementHandle> {
-    const selector = `${within} >>> ::-p-aria([name="${name}"][role="button"])`;
-    const found = await this.page.waitForSelector(selector);
-    if (found === null) throw new Error(`There is no button ${name}.`);
-    return found;
-  }
-
+  /** Clicks the button of this name: the last one, where a dialog has one as well. */
   async press(name: string): Promise<void> {
     await this.page.evaluate((wanted) => {
       const all = [...document.querySelectorAll<HTMLElement>('button, [role=tab]')];

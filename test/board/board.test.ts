@@ -25,10 +25,9 @@ describeInChromium()('the board in Chromium', () => {
     tab = await BoardTab.open(browser, board);
   });
   afterEach(async () => {
-    const { errors } = tab;
     await tab.close();
     await board.stop();
-    expect(errors).toEqual([]);
+    tab.mustHaveNoErrors();
   });
 
   test('trades the token of its address for a key, leaves no trace of it, and says how to get one without', async () => {
@@ -75,8 +74,7 @@ describeInChromium()('the board in Chromium', () => {
     await tab.tabTo('button Plan a restart');
     await tab.page.keyboard.press('Enter');
     await tab.sees('What to restart', 'dialog');
-    const isRestartDisabled = () =>
-      tab.page.$eval('dialog .actions button:last-child', (button) => (button as HTMLButtonElement).disabled);
+    const isRestartDisabled = () => tab.page.$eval('dialog .actions button:last-child', (button) => button.disabled);
     expect(await isRestartDisabled()).toBe(true);
     await tab.tabTo(/^input/);
     await tab.page.keyboard.type('new image');

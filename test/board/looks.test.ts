@@ -52,10 +52,9 @@ describeInChromium()('the looks of the board in Chromium', () => {
     await tab.sees('p99', '.gaps');
   });
   afterEach(async () => {
-    const { errors } = tab;
     await tab.close();
     await board.stop();
-    expect(errors).toEqual([]);
+    tab.mustHaveNoErrors();
   });
   afterAll(async () => {
     await browser.close();
@@ -145,7 +144,7 @@ describeInChromium()('the looks of the board in Chromium', () => {
         // Nothing makes the page longer than what is on it.
         expect(high).toBeLessThanOrEqual(Math.max(height, Math.ceil(main) + 1));
         await tab.page.screenshot({
-          path: join(pictures, `${width}-${scheme}.png`) as `${string}.png`,
+          path: join(pictures, `${width}-${scheme}.png`),
           fullPage: true,
         });
       }

@@ -25,10 +25,9 @@ describeInChromium()('sessions of the board in Chromium', () => {
     tab = await BoardTab.open(browser, board);
   });
   afterEach(async () => {
-    const { errors } = tab;
     await tab.close();
     await board.stop();
-    expect(errors).toEqual([]);
+    tab.mustHaveNoErrors();
   });
   const viewOf = (index: number): FakeView => [...board.session(index).views][0]!;
   const openLog = async (): Promise<void> => {
@@ -68,8 +67,8 @@ describeInChromium()('sessions of the board in Chromium', () => {
     await tab.sees(/p50\s+400 ms\s+p99\s+900 ms/, '.gaps');
     await tab.sees('Connection cut: 1', '.gaps');
     const inked = await tab.page.$eval('.plot canvas', (canvas) => {
-      const { width, height } = canvas as HTMLCanvasElement;
-      const { data } = (canvas as HTMLCanvasElement).getContext('2d')!.getImageData(0, 0, width, height);
+      const { width, height } = canvas;
+      const { data } = canvas.getContext('2d')!.getImageData(0, 0, width, height);
       return data.some((value, index) => index % 4 === 3 && value > 0);
     });
     expect(inked).toBe(true);
