@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -98,6 +99,8 @@ const listen = (server: ReturnType<typeof createServer>, host: string, port: num
 export async function startApiServer(deps: ApiServerDeps): Promise<ApiServer> {
   const { log, host = '127.0.0.1' } = deps;
   const closing = new AbortController();
+  // Each watch listens, and any number of them is right.
+  setMaxListeners(0, closing.signal);
   const context: ApiContext = {
     store: deps.store,
     kinds: deps.kinds,

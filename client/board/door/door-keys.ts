@@ -41,7 +41,7 @@ function find(held: readonly Held[], secret: string): Held | undefined {
 export function createDoorKeys({ clock, random }: { readonly clock: Clock; readonly random: Random }): DoorKeys {
   let tokens: readonly Held[] = [];
   let keys: readonly Held[] = [];
-  const secret = (): string => random.bytes(secretBytes).toString('base64url');
+  const secret = (): string => Buffer.from(random.bytes(secretBytes)).toString('base64url');
   return {
     issueToken: () => {
       const token = secret();
