@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { PaneletError } from '#common/errors/errors.js';
-import type { SessionInfo } from './node-views.js';
+import type { SessionInfo } from './calls/node-views.js';
 
 /** Where to look for a session. */
 export interface FindSessionOptions {

@@ -11,7 +11,7 @@ import { createAgentCalls, type AgentCalls } from './calls/agent-calls.js';
 import { createChannelPool, type ChannelPool } from './connect/channel-pool.js';
 import type { OpenOptions, PaneletClientOptions, ResumeOptions, TokenQuery } from './connect/client-options.js';
 import { credentialsFor, serverNameOf, type TlsOption } from './connect/endpoint-address.js';
-import { nodePanelsOf, sessionInfoOf, type NodePanels, type SessionInfo } from './node-views.js';
+import { nodePanelsOf, sessionInfoOf, type NodePanels, type SessionInfo } from './calls/node-views.js';
 import type { PaneletSession } from './session/panelet-session.js';
 import { callUnary } from './calls/unary-call.js';
 

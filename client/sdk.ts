@@ -1,6 +1,6 @@
 /** The client SDK of Panelet: sessions that survive connections, agents and planned restarts. */
 export { createPaneletClient, type PaneletClient } from './panelet-client.js';
-export type { NodePanels, PanelInfo, SessionInfo } from './node-views.js';
+export type { NodePanels, PanelInfo, SessionInfo } from './calls/node-views.js';
 export { findSession, type FindSessionOptions } from './find-session.js';
 export type {
   AddressOptions,

@@ -159,7 +159,7 @@ function registerCounters(registry: MetricsRegistry) {
   const decisions = counter('panelet_authorization_total', 'Decisions about what callers may do.', ['decision']);
   const reviews = counter(
     'panelet_attachment_reviews_total',
-    'Questions whether an open attachment is still allowed, by answer.',
+    'Questions whether an open attachment, or a call that watches, is still allowed, by answer.',
     ['decision'],
   );
   const ended = counter('panelet_connections_ended_total', 'Connections that the agent ended by itself, by reason.', [

@@ -17,7 +17,7 @@ export interface SessionViewsDeps {
 }
 
 /** The sessions that one caller may see, over all workers of the node. */
-export interface SessionView {
+export interface NodeSessionsView {
   readonly changes: Changes;
   /** Those of a panel, or of all where it is empty; oldest first. */
   list(panel: string): Session[];
@@ -27,7 +27,7 @@ export interface SessionView {
 
 /** A view that somebody looks at. */
 export interface UsedView {
-  readonly view: SessionView;
+  readonly view: NodeSessionsView;
   /** He looks no more. */
   readonly leave: () => void;
 }
@@ -82,7 +82,7 @@ interface Followed {
   readonly sessions: WorkerSessions;
 }
 
-class CallerView implements SessionView {
+class CallerView implements NodeSessionsView {
   readonly changes = createChanges();
   readonly #deps: SessionViewsDeps;
   readonly #metadata: Metadata;

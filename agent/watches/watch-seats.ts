@@ -1,5 +1,5 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import { PacedStream, type News } from '#common/grpc/paced-stream.js';
+import { PacedStream, type PacedNews } from '#common/grpc/paced-stream.js';
 import { statusOf } from '#common/grpc/grpc-status.js';
 import { PaneletError } from '#common/errors/errors.js';
 import type { Clock } from '#common/time/clock.js';
@@ -29,7 +29,7 @@ export interface Watching<Message> {
   /** What he was allowed, and is asked about again. */
   readonly questions: readonly Question[];
   readonly restMs: number;
-  readonly look: () => News<Message>;
+  readonly look: () => PacedNews<Message>;
   /** Calls back whenever something may have changed, until the returned function is called. */
   readonly subscribe: (callback: () => void) => () => void;
 }

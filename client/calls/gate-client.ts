@@ -13,7 +13,7 @@ import {
   type WatchResponse,
 } from '#proto/gate/v1/gate.js';
 import type { ListSessionsRequest, ListSessionsResponse, WatchSessionsResponse } from '#proto/session/v1/session.js';
-import { sessionInfoOf, type SessionInfo } from '../node-views.js';
+import { sessionInfoOf, type SessionInfo } from './node-views.js';
 import { createAddressBook, type AddressBook } from '../connect/address-book.js';
 import { defaultTimes } from '../connect/attach-times.js';
 import { bearer } from '../connect/bearer.js';
@@ -22,7 +22,7 @@ import type { AddressOptions } from '../connect/client-options.js';
 import { dial } from '../connect/dial.js';
 import { credentialsFor, serverNameOf, type TlsOption } from '../connect/endpoint-address.js';
 import { clientErrorOf, statusOfError } from '../connect/status-errors.js';
-import { keepWatching, type WatchOptions } from './keep-watching.js';
+import { keepWatching, type KeepWatching } from './keep-watching.js';
 import { SessionList } from './session-list.js';
 import { callUnary, type UnaryMethod } from './unary-call.js';
 
@@ -33,9 +33,9 @@ export interface GateClient {
    * The status, and each change of it, until the signal aborts: agents that go are waited for, and those from before are asked every 5 s.
    * @throws PaneletError that does not pass, for example IDENTITY_REFUSED
    */
-  watch(options?: WatchOptions): AsyncGenerator<GateStatus, void, undefined>;
+  watch(options?: KeepWatching): AsyncGenerator<GateStatus, void, undefined>;
   /** The caller's own sessions on the node, oldest first, and how they are at each change; else as `watch`. */
-  watchSessions(options?: WatchOptions): AsyncGenerator<readonly SessionInfo[], void, undefined>;
+  watchSessions(options?: KeepWatching): AsyncGenerator<readonly SessionInfo[], void, undefined>;
   cordon(request: CordonRequest): Promise<GateStatus>;
   uncordon(request: UncordonRequest): Promise<GateStatus>;
   /** Starts or joins a drain and yields its states. Ending the iteration does not end the drain. */
@@ -91,13 +91,13 @@ class DialledGate implements GateClient {
     return this.#ask((gate) => gate.status.bind(gate), {});
   }
 
-  watch(options: WatchOptions = {}): AsyncGenerator<GateStatus, void, undefined> {
+  watch(options: KeepWatching = {}): AsyncGenerator<GateStatus, void, undefined> {
     const { signal } = options;
     const source = { watch: () => this.#statuses(signal), ask: () => this.status() };
     return keepWatching(source, { ...options, clock: this.#clock, random: this.#random });
   }
 
-  watchSessions(options: WatchOptions = {}): AsyncGenerator<readonly SessionInfo[], void, undefined> {
+  watchSessions(options: KeepWatching = {}): AsyncGenerator<readonly SessionInfo[], void, undefined> {
     const { signal } = options;
     const source = { watch: () => this.#sessions(signal), ask: () => this.#listSessions() };
     return keepWatching(source, { ...options, clock: this.#clock, random: this.#random });

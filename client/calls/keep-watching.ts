@@ -12,7 +12,7 @@ export interface WatchSource<Value> {
 }
 
 /** How long and how loudly to watch. */
-export interface WatchOptions {
+export interface KeepWatching {
   /** Ends it, without an error. @default never */
   readonly signal?: AbortSignal | undefined;
   /** Told each time that nothing is heard for a while: the agent has gone, or the way to it; it is tried again. */
@@ -35,7 +35,7 @@ const passing: ReadonlySet<ErrorCode> = new Set([
  */
 export async function* keepWatching<Value>(
   { watch, ask }: WatchSource<Value>,
-  { clock, random, signal, onLost }: WatchOptions & { readonly clock: Clock; readonly random: Random },
+  { clock, random, signal, onLost }: KeepWatching & { readonly clock: Clock; readonly random: Random },
 ): AsyncGenerator<Value, void, undefined> {
   const backoff = createBackoff(random, spacing);
   let asks = false;

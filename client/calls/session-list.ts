@@ -1,5 +1,5 @@
 import type { Session, WatchSessionsResponse } from '#proto/session/v1/session.js';
-import { sessionInfoOf, type SessionInfo } from '../node-views.js';
+import { sessionInfoOf, type SessionInfo } from './node-views.js';
 
 interface Known {
   readonly info: SessionInfo;

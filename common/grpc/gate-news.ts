@@ -1,5 +1,5 @@
 import type { GateStatus, WatchResponse } from '#proto/gate/v1/gate.js';
-import type { News } from './paced-stream.js';
+import type { PacedNews } from './paced-stream.js';
 
 /** Changes of a gate are told together once in so many milliseconds. */
 export const gateNewsMs = 250;
@@ -15,7 +15,7 @@ export class GateNews {
   #told = '';
 
   /** What to tell of a status, after which it is told. */
-  next(status: GateStatus): News<WatchResponse> {
+  next(status: GateStatus): PacedNews<WatchResponse> {
     const now = gateNewsOf(status);
     if (now === this.#told) return {};
     this.#told = now;

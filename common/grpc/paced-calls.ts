@@ -1,7 +1,7 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../time/clock.js';
 import { statusOf } from './grpc-status.js';
-import { PacedStream, type News } from './paced-stream.js';
+import { PacedStream, type PacedNews } from './paced-stream.js';
 
 /** What the watches of one service need. */
 export interface PacedCallsDeps {
@@ -27,7 +27,7 @@ export class PacedCalls {
   }
 
   /** Tells a caller what `look` finds, now and whenever something has changed, until the caller leaves. */
-  add<Message>(call: ServerWritableStream<unknown, Message>, look: () => News<Message>): void {
+  add<Message>(call: ServerWritableStream<unknown, Message>, look: () => PacedNews<Message>): void {
     const { clock, restMs } = this.#deps;
     const leave = (): void => this.#leave(call);
     call.on('cancelled', leave);

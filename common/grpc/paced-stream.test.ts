@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
-import { PacedStream, type News } from './paced-stream.js';
+import { PacedStream, type PacedNews } from './paced-stream.js';
 
 let clock: FakeClock;
 let now: number;
@@ -11,7 +11,7 @@ let again: number | undefined;
 let failures: unknown[];
 
 /** Tells a number when it has changed. */
-function begin(look?: () => News<number>): PacedStream<number> {
+function begin(look?: () => PacedNews<number>): PacedStream<number> {
   const stream = new PacedStream<number>({
     clock,
     restMs: 250,

@@ -2,7 +2,7 @@ import { restAfter } from '../time/rest-after.js';
 import type { Clock, Timer } from '../time/clock.js';
 
 /** What a reader is to be told now. */
-export interface News<Message> {
+export interface PacedNews<Message> {
   /** Nothing where it is missing. */
   readonly message?: Message | undefined;
   /** What is kept back now is to be told in so many milliseconds. */
@@ -15,7 +15,7 @@ export interface PacedStreamDeps<Message> {
   /** Shortest time between two looks, in milliseconds. */
   readonly restMs: number;
   /** What is news, as of now; it is told then. */
-  readonly look: () => News<Message>;
+  readonly look: () => PacedNews<Message>;
   /** Sends a message; calls back once the transport has taken it. */
   readonly write: (message: Message, onTaken: () => void) => void;
   /** Looking has failed; it is over then. */

@@ -1,6 +1,6 @@
 import type { Session, WatchSessionsResponse } from '#proto/session/v1/session.js';
 import { isEqualJson } from '../equal-json.js';
-import type { News } from './paced-stream.js';
+import type { PacedNews } from './paced-stream.js';
 
 /** Changes of sessions are told together once in so many milliseconds. */
 export const sessionNewsMs = 250;
@@ -14,7 +14,7 @@ export class SessionNews {
   #countedMs = 0;
 
   /** What to tell of the sessions as they are now, after which they are told. The first time that is all of them, also where there is none. */
-  next(sessions: readonly Session[], nowMs: number): News<WatchSessionsResponse> {
+  next(sessions: readonly Session[], nowMs: number): PacedNews<WatchSessionsResponse> {
     const dueInMs = this.#isFirst ? 0 : Math.max(0, this.#countedMs + sessionCountsMs - nowMs);
     const complete = this.#isFirst;
     const now = new Map<string, Session>();

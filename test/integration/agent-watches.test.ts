@@ -1,7 +1,7 @@
 import { kill } from 'node:process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Metadata, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
+import { type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { createGateClient, type GateClient } from '#client/calls/gate-client.js';
@@ -235,7 +235,7 @@ describe('a gate that is watched', () => {
     });
     expect(rpcErrorOf(refused)).toMatchObject({ code: 'IDENTITY_REFUSED' });
     const nowhere = await new Promise<ServiceError>((resolve) => {
-      const other = ops.gate.watch({ podUid: 'no-such-pod' }, ops.metadata ?? new Metadata());
+      const other = ops.gate.watch({ podUid: 'no-such-pod' }, ops.metadata);
       other.on('data', () => undefined);
       other.on('error', resolve);
     });

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
 import type { GateStatus } from '#proto/gate/v1/gate.js';
 import { createGateClient } from '../../calls/gate-client.js';
-import type { PanelInfo, SessionInfo } from '../../node-views.js';
+import type { PanelInfo, SessionInfo } from '../../calls/node-views.js';
 import { createPaneletClient } from '../../panelet-client.js';
 import { openCluster } from '../access/agent-access.js';
 import { chooseAgentPod, defaultNamespace, type AgentPod } from '../cluster/agent-pods.js';

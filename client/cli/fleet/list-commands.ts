@@ -4,7 +4,7 @@ import { usesCluster, withAgent } from '../access/agent-access.js';
 import { chooseSessionId, isWholeSessionId, shortIds } from '../access/choose-session-id.js';
 import { exitCodeOfListing, listFleetSessions, type FleetSessions } from './fleet-commands.js';
 import { report, type CliContext } from '../access/cli-context.js';
-import type { SessionInfo } from '../../node-views.js';
+import type { SessionInfo } from '../../calls/node-views.js';
 import { ageText, tableLines } from '../io/output.js';
 import { createResumeStore, resumeStoreDir } from '../access/resume-store.js';
 
