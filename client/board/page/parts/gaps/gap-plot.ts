@@ -62,9 +62,9 @@ export class GapPlot {
   }
 }
 
-/** The times of the gaps, a minute at least: one gap stands in the middle. */
-function timeRange(_plot: uPlot, low: number | null, high: number | null): [number, number] {
-  const [from, to] = [low ?? 0, high ?? 60];
+/** The times of the gaps, a minute at least: one gap stands in the middle. Of one, the plot itself would show a day. */
+function timeRange({ data: [times] }: uPlot): [number, number] {
+  const [from = 0, to = from] = [times[0], times.at(-1)];
   const around = Math.max(30, (to - from) * 0.05);
   return [from - around, to + around];
 }
