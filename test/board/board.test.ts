@@ -169,7 +169,7 @@ describeInChromium()('the board in Chromium', () => {
     await tab.sees('panelet-agent-3999', '.events');
     expect(await tab.page.$$eval('.event', (all) => all.length)).toBe(60);
     const longest = await tab.page.evaluate(() => Math.max(...(window as unknown as { waits: number[] }).waits));
-    console.log(`3,100 messages: the page stood still for ${Math.round(longest)} ms at most`);
+    process.stdout.write(`3,100 messages: the page stood still for ${Math.round(longest)} ms at most.\n`);
   });
 
   test('shows what others have written as text, whatever it is', async () => {
