@@ -13,6 +13,7 @@ import {
   createClusterView,
   enqueueOnChange,
   mapReflected,
+  retiredFrom,
   type ClusterStores,
   type Reflected,
 } from './restart/facts/cluster-view.js';
@@ -178,9 +179,11 @@ class Controller implements RunningController {
   }
 }
 
-/** Keys of everything there is to look at: targets, and those of restarts whose target is not there. */
-function targetKeys({ targets, restarts }: ClusterStores): string[] {
+/** Keys of everything there is to look at: targets, and those of restarts, and of pods that retire, whose target is not there. */
+function targetKeys(stores: ClusterStores): string[] {
+  const { targets, restarts } = stores;
   return [
+    ...retiredFrom(stores),
     ...targets.list().map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`),
     ...restarts.list().map(({ metadata, spec }) => `${metadata.namespace ?? ''}/${spec.targetRef.name}`),
   ];

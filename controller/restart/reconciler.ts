@@ -15,6 +15,7 @@ import type { Action, Decision, Snapshot } from './decide/snapshot.js';
 import { uidOf } from './facts/pods.js';
 import type { Progress } from './report/progress.js';
 import type { Trigger } from './request/annotation-trigger.js';
+import { goneTargetOf } from './retiring/gone-target.js';
 import { RetiringPods } from './retiring/retiring-pods.js';
 import { SnapshotTaker, type SnapshotTakerDeps } from './snapshot-taker.js';
 import { StrayPods } from './stray-pods.js';
@@ -77,7 +78,9 @@ class TargetReconciler implements Reconciler {
     if (target !== undefined) waits.push(await this.#giveBackStrays(targetKey, target));
     for (const restart of restarts) waits.push((await this.#advance(targetKey, uidOf(restart))).requeueAfterMs);
     // After the restarts, which count what they had retire.
-    if (target !== undefined) waits.push(await this.#tend(view.target(targetKey) ?? target));
+    // Also where the DaemonSet is gone: who has sessions stays, and somebody has to see when that is over.
+    const tended = view.target(targetKey) ?? target ?? goneTargetOf(retiring);
+    if (tended !== undefined) waits.push(await this.#tend(tended));
     return soonest(...waits);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { pods } from '#kube/api.js';
+import { daemonSets, pods } from '#kube/api.js';
 import type { Pod } from '#kube/objects.js';
 import { isExhaustive } from '#test/support/exhaustive.js';
 import type { FaultPoint } from '#test/support/controller/faults.js';
@@ -232,6 +232,28 @@ describe('a host with shells', () => {
       expect.objectContaining({ kind: 'DaemonSet', controller: false }),
       expect.objectContaining({ kind: 'Lease', controller: true }),
     ]);
+  });
+
+  test('goes with its last shell where its DaemonSet is gone for good, and belongs to the lease alone', async () => {
+    const world = setUp();
+    const { sim, driver, original } = world;
+    await upgrade(world, 'h1');
+    const [pod] = original as [Pod];
+    for (const { metadata } of sim.kube.all(daemonSets)) {
+      if (metadata.name === targetRef.name) sim.kube.remove(daemonSets, metadata);
+    }
+    sim.kube.mutate(pods, pod.metadata, (before) => ({
+      ...before,
+      metadata: { ...before.metadata, ownerReferences: [] },
+    }));
+    driver.replace();
+    const owners = (): readonly unknown[] => sim.kube.find(pods, pod.metadata)?.metadata.ownerReferences ?? [];
+    expect(await driver.until(() => owners().length > 0, 60_000)).toBe(true);
+    expect(owners()).toEqual([expect.objectContaining({ kind: 'Lease', controller: true })]);
+    expect(await driver.until(() => !isThere(sim, pod), 120_000)).toBe(false);
+    endShells(sim, pod);
+    expect(await driver.until(() => !isThere(sim, pod), 120_000)).toBe(true);
+    expect(sim.violations).toEqual([]);
   });
 
   test('on a node that is down is left alone, and goes when the node is back without its shells', async () => {

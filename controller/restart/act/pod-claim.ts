@@ -10,7 +10,7 @@ import {
   retiringLabel,
   type Claim,
 } from '../api/annotations.js';
-import { retireAtText, retirementOf } from '../api/retirement.js';
+import { retireAtText, retirementFrom, retirementOf } from '../api/retirement.js';
 import { uidOf } from '../facts/pods.js';
 import { detachLabelOf } from '../facts/surge.js';
 import type { ActionOf, ActionTools } from './action-tools.js';
@@ -73,11 +73,13 @@ export async function writeOwners(tools: ActionTools, { pod, target }: ActionOf<
   const { kind: dsKind } = daemonSets;
   const others = othersThan(target, pod).filter(({ kind }) => kind !== dsKind && kind !== lease.kind);
   const label = detachLabelOf(target);
-  const retirement = retirementOf(pod) ?? { restart: '', target: target.metadata.name };
+  const retirement = retirementOf(pod) ?? retirementFrom(target, '');
+  // One that is gone can own nothing.
+  const own = target.metadata.uid === undefined ? [] : [ownerReference(target, false)];
   await write(tools, pod, {
     annotations: { [claimAnnotation]: null, [retirementAnnotation]: JSON.stringify(retirement) },
     labels: { [detachedLabel]: null, [retiringLabel]: 'true', ...(label === undefined ? {} : { [label.key]: null }) },
-    ownerReferences: [...others, ownerReference(target, false), { ...lease, controller: true }],
+    ownerReferences: [...others, ...own, { ...lease, controller: true }],
   });
   return true;
 }

@@ -1,7 +1,7 @@
 import { timestamp } from '#common/time/clock.js';
 import { momentToMs } from '#common/time/moment.js';
 import type { KubeObject } from '#kube/objects.js';
-import { retireAtAnnotation, retirementAnnotation, retiringLabel } from './annotations.js';
+import { gateDaemonSetAnnotation, retireAtAnnotation, retirementAnnotation, retiringLabel } from './annotations.js';
 
 /** What is written down at a pod that retires. */
 export interface PodRetirement {
@@ -9,6 +9,8 @@ export interface PodRetirement {
   readonly restart: string;
   /** Name of the DaemonSet that it was taken out of. */
   readonly target: string;
+  /** Name of the DaemonSet whose pods answer for its gate: the one that it was taken out of may be gone before it. */
+  readonly gate?: string;
 }
 
 /**
@@ -31,10 +33,17 @@ export function retirementOf(pod: KubeObject): PodRetirement | undefined {
   try {
     const value = JSON.parse(text) as Partial<PodRetirement> | null;
     if (typeof value?.restart !== 'string' || typeof value.target !== 'string') return undefined;
-    return { restart: value.restart, target: value.target };
+    const { restart, target, gate } = value;
+    return { restart, target, ...(typeof gate === 'string' ? { gate } : {}) };
   } catch {
     return undefined;
   }
+}
+
+/** What is to be written down at a pod of a DaemonSet that retires. @param restart uid of the restart that replaced it, or empty */
+export function retirementFrom({ metadata }: KubeObject, restart: string): PodRetirement {
+  const gate = metadata.annotations?.[gateDaemonSetAnnotation];
+  return { restart, target: metadata.name, ...(gate === undefined ? {} : { gate }) };
 }
 
 /** Until when the sessions of a pod that retires may stay. */

@@ -5,7 +5,7 @@ import { Target } from '#proto/gate/v1/gate.js';
 import { events } from '../api/events.js';
 import { claimOf } from '../api/annotations.js';
 import { isFinished, type ActivePod } from '../api/panel-restart.js';
-import { retireAtOf } from '../api/retirement.js';
+import { retireAtOf, retirementFrom } from '../api/retirement.js';
 import type { Settings } from '../api/settings.js';
 import { isTerminating, uidOf } from '../facts/pods.js';
 import type { RetiringPod } from '../facts/retiring-list.js';
@@ -56,10 +56,11 @@ export function retire(c: SurgeCase, entry: ActivePod, sessions: number): PodOut
 
 /** The same at once, where nobody counts. */
 export function retireActions({ snapshot, settings, pod }: SurgeCase, sessions: number): readonly Action[] {
-  const { restart, now } = snapshot;
+  const { restart, target, now } = snapshot;
   const untilMs = now.getTime() + settings.retireTimeoutMs;
   const until = Number.isFinite(untilMs) ? atTheLatest(untilMs) : 'without a limit';
-  const retirement = { restart: uidOf(restart), target: restart.spec.targetRef.name };
+  const of = target ?? { metadata: { name: restart.spec.targetRef.name } };
+  const retirement = retirementFrom(of, uidOf(restart));
   const event = events.retired(pod, until, sessions);
   return [...reopenOwn(snapshot, pod), { kind: 'retire', pod, retirement, untilMs, event }];
 }

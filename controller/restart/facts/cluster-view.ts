@@ -56,6 +56,7 @@ const byNamespace = 'namespace';
 const byDetached = 'detached';
 const byGateProvider = 'gate provider';
 const byRetirement = 'retirement';
+const byRetiring = 'retiring';
 
 /** Key of the target of a restart, `namespace/name`. */
 export function targetKeyOf(restart: PanelRestart): string {
@@ -95,6 +96,11 @@ export function retiredFromOf(pod: Pod): string | undefined {
   return name === undefined ? undefined : keyOf({ metadata: { ...pod.metadata, name } });
 }
 
+/** Keys of the targets that pods retire from, whether they are there or not. */
+export function retiredFrom({ pods }: ClusterStores): ReadonlySet<string> {
+  return new Set(pods.byIndex(byRetiring, '').flatMap((pod) => retiredFromOf(pod) ?? []));
+}
+
 /** Empty stores with the indexes that a view needs. */
 export function createClusterStores(): ClusterStores {
   return {
@@ -108,6 +114,7 @@ export function createClusterStores(): ClusterStores {
       [byHolder]: holdersOf,
       [byDetached]: detachedOf,
       [byOwnerIfHeld]: (pod) => (holdersOf(pod).length === 0 ? [] : ownerUidsOf(pod)),
+      [byRetiring]: (pod) => (isRetiring(pod) ? [''] : []),
       [byRetirement]: (pod) => [retiredFromOf(pod)].filter((key) => key !== undefined),
     }),
     nodes: createStore<KubeNode>(),
@@ -180,9 +187,7 @@ export function enqueueOnChange(stores: ClusterStores, enqueue: (targetKey: stri
     for (const restart of stores.restarts.list()) {
       if (restart.status?.completionTime === undefined) enqueue(targetKeyOf(restart));
     }
-    for (const target of stores.targets.list()) {
-      if (stores.pods.byIndex(byRetirement, keyOf(target)).length > 0) enqueue(keyOf(target));
-    }
+    for (const key of retiredFrom(stores)) enqueue(key);
   };
   stores.targets.onChange(({ before, after }) => {
     const target = after ?? before;

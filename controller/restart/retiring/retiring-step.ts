@@ -139,7 +139,8 @@ function remove({ pod, budgets, view }: RetiringCase, receipt: RecordedReceipt):
 function needsOwners({ pod, target, lease }: RetiringCase): boolean {
   if (lease !== undefined && (!isMarkedRetiring(pod) || holdersOf(pod).length > 0)) return true;
   const owners = new Set(pod.metadata.ownerReferences?.map(({ uid }) => uid));
-  return lease !== undefined && (!owners.has(lease.uid) || !owners.has(uidOf(target)));
+  const isOwned = target.metadata.uid === undefined || owners.has(uidOf(target));
+  return lease !== undefined && (!owners.has(lease.uid) || !isOwned);
 }
 
 function act(actions: readonly Action[]): RetiringStep {

@@ -154,6 +154,7 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagM
   sim.kube.onChange = () => {
     dirty = true;
   };
+  const retiredKeys = (): string[] => sim.kube.all(pods).flatMap((pod) => retiredFromOf(pod) ?? []);
   let requeueAtMs: number | undefined;
   let lookAtMs = 0;
   const once = async (): Promise<void> => {
@@ -161,7 +162,11 @@ export function createSimDriver(sim: SimCluster, faults: FaultPoint[] = [], lagM
     requeueAtMs = undefined;
     try {
       // Whatever DaemonSet is gone may still have restarts.
-      for (const key of new Set([`${sim.target.namespace}/${sim.target.name}`, ...sim.targetKeys()])) {
+      for (const key of new Set([
+        `${sim.target.namespace}/${sim.target.name}`,
+        ...sim.targetKeys(),
+        ...retiredKeys(),
+      ])) {
         const { requeueAfterMs } = await controller.reconcile(key);
         const atMs = requeueAfterMs === undefined ? Infinity : sim.clock.nowMs() + requeueAfterMs;
         if (atMs < (requeueAtMs ?? Infinity)) requeueAtMs = atMs;
