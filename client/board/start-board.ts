@@ -30,7 +30,7 @@ export interface BoardOptions {
 }
 
 /** A board that runs. */
-export interface Board {
+export interface RunningBoard {
   readonly cluster: BoardCluster;
   /** Its address without a token: it leads to a page that asks for one. */
   readonly address: string;
@@ -57,7 +57,7 @@ async function requireCluster(kubectl: Kubectl, namespace: string): Promise<void
 }
 
 /** Starts a board of the cluster of the flags. @throws CONFIG_INVALID, PORT_TAKEN, or what kubectl says where there is no cluster */
-export async function startBoard(context: CliContext, options: BoardOptions): Promise<Board> {
+export async function startBoard(context: CliContext, options: BoardOptions): Promise<RunningBoard> {
   const { world } = context;
   const { clock, random } = world;
   const ending = new AbortController();

@@ -2,7 +2,7 @@ import { timestamp } from '#common/time/clock.js';
 import { durationToMs } from '#common/time/duration.js';
 import type { GateStatus } from '#proto/gate/v1/gate.js';
 import { stateName } from '../../cli/fleet/gate-view.js';
-import type { PanelInfo, SessionInfo } from '../../node-views.js';
+import type { PanelInfo, SessionInfo } from '../../calls/node-views.js';
 import type { BoardGate, BoardNode, BoardSession } from '../wire/live.js';
 
 /** What an agent has answered. */

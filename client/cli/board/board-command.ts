@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { createLatch } from '#common/time/latch.js';
 import { PaneletError } from '#common/errors/errors.js';
 import { isForeground } from '#common/process/process-stat.js';
-import { startBoard, type Board } from '../../board/start-board.js';
+import { startBoard, type RunningBoard } from '../../board/start-board.js';
 import type { CliContext } from '../access/cli-context.js';
 import { exitCodeOfStop, exitCodes } from '../io/exit-codes.js';
 import type { CliWorld } from '../io/cli-world.js';
@@ -60,7 +60,7 @@ function privateDirectories({ env }: CliWorld): readonly string[] {
   return [...(runtime === '' ? [] : [runtime]), tmpdir()];
 }
 
-function greeting({ cluster, address }: Board): string {
+function greeting({ cluster, address }: RunningBoard): string {
   const where = cluster.context === '' ? '' : ` of ${cluster.context}`;
   return `The board${where}, namespace ${cluster.namespace}: ${address}
 Keys: o opens it in a browser, a shows an address that lets in once within 60 s, ctrl-C ends it.
