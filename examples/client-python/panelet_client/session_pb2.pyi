@@ -435,6 +435,22 @@ class ListSessionsResponse(_message.Message):
     sessions: _containers.RepeatedCompositeFieldContainer[Session]
     def __init__(self, sessions: _Optional[_Iterable[_Union[Session, _Mapping]]] = ...) -> None: ...
 
+class WatchSessionsRequest(_message.Message):
+    __slots__ = ("panel",)
+    PANEL_FIELD_NUMBER: _ClassVar[int]
+    panel: str
+    def __init__(self, panel: _Optional[str] = ...) -> None: ...
+
+class WatchSessionsResponse(_message.Message):
+    __slots__ = ("complete", "sessions", "gone")
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    GONE_FIELD_NUMBER: _ClassVar[int]
+    complete: bool
+    sessions: _containers.RepeatedCompositeFieldContainer[Session]
+    gone: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, complete: _Optional[bool] = ..., sessions: _Optional[_Iterable[_Union[Session, _Mapping]]] = ..., gone: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class Session(_message.Message):
     __slots__ = ("session_id", "panel", "node", "owner", "incarnation", "attached", "age", "frames_in", "frames_out", "checkpointable", "details", "retiring", "ends_at")
     class DetailsEntry(_message.Message):
