@@ -116,7 +116,19 @@ function startGuarded(options: KubectlOptions, { args, apart, input }: StartOpti
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   let interrupted = false;
-  const stop = (): void => void lifeline?.destroy();
+  let stopped = false;
+  // A plugin for credentials may outlive it, with its output in hand: nobody waits for that.
+  const leaveOutput = (): void => {
+    if (!stopped || (child.exitCode === null && child.signalCode === null)) return;
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  };
+  const stop = (): void => {
+    stopped = true;
+    lifeline?.destroy();
+    leaveOutput();
+  };
+  child.on('exit', leaveOutput);
   const interrupt = (): void => {
     interrupted = true;
     stop();
@@ -143,7 +155,12 @@ function startGuarded(options: KubectlOptions, { args, apart, input }: StartOpti
 export function createKubectl(options: KubectlOptions): Kubectl {
   const linesOf = async function* (started: StartedKubectl): AsyncGenerator<string, void, undefined> {
     try {
-      if (started.child.stdout !== null) yield* createInterface({ input: started.child.stdout });
+      if (started.child.stdout !== null) {
+        const lines = createInterface({ input: started.child.stdout });
+        // Of output that is left it hears no end.
+        started.done.catch(() => undefined).finally(() => lines.close());
+        yield* lines;
+      }
       await started.done;
     } finally {
       started.stop();
