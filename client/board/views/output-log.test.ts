@@ -51,3 +51,42 @@ test('what is dropped is behind every place, and the places stay good', () => {
   expect(log.keptBytes).toBeLessThan(windowBytes + 10_000);
   expect(rest(log, log.beginning(log.end))).toBe(whole.slice(-log.keptBytes));
 });
+
+test('output that comes byte by byte is kept in few pieces, of which a view that is at the end misses none', () => {
+  const log = new OutputLog();
+  let place = log.beginning(0);
+  let seen = '';
+  let expected = '';
+  const follow = (): void => {
+    for (let piece = log.read(place, 3); piece !== undefined; piece = log.read(place, 3)) {
+      place = piece.next;
+      seen += 'bytes' in piece ? Buffer.from(piece.bytes).toString() : `<${piece.news.kind}>`;
+    }
+  };
+  for (let at = 0; at < 10_000; at++) {
+    const letter = String.fromCharCode(97 + (at % 26));
+    log.append(bytes(letter));
+    expected += letter;
+    if (at % 1_000 === 0) {
+      log.say({ kind: 'lost', text: '' });
+      expected += '<lost>';
+    }
+    if (at % 7 === 0) follow();
+  }
+  follow();
+  expect(seen).toBe(expected);
+  let pieces = 0;
+  for (let at = log.beginning(0), piece = log.read(at, Infinity); piece !== undefined; piece = log.read(at, Infinity)) {
+    at = piece.next;
+    pieces++;
+  }
+  expect(pieces).toBeLessThan(40);
+});
+
+test('what comes after a state of no bytes is not of what was before it', () => {
+  const log = new OutputLog();
+  log.append(bytes('old'));
+  log.appendState(bytes(''));
+  log.append(bytes('new'));
+  expect(rest(log, log.beginning(log.end))).toBe('new');
+});

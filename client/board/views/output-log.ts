@@ -3,6 +3,9 @@ import type { ViewNews } from '../wire/session.js';
 /** What a view may be at most ahead of what it has shown, and what a new view gets of what was before it, in bytes. */
 export const windowBytes = 256 * 1024;
 
+/** Output that comes in smaller pieces is kept in pieces of so many bytes: what is kept costs by bytes, not by how they came. */
+const joinedBytes = 4 * 1024;
+
 /** Bytes of a session's output, or what is said between them. */
 type LogEntry =
   { readonly start: number; readonly bytes: Uint8Array } | { readonly start: number; readonly news: ViewNews };
@@ -41,15 +44,18 @@ export class OutputLog {
   }
 
   append(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    this.#entries.push({ start: this.#end, bytes });
-    this.#end += bytes.length;
+    const last = this.#entries.at(-1);
+    if (last !== undefined && 'bytes' in last && last.bytes.length + bytes.length <= joinedBytes) {
+      this.#entries[this.#entries.length - 1] = { start: last.start, bytes: Buffer.concat([last.bytes, bytes]) };
+      this.#end += bytes.length;
+    } else if (bytes.length > 0) this.#push(bytes);
   }
 
   /** Bytes that stand for everything before them, for example a screen. */
   appendState(bytes: Uint8Array): void {
     this.#stateEntry = this.#first + this.#entries.length;
-    this.append(bytes);
+    // Also where there are none: what comes next is not of what was before.
+    this.#push(bytes);
   }
 
   say(news: ViewNews): void {
@@ -67,15 +73,18 @@ export class OutputLog {
 
   /** What comes at a place, at most so many bytes of it; undefined at the end, and where no byte may come. */
   read(place: LogPlace, mostBytes: number): LogPiece | undefined {
-    const entry = this.#entries[place.entry - this.#first];
+    const at = place.entry - this.#first;
+    const entry = this.#entries[at];
     if (entry === undefined) return undefined;
     if ('news' in entry) return { news: entry.news, next: { entry: place.entry + 1, offset: place.offset } };
-    if (mostBytes <= 0) return undefined;
     const from = place.offset - entry.start;
+    if (from === entry.bytes.length) {
+      // The last one may become longer.
+      return at + 1 < this.#entries.length ? this.read({ ...place, entry: place.entry + 1 }, mostBytes) : undefined;
+    }
+    if (mostBytes <= 0) return undefined;
     const bytes = entry.bytes.subarray(from, from + mostBytes);
-    const isWhole = from + bytes.length === entry.bytes.length;
-    const next = { entry: place.entry + (isWhole ? 1 : 0), offset: place.offset + bytes.length };
-    return { bytes, next };
+    return { bytes, next: { entry: place.entry, offset: place.offset + bytes.length } };
   }
 
   /** Drops what is behind all these places and behind what a new view gets. */
@@ -85,6 +94,11 @@ export class OutputLog {
     if (dropped <= 0) return;
     this.#entries = this.#entries.slice(dropped);
     this.#first = least;
+  }
+
+  #push(bytes: Uint8Array): void {
+    this.#entries.push({ start: this.#end, bytes });
+    this.#end += bytes.length;
   }
 
   #nextStart(at: number): number {
