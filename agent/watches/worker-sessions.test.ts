@@ -93,6 +93,23 @@ describe('the sessions of a worker', () => {
     expect(sessions.isSettled).toBe(true);
   });
 
+  test('of one that tells ever more are left, and asked for anew', async () => {
+    const large = (id: string): Session =>
+      Session.fromPartial({ sessionId: id, details: { text: 'x'.repeat(5 << 20) } });
+    for (let at = 0; at < 10; at++) tell({ sessions: [large('the same')] });
+    for (const id of ['a', 'b', 'c']) tell({ sessions: [large(id)], gone: ['the same'] });
+    expect([ids(), cancelled]).toEqual([['a', 'b', 'c'], 0]);
+    tell({ sessions: [large('d')] });
+    tell({ sessions: [large('e')] });
+    await settle();
+    expect([ids(), cancelled]).toEqual([[], 1]);
+    await fail(status.CANCELLED);
+    await pass(1_000);
+    expect(calls).toHaveLength(2);
+    tell({ complete: true, sessions: [session('a')] });
+    expect([ids(), cancelled]).toEqual([['a'], 1]);
+  });
+
   test('are not watched any more once nobody wants to know', async () => {
     sessions.close();
     expect(cancelled).toBe(1);

@@ -18,6 +18,8 @@ export interface WorkerSessionsDeps {
 const firstMs = 5_000;
 /** How often a worker from before is asked that cannot be watched, in milliseconds. */
 const askMs = 5_000;
+/** What is kept of one worker, in characters of JSON; as much as its list may have. One that tells more is left, and watched anew. */
+const mostKept = 16 * 1024 * 1024;
 /** Rest after a watch has ended though its worker answers, in milliseconds. */
 const retryMs = 1_000;
 
@@ -25,6 +27,8 @@ interface Known {
   readonly session: Session;
   /** When it was opened, by the agent's clock. */
   readonly sinceMs: number;
+  /** Characters of its JSON. */
+  readonly size: number;
 }
 
 /** The sessions that a caller may see of one worker, as that tells them, until it is closed. */
@@ -32,6 +36,8 @@ export class WorkerSessions {
   readonly #deps: WorkerSessionsDeps;
   readonly #ending = new AbortController();
   #known = new Map<string, Known>();
+  /** Sum of their sizes. */
+  #kept = 0;
   #isSettled = false;
 
   constructor(deps: WorkerSessionsDeps) {
@@ -83,7 +89,10 @@ export class WorkerSessions {
     signal.addEventListener('abort', cancel, { once: true });
     try {
       return await new Promise((resolve) => {
-        call.on('data', (news: WatchSessionsResponse) => this.#take(news));
+        call.on('data', (news: WatchSessionsResponse) => {
+          this.#take(news);
+          if (this.#kept > mostKept) leave(call, resolve);
+        });
         call.on('error', ({ code }: ServiceError) => resolve(code === status.UNIMPLEMENTED));
         call.on('end', () => resolve(false));
       });
@@ -108,25 +117,45 @@ export class WorkerSessions {
   }
 
   #take({ complete, sessions, gone }: WatchSessionsResponse): void {
-    if (complete) this.#known = new Map();
+    if (complete) this.#forgetAll();
     for (const session of sessions) this.#enter(session);
-    for (const id of gone) this.#known.delete(id);
+    for (const id of gone) this.#forget(id);
     this.#settle();
   }
 
   #replace(sessions: readonly Session[]): void {
-    this.#known = new Map();
+    this.#forgetAll();
     for (const session of sessions) this.#enter(session);
     this.#settle();
   }
 
   #enter(session: Session): void {
     const sinceMs = this.#deps.clock.nowMs() - durationToMs(session.age, 0);
-    this.#known.set(session.sessionId, { session, sinceMs });
+    const size = JSON.stringify(session).length;
+    this.#forget(session.sessionId);
+    this.#known.set(session.sessionId, { session, sinceMs, size });
+    this.#kept += size;
+  }
+
+  #forget(sessionId: string): void {
+    this.#kept -= this.#known.get(sessionId)?.size ?? 0;
+    this.#known.delete(sessionId);
+  }
+
+  #forgetAll(): void {
+    this.#known = new Map();
+    this.#kept = 0;
   }
 
   #settle(): void {
     this.#isSettled = true;
     if (!this.#ending.signal.aborted) this.#deps.onChange();
   }
+}
+
+/** Hears nothing more of a watch, and has it over now. */
+function leave(call: ClientReadableStream<unknown>, over: (isUnknown: false) => void): void {
+  call.removeAllListeners('data');
+  call.cancel();
+  over(false);
 }
