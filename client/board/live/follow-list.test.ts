@@ -145,6 +145,31 @@ describe('a list that is followed', () => {
     expect([...known]).toEqual([['a', '1']]);
   });
 
+  test.each([
+    ['ends at once', (): void => api.endWatch()],
+    ['is always of what is too old', (): void => api.say('ERROR', { kind: 'Status', code: 410 })],
+  ])('whose watch %s is asked for later and later, and at once after a watch that lasted', async (_how, end) => {
+    await start();
+    for (let second = 0; second < 600; second++) {
+      end();
+      await settle(2);
+      clock.advance(1_000);
+      await settle(2);
+    }
+    // A list and a watch every 15 s on average.
+    expect(api.asked.length).toBeGreaterThan(30);
+    expect(api.asked.length).toBeLessThan(240);
+    clock.advance(30_000);
+    await settle();
+    const before = api.asked.length;
+    clock.advance(60_000);
+    end();
+    await settle();
+    clock.advance(1_000);
+    await settle();
+    expect(api.asked.length).toBe(before + 2);
+  });
+
   test('is no trouble when the board is stopped', async () => {
     api.failure = new PaneletError('TIMEOUT', 'Interrupted.');
     stop.abort();

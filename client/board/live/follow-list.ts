@@ -49,6 +49,8 @@ interface WatchEvent<Listed> {
 // As kubectl asks for; a page of pods is a few MiB then.
 const pageSize = 500;
 const retry = { initialMs: 1_000, maxMs: 30_000 };
+/** A watch that has gone on for so long was one: what comes after it is begun at once, in milliseconds. */
+const lastingMs = 60_000;
 
 function address({ path, query = {} }: ListPath, more: Readonly<Record<string, string>>): string {
   return `${path}?${new URLSearchParams({ ...query, ...more }).toString()}`;
@@ -56,7 +58,7 @@ function address({ path, query = {} }: ListPath, more: Readonly<Record<string, s
 
 /**
  * Lists, and watches from there on: one kubectl for as long as the API server goes on with the watch. Whatever ends it, it begins anew from a
- * list, later and later while that fails.
+ * list, later and later while that fails, or the watch ends at once.
  */
 export async function followList<Listed extends ListedObject>(
   deps: FollowDeps,
@@ -69,8 +71,10 @@ export async function followList<Listed extends ListedObject>(
     try {
       const version = await list(deps, what, sink);
       sink.trouble(undefined);
-      backoff.reset();
-      await watch(deps, address(what, { watch: 'true', resourceVersion: version }), sink);
+      const sinceMs = clock.nowMs();
+      await watch(deps, address(what, { watch: 'true', resourceVersion: version }), sink).finally(() => {
+        if (clock.nowMs() - sinceMs >= lastingMs) backoff.reset();
+      });
     } catch (error) {
       // Who stops the board has no trouble.
       if (deps.signal.aborted) return;
