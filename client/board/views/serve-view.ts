@@ -47,6 +47,9 @@ class SocketView {
   #shared: SharedSession | undefined;
   #handle: ViewHandle | undefined;
   #isGone = false;
+  /** It was told that it is over: what a page sends behind that is nothing. */
+  #isClosed = false;
+  #isToEnd = false;
   #said = '';
   /** What has to be done in order; each begins when the one before is done. */
   #doing: Promise<unknown> = Promise.resolve();
@@ -58,6 +61,7 @@ class SocketView {
     this.#socket = socket;
     this.#size = { columns: first.columns, rows: first.rows };
     socket.on('message', (data: RawData, isBinary: boolean) => {
+      if (this.#isClosed) return;
       if (isBinary) this.#input(data as Buffer);
       else this.#ask(readViewRequest(readJsonFrame(data, false)));
     });
@@ -65,7 +69,10 @@ class SocketView {
 
   begin(shared: SharedSession): void {
     // The session waits without a view: the page may be on its way back.
-    if (this.#isGone) return;
+    if (this.#isGone) {
+      if (this.#isToEnd) shared.session.terminate().catch(() => undefined);
+      return;
+    }
     this.#shared = shared;
     this.#handle = shared.attach({
       news: (news) => this.#send(news),
@@ -86,12 +93,17 @@ class SocketView {
   fail(error: unknown): void {
     const { code, message } = PaneletError.from(error);
     this.#send({ kind: 'failed', code, text: message });
-    this.#socket.close(normalClosure);
+    this.#close(normalClosure);
   }
 
   leave(): void {
     this.#isGone = true;
     this.#handle?.leave();
+  }
+
+  #close(code: number, reason?: string): void {
+    this.#isClosed = true;
+    this.#socket.close(code, reason);
   }
 
   #send(news: ViewNews): void {
@@ -123,12 +135,13 @@ class SocketView {
         this.#then(({ session }) => session.end());
         break;
       case 'terminate':
+        this.#isToEnd = true;
         this.#now(({ session }) => {
           session.terminate().catch((error: unknown) => this.#note(error));
         });
         break;
       default:
-        this.#socket.close(invalidMessage, 'The board does not know this message.');
+        this.#close(invalidMessage, 'The board does not know this message.');
     }
   }
 
