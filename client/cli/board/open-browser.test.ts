@@ -58,3 +58,13 @@ test('takes a browser for open that goes on, and leaves only what leads to the l
   await again.forget();
   expect(await left()).toEqual([]);
 });
+
+test('leaves one file of several that are asked for at once, and none where it is forgotten meanwhile', async () => {
+  const browser = await opener('exit 0');
+  await Promise.all(['a', 'b', 'c'].map((address) => browser.open(address)));
+  expect(await left()).toHaveLength(1);
+  const opened = browser.open('d');
+  await browser.forget();
+  await opened;
+  expect(await left()).toEqual([]);
+});

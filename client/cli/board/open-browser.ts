@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import pLimit from 'p-limit';
 import { createRedirectFile, type RedirectFile } from '../../board/door/redirect-file.js';
 import { tokenLifeMs } from '../../board/door/door-keys.js';
 import type { Clock, Timer } from '#common/time/clock.js';
@@ -27,19 +28,26 @@ const patienceMs = 3_000;
 export function createBrowserOpener({ clock, parents, program }: BrowserOpenerDeps): BrowserOpener {
   let file: RedirectFile | undefined;
   let timer: Timer | undefined;
-  const forget = async (): Promise<void> => {
+  // One after the other, so that no file is made that nothing knows of.
+  const turns = pLimit(1);
+  const remove = async (): Promise<void> => {
     timer?.stop();
     const old = file;
     file = undefined;
     await old?.remove();
   };
+  const forget = (): Promise<void> => turns(remove);
+  const replace = async (address: string): Promise<RedirectFile> => {
+    await remove();
+    file = await createInFirst(parents, address);
+    timer = clock.after(tokenLifeMs, () => void forget());
+    return file;
+  };
   return {
     forget,
     open: async (address) => {
-      await forget();
-      file = await createInFirst(parents, address);
-      timer = clock.after(tokenLifeMs, () => void forget());
-      return start(clock, program ?? (process.platform === 'darwin' ? 'open' : 'xdg-open'), file.path);
+      const { path } = await turns(() => replace(address));
+      return start(clock, program ?? (process.platform === 'darwin' ? 'open' : 'xdg-open'), path);
     },
   };
 }
