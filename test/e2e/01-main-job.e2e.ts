@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createSystemClock } from '#common/time/clock.js';
 import { isFlawless, startEchoLoad, type EchoLoad } from '#test/support/echo-load.js';
 import { summarizeDurations } from '#common/time/percentiles.js';
@@ -37,6 +37,11 @@ async function filesFor(node: string): Promise<{ address: string; token: string;
 }
 
 describe('the main job on a real cluster', () => {
+  const python: RunningProgram[] = [];
+  afterEach(() => {
+    for (const { child } of python.splice(0)) child.kill();
+  });
+
   test('helm test passes', async () => {
     const out = await world.helm('test', world.env.release, '--timeout', '120s');
     expect(out).toContain('Phase:          Succeeded');
@@ -104,7 +109,6 @@ describe('the main job on a real cluster', () => {
       loads.push(startEchoLoad({ session, seed: index + 1, clock, longestPauseMs: 20 }));
     }
     const onMachine = shells.map(({ shell }) => findOnMachine(shell));
-    const python: RunningProgram[] = [];
     const follow = new AbortController();
     const addressFiles = await Promise.all(nodes.map(async (node) => ({ node, ...(await filesFor(node)) })));
     const following = (async (): Promise<void> => {
@@ -113,9 +117,11 @@ describe('the main job on a real cluster', () => {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     })();
+    // However long the restart takes: they have to write while it comes.
+    const enough = join(world.env.workDir, `enough-${randomUUID()}`);
     for (const { address, token, ca } of addressFiles) {
       const args = ['echo', '--address-file', address, '--ca', ca, '--server-name', 'panelet-agent'];
-      const rest = ['--token-file', token, '--seconds', '70', '--rate', '400000'];
+      const rest = ['--token-file', token, '--until', enough, '--rate', '400000'];
       python.push(startProgram(world.env.python, pythonClient(world.env, ...args, ...rest)));
     }
     await waitFor('bytes to flow', () => loads.every((load) => load.receivedBytes() > 500_000), 60_000);
@@ -134,6 +140,7 @@ describe('the main job on a real cluster', () => {
     }
     const verdicts = await Promise.all(loads.map((load) => load.finish(60_000)));
     const told = await Promise.all(shells.map((shell) => shell.finish(30_000)));
+    writeFileSync(enough, '');
     const results = await Promise.all(python.map(({ ended }) => ended));
     follow.abort();
     await following;

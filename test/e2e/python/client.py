@@ -40,6 +40,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     length = echo.add_mutually_exclusive_group(required=True)
     length.add_argument("--seconds", type=float)
     length.add_argument("--bytes", type=int, help="rounded up to whole chunks")
+    length.add_argument("--until", type=Path, help="ends once this file is there")
     echo.add_argument("--rate", type=float, default=65536, help="bytes per second (%(default)s)")
     echo.add_argument("--chunk", type=int, default=1024, help="bytes written at a time (%(default)s)")
     echo.set_defaults(run=run_echo)

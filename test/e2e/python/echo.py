@@ -74,6 +74,8 @@ async def write_all(args: Namespace, session: Session, source: BlockSource) -> N
 def enough(args: Namespace, source: BlockSource, start: float) -> bool:
     if args.bytes is not None:
         return source.sent_bytes >= args.bytes
+    if args.until is not None:
+        return bool(args.until.exists())
     return time.monotonic() - start >= args.seconds
 
 
