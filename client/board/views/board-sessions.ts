@@ -3,6 +3,7 @@ import { keepSaved } from '../../cli/access/keep-saved.js';
 import type { AgentAccess } from '../../cli/access/agent-access.js';
 import type { ResumeStore, SavedCluster } from '../../cli/access/resume-store.js';
 import type { CliWorld } from '../../cli/io/cli-world.js';
+import { isCertainEnd, isOver, takeoverOf } from '../../cli/session/after-session.js';
 import type { SessionOutcome } from '../../cli/session/read-output.js';
 import { isTerminalPanel } from '../../cli/session/session-options.js';
 import type { OpenOptions } from '../../connect/client-options.js';
@@ -93,7 +94,12 @@ export class BoardSessions {
     const isHere =
       of === undefined || (of.namespace === namespace && of.kubeconfig === kubeconfig && of.context === context);
     if (!isHere) throw new PaneletError('SESSION_UNKNOWN', 'This session is of another cluster than this board.');
-    return this.#hold(saved.node, (client) => client.resume(saved));
+    try {
+      return await this.#hold(saved.node, (client) => client.resume(saved));
+    } catch (error) {
+      if (isCertainEnd(error)) await this.#deps.store.remove(sessionId);
+      throw error;
+    }
   }
 
   async #hold(node: string, start: (client: PaneletClient) => Promise<PaneletSession>): Promise<SharedSession> {
@@ -107,10 +113,8 @@ export class BoardSessions {
       const shared = new SharedSession({ session, node, clock: world.clock, onOver });
       this.#held.set(session.sessionId, shared);
       this.#leaves.set(shared, async (outcome) => {
-        const isOver = outcome !== 'left' && outcome.kind !== 'failed' && outcome.kind !== 'detached';
-        const isTaken = outcome !== 'left' && outcome.kind === 'failed';
-        await written(isTaken);
-        if (isOver) await store.remove(session.sessionId);
+        await written((await takeoverOf(session)) !== undefined);
+        if (outcome !== 'left' && isOver(outcome)) await store.remove(session.sessionId);
         nodeWay.release();
       });
       return shared;

@@ -15,6 +15,7 @@ import {
   type ResumeStore,
   type SavedSession,
 } from '../access/resume-store.js';
+import { isCertainEnd, isOver, takeoverOf } from './after-session.js';
 import { codeOfUnwritten } from './program-outputs.js';
 import { runPipe } from './run-pipe.js';
 import { runTerminal } from './run-terminal.js';
@@ -101,16 +102,6 @@ async function open(
   return client.open({ panel, parameters, signal: stop, onWaiting: sayWaiting(context) });
 }
 
-/** True when there is nothing to come back to. Whatever else keeps a client away, the session may live. */
-function isOver(outcome: SessionOutcome): boolean {
-  if (outcome.kind !== 'failed') return outcome.kind !== 'detached';
-  return isCertainEnd(outcome.error);
-}
-
-function isCertainEnd(error: unknown): boolean {
-  return isPaneletError(error, 'SESSION_ENDED') || isPaneletError(error, 'SESSION_UNKNOWN');
-}
-
 interface Leaving {
   readonly outcome: SessionOutcome;
   readonly isTakenOver: boolean;
@@ -168,12 +159,6 @@ export async function attachCommand(
     }
     throw error;
   }
-}
-
-/** How a session failed that another client has taken over; undefined for any other one. */
-async function takeoverOf(session: PaneletSession): Promise<PaneletError | undefined> {
-  const end = session.phase === 'closed' ? await session.closed : undefined;
-  return end?.kind === 'failed' && isPaneletError(end.error, 'ATTACH_SUPERSEDED') ? end.error : undefined;
 }
 
 interface FollowOptions {
