@@ -14,15 +14,22 @@ export interface EventObject extends ListedObject {
   readonly metadata: { readonly uid: string; readonly creationTimestamp?: string };
 }
 
+/** Of a text, in characters: the API server takes a mebibyte, and a page is sent 200 events at once. */
+const longestText = 1_024;
+
+function shortened(text: string): string {
+  return text.length <= longestText ? text : `${text.slice(0, longestText)}…`;
+}
+
 /** What is shown of an event. */
 export function eventView(event: EventObject): BoardEvent {
   const { involvedObject, series, metadata } = event;
   return {
     uid: metadata.uid,
     type: event.type === 'Warning' ? 'Warning' : 'Normal',
-    reason: event.reason ?? '',
-    text: event.message ?? '',
-    about: `${involvedObject?.kind ?? '?'}/${involvedObject?.name ?? '?'}`,
+    reason: shortened(event.reason ?? ''),
+    text: shortened(event.message ?? ''),
+    about: shortened(`${involvedObject?.kind ?? '?'}/${involvedObject?.name ?? '?'}`),
     at: series?.lastObservedTime ?? event.lastTimestamp ?? event.eventTime ?? metadata.creationTimestamp ?? '',
     count: series?.count ?? event.count ?? 1,
   };
