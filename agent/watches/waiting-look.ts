@@ -17,6 +17,8 @@ export class WaitingLook {
   readonly #looked = createChanges();
   #users = 0;
   #timer: Timer | undefined;
+  /** A look of the timer's is under way; the next one is due after it. */
+  #isLooking = false;
   #found: readonly WaitingAgent[] = [];
 
   constructor(deps: WaitingLookDeps) {
@@ -50,12 +52,15 @@ export class WaitingLook {
   }
 
   #arm(): void {
+    if (this.#isLooking) return;
     this.#timer ??= this.#deps.clock.after(everyMs, () => {
+      this.#timer = undefined;
+      this.#isLooking = true;
       // What cannot be read now stays as it was.
       void this.look()
         .catch(() => undefined)
         .then(() => {
-          this.#timer = undefined;
+          this.#isLooking = false;
           this.#looked.notify();
           if (this.#users > 0) this.#arm();
         });
