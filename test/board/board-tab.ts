@@ -1,17 +1,14 @@
 import type { Browser, Page } from 'puppeteer-core';
 import { waitFor } from '#test/support/wait-for.js';
-import type { FakeBoard } from './fake-board.js';
 
 /** A tab of the browser with the board in it, as a test handles it. */
 export class BoardTab {
   readonly page: Page;
   /** What must not be there at the end: errors of the page, and what its policy refused. */
   readonly errors: string[] = [];
-  readonly #board: FakeBoard;
 
-  private constructor(page: Page, board: FakeBoard) {
+  private constructor(page: Page) {
     this.page = page;
-    this.#board = board;
     page.on('pageerror', (error) => this.errors.push(String(error)));
     page.on('console', (message) => {
       // A server that is away is told by the browser as well.
@@ -20,11 +17,12 @@ export class BoardTab {
     });
   }
 
-  static async open(browser: Browser, board: FakeBoard, hash = '#token=good'): Promise<BoardTab> {
+  /** Opens the board in a window of its own, which shares nothing with others. */
+  static async open(browser: Browser, board: { readonly address: string }, hash = '#token=good'): Promise<BoardTab> {
     const context = await browser.createBrowserContext();
     const page = await context.newPage();
     await page.setViewport({ width: 1280, height: 800 });
-    const tab = new BoardTab(page, board);
+    const tab = new BoardTab(page);
     await page.goto(`${board.address}${hash}`);
     return tab;
   }
@@ -72,17 +70,41 @@ export class BoardTab {
     }, name);
   }
 
-  /** Opens a panel of the node that comes first, and resolves once its session is there. */
-  async openTerminal(): Promise<void> {
-    const before = this.#board.sessions.length;
-    if ((await this.page.$('.detail')) === null) {
-      await this.page.waitForSelector('.node-list [role=row][tabindex="0"]');
-      await this.page.click('.node-list [role=row][tabindex="0"]');
+  /** Opens a terminal of the node that is shown, or of this one, or of the first; resolves once its session is there. */
+  async openTerminal(node?: string): Promise<void> {
+    const before = await this.#tabs();
+    if (node !== undefined || (await this.page.$('.detail')) === null) {
+      const row = `.node-list [role=row]${node === undefined ? '[tabindex="0"]' : `::-p-text(${node})`}`;
+      await this.page.waitForSelector(row);
+      await this.page.click(row);
     }
+    if (node !== undefined) await this.sees(node, '.detail h3');
     await this.sees('Open terminal', '.detail');
     await this.press('Open terminal');
-    await waitFor('the session', () => this.#board.sessions.length > before);
+    await waitFor('its tab', async () => (await this.#tabs()) > before);
     await this.sees('Live', '.view-line');
+  }
+
+  async #tabs(): Promise<number> {
+    return (await this.page.$$('[role=tab]')).length;
+  }
+
+  /** Shows the session of a tab, counted from 0: its screen has the focus then. */
+  async choose(tab: number): Promise<void> {
+    const selector = `.tabs > [role=tab]:nth-child(${tab + 1})`;
+    // Wherever it is: what stands above it grows and shrinks while a restart goes on.
+    await this.page.$eval(selector, (element) => {
+      (element as HTMLElement).focus();
+      (element as HTMLElement).click();
+    });
+    await this.page.waitForSelector(`${selector}[aria-selected=true]`);
+    await waitFor('the focus in the terminal', async () => (await this.focus()) === 'textarea Terminal');
+  }
+
+  /** Types into the terminal of a tab, counted from 0. */
+  async typeIn(tab: number, text: string): Promise<void> {
+    await this.choose(tab);
+    await this.page.keyboard.type(text);
   }
 
   /** The text on the screen of the terminal that is shown. */

