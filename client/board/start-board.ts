@@ -12,7 +12,7 @@ import { readPageFiles } from './door/page-files.js';
 import { BoardState } from './live/board-state.js';
 import { followCluster } from './live/follow-cluster.js';
 import { serveLive } from './live/live-socket.js';
-import { createPolledNodes } from './live/polled-nodes.js';
+import { createWatchedNodes } from './live/watched-nodes.js';
 import { ShownNodes } from './live/shown-nodes.js';
 import { BoardSessions } from './views/board-sessions.js';
 import { serveView } from './views/serve-view.js';
@@ -70,7 +70,7 @@ export async function startBoard(context: CliContext, options: BoardOptions): Pr
   const named = { context: await contextName(context, kubectl), namespace, version: world.version };
   const state = new BoardState(named);
   const ways = createNodeWays(openCluster(ours), world);
-  const shown = new ShownNodes({ state, clock, source: createPolledNodes({ ways, clock, random, signal }) });
+  const shown = new ShownNodes({ state, clock, source: createWatchedNodes({ ways, clock, random, signal }) });
   const store = createResumeStore(resumeStoreDir(world.env, world.homeDir));
   const sessions = new BoardSessions({ ways, store, world, cluster: savedClusterOf(context.flags, undefined) });
   const keys = createDoorKeys({ clock, random });
