@@ -29,7 +29,13 @@ export class FakeSession {
     const view = new FakeView(socket);
     this.views.add(view);
     socket.on('close', () => this.views.delete(view));
-    view.tell({ kind: 'opened', session: this.id, node: this.node, replayed });
+    view.tell({
+      kind: 'opened',
+      session: this.id,
+      node: this.node,
+      replayed,
+      seenBytes: replayed ? this.#output.length : 0,
+    });
     view.write(this.#output);
     return view;
   }

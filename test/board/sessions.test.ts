@@ -98,6 +98,22 @@ describeInChromium()('sessions of the board in Chromium', () => {
     expect(board.sessions).toHaveLength(1);
   });
 
+  test('what a program asks its terminal is answered once, and not again when the page is loaded again', async () => {
+    await tab.openTerminal();
+    board.session(0).print('\x1b[6n\x1b[c\x1b[?1$p\x1bP$qm\x1b\\\x1b[5n\x1b]11;?\x07');
+    await waitFor('the answers', () => board.session(0).input.includes('\x1b]11;rgb:'));
+    const { input } = board.session(0);
+    expect(input).toContain('\x1b[?1;2c');
+    await tab.page.reload();
+    await tab.page.waitForSelector('[role=tab]');
+    await tab.page.click('[role=tab]');
+    await tab.page.keyboard.type('typed');
+    await waitFor('what is typed', () => board.session(0).input.endsWith('typed'));
+    expect(board.session(0).input).toBe(`${input}typed`);
+    board.session(0).print('\x1b[5n');
+    await waitFor('a new answer', () => board.session(0).input.endsWith('typed\x1b[0n'));
+  });
+
   test('a session that the server lost sight of for a while goes on, without a byte twice', async () => {
     await tab.openTerminal();
     await tab.page.keyboard.type('once');

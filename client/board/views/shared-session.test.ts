@@ -137,6 +137,14 @@ describe('a session of the board', () => {
     expect(fast.text).toHaveLength(100 * piece.length);
   });
 
+  test('says how much of what it sends again was seen', async () => {
+    const first = new NotedView(shared);
+    session.text('seen, not seen');
+    await settle();
+    first.show(4);
+    expect(new NotedView(shared).said[0]).toMatchObject({ kind: 'opened', replayed: true, seenBytes: 4 });
+  });
+
   test('goes on for a window without a view, and the next view gets all that nobody has seen', async () => {
     const first = new NotedView(shared);
     session.text('seen ');
@@ -149,7 +157,7 @@ describe('a session of the board', () => {
     expect(session.read).toBeLessThanOrEqual(windowBytes + 2 * piece.length);
     const second = new NotedView(shared);
     await settle();
-    expect(second.said[0]).toEqual({ kind: 'opened', session: 's-1', node: 'node-a', replayed: true });
+    expect(second.said[0]).toEqual({ kind: 'opened', session: 's-1', node: 'node-a', replayed: true, seenBytes: 0 });
     expect(second.text).toBe('x'.repeat(windowBytes));
     expect(shared.heldBytes).toBe(session.read - 'seen '.length);
   });

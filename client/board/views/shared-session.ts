@@ -75,7 +75,8 @@ export class SharedSession {
     const view: View = { output, begin: place.offset, place, shown: 0 };
     const { sessionId } = this.session;
     const replayed = place.offset < this.#log.end;
-    output.news({ kind: 'opened', session: sessionId, node: this.#deps.node, replayed });
+    const seenBytes = Math.max(0, this.#seen - place.offset);
+    output.news({ kind: 'opened', session: sessionId, node: this.#deps.node, replayed, seenBytes });
     if (this.#state.state !== 'live') output.news(this.#state);
     this.#views.add(view);
     this.#leaving?.stop();

@@ -33,8 +33,17 @@ export type ViewRequest =
 
 /** From the server, as text. */
 export type ViewNews =
-  /** Once, before any output. `replayed` is true where the output begins with what other views have seen already. */
-  | { readonly kind: 'opened'; readonly session: string; readonly node: string; readonly replayed: boolean }
+  /**
+   * Once, before any output. `replayed` is true where there is output already. Of that the first `seenBytes` were on the screen of some
+   * view: what they ask a terminal, that one has answered.
+   */
+  | {
+      readonly kind: 'opened';
+      readonly session: string;
+      readonly node: string;
+      readonly replayed: boolean;
+      readonly seenBytes: number;
+    }
   | { readonly kind: 'state'; readonly state: 'live' | 'reconnecting' | 'frozen'; readonly text: string }
   /** The client came back to the session: so long nothing could come, and why. */
   | { readonly kind: 'gap'; readonly ms: number; readonly cause: 'moved' | 'restart' | 'cut'; readonly at: string }

@@ -41,6 +41,8 @@ export class TabView {
   readonly #deps: TabViewDeps;
   readonly #socket: LastingSocket;
   #shown: ShownCounter;
+  /** Of the output that comes, so many bytes were seen in another view, or here before. */
+  #seenBytes = 0;
 
   constructor(id: string, target: ViewTarget, deps: TabViewDeps) {
     this.id = id;
@@ -98,6 +100,7 @@ export class TabView {
 
   #hear(news: ViewNews): void {
     const before = this.state.value;
+    if (news.kind === 'opened') this.#seenBytes = news.seenBytes;
     // What was seen before comes again from its start.
     if (news.kind === 'opened' && (news.replayed || before.phase === 'away')) this.screen.reset();
     if (news.kind === 'gap' && before.session !== null)
@@ -108,7 +111,10 @@ export class TabView {
 
   #show(bytes: Uint8Array): void {
     const counter = this.#shown;
-    this.screen.write(bytes, () => counter.add(bytes.length));
+    const seen = bytes.subarray(0, this.#seenBytes);
+    this.#seenBytes -= seen.length;
+    for (const [piece, wasSeen] of [[seen, true] as const, [bytes.subarray(seen.length), false] as const])
+      if (piece.length > 0) this.screen.write(piece, () => counter.add(piece.length), wasSeen);
   }
 
   #type(text: string): void {

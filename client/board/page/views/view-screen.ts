@@ -7,8 +7,8 @@ export interface ScreenSize {
 /** Where the output of a view comes to. */
 export interface ViewScreen {
   readonly size: ScreenSize;
-  /** Takes output, and calls `shown` once it is on the screen. */
-  write(bytes: Uint8Array, shown: () => void): void;
+  /** Takes output, and calls `shown` once it is on the screen. What was seen elsewhere before asks for no answers. */
+  write(bytes: Uint8Array, shown: () => void, wasSeen?: boolean): void;
   /** Begins anew: what comes next is the output from its start. */
   reset(): void;
   dispose(): void;

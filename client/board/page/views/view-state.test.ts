@@ -3,7 +3,7 @@ import type { ViewNews } from '../../wire/session.js';
 import { isViewOver, openingView, viewAfter, viewLine, viewWithoutServer, type ViewState } from './view-state.js';
 
 const after = (...news: readonly ViewNews[]): ViewState => news.reduce(viewAfter, openingView(null));
-const opened: ViewNews = { kind: 'opened', session: 's1', node: 'node-1', replayed: false };
+const opened: ViewNews = { kind: 'opened', session: 's1', node: 'node-1', replayed: false, seenBytes: 0 };
 
 describe('a view of a session', () => {
   test.each<[string, readonly ViewNews[]]>([

@@ -25,6 +25,8 @@ export class XtermScreen implements ViewScreen {
   readonly #fit = new FitAddon();
   readonly #search = new SearchAddon();
   #decoder = newDecoder();
+  /** What is read now was seen before. */
+  #isSilent = false;
 
   constructor(events: ScreenEvents, size: ScreenSize, looks: XtermLooks) {
     const terminal = new Terminal({
@@ -48,6 +50,7 @@ export class XtermScreen implements ViewScreen {
     terminal.loadAddon(new WebLinksAddon((_event, text) => this.#follow(text, events)));
     terminal.attachCustomKeyEventHandler((event) => this.#isForTerminal(event));
     terminal.onData((text) => events.typed(text));
+    this.#holdAnswers(terminal);
     terminal.onResize(({ cols, rows }) => events.resized({ columns: cols, rows }));
     terminal.onTitleChange((title) => events.titled(title));
     this.look(looks);
@@ -57,7 +60,9 @@ export class XtermScreen implements ViewScreen {
     return { columns: this.#terminal.cols, rows: this.#terminal.rows };
   }
 
-  write(bytes: Uint8Array, shown: () => void): void {
+  write(bytes: Uint8Array, shown: () => void, wasSeen = false): void {
+    // In its turn, as what was written before may not have been read yet.
+    this.#terminal.write('', () => (this.#isSilent = wasSeen));
     // The interpreter's own decoder loses the joiner of a family that is cut in two. It takes a few milliseconds at a time by itself.
     this.#terminal.write(this.#decoder.decode(bytes, { stream: true }), shown);
   }
@@ -106,6 +111,14 @@ export class XtermScreen implements ViewScreen {
     this.#terminal.dispose();
   }
 
+  /** Programs ask a terminal what it is, where it is and how it is set. What has been answered is not typed into the session again. */
+  #holdAnswers({ parser }: Terminal): void {
+    const isHeld = (): boolean => this.#isSilent;
+    for (const id of questions) parser.registerCsiHandler(id, isHeld);
+    parser.registerDcsHandler({ intermediates: '$', final: 'q' }, isHeld);
+    for (const color of colors) parser.registerOscHandler(color, (text) => this.#isSilent && text.includes('?'));
+  }
+
   /** What the page takes for itself, and what it leaves to the program. */
   #isForTerminal(event: KeyboardEvent): boolean {
     const isChord = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
@@ -129,4 +142,14 @@ export class XtermScreen implements ViewScreen {
 /** What is narrower breaks the lines of programs for good. */
 const leastColumns = 10;
 const widths = 'panelet';
+/** Device attributes, status reports, modes and the version. */
+const questions = [
+  ...['c', 'n'].flatMap((final) =>
+    [{}, { prefix: '?' }, { prefix: '>' }, { prefix: '=' }].map((prefix) => ({ ...prefix, final })),
+  ),
+  ...[{}, { prefix: '?' }].map((prefix) => ({ ...prefix, intermediates: '$', final: 'p' })),
+  { prefix: '>', final: 'q' },
+];
+/** OSC that set a color, or ask for one. */
+const colors = [4, 10, 11, 12];
 const newDecoder = (): TextDecoder => new TextDecoder('utf-8', { ignoreBOM: true });
