@@ -5,7 +5,7 @@ import type { BoardNode } from '../wire/live.js';
 import { nodeView, silentNode } from './node-view.js';
 
 /** What is known of a node, as far as it is. */
-export interface Known {
+export interface NodeFacts {
   readonly panels?: readonly PanelInfo[];
   readonly sessions?: readonly SessionInfo[];
   /** Null for those who may not see it. */
@@ -13,7 +13,7 @@ export interface Known {
 }
 
 /** By what a node is known. */
-export type NewsSource = keyof Known;
+export type NewsSource = keyof NodeFacts;
 
 /** Puts together what comes of a node, and tells it: nothing before all of it has come, and why where it does not. */
 export class NodeNews {
@@ -21,7 +21,7 @@ export class NodeNews {
   readonly #clock: Clock;
   readonly #tell: (view: BoardNode) => void;
   readonly #troubles = new Map<NewsSource, string>();
-  #known: Known = {};
+  #known: NodeFacts = {};
   #sessionsAtMs = 0;
 
   constructor(node: string, clock: Clock, tell: (view: BoardNode) => void) {
@@ -31,7 +31,7 @@ export class NodeNews {
   }
 
   /** What has come: it is not in trouble any more. */
-  know(news: Known): void {
+  know(news: NodeFacts): void {
     this.#known = { ...this.#known, ...news };
     if (news.sessions !== undefined) this.#sessionsAtMs = this.#clock.nowMs();
     for (const source of Object.keys(news) as NewsSource[]) this.#troubles.delete(source);

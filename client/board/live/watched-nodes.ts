@@ -6,7 +6,7 @@ import type { Random } from '#common/random.js';
 import type { GateClient } from '../../calls/gate-client.js';
 import type { NodeWay, NodeWays } from '../ways/node-ways.js';
 import type { NodeSource } from './node-source.js';
-import { NodeNews, type Known, type NewsSource } from './node-news.js';
+import { NodeNews, type NodeFacts, type NewsSource } from './node-news.js';
 
 /** What nodes are watched with. */
 export interface WatchedNodesDeps {
@@ -77,7 +77,7 @@ interface LoopDeps {
 
 /** Who is told what the streams of a node tell. */
 interface StreamSink {
-  know(known: Pick<Known, 'gate' | 'sessions'>): void;
+  know(known: Pick<NodeFacts, 'gate' | 'sessions'>): void;
   fail(source: NewsSource, error: unknown): Promise<void>;
 }
 

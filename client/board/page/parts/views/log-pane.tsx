@@ -63,6 +63,7 @@ export function LogPane({ screen, takesFocus }: LogPaneProps): VNode {
 
 function Foot({ screen, isFollowing }: { readonly screen: LogScreen; readonly isFollowing: Signal<boolean> }): VNode {
   // The lines are no signal; this one says when there are others.
+  // eslint-disable-next-line @typescript-eslint/no-meaningless-void-operator -- Reading it is what subscribes.
   void screen.version.value;
   const { lines } = screen;
   return (
