@@ -87,7 +87,9 @@ describe('an agent that finds several workers of a panel', () => {
   });
 
   test('takes the one that lives for the newest, where the one that came last does not', async () => {
-    const [first] = home.workers('echo');
+    // An agent serves before its workers do.
+    await waitFor('the first serves', async () => (await workers())[0]?.state === State.SERVING);
+    const [first] = await workers();
     const { child } = await startBeside();
     agent.child.kill('SIGKILL');
     await agent.exited;
