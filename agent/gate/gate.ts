@@ -1,5 +1,5 @@
 import { asError, PaneletError } from '#common/errors/errors.js';
-import { gateNewsOf } from '#common/grpc/gate-news.js';
+import { GateNews } from '#common/grpc/gate-news.js';
 import type { Log } from '#common/log.js';
 import { durationToMs, msToDuration } from '#common/time/duration.js';
 import {
@@ -254,12 +254,9 @@ function targetIn(target: Target): Target {
 
 /** Tells a status only when something in it is new besides the time. */
 function onNews(look: () => GateStatus, tell: (status: GateStatus) => void): () => void {
-  let told = '';
+  const news = new GateNews();
   return () => {
     const now = look();
-    const news = gateNewsOf(now);
-    if (news === told) return;
-    told = news;
-    tell(now);
+    if (news.isNews(now)) tell(now);
   };
 }

@@ -5,20 +5,25 @@ import type { PacedNews } from './paced-stream.js';
 export const gateNewsMs = 250;
 
 /** What of a status is news to somebody who follows it; durations are not. Two statuses differ only if their texts do. */
-export function gateNewsOf(status: GateStatus): string {
+function gateNewsOf(status: GateStatus): string {
   const holders = status.holders.map(({ sessionId, operation }) => [sessionId, operation]);
   return JSON.stringify({ ...status, leaseRemaining: undefined, deadlineRemaining: undefined, holders });
 }
 
-/** What one reader of Watch was told, and so what is news to him. */
+/** What those who follow a gate were told, and so what is news to them. */
 export class GateNews {
   #told = '';
 
-  /** What to tell of a status, after which it is told. */
-  next(status: GateStatus): PacedNews<WatchResponse> {
+  /** True when something in a status is new besides the time; it is told then. */
+  isNews(status: GateStatus): boolean {
     const now = gateNewsOf(status);
-    if (now === this.#told) return {};
+    if (now === this.#told) return false;
     this.#told = now;
-    return { message: { status } };
+    return true;
+  }
+
+  /** What to tell one reader of Watch of a status, after which it is told. */
+  next(status: GateStatus): PacedNews<WatchResponse> {
+    return this.isNews(status) ? { message: { status } } : {};
   }
 }

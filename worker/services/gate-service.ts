@@ -2,7 +2,7 @@ import type { ServerWritableStream } from '@grpc/grpc-js';
 import { durationToMs } from '#common/time/duration.js';
 import { timestampToMs } from '#common/time/timestamp.js';
 import { PaneletError } from '#common/errors/errors.js';
-import { GateNews, gateNewsOf } from '#common/grpc/gate-news.js';
+import { GateNews } from '#common/grpc/gate-news.js';
 import { statusOf } from '#common/grpc/grpc-status.js';
 import type { PacedCalls } from '#common/grpc/paced-calls.js';
 import type { Log } from '#common/log.js';
@@ -66,14 +66,12 @@ function follow(
   begin: () => void,
 ): void {
   const { gate } = deps;
-  let told = '';
+  const news = new GateNews();
   const look = (): void => {
     const { phase } = gate.state;
     // That it was called off, also of a worker that retires.
     const status = phase === 'SERVING' ? { ...gate.status(), state: State.SERVING } : gate.status();
-    const news = gateNewsOf(status);
-    if (news !== told) call.write({ status, receipt: phase === 'CLOSED' ? gate.receipt : undefined });
-    told = news;
+    if (news.isNews(status)) call.write({ status, receipt: phase === 'CLOSED' ? gate.receipt : undefined });
     if (phase !== 'CLOSED' && phase !== 'SERVING') return;
     stop();
     call.end();

@@ -1,5 +1,5 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import { gateNewsOf } from '#common/grpc/gate-news.js';
+import { GateNews } from '#common/grpc/gate-news.js';
 import type { Clock, Timer } from '#common/time/clock.js';
 import { restAfter } from '#common/time/rest-after.js';
 import type { WatchRequest, WatchResponse } from '#proto/worker/v1/worker.js';
@@ -21,7 +21,7 @@ export class WorkerWatches {
   readonly #gate: Gate;
   readonly #clock: Clock;
   readonly #calls = new Set<Watch>();
-  #told = '';
+  readonly #news = new GateNews();
   #pauseMs: number = newsMs;
   #timer: Timer | undefined;
 
@@ -61,11 +61,10 @@ export class WorkerWatches {
     this.#timer = undefined;
     const fromMs = this.#clock.nowMs();
     const status = this.#gate.status();
-    const news = gateNewsOf(status);
+    const isNews = this.#news.isNews(status);
     // A status of many sessions takes its time.
     this.#pauseMs = Math.max(newsMs, restAfter(this.#clock.nowMs() - fromMs));
-    if (news === this.#told) return;
-    this.#told = news;
+    if (!isNews) return;
     for (const call of this.#calls) call.write({ status });
   }
 }
