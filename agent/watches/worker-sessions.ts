@@ -1,6 +1,6 @@
 import { status, type ClientReadableStream, type Metadata, type ServiceError } from '@grpc/grpc-js';
+import { ToldSessions } from '#common/grpc/told-sessions.js';
 import { sleep, type Clock } from '#common/time/clock.js';
-import { durationToMs, msToDuration } from '#common/time/duration.js';
 import type { ListSessionsResponse, Session, WatchSessionsResponse } from '#proto/session/v1/session.js';
 import { callWorker } from '../workers/call-worker.js';
 import type { WorkerClients } from '../workers/worker-clients.js';
@@ -23,21 +23,13 @@ const mostKept = 16 * 1024 * 1024;
 /** Rest after a watch has ended though its worker answers, in milliseconds. */
 const retryMs = 1_000;
 
-interface Known {
-  readonly session: Session;
-  /** When it was opened, by the agent's clock. */
-  readonly sinceMs: number;
-  /** Characters of its JSON. */
-  readonly size: number;
-}
-
 /** The sessions that a caller may see of one worker, as that tells them, until it is closed. */
 export class WorkerSessions {
   readonly #deps: WorkerSessionsDeps;
   readonly #ending = new AbortController();
-  #known = new Map<string, Known>();
-  /** Sum of their sizes. */
-  #kept = 0;
+  readonly #told = new ToldSessions();
+  /** Characters of their JSON, by their ids. */
+  readonly #sizes = new Map<string, number>();
   #isSettled = false;
 
   constructor(deps: WorkerSessionsDeps) {
@@ -54,11 +46,7 @@ export class WorkerSessions {
 
   /** As they are now, their ages too; empty while the worker does not answer. */
   list(): readonly Session[] {
-    const nowMs = this.#deps.clock.nowMs();
-    return [...this.#known.values()].map(({ session, sinceMs }) => ({
-      ...session,
-      age: msToDuration(nowMs - sinceMs),
-    }));
+    return this.#told.list(this.#deps.clock.nowMs());
   }
 
   close(): void {
@@ -116,35 +104,20 @@ export class WorkerSessions {
     }
   }
 
-  #take({ complete, sessions, gone }: WatchSessionsResponse): void {
-    if (complete) this.#forgetAll();
-    for (const session of sessions) this.#enter(session);
-    for (const id of gone) this.#forget(id);
+  #take(news: WatchSessionsResponse): void {
+    this.#told.take(news, this.#deps.clock.nowMs());
+    if (news.complete) this.#sizes.clear();
+    for (const session of news.sessions) this.#sizes.set(session.sessionId, JSON.stringify(session).length);
+    for (const id of news.gone) this.#sizes.delete(id);
     this.#settle();
   }
 
-  #replace(sessions: readonly Session[]): void {
-    this.#forgetAll();
-    for (const session of sessions) this.#enter(session);
-    this.#settle();
+  #replace(sessions: Session[]): void {
+    this.#take({ complete: true, sessions, gone: [] });
   }
 
-  #enter(session: Session): void {
-    const sinceMs = this.#deps.clock.nowMs() - durationToMs(session.age, 0);
-    const size = JSON.stringify(session).length;
-    this.#forget(session.sessionId);
-    this.#known.set(session.sessionId, { session, sinceMs, size });
-    this.#kept += size;
-  }
-
-  #forget(sessionId: string): void {
-    this.#kept -= this.#known.get(sessionId)?.size ?? 0;
-    this.#known.delete(sessionId);
-  }
-
-  #forgetAll(): void {
-    this.#known = new Map();
-    this.#kept = 0;
+  get #kept(): number {
+    return [...this.#sizes.values()].reduce((sum, size) => sum + size, 0);
   }
 
   #settle(): void {

@@ -1,5 +1,6 @@
 import { credentials, Metadata, type ClientReadableStream } from '@grpc/grpc-js';
 import { isPaneletError, PaneletError } from '#common/errors/errors.js';
+import { ToldSessions } from '#common/grpc/told-sessions.js';
 import { createSystemRandom, type Random } from '#common/random.js';
 import { createSystemClock, type Clock } from '#common/time/clock.js';
 import { AgentServiceClient, type ReloadRequest, type ReloadResponse } from '#proto/agent/v1/agent.js';
@@ -23,7 +24,6 @@ import { dial } from '../connect/dial.js';
 import { credentialsFor, serverNameOf, type TlsOption } from '../connect/endpoint-address.js';
 import { clientErrorOf, statusOfError } from '../connect/status-errors.js';
 import { keepWatching, type KeepWatching } from './keep-watching.js';
-import { SessionList } from './session-list.js';
 import { callUnary, type UnaryMethod } from './unary-call.js';
 
 /** The gate of one agent, the sessions of its node, and the agent itself. */
@@ -144,12 +144,19 @@ class DialledGate implements GateClient {
   }
 
   async *#sessions(signal: AbortSignal | undefined): AsyncGenerator<readonly SessionInfo[], void, undefined> {
-    const list = new SessionList();
+    const sessions = new ToldSessions();
     const told = this.#follow<WatchSessionsResponse>(
       ({ client }) => client.watchSessions({ panel: '' }, this.#metadata),
       signal,
     );
-    for await (const news of told) yield list.take(news, this.#clock.nowMs());
+    for await (const news of told) {
+      const nowMs = this.#clock.nowMs();
+      sessions.take(news, nowMs);
+      yield sessions
+        .list(nowMs)
+        .map(sessionInfoOf)
+        .sort((a, b) => b.ageMs - a.ageMs);
+    }
   }
 
   async #listSessions(): Promise<readonly SessionInfo[]> {
