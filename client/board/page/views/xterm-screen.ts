@@ -3,8 +3,7 @@ import { SearchAddon } from '@xterm/addon-search';
 import { WebLinksAddon } from '@xterm/addon-web-links';
 import { Terminal, type ITheme } from '@xterm/xterm';
 import { signal } from '@preact/signals';
-import { createCellWidths } from '#common/terminal/cell-widths.js';
-import { saveOriginWithCursor } from '#common/terminal/saved-origin.js';
+import { interpretAlike } from '#common/terminal/interpret-alike.js';
 import { webLink } from './web-link.js';
 import type { ScreenEvents, ScreenSize, ViewScreen } from './view-screen.js';
 
@@ -40,9 +39,7 @@ export class XtermScreen implements ViewScreen {
       linkHandler: { activate: (_event, text) => this.#follow(text, events), allowNonHttpProtocols: false },
     });
     this.#terminal = terminal;
-    terminal.unicode.register(createCellWidths(widths));
-    terminal.unicode.activeVersion = widths;
-    saveOriginWithCursor(terminal);
+    interpretAlike(terminal);
     // A program may not write to the clipboard, and not read it.
     terminal.parser.registerOscHandler(52, () => true);
     terminal.loadAddon(this.#fit);
@@ -141,7 +138,6 @@ export class XtermScreen implements ViewScreen {
 
 /** What is narrower breaks the lines of programs for good. */
 const leastColumns = 10;
-const widths = 'panelet';
 /** Device attributes, status reports, modes and the version. */
 const questions = [
   ...['c', 'n'].flatMap((final) =>
