@@ -6,6 +6,7 @@ import { askForRestart } from '../../cli/fleet/ask-for-restart.js';
 import { planRestart } from '../../cli/fleet/plan-restart.js';
 import { switchRestart } from '../../cli/fleet/restart-switches.js';
 import { refusal, type BoardDoorDeps, type JsonAnswer } from '../door/board-door.js';
+import { objectName } from '../wire/names.js';
 import type { PlanAnswer, RestartName, RestartRequest } from '../wire/requests.js';
 
 /** What the page may ask to be done, of those who have a key. */
@@ -15,8 +16,7 @@ type ActionPath = Parameters<BoardDoorDeps['act']>[0];
 const atOnce = 4;
 const planTimeoutMs = 60_000;
 
-/** As the API server allows names; none of them is an option of kubectl. */
-const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
+const name = z.string().regex(objectName);
 const wish = z.object({
   target: name,
   reason: z

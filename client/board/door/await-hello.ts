@@ -1,5 +1,6 @@
 import type { RawData, WebSocket } from 'ws';
 import type { Clock } from '#common/time/clock.js';
+import { tryAgainCloseCode, wrongKeyCloseCode } from '../wire/close-codes.js';
 
 /** The first message of a WebSocket. */
 export interface Hello {
@@ -7,10 +8,6 @@ export interface Hello {
   /** All of it, as JSON has it. */
   readonly message: unknown;
 }
-
-/** What a page takes for a key that is good no more. */
-const policyViolation = 1008;
-const tryAgainLater = 1013;
 
 /** A text frame as JSON; undefined for anything else. */
 export function readJsonFrame(data: RawData, isBinary: boolean): unknown {
@@ -44,13 +41,13 @@ export function awaitHello(
     const message = readJsonFrame(data, isBinary);
     const key = (message as { readonly key?: unknown } | null | undefined)?.key;
     if (typeof key !== 'string') {
-      refuse(policyViolation, 'The first message has to show a key.');
+      refuse(wrongKeyCloseCode, 'The first message has to show a key.');
       return;
     }
     end();
     take({ key, message });
   };
-  const timer = clock.after(limitMs, () => refuse(tryAgainLater, 'The first message came too late.'));
+  const timer = clock.after(limitMs, () => refuse(tryAgainCloseCode, 'The first message came too late.'));
   socket.on('message', read);
   socket.on('close', end);
 }

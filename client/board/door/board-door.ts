@@ -6,6 +6,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { listenOn } from '#common/http/listen.js';
 import { sleep, type Clock } from '#common/time/clock.js';
 import type { BoardRefusal, KeyRequest } from '../wire/requests.js';
+import { tryAgainCloseCode, wrongKeyCloseCode } from '../wire/close-codes.js';
 import { awaitHello } from './await-hello.js';
 import { boardHeaders } from './board-headers.js';
 import type { DoorKeys } from './door-keys.js';
@@ -68,8 +69,6 @@ const helloMs = 5_000;
 /** What a wrong secret waits for its answer. Nobody else waits with it. */
 const wrongSecretMs = 1_000;
 const goingAway = 1001;
-const policyViolation = 1008;
-const tryAgainLater = 1013;
 
 /** Opens the door. @throws PORT_TAKEN when something else listens on the port. */
 export async function openBoardDoor(deps: BoardDoorDeps): Promise<BoardDoor> {
@@ -205,14 +204,14 @@ class HttpDoor implements BoardDoor {
     awaitHello(socket, { clock, limitMs: helloMs }, ({ key, message }) => {
       if (!keys.isKey(key)) void this.#refuseLater(socket);
       else if (this.#entered >= mostSockets)
-        socket.close(tryAgainLater, `The board has ${mostSockets} WebSockets at most.`);
+        socket.close(tryAgainCloseCode, `The board has ${mostSockets} WebSockets at most.`);
       else this.#enter(path, socket, message, connection);
     });
   }
 
   async #refuseLater(socket: WebSocket): Promise<void> {
     await sleep(this.#deps.clock, wrongSecretMs, this.#closing.signal).catch(() => undefined);
-    socket.close(policyViolation, 'This key is not good (any more).');
+    socket.close(wrongKeyCloseCode, 'This key is not good (any more).');
   }
 
   #enter(path: SocketPath, socket: WebSocket, first: unknown, connection: Duplex): void {

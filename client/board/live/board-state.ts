@@ -8,7 +8,7 @@ import type {
   BoardTarget,
   TroubleSource,
 } from '../wire/live.js';
-import { mergeEvents } from './event-view.js';
+import { mergeEvents } from '../wire/merge-events.js';
 
 /** What has changed; what it is now, the state says. */
 export type BoardChange =

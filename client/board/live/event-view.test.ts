@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { eventView, mergeEvents, mostEvents } from './event-view.js';
+import { mergeEvents, mostEvents } from '../wire/merge-events.js';
+import { eventView } from './event-view.js';
 
 test('whatever those who may write events write into them, a page is sent no more than it can show', () => {
   const long = 'x'.repeat(1024 * 1024);

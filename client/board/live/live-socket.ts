@@ -2,10 +2,11 @@ import type { RawData, WebSocket } from 'ws';
 import type { Clock } from '#common/time/clock.js';
 import { readJsonFrame } from '../door/await-hello.js';
 import { keepAlive } from '../door/keep-alive.js';
+import { mostFollowed } from '../wire/limits.js';
 import type { PageMessage } from '../wire/live.js';
+import { objectName } from '../wire/names.js';
 import type { BoardState } from './board-state.js';
 import { startPageFeed } from './page-feed.js';
-import { mostWays } from './plan-ways.js';
 import type { ShownNodes } from './shown-nodes.js';
 
 /** What pages are told from. */
@@ -19,15 +20,12 @@ const invalidMessage = 1007;
 
 type ShowMessage = Extract<PageMessage, { readonly kind: 'show' }>;
 
-/** As the API server allows names of nodes. */
-const nodeName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
-
 /** The nodes of a `show`, the first 8; undefined for what is none. */
 export function readShow(message: unknown): readonly string[] | undefined {
   const { kind, nodes } = (message ?? {}) as Partial<Record<keyof ShowMessage, unknown>>;
   if (kind !== 'show' || !Array.isArray(nodes)) return undefined;
-  const named = nodes.filter((node): node is string => typeof node === 'string' && nodeName.test(node));
-  return [...new Set(named)].slice(0, mostWays);
+  const named = nodes.filter((node): node is string => typeof node === 'string' && objectName.test(node));
+  return [...new Set(named)].slice(0, mostFollowed);
 }
 
 /** Tells a page everything and then what changes, until its WebSocket is closed. */

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { createFakeClock, type FakeClock } from '#common/time/clock.js';
 import type { BoardEvent, BoardNode, BoardPod, BoardRestart, LiveMessage, TroubleSource } from '../wire/live.js';
 import { BoardState } from './board-state.js';
-import { mergeEvents } from './event-view.js';
+import { mergeEvents } from '../wire/merge-events.js';
 import { startPageFeed, type FeedPage, type PageFeed } from './page-feed.js';
 
 const cluster = { context: 'c', namespace: 'n', version: '0' };

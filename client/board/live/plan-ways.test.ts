@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { chooseShown, lingerMs, mostWays, planWays } from './plan-ways.js';
+import { mostFollowed } from '../wire/limits.js';
+import { chooseShown, lingerMs, planWays } from './plan-ways.js';
 
 const names = (count: number, prefix = 'n'): string[] => Array.from({ length: count }, (_, at) => `${prefix}${at}`);
 
@@ -38,7 +39,7 @@ test('whatever is shown when: what is shown is followed, over 8 ways at most, an
         const plan = planWays(followed, shown, nowMs);
         const after = new Set([...followed.keys(), ...plan.open].filter((node) => !plan.close.includes(node)));
         expect(new Set(plan.shownAtMs.keys())).toEqual(after);
-        expect(after.size).toBeLessThanOrEqual(mostWays);
+        expect(after.size).toBeLessThanOrEqual(mostFollowed);
         for (const node of shown) expect(after.has(node)).toBe(true);
         followed = plan.shownAtMs;
       }

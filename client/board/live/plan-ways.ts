@@ -1,5 +1,5 @@
-/** Nodes that are followed at once. */
-export const mostWays = 8;
+import { mostFollowed } from '../wire/limits.js';
+
 /** How long a node is followed after nobody shows it any more, in milliseconds. */
 export const lingerMs = 30_000;
 
@@ -15,7 +15,7 @@ export interface WaysPlan {
 export function chooseShown(pages: readonly (readonly string[])[]): readonly string[] {
   const deepest = Math.max(0, ...pages.map((nodes) => nodes.length));
   const inTurn = Array.from({ length: deepest }, (_, at) => pages.flatMap((nodes) => nodes.slice(at, at + 1)));
-  return [...new Set(inTurn.flat())].slice(0, mostWays);
+  return [...new Set(inTurn.flat())].slice(0, mostFollowed);
 }
 
 /**
@@ -28,7 +28,7 @@ export function planWays(followed: ReadonlyMap<string, number>, shown: readonly 
     .filter(([node]) => !shown.includes(node))
     .filter(([, shownAtMs]) => nowMs - shownAtMs < lingerMs)
     .sort(([, left], [, right]) => right - left)
-    .slice(0, mostWays - shown.length);
+    .slice(0, mostFollowed - shown.length);
   const shownAtMs = new Map([...idle, ...shown.map((node): readonly [string, number] => [node, nowMs])]);
   const close = [...followed.keys()].filter((node) => !shownAtMs.has(node));
   return { open, close, shownAtMs };

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { objectName } from '../wire/names.js';
 import type { ViewRequest } from '../wire/session.js';
 
-/** As the API server allows names of nodes. */
-const nodeName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
+const nodeName = z.string().regex(objectName);
 const panelName = z.string().regex(/^[a-z0-9][-a-z0-9]{0,62}$/);
 const cells = z.int().min(0).max(10_000);
 const size = { columns: cells, rows: cells };

@@ -1,6 +1,7 @@
 import { batch, computed, signal } from '@preact/signals';
 import type { Clock, Timer } from '#common/time/clock.js';
 import type { Random } from '#common/random.js';
+import { mostFollowed } from '../../wire/limits.js';
 import type { LiveMessage } from '../../wire/live.js';
 import { awaitEverything, emptyFleet, fleetAfter, withoutNodes } from '../fleet/fleet.js';
 import { withGap, type SessionGap } from '../fleet/gap-log.js';
@@ -21,8 +22,6 @@ export interface BoardDeps {
   keyRefused(): void;
 }
 
-/** Nodes that the server follows at a time. */
-export const mostFollowed = 8;
 /** Messages are taken together: the page is drawn at most so often. */
 const takeMs = 50;
 const mostWaiting = 2_000;

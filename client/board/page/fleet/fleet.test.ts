@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { sampleEvent, sampleLane, sampleNode, samplePod, sampleRestart } from '#test/board/samples.js';
-import { awaitEverything, emptyFleet, fleetAfter, mostEvents, withoutNodes } from './fleet.js';
+import { mostEvents } from '../../wire/merge-events.js';
+import { awaitEverything, emptyFleet, fleetAfter, withoutNodes } from './fleet.js';
 
 describe('fleet', () => {
   test('has what was said last of each object, without what is gone', () => {

@@ -9,6 +9,7 @@ import type {
   LiveMessage,
   TroubleSource,
 } from '../../wire/live.js';
+import { mergeEvents } from '../../wire/merge-events.js';
 
 /** What the board's server has said of the cluster, as the page keeps it. Never changed: each message makes another one. */
 export interface Fleet {
@@ -34,8 +35,6 @@ export interface ArrivedLane {
   readonly atMs: number;
 }
 
-/** Events that are kept. */
-export const mostEvents = 200;
 /** Pods that have arrived and are kept, and for how long they are shown. */
 const mostArrived = 12;
 export const arrivedShownMs = 12_000;
@@ -78,7 +77,9 @@ class Draft {
   #pods: Map<string, BoardPod>;
   #restarts: Map<string, BoardRestart>;
   #nodes: Map<string, BoardNode>;
-  #events: Map<string, BoardEvent> | undefined;
+  #events: readonly BoardEvent[];
+  /** Events that are not among the others yet. */
+  #news: BoardEvent[] = [];
   #fleet: Fleet;
 
   constructor(fleet: Fleet, nowMs: number) {
@@ -87,6 +88,7 @@ class Draft {
     this.#pods = fleet.pods as Map<string, BoardPod>;
     this.#restarts = fleet.restarts as Map<string, BoardRestart>;
     this.#nodes = fleet.nodes as Map<string, BoardNode>;
+    this.#events = fleet.events;
   }
 
   take(message: LiveMessage): void {
@@ -120,7 +122,7 @@ class Draft {
   }
 
   done(): Fleet {
-    const events = this.#events === undefined ? this.#fleet.events : newestFirst(this.#events.values());
+    const events = this.#news.length === 0 ? this.#events : mergeEvents(this.#events, this.#news);
     return { ...this.#fleet, events, pods: this.#pods, restarts: this.#restarts, nodes: this.#nodes };
   }
 
@@ -154,10 +156,9 @@ class Draft {
       this.#fleet = { ...this.#fleet, arrived: [...this.#fleet.arrived, ...arrived].slice(-mostArrived) };
   }
 
-  #takeEvents(changed: readonly BoardEvent[]): void {
-    if (this.#isFirst('events')) this.#events = new Map();
-    this.#events ??= new Map(this.#fleet.events.map((event) => [event.uid, event]));
-    for (const event of changed) this.#events.set(event.uid, event);
+  #takeEvents(events: readonly BoardEvent[]): void {
+    if (this.#isFirst('events')) [this.#events, this.#news] = [[], []];
+    this.#news.push(...events);
   }
 
   #takeTrouble(of: TroubleSource, text: string | undefined): void {
@@ -166,10 +167,6 @@ class Draft {
     else troubles.set(of, text);
     this.#fleet = { ...this.#fleet, troubles };
   }
-}
-
-function newestFirst(events: Iterable<BoardEvent>): readonly BoardEvent[] {
-  return [...events].sort((a, b) => (a.at > b.at ? -1 : a.at < b.at ? 1 : 0)).slice(0, mostEvents);
 }
 
 function changedMap<T extends { readonly uid: string }>(
